@@ -205,7 +205,7 @@ class Console:
         return RefundLimitService(self._context, self.request_ids)
 
     @cached_property
-    def read_only(self) -> "ReadOnlySwitchService":
+    def read_only_switches(self) -> "ReadOnlySwitchService":
         from console.services.access.read_only import ReadOnlySwitchService
 
         return ReadOnlySwitchService(self._context, self.request_ids)
@@ -220,7 +220,7 @@ class Console:
     def audit(self) -> "AuditService":
         from console.services.audit.trail import AuditService
 
-        return AuditService(self._context, self._readers.read_log, self.request_ids.act_once)
+        return AuditService(self._context, self._readers.opening_log, self.request_ids.act_once)
 
     @cached_property
     def exports(self) -> "ExportService":
@@ -327,7 +327,7 @@ class Console:
             self.reconciliation,
             self.audit,
             self.limits,
-            self.read_only,
+            self.read_only_switches,
             self.incidents,
             self.saved_views,
             self.mentions,
@@ -389,7 +389,7 @@ class Console:
         )
 
     @cached_property
-    def figures(self) -> "MetricFigureReader":
+    def metric_figures(self) -> "MetricFigureReader":
         from console.services.monitoring.metrics import MetricFigureReader
 
         return MetricFigureReader(self._context, self._readers.queues, self._cache_counts)
@@ -401,12 +401,14 @@ class Console:
         return ReportService(self._context)
 
     @cached_property
-    def live(self) -> "LiveFeedReader":
+    def live_feed(self) -> "LiveFeedReader":
         from console.services.monitoring.live_feed import LiveFeedReader
 
         return LiveFeedReader(self._context, self._readers.queues)
 
     def _cache_counts(self) -> tuple[int, int]:
+        """Return the number of answers taken from the answer cache, and the number of lookups in it, of all desks
+        together."""
         return self._answer_cache.counts
 
     @cached_property
@@ -463,7 +465,7 @@ class Console:
         """Write the collected audit entries about records that people opened, stop the background threads of the
         services, and close the answer cache, the registry, the spool and the database."""
         if "_readers" in self.__dict__:
-            self._readers.read_log.flush()
+            self._readers.opening_log.flush()
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:
@@ -490,11 +492,13 @@ def open_console(
     provider.
 
     `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
-    configured providers. `program` is the name of this program in the table of database sessions. Raises
-    bad_profile, schema_mismatch, not_our_database, database_unreachable and the other errors of an unusable
-    database.
+    configured providers. `program` is the name of this program in the table of database sessions.
+
+    Raises bad_profile if a setting is missing or the database isn't safe for real money, schema_mismatch if the
+    schema is of another version, not_our_database if another application has its tables, database_went_back if the
+    database file is missing, and database_unreachable or database_locked if the database can't be read.
     """
-    used_clock = clock or SystemClock()
+    console_clock = clock or SystemClock()
     from console.services.guarded import database_rollback
 
     spool = Spool(settings.home, cipher=None)
@@ -502,16 +506,16 @@ def open_console(
     with ExitStack() as opened_resources:
         opened_resources.callback(database.close)
         opened_resources.callback(spool.close)
-        state = _sign_in_to_database(settings, database)
+        database_state = _sign_in_to_database(settings, database)
         database.admission = migrate.require_current_version
         database.executed_request = get_executed_request_id
         context = ServiceContext(
             settings=settings,
             database=database,
-            database_id=state["database_id"],
+            database_id=database_state["database_id"],
             spool=spool,
             documents=open_documents(settings.documents_url, database),
-            clock=used_clock,
+            clock=console_clock,
             scale=TimeScale(settings.time_scale),
             failpoints=Failpoints(settings.failpoint),
             apply_refund_report=_apply_refund_report,
@@ -575,12 +579,12 @@ def act_once_by_request_id(
     if console is not None:
         with console:
             return console.request_ids.act_once(command, request_id, arguments, act)
-    value = act()
+    answer = act()
     console = _open_console_if_usable(settings)
     if console is not None:
         with console:
-            console.request_ids.act_once(command, request_id, arguments, lambda: value)
-    return value
+            console.request_ids.act_once(command, request_id, arguments, lambda: answer)
+    return answer
 
 
 def _open_console_if_usable(settings: Settings) -> Console | None:

@@ -50,13 +50,15 @@ class AdoptDatabaseCommand:
                     ),
                 )
             else:
-                result = act_once_by_request_id(
+                result_fields = act_once_by_request_id(
                     *request, lambda: asdict(adoption.run(args.timezone, convert=args.convert))
                 )
-                adopted = AdoptionResult(**result)
+                adoption_result = AdoptionResult(**result_fields)
                 writer.write_answer(
-                    lambda: repetition.mark_json(build_adoption_result_json(adopted)),
-                    lambda: repetition.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
+                    lambda: repetition.mark_json(build_adoption_result_json(adoption_result)),
+                    lambda: repetition.add_repetition_note(
+                        format_adoption_result_lines(adoption_result, writer.translator)
+                    ),
                 )
 
 

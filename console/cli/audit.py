@@ -36,8 +36,8 @@ class VerifyAuditCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Verify the audit trail or the evidence pack, and write the answer.
 
-        Raises ConsoleError `audit_broken`, which names the first wrong row of the trail or the first problem of
-        the pack.
+        Raises ConsoleError `audit_broken` if a row of the trail is wrong or missing, or if the pack is damaged; the
+        error names the first wrong row or the first problem of the pack.
         """
         if args.pack is None:
             ServiceCommand(
@@ -69,7 +69,7 @@ def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleEr
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
     first problem of the pack; its detail lists all problems. `file` is the path of the pack.
     """
-    first = verdict.problems[0]
+    first_problem = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
     ]
@@ -77,8 +77,8 @@ def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleEr
     detail: AuditBrokenDetail = {
         "problem": "pack",
         "file": file,
-        "part": first.file,
-        "why": first.code,
+        "part": first_problem.file,
+        "why": first_problem.code,
         "rows": verdict.audit_row_count,
     }
     return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": first_bad_row, "problems": problems})

@@ -30,24 +30,28 @@ class RecordWithPack:
     pack (None without `--pack`).
     """
 
-    view: "AnyRecordDetails"
+    details: "AnyRecordDetails"
     pack: "WrittenPack | None"
 
 
 def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> RecordWithPack:
-    view = console.recovery.read_record(args.kind, args.id)
+    details = console.recovery.read_record(args.kind, args.id)
     if args.pack is None:
-        return RecordWithPack(view, None)
-    return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, parse_path(args.pack)))
+        return RecordWithPack(details, None)
+    return RecordWithPack(details, console.recovery.write_evidence_pack(args.kind, args.id, parse_path(args.pack)))
 
 
 def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
-    data = cli_json.build_record_view_json(answer.view, translate)
-    return data if answer.pack is None else {**data, "pack": cli_json.build_any_value_json(answer.pack, translate)}
+    record_json = cli_json.build_record_details_json(answer.details, translate)
+    return (
+        record_json
+        if answer.pack is None
+        else {**record_json, "pack": cli_json.build_any_value_json(answer.pack, translate)}
+    )
 
 
 def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
-    yield from cli_text.format_record_view_lines(answer.view, translator)
+    yield from cli_text.format_record_details_lines(answer.details, translator)
     pack = answer.pack
     if pack is not None:
         yield ""

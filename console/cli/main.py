@@ -34,16 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status. Without arguments, open the window. `argv` None means the
     arguments of this process.
     """
-    words = tuple(sys.argv[1:] if argv is None else argv)
-    if words[:1] == (PDF_CHILD_ARGUMENT,):
-        return _run_pdf_child(words[1:])
-    writer = AnswerWriter(sys.stdout, Translator(), as_json=wants_json(words))
+    arguments = tuple(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == (PDF_CHILD_ARGUMENT,):
+        return _run_pdf_child(arguments[1:])
+    writer = AnswerWriter(sys.stdout, Translator(), is_json=wants_json(arguments))
     # Text that a library prints goes to stderr, because stdout contains only the answer.
-    has_window = _opens_window(words)
-    log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
+    has_window = _opens_window(arguments)
+    log_block = log_on_stderr(shows_tracebacks=has_window, writes_events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
-        _run_and_answer_command(words, writer, is_last=argv is None)
-    return writer.status
+        _run_and_answer_command(arguments, writer, is_last=argv is None)
+    return writer.exit_status
 
 
 def _opens_window(arguments: Sequence[str]) -> bool:
@@ -88,11 +88,11 @@ def _write_failure(arguments: Sequence[str], writer: AnswerWriter, error: BaseEx
         message = "Internal error in version %s, support code %s"
         log.error(message, __version__, support_code, exc_info=error, extra=BUG_RECORD_ATTRIBUTES)
         facts: InternalErrorDetail = {"support_code": support_code}
-        damage = _find_damaged_installation()
-        if damage is not None:
+        damaged_installation = _find_damaged_installation()
+        if damaged_installation is not None:
             # Plain English: the file of sentences may be the damaged one.
-            writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damage.damaged)}")
-            facts |= {"altered": damage.altered, "missing": damage.missing}
+            writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged)}")
+            facts |= {"altered": damaged_installation.altered, "missing": damaged_installation.missing}
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
 
 
@@ -103,8 +103,8 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     from console.services.monitoring import installation
 
     folder = installation.find_installed_folder()
-    state = installation.check_installed_files(folder) if folder is not None else None
-    return state if state is not None and state.damaged else None
+    comparison = installation.check_installed_files(folder) if folder is not None else None
+    return comparison if comparison is not None and comparison.damaged else None
 
 
 def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
@@ -127,10 +127,10 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: boo
         writer.write_answer(lambda: {"help": page}, lambda: [page])
         return
     except VersionRequest:
-        damage = _find_damaged_installation()
+        damaged_installation = _find_damaged_installation()
         writer.write_answer(
-            lambda: _build_version_json(damage),
-            lambda: _format_version_lines(PROGRAM_NAME, damage, writer.translator),
+            lambda: _build_version_json(damaged_installation),
+            lambda: _format_version_lines(PROGRAM_NAME, damaged_installation, writer.translator),
         )
         return
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running_command
@@ -143,20 +143,22 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: boo
         command.run(args, writer)
 
 
-def _build_version_json(damage: "InstallationComparison | None") -> "JsonObject":
+def _build_version_json(damaged_installation: "InstallationComparison | None") -> "JsonObject":
     from console.services.monitoring.versions import read_versions
 
     versions: JsonObject = {**read_versions()}
-    if damage is not None:
-        versions |= {"altered": list(damage.altered), "missing": list(damage.missing)}
+    if damaged_installation is not None:
+        versions |= {"altered": list(damaged_installation.altered), "missing": list(damaged_installation.missing)}
     return versions
 
 
-def _format_version_lines(program: str, damage: "InstallationComparison | None", translator: Translator) -> list[str]:
+def _format_version_lines(
+    program: str, damaged_installation: "InstallationComparison | None", translator: Translator
+) -> list[str]:
     lines = [f"{program} {__version__}"]
-    if damage is not None:
+    if damaged_installation is not None:
         lines += [
-            translator("doctor.installation.bad", damaged=damage.damaged),
+            translator("doctor.installation.bad", damaged=damaged_installation.damaged),
             translator("doctor.installation.next"),
         ]
     return lines

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def _import_payment(console: "Console", args: Namespace, _: AnswerWriter) -> Payment:
-    data = PaymentImport(
+    payment_import = PaymentImport(
         provider=args.provider,
         merchant_payment_id=args.merchant_payment_id,
         corporation_number=args.corporation_number,
         amount=args.amount,
         day=parse_day(args.date, "--date"),
     )
-    return console.payments.import_payment(data, request_id=args.request_id)
+    return console.payments.import_payment(payment_import, request_id=args.request_id)
 
 
 def _format_imported_payment_lines(record: Payment, translator: Translator) -> Iterator[str]:

@@ -32,13 +32,13 @@ class ReportWithPaymentNumbers:
     """
 
     report: "ReconcileReport"
-    numbers: Mapping[str, str]
+    number_by_payment: Mapping[str, str]
 
     def get_payment_number(self, difference: "ReconciliationDifference") -> str:
         """Return the number by which people know the payment of a difference; for a payment that this database
         lacks, the key of the row in the provider's history.
         """
-        return self.numbers.get(f"payment {difference.payment_id}", difference.row_key)
+        return self.number_by_payment.get(f"payment {difference.payment_id}", difference.row_key)
 
 
 def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> ReportWithPaymentNumbers:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
 _ANSWER_NOT_DECRYPTED_REASON = "not_opened"
-"""Reason of an answer that could not be decrypted; it is played as it is."""
+"""Reason of an answer that could not be decrypted; it is replayed as it is."""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
@@ -60,7 +60,7 @@ class ReplayResult:
     """
 
     operations: int
-    played: int
+    replayed: int
     skipped: int
     differences: tuple[ReplayDifference, ...]
 
@@ -84,8 +84,8 @@ class ReplayPackCommand:
         try:
             result = replay_pack(Path(args.pack))
         except MalformedEvidencePack:
-            malformed = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
-            raise make_audit_broken_error(malformed, args.pack) from None
+            failed_verification = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
+            raise make_audit_broken_error(failed_verification, args.pack) from None
         writer.write_answer(
             lambda: build_replay_json(result), lambda: list(format_replay_lines(result, writer.translator))
         )
@@ -93,7 +93,7 @@ class ReplayPackCommand:
 
 def replay_pack(pack: Path) -> ReplayResult:
     """Replay the answers of an intact evidence pack, compare the outcomes with the recorded outcomes, and return the
-    result. Raises MalformedEvidencePack."""
+    result. Raises MalformedEvidencePack if the pack's contents don't have the form that this program writes."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     replayed_count, differences = 0, []
@@ -146,7 +146,11 @@ class _ReplayAdapters:
 
         config = AlarmBoxConfig(self._answer_server.url, "replay", "replay", find_purchases=True)
         return make_alarmbox_adapter(
-            config, tokens=_FixedTokenStore(), gate=_UnlimitedRateLimiter(), clock=SystemClock(), scale=TimeScale(1.0)
+            config,
+            tokens=_FixedTokenStore(),
+            rate_limiter=_UnlimitedRateLimiter(),
+            clock=SystemClock(),
+            scale=TimeScale(1.0),
         )
 
     def _make_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
@@ -163,7 +167,7 @@ class _ReplayAdapters:
                 **self._settings.read_secrets(plugin.name),
                 **find_credentials_in_answer(call.provider, call.body or b""),
             },
-            gate=_UnlimitedRateLimiter(),
+            rate_limiter=_UnlimitedRateLimiter(),
             clock=SystemClock(),
             scale=TimeScale(1.0),
         )
@@ -233,21 +237,21 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     number = _require_request_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
         day = convert_to_local(paid_at, get_time_zone(call.provider)).date() if paid_at else None
-        send_call = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
-        return lambda: adapter.cancel(send_call) if call.call == _CANCEL_CALL else adapter.read_payment(send_call)
+        question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
+        return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
     if call.call == _START_CALL:
-        start = PaymentRequest(number, amount, begun_at or _parse_instant(payment["created_at"]))
-        return lambda: adapter.start(start)
-    refund = call.record
-    if refund.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
+        start_request = PaymentRequest(number, amount, begun_at or _parse_instant(payment["created_at"]))
+        return lambda: adapter.start(start_request)
+    refund_record = call.record
+    if refund_record.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
     order = RefundOrder(
-        key=_require_request_text(refund["provider_refund_key"]),
+        key=_require_request_text(refund_record["provider_refund_key"]),
         merchant_payment_id=number,
         provider_payment_id=_require_request_text(payment["provider_payment_id"]),
-        amount=Money(_require_own_id(refund["amount_minor"]), str(refund["currency"])),
-        requested_at=_parse_instant(refund["created_at"]),
-        reason=_require_request_text(refund.get("reason") or ""),
+        amount=Money(_require_own_id(refund_record["amount_minor"]), str(refund_record["currency"])),
+        requested_at=_parse_instant(refund_record["created_at"]),
+        reason=_require_request_text(refund_record.get("reason") or ""),
     )
     return lambda: adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
 
@@ -278,7 +282,7 @@ def build_replay_json(result: ReplayResult) -> JsonObject:
     """Return the answer of `replay` as a JSON object."""
     return {
         "operations": result.operations,
-        "answers": result.played,
+        "answers": result.replayed,
         "skipped": result.skipped,
         "differ": [
             {
@@ -296,7 +300,7 @@ def build_replay_json(result: ReplayResult) -> JsonObject:
 
 def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
     """Yield the answer of `replay` as text."""
-    counts = {"answers": result.played, "operations": result.operations, "skipped": result.skipped}
+    counts = {"answers": result.replayed, "operations": result.operations, "skipped": result.skipped}
     yield translator("cli.replay.played", **counts, differ=len(result.differences))
     for difference in result.differences:
         call = difference.call

@@ -52,9 +52,9 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
     companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_number_assigned, set(numbers))))
-    by_number = {row.corporate_number: row for row in companies}
+    row_by_number = {row.corporate_number: row for row in companies}
     watched_rows = [
-        row for number in dict.fromkeys(watched_numbers) if (row := by_number.get(number)) and not row.close_date
+        row for number in dict.fromkeys(watched_numbers) if (row := row_by_number.get(number)) and not row.close_date
     ]
     return DemoRegistry(seed, whole_day, changed_day, companies, _make_changed_companies(changed_day, watched_rows))
 
@@ -138,12 +138,14 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
     from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
     from console.sandbox.registry.rows import FULL_WIDTH_DIGITS_TABLE
 
-    source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
+    random_source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
     for index, (number, next_number) in enumerate(pairwise((*numbers, ""))):
-        prefecture = source.choices(PREFECTURES, [entry.weight for entry in PREFECTURES])[0]
-        city, town = source.choice(prefecture.cities), source.randrange(len(TOWN_NAMES))
-        street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
+        prefecture = random_source.choices(PREFECTURES, [entry.weight for entry in PREFECTURES])[0]
+        city, town = random_source.choice(prefecture.cities), random_source.randrange(len(TOWN_NAMES))
+        street = (
+            f"{random_source.randrange(1, 9)}丁目{random_source.randrange(1, 30)}－{random_source.randrange(1, 30)}"
+        )
         row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
             prefecture_name=prefecture.name,
             city_name=city.name,
@@ -152,13 +154,13 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
             city_code=city.code,
             post_code=f"{city.post_prefix}{town + 1:02d}",
         )
-        earlier = day - timedelta(days=source.randrange(20, 400))
+        changed_on = day - timedelta(days=random_source.randrange(20, 400))
         if index % _ROWS_PER_CLOSED_COMPANY == _ROWS_PER_CLOSED_COMPANY - 1:
-            row = close_company(row, earlier)
+            row = close_company(row, changed_on)
         elif index % _ROWS_PER_MERGED_COMPANY == _ROWS_PER_MERGED_COMPANY - 1 and next_number:
-            row = merge_company(row, next_number, earlier)
+            row = merge_company(row, next_number, changed_on)
         elif index % _ROWS_PER_RENAMED_COMPANY == _ROWS_PER_RENAMED_COMPANY - 1:
-            row = rename_company(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
+            row = rename_company(row, f"{row.name}ホールディングス", changed_on, f"{row.furigana}ホールディングス")
         rows.append(row)
     return tuple(rows)
 

@@ -45,31 +45,31 @@ def format_instant(at: datetime) -> str:
 
 
 @cache
-def find_zone(name: str) -> tzinfo:
+def find_zone(zone_name: str) -> tzinfo:
     """Return a time zone by its IANA name, such as `Asia/Tokyo`. Raises LookupError for an unknown name."""
     from zoneinfo import ZoneInfo
 
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(zone_name)
     except (LookupError, ValueError, OSError):
-        if name == "Asia/Tokyo":  # machines without a time zone database
+        if zone_name == "Asia/Tokyo":  # machines without a time zone database
             return JST
-        raise LookupError(name) from None
+        raise LookupError(zone_name) from None
 
 
-def convert_to_utc(local: datetime, name: str) -> datetime | None:
-    """Return the instant (UTC) of a local date and time in the time zone `name`; None if the instant is outside of
-    the years 1 to 9999. Raises LookupError for an unknown zone.
+def convert_to_utc(local_datetime: datetime, zone_name: str) -> datetime | None:
+    """Return the instant (UTC) of a local date and time in the time zone `zone_name`; None if the instant is outside
+    of the years 1 to 9999. Raises LookupError for an unknown zone.
     """
     try:
-        return local.replace(tzinfo=find_zone(name)).astimezone(UTC)
+        return local_datetime.replace(tzinfo=find_zone(zone_name)).astimezone(UTC)
     except OverflowError:
         return None
 
 
-def convert_to_zone(at: datetime, name: str) -> datetime:
-    """Return the local date and time (naive) of an instant in the time zone `name`, as `convert_to_local` does; a
-    naive instant is read as UTC. Raises LookupError for an unknown zone.
+def convert_to_zone(at: datetime, zone_name: str) -> datetime:
+    """Return the local date and time (naive) of an instant in the time zone `zone_name`, as `convert_to_local` does;
+    a naive instant is read as UTC. Raises LookupError for an unknown zone.
     """
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return convert_to_local(aware, find_zone(name)).replace(tzinfo=None)
+    aware_instant = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return convert_to_local(aware_instant, find_zone(zone_name)).replace(tzinfo=None)

@@ -69,16 +69,20 @@ class TimeScale:
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = factor
 
-    def scale_seconds(self, real: float) -> float:
-        """Return the seconds for which to wait: `real`, the seconds in production, divided by the factor."""
-        return real / self.factor
+    def scale_seconds(self, unscaled_seconds: float) -> float:
+        """Return the seconds for which to wait: `unscaled_seconds`, the seconds in production, divided by the
+        factor."""
+        return unscaled_seconds / self.factor
 
-    def scale_delta(self, real: timedelta) -> timedelta:
-        """Return the duration for which to wait: `real`, the duration in production, divided by the factor."""
-        return real / self.factor
+    def scale_delta(self, unscaled_duration: timedelta) -> timedelta:
+        """Return the duration for which to wait: `unscaled_duration`, the duration in production, divided by the
+        factor."""
+        return unscaled_duration / self.factor
 
-    def scale_lease_seconds(self, real: float) -> float:
-        """Return the length of a lease in seconds: `real` divided by the factor. With a factor other than 1 the
-        length is at least SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
+    def scale_lease_seconds(self, unscaled_seconds: float) -> float:
+        """Return the length of a lease in seconds: `unscaled_seconds` divided by the factor. With a factor other than
+        1 the length is at least SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
         """
-        return max(self.SHORTEST_LEASE_SECONDS, real / self.factor) if self.factor != 1 else real
+        return (
+            max(self.SHORTEST_LEASE_SECONDS, unscaled_seconds / self.factor) if self.factor != 1 else unscaled_seconds
+        )

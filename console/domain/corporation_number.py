@@ -65,14 +65,14 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     return CorporationNumber(bare_text, is_prefix_stripped)
 
 
-def _strip_prefix(bare: str) -> tuple[str, bool]:
+def _strip_prefix(bare_text: str) -> tuple[str, bool]:
     """Remove the T of an invoice registration number (T and 13 digits). Return the digits and True; return any other
     text unchanged with False.
     """
-    digits = bare[1:]
-    if bare.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
+    digits = bare_text[1:]
+    if bare_text.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
         return digits, True
-    return bare, False
+    return bare_text, False
 
 
 def compute_check_digit(twelve_digits: str) -> str:
@@ -112,17 +112,22 @@ def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
 
 
 def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
-    size = len(typed_number)
-    if size == DIGIT_COUNT:
-        one_digit_off = {typed_number[:i] + d + typed_number[i + 1 :] for i in range(size) for d in _ASCII_DIGITS}
-        swapped_texts = {
-            typed_number[:i] + typed_number[i + 1] + typed_number[i] + typed_number[i + 2 :] for i in range(size - 1)
+    """Return the texts of 13 digits from which one typing error could have made `typed_number`, whatever their
+    check digit."""
+    digit_count = len(typed_number)
+    if digit_count == DIGIT_COUNT:
+        one_digit_off_texts = {
+            typed_number[:i] + d + typed_number[i + 1 :] for i in range(digit_count) for d in _ASCII_DIGITS
         }
-        return one_digit_off | swapped_texts
-    if size == DIGIT_COUNT - 1:
-        return {typed_number[:i] + d + typed_number[i:] for i in range(size + 1) for d in _ASCII_DIGITS}
-    if size == DIGIT_COUNT + 1:
-        return {typed_number[:i] + typed_number[i + 1 :] for i in range(size)}
+        swapped_texts = {
+            typed_number[:i] + typed_number[i + 1] + typed_number[i] + typed_number[i + 2 :]
+            for i in range(digit_count - 1)
+        }
+        return one_digit_off_texts | swapped_texts
+    if digit_count == DIGIT_COUNT - 1:
+        return {typed_number[:i] + d + typed_number[i:] for i in range(digit_count + 1) for d in _ASCII_DIGITS}
+    if digit_count == DIGIT_COUNT + 1:
+        return {typed_number[:i] + typed_number[i + 1 :] for i in range(digit_count)}
     return set()
 
 

@@ -51,6 +51,7 @@ class InProgressReason(Reason):
     BULK_RUN_RUNNING = "bulk"
     OTHER_REFUND_CONTRADICTED = "nothing_contradicted"
     OTHER_REFUND_OPEN = "nothing_open"
+    OTHER_PAYMENT_CONTRADICTED = "payment_contradicted"
     OTHER_PAYMENT_OPEN = "payment_open"
     OVERDUE_PAYMENT_UNCLEAR = "overdue_payment_unclear"
     ONLY_DESK_KNOWS = "only_desk_knows"
@@ -60,6 +61,14 @@ class InProgressReason(Reason):
     SAME_REQUEST_ID_RUNNING = "request_id"
     SIMILAR_REFUND_RUNNING = "similar_refund_running"
     TAKEN_BY_OTHER_PERSON = "taken"
+
+
+class AlreadyPurchasedReason(Reason):
+    """Reasons of the error `already_purchased` (`detail.reason`). DENIED_BUT_BOUGHT: two people decided that the
+    purchase was not made, AlarmBox said later that it was made, and nobody has acknowledged the case about it.
+    """
+
+    DENIED_BUT_BOUGHT = "denied_but_bought"
 
 
 class UnknownReason(Reason):

@@ -42,8 +42,8 @@ def make_stored_money(minor: int, currency: str) -> Money | None:
 def format_decimal(money: Money) -> str:
     """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
     digits = MINOR_DIGITS_BY_CURRENCY[money.currency]
-    units, part = divmod(money.minor, 10**digits)
-    return f"{units}.{part:0{digits}}" if digits else str(units)
+    major_units, minor_part = divmod(money.minor, 10**digits)
+    return f"{major_units}.{minor_part:0{digits}}" if digits else str(major_units)
 
 
 def format_shortest(money: Money) -> str:

@@ -114,15 +114,19 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the
-    clients for which this desk may buy, empty if the settings don't name them; `live` are the live credit
-    checks of the corporation number; `running` is a person and process that buy a credit check of this number now,
-    None if nobody does. `corporation` has the registry's facts about the number; None without a registry.
+    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
+    for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
+    corporation number, `last` is the newest of its other credit checks; `renewal`: the validity of a live credit
+    check has ended, so that it can be renewed. `denied` are the credit checks that were decided as not bought,
+    although AlarmBox said later that they were bought, and whose cases nobody has acknowledged. `running` is a person
+    and process that buy a credit check of this number now, None if nobody does. `corporation` has the registry's
+    facts about the number; None without a registry.
     """
 
     corporation_number: str
     client_ids: tuple[str, ...]
     live: tuple[CreditCheck, ...]
+    denied: tuple[CreditCheck, ...]
     last: CreditCheck | None
     running: LeaseHolder | None
     renewal: bool
@@ -157,15 +161,15 @@ class FeedMark:
     """Position of a reader in the change feed, the list of changed records. The reader passes it unchanged to its
     next call.
 
-    `latest` is the newest id that the reader got. No row with an id up to `closed` can still be added.
-    `latest_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes `closed`
-    later. `seen` has the ids above `closed` that the reader already got.
+    `newest_id` is the newest id that the reader got. No row with an id up to `complete_up_to_id` can still be added.
+    `newest_id_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes
+    `complete_up_to_id` later. `read_ids` has the ids above `complete_up_to_id` that the reader already got.
     """
 
-    latest: int
-    seen: frozenset[int]
-    closed: int
-    latest_when_marked: int
+    newest_id: int
+    read_ids: frozenset[int]
+    complete_up_to_id: int
+    newest_id_when_marked: int
     marked_at_seconds: float
 
 
@@ -177,7 +181,7 @@ class DeskNews:
     a read-only switch, 0 if there is none; None if this reading didn't read it.
     """
 
-    mark: FeedMark
+    feed_mark: FeedMark
     changes: tuple[tuple[str, int], ...]
     is_worker_away: bool = False
     switches_version: int | None = None
@@ -193,18 +197,18 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The acting person and the database. `known`: the database has an operator with this name.
+    """The acting person and the database. `is_known_operator`: the database has an operator with this name.
 
     `source` is the origin of the account with which a database server is used: "asked" if the person typed it,
-    "given" if the settings have it, "kept" if the keyring has it. `kept` is True if the keyring has the account. On
-    SQLite `source` is None and `kept` is False.
+    "given" if the settings have it, "kept" if the keyring has it. `is_account_stored` is True if the keyring has the
+    account. On SQLite `source` is None and `is_account_stored` is False.
     """
 
     person: Person
-    known: bool
+    is_known_operator: bool
     database: str
     source: str | None = None
-    kept: bool = False
+    is_account_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

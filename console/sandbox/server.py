@@ -87,7 +87,7 @@ class Sandbox:
         """Stop the sandbox now; held calls end without an effect. A repeated call of this method does nothing."""
         if self._stopped.is_set():
             return
-        self._state.holds.close()
+        self._state.held_calls.close()
         self._listener.stop()
         self._notice_sender.wait_until_sent(STOP_WAIT_SECONDS)
         self._stopped.set()
@@ -110,7 +110,7 @@ class Sandbox:
             self._send_reply(self._control_router.find_call(request), connection)
             return
         connection.log_entry = entry = self._state.call_log.record_request(request, time.monotonic())
-        self._state.holds.pause(self._state.settings.delay_seconds)
+        self._state.held_calls.pause(self._state.settings.delay_seconds)
         call_or_reply = self._provider_router.find_call(request)
         if isinstance(call_or_reply, ProviderCall):
             self._execute_call(request, call_or_reply, entry, connection)
@@ -121,7 +121,7 @@ class Sandbox:
         self, request: HttpRequest, call: ProviderCall, entry: LoggedCall, connection: SandboxConnection
     ) -> None:
         self._state.call_log.record_call(entry, call.name, call.subject_number)
-        self._state.holds.notify_waiters()
+        self._state.held_calls.notify_waiters()
         if call.name != "token" and self._state.is_refused_as_too_fast(call.provider):
             self._send_reply(call.too_fast_reply, connection)
             return
@@ -135,8 +135,10 @@ class Sandbox:
         instruction.kind.apply(CallInProgress(call, instruction, connection, self._state))
 
     def _find_fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
+        """Return the fault that the request asks for in its header, else the fault of the first matching rule;
+        None for no fault."""
         header = request.headers.get("x-sandbox-fault")
-        return parse_instruction_from_header(header, call) if header else self._state.rules.pick_fault(call)
+        return parse_instruction_from_header(header, call) if header else self._state.fault_rules.pick_fault(call)
 
     def _send_reply(self, call_or_reply: HttpReply | ProviderCall, connection: SandboxConnection) -> None:
         reply = call_or_reply.execute() if isinstance(call_or_reply, ProviderCall) else call_or_reply

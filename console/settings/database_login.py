@@ -220,6 +220,8 @@ class DatabaseSignIn(HiddenSecrets):
         return (user, password) if user and password is not None else None
 
     def _find_expected_user(self) -> str | None:
+        """Return the name of the entered account, else that in the URL, else the operator's name in the settings;
+        None if there is none."""
         if self._entered_account is not None:
             return self._entered_account[0]
         return unquote(self._url_parts.get("user") or "") or self._configured_operator

@@ -16,12 +16,12 @@ _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 
 @dataclass(frozen=True, slots=True)
 class DraftFile:
-    """A file that is being written and doesn't have its final name yet. `final` is the final path; `temporary` is
-    the current path, None for a file without a name."""
+    """A file that is being written and doesn't have its final name yet. `final_path` is the path that `publish` gives
+    it; `temporary_path` is its present path, None for a file without a name."""
 
     file: BinaryIO
-    final: Path
-    temporary: Path | None
+    final_path: Path
+    temporary_path: Path | None
 
     def compute_sha256(self) -> tuple[int, str]:
         """Return the length in bytes and the hexadecimal SHA-256 of the content written so far."""
@@ -32,13 +32,13 @@ class DraftFile:
 
     def publish(self) -> None:
         """Write the content to the disk (fsync) and give the file its final name. Raises FileExistsError if the
-        name exists already, and OSError."""
+        name exists already, and another OSError if the content or the name can't be written."""
         self.file.flush()
         os.fsync(self.file.fileno())
-        if self.temporary is None:
-            os.link(f"/proc/self/fd/{self.file.fileno()}", self.final, src_dir_fd=0, follow_symlinks=True)
+        if self.temporary_path is None:
+            os.link(f"/proc/self/fd/{self.file.fileno()}", self.final_path, src_dir_fd=0, follow_symlinks=True)
         else:
-            _move_to_final_path(self.temporary, self.final)
+            _move_to_final_path(self.temporary_path, self.final_path)
 
 
 @contextmanager
@@ -47,29 +47,32 @@ def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
     `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), it disappears even if the process
     is killed.
 
-    Raises FileExistsError if `final_path` exists, and OSError.
+    Raises FileExistsError if `final_path` exists, and another OSError if the folder doesn't exist or no file can be
+    written into it.
     """
     if final_path.is_symlink() or final_path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final_path))
-    handle, temporary = _create_draft_file(final_path)
+    handle, temporary_path = _create_draft_file(final_path)
     try:
         with os.fdopen(handle, "w+b") as file:
             if os.name != "nt":  # the umask may have taken the rights of the owner, too
                 os.fchmod(handle, 0o600)
-            yield DraftFile(file, final_path, temporary)
+            yield DraftFile(file, final_path, temporary_path)
     finally:
-        if temporary is not None:
+        if temporary_path is not None:
             with suppress(OSError):
-                temporary.unlink()
+                temporary_path.unlink()
 
 
 def _create_draft_file(final_path: Path) -> tuple[int, Path | None]:
+    """Create a file for the owner alone in the folder of `final_path`. Return its descriptor and its path; the
+    path is None for a file without a name."""
     if _UNNAMED_FILE_FLAG:
         with suppress(OSError):  # Some file systems don't support unnamed files.
             return os.open(final_path.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None
-    temporary = final_path.with_name(f".{token_hex(8)}.part")
+    temporary_path = final_path.with_name(f".{token_hex(8)}.part")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.open(temporary, flags, 0o600), temporary
+    return os.open(temporary_path, flags, 0o600), temporary_path
 
 
 def _move_to_final_path(temporary_path: Path, final_path: Path) -> None:

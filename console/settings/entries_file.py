@@ -31,11 +31,11 @@ class UnreadableEntriesFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntries:
-    """The values in an EntriesFile, by name. If the file could not be used, there are no values, and `set_aside`
+    """The values in an EntriesFile, by name. If the file could not be used, there are no values, and `set_aside_path`
     is the path to which the file was renamed."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
-    set_aside: Path | None = None
+    set_aside_path: Path | None = None
 
 
 def _return_unchanged(content: bytes) -> bytes:
@@ -72,7 +72,7 @@ class EntriesFile:
             values = {**stored_entries.values, **changes}
             values = {name: value for name, value in values.items() if value is not None}
             self._write_values(values)
-        return StoredEntries(values, stored_entries.set_aside)
+        return StoredEntries(values, stored_entries.set_aside_path)
 
     def _lock_file(self) -> Any:
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
@@ -91,6 +91,8 @@ class EntriesFile:
             return StoredEntries({}, aside_path)
 
     def _read_values(self) -> dict[str, JsonValue]:
+        """Return the values of the file, none if it is missing. Raises UnreadableEntriesFile if it can't be read
+        or decoded, is too large, or can be changed by another account."""
         try:
             with self.path.open("rb") as file:
                 _require_unshared_file(os.fstat(file.fileno()))

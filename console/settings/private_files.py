@@ -13,8 +13,8 @@ GROUP_AND_OTHERS_MODE_BITS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_private_file(path: Path) -> bool:
-    """Create an empty file with mode 0600. If the path exists already, change nothing and return False. Raises
-    OSError."""
+    """Create an empty file with mode 0600. Return True. If the path exists already, change nothing and return False.
+    Raises OSError if the file can't be created."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     except FileExistsError:
@@ -29,7 +29,7 @@ def make_private_file(path: Path) -> bool:
 
 def make_private_folder(path: Path) -> None:
     """Create a folder with mode 0700. Missing parent folders are created with the default mode of the system; an
-    existing folder isn't changed. Raises OSError."""
+    existing folder isn't changed. Raises OSError if a folder can't be created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.mkdir(mode=0o700)
@@ -73,8 +73,9 @@ def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
 
 
 def is_ordinary_file(path: Path) -> bool:
-    """Return True for an ordinary file. Raises OSError if this can't be found out; `Path.is_file` returns False then,
-    from Python 3.14 on."""
+    """Return True for an ordinary file, False for a folder, a device or a missing path. Raises OSError if that
+    can't be found out, such as for a folder that may not be read; from Python 3.14 on, `Path.is_file` returns
+    False then."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

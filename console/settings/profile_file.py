@@ -38,7 +38,12 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
 
 def read_profile(file: Path) -> dict[str, RawSetting]:
     """Return the settings in the profile file, by the name of the setting; an empty dictionary if the file is
-    missing. Raises bad_profile with the file and, if the problem has them, line and key."""
+    missing.
+
+    Raises bad_profile if the file can't be read or parsed, is larger than 1 MiB, can be changed by another account,
+    or has an unknown key or a value of a wrong type. The error has the file and, for a mistake in a line, line and
+    key.
+    """
     content = _read_bytes(file)
     if content is None:
         return {}
@@ -47,6 +52,7 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
 
 
 def _read_bytes(file: Path) -> bytes | None:
+    """Return the content of the profile file; None if it is missing. Raises bad_profile as `read_profile` does."""
     try:
         with file.open("rb") as stream:
             _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
@@ -80,6 +86,8 @@ def _require_own_file(
 
 
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield key and text of each value of the profile file that isn't empty. `keys` are the allowed full keys. Raises
+    bad_profile for another key, a wrong type, and a content that isn't TOML in UTF-8."""
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_table(file, content), sections):
         text = _format_profile_value(value)
@@ -91,6 +99,8 @@ def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator
 
 
 def _parse_table(file: Path, content: bytes) -> dict[str, object]:
+    """Return the content of the profile file as a table. Raises bad_profile, with the line, if it isn't TOML in
+    UTF-8."""
     import tomllib
 
     try:

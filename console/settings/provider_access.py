@@ -64,7 +64,7 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     secrets; `read_settings` reads its settings.
 
     `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and
-    the additional hosts that a profile file may name. It raises bad_profile.
+    the additional hosts that a profile file may name. It raises bad_profile for an invalid setting.
     """
 
     access: ProviderAccess
@@ -140,7 +140,8 @@ def parse_seconds(raw: RawSetting) -> float:
 
 
 def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
-    """Return a parser that accepts a text only if the whole text matches `pattern`. The parser raises bad_profile."""
+    """Return a parser that returns a text if the whole text matches `pattern`, and raises bad_profile for any other
+    text."""
 
     def parse_matching_text(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
@@ -152,7 +153,8 @@ def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
     """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host
-    may be in one of `private_networks`. Raises bad_profile."""
+    may be in one of `private_networks`. Raises bad_profile as `parse_provider_url` does, and for a path with other
+    characters than letters, digits and `._~-/`."""
     origin, path = _split_url(raw)
     if not _CALL_URL_PATH_PATTERN.fullmatch(path):
         raise raw.make_error(SettingProblem.INVALID_CALL_URL)
@@ -162,13 +164,14 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
 def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple[str, ...]:
     """Return the origins (scheme, host and port) in a text that separates them by commas. In a profile file, each
     origin must be one of `hosts` or a host under `domain`, because the program trusts files that it downloads
-    from there. Raises bad_profile.
+    from there. Raises bad_profile for another host in a profile file, and as `parse_provider_url` does.
     """
     raw_origins = (RawSetting(raw.name, part.strip(), raw.file) for part in raw.text.split(","))
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)
 
 
 def _split_url(raw: RawSetting) -> tuple[str, str]:
+    """Return the origin and the path of a URL. Raises bad_profile for a URL with a query or a fragment."""
     try:
         parts = urlsplit(raw.text)
     except ValueError:

@@ -147,31 +147,31 @@ class SecretStore(HiddenSecrets):
         except Exception:  # the type of the exception depends on the backend
             return True
 
-    def read_keyring_entry(self, entry: str, variable: str) -> str | None:
+    def read_keyring_entry(self, entry: str, secret_name: str) -> str | None:
         """Return the value of an entry in the keyring; None if there is no such entry or no keyring. Raises
-        bad_profile if the keyring can't be read; the error names the environment variable of the secret
-        `variable`, which can be set instead.
+        bad_profile if the keyring can't be read. The error names the environment variable that a person can set
+        instead: that of the secret `secret_name`.
         """
-        backend = self._require_keyring(variable)
-        with _convert_keyring_errors(variable):
+        backend = self._require_keyring(secret_name)
+        with _convert_keyring_errors(secret_name):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
-    def store_keyring_entry(self, entry: str, value: str, variable: str) -> None:
-        """Store an entry in the keyring. Raises bad_profile if there is no keyring, or if it refuses the entry;
-        the error names the environment variable of the secret `variable`, which can be set instead."""
-        backend = self._require_keyring(variable)
+    def store_keyring_entry(self, entry: str, value: str, secret_name: str) -> None:
+        """Store an entry in the keyring. Raises bad_profile, with the variable that `read_keyring_entry` describes,
+        if there is no keyring or if it refuses the entry."""
+        backend = self._require_keyring(secret_name)
         if backend is None:
-            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
-        with _convert_keyring_errors(variable):
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.NO_KEYRING)
+        with _convert_keyring_errors(secret_name):
             backend.set_password(self.keyring_service, entry, value)
 
-    def delete_keyring_entry(self, entry: str, variable: str) -> bool:
-        """Delete an entry in the keyring. Return True if it existed. Raises bad_profile if the keyring refuses;
-        the error names the environment variable of the secret `variable`, which can be set instead."""
-        backend = self._require_keyring(variable)
-        if backend is None or self.read_keyring_entry(entry, variable) is None:
+    def delete_keyring_entry(self, entry: str, secret_name: str) -> bool:
+        """Delete an entry in the keyring. Return True if it existed. Raises bad_profile, with the variable that
+        `read_keyring_entry` describes, if the keyring can't be read or doesn't delete the entry."""
+        backend = self._require_keyring(secret_name)
+        if backend is None or self.read_keyring_entry(entry, secret_name) is None:
             return False
-        with _convert_keyring_errors(variable):
+        with _convert_keyring_errors(secret_name):
             backend.delete_password(self.keyring_service, entry)
         return True
 
@@ -203,8 +203,9 @@ class SecretStore(HiddenSecrets):
     def _read_from_keyring(self, name: str) -> str | None:
         return self.read_keyring_entry(name, name)
 
-    def _require_keyring(self, variable: str) -> Keyring | None:
-        with _convert_keyring_errors(variable):
+    def _require_keyring(self, secret_name: str) -> Keyring | None:
+        """Return the keyring; None if this machine has none. Raises bad_profile if the keyring can't be opened."""
+        with _convert_keyring_errors(secret_name):
             return self._open_keyring()
 
     def _find_or_create_key(self, name: str) -> str | None:
@@ -222,13 +223,13 @@ class SecretStore(HiddenSecrets):
 
 
 @contextmanager
-def _convert_keyring_errors(variable: str) -> Iterator[None]:
+def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
     """Convert each exception that the keyring raises in the block to bad_profile. The error names the environment
-    variable of the secret `variable`, which can be set instead."""
+    variable of the secret `secret_name`, which a person can set instead."""
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
-        raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
+        raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.KEYRING_FAILED) from cause
 
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -247,11 +248,12 @@ def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]
 
 
 def _read_secret_file(variable: str, file: Path) -> str:
-    """Return the secret in a file, without the byte order mark and the final newline that editors add. Raises
-    bad_profile.
+    """Return the secret in a file, without the byte order mark and the final newline that editors add. `variable` is
+    the environment variable that names the file.
 
-    Only a regular file is read, because reading a pipe might never end. A line break or a control character inside
-    the secret is refused: no provider has such secrets, and they would break headers and signatures.
+    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), is empty or
+    larger than 64 KiB, or has a line break or a control character inside the secret: no provider has such secrets,
+    and they would break headers and signatures.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

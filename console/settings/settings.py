@@ -94,7 +94,8 @@ class Settings:
         """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
         folder, and return them. No file or folder is created.
 
-        Raises bad_profile with detail.variable and detail.problem; for the profile file also with file and line.
+        Raises bad_profile for an invalid setting, with detail.variable and detail.problem; for the profile file also
+        with file and line.
         """
         return load_settings(os.environ if env is None else env)
 
@@ -292,6 +293,8 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
 def _read_provider_url(
     provider: str, access: ProviderAccess, setting_source: "_SettingSource", hosts: Collection[str]
 ) -> str | None:
+    """Return the origin that is configured for the provider; None if none is. Raises bad_profile for an invalid
+    URL, and for a host in a profile file that is neither the provider's own nor one of `hosts`."""
     known_hosts = {*access.hosts, *hosts}
     return setting_source.get(
         f"{provider.upper()}_URL", lambda raw: require_known_host(raw, parse_provider_url(raw), known_hosts), None
@@ -342,6 +345,7 @@ class _SettingSource:
         self._profile = profile
 
     def find(self, name: str) -> RawSetting | None:
+        """Return the setting with this name, as text; None if it is set nowhere."""
         text = self._env.get(f"CONSOLE_{name}", "").strip() if name.isupper() else ""
         return RawSetting(f"CONSOLE_{name}", text) if text else self._profile.get(name)
 
@@ -362,6 +366,7 @@ def _get_home_folder(env: Mapping[str, str]) -> Path:
 
 
 def _is_valid_unicode(value: str) -> bool:
+    """False if the text has surrogates, which stand for bytes that are no UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

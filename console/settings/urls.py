@@ -29,7 +29,7 @@ _QUERY_PATTERN = re.compile(r"\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z", re.S)
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
     """Return the normalized origin (scheme, host and port) of a provider: https, or http on this machine; without
     path, user and password. The address of the host may be in one of `private_networks` (see
-    `parse_private_networks`). Raises bad_profile.
+    `parse_private_networks`). Raises bad_profile for any other URL.
     """
     try:
         return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
@@ -110,7 +110,8 @@ def make_sqlite_url(file: Path) -> str:
 
 def parse_redis_url(raw: RawSetting) -> str:
     """Return the URL of the Redis cache after checking it: `rediss://` for any host (the certificate is verified);
-    `redis://` and `unix://` only on this machine. Raises bad_profile."""
+    `redis://` and `unix://` only on this machine. Raises bad_profile for any other URL, and for a password in a
+    profile file."""
     _require_no_password_in_url(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
@@ -128,7 +129,7 @@ def parse_redis_url(raw: RawSetting) -> str:
 
 def parse_documents_url(raw: RawSetting) -> str:
     """Return the URL of the document store after checking it: `file:///absolute/folder` (percent-encoded) or
-    `gs://bucket/prefix`. Raises bad_profile."""
+    `gs://bucket/prefix`. Raises bad_profile for any other URL, and if the path is a file."""
     if _DOCUMENTS_BUCKET_URL_PATTERN.fullmatch(raw.text):
         return raw.text.rstrip("/")
     match = _DOCUMENTS_FOLDER_URL_PATTERN.fullmatch(raw.text)

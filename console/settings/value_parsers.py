@@ -67,22 +67,22 @@ class RawSetting:
         return frozenset(ids)
 
     def parse_number(self, minimum: float, maximum: float) -> float:
-        """Return a decimal number from `minimum` to `maximum`, both included. Raises bad_profile; digits other
-        than 0 to 9 aren't accepted."""
+        """Return a decimal number from `minimum` to `maximum`, both included. Raises bad_profile for any other text;
+        only the digits 0 to 9 are accepted."""
         if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
             raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
     def parse_integer(self, minimum: int, maximum: int) -> int:
-        """Return an integer from `minimum` to `maximum`, both included. Raises bad_profile; digits other than 0 to
-        9 aren't accepted."""
+        """Return an integer from `minimum` to `maximum`, both included. Raises bad_profile for any other text;
+        only the digits 0 to 9 are accepted."""
         if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
             raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return int(self.text)
 
     def parse_failpoint(self) -> tuple[str, int, str]:
-        """Return the step, count and action in a text of the form `step:count:action`. Raises bad_profile; the
-        step must be one of those that the command `doctor` lists."""
+        """Return the step, count and action in a text of the form `step:count:action`. Raises bad_profile for
+        another form, and for a step that the command `doctor` doesn't list."""
         match = _FAILPOINT_PATTERN.fullmatch(self.text)
         if match is None:
             raise self.make_error(SettingProblem.BAD_FAILPOINT)
@@ -111,7 +111,7 @@ class RawSetting:
 
     def parse_path(self) -> Path:
         """Return an absolute path. A relative path begins at the working directory, `~` is the user's home folder.
-        Raises bad_profile."""
+        Raises bad_profile for a text with a zero byte, and for `~user` of an unknown user."""
         if "\0" in self.text:
             raise self.make_error(SettingProblem.BAD_PATH)
         try:
@@ -120,7 +120,8 @@ class RawSetting:
             raise self.make_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:
-        """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the path is a file."""
+        """Return the absolute path of a folder, which needn't exist. Raises bad_profile as `parse_path` and
+        `find_mode` do, and if the path is that of a file."""
         path = self.parse_path()
         mode = self.find_mode(path)
         if mode is not None and not stat.S_ISDIR(mode):
@@ -141,8 +142,8 @@ class RawSetting:
 
 
 def make_choice_parser(*allowed_words: ChoiceT) -> Callable[[RawSetting], ChoiceT]:
-    """Return a parser that accepts only one of `allowed_words` and returns this word. The parser raises
-    bad_profile."""
+    """Return a parser that accepts only one of `allowed_words` and returns this word. It raises bad_profile for any
+    other text."""
 
     def parse_choice(raw: RawSetting) -> ChoiceT:
         for word in allowed_words:

@@ -19,7 +19,8 @@ _MAX_FOLDER_PATH_CHARACTERS = 40
 
 def make_socket_name(home: Path) -> str:
     """Return the name of the socket of the window with this home folder: a path in a folder that only the current
-    user can access; on Windows the name of a pipe. Raises OSError if there is no such folder."""
+    user can access; on Windows the name of a pipe. Raises OSError if such a folder can't be created,
+    or if the existing one belongs to another user or is open to others."""
     digest = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:24]
     if sys.platform == "win32":
         return f"support-console-{digest}"
@@ -31,9 +32,9 @@ def _make_socket_folder() -> Path:
     create it if it is missing. The home folder isn't used, because its path may be longer than the path of a
     socket may be. Raises OSError if the folder belongs to another user or is open to others.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    parent_folder = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = (
-        Path(base if 0 < len(base) <= _MAX_FOLDER_PATH_CHARACTERS else tempfile.gettempdir())
+        Path(parent_folder if 0 < len(parent_folder) <= _MAX_FOLDER_PATH_CHARACTERS else tempfile.gettempdir())
         / f"support-console-{os.getuid()}"
     )
     folder.mkdir(mode=_SOCKET_FOLDER_MODE, exist_ok=True)

@@ -55,7 +55,7 @@ class DeskRequestServices:
     reconciliation: ReconciliationService
     audit: AuditService
     limits: RefundLimitService
-    read_only: ReadOnlySwitchService
+    read_only_switches: ReadOnlySwitchService
     incidents: IncidentService
     saved_views: SavedViewService
     mentions: MentionService
@@ -76,7 +76,7 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
         "mention done": _make_method_runner(services.mentions.mark_done),
         "reconcile": _make_method_runner(services.reconciliation.run),
         "limits set": _make_method_runner(services.limits.set_limit),
-        "read-only set": _make_method_runner(services.read_only.set_switch),
+        "read-only set": _make_method_runner(services.read_only_switches.set_switch),
         "audit verify": lambda _call: services.audit.verify_chains(),
     }
 
@@ -135,20 +135,19 @@ def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandR
 def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def run_resolve(call: CommandCall) -> object:
         kind, id, as_state, evidence, provider_id, expected_version, reason = call.arguments
-        is_number = (
+        is_numeric_id = (
             provider_id is not None
             and kind in (credit_checks.CREDIT_CHECK_KIND, "operation")
             and provider_id.isdecimal()
         )
-        number = int(provider_id) if is_number else provider_id
+        provider_number = int(provider_id) if is_numeric_id else provider_id
         return recovery.resolve(
-            kind, id, as_state, evidence, number, expected_version, reason, request_id=call.request_id
+            kind, id, as_state, evidence, provider_number, expected_version, reason, request_id=call.request_id
         )
 
     def run_due(_call: CommandCall) -> object:
         """Run the due tasks as the worker and return their results, for a person whose roles allow this. Raises
-        not_allowed if the acting person may not do this.
-        """
+        not_allowed if no role of the person allows this."""
         context.require_right("due_tasks")
         with act_for_requester(None):
             return recovery.run_due()
@@ -264,11 +263,11 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
     present value is included so that both people request the same change.
     """
-    name, currency, value = arguments
+    limit_name, currency, proposed_value = arguments
     with context.database.read() as conn:
-        present_value = limit_changes.find_limit_value(conn, name[:40], currency[:3])
+        present_value = limit_changes.find_limit_value(conn, limit_name[:40], currency[:3])
     return DeskRequestFacts(
-        LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present_value), proposed=str(value)
+        LIMIT_KIND, make_limit_subject(limit_name[:40], currency[:3], present_value), proposed=str(proposed_value)
     )
 
 

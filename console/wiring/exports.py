@@ -89,11 +89,12 @@ def make_export_table(
     context: TextContext,
     registry_date: date | None = None,
 ) -> ExportTable:
-    """Return the table of an export. The rows are read by the services that the screens use, so that the file has
-    the rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's
-    corporation registry, None without one.
+    """Return the table of an export. The rows are read by the services that the screens use, so that the file has the
+    rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's corporation
+    registry, None without one.
 
-    Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
+    Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a run that
+    doesn't exist.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
@@ -115,14 +116,14 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
 
 
 def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
-    def is_wanted(item: QueueItem) -> bool:
+    def is_exported(item: QueueItem) -> bool:
         is_chosen = request.chosen is None or (get_record_kind(item.record), item.record.id) in request.chosen
         return is_chosen and (request.matches is None or request.matches(item))
 
     after: str | None = None
     while True:
         page = services.recovery.read_queue(request.subject, _ROWS_PER_EXPORT_PAGE, after)
-        yield list(filter(is_wanted, page.items))
+        yield list(filter(is_exported, page.items))
         after = page.next_cursor
         if after is None:
             return
@@ -154,13 +155,13 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
 
     def read_pages() -> RowPages:
         search_result = services.lookup.find_records(request.subject)
-        of_part = {
+        records_by_part = {
             "payments": search_result.payments,
             "refunds": search_result.refunds,
             "orders": search_result.orders,
             "checks": search_result.credit_checks,
         }
-        yield from of_part.values() if not request.part else (of_part[request.part],)
+        yield from records_by_part.values() if not request.part else (records_by_part[request.part],)
 
     return _ExportList(make_record_columns(context, lambda record: record), read_pages)
 
@@ -225,7 +226,7 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
         while True:
             page = services.reconciliation.views.list_runs(request.subject or None, _ROWS_PER_EXPORT_PAGE, before)
             yield page.items
-            before = page.next
+            before = page.next_cursor
             if before is None:
                 return
 
@@ -243,7 +244,7 @@ def _make_differences_list(services: ExportReadServices, request: ExportRequest,
         while True:
             page = services.reconciliation.views.list_differences(run_id, part, _ROWS_PER_EXPORT_PAGE, after)
             yield page.items
-            after = page.next
+            after = page.next_cursor
             if after is None:
                 return
 
@@ -268,9 +269,9 @@ def _make_report_list(services: ExportReadServices, request: ExportRequest, cont
     table, report = REPORT_TABLES[request.subject], _REPORT_READER_BY_NAME[request.subject](services.reports)
 
     def read_pages() -> RowPages:
-        yield table.rows_of(report)
+        yield table.list_rows(report)
 
-    return _ExportList(table.columns(context), read_pages, table.note(report, context.language))
+    return _ExportList(table.make_columns(context), read_pages, table.format_note(report, context.language))
 
 
 _REPORT_READER_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {

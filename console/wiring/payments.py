@@ -42,21 +42,21 @@ class PaymentService:
     """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, payment_starts: PaymentStarter, imports: PaymentImporter, notices: NoticeReceiver,
-        payment_prober: PaymentProber, payment_decisions: PaymentResolver, views: PaymentDetailsReader,
-        context: ServiceContext, timeouts: PaymentTimeoutSagas, request_ids: RequestIdService,
+        self, payment_starter: PaymentStarter, payment_importer: PaymentImporter, notice_receiver: NoticeReceiver,
+        payment_prober: PaymentProber, payment_resolver: PaymentResolver, details_reader: PaymentDetailsReader,
+        context: ServiceContext, timeout_sagas: PaymentTimeoutSagas, request_ids: RequestIdService,
     ) -> None:  # fmt: skip
         self._request_ids = request_ids
-        self._payment_starts, self._imports, self._notices, self._timeouts = (
-            payment_starts,
-            imports,
-            notices,
-            timeouts,
+        self._payment_starter, self._payment_importer, self._notice_receiver, self._timeout_sagas = (
+            payment_starter,
+            payment_importer,
+            notice_receiver,
+            timeout_sagas,
         )
-        self._payment_prober, self._payment_decisions, self._views, self._context = (
+        self._payment_prober, self._payment_resolver, self._details_reader, self._context = (
             payment_prober,
-            payment_decisions,
-            views,
+            payment_resolver,
+            details_reader,
             context,
         )
 
@@ -67,7 +67,7 @@ class PaymentService:
             "payment start",
             request_id,
             (order_id, provider),
-            lambda: self._payment_starts.start(order_id, provider),
+            lambda: self._payment_starter.start(order_id, provider),
             record_answers.make_start_answer_finder(self._context),
         )
 
@@ -77,34 +77,34 @@ class PaymentService:
         `PaymentImporter.import_payment`.
         """
         return self._request_ids.act_once(
-            "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
+            "payment import", request_id, (data,), lambda: self._payment_importer.import_payment(data)
         )
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
-        """Check a provider's notice, store it, apply the state that it reports to the payment or refund, and return
-        the effect of the notice. Raises the errors of `NoticeReceiver.receive_notice`.
-        """
-        return self._notices.receive_notice(post)
+        """Check a provider's notice, store it, apply its report to the payment, and return the result for the sender.
+        Raises the errors of `NoticeReceiver.receive_notice`."""
+        return self._notice_receiver.receive_notice(post)
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:
         """Check a provider's notice and return it. The caller stores it, answers its sender, and queries the
         provider if necessary.
         """
-        return self._notices.check_notice(post)
+        return self._notice_receiver.check_notice(post)
 
     def count_refused_notices(self) -> int:
-        """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person may
-        not do this.
-        """
-        return self._notices.count_refused()
+        """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person has no
+        right to read."""
+        return self._notice_receiver.count_refused()
 
     def read_payment(self, id: int) -> PaymentDetails:
-        """Return one payment with the data that its screen shows. Raises not_found, not_allowed."""
-        return self._views.read_payment(id)
+        """Return one payment with the data that its screen shows. Raises not_found if no payment has this id,
+        not_allowed if the acting person has no right to read."""
+        return self._details_reader.read_payment(id)
 
     def read_order(self, id: int) -> OrderDetails:
-        """Return one order with its payments and refunds. Raises not_found, not_allowed."""
-        return self._views.read_order(id)
+        """Return one order with its payments and refunds. Raises not_found if no order has this id, not_allowed if
+        the acting person has no right to read."""
+        return self._details_reader.read_order(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
         """Ask the provider about a payment, and return the payment after that. If the payment's saga is stuck,
@@ -112,9 +112,9 @@ class PaymentService:
 
         Raises the errors of `PaymentProber.probe`.
         """
-        from_records = record_answers.make_probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
+        find_answer = record_answers.make_probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
         return self._request_ids.act_once(
-            "probe", request_id, (payments.PAYMENT_KIND, str(id)), lambda: self._probe_payment(id), from_records
+            "probe", request_id, (payments.PAYMENT_KIND, str(id)), lambda: self._probe_payment(id), find_answer
         )
 
     def _probe_payment(self, id: int) -> Payment:
@@ -122,46 +122,48 @@ class PaymentService:
             self._payment_prober.probe(id)
         except ConsoleError as ending:
             if ending.exit_status != refusals.REFUSED_EXIT_STATUS:
-                self._timeouts.resume_stuck_saga(id)
+                self._timeout_sagas.resume_stuck_saga(id)
             raise
-        self._timeouts.resume_stuck_saga(id)
+        self._timeout_sagas.resume_stuck_saga(id)
         return self._payment_prober.read_payment(id)
 
     def probe_order(self, id: int) -> Order:
         """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
 
-        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of `probe`, with the order
-        as detail.record and the payment as detail.payment.
+        Raises as `read_order` does, not_allowed also without the right to probe; nothing_to_resolve for an order
+        without a payment; and the errors of `probe`, with the order as detail.record and the payment as
+        detail.payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.ORDER_KIND):
             self._context.require_right("probe")
-            view = self._views.read_order(id)
-            if not view.payments:
+            details = self._details_reader.read_order(id)
+            if not details.payments:
                 raise ConsoleError(
                     ErrorCode.NOTHING_TO_RESOLVE,
-                    {"record": view.record, "reason": NothingToResolveReason.ORDER_WITHOUT_PAYMENT},
+                    {"record": details.record, "reason": NothingToResolveReason.ORDER_WITHOUT_PAYMENT},
                 )
-            newest_id = max(payment.id for payment in view.payments)
+            newest_id = max(payment.id for payment in details.payments)
             try:
-                for payment in view.payments:
+                for payment in details.payments:
                     if payment.id == newest_id or payment.certainty is Certainty.UNKNOWN:
                         self._probe_payment(payment.id)
             except ConsoleError as ending:
                 payment_record = ending.detail.get("record")
                 ending.detail |= {
-                    "record": self._views.read_order(id).record,
+                    "record": self._details_reader.read_order(id).record,
                     "about": "order",
                     "payment": payment_record,
                 }
                 raise
-            return self._views.read_order(id).record
+            return self._details_reader.read_order(id).record
 
     def resolve_order(self, id: int) -> NoReturn:
         """Refuse to decide an order: always raises nothing_to_resolve, because only the order's payments can be
-        decided; or not_found, not_allowed."""
+        decided; or not_found if no order has this id, not_allowed if the acting person has no right to decide
+        outcomes."""
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.ORDER_KIND):
             self._context.require_right("resolve")
-            record = self._views.read_order(id).record
+            record = self._details_reader.read_order(id).record
             raise ConsoleError(
                 ErrorCode.NOTHING_TO_RESOLVE,
                 {"record": record, "reason": NothingToResolveReason.ORDER_FOLLOWS_PAYMENTS},
@@ -192,21 +194,19 @@ class PaymentService:
                 expected_version,
                 *list_reason_arguments(reason),
             ),
-            lambda: self._payment_decisions.resolve(
-                id, target_state, evidence, provider_id, expected_version, reason
-            ),
+            lambda: self._payment_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
-        page. Raises not_allowed if the acting person may not do this.
-        """
-        return self._views.list_set_asides(limit, after)
+        page. Raises not_allowed if the acting person has no right to read."""
+        return self._details_reader.list_set_asides(limit, after)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
-        """Change the state of a paid payment's order to paid, and return the order. Raises not_allowed,
-        nothing_to_resolve, not_found."""
+        """Change the state of a paid payment's order to paid, and return the order. Raises not_found if there is no
+        such payment, or if it has no order; nothing_to_resolve if the order can't be set to paid; not_allowed if the
+        acting person has no right to probe."""
         return self._request_ids.act_once(
             "order move",
             request_id,
@@ -224,19 +224,20 @@ class PaymentServiceBuilder:
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
         request_ids: RequestIdService,
-        views: PaymentDetailsReader,
+        details_reader: PaymentDetailsReader,
     ) -> None:
         self.start_action: PaymentStartService = GuardedService(
             context, pipeline, START_PAYMENT_ACTION, lambda: context
         )
-        self.payment_prober = probes = PaymentProber(context, payment_providers, self.start_action)
-        self.imports = PaymentImporter(context, payment_providers, probes)
-        notices = NoticeReceiver(context, payment_providers, probes)
-        self._due_payments = PaymentDueTasks(context, probes, notices)
-        self.timeouts = PaymentTimeoutSagas(context, probes)
+        self.payment_prober = payment_prober = PaymentProber(context, payment_providers, self.start_action)
+        self.imports = PaymentImporter(context, payment_providers, payment_prober)
+        notice_receiver = NoticeReceiver(context, payment_providers, payment_prober)
+        self._due_payments = PaymentDueTasks(context, payment_prober, notice_receiver)
+        self.timeouts = PaymentTimeoutSagas(context, payment_prober)
         self.payments = PaymentService(
-            PaymentStarter(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
-            PaymentResolver(context, probes), views, context, self.timeouts, request_ids,
+            PaymentStarter(context, self.start_action, payment_providers, payment_prober),
+            self.imports, notice_receiver, payment_prober,
+            PaymentResolver(context, payment_prober), details_reader, context, self.timeouts, request_ids,
         )  # fmt: skip
 
     def list_due_tasks(self) -> tuple[DueTask, ...]:

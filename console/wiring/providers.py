@@ -24,10 +24,10 @@ REGISTRY_CALL_SPACING_SECONDS = 1.0
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker
-    acts for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
+    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker acts
+    for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
 
-    Raises bad_profile, which names the missing variable.
+    Raises bad_profile if a needed setting is missing; the error names its variable.
     """
     if not context.asks_worker:
         return _make_acting_alarmbox(context)[0]
@@ -39,14 +39,17 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
     config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
-        config, tokens=ProviderCallRefuser(), gate=ProviderCallRefuser(), clock=context.clock, scale=context.scale
+        config,
+        tokens=ProviderCallRefuser(),
+        rate_limiter=ProviderCallRefuser(),
+        clock=context.clock,
+        scale=context.scale,
     )
 
 
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
     """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens that
-    result. Sends nothing. Raises bad_profile, which names the missing variable.
-    """
+    result. Sends nothing. Raises bad_profile if a needed setting is missing; the error names its variable."""
     adapter, tokens = _make_acting_alarmbox(context)
     return adapter.oauth_calls, tokens
 
@@ -72,7 +75,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
     adapter = make_alarmbox_adapter(
         config,
         tokens=tokens,
-        gate=DatabaseRateLimiter(context, "alarmbox", settings.alarmbox_spacing_seconds),
+        rate_limiter=DatabaseRateLimiter(context, "alarmbox", settings.alarmbox_spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
@@ -123,8 +126,12 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
     url = settings.get_provider_url("registry")
-    gate = DatabaseRateLimiter(context, "registry", choose_spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS))
-    return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
+    rate_limiter = DatabaseRateLimiter(
+        context, "registry", choose_spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS)
+    )
+    return RegistryApi(
+        RegistryConfig(url, application_id), rate_limiter=rate_limiter, clock=context.clock, scale=context.scale
+    )
 
 
 def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
@@ -137,7 +144,7 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
         from console.providers.alerts.webhook import AlertWebhook
 
         return AlertWebhook(
-            alerts.webhook, key, clock=context.clock, scale=context.scale, private=alerts.webhook_networks
+            alerts.webhook, key, clock=context.clock, scale=context.scale, private_networks=alerts.webhook_networks
         )
     if alerts.brokers:
         from console.providers.alerts.kafka import AlertKafka

@@ -36,11 +36,11 @@ class RecordReaders:
     def __init__(
         self,
         context: ServiceContext,
-        read_log: RecordOpeningLog,
+        opening_log: RecordOpeningLog,
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
     ) -> None:
-        self._context, self.read_log = context, read_log
+        self._context, self.opening_log = context, opening_log
         self.adapter_source, self.payment_providers = adapter_source, payment_providers
         self._refund_requests = RefundRequestService(context, payment_providers)
         self._related_records = RelatedRecordCompleter(
@@ -51,8 +51,8 @@ class RecordReaders:
         """Return the records with their related records and the registry data of their corporations, in the same
         order.
         """
-        completed = self._related_records.complete_records(conn, records)
-        return complete_with_corporations(self._context, conn, completed)
+        completed_records = self._related_records.complete_records(conn, records)
+        return complete_with_corporations(self._context, conn, completed_records)
 
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
@@ -81,14 +81,14 @@ class RecordReaders:
         """The reader of credit checks with the data that their screens show."""
         from console.services.credit_checks.view import CreditCheckDetailsReader
 
-        return CreditCheckDetailsReader(self._context, self.read_log, self.complete_records, self.read_actions)
+        return CreditCheckDetailsReader(self._context, self.opening_log, self.complete_records, self.read_actions)
 
     @cached_property
     def payment_details(self) -> "PaymentDetailsReader":
         """The reader of payments and orders with the data that their screens show."""
         from console.services.payments.view import PaymentDetailsReader
 
-        return PaymentDetailsReader(self._context, self.read_log, self.complete_records, self.read_actions)
+        return PaymentDetailsReader(self._context, self.opening_log, self.complete_records, self.read_actions)
 
     @cached_property
     def refund_details(self) -> "RefundDetailsReader":
@@ -96,5 +96,5 @@ class RecordReaders:
         from console.services.refunds.view import RefundDetailsReader
 
         return RefundDetailsReader(
-            self._context, self.payment_providers, self.read_log, self.complete_records, self.read_actions
+            self._context, self.payment_providers, self.opening_log, self.complete_records, self.read_actions
         )

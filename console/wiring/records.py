@@ -116,16 +116,16 @@ class RecoveryService:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort
-        order `order`. `after` is the cursor that the previous page returned. Raises usage, not_allowed."""
+        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
+        `order`. `after` is the cursor that the previous page returned. Raises usage for an unknown queue or cursor,
+        not_allowed if the acting person has no right to read."""
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
         """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, read page by page. Raises usage, not_allowed.
-        """
+        queue: at most `max_records`, read page by page. Raises as `read_queue` does."""
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)
         while page.next_cursor is not None and len(items) < max_records:
@@ -135,36 +135,32 @@ class RecoveryService:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
-        number of records and the sums of their amounts by currency. Raises usage, not_allowed.
-        """
+        number of records and the sums of their amounts by currency. Raises as `read_queue` does."""
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records, counted up to a limit. Raises not_allowed if the acting
-        person may not do this.
-        """
+        person has no right to read."""
         return self._queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person has no
+        right to read."""
         return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of leases, oldest first. Raises not_allowed if the acting person may not do this."""
+        """Return the holders of all leases, the oldest lease first. Raises not_allowed if the acting person has no
+        right to read."""
         return self._queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
-        """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person
-        may not do this.
-        """
+        """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person has
+        no right to read."""
         return self._queues.list_takes()
 
     def list_proposals(self) -> tuple[WaitingProposal, ...]:
-        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the
-        acting person may not do this.
-        """
+        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the acting
+        person has no right to read."""
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
@@ -175,7 +171,8 @@ class RecoveryService:
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
-        calls this each minute. If a worker acts for the person of this desk, run nothing and return ()."""
+        calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.
+        """
         return () if self._context.asks_worker else self._services.scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
@@ -185,45 +182,47 @@ class RecoveryService:
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
-        in_progress if another person has taken it.
-        """
-        number, assignments = _parse_record_id(kind, id), self._services.assignments
+        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises the
+        errors of `AssignmentService.take_record`."""
+        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
-            "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
+            "take", request_id, (kind, record_id), lambda: assignments.take_record(kind, record_id)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
-        """End the acting person's take of the record. Return False if this person has not taken it."""
-        number, assignments = _parse_record_id(kind, id), self._services.assignments
+        """End the acting person's take of the record, and return True. Return False if this person has not taken it.
+        Raises the errors of `AssignmentService.give_up`."""
+        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
-            "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
+            "give up", request_id, (kind, record_id), lambda: assignments.give_up(kind, record_id)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
-        nothing, if this person has not taken it. Raises usage, not_allowed.
-        """
-        act, services = (_parse_record_id(kind, id), note_text), self._services
-        from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
+        nothing, if this person has not taken it. Raises the errors of `annotations.hand_over.hand_over`."""
+        arguments, services = (_parse_record_id(kind, id), note_text), self._services
+        find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
         return self._request_ids.act_once(
             "hand over",
             request_id,
-            (kind, *act),
-            lambda: hand_over(self._context, services.assignments, services.notes, kind, *act),
-            from_records,
+            (kind, *arguments),
+            lambda: hand_over(self._context, services.assignments, services.notes, kind, *arguments),
+            find_answer,
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
-        """Add a note of the acting person to the record, and return the note. Raises usage, not_found,
-        not_allowed."""
-        number, notes = _parse_record_id(kind, id), self._services.notes
-        from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
-        act = (kind, number, note_text)
-        return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
+        """Add a note of the acting person to the record, and return the note. Raises the errors of
+        `NoteService.add_note`."""
+        record_id, note_service = _parse_record_id(kind, id), self._services.notes
+        find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
+        arguments = (kind, record_id, note_text)
+        return self._request_ids.act_once(
+            "note", request_id, arguments, lambda: note_service.add_note(*arguments), find_answer
+        )
 
     def read_record(self, kind: str, id: int | str) -> AnyRecordDetails:
-        """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one record with the data that its screen shows. Raises not_found if there is no such record,
+        not_allowed if the acting person has no right to read."""
         match kind:
             case "operation":
                 return self._services.operations.read_details(str(id))
@@ -236,25 +235,24 @@ class RecoveryService:
         return self._services.checks.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
-        """Return the newest events of a record, oldest first, for a preview. Raises not_found, not_allowed."""
+        """Return the newest `limit` events of a record, oldest first, for a preview. Raises as `read_record` does."""
         return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
     ) -> TimelinePageWithText:
-        """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
-        not_found, usage, not_allowed.
-        """
-        chain = self._services.timelines.read_timeline(kind, id, limit, after)
+        """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
+        previous page contains. Raises the errors of `TimelineService.read_timeline`."""
+        page = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
-            chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
+            page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden, page.names
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
         """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises not_found, not_allowed, usage (file_exists), storage_full.
+        Raises the errors of `EvidencePackWriter.write`.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -268,20 +266,20 @@ class RecoveryService:
         facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
         bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
+        Raises the errors of `EvidenceBundleWriter.write`.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
-        """Query the provider about the record, and return the record after that. For an order, its newest payment
-        and its payments with an unknown outcome are probed (`PaymentService.probe_order`).
+        """Query the provider about the record, and return the record after that. For an order, its newest payment and
+        its payments with an unknown outcome are probed (`PaymentService.probe_order`).
 
-        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the method `probe`
-        of the service for this kind of record.
+        Raises the errors of the method `probe` of the service for this kind of record; for an order, those of
+        `PaymentService.probe_order`.
         """
-        from_records = record_answers.make_probe_answer_finder(self._context, kind, id)
+        find_answer = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
-            "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), from_records
+            "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), find_answer
         )
 
     def _probe_record(self, kind: str, id: int | str) -> AnyRecord:

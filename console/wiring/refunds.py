@@ -31,17 +31,21 @@ class RefundService:
     """The service `console.refunds`: all actions on refunds, for makers and checkers."""
 
     def __init__(
-        self, refund_requests: RefundRequestService, refund_decisions: RefundDecisionService,
-        refund_submissions: RefundSubmitter, refund_prober: RefundProber, refund_recovery: RefundResolver,
-        views: RefundDetailsReader, context: ServiceContext, request_ids: RequestIdService,
+        self, refund_requests: RefundRequestService, decision_service: RefundDecisionService,
+        refund_submitter: RefundSubmitter, refund_prober: RefundProber, refund_resolver: RefundResolver,
+        details_reader: RefundDetailsReader, context: ServiceContext, request_ids: RequestIdService,
     ) -> None:  # fmt: skip
         self._context, self._request_ids = context, request_ids
-        self._refund_requests, self._refund_decisions, self._refund_submissions = (
+        self._refund_requests, self._decision_service, self._refund_submitter = (
             refund_requests,
-            refund_decisions,
-            refund_submissions,
+            decision_service,
+            refund_submitter,
         )
-        self._refund_prober, self._refund_recovery, self._views = refund_prober, refund_recovery, views
+        self._refund_prober, self._refund_resolver, self._details_reader = (
+            refund_prober,
+            refund_resolver,
+            details_reader,
+        )
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund. Raises the errors of
@@ -75,7 +79,7 @@ class RefundService:
             "refund approve",
             request_id,
             (id, expected_version),
-            lambda: self._refund_decisions.approve(id, expected_version, progress),
+            lambda: self._decision_service.approve(id, expected_version, progress),
             record_answers.make_refund_submit_answer_finder(self._context, id),
             progress,
         )
@@ -89,7 +93,7 @@ class RefundService:
             "refund reject",
             request_id,
             (id, reason, expected_version),
-            lambda: self._refund_decisions.reject(id, reason, expected_version),
+            lambda: self._decision_service.reject(id, reason, expected_version),
             record_answers.make_refund_decision_answer_finder(self._context, id, RefundState.REJECTED),
         )
 
@@ -100,7 +104,7 @@ class RefundService:
             "refund withdraw",
             request_id,
             (id,),
-            lambda: self._refund_decisions.withdraw(id),
+            lambda: self._decision_service.withdraw(id),
             record_answers.make_refund_decision_answer_finder(self._context, id, RefundState.WITHDRAWN),
         )
 
@@ -111,7 +115,7 @@ class RefundService:
             "refund submit",
             request_id,
             (id,),
-            lambda: self._refund_submissions.submit_refund(id, progress),
+            lambda: self._refund_submitter.submit_refund(id, progress),
             record_answers.make_refund_submit_answer_finder(self._context, id),
             progress,
         )
@@ -151,25 +155,25 @@ class RefundService:
                 expected_version,
                 *list_reason_arguments(reason),
             ),
-            lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version, reason),
+            lambda: self._refund_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
     def read_refund(self, id: int) -> RefundDetails:
-        """Return one refund with the data that its screen shows. Raises not_found, not_allowed."""
-        return self._views.read_refund(id)
+        """Return one refund with the data that its screen shows. Raises not_found if no refund has this id,
+        not_allowed if the acting person has no right to read."""
+        return self._details_reader.read_refund(id)
 
     def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person may
-        not do this.
-        """
-        return self._views.read_inbox()
+        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person has no
+        right to read."""
+        return self._details_reader.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return the summaries of these refunds by refund id; at most 30 refunds. The list of approvals shows
-        them. Raises not_found, not_allowed.
-        """
-        return self._views.read_summaries(refund_ids)
+        """Return the summaries of these refunds by refund id; only the first 30 ids are read. The list of approvals
+        shows them. Raises not_found if a refund does not exist, not_allowed if the acting person has no right to
+        read."""
+        return self._details_reader.read_summaries(refund_ids)
 
 
 class RefundServiceBuilder:
@@ -182,20 +186,29 @@ class RefundServiceBuilder:
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
         request_ids: RequestIdService,
-        views: RefundDetailsReader,
+        details_reader: RefundDetailsReader,
     ) -> None:
         self.submit_action: RefundSubmissionService = GuardedService(
             context, pipeline, REFUND_SUBMISSION_ACTION, lambda: context
         )
-        refund_lease = RefundLeaseService(context, self.submit_action)
-        probes = RefundProber(context, payment_providers, refund_lease)
-        submissions = RefundSubmitter(context, self.submit_action, payment_providers, probes)
-        decisions = RefundDecisionService(context, payment_providers, submissions)
-        recovery = RefundResolver(context, payment_providers, refund_lease)
+        lease_service = RefundLeaseService(context, self.submit_action)
+        refund_prober = RefundProber(context, payment_providers, lease_service)
+        refund_submitter = RefundSubmitter(context, self.submit_action, payment_providers, refund_prober)
+        decision_service = RefundDecisionService(context, payment_providers, refund_submitter)
+        refund_resolver = RefundResolver(context, payment_providers, lease_service)
         self.refund_requests = RefundRequestService(context, payment_providers)
-        self._due_refunds = RefundDueTasks(context, self.refund_requests, submissions, probes, decisions)
+        self._due_refunds = RefundDueTasks(
+            context, self.refund_requests, refund_submitter, refund_prober, decision_service
+        )
         self.refunds = RefundService(
-            self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
+            self.refund_requests,
+            decision_service,
+            refund_submitter,
+            refund_prober,
+            refund_resolver,
+            details_reader,
+            context,
+            request_ids,
         )
 
     def list_due_tasks(self) -> Sequence[DueTask]:

@@ -72,7 +72,8 @@ class CreditCheckService:
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number."""
+        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number if `number`
+        is no valid corporation number."""
         return self._checks.make_plan(number)
 
     def purchase(
@@ -125,13 +126,13 @@ class CreditCheckService:
         )
 
     def read_credit_check(self, id: int) -> CreditCheckDetails:
-        """Return one credit check with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one credit check with the data that its screen shows. Raises the errors of
+        `CreditCheckDetailsReader.read_credit_check`."""
         return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found,
-        documents_unreachable, not_allowed.
-        """
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises the errors of
+        `CreditCheckDetailsReader.read_pdf`."""
         return self._details_reader.read_pdf(id, sha256)
 
 
@@ -149,18 +150,18 @@ class ServiceBuilder:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
         self.readers, self.payment_providers = readers, readers.payment_providers
         self._adapter_source = readers.adapter_source
-        reader = self._adapter_source.get_reader
+        get_reader = self._adapter_source.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
-        self._refetch_service = RefetchService(context, self._pipeline, CreditCheckPartReader(context, reader))
+        self._refetch_service = RefetchService(context, self._pipeline, CreditCheckPartReader(context, get_reader))
         self._purchases: purchase.GuardedPurchaseService = GuardedService(
             context,
             self._pipeline,
             purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
-        self._purchase_decisions = PurchaseResolver(context, reader, self._purchases)
-        self._check_prober = CreditCheckProber(context, self._purchase_decisions, reader)
+        self._purchase_decisions = PurchaseResolver(context, get_reader, self._purchases)
+        self._check_prober = CreditCheckProber(context, self._purchase_decisions, get_reader)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -201,25 +202,25 @@ class ServiceBuilder:
 
     def make_record_services(self) -> RecordServices:
         """Return the services by which `RecoveryService` acts on records of every kind."""
-        reader = self._adapter_source.get_reader
+        get_reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
             payment_rows.PAYMENT_KIND: payment_builder.payments,
             refund_rows.REFUND_KIND: refund_builder.refunds,
         }
-        forgotten_refunds = LostRefundProber(self._context, self.payment_providers)
-        forgotten_payments = LostPaymentRestorer(self._context, self.payment_providers)
+        lost_refund_prober = LostRefundProber(self._context, self.payment_providers)
+        lost_payment_restorer = LostPaymentRestorer(self._context, self.payment_providers)
         operations = OperationRecovery(
             self._context,
             self._purchase_decisions,
             self._check_prober,
-            reader,
+            get_reader,
             record_services,
-            forgotten_refunds,
-            forgotten_payments,
+            lost_refund_prober,
+            lost_payment_restorer,
         )
         complete_records = self.readers.complete_records
-        packs = EvidencePackWriter(self._context, _load_timeline_words, complete_records, _write_pdf)
+        pack_writer = EvidencePackWriter(self._context, _load_timeline_text, complete_records, _write_pdf)
         return RecordServices(
             self._purchase_decisions,
             self._check_prober,
@@ -231,9 +232,9 @@ class ServiceBuilder:
             self.readers.choices,
             AssignmentService(self._context),
             NoteService(self._context),
-            TimelineService(self._context, self.readers.read_log, complete_records),
-            packs,
-            EvidenceBundleWriter(self._context, packs),
+            TimelineService(self._context, self.readers.opening_log, complete_records),
+            pack_writer,
+            EvidenceBundleWriter(self._context, pack_writer),
         )
 
     @cached_property
@@ -273,7 +274,7 @@ class ServiceBuilder:
 
     def watch_companies(self) -> int:
         """Compare the watched corporations with the corporation registry in use. Return the number of alerts that
-        were opened or closed. Raises not_allowed."""
+        were raised or resolved. Raises not_allowed if the acting person may not run due tasks."""
         return ChangedCompanyAlerts(self._context).update_alerts()
 
     @cached_property
@@ -305,12 +306,12 @@ class ServiceBuilder:
                 record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
             )
 
-        bulk_actions = BulkActionRunner(
+        action_runner = BulkActionRunner(
             context, recovery_service.probe, refetch_check, AssignmentService(context), NoteService(context)
         )
-        eligibility = BulkRowForecaster(self.readers.choices)
-        executor = BulkExecutor(context, eligibility, bulk_actions)
-        return BulkRunService(context, self.readers.queues, eligibility, bulk_actions, executor, self._request_ids)
+        forecaster = BulkRowForecaster(self.readers.choices)
+        executor = BulkExecutor(context, forecaster, action_runner)
+        return BulkRunService(context, self.readers.queues, forecaster, action_runner, executor, self._request_ids)
 
     @cached_property
     def reconciliation_service(self) -> ReconciliationService:
@@ -330,7 +331,7 @@ def _write_pdf(file: BinaryIO, document: "ExportDocument") -> None:
     write_pdf_document(file, document)
 
 
-def _load_timeline_words() -> TimelineText:
+def _load_timeline_text() -> TimelineText:
     from console.wording import timelines  # The words are loaded at their first use.
 
     return timelines

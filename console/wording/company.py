@@ -60,22 +60,22 @@ def _format_summary_lines(
     language: str,
 ) -> Iterator[str]:
     yield f"{name} {format_corporation_number(result.corporation_number)}".strip()
-    counts = {
+    record_counts = {
         "payments": len(result.payments),
         "refunds": len(result.refunds),
         "orders": len(result.orders),
         "checks": len(result.credit_checks),
     }
-    yield translate("company_page.summary.records", language, open=len(open_records), **counts)
+    yield translate("company_page.summary.records", language, open=len(open_records), **record_counts)
     yield from (format_company_totals(totals, language) for totals in result.totals)
     for record in open_records:
         kind = _KIND_BY_RECORD_CLASS[type(record)]
-        state = get_state_word(kind, record.state.value, language)
+        state_word = get_state_word(kind, record.state.value, language)
         yield translate(
             "company_page.summary.open",
             language,
             kind=translate(f"kind.{kind}", language),
             name=_get_record_number(record),
-            state=state,
+            state=state_word,
         )
     yield translate("company_page.summary.at", language, at=now)

@@ -36,7 +36,7 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
 
 def _format_open_point(close: DailyClose, point: NotFinalReason, language: str) -> str:
     if point is NotFinalReason.STILL_UNKNOWN:
-        still_unknown = sum(record.settled_at is None for record in close.unknown)
+        still_unknown = sum(record.settled_at is None for record in close.unknown_records)
         return translate(f"close.point.{point}", language, n=still_unknown)
     if point is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
         return translate("close.point.reconciled_early", language, id=close.reconciliation.run_id)
@@ -61,9 +61,9 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def _format_first_close(close: DailyClose, language: str) -> str:
-    if close.first is None:
+    if close.first_close is None:
         return translate("close.first", language)
-    facts = {"at": format_instant(close.first.at), "person": close.first.person}
+    facts = {"at": format_instant(close.first_close.at), "person": close.first_close.person}
     return translate("close.changed" if close.changes else "close.unchanged", language, **facts)
 
 
@@ -78,7 +78,7 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
             yield f"{money.currency} {get_daily_sum_name(name, language)}: {value}"
         net = format_amount(money.net_minor, money.currency)
         yield f"{money.currency} {get_daily_sum_name(NET_SUM_NAME, language)}: {net}"
-    for record in close.unknown:
+    for record in close.unknown_records:
         yield translate(
             "close.unknown.line",
             language,
@@ -94,13 +94,13 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
 def format_daily_close_change_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield one line for each change of a daily close since the day was closed for the first time."""
     for change in close.changes:
-        before, after = format_old_and_new_value(change, language)
+        old_value, new_value = format_old_and_new_value(change, language)
         yield translate(
             "close.change.line",
             language,
             what=get_daily_close_change_name(change, language),
-            before=before,
-            after=after,
+            before=old_value,
+            after=new_value,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreements import Disagreement
-from console.domain.reconciliation.row_comparison import COMPARISON_RULES as RECONCILED
+from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.wording.sentences import catalogue as wording
 
 
@@ -15,13 +15,16 @@ def format_disagreement(record: object, disagreement: Disagreement, language: st
     ¥11,500 ≠ ¥12,000`. If no difference exists now, or if a reconciliation found it, the text begins with the finding
     of the open case.
     """
-    parts = list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
-    if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
-        parts.insert(0, _format_case_finding(disagreement, language))
-    return wording.translate("list.separator", language).join(parts)
+    side_texts = (
+        list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
+    )
+    if disagreement.rule is not None and (not side_texts or disagreement.rule in COMPARISON_RULES):
+        side_texts.insert(0, _format_case_finding(disagreement, language))
+    return wording.translate("list.separator", language).join(side_texts)
 
 
 def _format_differences_by_side(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
+    """Yield, for each side that differs from our record, its name, the field and both values."""
     for side in disagreement.sides:
         for field in side.differs:
             yield wording.translate(
@@ -58,8 +61,9 @@ def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
 
 
 def _format_case_finding(disagreement: Disagreement, language: str) -> str:
+    """Return a sentence about the open case or alert: its rule, its observed and its expected value."""
     observed, expected = disagreement.observed or "", disagreement.expected or ""
-    key = "difference.of_reconciliation" if disagreement.rule in RECONCILED else "difference.of_case"
+    key = "difference.of_reconciliation" if disagreement.rule in COMPARISON_RULES else "difference.of_case"
     return wording.translate(
         key,
         language,

@@ -32,10 +32,10 @@ def format_page_difference_line(difference: PageDifference, language: str) -> st
 
 def format_comparison_summary_lines(comparison: DocumentComparison, language: str) -> list[str]:
     """Return sentences with the number of differences, and with the pages that could not be compared."""
-    counts = {"old": comparison.old_pages, "new": comparison.new_pages}
+    page_counts = {"old": comparison.old_pages, "new": comparison.new_pages}
     count = len(comparison.differences)
     key = "compare.summary" if count else "compare.same"
-    lines = [translate(key, language, n=count, **counts)]
+    lines = [translate(key, language, n=count, **page_counts)]
     if comparison.pages_without_text:
         lines.append(translate("compare.without_text", language, n=comparison.pages_without_text))
     if comparison.is_cut:

@@ -29,13 +29,13 @@ def format_incident_title(incident: Incident, translate: Translate) -> str:
 
 def format_record_count(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects."""
-    count = incident.extent.records
+    count = incident.extent.record_count
     return translate("incident.affected", n=count) if count else translate("incident.affected.none")
 
 
 def format_incident_extent(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
-    sums = format_incident_sums(incident) if incident.extent.records else ()
+    sums = format_incident_sums(incident) if incident.extent.record_count else ()
     return " · ".join((format_record_count(incident, translate), *sums))
 
 

@@ -18,10 +18,10 @@ def format_notice_type(source: str, type: str, language: str) -> str:
     if wording.has_sentence(f"notice.type.{type}"):
         return wording.translate(f"notice.type.{type}", language)
     key = f"provider_state.{source}-payment.{type}"
-    words = wording.translate(key if wording.has_sentence(key) else "notice.type_other", language)
-    is_closed_by_bracket = words.endswith((")", "）"))
+    type_words = wording.translate(key if wording.has_sentence(key) else "notice.type_other", language)
+    is_closed_by_bracket = type_words.endswith((")", "）"))
     sentence_key = "finding.provider_words" if is_closed_by_bracket else "finding.provider_word"
-    return wording.translate(sentence_key, language, words=words, code=type)
+    return wording.translate(sentence_key, language, words=type_words, code=type)
 
 
 def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:

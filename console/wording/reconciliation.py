@@ -36,12 +36,12 @@ def get_difference_name(item: DifferenceItem, context: TextContext) -> str:
     program could not read the row of the provider's history, return the readable part of this row."""
     if item.payment is not None:
         return record_words.format_short_title(item.payment, context)
-    return _get_readable_part_of_history_row(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
+    return _get_readable_part_of_history_row(item) if item.difference.verdict is ReconciliationVerdict.REFUSED else ""
 
 
 def format_our_side(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in our records as text; "" if we have no such payment."""
-    return _format_state_and_amount_of_side(item.found.ours, item, context, is_ours=True)
+    return _format_state_and_amount_of_side(item.difference.ours, item, context, is_ours=True)
 
 
 def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
@@ -49,8 +49,8 @@ def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
     read the provider's row."""
     return (
         ""
-        if item.found.verdict is ReconciliationVerdict.REFUSED
-        else _format_state_and_amount_of_side(item.found.theirs, item, context, is_ours=False)
+        if item.difference.verdict is ReconciliationVerdict.REFUSED
+        else _format_state_and_amount_of_side(item.difference.theirs, item, context, is_ours=False)
     )
 
 
@@ -87,8 +87,8 @@ def _translate_history_state_word(word: str, context: TextContext) -> str:
 def format_history_state_word(item: DifferenceItem, context: TextContext) -> str:
     """Return the provider's own word for the payment's state in the provider's history, if `format_provider_side`
     shows our word instead; otherwise ""."""
-    match = _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(item.found.theirs or "")
-    if match is None or item.found.verdict is ReconciliationVerdict.REFUSED:
+    match = _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(item.difference.theirs or "")
+    if match is None or item.difference.verdict is ReconciliationVerdict.REFUSED:
         return ""
     word = match["word"]
     return word if _translate_history_state_word(word, context) != word else ""
@@ -110,9 +110,10 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
     minus the provider's. A missing amount counts as 0. The difference is 0 if the program could not read the
     provider's row."""
     our_amount, their_amount = (
-        _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs)
+        _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "")
+        for text in (item.difference.ours, item.difference.theirs)
     )
-    if item.found.verdict is ReconciliationVerdict.REFUSED or (our_amount is None and their_amount is None):
+    if item.difference.verdict is ReconciliationVerdict.REFUSED or (our_amount is None and their_amount is None):
         return 0, _get_currency(item)
     minor = int(their_amount["minor"] if their_amount else 0) - int(our_amount["minor"] if our_amount else 0)
     currency = (our_amount and our_amount["currency"]) or (their_amount and their_amount["currency"])
@@ -122,14 +123,14 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
     """Return a text about a difference which says why a person must look at it, or that no person must."""
-    if item.found.verdict is ReconciliationVerdict.REFUSED:
+    if item.difference.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:
         key = wording.find_alert_rule_sentence_key(item.case.rule_id)
         return context.translate(key) if key else item.case.rule_id
-    if item.found.verdict is ReconciliationVerdict.IMPORTED:
+    if item.difference.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.cause.imported")
-    return context.translate("reconcile.cause.settled" if item.found.case_opened else "reconcile.cause.no_order")
+    return context.translate("reconcile.cause.settled" if item.difference.case_opened else "reconcile.cause.no_order")
 
 
 def _is_refund_side(side: re.Match[str]) -> bool:
@@ -145,9 +146,9 @@ def _get_currency(item: DifferenceItem) -> str:
 def get_unreadable_reason_code(item: DifferenceItem) -> str:
     """Return the code of the reason why a row of the provider's history could not be read: the first word of the
     stored text `theirs`, or "other" if this word has no text."""
-    code = (item.found.theirs or "").partition(" ")[0]
+    code = (item.difference.theirs or "").partition(" ")[0]
     return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
 
 
 def _get_readable_part_of_history_row(item: DifferenceItem) -> str:
-    return (item.found.theirs or "").partition(" ")[2]
+    return (item.difference.theirs or "").partition(" ")[2]

@@ -20,8 +20,8 @@ def format_address(corporation: Corporation, translate: Translate) -> str:
     image, a note says so."""
     code = corporation.post_code
     parts = (f"〒{code[:3]}-{code[3:]}" if code else "", corporation.address)
-    note = translate("corporation.address_is_image") if corporation.address_image_id else ""
-    return " ".join(part for part in (*parts, note) if part)
+    image_note = translate("corporation.address_is_image") if corporation.address_image_id else ""
+    return " ".join(part for part in (*parts, image_note) if part)
 
 
 def format_corporation_closure(corporation: Corporation, translate: Translate) -> str:

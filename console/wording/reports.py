@@ -94,19 +94,19 @@ def get_queue_name(queue: str, language: str) -> str:
 def format_queue_total(queue: QueueAges, language: str) -> str:
     """Return a text with the number of records in a queue, with `+` if there are more than were counted, and with
     the number of records whose age is unknown."""
-    total = format_count(queue.total, is_capped=not queue.is_complete)
+    count_text = format_count(queue.total, is_capped=not queue.is_complete)
     key = "reports.queue_ages.undated" if queue.undated else "reports.queue_ages.total"
-    return translate(key, language, n=total, undated=queue.undated)
+    return translate(key, language, n=count_text, undated=queue.undated)
 
 
 def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
     """Yield one line per queue: the number of its records, and the number in each range of ages."""
     for queue in report.queues:
-        parts = [
+        count_texts = [
             f"{translate(f'reports.age.{name}', language)} {format_count(count)}"
             for name, count in zip(AGE_CLASSES, queue.counts, strict=True)
         ]
-        joined_parts = translate("list.separator", language).join(parts)
+        joined_parts = translate("list.separator", language).join(count_texts)
         yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {joined_parts}"
 
 
@@ -171,9 +171,11 @@ def format_settlement_lines(report: SettlementReport, language: str) -> Iterator
                 yield f"{day.day.isoformat()}: {_format_settlement_sums('reports.settlement.summary', *facts)}"
 
 
-def _format_settlement_sums(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
-    net = format_amount(paid - refunded, currency)
-    return translate(key, language, paid=Money(paid, currency), refunded=Money(refunded, currency), net=net)
+def _format_settlement_sums(key: str, paid_minor: int, refunded_minor: int, currency: str, language: str) -> str:
+    net = format_amount(paid_minor - refunded_minor, currency)
+    return translate(
+        key, language, paid=Money(paid_minor, currency), refunded=Money(refunded_minor, currency), net=net
+    )
 
 
 # -- time to truth

@@ -26,17 +26,17 @@ def get_saga_title(language: str) -> str:
     return wording.translate("saga.title", language)
 
 
-def format_saga_state(view: SagaProgress, language: str) -> str:
+def format_saga_state(saga_progress: SagaProgress, language: str) -> str:
     """Return the state of a saga as text, with the reason if the saga isn't running."""
-    word = wording.translate(f"state.saga.{view.record.state.value}", language)
-    has_reason = view.record.state is not SagaState.RUNNING
-    return _join_nonempty_texts(word, format_saga_reason(view.record.reason, language) if has_reason else "")
+    word = wording.translate(f"state.saga.{saga_progress.record.state.value}", language)
+    has_reason = saga_progress.record.state is not SagaState.RUNNING
+    return _join_nonempty_texts(word, format_saga_reason(saga_progress.record.reason, language) if has_reason else "")
 
 
-def format_saga_time(view: SagaProgress, language: str) -> str:
+def format_saga_time(saga_progress: SagaProgress, language: str) -> str:
     """Return a text with the time at which the saga ended; for a saga that hasn't ended, the time at which it
     began."""
-    record = view.record
+    record = saga_progress.record
     key, at = ("saga.ended", record.ended_at) if record.ended_at else ("saga.begun", record.begun_at)
     return wording.translate(key, language, at=wording.format_instant(at, "short"))
 

@@ -63,8 +63,8 @@ def format_event_line(event: TimelineEvent, timeline: TimelinePage, language: st
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     actor = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = format_event_sentence_with_record(event, timeline, language)
-    refs = wording.translate("list.separator", language).join(_format_event_references(event, language))
-    entry = f"{wording.format_instant(event.at)}  {actor}  {sentence_text}{f'  [{refs}]' if refs else ''}"
+    references = wording.translate("list.separator", language).join(_format_event_references(event, language))
+    entry = f"{wording.format_instant(event.at)}  {actor}  {sentence_text}{f'  [{references}]' if references else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
 
@@ -90,14 +90,14 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     facts = wording.convert_amount_facts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
         facts = {**facts, "reason": None}
-    if event.step is TimelineEventKind.PROOF:
+    if event.event_kind is TimelineEventKind.PROOF:
         summary = str(facts.get("summary") or "")
         facts = {**facts, "summary": wording.format_stated_reason(summary, language) or summary}
-    if event.step is TimelineEventKind.NOTICE:
+    if event.event_kind is TimelineEventKind.NOTICE:
         source, type = str(facts.get("from") or ""), str(facts.get("told") or "")
         facts = {**facts, "told": format_notice_type(source, type, language)}
-    if event.step in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
-        return wording.translate(f"story.{event.step.value}", language, **facts)
+    if event.event_kind in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
+        return wording.translate(f"story.{event.event_kind.value}", language, **facts)
     if event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.what}", language, **facts)
     return wording.format_audit_entry(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)

@@ -51,6 +51,7 @@ def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def _make_readable_fact(name: str, text: str) -> object:
+    """Return an amount of a training incident as Money and a day as a date; any other fact unchanged."""
     if name in _TRAINING_AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
     return date.fromisoformat(text) if name == "day" else text

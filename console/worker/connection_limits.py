@@ -114,7 +114,7 @@ class SenderAddressFinder:
         X-Forwarded-For."""
         peer_address = parse_ip_address(peer)
         return peer_address is not None and any(
-            peer_address in net for net in self._trusted_networks if net.version == peer_address.version
+            peer_address in network for network in self._trusted_networks if network.version == peer_address.version
         )
 
     def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
@@ -207,10 +207,10 @@ class OpenConnections:
 def _make_address_key(peer: str | None) -> str:
     """Return the key under which the connections of an address are counted: for IPv4 the address, for IPv6 its /64
     network, which belongs to one subscriber."""
-    ip = parse_ip_address(peer)
-    if isinstance(ip, IPv6Address):
-        return str(ip_network((int(ip) >> 64 << 64, 64)))
-    return str(ip or "?")
+    ip_address = parse_ip_address(peer)
+    if isinstance(ip_address, IPv6Address):
+        return str(ip_network((int(ip_address) >> 64 << 64, 64)))
+    return str(ip_address or "?")
 
 
 class ConnectionSlot:
@@ -279,16 +279,16 @@ def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
     _UNREPEATABLE_HEADER_NAMES is repeated, if it has both a length and chunks, or if its body is encoded. Also raise
     it for a length that is no number or above `largest_bytes`.
     """
-    names = [name for name, _ in request.headers.raw]
+    header_names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)
-    if any(names.count(name) > 1 for name in _UNREPEATABLE_HEADER_NAMES):
+    if any(header_names.count(name) > 1 for name in _UNREPEATABLE_HEADER_NAMES):
         raise RequestRefused("header_twice")
     if b"transfer-encoding" in headers and b"content-length" in headers:
         raise RequestRefused("two_lengths")
     if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
         raise RequestRefused("encoded")
-    length = headers.get(b"content-length", b"0").strip()
-    if not length.isdigit() or len(length) > 12 or int(length) > largest_bytes:
+    length_text = headers.get(b"content-length", b"0").strip()
+    if not length_text.isdigit() or len(length_text) > 12 or int(length_text) > largest_bytes:
         raise RequestRefused("length")
 
 

@@ -73,20 +73,22 @@ class Receiver:
         # capacity of genuine ones. Calls to each provider have their own pool, so that only they wait for it.
         self._verify_threads = ServiceCallThreads("judging", 2, options.max_connections)
         self._refusal_threads = ServiceCallThreads("refusing", 1, options.queue_length)
-        traits = provider_registry.list_providers_as(ProviderTraits)
-        self._paths = {provider.name: provider.notice_path for provider in traits if provider.notice_path}
+        providers = provider_registry.list_providers_as(ProviderTraits)
+        self._notice_path_by_provider = {
+            provider.name: provider.notice_path for provider in providers if provider.notice_path
+        }
         self._store_threads = {
             name: ServiceCallThreads(name, options.threads_per_pool, options.queue_length)
-            for name in (*self._paths, OTHER_SOURCE_LABEL)
+            for name in (*self._notice_path_by_provider, OTHER_SOURCE_LABEL)
         }
         self._probe_threads = {
             name: ServiceCallThreads(f"ask-{name}", options.threads_per_pool, options.queue_length)
-            for name in self._paths
+            for name in self._notice_path_by_provider
         }
         self._read_threads = ServiceCallThreads("looks", 2, options.max_live_clients)
         self._metrics = WorkerMetrics(console, options, self.open_connections, self._read_threads)
         self._live_hub = live.LiveFeedHub(console, options, self._read_threads, self._metrics)
-        self._source_labels = set(self._paths)
+        self._source_labels = set(self._notice_path_by_provider)
         self.live_endpoint = live.LiveFeedEndpoint(
             self._live_hub, options, console, self._read_threads, self.sender_addresses
         )
@@ -100,7 +102,7 @@ class Receiver:
         the provider's own path."""
         return [
             Route(path, partial(self._answer_notice, source=name), methods=["POST"])
-            for name, path in self._paths.items()
+            for name, path in self._notice_path_by_provider.items()
         ]
 
     async def answer_signed_notice(self, request: Request) -> Response:
@@ -112,8 +114,8 @@ class Receiver:
         return await self._answer_notice(request, request.path_params["source"])
 
     async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Return the answer to one notice of the sender `source`. The services verify and store the notice; this
-        method checks only the limits and the form of the request."""
+        """Verify and store one notice of the sender `source`, and return the answer to it. The services verify and
+        store the notice; this method checks only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
@@ -129,8 +131,10 @@ class Receiver:
         except Exception:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:
-            is_known = source in self._source_labels
-            self._metrics.count_result(source if is_known else OTHER_SOURCE_LABEL, result, loop.time() - started_at)
+            is_known_source = source in self._source_labels
+            self._metrics.count_result(
+                source if is_known_source else OTHER_SOURCE_LABEL, result, loop.time() - started_at
+            )
         if result == _REFUSED_RESULT:
             return make_refusal_response(request)
         if notice is None or result in (_BUSY_RESULT, _ERROR_RESULT):
@@ -143,7 +147,8 @@ class Receiver:
     async def _verify_notice(self, request: Request, source: str) -> CheckedNotice:
         """Read the request, and let the service verify the notice in it. Return the checked notice.
 
-        Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity.
+        Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity if the thread pool is
+        full.
         """
         if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source) or (
             provider_registry.find_provider(source) and "source" in request.path_params
@@ -207,7 +212,7 @@ class Receiver:
         """True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
         try:
             async with asyncio.timeout(_READINESS_TIMEOUT_SECONDS):
-                return not await self._read_threads.run(lambda: self._console.figures.find_late_tasks())
+                return not await self._read_threads.run(lambda: self._console.metric_figures.find_late_tasks())
         except (ConsoleError, NoCapacity, TimeoutError):
             return False
         except Exception:

@@ -35,7 +35,7 @@ class JsonLineFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
+        log_fields: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -44,21 +44,21 @@ class JsonLineFormatter(logging.Formatter):
             **tracing.get_current_log_facts(),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            line["trouble"] = type(record.exc_info[1]).__name__
-            line.update(_find_error_codes(record.exc_info[1]))
-            line["trace"] = _format_stack_frames(record.exc_info[2])
+            log_fields["trouble"] = type(record.exc_info[1]).__name__
+            log_fields.update(_find_error_codes(record.exc_info[1]))
+            log_fields["trace"] = _format_stack_frames(record.exc_info[2])
         # ASCII only: characters that change the reading direction or end a line are escaped
-        return json.dumps(line, default=str)
+        return json.dumps(log_fields, default=str)
 
 
 def _find_error_codes(error: BaseException) -> dict[str, object]:
     """Return a dict with the `code` of a ConsoleError, and the `number` that the database server or its client
     library has given to the error or to its cause. Return an empty dict for any other exception."""
-    codes: dict[str, object] = {"code": error.code} if isinstance(error, ConsoleError) else {}
+    code_fields: dict[str, object] = {"code": error.code} if isinstance(error, ConsoleError) else {}
     arguments = getattr(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None), "args", ())
     if arguments and isinstance(arguments[0], int):
-        codes["number"] = arguments[0]
-    return codes
+        code_fields["number"] = arguments[0]
+    return code_fields
 
 
 def _make_message_text(record: logging.LogRecord) -> str:
@@ -70,14 +70,15 @@ def _make_message_text(record: logging.LogRecord) -> str:
     return str(record.msg)
 
 
-def _format_stack_frames(trace: TracebackType | None) -> list[str]:
+def _format_stack_frames(traceback: TracebackType | None) -> list[str]:
     """Return the stack frames as texts such as `wire.py:41 read`, the outermost first; only the MAX_STACK_FRAMES
     innermost ones."""
     frames: list[str] = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
+    while traceback is not None:
+        frame_code = traceback.tb_frame.f_code
+        file_name = frame_code.co_filename.replace(chr(92), "/").rpartition("/")[2]
+        frames.append(f"{file_name}:{traceback.tb_lineno} {frame_code.co_name}")
+        traceback = traceback.tb_next
     return frames[-MAX_STACK_FRAMES:]
 
 
@@ -87,14 +88,14 @@ def log_json_lines() -> Iterator[None]:
     on, of other loggers from level WARNING on. Other handlers that write to stderr are removed until the block
     ends.
     """
-    root, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER_NAME)
-    earlier_handlers, earlier_level, earlier_hook = list(root.handlers), own_logger.level, threading.excepthook
+    root_logger, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER_NAME)
+    earlier_handlers, earlier_level, earlier_hook = list(root_logger.handlers), own_logger.level, threading.excepthook
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLineFormatter())
     for earlier_handler in earlier_handlers:
         if isinstance(earlier_handler, logging.StreamHandler) and earlier_handler.stream is sys.stderr:
-            root.removeHandler(earlier_handler)
-    root.addHandler(handler)
+            root_logger.removeHandler(earlier_handler)
+    root_logger.addHandler(handler)
     own_logger.setLevel(logging.INFO)
     events_logger = logging.getLogger(log_events.LOGGER_NAME)
     # remove the handlers that log events elsewhere: here the root handler writes the events
@@ -108,10 +109,10 @@ def log_json_lines() -> Iterator[None]:
         events_logger.handlers = event_handlers
         threading.excepthook = earlier_hook
         own_logger.setLevel(earlier_level)
-        root.removeHandler(handler)
+        root_logger.removeHandler(handler)
         for earlier_handler in earlier_handlers:
-            if earlier_handler not in root.handlers:
-                root.addHandler(earlier_handler)
+            if earlier_handler not in root_logger.handlers:
+                root_logger.addHandler(earlier_handler)
 
 
 def _log_ended_thread(args: threading.ExceptHookArgs) -> None:

@@ -92,14 +92,16 @@ class LiveFeedChanges:
         message has already replaced. A change that equals its record there (except `since`) or has an older version
         is left out. For any other change, the record's entry in `snapshot_versions` is removed.
         """
-        known_changes = [
+        changes_in_snapshot = [
             change
             for change in self._changes
             if snapshot_versions
             and _is_in_snapshot(change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions)
         ]
-        if known_changes:
-            return make_changes_text([change for change in self._changes if change not in known_changes], channels)
+        if changes_in_snapshot:
+            return make_changes_text(
+                [change for change in self._changes if change not in changes_in_snapshot], channels
+            )
         if channels not in self._text_by_channels:
             self._text_by_channels[channels] = make_changes_text(self._changes, channels)
         return self._text_by_channels[channels]
@@ -112,9 +114,9 @@ def _is_in_snapshot(
 ) -> bool:
     """True if the listener's snapshot contained the record as in `change` (except `since`), or a newer version.
 
-    The caller has removed the record from `snapshot_versions` and passes it as `snapshot_version` (None: the
-    snapshot doesn't contain it). If the result is True, this function puts it into `snapshot_versions` again. The
-    result is False if `change` or `snapshot_version` has no version.
+    The caller has removed the record from `snapshot_versions` and passes it as `snapshot_version` (None: the snapshot
+    doesn't contain it). If the result is True, this function puts it into `snapshot_versions` again. The result is
+    False if `change` or `snapshot_version` has no version.
     """
     if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False
@@ -128,9 +130,9 @@ class LiveFeedListener:
     """One connected listener of `/live`: its channels (record kinds), and the queue of the messages that are to be
     sent to it."""
 
-    def __init__(self, channels: frozenset[str], backlog: int) -> None:
+    def __init__(self, channels: frozenset[str], max_queue_length: int) -> None:
         self.channels = channels
-        self.message_queue: asyncio.Queue[LiveFeedChanges] = asyncio.Queue(backlog)
+        self.message_queue: asyncio.Queue[LiveFeedChanges] = asyncio.Queue(max_queue_length)
         self.end_event = asyncio.Event()
 
     def enqueue(self, feed_changes: LiveFeedChanges) -> bool:
@@ -192,14 +194,14 @@ class LiveFeedHub:
 
     def _read_snapshot(self) -> LiveFeedSnapshot:
         with self._console.acting_as("worker"):
-            return self._console.live.read_snapshot()
+            return self._console.live_feed.read_snapshot()
 
     async def _read_changes(self, mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
-        def read() -> tuple[FeedMark, tuple[RecordSummary, ...]]:
+        def read_as_worker() -> tuple[FeedMark, tuple[RecordSummary, ...]]:
             with self._console.acting_as("worker"):
-                return self._console.live.read_changes(mark)
+                return self._console.live_feed.read_changes(mark)
 
-        return await self._threads.run(read)
+        return await self._threads.run(read_as_worker)
 
     async def _poll_feed(self) -> None:
         while True:
@@ -342,7 +344,7 @@ class LiveFeedEndpoint:
 
     def _write_refusal(self, reason: str, origin: str | None, skipped_count: int) -> None:
         with self._console.acting_as("worker"):
-            self._console.live.record_refusal(reason, origin, skipped_count)
+            self._console.live_feed.record_refusal(reason, origin, skipped_count)
 
     async def _receive_token(self, websocket: WebSocket) -> str | None:
         """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return

@@ -33,22 +33,23 @@ class BlockingSessionsThread:
         return not self._thread.is_alive()
 
     def _run_loop(self) -> None:
-        last_code: str | None = None
+        last_error_code: str | None = None
         while not self._stop_event.is_set():
-            code = self._end_blocking_sessions()
-            if code is not None and code != last_code:
-                _log.warning("sessions that hold others up can't be ended: %s", code)
-            last_code = code
+            error_code = self._end_blocking_sessions()
+            if error_code is not None and error_code != last_error_code:
+                _log.warning("sessions that hold others up can't be ended: %s", error_code)
+            last_error_code = error_code
             self._stop_event.wait(
                 PAUSE_AFTER_EXCEPTION_SECONDS
-                if code == ErrorCode.INTERNAL_ERROR
+                if error_code == ErrorCode.INTERNAL_ERROR
                 else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
             )
         self._lock_watch.close()
 
     def _end_blocking_sessions(self) -> str | None:
-        """Run one pass of `LockWatch.end_blocking_sessions`. Return the error code if the database account lacks a
-        right or if the pass raised an unexpected exception, otherwise None."""
+        """Run one pass of `LockWatch.end_blocking_sessions`. Return not_allowed if the database account lacks a
+        right, internal_error if the pass raised an unexpected exception, otherwise None (also after another
+        ConsoleError)."""
         try:
             self._lock_watch.end_blocking_sessions()
         except ConsoleError as refusal:

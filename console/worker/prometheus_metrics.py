@@ -54,7 +54,9 @@ class WorkerMetrics:
         self.dropped_client_counter = Counter("live_dropped", "Listeners that were too slow.", registry=self.registry)
         connection_gauge = Gauge("receiver_connections", "Open connections, this process.", registry=self.registry)
         connection_gauge.set_function(lambda: open_connections.connection_count)
-        self.registry.register(_FigureCollector(lambda: self._figures, lambda: console.figures, open_connections))
+        self.registry.register(
+            _FigureCollector(lambda: self._figures, lambda: console.metric_figures, open_connections)
+        )
 
     def count_arrival(self) -> None:
         """Count a notice that has arrived and that the receiver has not answered yet."""
@@ -89,7 +91,7 @@ class WorkerMetrics:
 
 def _read_figures_as_worker(console: Console) -> MetricFigures:
     with console.acting_as("worker"):
-        return console.figures.read_figures()
+        return console.metric_figures.read_figures()
 
 
 class _FigureCollector:
@@ -98,14 +100,14 @@ class _FigureCollector:
 
     def __init__(
         self,
-        figures: Callable[[], MetricFigures | None],
-        reader: Callable[[], MetricFigureReader],
+        get_figures: Callable[[], MetricFigures | None],
+        get_reader: Callable[[], MetricFigureReader],
         open_connections: OpenConnections,
     ) -> None:
-        self._figures, self._reader, self._open_connections = figures, reader, open_connections
+        self._get_figures, self._get_reader, self._open_connections = get_figures, get_reader, open_connections
 
     def collect(self) -> Iterator[Metric]:
-        figures, reader = self._figures(), self._reader()
+        figures, reader = self._get_figures(), self._get_reader()
         yield _make_gauge_metric("database_up", "Whether the database answers.", float(figures is not None))
         yield _make_counter_metric(
             "connections_turned_away", "Beyond the limits, this process.", self._open_connections.rejected_count
@@ -144,12 +146,12 @@ def _make_rate_metrics(figures: MetricFigures) -> Iterable[Metric]:
 
 
 def _make_queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
-    depths = GaugeMetricFamily("queue_depth", "How many wait, counted up to 1,000.", labels=("queue",))
-    ages = GaugeMetricFamily("queue_oldest_seconds", "Since when the oldest waits.", labels=("queue",))
+    depth_gauge = GaugeMetricFamily("queue_depth", "How many wait, counted up to 1,000.", labels=("queue",))
+    age_gauge = GaugeMetricFamily("queue_oldest_seconds", "Since when the oldest waits.", labels=("queue",))
     for queue in figures.queues:
-        depths.add_metric((queue.queue,), queue.count)
-        ages.add_metric((queue.queue,), figures.get_queue_age_seconds(queue))
-    yield from (depths, ages)
+        depth_gauge.add_metric((queue.queue,), queue.count)
+        age_gauge.add_metric((queue.queue,), figures.get_queue_age_seconds(queue))
+    yield from (depth_gauge, age_gauge)
     unknown_count = sum(queue.count for queue in figures.queues if queue.queue == "unknown")
     yield _make_gauge_metric(
         "unknown_outcomes", "Calls of which nobody knows how they ended, up to 1,000.", unknown_count

@@ -75,16 +75,16 @@ class DeskRequestThreads:
         """Poll for desk requests until `stop_event` is set, and renew the presence lease, by which desks see that
         this worker is running."""
         clock = self._executor.clock
-        beat_seconds = min(
+        renewal_seconds = min(
             PRESENCE_RENEWAL_SECONDS, self._executor.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS) / 8
         )
         failure_count, waiting_count = 0, 0
-        beat_at = last_request_at = float("-inf")
+        next_renewal_at = last_request_at = float("-inf")
         while not self._stop_event.is_set():
             try:
-                if clock.monotonic() >= beat_at:
+                if clock.monotonic() >= next_renewal_at:
                     self._executor.announce_presence()
-                    beat_at = clock.monotonic() + beat_seconds
+                    next_renewal_at = clock.monotonic() + renewal_seconds
                 waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
                 self._executor.store_progress_steps()
@@ -99,7 +99,7 @@ class DeskRequestThreads:
                 last_request_at = now
             idle_seconds = 0.0 if failure_count else now - last_request_at
             pause_seconds = compute_request_poll_pause_seconds(
-                idle_seconds, beat_seconds, is_standby=self._executor.is_standby
+                idle_seconds, renewal_seconds, is_standby=self._executor.is_standby
             )
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS))
         self._wake_threads(REQUEST_THREAD_COUNT)
@@ -108,8 +108,7 @@ class DeskRequestThreads:
     def _wake_threads(self, count: int) -> None:
         """Wake `count` threads, one for each waiting request. No further threads are woken, because a thread that
         finds no request would delay the threads that execute a request. If a woken thread may not take the request,
-        the next poll counts the request again.
-        """
+        the next poll counts the request again."""
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
                 self._wake_signals.put_nowait(None)
@@ -131,15 +130,15 @@ class DeskRequestThreads:
                 self._executing_ids.discard(number)
 
 
-def compute_request_poll_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
+def compute_request_poll_pause_seconds(idle_seconds: float, renewal_seconds: float, *, is_standby: bool) -> float:
     """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a
     request was last open, 0 while one is open and after a failed poll. While it is not 0, a standby worker polls
-    only as often as it renews its lease (every `beat_seconds`), because another worker polls.
+    only as often as it renews its lease (every `renewal_seconds`), because another worker polls.
     """
     if not idle_seconds:
         return REQUEST_POLL_PAUSE_SECONDS
     if is_standby:
-        return max(REQUEST_POLL_PAUSE_SECONDS, beat_seconds)
+        return max(REQUEST_POLL_PAUSE_SECONDS, renewal_seconds)
     return (
         QUICK_REQUEST_POLL_PAUSE_SECONDS
         if idle_seconds < QUICK_REQUEST_POLL_PERIOD_SECONDS

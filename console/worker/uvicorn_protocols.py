@@ -191,8 +191,8 @@ class HttpProtocol(H11Protocol):
         while data and self.transport.get_protocol() is self:
             # h11 limits the size of a head only while it is incomplete; a complete head would be parsed at any size.
             # So a connection that waits for a head passes its data on in pieces.
-            size = _REQUEST_HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
-            chunk, data = data[:size], data[size:]
+            chunk_size = _REQUEST_HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
+            chunk, data = data[:chunk_size], data[chunk_size:]
             if self._closing_transport.has_sent_last_answer:
                 self._closing_transport.drop_data(chunk)
             else:

@@ -251,9 +251,9 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
         turn += 1
         reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
         news = desk.desk_status.read_news(mark, with_presence=reads_presence)
-        mark = news.mark
+        mark = news.feed_mark
         if reads_presence and news.switches_version != switches:
-            desk.read_only.list_switches()
+            desk.read_only_switches.list_switches()
             switches = news.switches_version
         if turn % counts_every == 0:
             with lock:

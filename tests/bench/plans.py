@@ -57,14 +57,18 @@ PLACES: dict[str, QueueKey | None] = {
     "later page": ("needs_review", _SINCE, 7),
     "last page": ("scheduled", _SINCE, 7),
 }
-PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.QUEUE_TABLES for name in part.queues}
+PARTS = {
+    f"{part.kind} {name}": (part, name) for part in queue_tables.QUEUE_TABLES for name in part.conditions_by_queue
+}
 _ASKED = {
     f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))
     for queue, (part, name) in PARTS.items()
     for place, after in PLACES.items()
     for lapsed in (_NONE, _LAPSED)
 }
-PAGES: dict[str, Ask] = {name: ask for name, (part, queue, ask) in _ASKED.items() if len(part.queues[queue]) == 1}
+PAGES: dict[str, Ask] = {
+    name: ask for name, (part, queue, ask) in _ASKED.items() if len(part.conditions_by_queue[queue]) == 1
+}
 MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if name not in PAGES}
 """Pages of several states: the first few of each are put in order afterwards."""
 FILTERS = {
@@ -118,8 +122,8 @@ BY_KEY: dict[str, Ask] = {
     "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
-    "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
-    "numbers that we have": lambda conn: credit_checks.find_known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
+    "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
+    "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.find_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
@@ -136,7 +140,7 @@ BY_KEY: dict[str, Ask] = {
     "changes": lambda conn: change_feed.list_changes_since(conn, None),
     "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _MARK),
     "changes, later reading, a late one": lambda conn: change_feed.list_changes_since(
-        conn, replace(_MARK, seen=frozenset())
+        conn, replace(_MARK, read_ids=frozenset())
     ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.find_by_number(conn, "ORD-7"),
@@ -152,7 +156,7 @@ BY_KEY: dict[str, Ask] = {
     "open refund of a payment": lambda conn: refunds.find_open_refund(conn, 70),
     "refund by its key": lambda conn: refunds.find_by_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),
-    "look-alike of a refund": lambda conn: refunds.find_lookalike(conn, 70, 1_000, _NOW),
+    "look-alike of a refund": lambda conn: refunds.find_similar_refund(conn, 70, 1_000, _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),

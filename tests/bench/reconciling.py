@@ -119,7 +119,9 @@ class Table:
         self._file = days.announce(console)
 
     def reconcile(self) -> object:
-        with mock.patch.object(self._console.reconciliation._files, "download_file", return_value=self._file):
+        with mock.patch.object(
+            self._console.reconciliation._daily_file_stores, "download_file", return_value=self._file
+        ):
             return self._days.reconcile(self._console)
 
     def sweep(self) -> object:

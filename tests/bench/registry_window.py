@@ -75,7 +75,7 @@ class _PaintWatch(QObject):
 def _type(opening: WindowOpener, text: str) -> float:
     """Type a text at once into the empty search box; return the seconds until its results were painted."""
     assert opening.controller is not None
-    box = opening.controller.command_palette.box
+    box = opening.controller.command_palette.search_box
     states_before_end = ("", opening.context.translate("search.running"))
     watch = _PaintWatch()
     box.input.clear()

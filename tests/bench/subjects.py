@@ -101,7 +101,7 @@ class Subject:
         with self._held.begin():
             if self._embedded:
                 self._held.exec_driver_sql("BEGIN DEFERRED")
-            person = self._held.execute(_PERSON, {"who": OPERATOR, "number": number}).first()
+            person = self._held.execute(_PERSON, {"person_name": OPERATOR, "number": number}).first()
             return person, self._held.execute(_RECORDS, {"number": number}).all()
 
     def driver_lookup(self) -> object:

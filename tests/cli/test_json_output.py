@@ -96,7 +96,7 @@ def test_show_adds_history_and_next_step() -> None:
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
         history=(CHECK,),
     )
-    encoded = through_json(cli_json.build_record_view_json(seen, translate))
+    encoded = through_json(cli_json.build_record_details_json(seen, translate))
     assert encoded["id"] == 17
     assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()

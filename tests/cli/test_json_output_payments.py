@@ -8,7 +8,7 @@ import pytest
 
 from console.cli.json_output import results as cli_json
 from console.cli.process.command import parse_provider_id, parse_row_id
-from console.cli.text_output import views as cli_text_views
+from console.cli.text_output import record_details as cli_text_details
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import WindowReason
 from console.domain.errors import ConsoleError
@@ -114,7 +114,7 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
     view = views.PaymentDetails(
         PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
     )
-    encoded = told(cli_json.build_record_view_json(view, translate))
+    encoded = told(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["payer"], encoded["awaiting"]) == ("payment", "****1234", "second_person")
     assert encoded["next_step"] == {"text": "next.c", "command": "show refund 9", "code": "next.c"}
     assert [(side["name"], side["differs"]) for side in encoded["sides"]] == [
@@ -135,7 +135,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
         (views.RuleCheck(WindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
-    encoded = told(cli_json.build_record_view_json(view, translate))
+    encoded = told(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["payment"]["payer"], encoded["awaiting"]) == ("refund", "****1234", None)
     assert encoded["against"][0]["rule"] == "lookalike"
     assert encoded["checks"] == [{"rule": "window", "holds": True, "facts": {}}]
@@ -145,7 +145,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
 def test_an_order_is_shown_with_its_payments() -> None:
     """Nothing is awaited of an order."""
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
-    encoded = told(cli_json.build_record_view_json(view, translate))
+    encoded = told(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
     assert encoded["timeouts"] == []
@@ -160,14 +160,14 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
         AT + timedelta(minutes=5), 2,
     )  # fmt: skip
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, AT),))
-    (one,) = told(cli_json.build_record_view_json(view, translate))["timeouts"]
+    (one,) = told(cli_json.build_record_details_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)
     assert [(step["name"], step["state"]) for step in one["steps"]] == [
         ("ask_provider", "done"),
         ("expire_payment", "waiting"),
     ]
-    _, first, second = cli_text_views._format_saga_lines(view.sagas, Translator())
+    _, first, second = cli_text_details._format_saga_lines(view.sagas, Translator())
     assert first.strip().startswith("✓")
     assert second.strip().startswith("…")
 

@@ -42,9 +42,9 @@ def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSa
     for _ in range(2):
         for sample in samples:
             view = console.recovery.read_record("credit-check", str(sample.id))
-            text = "\n".join(cli_text.format_record_view_lines(view, translator))
+            text = "\n".join(cli_text.format_record_details_lines(view, translator))
             assert not {"{", "None"} & set(text.split()), text
-            encoded = cli_json.build_record_view_json(view, translator)
+            encoded = cli_json.build_record_details_json(view, translator)
             assert encoded["next_step"]["text"]
             assert encoded["why"]
         console.recovery.run_due()

@@ -103,7 +103,7 @@ class Seats(ABC):
         """Type the password in the dialog that asks for it after a decision; only desks that ask have one."""
         if self.password_of(name):
             dialog = person.dialog(PasswordDialog)
-            dialog.password.line_edit.setText(self.password_of(name))
+            dialog.password_field.line_edit.setText(self.password_of(name))
             person.until(dialog.act_button.isEnabled)
             dialog.act_button.click()
 

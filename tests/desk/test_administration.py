@@ -28,7 +28,7 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
     tasks = [row.task.name for row in page.task_table.all_rows]
     assert set(tasks) == {task.name for task in console.scheduler.read_states()}
     assert list(page.reason_table.all_rows) == list(RefundReason)
-    shown_tasks = page.task_table if tasks else page.no_tasks  # words instead of a head without rows
+    shown_tasks = page.task_table if tasks else page.no_tasks_state  # words instead of a head without rows
     for place, shown in ((3, page.health_table), (4, shown_tasks), (5, page.reason_table)):
         page.tabs.setCurrentIndex(place)
         person.rest()
@@ -53,7 +53,7 @@ def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:
     person.until(lambda: bool(page.people_table.all_rows))
     page.tabs.setCurrentIndex(4)
     person.rest()
-    assert page.no_tasks.isVisible() is not bool(page.task_table.all_rows)
+    assert page.no_tasks_state.isVisible() is not bool(page.task_table.all_rows)
     assert page.task_table.isVisible() is bool(page.task_table.all_rows)
 
 
@@ -68,12 +68,12 @@ def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
     assert page.people_table.all_rows
     assert not [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
     page.tabs.setCurrentIndex(4)
-    shown = page.stack.currentWidget()
+    shown = page.content_stack.currentWidget()
     if seats.password_of("adm-f"):
         assert shown is not None
         assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
     else:
-        assert shown is (page.task_table if page.task_table.all_rows else page.no_tasks)
+        assert shown is (page.task_table if page.task_table.all_rows else page.no_tasks_state)
     page.tabs.setCurrentIndex(1)
     assert page.limit_button.isVisible()
     assert page.limit_button.isEnabled()

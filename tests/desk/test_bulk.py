@@ -52,7 +52,7 @@ def queue(person: Person, name: str = "incomplete") -> QueuesPage:
 def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
     """Once its dry run is there."""
     person.until(
-        lambda: dialog.plan is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+        lambda: dialog.plan_page is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
     )
     return dialog
 
@@ -61,10 +61,10 @@ def ended(person: Person, dialog: BulkDialog) -> None:
     """Once the run isn't running any more, and the dialog, which reads now and then, says so."""
 
     def told() -> bool:
-        run, outcome = dialog.run, dialog.outcome
+        run, outcome = dialog.run, dialog.progress_page
         if run is None or run.state == "running" or outcome is None:
             return False
-        return bool(outcome.tally.plain) and outcome.bar.accessibleName() not in RUNNING
+        return bool(outcome.result_counts_label.plain) and outcome.status_bar.accessibleName() not in RUNNING
 
     person.until(lambda: not dialog.is_running_here and told())
 
@@ -87,13 +87,16 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.press("Space")
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
-    assert dialog.plan.totals.plain == "3 to process, 0 to skip, 0 not allowed"
+    assert dialog.plan_page is not None
+    assert dialog.plan_page.totals_label.plain == "3 to process, 0 to skip, 0 not allowed"
     person.tab_to("Re-fetch 3")
     person.press("Return")
     ended(person, dialog)
-    assert dialog.outcome is not None
-    assert (dialog.outcome.progress.plain, dialog.outcome.tally.plain) == ("3 of 3", "3 fetched")
+    assert dialog.progress_page is not None
+    assert (dialog.progress_page.progress_label.plain, dialog.progress_page.result_counts_label.plain) == (
+        "3 of 3",
+        "3 fetched",
+    )
     assert pdfs(sandbox, lacking) == [1, 1, 1]
     person.press("Esc")
     person.no_dialog()
@@ -153,18 +156,21 @@ def test_what_changed_behind_ones_back_is_skipped(
         lead.recovery.take(KIND, lacking[1].id)
     before = pdfs(sandbox, lacking)
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
+    assert dialog.plan_page is not None
     told = {
-        one.row.subject_id: (one.verdict, one.reason, one.blocking_person) for one in dialog.plan.chosen_plan.rows
+        one.row.subject_id: (one.kind, one.reason, one.blocking_person) for one in dialog.plan_page.limited_plan.rows
     }
     assert told == {
         lacking[0].id: (ForecastKind.SKIP, "changed", None),
         lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
         lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
-    shown = {dialog.plan.table.rows.format_spoken_text(one) for one in dialog.plan.table.rows.iterate_loaded_rows()}
+    shown = {
+        dialog.plan_page.table.rows.format_spoken_text(one)
+        for one in dialog.plan_page.table.rows.iterate_loaded_rows()
+    }
     assert sum("skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.act_button.text() == "Re-fetch 1"
     person.until(dialog.act_button.isEnabled)
@@ -181,14 +187,14 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     person.press("Ctrl+A")
     person.press("T")
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
-    dialog.plan.size_choice.setCurrentIndex(1)
+    assert dialog.plan_page is not None
+    dialog.plan_page.row_limit_list.setCurrentIndex(1)
     assert dialog.act_button.text() == "Take 1"
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    assert dialog.outcome is not None
-    assert dialog.outcome.bar.accessibleName() == "The first 1 is finished. Remaining: 2."
+    assert dialog.progress_page is not None
+    assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     person.until(dialog.act_button.isEnabled)
     assert dialog.act_button.text() == "Continue..."
     dialog.act_button.click()
@@ -232,7 +238,7 @@ def test_closed_found_again_and_stopped(
     person.no_dialog()
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("runs")
-    person.until(lambda: unfinished.runs.current_item is not None)
+    person.until(lambda: unfinished.runs_table.current_item is not None)
     person.press("Return")
     again = person.dialog(BulkDialog)
     person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this record")
@@ -241,12 +247,12 @@ def test_closed_found_again_and_stopped(
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
     person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Continue...")
-    assert again.outcome is not None
+    assert again.progress_page is not None
     assert console.bulk.list_latest()[0].done == 1
-    again.outcome.discard_button.click()
+    again.progress_page.discard_button.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "done")
     told = "The remaining records were discarded from this run. To act on them, select them again"
-    person.until(lambda: again.outcome.bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
+    person.until(lambda: again.progress_page.status_bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
@@ -256,7 +262,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
     if console is seats.acting_desk:  # the window's own due tasks would finish the run
-        person.until(lambda: person.opening.context.due_at is not None)
+        person.until(lambda: person.opening.context.last_due_tasks_at is not None)
     queue(person)
     person.press("Ctrl+A")
     person.press("F")
@@ -290,8 +296,8 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     person.press("N")
     dialog = person.dialog(BulkDialog)
     assert dialog.hint.plain == "Write a note first."
-    assert dialog.words_field is not None
-    assert dialog.words_field.edit.hasFocus()
+    assert dialog.note_field is not None
+    assert dialog.note_field.edit.hasFocus()
     person.type_in("called AlarmBox")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -305,7 +311,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
         ["called AlarmBox"]
     ] * 3
     assert not page.selection
-    page.queue_acts.run_action_on_selection("note")
+    page.queue_actions.run_action_on_selection("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
@@ -319,12 +325,12 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
-    person.until(lambda: unfinished.holders.current_item is not None)
+    person.until(lambda: unfinished.leases_and_takes_table.current_item is not None)
     assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
 
 
 def _spoken(dialog: UnfinishedWorkDialog) -> str:
-    return dialog.holders.rows.format_spoken_text(dialog.holders.current_item)
+    return dialog.leases_and_takes_table.rows.format_spoken_text(dialog.leases_and_takes_table.current_item)
 
 
 def test_what_can_not_be_done_is_greyed_with_its_reason(
@@ -358,7 +364,7 @@ def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: li
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.TAKE)
+    page.queue_actions.begin_bulk_run(BulkAction.TAKE)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.run is not None
     assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [lacking[1].id]
@@ -378,9 +384,9 @@ def test_results_are_narrowed_and_taken_along(
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    assert dialog.outcome is not None
-    outcome = dialog.outcome
-    outcome.filter.setCurrentIndex(1)
+    assert dialog.progress_page is not None
+    outcome = dialog.progress_page
+    outcome.filter_list.setCurrentIndex(1)
     person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)

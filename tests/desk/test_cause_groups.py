@@ -53,7 +53,7 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.until(page.selection.bar.isVisible)
     request = page.selection.make_bulk_request(BulkAction.PROBE)
     assert request.record_count == 2
-    found = request.source(console)
+    found = request.list_records(console)
     assert {one.id for one in found if not isinstance(one, str)} == set(ids)
     person.press("Left")
     person.until(lambda: len(rows()) == 1)

@@ -89,7 +89,7 @@ def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     person.until(lambda: page.tabs.tabText(place).endswith(str(COUNT)))
     review = person.opening.context.work_counts.find_queue_count("review")
     assert review is not None
-    beside_queues = person.frame.side.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
     person.frame.show_route(HomeRoute())
     person.rest()
@@ -106,11 +106,11 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     person = sit()
     page = open_queue(person)
     _go_to(person, page, merged)
-    assert "株式会社承継先" in page.why_words.plain
-    assert "国税庁" in page.source_words.plain
+    assert "株式会社承継先" in page.explanation_label.plain
+    assert "国税庁" in page.source_label.plain
     person.press("S")
     person.rest()
-    assert person.page(LookupPage).company.number == SUCCESSOR
+    assert person.page(LookupPage).company_panel.number == SUCCESSOR
     person.press("Esc")
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _go_to(person, page, closed)
@@ -119,7 +119,7 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     assert person.frame.current_route == ChangedCompaniesRoute()
     person.press("Enter")
     person.rest()
-    company = person.page(LookupPage).company
+    company = person.page(LookupPage).company_panel
     assert company.number == closed
     assert isinstance(company.registry_facts, CorporationFactsView)
     person.press("Esc")
@@ -155,7 +155,7 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.press("C")
     person.until(lambda: len(page.table.all_rows) == 1)
     person.until(lambda: page.current_change is not None)
-    assert "Acknowledged by op-a" in page.action_words.plain
+    assert "Acknowledged by op-a" in page.next_step_label.plain
     person.press("A")
     dialog = person.dialog(ReopenIncidentDialog)
     person.type_in("the wrong company")
@@ -163,7 +163,7 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.press("Ctrl+Return")
     person.no_dialog()
     person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
-    person.until(lambda: "Acknowledged" not in page.action_words.plain)
+    person.until(lambda: "Acknowledged" not in page.next_step_label.plain)
     person.active()
     person.press("C")
     person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")

@@ -70,10 +70,10 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     page.show_route(QueuesRoute(view=view.id))
     person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
     person.frame.show_route(QueuesRoute("unknown"))
-    person.until(lambda: keys(page) == usual and page.shown_view.view is None)
+    person.until(lambda: keys(page) == usual and page.shown_saved_view.view is None)
     page.columns.choose_columns("unknown", ["provider", "state"])
     person.until(lambda: keys(page) == ["provider", "state"])
-    assert person.frame.context.preferences.value("shown_columns.queues.unknown") == ["provider", "state"]
+    assert person.frame.context.preferences.get_value("shown_columns.queues.unknown") == ["provider", "state"]
 
 
 def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -58,7 +58,7 @@ def search(person: Person, text: str) -> LookupPage:
 
 def companies_of(page: LookupPage) -> CompanyList:
     """The companies above the records of a search."""
-    found = page.content.currentWidget()
+    found = page.result_stack.currentWidget()
     assert isinstance(found, FoundRecordsPanel)
     assert found.table.all_rows
     assert found.company_list is not None
@@ -72,7 +72,7 @@ def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) 
     person = sit()
     person.press("Ctrl+K")
     assert person.opening.controller is not None
-    box = person.opening.controller.command_palette.box
+    box = person.opening.controller.command_palette.search_box
     box.input.insert("みなもどう")  # as an input method does: these letters have no keys
     entries = box.list
     person.until(
@@ -83,9 +83,9 @@ def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) 
     person.press("Enter")
     person.rest()
     page = person.page(LookupPage)
-    assert page.company.number == OPEN  # with records of ours it stands before the closed one
-    assert page.company.name.plain == "株式会社みなも堂印刷"
-    assert page.company.furigana.plain == "ミナモドウインサツ"
+    assert page.company_panel.number == OPEN  # with records of ours it stands before the closed one
+    assert page.company_panel.name_label.plain == "株式会社みなも堂印刷"
+    assert page.company_panel.furigana_label.plain == "ミナモドウインサツ"
     person.press("Enter")
     person.rest()
     route = person.frame.current_route
@@ -97,16 +97,16 @@ def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     have_registry(seats, tmp_path)
     person = sit()
     page = search(person, "みなも堂")
-    found = page.content.currentWidget()
+    found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
     assert [company.number for company in found.table.all_rows] == [OPEN, CLOSED]
     assert found.table.all_rows[1].closure
     person.press("Down")
     person.press("Enter")
     person.rest()
-    assert page.company.number == CLOSED
-    assert search(person, "霧沢建材").company.number == MERGED  # a single one opens at once
-    assert isinstance(search(person, "該当しない名前").content.currentWidget(), EmptyState)
+    assert page.company_panel.number == CLOSED
+    assert search(person, "霧沢建材").company_panel.number == MERGED  # a single one opens at once
+    assert isinstance(search(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
 def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
@@ -115,22 +115,22 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     buy(seats.console, SUCCESSOR)
     person = sit()
     page = search(person, CLOSED)
-    facts = page.company.registry_facts
+    facts = page.company_panel.registry_facts
     person.until(lambda: "2026-10-31" in texts(facts))
     person.until(lambda: REGISTRY_DATE.isoformat() in texts(facts))
     search(person, MERGED)
     (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     link.click()
     person.rest()
-    assert page.company.number == SUCCESSOR
+    assert page.company_panel.number == SUCCESSOR
     (back,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     back.click()
     person.rest()
-    assert page.company.number == MERGED
+    assert page.company_panel.number == MERGED
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
     assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(NotificationBar))
-    client = dialog.form.client
+    client = dialog.form.client_input
     assert isinstance(client, DropDownList)
     client.setCurrentIndex(0)
     person.until(dialog.act_button.isEnabled)  # told, not refused
@@ -138,12 +138,12 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     successor.click()
     person.no_dialog()
     person.rest()
-    assert page.company.number == SUCCESSOR
+    assert page.company_panel.number == SUCCESSOR
     search(person, ABSENT)
     person.until(
         lambda: REGISTRY_DATE.isoformat() in texts(facts)
     )  # the registry doesn't have this number, and says so
-    assert page.company.name.plain
+    assert page.company_panel.name_label.plain
 
 
 def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     have_registry(seats, tmp_path, [row])
     person = sit()
     page = search(person, OPEN)
-    assert page.company.name.plain == "株式会社新しい名"
+    assert page.company_panel.name_label.plain == "株式会社新しい名"
     assert check.company_name
-    person.until(lambda: (check.company_name or "") in texts(page.company.registry_facts))
+    person.until(lambda: (check.company_name or "") in texts(page.company_panel.registry_facts))
 
 
 def test_names_on_rows(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
@@ -175,8 +175,8 @@ def test_names_on_rows(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox)
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
 def test_without_a_registry(sit: Sit, text: str) -> None:
     page = search(sit(), text)
-    assert isinstance(page.content.currentWidget(), EmptyState)
-    assert page.company.registry_facts.isHidden()
+    assert isinstance(page.result_stack.currentWidget(), EmptyState)
+    assert page.company_panel.registry_facts.isHidden()
 
 
 def buy_two_alike(seats: Seats) -> str:

@@ -20,9 +20,9 @@ __all__ = ["payment"]
 
 def crash(person: Person) -> None:
     """The process ends without closing anything: only what was written before is left."""
-    person.until(lambda: not person.opening.context.own_state._changes)
+    person.until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.rest()
-    person.opening.context.own_state._source = None  # a dead process writes nothing
+    person.opening.context.person_values._value_source = None  # a dead process writes nothing
     person.opening.close()
 
 
@@ -31,8 +31,8 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
     dialog.form.ticket_edit.setText("T-7")
     person.until(dialog.act_button.isEnabled)
     return dialog
@@ -41,7 +41,7 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
 def home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
-    return [page._named_bars[name] for name in page.list_bar_names() if name.startswith("draft.")]
+    return [page._bar_by_name[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
 def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:
@@ -61,7 +61,7 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment
     dialog = again.dialog(RefundDialog)
     form = dialog.form
     assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
-    assert (form.words_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
+    assert (form.explanation_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
     assert dialog.review is None, "a draft only fills the form"
     again.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -80,9 +80,9 @@ def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
     crash(person)
     other = sit()
     at_payment(other, payment)
-    other.opening.context.own_state.store(f"draft.refund.{payment.id}", None)
+    other.opening.context.person_values.store(f"draft.refund.{payment.id}", None)
     ask(other, payment)
-    other.opening.context.own_state.store(
+    other.opening.context.person_values.store(
         f"draft.refund.{payment.id}",
         {
             "kind": "refund",
@@ -110,12 +110,12 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     dialog.reject()
     (bar,) = home_bars(person)
     person.control("Discard", bar).press()
-    person.until(lambda: person.opening.context.own_state.list_drafts() == ())
+    person.until(lambda: person.opening.context.person_values.list_drafts() == ())
     assert home_bars(person) == []
     at_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
-    assert dialog.form.words_edit.text() == ""
+    assert dialog.form.explanation_edit.text() == ""
     assert dialog._draft is not None
     assert dialog._draft.bar is None
 
@@ -125,8 +125,8 @@ def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None
     dialog = type_refund(person, payment)
     form = dialog.form
     form.full_amount_box.setChecked(True)
-    form.reason.setCurrentIndex(-1)
-    form.words_edit.clear()
+    form.reason_list.setCurrentIndex(-1)
+    form.explanation_edit.clear()
     form.ticket_edit.clear()
     dialog.reject()
     assert home_bars(person) == []
@@ -141,7 +141,7 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     person.press("Alt+Left")
     assert dialog.act_button.text() == "Review..." or not dialog.review
     assert dialog.form.isVisible()
-    assert dialog.form.words_edit.text() == "ordered twice"
+    assert dialog.form.explanation_edit.text() == "ordered twice"
     assert dialog.form.amount_edit.hasFocus()
     dialog.form.amount_edit.setText("7500")
     person.until(dialog.act_button.isEnabled)
@@ -158,7 +158,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     dialog.words_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
     crash(person)
     other = sit("lead-b")
-    other.until(lambda: other.opening.context.own_state.person == "lead-b")
+    other.until(lambda: other.opening.context.person_values.person == "lead-b")
     other.rest()
     assert home_bars(other) == []
     at_payment(other, payment)
@@ -174,7 +174,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     other.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     other.no_dialog()
-    assert other.opening.context.own_state.list_drafts() == ()
+    assert other.opening.context.person_values.list_drafts() == ()
 
 
 def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -217,7 +217,7 @@ def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -
 
 def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     person = sit()
-    state = person.opening.context.own_state
+    state = person.opening.context.person_values
     state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})
     state.store("visits", [["payment", "x", 3], 7, ["ship", 1, "2026-01-01T00:00:00+00:00"]])
     state.store("draft.refund.1", {"kind": "refund"})
@@ -225,7 +225,7 @@ def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     crash(person)
     again = sit()
     assert isinstance(again.frame.current_page, HomePage)
-    assert again.opening.context.own_state.list_drafts() == ()
+    assert again.opening.context.person_values.list_drafts() == ()
 
 
 def test_a_record_that_is_gone_says_so(sit: Sit) -> None:

@@ -68,7 +68,7 @@ class Newcomer(Person):
         def found() -> QWidget | None:
             cover = self.frame.window_cover.cover
             panel = cover.panel if isinstance(cover, PrivacyCover) else None
-            return panel if isinstance(panel, kind) and panel.button.isEnabled() else None
+            return panel if isinstance(panel, kind) and panel.submit_button.isEnabled() else None
 
         self.until(lambda: found() is not None)
         panel = found()
@@ -80,7 +80,7 @@ class Newcomer(Person):
         form = self.form()
         self.active()
         self.until(lambda: QApplication.focusWidget() is not None)
-        if not form.user.text():
+        if not form.user_field.text():
             self.type_in(user)
             self.press("Tab")
         self.type_in(password)
@@ -148,7 +148,7 @@ def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
     person.sign_in(user, password)
     person.at_home()
     assert person.opening.context.operator == user
-    assert person.frame.top.operator.text() == user
+    assert person.frame.top_bar.operator.text() == user
     assert password in keyring.kept.values()
     person.until(lambda: trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = arrive(keyring)
@@ -160,11 +160,11 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
     """The password lives in the process alone, and the form says so."""
     user, password = account(place)
     person = arrive(None)
-    assert "no keyring" in person.form().keep_box.accessibleDescription()
+    assert "no keyring" in person.form().storage_box.accessibleDescription()
     person.sign_in(user, password)
     person.at_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
-    assert arrive(None).form().user.text() == ""
+    assert arrive(None).form().user_field.text() == ""
 
 
 def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -> None:
@@ -180,7 +180,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     person.at_home()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
-    person.until(page.number.edit.hasFocus)
+    person.until(page.number_field.edit.hasFocus)
     person.type_in("118")
     person.press("Ctrl+L")
     person.lock_form()
@@ -192,7 +192,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     person.type_in(account(place)[1])
     person.press("Return")
     person.until(lambda: not person.frame.window_cover.is_covered)
-    assert page.number.edit.text().replace(" ", "") == "118"
+    assert page.number_field.edit.text().replace(" ", "") == "118"
 
 
 def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> None:
@@ -210,7 +210,7 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     person.until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
     form = person.form()
     assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
-    assert (form.user.text(), form.password.text()) == ("", "")
+    assert (form.user_field.text(), form.password_field.text()) == ("", "")
     person.sign_in(*second)
     person.at_home()
     assert person.opening.context.operator == second[0]
@@ -235,8 +235,8 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
         assert open_ones
         server.sql(*(f"KILL {id}" for (id,) in open_ones))
         form = person.form()
-        assert form.user.edit.isReadOnly()
-        assert form.user.text() == user
+        assert form.user_field.edit.isReadOnly()
+        assert form.user_field.text() == user
         person.type_in("the-next-one")
         person.press("Return")
         person.until(lambda: not person.frame.window_cover.is_covered)
@@ -259,9 +259,9 @@ def test_an_administrator_and_an_auditor_come_in(
             person.page(kind)
             person.opening.controller.background_refresh.run_due_tasks()  # type: ignore[union-attr]  # it is open
             person.rest()
-            assert person.opening.context.due_at is None
+            assert person.opening.context.last_due_tasks_at is None
             assert person.opening.context.connection_state.lost_since is None
-            person.until(lambda seat=person.opening.context: seat.connection_state.service_seconds is not None)  # type: ignore[misc]  # of this turn
+            person.until(lambda seat=person.opening.context: seat.connection_state.database_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
             person.rest()

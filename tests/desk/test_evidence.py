@@ -115,10 +115,10 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
     choose(person, tmp_path / "one.zip")
     person.until((tmp_path / "one.zip").exists)
     person.press("Ctrl+A")
-    assert page.selection.bar.packs.isEnabled()
+    assert page.selection.bar.evidence_packs_button.isEnabled()
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "all.zip")
-    packs = page.queue_acts.evidence_bundle
+    packs = page.queue_actions.evidence_bundle
     person.until(lambda: (tmp_path / "all.zip").exists() and not packs.is_running)
     assert "2 evidence packs written" in told(person.window, ToastFrame)
     with zipfile.ZipFile(tmp_path / "all.zip") as bundle:
@@ -132,8 +132,8 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
 
     person.frame.show_route(LookupRoute(NUMBERS[0]))
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.number == NUMBERS[0])
-    tabs = lookup.company.tabs
+    person.until(lambda: lookup.company_panel.number == NUMBERS[0])
+    tabs = lookup.company_panel.tabs
     tabs.setCurrentIndex([tabs.data(place) for place in range(tabs.count())].index("checks"))
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "company.zip")

@@ -24,7 +24,7 @@ def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
-    company = page.company
+    company = page.company_panel
     person.until(lambda: company.number == NUMBER and bool(company.table.all_rows))
     documents, _, history = company.company_tabs
     person.press("Ctrl+Tab")

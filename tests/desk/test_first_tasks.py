@@ -99,7 +99,7 @@ def test_a_press_on_a_task_leads_there(seats: Seats) -> None:
     assert panel.buttons[FirstTask.SEARCH].hasFocus()
     person.press("Return")
     assert person.opening.controller is not None
-    assert person.opening.controller.command_palette.box.is_open
+    assert person.opening.controller.command_palette.search_box.is_open
     person.press("Esc")
     assert panel.buttons[FirstTask.SEARCH].hasFocus()
     person.press("Tab")
@@ -115,7 +115,7 @@ def test_a_press_on_a_task_leads_there(seats: Seats) -> None:
     person.press("Return")
     page = person.page(TrainingPage)
     person.rest()
-    assert "support-console training" in name_of(page.list.currentWidget() or page)
+    assert "support-console training" in name_of(page.incident_list.currentWidget() or page)
 
 
 def test_a_person_can_end_them_by_keyboard(console: Console, seats: Seats, sit: Sit) -> None:

@@ -91,8 +91,8 @@ def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: Sit) -> None:
     person.opening.context.navigate(ReconcileRunsRoute())
     page = person.page(ReconcileRunsPage)
     person.rest()
-    page.list.setCurrentWidget(page.table)
+    page.table_stack.setCurrentWidget(page.table)
     page.table.setFocus()
     page.rows.page_applied.emit()
-    assert page.list.currentWidget() is page.empty_state
+    assert page.table_stack.currentWidget() is page.empty_state
     assert QApplication.focusWidget() is page.begin_button

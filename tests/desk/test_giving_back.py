@@ -64,9 +64,9 @@ def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, pa
     assert takes(seats.console) == ["lead-b"]
     dialog: UnfinishedWorkDialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
-    person.until(lambda: dialog.holders.current_item is not None)
-    assert not dialog.own_takes.give_button.isEnabled()
-    assert dialog.own_takes.give_button.reason
+    person.until(lambda: dialog.leases_and_takes_table.current_item is not None)
+    assert not dialog.own_takes.give_back_button.isEnabled()
+    assert dialog.own_takes.give_back_button.reason
 
 
 def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, payment: Payment) -> None:
@@ -76,9 +76,9 @@ def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, paym
     person.until(lambda: takes(console) == ["op-a"])
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
-    person.until(dialog.own_takes.give_button.isEnabled)
+    person.until(dialog.own_takes.give_back_button.isEnabled)
     person.until(dialog.act_button.isEnabled)
-    dialog.own_takes.give_button.click()
+    dialog.own_takes.give_back_button.click()
     person.until(lambda: takes(console) == [])
 
 
@@ -128,7 +128,7 @@ def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, san
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
     person.press("Ctrl+A")
-    button = page.selection.bar.give_back
+    button = page.selection.bar.give_back_button
     button.click()
     person.until(lambda: "act" in page.list_bar_names())
     person.press("Ctrl+D")
@@ -143,7 +143,7 @@ def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, san
 
 
 def shown_state(page: LookupPage) -> EmptyState:
-    state = page.content.currentWidget()
+    state = page.result_stack.currentWidget()
     assert isinstance(state, EmptyState)
     return state
 
@@ -153,7 +153,7 @@ def test_a_lookup_without_a_hit_says_what_was_searched(sit: Sit, text: str) -> N
     person = sit()
     person.opening.context.navigate(LookupRoute(text))
     page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.content.currentWidget(), EmptyState))
+    person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
     state = shown_state(page)
     words = " ".join(label.plain for label in state.findChildren(TextLabel))
     assert text in words
@@ -167,7 +167,7 @@ def test_the_search_box_is_never_empty(sit: Sit) -> None:
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
     person.type_in("Yamada Trading 7")
     person.until(lambda: palette._searched_text == "Yamada Trading 7")
-    model = palette.box.list.model()
+    model = palette.search_box.list.model()
     titles = [str(model.data(model.index(row, 0))) for row in range(model.rowCount())]
     assert any("No records match" in title for title in titles)
     assert any("what is searched" in title for title in titles)
@@ -239,12 +239,12 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person = sit()
     person.press("Ctrl+Shift+O")
     dialog = person.dialog(UnfinishedWorkDialog)
-    rows = dialog.own_items
+    rows = dialog.own_items_table
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
-    assert not dialog.own_takes.give_button.isEnabled()
+    assert not dialog.own_takes.give_back_button.isEnabled()
     rows.go_to_row(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
-    person.until(dialog.own_takes.give_button.isEnabled)
-    dialog.own_takes.give_button.click()
+    person.until(dialog.own_takes.give_back_button.isEnabled)
+    dialog.own_takes.give_back_button.click()
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
     person.until(
         lambda: getattr(rows.rows.row_at(1), "kind", "") == "credit-check"
@@ -265,7 +265,7 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.window.close()
     asking = person.dialog(UnfinishedWorkDialog)
     assert person.window.isVisible()
-    person.until(lambda: asking.own_items.current_item is not None)
+    person.until(lambda: asking.own_items_table.current_item is not None)
     person.until(asking.act_button.isEnabled)
     asking.reject()
     person.no_dialog()

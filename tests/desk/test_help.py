@@ -28,20 +28,20 @@ def test_the_words_of_the_screen_come_first(
     person.rest()
     person.press("F1")
     dialog = person.dialog(HelpDialog)
-    assert dialog.search.hasFocus()
-    here = [term.name for term in dialog._shown_here]
+    assert dialog.search_field.hasFocus()
+    here = [term.name for term in dialog._shown_terms]
     assert {"unknown", "resolve", "evidence"} <= set(here)
     assert "snooze" not in here
     assert len(here) + len(dialog._other_terms) > 70
-    dialog.search.insert(wanted)  # a key press of the test has Latin letters alone
-    person.until(lambda: wanted in dialog.meaning.plain.casefold())
+    dialog.search_field.insert(wanted)  # a key press of the test has Latin letters alone
+    person.until(lambda: wanted in dialog.meaning_label.plain.casefold())
     first = dialog.table.current_item
     assert isinstance(first, Term)
-    assert dialog.meaning.plain == f"{first.word}: {first.meaning}"
+    assert dialog.meaning_label.plain == f"{first.word}: {first.meaning}"
     person.press("Tab")
     assert dialog.table.hasFocus()
-    dialog.search.setText("zzz")
-    person.until(lambda: dialog.meaning.plain == "")
-    assert QAccessible.queryAccessibleInterface(dialog.search).text(QAccessible.Text.Name)
+    dialog.search_field.setText("zzz")
+    person.until(lambda: dialog.meaning_label.plain == "")
+    assert QAccessible.queryAccessibleInterface(dialog.search_field).text(QAccessible.Text.Name)
     person.press("Esc")
     person.until(lambda: not person.window.findChildren(HelpDialog))

@@ -91,9 +91,9 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.until(lambda: is_state(IncidentState.OPEN))
     person.press("H")
     hand_over = person.dialog(HandOverIncidentDialog)
-    assert hand_over.choice is not None
-    hand_over.choice.setCurrentText(lead_name)
-    hand_over.words_field.edit.setFocus()
+    assert hand_over.drop_down_list is not None
+    hand_over.drop_down_list.setCurrentText(lead_name)
+    hand_over.note_field.edit.setFocus()
     person.type_in("please call the shop")
     person.until(hand_over.act_button.isEnabled)
     hand_over.act_button.click()

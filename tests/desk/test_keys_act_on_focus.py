@@ -116,10 +116,10 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
     """The row of the list, the open item, and the check of the panel, each while it has the focus."""
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
-    company = person.page(LookupPage).company
+    company = person.page(LookupPage).company_panel
     person.until(lambda: company.number == sample.number and company.is_showing_checks)
     person.rest()
-    for _ in company.records:
+    for _ in company.credit_checks:
         ref = focused_ref(company.table.current_item)
         acts.clear()
         person.press("P")
@@ -131,12 +131,12 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
         person.press("P")
         assert acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
     assert company.open_items.focus_stops
-    for stop in company.panel.focus_stops:
+    for stop in company.live_check_panel.focus_stops:
         stop.setFocus()
         acts.clear()
         person.press("P")
-        assert acts == [("probe", ("credit-check", company.panel.find_check_id(stop)))]
-    assert company.panel.focus_stops
+        assert acts == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
+    assert company.live_check_panel.focus_stops
 
 
 def test_a_payment_and_the_refunds_in_its_tab(
@@ -189,13 +189,13 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     person.rest()
-    refs = [card.ref for card in page.list.cards]
+    refs = [card.ref for card in page.list_panel.cards]
     assert len(refs) > 2
-    assert person.window.focusWidget() is page.list.requests
+    assert person.window.focusWidget() is page.list_panel.card_list
     for place, ref in enumerate(refs):
-        assert page.list.current_ref == ref
+        assert page.list_panel.current_ref == ref
         acts.clear()
         if ref[0] == PROPOSAL_KIND:
             for key in "PADW":
@@ -205,19 +205,19 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
             assert page.proposal.id == ref[1]
             person.press("Down")
             continue
-        person.until(lambda ref=ref: page.shown_view is not None and page.shown_view.record.id == ref[1])  # type: ignore[misc]  # of this turn
-        page.view._mark_end_reached()
+        person.until(lambda ref=ref: page.shown_details is not None and page.shown_details.record.id == ref[1])  # type: ignore[misc]  # of this turn
+        page.request_panel._mark_end_reached()
         for key in "PADW":
             person.press(key)
         assert {at for name, at in acts if name != "probe"} <= {ref}, place
-        assert page.decline_button.isHidden() or ("reject", ref) in acts
+        assert page.reject_button.isHidden() or ("reject", ref) in acts
         assert page.withdraw_button.isHidden() or ("withdraw", ref) in acts
-        assert acts[0] == ("probe", ("payment", page.shown_view.payment.id))  # type: ignore[union-attr]  # shown
+        assert acts[0] == ("probe", ("payment", page.shown_details.payment.id))  # type: ignore[union-attr]  # shown
         person.press("Down")
     person.press("Home")
-    assert page.list.current_ref == refs[0]
+    assert page.list_panel.current_ref == refs[0]
     person.press("End")
-    assert page.list.current_ref == refs[-1]
+    assert page.list_panel.current_ref == refs[-1]
 
 
 def test_approvals_while_a_request_is_being_read(
@@ -227,14 +227,14 @@ def test_approvals_while_a_request_is_being_read(
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     monkeypatch.setattr(page, "_read_refund", lambda _id: None)
     person.press("Down")
     for key in "PADW":
         person.press(key)
     assert acts == []
     assert not page.approve_button.isEnabled()
-    person.until(lambda: page.content.currentWidget() is page.reading)
+    person.until(lambda: page.content.currentWidget() is page.placeholder_bars)
 
 
 def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
@@ -263,7 +263,7 @@ def test_alerts(person: Person, desk: Furnished) -> None:
         person.press("Down")
         incident = page.current_incident
         assert incident is not None
-        if page.note_button.isVisible():
+        if page.acknowledge_with_note_button.isVisible():
             person.press("Shift+A")
             dialog = person.dialog(AcknowledgeAlertsDialog)
             assert dialog._alert.id in {alert.id for alert in incident.alerts}

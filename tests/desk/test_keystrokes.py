@@ -95,9 +95,9 @@ def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.press("Ctrl+K")
-    person.until(lambda: finder.box.is_open)
+    person.until(lambda: finder.search_box.is_open)
     person.type_in(number)
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -159,7 +159,7 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     assert form._proposal_note.isVisible()
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)
-        assert QApplication.focusWidget() is form.reason_words.edit
+        assert QApplication.focusWidget() is form.reason_text_field.edit
         assert not dialog.act_button.isEnabled(), "the words are missing"
         person.press("Ctrl+Return")
         person.keys -= 1
@@ -177,18 +177,18 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnishe
     at_check(person, desk.of("unknown")[3].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
-    assert (form.reason.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
+    assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
     person.press("Space")
-    assert (form.reason.currentData(), form.outcome) == ("provider_screen", "")
+    assert (form.reason_list.currentData(), form.outcome) == ("provider_screen", "")
     person.press("Down", 2)
-    assert (form.reason.currentData(), form.outcome) == ("provider_reply", "")
+    assert (form.reason_list.currentData(), form.outcome) == ("provider_reply", "")
     person.press("Tab", 2)
-    assert QApplication.focusWidget() is form.reason
+    assert QApplication.focusWidget() is form.reason_list
     person.press("End")
-    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("other", False)
+    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("other", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
-    assert (form.evidence_kind, form.reason.currentData()) == ("file", "other")
+    assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "other")
     person.press("Esc")
 
 
@@ -199,17 +199,17 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnish
     person.press("E")
     form = person.dialog(ResolveDialog).form
     person.press("Space")
-    proposed = form.reason.currentIndex()
-    assert (form.reason.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
+    proposed = form.reason_list.currentIndex()
+    assert (form.reason_list.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
     person.press("Down", 2)
     person.press("Tab", 2)
-    assert QApplication.focusWidget() is form.reason
+    assert QApplication.focusWidget() is form.reason_list
     person.press("Home")
-    person.press("Down", form.reason.findData("provider_reply"))
-    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
+    person.press("Down", form.reason_list.findData("provider_reply"))
+    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
-    assert (form.evidence_kind, form.reason.currentData()) == ("file", "provider_reply")
+    assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "provider_reply")
     person.press("Esc")
 
 
@@ -240,11 +240,11 @@ def test_an_approval(person: CountingPerson) -> None:
     person.rest()
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     person.rest()
     place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it
     person.rest()
     person.press("Space")
@@ -334,7 +334,7 @@ def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) ->
     person.press("Alt+9")
     page = person.page(AdminPage)
     person.rest()
-    if page.stack.currentWidget() is not page.limit_table:  # the page keeps its tab
+    if page.content_stack.currentWidget() is not page.limit_table:  # the page keeps its tab
         person.press("Ctrl+Tab")
     person.until(lambda: page.limit_table.current_item is not None)
     limit = page.limit_table.current_item
@@ -358,13 +358,13 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
     """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
-    search = person.frame.top.search
+    search = person.frame.top_bar.search
     assert (search.isVisible(), search.key) == (True, "Ctrl+K")
     person.press("Ctrl+K")
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -390,7 +390,7 @@ def test_an_evidence_pack(
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)

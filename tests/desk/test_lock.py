@@ -62,7 +62,7 @@ def unlock(seats: Seats, person: Person) -> None:
     form = locked(person)
     form.focus_first_input()
     if form.needs_password:
-        form.password.line_edit.setText(seats.password_of(FIRST))
+        form.password_field.line_edit.setText(seats.password_of(FIRST))
     person.press("Return")
     person.until(lambda: not lock_of(person).is_locked)
 
@@ -83,7 +83,7 @@ def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console:
     person.rest()
     assert person.frame.current_route == before
     assert in_sight(person) == []
-    assert (form.password.line_edit if form.needs_password else form.button).hasFocus()
+    assert (form.password_field.line_edit if form.needs_password else form.submit_button).hasFocus()
     for _ in range(12):
         person.press("Tab")
         focus = QApplication.focusWidget()
@@ -104,8 +104,8 @@ def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage).action_handlers.resolve(record)
     dialog = person.dialog(ResolveDialog)
-    dialog.form.kinds["text"].setChecked(True)
-    field = dialog.form.text.edit
+    dialog.form.kind_buttons["text"].setChecked(True)
+    field = dialog.form.text_field.edit
     field.setFocus()
     person.until(field.hasFocus)
     person.type_in("as they wrote")
@@ -115,7 +115,7 @@ def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console
     person.rest()
     unlock(seats, person)
     assert dialog.isVisible()
-    assert dialog.form.text.text() == "as they wrote"
+    assert dialog.form.text_field.text() == "as they wrote"
     person.until(field.hasFocus)
     dialog.reject()
     person.no_dialog()
@@ -184,12 +184,12 @@ def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
     person = sit()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
-    person.until(page.number.edit.hasFocus)
+    person.until(page.number_field.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
     locked(person)
     unlock(seats, person)
-    edit = page.number.edit
+    edit = page.number_field.edit
     assert isinstance(edit, QLineEdit)
     assert edit.text().replace(" ", "") == "11803"
     person.until(edit.hasFocus)
@@ -203,12 +203,12 @@ def test_the_lock_speaks_the_other_language_and_has_names(seats: Seats, sit: Sit
     assert nameless(person.window) == []
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
-    cover.languages["ja"].click()
+    cover.language_buttons["ja"].click()
     form = locked(person)
     assert form.accessibleName() == "ロック中"
     assert nameless(person.window) == []
     unlock(seats, person)
-    assert person.frame.side.accessibleName() == "画面"
+    assert person.frame.sidebar.accessibleName() == "画面"
 
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
@@ -217,7 +217,7 @@ def test_where_things_are_tried_out_another_person_may_come_back(seats: Seats, s
     person = sit()
     person.press("Ctrl+L")
     form = locked(person)
-    form.person.setCurrentIndex(form.person.findData("lead-b"))
+    form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
     unlock(seats, person)
     assert person.opening.context.operator == "lead-b"
-    assert person.frame.top.operator.text() == "lead-b"
+    assert person.frame.top_bar.operator.text() == "lead-b"

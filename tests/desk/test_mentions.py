@@ -17,7 +17,7 @@ __all__ = ["payment"]
 
 
 def mention_count(person: Person) -> str | None:
-    side = person.frame.side
+    side = person.frame.sidebar
     places = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return next((place.count for place in places if place.key == "mentions"), None)
 
@@ -30,16 +30,16 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
     person = sit()
     person.until(lambda: mention_count(person) == "2")
     shown = person.frame.current_route
-    person.frame.side.open_entry("mentions")
+    person.frame.sidebar.open_entry("mentions")
     dialog = person.dialog(UnfinishedWorkDialog)
     person.until(dialog.mention_buttons.done_button.isEnabled)
     assert dialog.tabs.currentIndex() == dialog.TAB_NAMES.index("mentions")
     assert person.frame.current_route == shown
-    assert dialog.answer.plain == f"@{me} second line"
+    assert dialog.row_sentence_label.plain == f"@{me} second line"
     dialog.mention_buttons.done_button.click()
     person.until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
     person.until(lambda: mention_count(person) == "1")
-    person.until(lambda: dialog.answer.plain == f"@{me} first")
+    person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.no_dialog()
@@ -61,7 +61,7 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
     dialog = person.dialog(NoteDialog)
-    edit, popup = dialog.words_field.edit, dialog.completion.popup
+    edit, popup = dialog.words_field.edit, dialog.mention_completion.popup
     assert isinstance(edit, MultiLineEdit)
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
     person.until(popup.isVisible)
@@ -96,13 +96,13 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
             desk.recovery.add_note("payment", payment.id, f"@{me} {words}")
     person = sit()
     person.until(lambda: mention_count(person) == "2")
-    person.frame.side.open_entry("mentions")
+    person.frame.sidebar.open_entry("mentions")
     dialog = person.dialog(UnfinishedWorkDialog)
     button = dialog.mention_buttons.done_button
     person.until(button.isEnabled)
     left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(button, left, no_key, button.rect().center())
-    person.until(lambda: dialog.answer.plain == f"@{me} first")
+    person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.until(button.isEnabled)
     QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone
     person.rest()

@@ -38,8 +38,8 @@ def test_a_refund_that_is_being_is_requested_sql(
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert dialog.review is not None

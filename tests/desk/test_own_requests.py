@@ -135,16 +135,16 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
     person = sit()
     dialog = open_unfinished_work_dialog(person.frame)
     assert (
-        (dialog.requests is not None)
+        (dialog.own_requests_table is not None)
         == (dialog.tabs.count() == len(dialog.TAB_NAMES))
         == isinstance(seats, AskingSeats)
     )
-    if dialog.requests is None:
+    if dialog.own_requests_table is None:
         return
     dialog.show_tab("requests")
     person.until(lambda: current(dialog) != "")
     assert current(dialog).split(", ", 1)[1].startswith(f"Purchase, Credit check {record.id}, Done")
-    assert f"Credit check {record.id}" in dialog.answer.plain
+    assert f"Credit check {record.id}" in dialog.row_sentence_label.plain
     assert not dialog.withdraw_button.isEnabled()
     assert dialog.withdraw_button.shown_reason in texts(dialog)
     person.until(dialog.act_button.isEnabled)
@@ -163,7 +163,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         person.no_dialog()
         dialog = open_unfinished_work_dialog(person.frame)
         dialog.show_tab("requests")
-        assert dialog.requests is not None
+        assert dialog.own_requests_table is not None
         person.until(lambda: current(dialog) != "")
         assert "Waiting" in current(dialog)
         assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
@@ -183,7 +183,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     person = sit()
     with asking(seats).idle_worker():
         purchase, button = waiting_purchase(person)
-        asked = button._wait.request
+        asked = button._wait.desk_request_id
         assert asked is not None
     person.until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
@@ -198,5 +198,5 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
 
 def current(dialog: UnfinishedWorkDialog) -> str:
     """What a screen reader says of the current request; "" without one."""
-    table = dialog.requests
+    table = dialog.own_requests_table
     return "" if table is None or table.current_item is None else table.rows.format_spoken_text(table.current_item)

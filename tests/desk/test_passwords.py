@@ -57,10 +57,10 @@ def decline(checker: Person, refund: Refund) -> RejectDialog:
     """As far as the person comes without a password."""
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
-    checker.until(page.decline_button.isEnabled)
+    checker.until(page.reject_button.isEnabled)
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
-    dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
+    dialog.reason_field.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
     checker.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     return dialog
@@ -84,7 +84,7 @@ def test_decisions_need_the_password(
         checker = people[1]
 
         dialog = decline(checker, refund)
-        assert checker.dialog(PasswordDialog).password.line_edit.hasFocus()
+        assert checker.dialog(PasswordDialog).password_field.line_edit.hasFocus()
         checker.press("Esc")
         checker.until(
             lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(NotificationBar))
@@ -101,7 +101,9 @@ def test_decisions_need_the_password(
         checker.until(first.act_button.isEnabled)
         checker.press("Return")
         checker.until(
-            lambda: any(one.password.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog))
+            lambda: any(
+                one.password_field.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog)
+            )
         )
         assert state(refund) is RefundState.REQUESTED
         second = checker.dialog(PasswordDialog)
@@ -119,16 +121,18 @@ def test_decisions_need_the_password(
         refund = ask(people[0], payment)
         checker.window.activateWindow()
         page = checker.page(ApprovalsPage)
-        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list.cards])
-        assert page.view.view is not None
-        assert page.view.view.record.id != refund.id, "the decided request stays until the person moves on"
+        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list_panel.cards])
+        assert page.request_panel.details is not None
+        assert page.request_panel.details.record.id != refund.id, (
+            "the decided request stays until the person moves on"
+        )
         checker.press("Down")
         page = at_approvals(checker, refund)
         read_to_the_end(checker, page)
         checker.until(page.approve_button.isEnabled)
         checker.press("A")
         approval = checker.dialog(ApproveDialog)
-        approval.password.line_edit.setText(password)
+        approval.password_field.line_edit.setText(password)
         checker.until(approval.act_button.isEnabled)
         approval.act_button.click()
         checker.until(lambda: approval.windowTitle() == "Approved")

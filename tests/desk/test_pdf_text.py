@@ -33,7 +33,7 @@ def open_pdf(sit: Sit, console: Console) -> tuple[Person, PdfPage]:
     person = sit()
     person.frame.show_route(PdfRoute(record.id))
     page = person.page(PdfPage)
-    person.until(lambda: page.canvas.has_page)
+    person.until(lambda: page.page_view.has_page)
     return person, page
 
 
@@ -50,19 +50,19 @@ def test_t_switches_to_the_text_and_back(sit: Sit, console: Console, heard: list
     person, page = open_pdf(sit, console)
     person.press("PgDown")
     person.press("T")
-    person.until(lambda: "Revision" in page.text.toPlainText())
+    person.until(lambda: "Revision" in page.text_field.toPlainText())
     lines = read_out(person).splitlines()
     assert lines[0] == "Page 1 of 2"
     order = [lines.index(line) for line in ("CREDIT CHECK (invented sample)", "Page 2 of 2")]
     assert order == sorted(order)
     assert any(line.startswith("Item 24 of report") for line in lines[order[1] :])
-    assert page.text.hasFocus()
-    assert page.text.get_page_at_cursor() == 1
+    assert page.text_field.hasFocus()
+    assert page.text_field.get_page_at_cursor() == 1
     assert heard[-1].sentence.startswith("The text of the document.")
     person.press("PgUp")
-    assert page.text.get_page_at_cursor() == 0
+    assert page.text_field.get_page_at_cursor() == 0
     person.control("Pages", role=QAccessible.Role.Button).press()
-    person.until(lambda: page.canvas.hasFocus())
+    person.until(lambda: page.page_view.hasFocus())
     assert page.page_index == 0
 
 
@@ -70,11 +70,11 @@ def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[He
     """Enter again is the next match, and its line is heard."""
     person, page = open_pdf(sit, console)
     person.press("T")
-    person.until(lambda: "Revision" in page.text.toPlainText())
+    person.until(lambda: "Revision" in page.text_field.toPlainText())
     person.press("Ctrl+F")
     person.type_in("ITEM 0")
     person.press("Return")
-    assert page.text.textCursor().selectedText() == "Item 0"
+    assert page.text_field.textCursor().selectedText() == "Item 0"
     assert heard[-1].sentence.startswith("1 of 9. Item 01 of report")
     person.press("Return")
     assert heard[-1].sentence.startswith("2 of 9. Item 02 of report")
@@ -87,11 +87,11 @@ def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[He
 def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, heard: list[Heard]) -> None:
     person, page = open_pdf(sit, console)
     page.toggle_text_view()
-    person.until(lambda: "Revision" in page.text.toPlainText())
+    person.until(lambda: "Revision" in page.text_field.toPlainText())
     page._show_text(["", " \r\n"])
-    assert page.text.toPlainText().startswith("This PDF has no text")
+    assert page.text_field.toPlainText().startswith("This PDF has no text")
     assert heard[-1].is_urgent
-    assert heard[-1].sentence == page.text.toPlainText()
+    assert heard[-1].sentence == page.text_field.toPlainText()
 
 
 def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox, heard: list[Heard]) -> None:
@@ -106,13 +106,15 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     console.credit_checks.refetch(shown.route.record)
     person.press("C")
     page = person.page(PdfComparisonPage)
-    person.until(lambda: len(page.list.all_rows) > 2 and bool(page.old_view.marks) and bool(page.new_view.marks))
+    person.until(
+        lambda: len(page.difference_table.all_rows) > 2 and bool(page.old_view.marks) and bool(page.new_view.marks)
+    )
     first = page.current_difference
     assert first is not None
     assert (first.page, first.old_text, first.new_text) == (0, "1", "2")
     for view in (page.old_view, page.new_view):
         assert [(mark.sign, mark.is_current) for mark in view.marks] == [("≠", True)]
-    assert "24" in page.summary.plain or "differences" in page.summary.plain
+    assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
     person.press("N")
     person.until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
     assert heard[-1].sentence.startswith("≠ Page 2: changed:")
@@ -121,7 +123,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     person.until(lambda: page.page_index == 0)
     person.press("PgDown")
     person.until(lambda: page.page_index == 1)
-    documents = page._documents
+    documents = page._pdf_pair
     assert documents is not None
     person.press("Esc")
     person.page(PdfPage)
@@ -130,7 +132,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     record.tabs.show_tab("documents")
     table = record.tabs._document_table
     person.until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
-    person.until(lambda: documents.new._child is None and documents.old._child is None)
+    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, heard: list[Heard]) -> None:
@@ -138,7 +140,7 @@ def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, h
     that the PDF can't be shown.
     """
     person, page = open_pdf(sit, console)
-    pages = page._pages
+    pages = page._pdf_document
     assert pages is not None
     page._read_text()
     page.leave()
@@ -152,27 +154,27 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     same size and stands upright. A copy goes to a file.
     """
     person, page = open_pdf(sit, console)
-    room = page.canvas.width()
+    room = page.page_view.width()
     person.press("W")
-    person.until(lambda: room - 80 < page.canvas.page_size.width() <= room)
+    person.until(lambda: room - 80 < page.page_view.page_size.width() <= room)
     person.press("H")
-    person.until(lambda: page.canvas.page_size.height() <= page.canvas.viewport().height())
-    upright = page.canvas.page_size
+    person.until(lambda: page.page_view.page_size.height() <= page.page_view.viewport().height())
+    upright = page.page_view.page_size
     assert upright.height() > upright.width()
     person.press("R")
-    person.until(lambda: page.canvas.page_size.width() > page.canvas.page_size.height())
+    person.until(lambda: page.page_view.page_size.width() > page.page_view.page_size.height())
     assert any(sentence.sentence == "Turned by 90°" for sentence in heard)
-    assert page.canvas.page_size.height() <= page.canvas.viewport().height()
+    assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
-    person.until(lambda: page.context.preferences.value("pdf_fit") is None)
-    kept = page.context.preferences.value("pdf_zoom")
+    person.until(lambda: page.context.preferences.get_value("pdf_fit") is None)
+    kept = page.context.preferences.get_value("pdf_zoom")
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
     person.until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
     other = buy(console, NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
-    person.until(lambda: page.canvas.has_page and page.route.record == other.id)
-    assert (page.quarter_turns, page.context.preferences.value("pdf_zoom")) == (0, kept)
+    person.until(lambda: page.page_view.has_page and page.route.record == other.id)
+    assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
 def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -> None:
@@ -185,11 +187,11 @@ def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -
     assert (page.page_count, page.page_index) == (2, 1)
     person.press("PgUp")
     assert page.page_index == 0
-    document = page._pages
+    document = page._pdf_document
     assert document is not None
     person.frame.show_route(HomeRoute())
     person.until(lambda: document._child is None)
-    assert page._pages is None
+    assert page._pdf_document is None
 
 
 def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -198,17 +200,17 @@ def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Conso
     console.credit_checks.refetch(shown.route.record)
     person.frame.show_route(PdfComparisonRoute(shown.route.record))
     page = person.page(PdfComparisonPage)
-    person.until(lambda: len(page.list.all_rows) > 2)
+    person.until(lambda: len(page.difference_table.all_rows) > 2)
     lock_of(person).lock_window()
     locked(person)
     unlock(seats, person)
-    assert len(page.list.all_rows) > 2
+    assert len(page.difference_table.all_rows) > 2
     person.press("PgDown")
     assert page.page_index == 1
-    documents = page._documents
+    documents = page._pdf_pair
     assert documents is not None
     person.frame.show_route(HomeRoute())
-    person.until(lambda: documents.new._child is None and documents.old._child is None)
+    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_page_left_while_its_pdf_opens_keeps_no_child(
@@ -234,4 +236,4 @@ def test_a_page_left_while_its_pdf_opens_keeps_no_child(
         person.frame.show_route(HomeRoute())
         person.until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
         person.until(lambda: all(document._is_closed and document._child is None for document in opened))
-    assert page._pages is None
+    assert page._pdf_document is None

@@ -48,7 +48,7 @@ def choose_everything(person: Person) -> None:
 def written(person: Person) -> None:
     """Until every change is in the file."""
     preferences: Preferences = person.opening.context.preferences
-    person.until(lambda: not preferences._changes and person.opening.runner.is_idle())
+    person.until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
 
 
 def forget_the_look(qapp: QApplication) -> None:
@@ -124,7 +124,7 @@ def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
     again.opening.context.navigate(QueuesRoute("review"))
     page = again.page(QueuesPage)
     again.rest()
-    assert page._lists["review"].preferred_widths == {key: width}
+    assert page._table_by_key["review"].preferred_widths == {key: width}
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
 
 
@@ -186,7 +186,7 @@ def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> N
     for message in messages():
         is_state = state.name in message
         assert ("Your drafts" in message, "Your display settings" in message) == (is_state, not is_state)
-    person.opening.context.own_state.write_failed.emit()
+    person.opening.context.person_values.write_failed.emit()
     person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
 
 

@@ -291,10 +291,10 @@ def play(stage: Stage, one: Case, way: str) -> None:
     assert charges - money[0] == one.trail.count("credit-check.bought")
     assert refunds - money[1] == one.trail.count("refund.submit.started")
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
-        assert len({toast.words for toast in stage.toasts}) <= 1, [toast.words for toast in stage.toasts]
+        assert len({toast.message for toast in stage.toasts}) <= 1, [toast.message for toast in stage.toasts]
     answers = [toast for toast in stage.toasts if "a note mentions you" not in toast.detail]  # that one is told anew
     assert by_keys or len(answers) <= 1, "two presses in one turn of the event loop have one answer"
-    bad_toasts = [toast.words for toast in stage.toasts if toast.tone in ("bad", "care")]
+    bad_toasts = [toast.message for toast in stage.toasts if toast.tone in ("bad", "care")]
     bad_bars = [
         bar.accessibleName()
         for bar in person.window.findChildren(NotificationBar)
@@ -355,7 +355,7 @@ def purchase(stage: Stage) -> Press:
     stage.person.frame.show_route(LookupRoute(NUMBERS[stage.number]))
     stage.person.rest()
     dialog = shown_dialog(stage, PurchaseDialog, "B")
-    choice = dialog.form.client
+    choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     choice.setCurrentText("2")
     return ready(stage, dialog)
@@ -440,8 +440,8 @@ def refund_request(stage: Stage) -> Press:
     at_payment(stage, payment_of(stage))
     dialog = shown_dialog(stage, RefundDialog, "R")
     dialog.form.amount_edit.setText("8500")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
     stage.person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert dialog.review is not None
@@ -485,7 +485,7 @@ def approve(stage: Stage) -> Press:
 )
 def reject(stage: Stage) -> Press:
     dialog = decided(stage, RejectDialog, lambda page: page.action_handlers.reject)
-    fill(dialog.words, "delivered as ordered")
+    fill(dialog.reason_field, "delivered as ordered")
     return ready(stage, dialog)
 
 
@@ -520,11 +520,11 @@ def resolve_money(stage: Stage) -> Press:
     stage.person.until(lambda: page.view is not None and page.view.record.id == refund.id)
     page.take_focus()
     dialog = shown_dialog(stage, ResolveMoneyDialog, "E")
-    dialog.form.kinds["text"].setChecked(True)
-    fill(dialog.form.text, "Their support says that it went through.")
-    dialog.form.outcomes["completed"].setChecked(True)
-    dialog.form.reason.setCurrentIndex(0)
-    fill(dialog.form.completed_number, f"15{stage.number}")
+    dialog.form.kind_buttons["text"].setChecked(True)
+    fill(dialog.form.text_field, "Their support says that it went through.")
+    dialog.form.outcome_buttons["completed"].setChecked(True)
+    dialog.form.reason_list.setCurrentIndex(0)
+    fill(dialog.form.refund_number_field, f"15{stage.number}")
     return ready(stage, dialog)
 
 
@@ -604,7 +604,7 @@ def give_back_in_list(stage: Stage) -> Press:
     taken(stage)
     dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("held")
-    return page_press(stage, dialog.own_takes.give_button, "")
+    return page_press(stage, dialog.own_takes.give_back_button, "")
 
 
 @case("MentionDoneButton._mark_done", trail=("mention.done",))
@@ -665,9 +665,9 @@ def incident_give_back(stage: Stage) -> Press:
 def incident_hand_over(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, HandOverIncidentDialog, "H")
-    assert dialog.choice is not None
-    dialog.choice.setCurrentIndex(0)
-    fill(dialog.words_field, "please call the shop")
+    assert dialog.drop_down_list is not None
+    dialog.drop_down_list.setCurrentIndex(0)
+    fill(dialog.note_field, "please call the shop")
     return ready(stage, dialog, stays=False)
 
 
@@ -681,7 +681,7 @@ def incident_snooze(stage: Stage) -> Press:
 def incident_resolve(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, ResolveIncidentDialog, "E")
-    fill(dialog.words_field, "the shop has corrected it")
+    fill(dialog.note_field, "the shop has corrected it")
     return ready(stage, dialog, stays=False)
 
 
@@ -689,7 +689,7 @@ def incident_resolve(stage: Stage) -> Press:
 def incident_reopen(stage: Stage) -> Press:
     at_incident(stage, resolve_incident)
     dialog = shown_dialog(stage, ReopenIncidentDialog, "E")
-    fill(dialog.words_field, "it has not")
+    fill(dialog.note_field, "it has not")
     return ready(stage, dialog, stays=False)
 
 
@@ -701,7 +701,7 @@ def incident_reopen(stage: Stage) -> Press:
 def acknowledge_with_note(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, AcknowledgeAlertsDialog, "Shift+A")
-    fill(dialog.reason_field, "seen")
+    fill(dialog.note_field, "seen")
     return ready(stage, dialog, stays=False)
 
 
@@ -773,14 +773,14 @@ def at_saved_view(stage: Stage) -> QueuesPage:
     stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
     stage.person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     page = stage.person.page(QueuesPage)
-    stage.person.until(lambda: page.shown_view.view is not None and page.shown_view.view.id == view.id)
+    stage.person.until(lambda: page.shown_saved_view.view is not None and page.shown_saved_view.view.id == view.id)
     stage.person.rest()
     return page
 
 
 @case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
 def rename_view(stage: Stage) -> Press:
-    at_saved_view(stage).shown_view.open_rename_dialog()
+    at_saved_view(stage).shown_saved_view.open_rename_dialog()
     dialog = stage.person.dialog(RenameViewDialog)
     fill(dialog.name_field, f"renamed {stage.number}")
     return ready(stage, dialog, stays=False)
@@ -791,20 +791,20 @@ def delete_view(stage: Stage) -> Press:
     """The menu's entry."""
     page = at_saved_view(stage)
     button = KeyButton("", parent=page)
-    button.clicked.connect(page.shown_view.delete_view)
+    button.clicked.connect(page.shown_saved_view.delete_view)
     return page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
 @case("ShownSavedView._restore_view", trail=("view.restored",))
 def restore_view(stage: Stage) -> Press:
     page = at_saved_view(stage)
-    page.shown_view.delete_view()
+    page.shown_saved_view.delete_view()
 
     def offers() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.isVisible() and one.text() == "Restore"]
 
-    stage.person.until(lambda: page.shown_view.view is None and bool(offers()))
-    return page_press(stage, offers()[0], "", lambda: page.shown_view.view is not None)
+    stage.person.until(lambda: page.shown_saved_view.view is None and bool(offers()))
+    return page_press(stage, offers()[0], "", lambda: page.shown_saved_view.view is not None)
 
 
 def requests_of(stage: Stage) -> list[ChosenRecord]:
@@ -825,8 +825,8 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
 @case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
 def bulk_discard(stage: Stage) -> Press:
     dialog = bulk_dialog(stage)
-    assert dialog.outcome is not None
-    return page_press(stage, dialog.outcome.discard_button, "")
+    assert dialog.progress_page is not None
+    return page_press(stage, dialog.progress_page.discard_button, "")
 
 
 @case(
@@ -844,7 +844,7 @@ def bulk_run(stage: Stage) -> Press:
     """The run is resumed, looked through and confirmed."""
     dialog = bulk_dialog(stage)
     dialog.act_button.click()
-    stage.person.until(lambda: dialog.plan is not None)
+    stage.person.until(lambda: dialog.plan_page is not None)
     press = ready(stage, dialog)
     return replace(
         press, has_ended=lambda: dialog.run is not None and dialog.run.state == "done" and not dialog.is_running_here
@@ -857,12 +857,12 @@ def bulk_freeze(stage: Stage) -> Press:
     requests_of(stage)
     page = at_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
-    page.queue_acts.begin_bulk_run(BulkAction.NOTE)
+    page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.person.dialog(BulkDialog)
-    assert dialog.words_field is not None
-    fill(dialog.words_field, "seen")
+    assert dialog.note_field is not None
+    fill(dialog.note_field, "seen")
     press = ready(stage, dialog)
-    return replace(press, has_ended=lambda: dialog.plan is not None)
+    return replace(press, has_ended=lambda: dialog.plan_page is not None)
 
 
 @case("BulkDialog.reject", trail=("bulk.discarded",))
@@ -871,9 +871,9 @@ def bulk_leave(stage: Stage) -> Press:
     requests_of(stage)
     page = at_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = stage.person.dialog(BulkDialog)
-    stage.person.until(lambda: dialog.plan is not None)
+    stage.person.until(lambda: dialog.plan_page is not None)
     return page_press(stage, dialog.cancel_button, "")
 
 
@@ -988,11 +988,11 @@ def test_a_password_entered_twice_decides_once(
     press, person = reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.dialog(PasswordDialog)
-    dialog.password.line_edit.setText(seats.password_of("lead-b"))
+    dialog.password_field.line_edit.setText(seats.password_of("lead-b"))
     password = Press(dialog.act_button, press.has_ended, dialog)
     person.until(dialog.act_button.isEnabled)
     if by_keys:
-        dialog.password.line_edit.setFocus()
+        dialog.password_field.line_edit.setFocus()
         QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)
         assert press.dialog is not None
         hold_enter(dialog if shiboken6.isValid(dialog) else press.dialog)

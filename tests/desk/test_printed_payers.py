@@ -40,10 +40,10 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     person.until(lambda: page.view is not None)
     assert page.view is not None
     title, lines = page.head.title.short_form, page.list_printed_lines(page.view)
-    page.printing.print_record_to("payment", payment_id, title, lines, paper(folder / "record.pdf"))
-    person.until(lambda: not page.printing.is_running)
-    page.printing.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), paper(folder / "list.pdf"))
-    person.until(lambda: not page.printing.is_running)
+    page.page_printer.print_record_to("payment", payment_id, title, lines, paper(folder / "record.pdf"))
+    person.until(lambda: not page.page_printer.is_running)
+    page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), paper(folder / "list.pdf"))
+    person.until(lambda: not page.page_printer.is_running)
 
 
 def test_no_payer_on_paper(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     queue.take_focus()
     reject_dialog()
     assert entries() == []
-    queue.exporter.printing.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
-    person.until(lambda: not queue.exporter.printing.is_running)
+    queue.exporter.page_printer.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
+    person.until(lambda: not queue.exporter.page_printer.is_running)
     _, text = printed(tmp_path / "list.pdf")
     for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
         assert "".join(words.split()) in text, words
@@ -73,8 +73,8 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     reject_dialog()
     assert record.view is not None
     title, lines = record.head.title.short_form, record.list_printed_lines(record.view)
-    record.printing.print_record_to("credit-check", check.id, title, lines, paper(tmp_path / "record.pdf"))
-    person.until(lambda: not record.printing.is_running)
+    record.page_printer.print_record_to("credit-check", check.id, title, lines, paper(tmp_path / "record.pdf"))
+    person.until(lambda: not record.page_printer.is_running)
     _, text = printed(tmp_path / "record.pdf")
     for words in (title, "Printed by op-a", record.form.verdict, "Timeline", "Bought"):
         assert "".join(words.split()) in text, words
@@ -90,8 +90,8 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     person.until(lambda: pdf.page_count > 0)
     person.rest()
     reject_dialog()
-    pdf.printing.print_pdf_to(check.id, None, paper(tmp_path / "document.pdf"))
-    person.until(lambda: not pdf.printing.is_running)
+    pdf.page_printer.print_pdf_to(check.id, None, paper(tmp_path / "document.pdf"))
+    person.until(lambda: not pdf.page_printer.is_running)
     count, text = printed(tmp_path / "document.pdf")
     assert count == pdf.page_count
     assert "Printedbyop-a" in text

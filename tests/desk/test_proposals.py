@@ -109,12 +109,12 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
 
     page = at_approvals(person)
     person.until(lambda: page.proposal is not None)
-    (card,) = page.list.cards
+    (card,) = page.list_panel.cards
     assert card.title == f"Credit check {record.id}"
     assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(NUMBERS[0]))
     assert card.remark == "Proposed outcome: Not bought"
-    assert page.list.requests.get_line(0) == "Proposed outcomes to confirm"
-    assert person.window.focusWidget() is page.list.requests
+    assert page.list_panel.card_list.get_line(0) == "Proposed outcomes to confirm"
+    assert person.window.focusWidget() is page.list_panel.card_list
     person.press("A")
     person.no_dialog()
     person.press("Return")
@@ -132,9 +132,9 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
     person.no_dialog()
     assert read(console, record.id).state == "error"
     page = at_approvals(person)
-    person.until(lambda: not page.list.cards)
+    person.until(lambda: not page.list_panel.cards)
     assert page.proposal is None
-    assert page.content.currentWidget() is page.empty
+    assert page.content.currentWidget() is page.empty_state
     person.until(lambda: context.work_counts.decision_count == 0)
 
 
@@ -158,9 +158,9 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     """The only proposal is among those for others, and this person isn't told of it."""
     page, context = at_approvals(person), person.opening.context
     person.until(lambda: page.proposal is not None)
-    person.until(lambda: [card.remark for card in page.list.cards] == [reason])
-    assert page.list.requests.get_line(0) == "Waiting for others"
-    person.until(lambda: page.proposal_view.words.plain == reason)
+    person.until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
+    assert page.list_panel.card_list.get_line(0) == "Waiting for others"
+    person.until(lambda: page.proposal_panel.sentence_label.plain == reason)
     person.until(lambda: context.work_counts.person == context.operator)
     assert context.work_counts.decision_count == 0
     assert not [said for said in person.frame.announcer.notices if "decision" in said.sentence]
@@ -174,7 +174,7 @@ def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sand
     person = seats.become(sit(), "lead-b")
     page = at_approvals(person)
     person.until(lambda: page.proposal is not None)
-    assert [(card.title, card.remark) for card in page.list.cards] == [
+    assert [(card.title, card.remark) for card in page.list_panel.cards] == [
         (f"Refund R-{refund.id}", "Proposed outcome: Refused")
     ]
     person.press("Return")
@@ -194,5 +194,5 @@ def test_a_proposal_goes_while_it_is_shown(seats: Seats, sit: Sit, console: Cons
     with seats.acting("lead-b") as lead:
         lead.recovery.resolve("credit-check", first.id, "error", "seen there")
     person.until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
-    assert [card.title for card in page.list.cards] == [f"Credit check {second.id}"]
-    assert page.list.current_ref == page.list.cards[0].ref
+    assert [card.title for card in page.list_panel.cards] == [f"Credit check {second.id}"]
+    assert page.list_panel.current_ref == page.list_panel.cards[0].ref

@@ -24,7 +24,7 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     person.rest()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
-    choice = dialog.form.client
+    choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     assert choice.currentIndex() == -1, "chosen for the person"
     choice.setCurrentText(client)
@@ -84,7 +84,7 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     person.rest()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
-    choice = dialog.form.client
+    choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain

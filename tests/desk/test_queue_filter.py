@@ -40,7 +40,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sand
     wait_for(person, page, ids)
     person.press("Ctrl+F")
     person.type_in("amount:lots")
-    person.until(lambda: "amount:lots" in page.filter.match_count.text())
+    person.until(lambda: "amount:lots" in page.filter.match_count_label.text())
     person.press("Esc")
     person.press("Ctrl+F")
     person.press("Tab")

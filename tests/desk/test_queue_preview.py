@@ -56,7 +56,7 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
     assert not page.difference_line.isVisible()
     person.window.resize(1280, 800)  # without the preview, whose column is narrow
     person.until(page.difference_line.isVisible)
-    assert page.difference_words.plain == whole
+    assert page.difference_label.plain == whole
     opened = [entry for entry in seats.console.audit.list_entries(100) if entry.what.startswith("story")]
     assert opened == []
 

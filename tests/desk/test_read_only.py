@@ -71,4 +71,4 @@ def test_set_and_ended_by_the_keyboard(
     open_admin(person)
     switch(person, "over")
     person.until(lambda: REASON not in bars(person))
-    assert not any(one.is_on for one in console.read_only.list_switches())
+    assert not any(one.is_on for one in console.read_only_switches.list_switches())

@@ -48,14 +48,14 @@ def read(console: Console, id: int) -> CreditCheck:
 
 def state_reason(form: EvidenceForm, words: str = "20 purchases there, not this one") -> None:
     """The first code of the list, and words of one's own; a statement that is the evidence has said them."""
-    form.reason.setCurrentIndex(0)
-    form.reason_words.edit.setText(words)  # type: ignore[union-attr]  # a line
+    form.reason_list.setCurrentIndex(0)
+    form.reason_text_field.edit.setText(words)  # type: ignore[union-attr]  # a line
 
 
 def prepare_error(dialog: ResolveDialog, words: str) -> None:
     """Evidence in words, and that it was not bought."""
-    dialog.form.kinds["text"].setChecked(True)
-    dialog.form.text.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
+    dialog.form.kind_buttons["text"].setChecked(True)
+    dialog.form.text_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
     dialog.form.not_bought_button.setChecked(True)
     state_reason(dialog.form)
 
@@ -105,13 +105,13 @@ def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console
     assert not form.bought_button.isEnabled()
     assert not form.not_bought_button.isEnabled()
     assert form.bought_button.accessibleDescription() == "Add evidence first."
-    form.kinds["text"].setChecked(True)
-    form.text.edit.setPlainText("they wrote: no purchase")  # type: ignore[union-attr]  # an area
+    form.kind_buttons["text"].setChecked(True)
+    form.text_field.edit.setPlainText("they wrote: no purchase")  # type: ignore[union-attr]  # an area
     assert form.not_bought_button.isEnabled()
     assert not form.bought_button.isEnabled()
     form.not_bought_button.setChecked(True)
-    assert "lead-b" in form.second_person_text.plain
-    form.kinds["number"].setChecked(True)
+    assert "lead-b" in form.second_person_label.plain
+    form.kind_buttons["number"].setChecked(True)
     assert form.outcome == "", "a result that the evidence can't carry stayed chosen"
 
 
@@ -127,18 +127,18 @@ def test_not_bought_takes_two_people(
     page = opened(person, record.id)
     person.press("E")
     first = person.dialog(ResolveDialog)
-    first.form.kinds["file"].setChecked(True)
-    assert isinstance(first.form.file.edit, LineEdit)
-    first.form.file.edit.setText(str(proof))
+    first.form.kind_buttons["file"].setChecked(True)
+    assert isinstance(first.form.file_field.edit, LineEdit)
+    first.form.file_field.edit.setText(str(proof))
     first.form.not_bought_button.setChecked(True)
     reasons = {first.form.find_disabled_reason()}  # the code is proposed, the words never are
-    first.form.reason.setCurrentIndex(-1)
+    first.form.reason_list.setCurrentIndex(-1)
     reasons.add(first.form.find_disabled_reason())
-    first.form.reason.setCurrentIndex(first.form.reason.findData("not_listed"))
+    first.form.reason_list.setCurrentIndex(first.form.reason_list.findData("not_listed"))
     reasons.add(first.form.find_disabled_reason())
     assert reasons == {"Select a reason.", "Explain the reason."}
     assert not first.act_button.isEnabled()
-    first.form.reason_words.edit.setText("20 purchases there, not this one")  # type: ignore[union-attr]  # a line
+    first.form.reason_text_field.edit.setText("20 purchases there, not this one")  # type: ignore[union-attr]  # a line
     person.until(first.act_button.isEnabled)
     first.act_button.click()
     person.until(lambda: first.windowTitle() == "Outcome proposed")
@@ -152,7 +152,7 @@ def test_not_bought_takes_two_people(
     person.press("E")
     second = person.dialog(ResolveDialog)
     prepare_error(second, "checked by phone")
-    assert "op-a" in second.form.second_person_text.plain
+    assert "op-a" in second.form.second_person_label.plain
     person.until(second.act_button.isEnabled)
     second.act_button.click()
     seats.confirm(person, "lead-b")
@@ -181,9 +181,9 @@ def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, san
 
     person.frame.show_route(LookupRoute(NUMBER))
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.current_record is not None)
-    assert not lookup.company.buy_button.isEnabled()
-    assert "operator" in lookup.company.buy_button.reason
+    person.until(lambda: lookup.company_panel.current_record is not None)
+    assert not lookup.company_panel.buy_button.isEnabled()
+    assert "operator" in lookup.company_panel.buy_button.reason
     with pytest.raises(ConsoleError, match="not_allowed"), seats.acting("aud-e") as auditor:
         auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
@@ -280,8 +280,8 @@ def test_single_letters_are_letters_in_a_field(sit: Sit, console: Console) -> No
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
-    person.until(lambda: page.company.current_record is not None)
+    person.until(lambda: page.company_panel.current_record is not None)
     person.press("Ctrl+F")
     person.type_in("bpf")
-    assert page.number.text == "bpf"
+    assert page.number_field.text == "bpf"
     assert not person.window.findChildren(ResolveDialog)

@@ -44,9 +44,9 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText(amount)
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
-    for field in dialog.form._answers.values():
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
+    for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("another order")  # type: ignore[union-attr]  # a line
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -69,17 +69,17 @@ def dialog_refund(person: Person, payment: Payment) -> Refund | None:
 
 def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
     """All of it was shown."""
-    bar, content = page.view.verticalScrollBar(), page.view.widget()
+    bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
     person.until(lambda: content.height() > 100)
     bar.setValue(bar.maximum())
-    person.until(lambda: page.view.is_read)
+    person.until(lambda: page.request_panel.is_read)
 
 
 def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.view.view is not None and page.view.view.record.id == refund.id)
+    person.until(lambda: page.request_panel.details is not None and page.request_panel.details.record.id == refund.id)
     person.rest()
     return page
 
@@ -115,10 +115,10 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.press("Esc")
     checker.no_dialog()
     checker.rest()
-    assert page.shown_view is not None, "the result stays, and nothing else comes in its place"
-    assert (page.shown_view.record.id, page.list.current_ref) == (refund.id, ("refund", refund.id))
+    assert page.shown_details is not None, "the result stays, and nothing else comes in its place"
+    assert (page.shown_details.record.id, page.list_panel.current_ref) == (refund.id, ("refund", refund.id))
     checker.until(lambda: page.footer.isHidden())
-    assert checker.window.focusWidget() is page.list.requests
+    assert checker.window.focusWidget() is page.list_panel.card_list
     ended(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     assert maker.opening.context.operator == "op-a"
@@ -130,10 +130,10 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     person = seats.become(person, "lead-b")
     refund = ask(person, payment)
     page = at_approvals(person, refund)
-    assert page.list.cards[0].ref == ("refund", refund.id)
+    assert page.list_panel.cards[0].ref == ("refund", refund.id)
     assert not page.inbox.to_decide
     assert page.approve_button.isHidden()
-    assert page.decline_button.isHidden()
+    assert page.reject_button.isHidden()
     person.press("W")
     dialog = person.dialog(WithdrawDialog)
     person.until(dialog.act_button.isEnabled)
@@ -150,12 +150,12 @@ def test_declining_needs_words_and_the_maker_reads_them(
     refund = ask(person, payment)
     person = seats.become(person, "lead-b")
     page = at_approvals(person, refund)
-    person.until(page.decline_button.isEnabled)
+    person.until(page.reject_button.isEnabled)
     person.press("D")
     dialog = person.dialog(RejectDialog)
     assert not dialog.act_button.isEnabled()
     assert dialog.hint.plain == "Enter a reason first."
-    dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
+    dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     seats.confirm(person, "lead-b")
@@ -164,7 +164,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     person = seats.become(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
     record = person.page(RefundPage)
-    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why.plain)
+    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
 def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
@@ -175,12 +175,12 @@ def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: 
     person = seats.become(person, "lead-b")
     person.window.resize(1280, 800)
     page = at_approvals(person, refund)
-    page.view.view = None  # as if nothing had been shown yet
-    page.view._read_versions.clear()
+    page.request_panel.details = None  # as if nothing had been shown yet
+    page.request_panel._read_versions.clear()
     page.show_refund(refund.id)
     person.rest()
-    person.until(lambda: page.view.view is not None)
-    if not page.view.is_read:
+    person.until(lambda: page.request_panel.details is not None)
+    if not page.request_panel.is_read:
         assert not page.approve_button.isEnabled()
         assert page.disabled_reason_label.plain == "Read to the end first."
     read_to_the_end(person, page)
@@ -206,7 +206,7 @@ def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None
     dialog = person.dialog(RefundDialog)
     for typed, told in WRONG.items():
         dialog.form.amount_edit.setText(typed)
-        assert dialog.form.amount._message.plain == told, typed
+        assert dialog.form.amount_field._message_label.plain == told, typed
         assert not dialog.act_button.isEnabled()
 
 
@@ -244,10 +244,10 @@ def test_search_finds_a_payment_by_its_numbers(
     for number, whose in wanted:
         person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")
-        person.until(lambda: finder.box.is_open)
-        finder.box.input.setText("")
-        finder.box.input.insert(number)
-        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._matches))
+        person.until(lambda: finder.search_box.is_open)
+        finder.search_box.input.setText("")
+        finder.search_box.input.insert(number)
+        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found_records))
         person.rest()
         person.press("Return")
         page = person.page(PaymentPage)
@@ -278,12 +278,12 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     console.payments.probe(payment.id)
     person = sit()
     page = at_payment(person, payment)
-    person.until(lambda: page.form._verdict.plain.startswith("Mismatch"))
+    person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].property("differs")
     acting.failpoints = before
     person.press("M")
     person.until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)
-    person.until(lambda: page.form._verdict.plain == "¥3,300 is paid.")
+    person.until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
 
 
 def order_of(seats: Seats, number: str, minor: int) -> int:

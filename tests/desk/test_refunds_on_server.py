@@ -54,13 +54,13 @@ def test_two_windows_on_one_server(
         checker.press("A")
         dialog = checker.dialog(ApproveDialog)
         assert dialog.needs_password
-        dialog.password.line_edit.setText("not the password")
+        dialog.password_field.line_edit.setText("not the password")
         checker.until(dialog.act_button.isEnabled)
         dialog.act_button.click()
-        checker.until(lambda: dialog.password.line_edit.accessibleDescription() != "")
+        checker.until(lambda: dialog.password_field.line_edit.accessibleDescription() != "")
         assert desks["op-a"].refunds.read_refund(refund.id).record.state is RefundState.REQUESTED
-        assert dialog.password.text() == ""
-        dialog.password.line_edit.setText(account(place, "lead-b")[1])
+        assert dialog.password_field.text() == ""
+        dialog.password_field.line_edit.setText(account(place, "lead-b")[1])
         checker.until(dialog.act_button.isEnabled)
         dialog.act_button.click()
         checker.until(lambda: dialog.windowTitle() == "Approved")

@@ -24,11 +24,11 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
-    person.until(lambda: bool(form._choices))
-    form.kinds[TEXT_EVIDENCE].setChecked(True)
-    form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
-    reasons = {name: words.plain for name, words in form._reason_labels.items()}
-    assert not any(radio.isEnabled() for radio in form.outcomes.values())
+    person.until(lambda: bool(form._choice_by_outcome))
+    form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
+    form.text_field.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
+    reasons = {name: words.plain for name, words in form._disabled_reason_labels.items()}
+    assert not any(radio.isEnabled() for radio in form.outcome_buttons.values())
     assert "already known" in reasons["completed"]
     assert "isn't possible" in reasons["payment_failed"]
     assert "contradicts" in reasons["reversed"]
@@ -43,11 +43,11 @@ def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbo
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
-    person.until(lambda: bool(form._choices))
-    form.kinds[TEXT_EVIDENCE].setChecked(True)
-    form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
-    form.outcomes["reversed"].setChecked(True)
-    assert form.money_effect.plain == "Refundable: ¥3,000 → ¥0"
+    person.until(lambda: bool(form._choice_by_outcome))
+    form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
+    form.text_field.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
+    form.outcome_buttons["reversed"].setChecked(True)
+    assert form.money_effect_label.plain == "Refundable: ¥3,000 → ¥0"
 
 
 def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -57,8 +57,8 @@ def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Consol
     shown(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
-    dialog.form.kinds[TEXT_EVIDENCE].setChecked(True)
-    dialog.form.text.edit.insertPlainText("They have no such purchase.")  # type: ignore[union-attr]  # an area
+    dialog.form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
+    dialog.form.text_field.edit.insertPlainText("They have no such purchase.")  # type: ignore[union-attr]  # an area
     dialog.reject()
     person.no_dialog()
     person.press("E")
@@ -67,12 +67,17 @@ def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Consol
     assert hint
     assert form.outcome == "error"
     dialog.press_act_button()
-    assert dialog.hint.plain == dialog.too_early_words or dialog._ready
-    person.until(lambda: dialog._ready)
+    assert dialog.hint.plain == dialog.too_early_text or dialog._is_acting_delay_over
+    person.until(lambda: dialog._is_acting_delay_over)
     assert dialog.hint.plain == hint
     assert dialog._draft.bar is not None
     assert dialog._draft.bar.button is not None
     dialog._draft.bar.button.click()
-    assert (form.evidence_kind, form.outcome, form.reason.currentIndex(), form.text.text()) == ("", "", -1, "")
-    form.kinds[TEXT_EVIDENCE].setChecked(True)
-    assert form.reason.currentData() == form.proposed_reasons[TEXT_EVIDENCE]
+    assert (form.evidence_kind, form.outcome, form.reason_list.currentIndex(), form.text_field.text()) == (
+        "",
+        "",
+        -1,
+        "",
+    )
+    form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
+    assert form.reason_list.currentData() == form.proposed_reasons[TEXT_EVIDENCE]

@@ -36,15 +36,15 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     person.press("E")
     dialog = person.dialog(ResolveMoneyDialog)
     form = dialog.form
-    form.kinds["text"].setChecked(True)
-    form.text.edit.setPlainText("Their support says that it went through.")  # type: ignore[union-attr]  # an area
-    form.outcomes["failed"].setChecked(True)
-    assert not form.completed_number.isVisible()
-    form.outcomes["completed"].setChecked(True)
-    assert form.completed_number.isVisible()
+    form.kind_buttons["text"].setChecked(True)
+    form.text_field.edit.setPlainText("Their support says that it went through.")  # type: ignore[union-attr]  # an area
+    form.outcome_buttons["failed"].setChecked(True)
+    assert not form.refund_number_field.isVisible()
+    form.outcome_buttons["completed"].setChecked(True)
+    assert form.refund_number_field.isVisible()
     assert not dialog.act_button.isEnabled()
-    form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
-    form.reason.setCurrentIndex(form.reason.findData("provider_reply"))
+    form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.until(lambda: dialog.windowTitle() == "Outcome proposed")
@@ -56,7 +56,7 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
 
 def asked_providers(person: Person) -> list[str]:
     """The payment providers of which the window says when one of its calls heard them last."""
-    return [one.name for one in person.opening.context.connection_state.gateways if one.at is not None]
+    return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
 
 @pytest.mark.parametrize("place", ["queue", "tab", "page"])

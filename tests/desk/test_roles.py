@@ -53,9 +53,9 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
         person.frame.show_route(route)
         page = person.page(NoRightPage)
         person.rest()
-        assert page.reason_text.plain.startswith("Needs the role approver, auditor or operator")
-        assert "lead-b" in page.reason_text.plain
-        assert "db accounts apply" in page.advice_text.plain
+        assert page.reason_label.plain.startswith("Needs the role approver, auditor or operator")
+        assert "lead-b" in page.reason_label.plain
+        assert "db accounts apply" in page.advice_label.plain
         assert nameless(person.window) == []
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
@@ -68,7 +68,7 @@ def test_an_unknown_name_is_told_what_to_do(seats: Seats, sit: Sit) -> None:
     person = seats.become(sit(), "nobody-here")
     page = person.page(NoRightPage)
     assert (
-        page.reason_text.plain
+        page.reason_label.plain
         == "nobody-here is not registered in this database. Ask an administrator to add the name."
     )
 
@@ -90,7 +90,9 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    in_menu = {button.text() for button in page.action_bar.row.list_buttons_in_menu() if not button.isEnabled()}
+    in_menu = {
+        button.text() for button in page.action_bar.button_row.list_buttons_in_menu() if not button.isEnabled()
+    }
     assert {*off(page.action_bar.bar), *(text.removesuffix("...") for text in in_menu)} == {
         "Probe",
         "Re-fetch",
@@ -103,9 +105,9 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
-    assert lookup.company.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
+    assert lookup.company_panel.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
     person = seats.become(person, "op-a")
-    person.until(person.page(LookupPage).company.buy_button.isEnabled)
+    person.until(person.page(LookupPage).company_panel.buy_button.isEnabled)
 
 
 def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> None:
@@ -115,7 +117,10 @@ def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> No
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
-    assert lookup.company.buy_button.reason == "You don't have permission to buy. People who have it: lead-b, op-a."
+    assert (
+        lookup.company_panel.buy_button.reason
+        == "You don't have permission to buy. People who have it: lead-b, op-a."
+    )
 
 
 def test_half_a_decision_waits_for_another_approver(
@@ -137,8 +142,8 @@ def test_half_a_decision_waits_for_another_approver(
         page = person.page(CreditCheckPage)
         page.action_handlers.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)
-        dialog.form.kinds["text"].setChecked(True)
-        field = dialog.form.text.edit
+        dialog.form.kind_buttons["text"].setChecked(True)
+        field = dialog.form.text_field.edit
         person.until(field.isVisible)
         field.setFocus()
         person.until(field.hasFocus)

@@ -17,9 +17,9 @@ from tests.desk.test_queue_filter import NUMBERS, listed
 
 def places(person: Person) -> list[tuple[str, str]]:
     """The nested entries of the sidebar with their counts."""
-    side = person.frame.side
+    side = person.frame.sidebar
     found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
-    return [(place.word, place.count) for place in found if place.is_nested]
+    return [(place.name, place.count) for place in found if place.is_nested]
 
 
 def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -63,10 +63,10 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     page.filter.clear_filter()
     person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
-    assert page.filter.chips["provider"].operator == "provider:alarmbox"
+    assert page.filter.chip_by_list_name["provider"].operator == "provider:alarmbox"
     assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
 
-    page.shown_view.open_rename_dialog()
+    page.shown_saved_view.open_rename_dialog()
     renaming = person.dialog(RenameViewDialog)
     edit = renaming.name_field.edit
     assert isinstance(edit, LineEdit)
@@ -75,11 +75,11 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     renaming.act_button.click()
     person.no_dialog()
     person.until(lambda: places(person) == [("second", "3")])
-    page.shown_view.delete_view()
+    page.shown_saved_view.delete_view()
     person.until(lambda: places(person) == [] and "view" in page.list_bar_names())
     assert page.sidebar_key == "queues"
-    page.shown_view._restore_view(view)
-    person.until(lambda: places(person) == [("second", "3")] and page.shown_view.view is not None)
+    page.shown_saved_view._restore_view(view)
+    person.until(lambda: places(person) == [("second", "3")] and page.shown_saved_view.view is not None)
 
 
 def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -94,4 +94,4 @@ def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: 
     )
     assert page.filter.text == "kind:credit-check"
     person.frame.show_route(QueuesRoute(view=view.id + 99))
-    person.until(lambda: "view" in page.list_bar_names() and page.shown_view.view == view)
+    person.until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)

@@ -47,21 +47,21 @@ def open_box(person: Person) -> CommandPalette:
     person.press("Ctrl+K")
     assert person.opening.controller is not None
     palette = person.opening.controller.command_palette
-    person.until(lambda: palette.box.is_open)
+    person.until(lambda: palette.search_box.is_open)
     return palette
 
 
 def search(person: Person, palette: CommandPalette, text: str) -> None:
     """Put a text into the box, as a paste does, and wait for its answer."""
-    palette.box.input.setText("")
-    palette.box.input.insert(text)
-    person.until(lambda: palette._searched_text == palette.box.input.text())
+    palette.search_box.input.setText("")
+    palette.search_box.input.insert(text)
+    person.until(lambda: palette._searched_text == palette.search_box.input.text())
     person.rest()
 
 
 def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
-    model = palette.box.list.model()
-    lines = (palette.box.list.get_line_at(row) for row in range(model.rowCount()))
+    model = palette.search_box.list.model()
+    lines = (palette.search_box.list.get_line_at(row) for row in range(model.rowCount()))
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
@@ -77,74 +77,81 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert name.title == "status:"
     assert name.detail
     person.press("Tab")
-    assert palette.box.input.text() == "status:"
-    assert palette.box.notice.plain == ""  # it is still being typed
+    assert palette.search_box.input.text() == "status:"
+    assert palette.search_box.notice.plain == ""  # it is still being typed
     person.type_in("unk")
     first = next(entries(palette))
-    assert (first.title, palette.box.list.get_current_key()) == ("status:unknown", first.key)
+    assert (first.title, palette.search_box.list.get_current_key()) == ("status:unknown", first.key)
     assert first.format_spoken_text().startswith("status:unknown, ")
     person.press("Return")
-    assert palette.box.is_open
-    assert palette.box.input.text() == "status:unknown "
+    assert palette.search_box.is_open
+    assert palette.search_box.input.text() == "status:unknown "
     person.until(lambda: palette._searched_text == "status:unknown ")
-    assert [one.id for one in palette._matches if isinstance(one, CreditCheck)] == [unknown.id]
+    assert [one.id for one in palette._found_records if isinstance(one, CreditCheck)] == [unknown.id]
     shown = next(one for one in entries(palette) if one.key == CreditCheckRoute(unknown.id))
     assert shown.state is not None
     assert shown.right_text  # its age
 
     # what isn't understood is told beside the field
     search(person, palette, "status:zzz provider:alarmbox foo:bar ")
-    assert "status:zzz" in palette.box.notice.plain
-    assert "foo:bar" in palette.box.notice.plain
+    assert "status:zzz" in palette.search_box.notice.plain
+    assert "foo:bar" in palette.search_box.notice.plain
     search(person, palette, "provider:alarmbox ")
-    assert not palette.box.notice.isVisible()
-    assert {one.id for one in palette._matches} == {good.id, unknown.id}
+    assert not palette.search_box.notice.isVisible()
+    assert {one.id for one in palette._found_records} == {good.id, unknown.id}
+
+    # a plain number that no record has may be an amount
+    search(person, palette, "33000")
+    first = next(entries(palette))
+    assert (first.title, first.detail) == ("amount:33000", "Amount")
+    person.press("Return")
+    assert palette.search_box.input.text() == "amount:33000 "
 
     # Enter before the answer: the exact match is opened as soon as it is known
-    palette.box.input.setText("")
-    palette.box.input.insert(good.operation_id or "")
+    palette.search_box.input.setText("")
+    palette.search_box.input.insert(good.operation_id or "")
     person.press("Return")
     person.until(lambda: person.frame.current_route == OperationRoute(good.operation_id or ""))
-    person.until(lambda: not palette.box.is_open)
+    person.until(lambda: not palette.search_box.is_open)
 
     # a text that is replaced before its answer leaves no trace
     palette = open_box(person)
-    palette.box.input.insert(GOOD)
-    palette.box.input.setText("")
-    palette.box.input.insert("nobody-has-this")
+    palette.search_box.input.insert(GOOD)
+    palette.search_box.input.setText("")
+    palette.search_box.input.insert("nobody-has-this")
     person.until(lambda: palette._searched_text == "nobody-has-this")
     person.rest()
-    assert palette._matches == ()
+    assert palette._found_records == ()
     for text in HOSTILE:
         search(person, palette, text)
         assert all(isinstance(one.title, str) for one in entries(palette))
     search(person, palette, "名" * 40_000)
-    assert palette.box.notice.plain
+    assert palette.search_box.notice.plain
 
     # all of it in Lookup
     search(person, palette, "provider:alarmbox")
     person.press("Ctrl+Return")
     page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.content.currentWidget(), FoundRecordsPanel))
-    found = page.content.currentWidget()
+    person.until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
+    found = page.result_stack.currentWidget()
     assert isinstance(found, FoundRecordsPanel)
     assert {one.id for one in found.table.all_rows} == {good.id, unknown.id}
     assert not found.more_button.isVisible()
-    page._limit = 1
-    page._search_text(page._number)
-    person.until(lambda: page.content.currentWidget() is not found)
+    page._search_limit = 1
+    page._search_text(page._looked_up_text)
+    person.until(lambda: page.result_stack.currentWidget() is not found)
     person.rest()
-    fewer = page.content.currentWidget()
+    fewer = page.result_stack.currentWidget()
     assert isinstance(fewer, FoundRecordsPanel)
     assert len(fewer.table.all_rows) == 1
     fewer.more_button.click()
-    person.until(lambda: page.content.currentWidget() is not fewer)
+    person.until(lambda: page.result_stack.currentWidget() is not fewer)
     person.rest()
-    more = page.content.currentWidget()
+    more = page.result_stack.currentWidget()
     assert isinstance(more, FoundRecordsPanel)
     assert len(more.table.all_rows) == 2
     person.frame.show_route(LookupRoute("status:zzz client:1"))
-    person.until(lambda: "status:zzz" in page.number.edit.accessibleDescription())
+    person.until(lambda: "status:zzz" in page.number_field.edit.accessibleDescription())
 
 
 def commands(palette: CommandPalette) -> list[WindowCommand]:
@@ -187,7 +194,7 @@ def test_commands(sit: Sit) -> None:
     )
     may_sign_out = person.opening.settings.sign_in.is_server
     assert bool(sign_out.disabled_reason) == (not may_sign_out)
-    assert (palette.box.list.get_current_key() is sign_out.key) == may_sign_out
+    assert (palette.search_box.list.get_current_key() is sign_out.key) == may_sign_out
     for name in ("export", "purchase"):
         assert by_name[name].find_refusal(), name
     search(person, palette, "Colours: Dark")
@@ -205,7 +212,7 @@ def test_commands(sit: Sit) -> None:
         if name.startswith("queue."):
             palette._open_result(palette._commands[name])
     assert len(list_recent_commands(person.opening.context)) <= MAX_RECENT_COMMANDS
-    palette.box.close()
+    palette.search_box.close()
     palette = open_box(person)
     search(person, palette, "about this")
     person.press("Return")
@@ -220,11 +227,11 @@ def test_a_number_and_enter_at_once(seats: Seats, sit: Sit) -> None:
         palette = open_box(person)
         if before:
             search(person, palette, before)
-        palette.box.input.selectAll()
-        palette.box.input.insert(GOOD)
+        palette.search_box.input.selectAll()
+        palette.search_box.input.insert(GOOD)
         assert palette._searched_text != GOOD
         person.press("Return")
-        assert not palette.box.is_open
+        assert not palette.search_box.is_open
         assert person.frame.current_route == LookupRoute(GOOD)
         person.rest()
         person.press("Alt+1")
@@ -266,13 +273,13 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
     with endless_search(console) as (has_begun, endings):
         person.type_in("sakura")
         person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.box.footer.status_label.plain)
+        person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
         person.press("Esc")
-        assert palette.box.is_open
-        assert "ended" in palette.box.footer.status_label.plain
+        assert palette.search_box.is_open
+        assert "ended" in palette.search_box.footer.status_label.plain
         person.until(lambda: endings == ["interrupted"])
         person.press("Esc")
-        assert not palette.box.is_open
+        assert not palette.search_box.is_open
 
 
 def test_enter_repeats_a_search_that_failed_or_was_ended(sit: Sit, console: Console) -> None:
@@ -287,13 +294,13 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(sit: Sit, console: Cons
 
     console.lookup.search = fail  # type: ignore[method-assign]  # the only change: the database is away
     try:
-        palette.box.input.insert(str(good.id))
-        person.until(lambda: palette._reading is not None and palette._reading.state == "done")
+        palette.search_box.input.insert(str(good.id))
+        person.until(lambda: palette._search_task is not None and palette._search_task.state == "done")
         person.press("Return")
         person.rest()
     finally:
         console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
-    assert palette.box.is_open
+    assert palette.search_box.is_open
     person.press("Return")
     person.until(lambda: palette._searched_text == str(good.id))
     assert good.id in {entry.key.id for entry in entries(palette) if isinstance(entry.key, CreditCheckRoute)}
@@ -308,13 +315,13 @@ def test_a_blank_text_is_no_text(sit: Sit, console: Console) -> None:
     person.press("Alt+1")
     palette = open_box(person)
     with endless_search(console) as (has_begun, endings):
-        palette.box.input.insert("sakura")
+        palette.search_box.input.insert("sakura")
         person.until(has_begun.is_set)
-        palette.box.input.selectAll()
-        palette.box.input.insert(" ")
+        palette.search_box.input.selectAll()
+        palette.search_box.input.insert(" ")
         person.until(lambda: bool(endings))
     person.press("Return")
-    assert not palette.box.is_open
+    assert not palette.search_box.is_open
     person.rest()
     assert person.frame.current_route == CreditCheckRoute(good.id)
 
@@ -325,12 +332,12 @@ def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: st
     person = sit()
     palette = open_box(person)
     with endless_search(console) as (has_begun, endings):
-        palette.box.input.insert("sakura")
+        palette.search_box.input.insert("sakura")
         person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.box.footer.status_label.plain)
-        palette.box.input.selectAll()
-        palette.box.input.insert(text)
-        assert palette.box.footer.status_label.plain == ""
+        person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
+        palette.search_box.input.selectAll()
+        palette.search_box.input.insert(text)
+        assert palette.search_box.footer.status_label.plain == ""
         person.until(lambda: bool(endings))
 
 
@@ -340,14 +347,16 @@ def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_pi
     person = sit()
     palette = open_box(person)
     with endless_search(console) as (has_begun, endings):
-        palette.box.input.insert("about this")
+        palette.search_box.input.insert("about this")
         person.until(has_begun.is_set)
-        leave = partial(palette.box.list.picked.emit, LookupRoute(GOOD)) if is_picked else palette.box.close
+        leave = (
+            partial(palette.search_box.list.picked.emit, LookupRoute(GOOD)) if is_picked else palette.search_box.close
+        )
         leave()
         person.until(lambda: endings == ["interrupted"])
-        assert open_box(person).box.footer.status_label.plain == ""
-        palette.box.input.insert("about this")
+        assert open_box(person).search_box.footer.status_label.plain == ""
+        palette.search_box.input.insert("about this")
         leave()
-        assert not palette._timer.isActive()
+        assert not palette._search_timer.isActive()
         person.rest()
         assert endings == ["interrupted"]

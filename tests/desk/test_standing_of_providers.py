@@ -8,4 +8,4 @@ def test_each_provider_of_this_desk_is_named(sit: Sit) -> None:
     person = sit()
     context = person.opening.context
     person.until(lambda: [one.name for one in context.connection_state.gateways] == ["atom", "paypay"])
-    assert [(one.seconds, one.at) for one in context.connection_state.gateways] == [(None, None)] * 2
+    assert [(one.answer_seconds, one.answered_at) for one in context.connection_state.gateways] == [(None, None)] * 2

@@ -114,7 +114,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     notices.table.setFocus()
     person.press("A")
     acknowledging = person.dialog(AcknowledgeAlertsDialog)
-    edit = acknowledging.reason_field.edit
+    edit = acknowledging.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("looks good")
     person.until(acknowledging.act_button.isEnabled)
@@ -132,7 +132,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
 def test_a_desk_for_real_work_has_no_training(sit: Sit) -> None:
     """Neither the entry nor its key, and nothing to begin."""
     person = sit()
-    assert not person.frame.side.has_entry("training")
+    assert not person.frame.sidebar.has_entry("training")
     person.press("Alt+0")
     person.rest()
     assert not isinstance(person.frame.current_page, TrainingPage)

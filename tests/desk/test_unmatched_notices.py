@@ -54,10 +54,10 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     item = page.current_notice
     assert isinstance(item, UnmatchedNoticeItem)
     assert item.notice.order_no == "ORD-1"
-    assert "ORD-1" in page.why_words.text()
+    assert "ORD-1" in page.explanation_label.text()
     cells = [column.text(item) for column in page.table.rows.columns]
     assert {"Bank", "Payment succeeded"} <= {*cells}
-    assert "payment.succeeded" in page.fact_words.text()
+    assert "payment.succeeded" in page.fact_label.text()
     person.control("Order ORD-7 ¥3,300: same amount, day", page)
     page.table.setFocus()
     person.press("Enter")
@@ -67,7 +67,7 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     page.table.setFocus()
     person.press("A")
     dialog = person.dialog(AcknowledgeAlertsDialog)
-    edit = dialog.reason_field.edit
+    edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("asked the bank")
     person.until(dialog.act_button.isEnabled)

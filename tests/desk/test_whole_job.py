@@ -35,7 +35,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.type_in(LACKING)
     person.press("Return")
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.current_record is not None)
+    person.until(lambda: lookup.company_panel.current_record is not None)
     person.press("Return")
     record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
@@ -53,7 +53,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.until(record.pdf_button.isEnabled)
     person.press("O")
     pdf = person.page(PdfPage)
-    person.until(lambda: pdf.canvas.has_page)
+    person.until(lambda: pdf.page_view.has_page)
     person.press("PgDown")
     assert pdf.page_index == 1
     person.press("Esc")
@@ -106,7 +106,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     person.until(record.pdf_button.isEnabled)
     person.control("Open PDF", role=button).press()
     pdf = person.page(PdfPage)
-    person.until(lambda: pdf.canvas.has_page)
+    person.until(lambda: pdf.page_view.has_page)
 
     person.press("Alt+1")
     person.control("Needs a person").press()
@@ -121,7 +121,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     entry = QAccessible.Role.EditableText
     person.control("AlarmBox number", settling, entry).write(str(provider_id(sandbox, UNANSWERED)))
     person.control("Bought", settling, QAccessible.Role.RadioButton).toggle()
-    settling.form.reason.setCurrentIndex(0)
+    settling.form.reason_list.setCurrentIndex(0)
     person.control("Reason in words", settling, entry).write("seen on their list")
     person.until(settling.act_button.isEnabled)
     person.control("Resolve", settling, button).press()

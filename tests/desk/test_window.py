@@ -142,10 +142,10 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.opening.context.change_language("ja")
     person.until(lambda: person.page(CreditCheckPage).view is not None)
     assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
-    assert person.frame.side.get_entry_at(0).word == "ホーム"
+    assert person.frame.sidebar.get_entry_at(0).name == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.number == NUMBER)
+    person.until(lambda: lookup.company_panel.number == NUMBER)
 
 
 def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -187,7 +187,7 @@ def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> No
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     old = person.page(LookupPage)
-    person.until(lambda: old.company.current_record is not None)
+    person.until(lambda: old.company_panel.current_record is not None)
     for language in ("ja", "en", "ja"):
         person.opening.context.change_language(language)
         person.rest()
@@ -221,14 +221,14 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
 def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
     """Dark, high contrast, twice the text: nothing has to be opened again."""
     person = sit()
-    before = person.frame.top.height()
+    before = person.frame.top_bar.height()
     for theme in ("dark", "high_contrast"):
         current_appearance().choose_theme(theme)
         person.rest()
         assert current_appearance().theme == theme
     current_appearance().set_text_scale(2.0)
     person.rest()
-    assert person.frame.top.height() > before
+    assert person.frame.top_bar.height() > before
     current_appearance().set_text_scale(1.0)
 
 
@@ -244,7 +244,7 @@ def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
     ]
     next(action for action in people.actions() if action.data() == ("person", "lead-b")).trigger()
     assert person.opening.context.operator == "lead-b"
-    assert name_of(person.frame.top.operator) == "lead-b"
+    assert name_of(person.frame.top_bar.operator) == "lead-b"
 
 
 def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
@@ -252,7 +252,7 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
     buy(console, NUMBER)
     person = sit()
     assert person.opening.controller is not None
-    box = person.opening.controller.command_palette.box
+    box = person.opening.controller.command_palette.search_box
     person.press("Ctrl+K")
     person.until(lambda: box.is_open)
     box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
@@ -260,7 +260,7 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
     person.rest()
     person.press("Return")
     page = person.page(LookupPage)
-    person.until(lambda: page.company.number == NUMBER and page.company.current_record is not None)
+    person.until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
 
 
 def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
@@ -271,10 +271,10 @@ def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
     page = person.page(LookupPage)
     person.press("Ctrl+F")
     person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
-    person.until(lambda: page.number.edit.accessibleDescription().startswith("A digit of this number is wrong"))
+    person.until(lambda: page.number_field.edit.accessibleDescription().startswith("A digit of this number is wrong"))
     person.control("1 1803 0101 8771").press()
-    person.until(lambda: page.company.number == NUMBER)
-    person.until(lambda: "doesn't confirm the corporation exists" in page.number.edit.accessibleDescription())
+    person.until(lambda: page.company_panel.number == NUMBER)
+    person.until(lambda: "doesn't confirm the corporation exists" in page.number_field.edit.accessibleDescription())
 
 
 def test_a_database_that_is_lost_is_told_and_comes_back(
@@ -364,8 +364,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     refresh.stop_timers()
     monkeypatch.setattr(refresh, "_handle_work_counts", lambda _counts: None)  # they arrive later
     old = context.work_counts
-    outdated = tuple(replace(one, count=one.count + 5) for one in old.counts)
-    context.store_work_counts(replace(old, counts=outdated, alert_count=old.alert_count + 5))
+    outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
+    context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.has_read_all_rows)
@@ -405,7 +405,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     opening = WindowOpener(console.settings, open_services)
     opening.window.show()
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
-    wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=120_000)
+    wait(lambda: hasattr(opening, "frame") and opening.frame.bar_layout.count() == 1, timeout=120_000)
     bar = opening.window.findChildren(NotificationBar)[0]
     assert "is busy" in bar.accessibleName()
     assert bar.button is not None

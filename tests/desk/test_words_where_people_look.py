@@ -182,7 +182,7 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Fur
     person.type_in("call back")
     note.reject()
     incident = next(one.id for one in desk.console.incidents.list_incidents() if one.owner == "op-a")
-    assert [draft.title for draft in context.own_state.list_drafts()] == [
+    assert [draft.title for draft in context.person_values.list_drafts()] == [
         f"{context.translate('kind.payment')} {number}"
     ]
     dialog = open_unfinished_work_dialog(person.frame)

@@ -41,7 +41,7 @@ def forging(database: Database) -> None:
             cursor.execute("SET SESSION timestamp = 1, time_zone = '-11:00'")
 
     database.close()
-    for engine in (database.engine, database._reader):
+    for engine in (database.engine, database._read_engine):
         event.listen(engine, "connect", forge)
 
 

@@ -56,7 +56,7 @@ class Reader:
             for kind, record in changed:
                 if kind == KIND:
                     self.looks[record].append(len(notes.list_notes(conn, kind, record)))
-        self.met.update(mark.seen - before.seen)
+        self.met.update(mark.read_ids - before.read_ids)
         return mark
 
 
@@ -92,7 +92,9 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 late.enter_context(written_late(database, me, RECORDS[number]))
             all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
             most = max(rows(galera_place))
-            assert most - min(rows(galera_place) - before) > change_feed.FIRST_OPEN_IDS, "the late ones lie far back"
+            assert most - min(rows(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
+                "the late ones lie far back"
+            )
         wanted = rows(galera_place) - before
         until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
         written = {record: len(notes_of(databases[0], record)) for record in RECORDS}

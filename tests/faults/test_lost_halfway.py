@@ -32,7 +32,7 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 def end(place: ServerPlace, conn: Connection) -> None:
     """Kill the session of this connection, in the middle of whatever it does."""
-    place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).number}")
+    place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
 @pytest.mark.parametrize("what", LOOKS)

@@ -67,7 +67,7 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    pools: list[Any] = [engine.pool for engine in (database.engine, database._reader)]
+    pools: list[Any] = [engine.pool for engine in (database.engine, database._read_engine)]
     out = [pool.checkedout() for pool in pools]
     assert out == [0, 0]
     assert len(sessions(place)) <= 4 * POOL_SIZE
@@ -108,7 +108,7 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION wait_timeout = 1")
 
-    for engine in (database.engine, database._reader):
+    for engine in (database.engine, database._read_engine):
         event.listen(engine, "connect", impatient)
     assert works(database, place, "before-idle")
     until(lambda: sessions(place) == [], "the server to hang up")

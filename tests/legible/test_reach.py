@@ -53,12 +53,12 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
 def menus(stage: LegibleStage) -> Iterator[QMenu]:
     """The menus of the visible buttons into which other controls go."""
     for part in stage.window.findChildren(QWidget):
-        if isinstance(part, ActionRow | PageHead) and part.more.isVisible():
+        if isinstance(part, ActionRow | PageHead) and part.menu_button.isVisible():
             menu = part.build_menu()
             assert menu.accessibleName()
             yield menu
-    if stage.frame.top.page_menu.isVisible():
-        yield stage.frame.side.build_menu()
+    if stage.frame.top_bar.page_menu.isVisible():
+        yield stage.frame.sidebar.build_menu()
 
 
 def entries_of(menu: QMenu) -> Iterator[str]:

@@ -58,8 +58,8 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             check_room(stage.find(QueuesPage).table, queue)
-        assert not stage.frame.side.isVisible()
-        menu = stage.frame.side.build_menu()
+        assert not stage.frame.sidebar.isVisible()
+        menu = stage.frame.sidebar.build_menu()
         assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 10)]
         stage.window.activateWindow()
         stage.until(stage.window.isActiveWindow)  # its shortcuts work only then
@@ -68,13 +68,13 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         stage.settle()
         alerts = stage.find(AlertsPage)
         check_room(alerts.table, "alerts")
-        assert alerts.one_line_words.accessibleName()
+        assert alerts.summary_label.accessibleName()
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_text_scale(1.0)
         stage.settle()
-        assert stage.frame.side.isVisible()
-        assert not stage.frame.top.page_menu.isVisible()
+        assert stage.frame.sidebar.isVisible()
+        assert not stage.frame.top_bar.page_menu.isVisible()
         assert alerts.table.rows.list_heading_rows()
         assert alerts.card.isVisible()
 
@@ -134,7 +134,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
             stage.window.resize(width, 800)
             stage.go(route)
             page = stage.find(RecordPage)
-            row, where = page.action_bar.row, (width, scale, route)
+            row, where = page.action_bar.button_row, (width, scale, route)
             shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
             assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
             assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where
@@ -197,9 +197,9 @@ def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
 def refuse(stage: LegibleStage, page: QueuesPage) -> None:
     row = page.current_row
     assert row is not None
-    page.queue_acts.record_acts.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
+    page.queue_actions.record_actions.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
     stage.settle()
-    assert page._named_bars["act"].sentence.count("Credit check 1") == 1
+    assert page._bar_by_name["act"].sentence.count("Credit check 1") == 1
 
 
 def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:

@@ -122,8 +122,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/http/response_classes.py",
-                "table.get(answer.status, OutcomeClass.UNKNOWN)",
-                "table.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
+                "class_by_status.get(answer.status, OutcomeClass.UNKNOWN)",
+                "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),
         ),
         (FAULTS,),
@@ -189,7 +189,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a living holder's lease counts as over",
-        (Change("console/store/database/lease_clock.py", "expires > lease_now())", "expires > lease_now() * 2)"),),
+        (Change("console/store/database/lease_clock.py", "expiry > lease_now())", "expiry > lease_now() * 2)"),),
         ("tests/crash/test_hangs.py",),
     ),
     Mutant(
@@ -240,8 +240,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/hash_chain.py",
-                "    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.reason)\n",
-                "    return AuditVerificationResult(walk.row_count)\n",
+                "    return AuditVerificationResult("
+                "verification.row_count, verification.first_bad_row_id, verification.reason)\n",
+                "    return AuditVerificationResult(verification.row_count)\n",
             ),
         ),
         ("tests/store/audit/test_tampering.py",),
@@ -279,7 +280,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a bought check raises when its PDF fails",
         (
             Change(
-                "console/services/process/tolerated.py",
+                "console/services/process/failure_suppression.py",
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n',
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
             ),
@@ -331,7 +332,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "writes go on into a file that was taken away",
-        (Change("console/store/database/engine.py", "elif identity != self._identity:", "elif identity == ():"),),
+        (
+            Change(
+                "console/store/database/engine.py",
+                "elif file_identity != self._file_identity:",
+                "elif file_identity == ():",
+            ),
+        ),
         (GUARD_TESTS,),
     ),
     Mutant(

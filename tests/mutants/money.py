@@ -45,8 +45,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "nothing is moved below zero",
         _MONEY,
-        '.where(payments.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)',
-        '.where(payments.c.id == bindparam("of"))',
+        '.where(payments.c.id == bindparam("payment_id"), _AMOUNT_MINOR_PARAMETER > 0)',
+        '.where(payments.c.id == bindparam("payment_id"))',
         _SUMS,
     ),
     _mutant(
@@ -123,15 +123,15 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "whoever comes last writes",
         _SWAPS,
-        ', table.c.version == bindparam("as_read"), *same_sql)',
-        ", *same_sql)",
+        ', table.c.version == bindparam("version_as_read"), *same_sql',
+        ", *same_sql",
         _PAYMENT_ROWS,
     ),
     _mutant(
         "what the shop wrote is written over",
         _SWAPS,
-        '== bindparam("as_read"), *same_sql)',
-        '== bindparam("as_read"))',
+        '== bindparam("version_as_read"), *same_sql',
+        '== bindparam("version_as_read")',
         ("tests/store/payments/test_orders.py",),
     ),
     _mutant(
@@ -144,14 +144,14 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a payment leaps over its states",
         _PAYMENTS,
-        "        states.require_transition(PAYMENT_TRANSITIONS, before, after)",
-        "        assert before, after",
+        "        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)",
+        "        assert former_state, next_state",
         _PAYMENT_ROWS,
     ),
     _mutant(
         "a refund leaps over its states",
         _REFUNDS,
-        "        states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)\n",
+        "        states.require_transition(states.REFUND_TRANSITIONS, refund.state, new_state)\n",
         "",
         _REFUND_ROWS,
     ),
@@ -165,15 +165,16 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a refund is done of which the provider knows nothing",
         _REFUNDS,
-        "if target is RefundState.COMPLETED and",
-        "if target is RefundState.EXPIRED and",
+        "if new_state is RefundState.COMPLETED and",
+        "if new_state is RefundState.EXPIRED and",
         _REFUND_ROWS,
     ),
     _mutant(
         "an exact look-alike isn't seen",
         _REFUNDS,
-        'refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION\n',
-        'refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, ~_MAY_MOVE_MONEY_CONDITION\n',
+        'refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION\n',
+        'refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, '
+        "~_MAY_MOVE_MONEY_CONDITION\n",
         _REFUND_ROWS,
     ),
     _mutant(
@@ -235,8 +236,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
-        "        if name in kind_queries.queues:\n",
-        "        if name in kind_queries.queues and len(entries) < limit:\n",
+        "        if name in kind_queries.conditions_by_queue:\n",
+        "        if name in kind_queries.conditions_by_queue and len(entries) < limit:\n",
         _QUEUES,
     ),
 )

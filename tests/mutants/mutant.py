@@ -52,8 +52,9 @@ BEFORE_COMMIT = (
 UNFENCED = (
     Change(
         JOURNAL,
-        '    operations.c.fence == bindparam("held"),\n    operations.c.state == OperationState.CALLING.value,\n',
-        '    bindparam("held") == bindparam("held"),\n',
+        '    operations.c.fence == bindparam("fence_as_begun"),\n'
+        "    operations.c.state == OperationState.CALLING.value,\n",
+        '    bindparam("fence_as_begun") == bindparam("fence_as_begun"),\n',
     ),
 )
 NOT_UNIQUE = (

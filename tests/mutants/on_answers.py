@@ -3,11 +3,50 @@
 from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
+_DENIED_BUT_BOUGHT = (
+    "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
+)
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
 _WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
 ON_ANSWERS: tuple[Mutant, ...] = (
+    Mutant(
+        "a purchase that was denied and made is made again",
+        (
+            Change(
+                "console/store/credit_checks/credit_checks.py",
+                "    denied_checks = find_denied_but_bought(conn, number)\n",
+                "    denied_checks: tuple[CreditCheck, ...] = ()\n",
+            ),
+        ),
+        (_DENIED_BUT_BOUGHT,),
+        "sqlite",
+    ),
+    Mutant(
+        "a purchase that was denied and made is told as not made",
+        (
+            Change(
+                "console/domain/explanations/credit_checks.py",
+                "    if is_denied_but_bought(record):\n",
+                "    if False:\n",
+            ),
+        ),
+        (_DENIED_BUT_BOUGHT,),
+        "sqlite",
+    ),
+    Mutant(
+        "an order whose ended payment the gateway contradicts gets another code",
+        (
+            Change(
+                "console/services/payments/start.py",
+                " or payment.work.reason == WorkReason.CONTRADICTED",
+                " or False",
+            ),
+        ),
+        ("tests/services/payments/test_start.py::test_a_code_that_comes_too_late_stays_the_payers",),
+        "sqlite",
+    ),
     Mutant(
         "an answer in time leaves its id with another check",
         (Change(SETTLING, "    _contradict_other_owners(context, tx, record, outcome, checks.values())\n", ""),),
@@ -46,7 +85,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "        if not _is_own_refund(tx, payment_id, _get_key(text))\n",
+                "        if not _is_own_refund(tx, payment_id, _get_refund_key(text))\n",
                 "",
             ),
         ),
@@ -163,7 +202,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                "evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, ",
+                "evidence.add_answer(tx.conn, evidence_subject, intent.operation_id, source, operator, outcome, ",
                 "str(",
             ),
         ),

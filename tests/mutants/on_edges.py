@@ -61,7 +61,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a refund of nothing",
-        (Change(_LIMITS, "0 < amount_minor <= free_minor", "0 <= amount_minor <= free_minor"),),
+        (Change(_LIMITS, "0 < amount_minor <= requestable_minor", "0 <= amount_minor <= requestable_minor"),),
         (_RULES,),
     ),
     Mutant(

@@ -65,8 +65,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a close forgets what was unknown at its end and is known by now",
         _CLOSE,
-        "c.ended_at >= convert_to_naive_utc(at)",
-        "c.ended_at < convert_to_naive_utc(at)",
+        "columns.ended_at >= convert_to_naive_utc(at)",
+        "columns.ended_at < convert_to_naive_utc(at)",
         _CLOSE_TESTS,
     ),
     _mutant(

@@ -55,7 +55,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an answer about an earlier sending settles a refund",
-        (Change("console/services/refunds/probe.py", " or refund.operation_id != queried.operation_id:", ":"),),
+        (
+            Change(
+                "console/services/refunds/probe.py", " or refund.operation_id != queried_refund.operation_id:", ":"
+            ),
+        ),
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
@@ -75,8 +79,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payment_intake/signed_notices.py",
-                "        if _make_notice_event(notice, event.done).source_facts != event.source_facts:\n",
-                "        if not _make_notice_event(notice, event.done).source_facts:\n",
+                "        if _make_notice_event(notice, event.result).source_facts != event.source_facts:\n",
+                "        if not _make_notice_event(notice, event.result).source_facts:\n",
             ),
         ),
         ("tests/services/payment_intake/test_signed_notices.py",),
@@ -104,7 +108,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "    if not any(_get_key(text) not in acknowledged_keys for text in refunds):\n",
+                "    if not any(_get_refund_key(text) not in acknowledged_keys for text in refunds):\n",
                 "    if acknowledged_keys or not refunds:\n",
             ),
         ),

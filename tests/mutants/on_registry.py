@@ -29,8 +29,8 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "the registry goes back",
         _ORDER,
-        "    if reached_day < current.registry_date:\n",
-        "    if reached_day < current.whole_day:\n",
+        "    if complete_until < current_coverage.registry_date:\n",
+        "    if complete_until < current_coverage.whole_day:\n",
         _DIFFERENCES,
     ),
     _mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),

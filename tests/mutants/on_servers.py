@@ -145,8 +145,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/store/credit_checks/credit_checks.py",
-                "return make_record(rows[0], frozenset()) if rows else None",
-                "return None if rows else None",
+                "    row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()\n",
+                "    row = None\n",
             ),
         ),
         ("tests/harms/test_bought_twice.py",),
@@ -187,7 +187,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/server.py",
-                '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.number}")\n',
+                '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.connection_id}")\n',
                 "        pass\n",
             ),
         ),

@@ -61,7 +61,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     ),
     _mutant(
         "an answer is printed without the relations of its record",
-        "console/cli/process/explained.py",
+        "console/cli/process/related_records.py",
         "        return console.lookup.complete_record(RECORD_KIND_BY_TYPE[type(record)], record)\n",
         "        return record\n",
         ("tests/cli/process/test_explained.py",),
@@ -88,8 +88,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "what a read-only switch stops is offered",
         "console/domain/recovery/decision_table.py",
-        "        return _exclude_stopped_choice(plain, facts)\n",
-        "        return plain\n",
+        "        return _exclude_stopped_choice(allowed_choice, facts)\n",
+        "        return allowed_choice\n",
     ),
     _mutant(
         "nothing to do while a refund waits for approval",
@@ -176,8 +176,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "the facts of a company that were told are not stored",
         "console/store/registry/watched_corporations.py",
-        '        "now": format_facts(facts),\n',
-        '        "now": format_facts(row.facts or facts),\n',
+        '        "new_facts": format_facts(facts),\n',
+        '        "new_facts": format_facts(row.facts or facts),\n',
         _COMPANIES,
     ),
     _mutant(
@@ -239,8 +239,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a key acts on the request that was shown before",
         "console/views/approvals/page.py",
-        "        return view if view is not None and view.record.id == self.refund_id else None\n",
-        "        return view\n",
+        "        return details if details is not None and details.record.id == self.refund_id else None\n",
+        "        return details\n",
         ("tests/desk/test_keys_act_on_focus.py",),
     ),
     _mutant(
@@ -274,7 +274,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
-        '"primary" if live_check is None else "default"',
+        '"primary" if live_check is None and not is_denied else "default"',
         '"primary"',
         _COMPANY,
     ),

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from console.store.documents.pdf_renderer import PdfDocument
 with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
-    image = document.page_image(0, 800)
+    image = document.render_page(0, 800)
     print(image.width, min(image.pixels), document.search("見本") != ())
 """
 

@@ -26,7 +26,7 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def paypay(
-    url: str, *, scale: float = 1.0, clock: Clock | None = None, gate: RateLimiter | None = None, **given: Any
+    url: str, *, scale: float = 1.0, clock: Clock | None = None, rate_limiter: RateLimiter | None = None, **given: Any
 ) -> PayPay:
     """As the sandbox knows us, unless other credentials are given."""
     known = {
@@ -35,7 +35,9 @@ def paypay(
         "merchant_id": credentials.PAYPAY_MERCHANT_ID,
     } | given
     config = PayPayConfig(url, PayPayKey(known["api_key"], known["api_secret"]), known["merchant_id"])
-    return make_paypay_adapter(config, gate=gate or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
+    return make_paypay_adapter(
+        config, rate_limiter=rate_limiter or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale)
+    )
 
 
 def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
@@ -59,7 +61,7 @@ def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """As the sandbox knows us, unless fields of the merchant are given."""
     who = merchant(changes)
     config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, NO_RETRIES)
-    return make_atom_adapter(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(scale))
+    return make_atom_adapter(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(scale))
 
 
 class Meeting:

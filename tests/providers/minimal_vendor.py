@@ -32,10 +32,10 @@ class ArticleCountReader:
     )
 
     def __init__(
-        self, transport: HttpTransport, gate: RateLimiter, key: str, name_of: Callable[[str], str | None]
+        self, transport: HttpTransport, rate_limiter: RateLimiter, key: str, name_of: Callable[[str], str | None]
     ) -> None:
         self._transport = transport
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._key = key
         self._name_of = name_of
 
@@ -51,7 +51,7 @@ class ArticleCountReader:
 
     def _ask(self, question: SingleRequest, judge: AnswerConverter[CheckReport]) -> Outcome[CheckReport]:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        return send_once(self._transport, self._gate, question, judge, headers=headers, secrets=(self._key,))
+        return send_once(self._transport, self._rate_limiter, question, judge, headers=headers, secrets=(self._key,))
 
 
 class ArticleCount(ArticleCountReader):
@@ -68,7 +68,7 @@ class ArticleCount(ArticleCountReader):
         return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _report))
 
     def make_reader(self) -> ArticleCountReader:
-        return ArticleCountReader(self._transport, self._gate, self._key, self._name_of)
+        return ArticleCountReader(self._transport, self._rate_limiter, self._key, self._name_of)
 
 
 def _report(body: bytes) -> CheckReport:

@@ -31,7 +31,7 @@ PAIR_ANSWER = {
 
 
 class Turns:
-    """A gate that is always open and counts."""
+    """A rate limiter that never waits and counts."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -92,7 +92,7 @@ def alarmbox(
     url: str,
     *,
     tokens: MemoryTokens | None = None,
-    gate: RateLimiter | None = None,
+    rate_limiter: RateLimiter | None = None,
     scale: float = 1.0,
     finds: bool = False,
 ) -> AlarmBox:
@@ -100,7 +100,7 @@ def alarmbox(
     return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", find_purchases=finds),
         tokens=tokens or MemoryTokens(pair()),
-        gate=gate or Turns(),
+        rate_limiter=rate_limiter or Turns(),
         clock=CLOCK,
         scale=TimeScale(scale),
     )

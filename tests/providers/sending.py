@@ -28,7 +28,7 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
         body=b"{}",
         read_timeout=read_timeout,
         budget=budget,
-        limit=limit,
+        max_body_bytes=limit,
     )
 
 

@@ -85,9 +85,9 @@ def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox
             ids = [("payment", made.id), ("order", made.order_id), *(("refund", one.id) for one in made.refunds)]
             for kind, record_id in ids:
                 view = console.recovery.read_record(kind, record_id or 0)
-                text = "\n".join(cli_text.format_record_view_lines(view, translator))
+                text = "\n".join(cli_text.format_record_details_lines(view, translator))
                 assert not {"{", "None"} & set(text.split()), text
-                assert cli_json.build_record_view_json(view, translator)["next_step"]["text"]
+                assert cli_json.build_record_details_json(view, translator)["next_step"]["text"]
                 assert kind == "order" or view.timeline, made.kind
 
 

@@ -29,7 +29,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
         assert served.names() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
-            assert pages.page_count() > 0
+            assert pages.count_pages() > 0
         assert _documents(console.health.run_all_checks()) == (True, f"{URL} ({served.address})")
         served.refuse = {"GET": 403, "POST": 403}
         with pytest.raises(ConsoleError) as refused:

@@ -52,7 +52,7 @@ def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
         process.start()
     file = make_preferences_file(tmp_path, "op-a")
     while any(process.is_alive() for process in processes):
-        assert file.read().set_aside is None
+        assert file.read().set_aside_path is None
     for process in processes:
         process.join()
         assert process.exitcode == 0
@@ -81,12 +81,12 @@ def test_what_cant_be_used_is_set_aside(file: EntriesFile, content: bytes) -> No
     file.path.write_bytes(content)
     stored = file.read()
     assert stored.values == {}
-    assert stored.set_aside is not None
-    assert stored.set_aside.read_bytes() == content
+    assert stored.set_aside_path is not None
+    assert stored.set_aside_path.read_bytes() == content
     assert not file.path.exists()
-    assert file.read().set_aside is None, "told once"
+    assert file.read().set_aside_path is None, "told once"
     file.path.write_bytes(content)
-    assert file.change({"theme": "light"}).set_aside is not None
+    assert file.change({"theme": "light"}).set_aside_path is not None
     assert file.read().values == {"theme": "light"}
 
 
@@ -100,7 +100,7 @@ def test_only_its_person_can_read_or_change_it(file: EntriesFile) -> None:
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
     file.path.chmod(0o666)
-    assert file.read().set_aside is not None, "anybody could have written that"
+    assert file.read().set_aside_path is not None, "anybody could have written that"
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(file: EntriesFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,4 +145,4 @@ def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
     file.change({"a": 1})
     assert file.read().values == {"a": 1}
     file.path.write_text(json.dumps({"version": 1, "values": {"a": 2}}))
-    assert file.read().set_aside is not None
+    assert file.read().set_aside_path is not None

@@ -200,9 +200,9 @@ def test_where_paypay_is(context: ServiceContext) -> None:
     assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
     assert paypay_url(opened(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
     many = opened(context, "paypay", env=PAYPAY).capabilities
-    assert (many.allows_repeated_refunds, many.most_refunds) == (True, 50)
+    assert (many.allows_repeated_refunds, many.max_refunds) == (True, 50)
     one = opened(context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
-    assert (one.allows_repeated_refunds, one.most_refunds) == (False, 1)
+    assert (one.allows_repeated_refunds, one.max_refunds) == (False, 1)
 
 
 def paypay_url(vendor: PayPay | Atom) -> str:

@@ -42,22 +42,22 @@ def planning(stage: Stage) -> None:
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
+    page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     stage.shoot("bulk-plan")
-    assert dialog.plan is not None
-    dialog.plan.size_choice.setCurrentIndex(2)
+    assert dialog.plan_page is not None
+    dialog.plan_page.row_limit_list.setCurrentIndex(2)
     stage.shoot("bulk-plan-first")
     dialog.reject()
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     _planned(stage)
     stage.shoot("bulk-plan-nothing")
     stage.find(BulkDialog).reject()
-    page.queue_acts.begin_bulk_run(BulkAction.NOTE)
+    page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.find(BulkDialog)
     stage.shoot("bulk-note")
-    assert dialog.words_field is not None
-    dialog.words_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
+    assert dialog.note_field is not None
+    dialog.note_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
     stage.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     _planned(stage)
@@ -70,15 +70,15 @@ def running(stage: Stage) -> None:
     """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
     page = _queue(stage, "unknown")
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
+    page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
-    assert dialog.plan is not None
-    dialog.plan.size_choice.setCurrentIndex(3)
+    assert dialog.plan_page is not None
+    dialog.plan_page.row_limit_list.setCurrentIndex(3)
     stage.until(dialog.act_button.isEnabled)
     stage.desk.sandbox.control.add_fault("hang", times="always")
     dialog.act_button.click()
     stage.until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
-    stage.until(lambda: dialog.outcome is not None and dialog.act_button.isEnabled())
+    stage.until(lambda: dialog.progress_page is not None and dialog.act_button.isEnabled())
     stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
     stage.shoot("bulk-running")
     del stage.opening.runner.is_idle
@@ -87,8 +87,8 @@ def running(stage: Stage) -> None:
     stage.until(lambda: not dialog.is_running_here)
     stage.until(lambda: dialog.run is not None and dialog.run.state != "running")
     stage.shoot("bulk-stopped")
-    assert dialog.outcome is not None
-    dialog.outcome.filter.setCurrentIndex(1)
+    assert dialog.progress_page is not None
+    dialog.progress_page.filter_list.setCurrentIndex(1)
     stage.shoot("bulk-not-done")
     dialog.reject()
 
@@ -122,7 +122,9 @@ def _queue(stage: Stage, name: str) -> QueuesPage:
 
 def _planned(stage: Stage) -> BulkDialog:
     dialog = stage.find(BulkDialog)
-    stage.until(lambda: dialog.plan is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason)))
+    stage.until(
+        lambda: dialog.plan_page is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+    )
     return dialog
 
 

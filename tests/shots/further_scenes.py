@@ -43,9 +43,9 @@ from tests.shots.stage import Stage
 
 def company_tabs(stage: Stage) -> None:
     stage.go(LookupRoute(stage.desk.of("two_reports")[0].number))
-    company = stage.find(LookupPage).company
+    company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
-        company.tabs.setCurrentIndex(tab.place)
+        company.tabs.setCurrentIndex(tab.tab_index)
         stage.shoot(f"company-tab-{tab.name}")
 
 

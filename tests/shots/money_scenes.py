@@ -146,11 +146,11 @@ def refund_dialog(stage: Stage) -> None:
     dialog.form.amount_edit.setText("999999999")
     stage.shoot("dialog-refund-too-much")
     dialog.form.amount_edit.setText(str(max(1, payment.amount_minor // 2)) if payment.currency == "JPY" else "1.00")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
     dialog.form.ticket_edit.setText("T-88213")
     stage.until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
-    for field in dialog.form._answers.values():
+    for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-refund")
@@ -174,11 +174,11 @@ def approvals(stage: Stage) -> None:
     stage.shoot("approvals")
     page.probe_payment()
     stage.settle()
-    bar = page.view.verticalScrollBar()
+    bar = page.request_panel.verticalScrollBar()
     bar.setValue(bar.maximum())
     stage.shoot("approvals-end")
     for kind, act in (("approve", page.action_handlers.approve), ("decline", page.action_handlers.reject)):
-        view = page.view.view
+        view = page.request_panel.details
         assert isinstance(view, RefundDetails)
         act(view)
         dialog = stage.find(ApproveDialog if kind == "approve" else RejectDialog)
@@ -205,9 +205,9 @@ def proposals(stage: Stage) -> None:
     stage.opening.context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    page.list.select_card(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL_KIND))
+    page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_KIND))
     stage.shoot("approvals-proposal")
-    QTest.keyClick(page.list.requests, Qt.Key.Key_Return)
+    QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Return)
     stage.shoot("approvals-proposal-record")
     stage.opening.context.change_operator("op-a")
     stage.settle()
@@ -219,12 +219,12 @@ def resolve_money(stage: Stage) -> None:
     page = stage.find(RefundPage)
     page.run_action_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)
-    dialog.form.kinds["file"].setChecked(True)
-    dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
-    dialog.form.outcomes["completed"].setChecked(True)
-    dialog.form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.reason_words.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
+    dialog.form.kind_buttons["file"].setChecked(True)
+    dialog.form.file_field.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
+    dialog.form.outcome_buttons["completed"].setChecked(True)
+    dialog.form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.reason_text_field.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()
@@ -242,7 +242,7 @@ def alerts(stage: Stage) -> None:
     snooze.reject()
     page.open_acknowledge_dialog()
     dialog = stage.find(AcknowledgeAlertsDialog)
-    dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")
     dialog.reject()
 

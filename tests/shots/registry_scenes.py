@@ -63,7 +63,7 @@ def registry(stage: Stage) -> None:
     stage.go(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
-    box = stage.opening.controller.command_palette.box
+    box = stage.opening.controller.command_palette.search_box
     box.input.insert("みなも堂")
     stage.settle()
     stage.shoot("search-name")
@@ -74,7 +74,7 @@ def registry(stage: Stage) -> None:
     stage.go(LookupRoute(free_number(22)))
     stage.shoot("company-not-in-registry")
     stage.go(LookupRoute(merged))
-    stage.find(LookupPage).company.open_purchase_dialog()
+    stage.find(LookupPage).company_panel.open_purchase_dialog()
     dialog = stage.find(PurchaseDialog)
     stage.settle()
     stage.shoot("dialog-purchase-merged")

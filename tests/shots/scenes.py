@@ -84,8 +84,8 @@ def company(stage: Stage) -> None:
     stage.shoot("company-none")
     page = stage.find(LookupPage)
     known = stage.desk.of("complete")[0].number
-    page.number.edit.selectAll()
-    page.number.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
+    page.number_field.edit.selectAll()
+    page.number_field.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
     stage.shoot("lookup-wrong-digit")
 
 
@@ -134,9 +134,9 @@ def proving(stage: Stage) -> None:
 def pdf(stage: Stage) -> None:
     stage.go(PdfRoute(stage.desk.of("complete")[0].id))
     page = stage.find(PdfPage)
-    stage.until(lambda: page.canvas.has_page)
-    page.search.setText("credit check")
-    QTest.keyClick(page.search, Qt.Key.Key_Return)
+    stage.until(lambda: page.page_view.has_page)
+    page.search_field.setText("credit check")
+    QTest.keyClick(page.search_field, Qt.Key.Key_Return)
     stage.settle()
     stage.shoot("pdf")
 
@@ -145,7 +145,7 @@ def compare(stage: Stage) -> None:
     """Two versions of a PDF side by side, and a difference on their second page."""
     stage.go(PdfComparisonRoute(stage.desk.of("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
-    stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
+    stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
     page.select_difference_by_step(1)
     stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
@@ -164,7 +164,7 @@ def admin(stage: Stage) -> None:
     page = stage.find(AdminPage)
     stage.until(lambda: page.switch_table.current_item is not None)
     with act_as("lead-b"):
-        stage.desk.console.read_only.set_switch("paypay", True, "PayPay の障害（18 時まで）")
+        stage.desk.console.read_only_switches.set_switch("paypay", True, "PayPay の障害（18 時まで）")
     page.read_data_again()
     stage.settle()
     stage.shoot("admin-read-only")
@@ -182,14 +182,14 @@ def admin(stage: Stage) -> None:
         stage.settle()
         stage.shoot(f"admin-{name}")
     with act_as("lead-b"):
-        stage.desk.console.read_only.set_switch("paypay", False, "復旧")
+        stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
 
 
 def search(stage: Stage) -> None:
     stage.go(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
-    box = stage.opening.controller.command_palette.box
+    box = stage.opening.controller.command_palette.search_box
     number = stage.desk.of("several_clients")[0].number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
@@ -232,13 +232,13 @@ def lock(stage: Stage) -> None:
 def sign_in(stage: Stage) -> None:
     """As it is asked for, with three lines for the first time, and after a refusal; where there is no keyring."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
-        form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_keep=can_keep)
+        form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
         stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
         form.focus_first_input()
         stage.shoot(name)
-        form.user.edit.setText("op-a")  # type: ignore[union-attr]  # a line
+        form.user_field.edit.setText("op-a")  # type: ignore[union-attr]  # a line
         form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
-        form.first_time.click()
+        form.help_button.click()
         stage.shoot(f"{name}-refused")
     stage.frame.window_cover.remove_cover()
 
@@ -284,10 +284,10 @@ def purchase(stage: Stage) -> None:
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
             stage.shoot("dialog-purchase-choose")
-        choice = dialog.form.client
+        choice = dialog.form.client_input
         assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
-        dialog.form.purposes[0].setChecked(True)
+        dialog.form.purpose_boxes[0].setChecked(True)
         stage.until(dialog.act_button.isEnabled)
         if name == "bought":
             stage.shoot("dialog-purchase")
@@ -301,7 +301,9 @@ def purchase(stage: Stage) -> None:
             control.release_calls()
         stage.until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
-            stage.until(lambda: bool(stage.find(LookupPage).company.records))  # the page behind has read it too
+            stage.until(
+                lambda: bool(stage.find(LookupPage).company_panel.credit_checks)
+            )  # the page behind has read it too
             stage.shoot(f"dialog-purchase-{name}")
         dialog.cancel_button.click()
         stage.settle()
@@ -328,11 +330,11 @@ def resolve(stage: Stage) -> None:
     page.action_handlers.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
     stage.shoot("dialog-resolve-empty")
-    dialog.form.kinds["file"].setChecked(True)
+    dialog.form.kind_buttons["file"].setChecked(True)
     evidence = Path(__file__)
-    dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
+    dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.not_bought_button.setChecked(True)
-    dialog.form.reason_words.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
+    dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")
     dialog.act_button.click()

@@ -46,15 +46,15 @@ class Sitting(QObject):
     def _hear(self, changed: frozenset[tuple[str, int]]) -> None:
         moment, mark = time.monotonic(), self._pulse._latest_mark
         assert mark is not None
-        self.told.append((moment, sorted(mark.seen - self._seen), sorted(changed)))
-        self._seen = mark.seen
+        self.told.append((moment, sorted(mark.read_ids - self._seen), sorted(changed)))
+        self._seen = mark.read_ids
 
     def begin(self) -> bool:
         """What is there is no news. False before the first reading."""
         mark = self._pulse._latest_mark
         if mark is None:
             return False
-        self._seen = mark.seen
+        self._seen = mark.read_ids
         self.times_came.connect(self._go)
         print(json.dumps({"ready": time.monotonic()}), flush=True)
         Thread(target=self._await_times, daemon=True).start()

@@ -132,13 +132,13 @@ class History:
         """Somebody sets a read-only switch. What is told of the next steps changes with it; no row does."""
         before = told_places.stored_rows(self.stage, self.told)
         with self.stage.console.acting_as("lead-b"):
-            self.stage.console.read_only.set_switch(scope, is_on, "incident")
+            self.stage.console.read_only_switches.set_switch(scope, is_on, "incident")
         assert told_places.stored_rows(self.stage, self.told) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
     def end(self) -> dict[Ref, Words]:
         """Read-only switches are ended, and the clock is put right. Return what each record is told as."""
-        for switch in self.stage.console.read_only.list_switches():
+        for switch in self.stage.console.read_only_switches.list_switches():
             if switch.is_on:
                 self._switch(switch.scope, is_on=False)
         if self.stage.clock.offset:

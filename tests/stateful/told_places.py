@@ -12,12 +12,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-from console.cli.json_output import views as json_views
+from console.cli.json_output import record_details as json_details
 from console.cli.json_output.records import build_record_json
-from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
+from console.cli.process.related_records import add_related_records_to_answer, add_related_records_to_refusal
+from console.cli.text_output.record_details import format_details_lines
 from console.cli.text_output.records import format_explained_record, format_records_of_one_kind
 from console.cli.text_output.translator import Translator
-from console.cli.text_output.views import format_view_lines
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, compute_age
@@ -128,11 +128,11 @@ def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanat
     assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
     assert case_words.get_certainty_badge_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.get_work_badge_key(row, now) == f"work.{page.work}"
-    shown = json_views.build_view_json(view, _translate)
+    shown = json_details.build_details_json(view, _translate)
     _check_terminal(stage, build_record_json(row, _translate), format_records_of_one_kind((row,), _TRANSLATOR), view)
     assert shown["verdict"] == _translate(page.verdict, **page.facts)
     assert shown["next_step"]["command"] == page.next_step.command
-    lines = list(format_view_lines(view, _TRANSLATOR))
+    lines = list(format_details_lines(view, _TRANSLATOR))
     assert shown["verdict"] in lines
     assert shown["next_step"]["text"] in lines
     if not stage.clock.offset:  # the terminal has the machine's clock
@@ -272,7 +272,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
-    switch = find_stopping_switch(stage.console.read_only.list_switches(), provider)
+    switch = find_stopping_switch(stage.console.read_only_switches.list_switches(), provider)
     if switch is None:
         assert "read_only" not in page.why + page.next_step.code, page
         return
@@ -419,7 +419,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
         table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
         lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
-    result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)
+    result_of = next(column.read_cell for column in table.columns if column.title == _RESULT_TITLE)
     for line in lines:
         row = read_row(stage, line.row.kind, line.row.subject_id)
         assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)

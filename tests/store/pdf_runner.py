@@ -45,8 +45,8 @@ def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) ->
 
 def _acts(pages: PdfDocument) -> dict[str, Callable[[], object]]:
     return {
-        "count": pages.page_count,
-        "image": lambda: pages.page_image(0, 1600),
+        "count": pages.count_pages,
+        "image": lambda: pages.render_page(0, 1600),
         "search": lambda: pages.search("株式"),
     }
 

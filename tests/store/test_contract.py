@@ -186,7 +186,7 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
     with there.read() as conn:
         first = approvals.find_open_proposal(conn, "credit-check", "1")
         assert first is not None
-        assert (first.person, first.proposed) == (who, "error")
+        assert (first.person, first.proposed_state) == (who, "error")
     there.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
     with here.read() as conn:
         assert approvals.find_open_proposal(conn, "credit-check", "1") is None

@@ -201,7 +201,7 @@ class Stage:
 
     def choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
         with self.console.acting_as(who):
-            return {choice.what: choice for choice in self.console.recovery.find_choices(kind, record_id)}
+            return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
     def does(self, who: str, kind: str, record: Any, what: str) -> str:
         """The service's answer to that choice: done, awaiting, or the code."""

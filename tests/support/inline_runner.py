@@ -36,9 +36,9 @@ class InlineRunner(Runner):
         if not task.should_begin():
             return
         task.state = "running"
-        task.report = ProgressReporter(task.on_progress or (lambda _: None))
+        task.progress_reporter = ProgressReporter(task.on_progress or (lambda _: None))
         try:
-            value = task.call(task.report)
+            value = task.call(task.progress_reporter)
         except Exception as error:
             self._end(task, task.on_failed, make_failure(error, task.label))
         else:

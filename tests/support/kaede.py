@@ -94,7 +94,7 @@ class Line:
     """Where Kaede Pay is, and as whom it is asked; secrets show in no repr."""
 
     transport: HttpTransport = field(repr=False)
-    gate: RateLimiter = field(repr=False)
+    rate_limiter: RateLimiter = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
 
     def ask(
@@ -121,7 +121,7 @@ class Line:
             found, verdict = judged.found
             return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, found, *kept)
 
-        return send_once(self.transport, self.gate, question, judge, headers=headers, secrets=(key,))
+        return send_once(self.transport, self.rate_limiter, question, judge, headers=headers, secrets=(key,))
 
 
 class KaedeReader:
@@ -132,7 +132,7 @@ class KaedeReader:
         currency="JPY",
         allows_partial_refunds=True,
         allows_repeated_refunds=True,
-        most_refunds=None,
+        max_refunds=None,
         refund_window_days=None,
         can_cancel=False,
         keeps_idempotency_keys=True,
@@ -261,7 +261,7 @@ def _yen(told: Fields) -> Money:
 
 def _make_adapter(opening: AdapterArguments[KaedeSettings]) -> Kaede:
     transport = HttpTransport(opening.url or URL, clock=opening.clock, scale=opening.scale)
-    return Kaede(Line(transport, opening.gate, opening.secrets))
+    return Kaede(Line(transport, opening.rate_limiter, opening.secrets))
 
 
 # 4. Words, and the plugin itself.

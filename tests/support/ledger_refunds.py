@@ -98,7 +98,7 @@ class LedgerReader:
             currency="JPY" if self.keeps_keys else "INR",
             allows_partial_refunds=True,
             allows_repeated_refunds=True,
-            most_refunds=50 if self.keeps_keys else None,
+            max_refunds=50 if self.keeps_keys else None,
             refund_window_days=365 if self.keeps_keys else None,
             can_cancel=False,
             keeps_idempotency_keys=self.keeps_keys,

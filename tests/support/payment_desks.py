@@ -87,7 +87,7 @@ class Scene:
         self._receiver = receiver
         self.taker = receiver
         receiver._context.failpoints = self.context.failpoints
-        self.payments._notices = receiver.payments._notices
+        self.payments._notice_receiver = receiver.payments._notice_receiver
 
     # The shop
 

@@ -14,7 +14,7 @@ AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema"
 def counted(desk: Console) -> Iterator[list[str]]:
     """What the desk sends to its database within the block. COMMIT is counted for servers alone."""
     sent: list[str] = []
-    engines = {id(engine): engine for engine in (desk.database.engine, desk.database._reader)}.values()
+    engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
 
     def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         if not statement.startswith("BEGIN") and not any(name in statement for name in AT_MOST_ONCE_A_SECOND):

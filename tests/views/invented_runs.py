@@ -34,7 +34,12 @@ def run(id: int = 3, **other: Any) -> ReconciliationRunItem:
 
 
 def view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
-    return replace(ReconciliationRunDetails(item or run(), refused=0, open_cases=2, files=(FILE,), older=2), **other)
+    return replace(
+        ReconciliationRunDetails(
+            item or run(), refused_row_count=0, open_case_count=2, files=(FILE,), older_run_id=2
+        ),
+        **other,
+    )
 
 
 def difference(
@@ -108,6 +113,6 @@ class ReconcileViewsOf:
     def list_differences(
         self, run_id: int, part: str = "all", limit: int = 200, after: int | None = None
     ) -> DifferencesPage:
-        of_part = [item for item in self._services.rows if item.found.verdict in VERDICTS_OF_PART[part]]
-        rest = [item for item in of_part if item.found.id > (after or 0)]
-        return DifferencesPage(tuple(rest[:limit]), rest[limit - 1].found.id if len(rest) > limit else None)
+        of_part = [item for item in self._services.rows if item.difference.verdict in VERDICTS_OF_PART[part]]
+        rest = [item for item in of_part if item.difference.id > (after or 0)]
+        return DifferencesPage(tuple(rest[:limit]), rest[limit - 1].difference.id if len(rest) > limit else None)

@@ -61,7 +61,7 @@ def test_every_reason_has_words(language: str) -> None:
 def test_a_step_that_waits_says_why_and_until_when() -> None:
     waits = shown(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
     (first, *others) = waits.steps
-    assert (first.state, waits.current) == (StepState.WAITING, first)
+    assert (first.state, waits.current_step) == (StepState.WAITING, first)
     assert saga_wording.format_step_detail(first, "en") == "the gateway can't be reached · again at 11-20 12:05"
     assert saga_wording.format_step_detail(first, "ja") == "決済会社に接続不可 · 11-20 12:05 に再試行"
     assert {one.state for one in others} == {StepState.OPEN}
@@ -75,6 +75,6 @@ def test_what_has_ended_says_why_and_when() -> None:
         facts={"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat()}},
     )
     assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
-    assert (ended.current, saga_wording.format_saga_state(ended, "en")) == (None, "Done · it was paid")
+    assert (ended.current_step, saga_wording.format_saga_state(ended, "en")) == (None, "Done · it was paid")
     assert saga_wording.format_saga_time(ended, "en") == "ended at 11-20 12:00"
     assert saga_wording.get_saga_title("en") == "Payment expiry steps"

@@ -35,10 +35,14 @@ class ApplyAccountsCommand:
 
         content = _read_accounts_file(Path(args.file))
         with watch_for_repetition(args, writer) as repetition, open_console_with_passwords(writer) as console:
-            result = console.accounts.apply(content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id)
+            applied_accounts = console.accounts.apply(
+                content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
+            )
         writer.write_answer(
-            lambda: repetition.mark_json(_build_applied_accounts_json(result)),
-            lambda: repetition.add_repetition_note(_format_applied_accounts_lines(result, writer.translator)),
+            lambda: repetition.mark_json(_build_applied_accounts_json(applied_accounts)),
+            lambda: repetition.add_repetition_note(
+                _format_applied_accounts_lines(applied_accounts, writer.translator)
+            ),
         )
 
 

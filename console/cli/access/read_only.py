@@ -19,12 +19,12 @@ _READ_ONLY_SWITCH_FIELDS = ("scope", "is_on", "reason", "person", "at")
 
 
 def _list_read_only_switches(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[ReadOnlySwitch, ...]":
-    return console.read_only.list_switches()
+    return console.read_only_switches.list_switches()
 
 
 def _set_read_only_switch(console: "Console", args: Namespace, _: AnswerWriter) -> "ReadOnlySwitch":
     is_on, scope = args.action == "on", args.provider or EVERYTHING_SCOPE
-    return console.read_only.set_switch(scope, is_on, args.reason, request_id=args.request_id)
+    return console.read_only_switches.set_switch(scope, is_on, args.reason, request_id=args.request_id)
 
 
 def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:

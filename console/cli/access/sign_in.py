@@ -40,9 +40,9 @@ class SignInCommand:
             if not console.sessions.record_sign_in(keep_password=True):
                 raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
             identity = console.sessions.read_identity()
-        data = {**_build_identity_json(identity), "kept": True}
+        answer_fields = {**_build_identity_json(identity), "kept": True}
         writer.write_answer(
-            lambda: data,
+            lambda: answer_fields,
             lambda: [writer.translator("sign_in.done", user=user, place=settings.sign_in.database_address)],
         )
 
@@ -63,11 +63,13 @@ class SignOutCommand:
         is_audited = is_password_stored and _try_sign_out_with_audit(settings)
         if is_password_stored and not is_audited:
             settings.sign_in.sign_out()
-        data = {"signed_out": is_password_stored, "audited": is_audited}
+        answer_fields = {"signed_out": is_password_stored, "audited": is_audited}
         key = (
             "sign_in.out.none" if not is_password_stored else "sign_in.out" if is_audited else "sign_in.out.unaudited"
         )
-        writer.write_answer(lambda: data, lambda: [writer.translator(key, place=settings.sign_in.database_address)])
+        writer.write_answer(
+            lambda: answer_fields, lambda: [writer.translator(key, place=settings.sign_in.database_address)]
+        )
 
 
 class WhoAmICommand:
@@ -99,12 +101,12 @@ class ForgetCredentialsCommand:
 
         with open_console_with_passwords(writer) as console:
             deleted_credentials = console.desk_status.forget_credentials()
-        data: JsonObject = {
+        answer_fields: JsonObject = {
             "forgotten": list(deleted_credentials.entries),
             "environment": list(deleted_credentials.variables),
         }
         writer.write_answer(
-            lambda: data, lambda: _format_forgotten_credentials_lines(deleted_credentials, writer.translator)
+            lambda: answer_fields, lambda: _format_forgotten_credentials_lines(deleted_credentials, writer.translator)
         )
 
 
@@ -154,9 +156,11 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
     """Return the password of the database account `user`: typed at the terminal without echo, or read from standard
     input if it is a pipe or the answer is JSON. Raises ConsoleError `usage` if there is none.
     """
-    asks = is_stdin_terminal() and not writer.is_json
+    can_ask_person = is_stdin_terminal() and not writer.is_json
     password = (
-        ask_secret_at_terminal(writer.translator, "sign_in.ask_password", user=user) if asks else read_stdin_line()
+        ask_secret_at_terminal(writer.translator, "sign_in.ask_password", user=user)
+        if can_ask_person
+        else read_stdin_line()
     )
     if password is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
@@ -178,18 +182,24 @@ def _build_identity_json(identity: "Identity") -> "JsonObject":
     person = identity.person
     return {
         "operator": person.name,
-        "known": identity.known,
+        "known": identity.is_known_operator,
         "roles": sorted(person.roles),
         "may_buy": person.may_buy,
         "database": identity.database,
         "source": identity.source,
-        "kept": identity.kept,
+        "kept": identity.is_account_stored,
     }
 
 
 def _format_identity_lines(identity: "Identity", translator: Translator) -> Lines:
     person = identity.person
-    key = "sign_in.who" if person.roles else "sign_in.who.no_role" if identity.known else "sign_in.who.unknown"
+    key = (
+        "sign_in.who"
+        if person.roles
+        else "sign_in.who.no_role"
+        if identity.is_known_operator
+        else "sign_in.who.unknown"
+    )
     yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database)
     if identity.source is not None:
         yield translator(f"sign_in.source.{identity.source}")

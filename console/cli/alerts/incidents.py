@@ -100,7 +100,7 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
         "rule_id": incident.main_alert.rule_id,
         "alerts": [build_alert_json(alert, translate) for alert in incident.alerts],
         "records": [build_attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
-        "record_count": incident.extent.records,
+        "record_count": incident.extent.record_count,
         "sums": dict(incident.extent.sums or {}),
         "playbook": [translate(key) for key in incident_words.list_playbook_step_keys(incident)],
         "because": incident_words.format_incident_end_reason(incident, translate),

@@ -49,12 +49,12 @@ def format_json_line(payload: JsonObject) -> bytes:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
-def build_record_view_json(record_view: "AnyRecordDetails", translate: Translate) -> JsonObject:
+def build_record_details_json(record_details: "AnyRecordDetails", translate: Translate) -> JsonObject:
     """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
-    from console.cli.json_output.views import build_view_json
+    from console.cli.json_output.record_details import build_details_json
 
-    return build_view_json(record_view, translate)
+    return build_details_json(record_details, translate)
 
 
 def build_lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:

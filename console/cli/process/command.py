@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import MAX_ROW_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
+from console.cli.process.related_records import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
@@ -62,10 +62,10 @@ class ServiceCommand(Generic[ValueT]):
                 return
             with interrupts.defer_while_printing():
                 completed: ValueT = add_related_records_to_answer(console, value)
-                data, lines = self.build_json, self.format_lines
+                build_json, format_lines = self.build_json, self.format_lines
                 writer.write_answer(
-                    lambda: repeated_answer.mark_json(data(completed, writer.translator)),
-                    lambda: repeated_answer.add_repetition_note(lines(completed, writer.translator)),
+                    lambda: repeated_answer.mark_json(build_json(completed, writer.translator)),
+                    lambda: repeated_answer.add_repetition_note(format_lines(completed, writer.translator)),
                 )
 
 
@@ -115,8 +115,8 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     from console.app import open_console
     from console.services.process.passwords import use_password_reader
 
-    ask = partial(read_password, settings, writer.translator)
-    with open_console(settings) as console, use_password_reader(ask):
+    ask_password = partial(read_password, settings, writer.translator)
+    with open_console(settings) as console, use_password_reader(ask_password):
         yield console
 
 

@@ -56,11 +56,11 @@ class AnswerWriter:
     and the exit status that belongs to it.
     """
 
-    def __init__(self, stream: TextIO | None, translator: Translator, *, as_json: bool) -> None:
+    def __init__(self, stream: TextIO | None, translator: Translator, *, is_json: bool) -> None:
         self.stream = stream
         self.translator = translator
-        self.is_json = as_json
-        self.status = 0
+        self.is_json = is_json
+        self.exit_status = 0
         self.has_answered = False
         self._is_long_running = False
 
@@ -90,7 +90,7 @@ class AnswerWriter:
         """
         message = self._format_error(error)
         if self.has_answered and self._is_long_running:
-            self.status = error.exit_status
+            self.exit_status = error.exit_status
             self.write_to_stderr(message)
         elif self.is_json:
             from console.cli.json_output import results as cli_json
@@ -100,7 +100,7 @@ class AnswerWriter:
             self._write_json({"ok": False, "error": body}, error.exit_status)
             interrupts.stop_raising_at_signals()
         elif not self.has_answered:
-            self.has_answered, self.status = True, error.exit_status
+            self.has_answered, self.exit_status = True, error.exit_status
             self.write_to_stderr(message)
             self._write_refused_record(error)
             interrupts.stop_raising_at_signals()
@@ -156,7 +156,7 @@ class AnswerWriter:
         if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return
-        self.has_answered, self.status = True, status
+        self.has_answered, self.exit_status = True, status
         try:
             _write_bytes(self.stream, content)
         except OSError as error:

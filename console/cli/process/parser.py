@@ -108,8 +108,8 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
     command.
 
-    `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`,
-    HelpRequest or VersionRequest.
+    `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`
+    if the words are no valid command line; HelpRequest for `--help`; VersionRequest for `--version`.
     """
     wants_help = any(word in ("-h", "--help") for word in arguments)
     parser = _build_parser(translate if wants_help else _omit_help_text, arguments)
@@ -127,7 +127,7 @@ def _omit_help_text(_: str) -> str:
 
 
 def _require_refund_reason(args: argparse.Namespace) -> None:
-    """Refuse a refund request without `--reason` and without `--reason-code`. Raises ConsoleError `usage`."""
+    """Raise ConsoleError `usage` for a refund request that has neither `--reason` nor `--reason-code`."""
     if args.reason is None and args.reason_code is None:
         raise make_usage_error("one of these arguments is required: --reason, --reason-code")
 
@@ -147,10 +147,10 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_undecodable_arguments(args: argparse.Namespace) -> None:
-    """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
-    accepts. Raises ConsoleError `usage`.
+    """Raise ConsoleError `usage` if an argument is not UTF-8. Python passes its bytes as lone surrogates, which no
+    database or file accepts.
 
-    A corporation number is left out, because the check of corporation numbers gives a more exact reason.
+    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason.
     """
     for name, value in vars(args).items():
         texts = value if isinstance(value, list) else [value]
@@ -226,26 +226,30 @@ def _add_changing_command(
 
 
 def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    lookup = _add_command(commands, "lookup", translate)
-    lookup.add_argument("number", metavar="NUMBER")
-    queue = _add_command(commands, "queue", translate)
-    names = (*QUEUE_NAMES, "views")
-    queue.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
-    queue.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
-    queue.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    queue.add_argument("--after", metavar="CURSOR")
-    queue.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
-    queue.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
-    queue.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
-    show = _add_command(commands, "show", translate)
-    _add_record_kind_and_id_arguments(show)
-    show.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
-    packs = _add_command(commands, "evidence", translate, "evidence_packs")
-    packs.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
-    queues = [name for name in QUEUE_NAMES if name not in ("companies", "notices")]  # they hold no records
-    packs.add_argument("--queue", choices=queues, metavar="NAME", help=", ".join(queues))
-    packs.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
-    packs.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.evidence_file"))
+    lookup_parser = _add_command(commands, "lookup", translate)
+    lookup_parser.add_argument("number", metavar="NUMBER")
+    queue_parser = _add_command(commands, "queue", translate)
+    queue_names = (*QUEUE_NAMES, "views")
+    queue_parser.add_argument("name", nargs="?", choices=queue_names, metavar="NAME", help=", ".join(queue_names))
+    queue_parser.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
+    queue_parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    queue_parser.add_argument("--after", metavar="CURSOR")
+    queue_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    queue_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
+    queue_parser.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
+    show_parser = _add_command(commands, "show", translate)
+    _add_record_kind_and_id_arguments(show_parser)
+    show_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
+    evidence_parser = _add_command(commands, "evidence", translate, "evidence_packs")
+    evidence_parser.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
+    record_queue_names = [
+        name for name in QUEUE_NAMES if name not in ("companies", "notices")
+    ]  # they hold no records
+    evidence_parser.add_argument(
+        "--queue", choices=record_queue_names, metavar="NAME", help=", ".join(record_queue_names)
+    )
+    evidence_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    evidence_parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.evidence_file"))
     _add_command(commands, "unfinished", translate)
 
 
@@ -255,11 +259,11 @@ def _add_record_kind_and_id_arguments(parser: _CommandLineParser) -> None:
 
 
 def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> None:
-    purchase = _add_changing_command(commands, "purchase", translate)
-    purchase.add_argument("number", metavar="NUMBER")
-    purchase.add_argument("--client", required=True, metavar="ID")
-    purchase.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal"))
-    purchase.add_argument(
+    parser = _add_changing_command(commands, "purchase", translate)
+    parser.add_argument("number", metavar="NUMBER")
+    parser.add_argument("--client", required=True, metavar="ID")
+    parser.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal"))
+    parser.add_argument(
         "--reason",
         type=int,
         choices=(1, 2, 3, 4, 9),
@@ -268,25 +272,25 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
         metavar="N",
         help=translate("cli.help.reason"),
     )
-    purchase.add_argument("--comment", metavar="T")
-    purchase.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
+    parser.add_argument("--comment", metavar="T")
+    parser.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
 
 
 def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    refetch = _add_changing_command(commands, "refetch", translate)
-    refetch.add_argument("id", metavar="ID")
-    refetch.add_argument("--detail", action="store_true")
-    refetch.add_argument("--pdf", action="store_true")
-    _add_expected_version_option(refetch, translate)
+    refetch_parser = _add_changing_command(commands, "refetch", translate)
+    refetch_parser.add_argument("id", metavar="ID")
+    refetch_parser.add_argument("--detail", action="store_true")
+    refetch_parser.add_argument("--pdf", action="store_true")
+    _add_expected_version_option(refetch_parser, translate)
     _add_record_kind_and_id_arguments(_add_changing_command(commands, "probe", translate))
-    resolve = _add_changing_command(commands, "resolve", translate)
-    _add_record_kind_and_id_arguments(resolve)
-    resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
-    resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
-    resolve.add_argument("--provider-id", metavar="ID")
-    _add_reason_code_option(resolve, translate, DecisionReason)
-    resolve.add_argument("--reason", metavar="T", help=translate("cli.help.decision_reason"))
-    _add_expected_version_option(resolve, translate)
+    resolve_parser = _add_changing_command(commands, "resolve", translate)
+    _add_record_kind_and_id_arguments(resolve_parser)
+    resolve_parser.add_argument("--as", dest="as_state", required=True, metavar="STATE")
+    resolve_parser.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
+    resolve_parser.add_argument("--provider-id", metavar="ID")
+    _add_reason_code_option(resolve_parser, translate, DecisionReason)
+    resolve_parser.add_argument("--reason", metavar="T", help=translate("cli.help.decision_reason"))
+    _add_expected_version_option(resolve_parser, translate)
 
 
 def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
@@ -296,85 +300,88 @@ def _add_expected_version_option(parser: _CommandLineParser, translate: Translat
 
 
 def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions, names = _add_command_group(commands, "payment", translate), provider_registry.list_provider_names()
-    import_command = _add_changing_command(actions, "import", translate, "payment.import")
-    import_command.add_argument("provider", choices=names, metavar="PROVIDER", help=", ".join(names))
-    import_command.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
-    import_command.add_argument("--corporation-number", metavar="N")
-    import_command.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
-    import_command.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
-    move_command = _add_changing_command(actions, "move-order", translate, "payment.move_order")
-    move_command.add_argument("id", metavar="ID")
+    subcommands, provider_names = (
+        _add_command_group(commands, "payment", translate),
+        provider_registry.list_provider_names(),
+    )
+    import_parser = _add_changing_command(subcommands, "import", translate, "payment.import")
+    import_parser.add_argument("provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names))
+    import_parser.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
+    import_parser.add_argument("--corporation-number", metavar="N")
+    import_parser.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
+    import_parser.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
+    move_parser = _add_changing_command(subcommands, "move-order", translate, "payment.move_order")
+    move_parser.add_argument("id", metavar="ID")
 
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
-    reconcile = _add_changing_command(commands, "reconcile", translate)
+    parser = _add_changing_command(commands, "reconcile", translate)
     provider_help = ", ".join((*provider_registry.list_provider_names(), translate("cli.help.reconcile_provider")))
-    reconcile.add_argument("provider", metavar="PROVIDER", help=provider_help)
+    parser.add_argument("provider", metavar="PROVIDER", help=provider_help)
     for name in ("from", "to"):
-        reconcile.add_argument(
+        parser.add_argument(
             f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=translate("cli.help.day")
         )
-    reconcile.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
+    parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
-def _add_reason_code_option(command: argparse.ArgumentParser, translate: Translate, codes: type[StrEnum]) -> None:
-    names = tuple(code.value for code in codes)
-    code_help = f"{translate('cli.help.reason_code')}: {', '.join(names)}"
-    command.add_argument("--reason-code", choices=names, metavar="CODE", help=code_help)
+def _add_reason_code_option(parser: argparse.ArgumentParser, translate: Translate, codes: type[StrEnum]) -> None:
+    code_names = tuple(code.value for code in codes)
+    code_help = f"{translate('cli.help.reason_code')}: {', '.join(code_names)}"
+    parser.add_argument("--reason-code", choices=code_names, metavar="CODE", help=code_help)
 
 
 def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "refund", translate)
-    request = _add_changing_command(actions, "request", translate, "refund.request")
-    request.add_argument("payment", metavar="PAYMENT")
-    request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
-    request.add_argument("--reason", metavar="T")
-    _add_reason_code_option(request, translate, RefundReason)
-    request.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
-    request.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
-    _add_expected_version_option(request, translate)
+    subcommands = _add_command_group(commands, "refund", translate)
+    request_parser = _add_changing_command(subcommands, "request", translate, "refund.request")
+    request_parser.add_argument("payment", metavar="PAYMENT")
+    request_parser.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
+    request_parser.add_argument("--reason", metavar="T")
+    _add_reason_code_option(request_parser, translate, RefundReason)
+    request_parser.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
+    request_parser.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
+    _add_expected_version_option(request_parser, translate)
     for name in ("approve", "reject", "withdraw"):
-        decision_command = _add_changing_command(actions, name, translate, f"refund.{name}")
-        decision_command.add_argument("id", metavar="ID")
+        decision_parser = _add_changing_command(subcommands, name, translate, f"refund.{name}")
+        decision_parser.add_argument("id", metavar="ID")
         if name == "reject":
-            decision_command.add_argument("--reason", required=True, metavar="T")
+            decision_parser.add_argument("--reason", required=True, metavar="T")
         if name != "withdraw":
-            _add_expected_version_option(decision_command, translate)
+            _add_expected_version_option(decision_parser, translate)
 
 
 def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "alerts", translate)
-    _add_command(actions, "list", translate, "alerts.list")
-    acknowledge = _add_changing_command(actions, "ack", translate, "alerts.ack")
-    acknowledge.add_argument("id", metavar="ID")
-    acknowledge.add_argument("--note", metavar="T")
-    _add_changing_command(actions, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
+    subcommands = _add_command_group(commands, "alerts", translate)
+    _add_command(subcommands, "list", translate, "alerts.list")
+    acknowledge_parser = _add_changing_command(subcommands, "ack", translate, "alerts.ack")
+    acknowledge_parser.add_argument("id", metavar="ID")
+    acknowledge_parser.add_argument("--note", metavar="T")
+    _add_changing_command(subcommands, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
 
 
 def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "mentions", translate)
-    _add_command(actions, "list", translate, "mentions.list")
-    _add_changing_command(actions, "done", translate, "mentions.done").add_argument("id", metavar="ID")
+    subcommands = _add_command_group(commands, "mentions", translate)
+    _add_command(subcommands, "list", translate, "mentions.list")
+    _add_changing_command(subcommands, "done", translate, "mentions.done").add_argument("id", metavar="ID")
 
 
 def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "views", translate)
-    _add_command(actions, "list", translate, "views.list")
-    save = _add_changing_command(actions, "save", translate, "views.save")
-    save.add_argument("name", metavar="NAME")
-    save.add_argument("queue", metavar="QUEUE")
-    save.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
-    save.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
-    save.add_argument("--columns", metavar="KEYS", default="", help=translate("cli.help.views.columns"))
-    save.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
-    save.add_argument("--team", action="store_true", help=translate("cli.help.views.team"))
-    save.add_argument("--replace", action="store_true", help=translate("cli.help.views.replace"))
+    subcommands = _add_command_group(commands, "views", translate)
+    _add_command(subcommands, "list", translate, "views.list")
+    save_parser = _add_changing_command(subcommands, "save", translate, "views.save")
+    save_parser.add_argument("name", metavar="NAME")
+    save_parser.add_argument("queue", metavar="QUEUE")
+    save_parser.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    save_parser.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
+    save_parser.add_argument("--columns", metavar="KEYS", default="", help=translate("cli.help.views.columns"))
+    save_parser.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
+    save_parser.add_argument("--team", action="store_true", help=translate("cli.help.views.team"))
+    save_parser.add_argument("--replace", action="store_true", help=translate("cli.help.views.replace"))
     for name in ("rename", "delete", "restore"):
-        command = _add_changing_command(actions, name, translate, f"views.{name}")
-        command.add_argument("id", metavar="ID")
+        parser = _add_changing_command(subcommands, name, translate, f"views.{name}")
+        parser.add_argument("id", metavar="ID")
         if name == "rename":
-            command.add_argument("name", metavar="NAME")
+            parser.add_argument("name", metavar="NAME")
 
 
 def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -382,33 +389,33 @@ def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
 
 
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "incidents", translate)
-    list_command = _add_command(actions, "list", translate, "incidents.list")
-    list_command.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
-    _add_command(actions, "show", translate, "incidents.show").add_argument("id", metavar="ID")
+    subcommands = _add_command_group(commands, "incidents", translate)
+    list_parser = _add_command(subcommands, "list", translate, "incidents.list")
+    list_parser.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
+    _add_command(subcommands, "show", translate, "incidents.show").add_argument("id", metavar="ID")
     for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
-        command = _add_changing_command(actions, name, translate, f"incidents.{name.replace('-', '_')}")
-        command.add_argument("id", metavar="ID")
+        parser = _add_changing_command(subcommands, name, translate, f"incidents.{name.replace('-', '_')}")
+        parser.add_argument("id", metavar="ID")
         if name == "hand-over":
-            command.add_argument("--to", required=True, metavar="NAME", help=translate("cli.help.incidents.to"))
+            parser.add_argument("--to", required=True, metavar="NAME", help=translate("cli.help.incidents.to"))
         if name == "snooze":
-            command.add_argument("--until", required=True, metavar="T", help=translate("cli.help.incidents.until"))
+            parser.add_argument("--until", required=True, metavar="T", help=translate("cli.help.incidents.until"))
         if name in ("hand-over", "snooze"):
-            command.add_argument("--note", required=name == "hand-over", metavar="T")
+            parser.add_argument("--note", required=name == "hand-over", metavar="T")
         if name in ("resolve", "reopen"):
-            command.add_argument("--reason", required=True, metavar="T")
+            parser.add_argument("--reason", required=True, metavar="T")
 
 
 def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "registry", translate)
-    _add_changing_command(actions, "import", translate, "registry.import").add_argument(
+    subcommands = _add_command_group(commands, "registry", translate)
+    _add_changing_command(subcommands, "import", translate, "registry.import").add_argument(
         "files", nargs="+", metavar="FILE"
     )
-    _add_command(actions, "status", translate, "registry.status")
-    _add_find_options(_add_command(actions, "find", translate, "registry.find"), translate)
-    changes = _add_command(actions, "changes", translate, "registry.changes")
-    changes.add_argument("--since", required=True, metavar="D", help=translate("cli.help.day"))
-    changes.add_argument("--all", action="store_true", help=translate("cli.help.all_corporations"))
+    _add_command(subcommands, "status", translate, "registry.status")
+    _add_find_options(_add_command(subcommands, "find", translate, "registry.find"), translate)
+    changes_parser = _add_command(subcommands, "changes", translate, "registry.changes")
+    changes_parser.add_argument("--since", required=True, metavar="D", help=translate("cli.help.day"))
+    changes_parser.add_argument("--all", action="store_true", help=translate("cli.help.all_corporations"))
 
 
 def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -422,69 +429,69 @@ def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "limits", translate)
-    _add_command(actions, "list", translate, "limits.list")
-    change = _add_changing_command(actions, "set", translate, "limits.set")
-    change.add_argument("name", metavar="NAME")
-    change.add_argument("currency", metavar="CURRENCY")
-    change.add_argument("value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N")
+    subcommands = _add_command_group(commands, "limits", translate)
+    _add_command(subcommands, "list", translate, "limits.list")
+    set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
+    set_parser.add_argument("name", metavar="NAME")
+    set_parser.add_argument("currency", metavar="CURRENCY")
+    set_parser.add_argument("value", type=_make_integer_parser(0, LARGEST_LIMIT), metavar="N")
 
 
 def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "read-only", translate, "switches")
-    _add_command(actions, "list", translate, "switches.list")
-    names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
+    subcommands = _add_command_group(commands, "read-only", translate, "switches")
+    _add_command(subcommands, "list", translate, "switches.list")
+    provider_names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
     for word in ("on", "off"):
-        switch = _add_changing_command(actions, word, translate, f"switches.{word}")
-        switch.add_argument("--provider", choices=names, metavar="PROVIDER", help=", ".join(names))
-        switch.add_argument("--reason", required=True, metavar="T")
+        parser = _add_changing_command(subcommands, word, translate, f"switches.{word}")
+        parser.add_argument("--provider", choices=provider_names, metavar="PROVIDER", help=", ".join(provider_names))
+        parser.add_argument("--reason", required=True, metavar="T")
 
 
 def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "provider", translate)
-    authorise = _add_command(actions, "authorise", translate)
-    authorise.add_argument(
+    subcommands = _add_command_group(commands, "provider", translate)
+    authorise_parser = _add_command(subcommands, "authorise", translate)
+    authorise_parser.add_argument(
         "provider", choices=(CREDIT_CHECK_PROVIDER,), metavar="PROVIDER", help=CREDIT_CHECK_PROVIDER
     )
 
 
 def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "reports", translate)
-    _add_command(actions, "figures", translate, "report_figures")
-    close = _add_command(actions, "close", translate, "report_close")
-    close.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
-    close.add_argument("--provider", required=True, metavar="PROVIDER")
-    close.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
+    subcommands = _add_command_group(commands, "reports", translate)
+    _add_command(subcommands, "figures", translate, "report_figures")
+    close_parser = _add_command(subcommands, "close", translate, "report_close")
+    close_parser.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
+    close_parser.add_argument("--provider", required=True, metavar="PROVIDER")
+    close_parser.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
 
 def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "documents", translate)
-    _add_command(actions, "list", translate, "documents.list").add_argument("id", metavar="ID")
-    save = _add_command(actions, "save", translate, "documents.save")
-    save.add_argument("id", metavar="ID")
-    save.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.pdf_file"))
-    save.add_argument("--sha256", metavar="SHA256", help=translate("cli.help.version"))
-    compare = _add_command(actions, "compare", translate, "documents.compare")
-    compare.add_argument("id", metavar="ID")
-    compare.add_argument("--old", metavar="SHA256", help=translate("cli.help.old_version"))
-    compare.add_argument("--new", metavar="SHA256", help=translate("cli.help.new_version"))
+    subcommands = _add_command_group(commands, "documents", translate)
+    _add_command(subcommands, "list", translate, "documents.list").add_argument("id", metavar="ID")
+    save_parser = _add_command(subcommands, "save", translate, "documents.save")
+    save_parser.add_argument("id", metavar="ID")
+    save_parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.pdf_file"))
+    save_parser.add_argument("--sha256", metavar="SHA256", help=translate("cli.help.version"))
+    compare_parser = _add_command(subcommands, "compare", translate, "documents.compare")
+    compare_parser.add_argument("id", metavar="ID")
+    compare_parser.add_argument("--old", metavar="SHA256", help=translate("cli.help.old_version"))
+    compare_parser.add_argument("--new", metavar="SHA256", help=translate("cli.help.new_version"))
 
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions = _add_command_group(commands, "audit", translate)
-    list_command = _add_command(actions, "list", translate, "audit.list")
-    list_command.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    list_command.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
-    verify = _add_command(actions, "verify", translate, "audit.verify")
-    verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
-    _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
+    subcommands = _add_command_group(commands, "audit", translate)
+    list_parser = _add_command(subcommands, "list", translate, "audit.list")
+    list_parser.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    list_parser.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
+    verify_parser = _add_command(subcommands, "verify", translate, "audit.verify")
+    verify_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
+    _add_changing_command(subcommands, "export", translate, "audit.export").add_argument("file", metavar="FILE")
 
 
 def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    lists = _add_command_group(commands, "export", translate)
+    subcommands = _add_command_group(commands, "export", translate)
 
     def add_command(name: str) -> _CommandLineParser:
-        parser = _add_command(lists, name, translate, f"export.{name}")
+        parser = _add_command(subcommands, name, translate, f"export.{name}")
         parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.export_file"))
         return parser
 
@@ -492,20 +499,22 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
         add_command(name)
     add_command("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
     add_command("report").add_argument("subject", choices=REPORT_NAMES, metavar="NAME", help=", ".join(REPORT_NAMES))
-    lookup = add_command("lookup")
-    lookup.add_argument("subject", metavar="NUMBER")
-    lookup.add_argument("--part", choices=LOOKUP_EXPORT_PARTS, metavar="PART", help=", ".join(LOOKUP_EXPORT_PARTS))
+    lookup_parser = add_command("lookup")
+    lookup_parser.add_argument("subject", metavar="NUMBER")
+    lookup_parser.add_argument(
+        "--part", choices=LOOKUP_EXPORT_PARTS, metavar="PART", help=", ".join(LOOKUP_EXPORT_PARTS)
+    )
     add_command("search").add_argument("subject", metavar="TEXT")
-    find = add_command("find")
-    find.add_argument("subject", metavar="TEXT")
-    find.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
-    bulk = add_command("bulk")
-    bulk.add_argument("subject", metavar="ID")
-    bulk.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
+    find_parser = add_command("find")
+    find_parser.add_argument("subject", metavar="TEXT")
+    find_parser.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
+    bulk_parser = add_command("bulk")
+    bulk_parser.add_argument("subject", metavar="ID")
+    bulk_parser.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
     add_command("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
-    differences = add_command("reconciliation")
-    differences.add_argument("subject", metavar="RUN")
-    differences.add_argument(
+    reconciliation_parser = add_command("reconciliation")
+    reconciliation_parser.add_argument("subject", metavar="RUN")
+    reconciliation_parser.add_argument(
         "--part", choices=RECONCILIATION_EXPORT_PARTS, metavar="PART", help=", ".join(RECONCILIATION_EXPORT_PARTS)
     )
 
@@ -521,40 +530,42 @@ def _add_command_group(
 
 
 def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    database = _add_command_group(commands, "db", translate)
-    upgrade = _add_changing_command(database, "upgrade", translate, "db.upgrade")
-    upgrade.add_argument("--new", action="store_true", help=translate("cli.help.anew"))
-    _add_command(database, "check", translate, "db.check")
-    _add_command(database, "backup", translate, "db.backup").add_argument("folder", metavar="DIR")
-    restore = _add_changing_command(database, "restore", translate, "db.restore")
-    restore.add_argument("folder", metavar="DIR")
-    restore.add_argument("--check", action="store_true", help=translate("cli.help.restore_check"))
-    _add_accounts_command(database, translate)
-    adopt = _add_changing_command(database, "adopt", translate, "db.adopt")
-    adopt.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
-    adopt.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))
-    adopt.add_argument("--convert", action="store_true", help=translate("cli.help.convert"))
-    adopt.add_argument("--accept-incomplete", action="store_true", help=translate("cli.help.accept_incomplete"))
+    database_subcommands = _add_command_group(commands, "db", translate)
+    upgrade_parser = _add_changing_command(database_subcommands, "upgrade", translate, "db.upgrade")
+    upgrade_parser.add_argument("--new", action="store_true", help=translate("cli.help.anew"))
+    _add_command(database_subcommands, "check", translate, "db.check")
+    _add_command(database_subcommands, "backup", translate, "db.backup").add_argument("folder", metavar="DIR")
+    restore_parser = _add_changing_command(database_subcommands, "restore", translate, "db.restore")
+    restore_parser.add_argument("folder", metavar="DIR")
+    restore_parser.add_argument("--check", action="store_true", help=translate("cli.help.restore_check"))
+    _add_accounts_command(database_subcommands, translate)
+    adopt_parser = _add_changing_command(database_subcommands, "adopt", translate, "db.adopt")
+    adopt_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
+    adopt_parser.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))
+    adopt_parser.add_argument("--convert", action="store_true", help=translate("cli.help.convert"))
+    adopt_parser.add_argument(
+        "--accept-incomplete", action="store_true", help=translate("cli.help.accept_incomplete")
+    )
     _add_command(commands, "worker", translate).add_argument(
         "--once", action="store_true", help=translate("cli.help.once")
     )
-    sandbox = _add_command(commands, "sandbox", translate)
-    sandbox.add_argument("--port", type=_make_integer_parser(0, 65535), default=0, metavar="N")
+    sandbox_parser = _add_command(commands, "sandbox", translate)
+    sandbox_parser.add_argument("--port", type=_make_integer_parser(0, 65535), default=0, metavar="N")
     _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
-    training = _add_command(commands, "training", translate).add_mutually_exclusive_group()
-    training.add_argument("--list", action="store_true", help=translate("cli.help.training.list"))
-    training.add_argument("--check", action="store_true", help=translate("cli.help.training.check"))
+    training_options = _add_command(commands, "training", translate).add_mutually_exclusive_group()
+    training_options.add_argument("--list", action="store_true", help=translate("cli.help.training.list"))
+    training_options.add_argument("--check", action="store_true", help=translate("cli.help.training.check"))
     _add_command(commands, "doctor", translate)
     _add_command(commands, "replay", translate).add_argument("pack", metavar="PACK")
 
 
 def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
     """Add the command `db accounts apply`. Its name has three words, so its argument `action` is `accounts apply`."""
-    accounts = _add_command_group(commands, "accounts", translate, "db.accounts")
-    apply = _add_changing_command(accounts, "apply", translate, "db.accounts.apply")
-    apply.set_defaults(action="accounts apply")
-    apply.add_argument("file", metavar="FILE")
-    apply.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
+    subcommands = _add_command_group(commands, "accounts", translate, "db.accounts")
+    apply_parser = _add_changing_command(subcommands, "apply", translate, "db.accounts.apply")
+    apply_parser.set_defaults(action="accounts apply")
+    apply_parser.add_argument("file", metavar="FILE")
+    apply_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
 def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> None:

@@ -87,9 +87,11 @@ def _read_secret_from_descriptor(descriptor: int) -> str | None:
     try:
         with open(descriptor, "rb", buffering=0) as file:
             while (
-                b"\n" not in content and len(content) < _MAX_SECRET_LENGTH and (part := file.read(_MAX_SECRET_LENGTH))
+                b"\n" not in content
+                and len(content) < _MAX_SECRET_LENGTH
+                and (chunk := file.read(_MAX_SECRET_LENGTH))
             ):
-                content += part
+                content += chunk
         return content.partition(b"\n")[0].removesuffix(b"\r").decode() or None
     except (OSError, UnicodeDecodeError):
         return None

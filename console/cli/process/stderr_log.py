@@ -18,20 +18,20 @@ class OneLineFormatter(logging.Formatter):
     in the code, without its text.
 
     Control characters and marks of the reading direction are escaped, so that text from outside the program can't
-    look like a log line. With `tracebacks`, every exception is logged with its traceback; the window needs this,
-    because its process continues after a bug.
+    look like a log line. With `shows_tracebacks`, every exception is logged with its traceback; the window needs
+    this, because its process continues after a bug.
     """
 
-    def __init__(self, *, tracebacks: bool) -> None:
+    def __init__(self, *, shows_tracebacks: bool) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")
-        self._tracebacks = tracebacks
+        self._shows_tracebacks = shows_tracebacks
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         text = super().formatMessage(record)
         return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
     def format(self, record: logging.LogRecord) -> str:
-        if not record.exc_info or self._tracebacks or getattr(record, "bug", False):
+        if not record.exc_info or self._shows_tracebacks or getattr(record, "bug", False):
             return super().format(record)
         plain = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
         return f"{super().format(plain)} ({_format_error_place(record.exc_info[1])})"
@@ -49,23 +49,23 @@ def _format_error_place(error: BaseException | None) -> str:
 
 
 @contextlib.contextmanager
-def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
+def log_on_stderr(*, shows_tracebacks: bool, writes_events: bool) -> Iterator[None]:
     """Within the block, write log records of the level WARNING and above to stderr. If such blocks are nested, each
-    record is written once. With `tracebacks`, each logged exception has its traceback.
+    record is written once. With `shows_tracebacks`, each logged exception has its traceback.
 
-    With `events`, the events of `domain/process/log_events.py` are written too, one JSON object per line. This is for
-    programs and windows; a person at a terminal does not get them.
+    With `writes_events`, the events of `domain/process/log_events.py` are written too, one JSON object per line. This
+    is for programs and windows; a person at a terminal does not get them.
     """
     root = logging.getLogger()
     if any(isinstance(handler.formatter, OneLineFormatter) for handler in root.handlers):
         yield
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLineFormatter(tracebacks=tracebacks))
+    handler.setFormatter(OneLineFormatter(shows_tracebacks=shows_tracebacks))
     handler.setLevel(logging.WARNING)
     root.addHandler(handler)
     try:
-        with _log_events_on_stderr() if events else contextlib.nullcontext():
+        with _log_events_on_stderr() if writes_events else contextlib.nullcontext():
             yield
     finally:
         root.removeHandler(handler)

@@ -21,11 +21,11 @@ _LEFT_OPEN_FIELDS = ("reason", "kind", "id", "since", "until", "name", "link")
 
 
 class _LeftOpenList(NamedTuple):
-    """The work that the acting person has left open. `numbers` has, for each of its records ("payment 17"), the
-    number by which people know the record."""
+    """The work that the acting person has left open. `number_by_record` has, for each of its records ("payment 17"),
+    the number by which people know the record."""
 
     items: tuple[LeftOpen, ...]
-    numbers: Mapping[str, str]
+    number_by_record: Mapping[str, str]
 
 
 def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> _LeftOpenList:
@@ -43,7 +43,7 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
     return format_aligned_lines(
         (
             translator(f"left_open.{item.reason.value}"),
-            _format_left_open_subject(item, left_open.numbers, translator),
+            _format_left_open_subject(item, left_open.number_by_record, translator),
             wording.format_instant(item.since, "short"),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",
             item.link or "",
@@ -52,8 +52,8 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
     )
 
 
-def _format_left_open_subject(item: LeftOpen, numbers: Mapping[str, str], translator: Translator) -> str:
-    number = numbers.get(f"{item.kind} {item.id}")
+def _format_left_open_subject(item: LeftOpen, number_by_record: Mapping[str, str], translator: Translator) -> str:
+    number = number_by_record.get(f"{item.kind} {item.id}")
     if number is not None:
         return audit_words.format_record_reference(item.kind, item.id, translator.language, number)
     key = f"kind.{item.kind}"

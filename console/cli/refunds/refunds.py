@@ -65,9 +65,9 @@ def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[s
 
 
 def _make_refund_command(call_service: RefundServiceCall) -> Command:
-    data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
-    lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
-    return ServiceCommand(call_service, data, lines)
+    build_json: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
+    format_lines: Callable[[Refund, Translator], Lines] = _format_decision_lines
+    return ServiceCommand(call_service, build_json, format_lines)
 
 
 REFUND_COMMANDS: Mapping[str, Command] = {

@@ -22,11 +22,13 @@ def build_daily_close_json(close: DailyClose) -> JsonObject:
         "open_points": [point.value for point in close.open_points],
         "money": [_build_close_money_json(money) for money in close.money],
         "fees": None,
-        "unknown": [_build_unknown_record_json(record) for record in close.unknown],
+        "unknown": [_build_unknown_record_json(record) for record in close.unknown_records],
         "reconciliation": None
         if close.reconciliation is None
         else _build_reconciliation_run_json(close.reconciliation),
-        "first": None if close.first is None else {"at": format_instant(close.first.at), "who": close.first.person},
+        "first": None
+        if close.first_close is None
+        else {"at": format_instant(close.first_close.at), "who": close.first_close.person},
         "changes": [_build_close_change_json(change) for change in close.changes],
         "complete": close.is_complete,
         "read_at": format_instant(close.read_at),

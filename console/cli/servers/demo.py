@@ -120,8 +120,8 @@ def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -
     from console.demo.samples import CLIENT_IDS
     from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 
-    client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
-    sandbox.control.register_client(client, secret, refresh)
+    client_id, client_secret, refresh_token = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
+    sandbox.control.register_client(client_id, client_secret, refresh_token)
     urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in get_access_by_provider())
     profile = f'environment = "training"\noperator = "{DEMO_PEOPLE[0].name}"\n{urls}'
     make_private_file(home / "profile.toml")
@@ -131,9 +131,9 @@ def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -
         **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()},
         "CONSOLE_CLIENTS": ",".join(CLIENT_IDS),
         "CONSOLE_OPERATOR": DEMO_PEOPLE[0].name,
-        "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
-        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
-        "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client_id,
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": client_secret,
+        "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh_token,
         "CONSOLE_SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID,
         "CONSOLE_SECRET_STORE_KEY": secrets.token_urlsafe(32),
         **demo_payments.register_merchant(sandbox),
@@ -286,11 +286,11 @@ def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
-        while (words := _split_command_line(input("support-console> "))) != ["exit"]:
-            if words[:1] == ["as"] and len(words) == 2:
-                os.environ["CONSOLE_OPERATOR"] = words[1]
-            elif words:
-                run_command(words)
+        while (arguments := _split_command_line(input("support-console> "))) != ["exit"]:
+            if arguments[:1] == ["as"] and len(arguments) == 2:
+                os.environ["CONSOLE_OPERATOR"] = arguments[1]
+            elif arguments:
+                run_command(arguments)
 
 
 def _split_command_line(line: str) -> list[str]:

@@ -35,15 +35,15 @@ class TrainingCommand:
 
         settings = writer.read_settings()
         if args.list or args.check:
-            view = read_stored_overview(settings, must_check=args.check)
+            overview = read_stored_overview(settings, must_check=args.check)
             writer.write_answer(
-                lambda: build_training_json(view, writer.translator.language),
-                lambda: _format_training_lines(view, writer.translator),
+                lambda: build_training_json(overview, writer.translator.language),
+                lambda: _format_training_lines(overview, writer.translator),
             )
             return
         if not has_display():
             writer.write_to_stderr(writer.translator("cli.no_display"))
-            writer.status = NO_DISPLAY_STATUS
+            writer.exit_status = NO_DISPLAY_STATUS
             return
         with handle_sigterm_as_interrupt(), open_training(settings) as console:
             training = console.training
@@ -55,13 +55,13 @@ class TrainingCommand:
             show_window(console)
 
 
-def build_training_json(view: "TrainingOverview", language: str) -> JsonObject:
+def build_training_json(overview: "TrainingOverview", language: str) -> JsonObject:
     """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
     the sentences.
     """
-    score = view.score
+    score = overview.score
     return {
-        "running": view.is_running,
+        "running": overview.is_running,
         "score": {
             "person": score.person,
             "solved": score.solved,
@@ -69,7 +69,7 @@ def build_training_json(view: "TrainingOverview", language: str) -> JsonObject:
             "attempts": score.attempts,
             "total": score.total,
         },
-        "incidents": [_build_training_incident_json(incident, language) for incident in view.incidents],
+        "incidents": [_build_training_incident_json(incident, language) for incident in overview.incidents],
     }
 
 
@@ -88,9 +88,9 @@ def _build_training_incident_json(incident: "TrainingIncident", language: str) -
     }
 
 
-def _format_training_lines(view: "TrainingOverview", translator: Translator) -> Lines:
+def _format_training_lines(overview: "TrainingOverview", translator: Translator) -> Lines:
     language = translator.language
-    for incident in view.incidents:
+    for incident in overview.incidents:
         state = translator(f"training.state.{incident.state}")
         yield translator(
             "cli.training.incident", title=format_training_incident_title(incident, language), state=state
@@ -100,4 +100,4 @@ def _format_training_lines(view: "TrainingOverview", translator: Translator) -> 
             for text in (format_training_situation(incident, language), format_training_verdict(incident, language))
             if text
         )
-    yield format_training_score(view.score, language)
+    yield format_training_score(overview.score, language)

@@ -130,11 +130,11 @@ def _make_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator)
     """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
     official name of the corporation in a last cell, if any of the records has one.
     """
-    _, row_of = _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE[type(records[0])]
+    _, make_row = _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE[type(records[0])]
     has_names = _needs_registry_name_column(records)
     for record in records:
         names = (_format_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
-        yield (*row_of(record, translator), *names)
+        yield (*make_row(record, translator), *names)
 
 
 def _needs_registry_name_column(records: Sequence[AnyRecord]) -> bool:

@@ -78,14 +78,14 @@ def format_refused_record_lines(record: object, translator: Translator) -> Lines
     return ("", *format_explained_record(cast("AnyRecord", record), translator))
 
 
-def format_record_view_lines(record_view: "AnyRecordDetails", translator: Translator) -> Lines:
+def format_record_details_lines(record_details: "AnyRecordDetails", translator: Translator) -> Lines:
     """Return the answer of the command `show` as text: the record, its explanation, its next step and its
     timeline.
     """
     # imported here, because it imports the views of all kinds, and other commands start faster without them
-    from console.cli.text_output.views import format_view_lines
+    from console.cli.text_output.record_details import format_details_lines
 
-    return format_view_lines(record_view, translator)
+    return format_details_lines(record_details, translator)
 
 
 # -- lists

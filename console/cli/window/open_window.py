@@ -30,7 +30,7 @@ def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))
-        writer.status = NO_DISPLAY_STATUS
+        writer.exit_status = NO_DISPLAY_STATUS
         return
     with pause_garbage_collection():
         settings = writer.read_settings()
@@ -44,7 +44,7 @@ def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
                 opened_console.close()
                 return opened_console.enter_context(open_console(settings, program="window"))
 
-            writer.status = run_window(settings, open_services, stop_requested, link)
+            writer.exit_status = run_window(settings, open_services, stop_requested, link)
 
 
 def show_window(console: "Console") -> int:

@@ -102,10 +102,10 @@ class CheckSampleFactory:
         with 99, which is not the code of any registry office.
         """
         while True:
-            base = f"99{self.random.randrange(10**10):010d}"
-            if base not in self._numbers:
-                self._numbers.add(base)
-                return compute_check_digit(base) + base
+            twelve_digits = f"99{self.random.randrange(10**10):010d}"
+            if twelve_digits not in self._numbers:
+                self._numbers.add(twelve_digits)
+                return compute_check_digit(twelve_digits) + twelve_digits
 
     def pick_workday_instant(self, least_days: float, most_days: float) -> datetime:
         """Return a random instant on a weekday between 09:00 and 18:00 in Japan, about `least_days` to `most_days`
@@ -118,6 +118,7 @@ class CheckSampleFactory:
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
     def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
+        """Return a random instant from `least_minutes` to `most_minutes` before now."""
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def make_report(self, number: str, at: datetime) -> CheckReport:

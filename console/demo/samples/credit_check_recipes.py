@@ -163,11 +163,11 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
         }
     if missing == ("result",) and sample.report is not None:
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
-    part = "pdf" if "pdf" in missing else "detail"
+    failed_part = "pdf" if "pdf" in missing else "detail"
     at = sample.begun_at
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):
         at += pause
-        audit_action = AuditAction(f"credit-check.{part}_failed")
+        audit_action = AuditAction(f"credit-check.{failed_part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
         sample.events.append(SampleEvent(at, sample.buyer, audit_action, code, "failed", error_code))
     return sample
@@ -181,10 +181,10 @@ def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[C
         sample = factory.make_purchased_check(
             "viewing_over", factory.pick_workday_instant(370, 420), ("pdf",) if turn % 2 else ()
         )
-        code = ErrorCode.VIEWING_PERIOD_OVER
-        sample.values = {"viewing_over": True, "error_code": code}
+        error_code = ErrorCode.VIEWING_PERIOD_OVER
+        sample.values = {"viewing_over": True, "error_code": error_code}
         at = sample.begun_at + timedelta(days=366)
-        failure_facts = {"code": code}
+        failure_facts = {"code": error_code}
         sample.events.append(
             SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_FAILED, failure_facts, "failed", "http_403")
         )

@@ -160,6 +160,7 @@ class PaymentSampleFactory:
         self._serial = 0
 
     def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
+        """Return a random instant from `least_minutes` to `most_minutes` before now."""
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def pick_workday_instant(self, least_days: float, most_days: float) -> datetime:

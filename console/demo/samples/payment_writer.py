@@ -89,10 +89,10 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
     """
     if sample.order_status is None:
         return
-    total = sample.order_values.get("total_amount", sample.amount_minor)
+    total_minor = sample.order_values.get("total_amount", sample.amount_minor)
     new_order = NewOrder(
         sample.order_no,
-        total,
+        total_minor,
         sample.currency,
         sample.corporation,
         sample.payer,
@@ -135,6 +135,8 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> datetime:
+    """Return the time of the sample's newest event that reports that the payment entered `state`; its start time if
+    there is none."""
     events = [event for kind, event in sample.events if kind == PAYMENT_KIND]
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
     return rows.find_instant_of_state(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
@@ -158,6 +160,7 @@ def _write_saga(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
+    """Return the written payment of the sample. Raises LookupError if it wasn't written."""
     payment = payments.find(conn, sample.id)
     if payment is None:
         raise LookupError(sample.merchant_payment_id)
@@ -202,6 +205,8 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
 
 
 def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
+    """Move the written refund from its request through approval and submission up to the sample's state, and
+    change the amounts of the payment if the refund has ended."""
     other_values = {name: value for name, value in refund.values.items() if name not in _REFUND_REQUEST_COLUMNS}
     if refund.checkers:
         _update_refund_row(conn, refund, {"status": _RefundState.APPROVED})

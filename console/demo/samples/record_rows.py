@@ -39,15 +39,15 @@ def make_operation_row(
     """Return the row of an operation that began on the record `subject` at the time `at`. If the operation is done or
     failed, it ended `seconds` later.
     """
-    state, outcome, reason = journal
-    ended_at = at + timedelta(seconds=seconds) if state in ("done", "failed") else None
+    operation_state, outcome_class, reason = journal
+    ended_at = at + timedelta(seconds=seconds) if operation_state in ("done", "failed") else None
     return {
         "id": operation_id,
         "action": EFFECTIVE_ACTION_OF_KIND[subject[0]],
         "subject_kind": subject[0],
         "subject_id": subject[1],
         "corporation_number": number,
-        "state": state,
+        "state": operation_state,
         "idempotency_key": f"sample:{operation_id}",
         "fingerprint": operation_id.replace("-", ""),
         "operator": operator_name,
@@ -57,7 +57,7 @@ def make_operation_row(
         "session": context.session,
         "started_at": convert_to_naive_utc(at),
         "ended_at": convert_to_naive_utc(ended_at) if ended_at else None,
-        "outcome_class": outcome,
+        "outcome_class": outcome_class,
         "outcome_reason": reason,
         "lease_clock": boot_clock.read_boot_id(),
         "lease_expires": 0,

@@ -56,9 +56,9 @@ class SandboxWorld:
         return make_invented_number()
 
     def make_merged_corporations(self) -> tuple[str, str]:
-        pair = self._merged_companies.pop(0)
-        self._merged_companies.append(pair)
-        return pair
+        merged_and_successor = self._merged_companies.pop(0)
+        self._merged_companies.append(merged_and_successor)
+        return merged_and_successor
 
     def buy_check(self, number: str, fault: str, call: str) -> int:
         self._control.add_fault(fault, call=call, number=number)
@@ -123,9 +123,11 @@ class SandboxWorld:
         )
 
     def _compute_day(self, days_ago: int) -> date:
+        """Return the Japanese day that is `days_ago` days before today."""
         return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()
 
     def _compute_noon(self, days_ago: int) -> datetime:
+        """Return noon (UTC instant) of the Japanese day that is `days_ago` days before today."""
         return datetime.combine(self._compute_day(days_ago), _NOON, JST).astimezone(UTC)
 
     # -- refunds and decisions

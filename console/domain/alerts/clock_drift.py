@@ -46,7 +46,7 @@ def compute_clock_drift(delays: Sequence[float]) -> float | None:
     only be a slow connection, so the clock counts as behind only if at least MIN_REQUESTS requests were late; then
     the shortest delay is the difference.
     """
-    shortest = min(delays)
-    if shortest < 0:
-        return -shortest
-    return -shortest if len(delays) >= MIN_REQUESTS or shortest <= LARGEST_DRIFT_SECONDS else None
+    shortest_delay = min(delays)
+    if shortest_delay < 0:
+        return -shortest_delay
+    return -shortest_delay if len(delays) >= MIN_REQUESTS or shortest_delay <= LARGEST_DRIFT_SECONDS else None

@@ -39,7 +39,8 @@ class AlertPublisher(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connections over which events are sent."""
 
 
 def make_alert_message(
@@ -52,8 +53,8 @@ def make_alert_message(
     database that was restored from a backup assigns the same ids again, and a receiver would drop the next alert as a
     repetition.
     """
-    name = f"{database_id} alert {alert.id} {alert.detected_at.isoformat()} {event_name}"
-    event_id = str(uuid5(NAMESPACE_OID, name))
+    id_source = f"{database_id} alert {alert.id} {alert.detected_at.isoformat()} {event_name}"
+    event_id = str(uuid5(NAMESPACE_OID, id_source))
     body: dict[str, object] = {
         "event": event_name,
         "event_id": event_id,

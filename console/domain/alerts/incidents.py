@@ -82,29 +82,30 @@ class AffectedRecord:
 @dataclass(frozen=True, slots=True)
 class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
-    sums of their amounts in minor units by currency. The step of a snooze or resolution stores the extent of
-    that moment; a later extent is compared with it.
+    sums of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the
+    extent of that moment; a later extent is compared with it.
     """
 
-    newest_alert: int
-    records: int = 0
+    newest_alert_id: int
+    record_count: int = 0
     sums: Mapping[str, int] | None = None
 
     def is_worse_than(self, earlier: "IncidentExtent") -> bool:
         """True if, compared with the extent `earlier`, the incident has a newer alert, more affected records, or a
         larger sum in one of the currencies."""
-        before, now = earlier.sums or {}, self.sums or {}
+        earlier_sums, present_sums = earlier.sums or {}, self.sums or {}
         return (
-            self.newest_alert > earlier.newest_alert
-            or self.records > earlier.records
-            or any(minor > before.get(currency, 0) for currency, minor in now.items())
+            self.newest_alert_id > earlier.newest_alert_id
+            or self.record_count > earlier.record_count
+            or any(minor > earlier_sums.get(currency, 0) for currency, minor in present_sums.items())
         )
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
     """One act of a person on an incident. `position` counts the steps of the incident from 1. A hand-over has a
-    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time.
+    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time. `words` is the
+    person's text about the act.
     """
 
     incident_id: int
@@ -120,11 +121,12 @@ class IncidentStep:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts,
-    oldest first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the
-    owner since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended
-    without an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at`
-    the time at which its last alert was resolved. `action` on `action_record` removes the cause.
+    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
+    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the owner
+    since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended without
+    an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at` the time at
+    which its last alert was resolved. `action` on `action_record` (kind and id) removes the cause. `number` is the
+    number of the payment or corporation that the action's alert is about; None for another record.
     """
 
     id: int
@@ -186,17 +188,17 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
     """Divide the alerts of one cause into incidents, oldest first, and return the alerts of each incident. An
     alert that was raised while no earlier alert was open begins another incident.
     """
-    runs: list[list[Alert]] = []
+    incidents: list[list[Alert]] = []
     open_until: datetime | None = None
     for alert in sorted(alerts, key=lambda raised_alert: (raised_alert.detected_at, raised_alert.id)):
-        if not runs or (open_until is not None and alert.detected_at > open_until):
-            runs.append([alert])
+        if not incidents or (open_until is not None and alert.detected_at > open_until):
+            incidents.append([alert])
             open_until = alert.resolved_at
             continue
-        runs[-1].append(alert)
+        incidents[-1].append(alert)
         if open_until is not None:
             open_until = None if alert.resolved_at is None else max(open_until, alert.resolved_at)
-    return tuple(map(tuple, runs))
+    return tuple(map(tuple, incidents))
 
 
 def compute_incident_status(
@@ -209,18 +211,20 @@ def compute_incident_status(
     SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.
     """
     owner, owner_since = _find_owner(steps)
-    last = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
+    last_step = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
     if not has_open_alert:
-        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last))
-    if last is None or last.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
+        return IncidentStatus(
+            IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last_step)
+        )
+    if last_step is None or last_step.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
         return IncidentStatus(IncidentState.OPEN, owner, owner_since)
-    if last.extent is not None and extent.is_worse_than(last.extent):
+    if last_step.extent is not None and extent.is_worse_than(last_step.extent):
         return IncidentStatus(IncidentState.OPEN, owner, owner_since, woken_by=WakeReason.WORSE)
-    if last.action is IncidentAction.RESOLVE:
-        return IncidentStatus(IncidentState.RESOLVED, owner, owner_since, resolution=last)
-    if last.until is None or now >= last.until:
+    if last_step.action is IncidentAction.RESOLVE:
+        return IncidentStatus(IncidentState.RESOLVED, owner, owner_since, resolution=last_step)
+    if last_step.until is None or now >= last_step.until:
         return IncidentStatus(IncidentState.OPEN, owner, owner_since, woken_by=WakeReason.TIME)
-    return IncidentStatus(IncidentState.SNOOZED, owner, owner_since, snoozed_until=last.until)
+    return IncidentStatus(IncidentState.SNOOZED, owner, owner_since, snoozed_until=last_step.until)
 
 
 _STATE_CHANGING_ACTIONS = frozenset(
@@ -229,20 +233,23 @@ _STATE_CHANGING_ACTIONS = frozenset(
 
 
 def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
+    """Return `last_step`, the last step that changed the incident's state, if it is a resolution; otherwise None."""
     return last_step if last_step is not None and last_step.action is IncidentAction.RESOLVE else None
 
 
 def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
+    """Return the owner of the incident and the instant since which this person owns it; (None, None) without an
+    owner."""
     owner: str | None = None
-    since: datetime | None = None
+    owner_since: datetime | None = None
     for step in steps:
         if step.action is IncidentAction.TAKE:
-            owner, since = step.person, step.at
+            owner, owner_since = step.person, step.at
         elif step.action is IncidentAction.HAND_OVER:
-            owner, since = step.new_owner, step.at
+            owner, owner_since = step.new_owner, step.at
         elif step.action is IncidentAction.RELEASE:
-            owner, since = None, None
-    return owner, since
+            owner, owner_since = None, None
+    return owner, owner_since
 
 
 def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> IncidentExtent:

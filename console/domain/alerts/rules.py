@@ -71,7 +71,7 @@ def find_broken_rule(
     `open_rules` has the ids of the rules for which an alert about this order is open; these rules have no grace
     period. `scale` divides the grace periods in tests.
     """
-    grace = _GracePeriods(now, scale, open_rules)
+    grace_periods = _GracePeriods(now, scale, open_rules)
     paid_payments = sorted(
         (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
         key=lambda payment: payment.id,
@@ -87,7 +87,7 @@ def find_broken_rule(
     if (
         order.state is OrderState.PENDING
         and paid_payments
-        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
+        and grace_periods.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED,
@@ -95,14 +95,14 @@ def find_broken_rule(
             _format_observed_states(order, paid_payments),
             f"order={OrderState.PAID}",
         )
-    if _has_no_successful_payment(order, payments) and grace.has_passed(
+    if _has_no_successful_payment(order, payments) and grace_periods.has_passed(
         AlertRule.PAID_WITHOUT_PAYMENT, _get_order_state_start(order)
     ):
-        by_id = sorted(payments, key=lambda payment: payment.id)
+        payments_by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
-            by_id[-1].id,
-            _format_observed_states(order, by_id),
+            payments_by_id[-1].id,
+            _format_observed_states(order, payments_by_id),
             f"payment={PaymentState.COMPLETED}",
         )
     return None
@@ -118,6 +118,8 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
 
 
 def _get_order_state_start(order: Order) -> datetime:
+    """Return the instant since which the order has its state, else that of its creation, else the earliest
+    possible instant."""
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 
@@ -166,11 +168,14 @@ class _GracePeriods:
 
 
 def _format_observed_states(order: Order, payments: Sequence[Payment]) -> str:
+    """Return the text `observed` of an alert: the states of the order and of these payments, and their amounts."""
     text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
     return text[:_LONGEST_OBSERVED_CHARACTERS]
 
 
 def _format_payment(payment: Payment) -> str:
+    """Return a payment as a part of the text `observed`, such as `payment 91=completed 3300 JPY after=expired`. The
+    amount is in minor units."""
     minor = payment.captured_minor or payment.asked_minor
     suffix = f" after={payment.late_after}" if payment.late_after else ""
     return f"payment {payment.id}={payment.state} {minor} {payment.currency}{suffix}"

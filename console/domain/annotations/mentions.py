@@ -51,20 +51,20 @@ class Mention:
 @dataclass(frozen=True, slots=True)
 class NamesInNote:
     """The names after `@` in the text of a note: names of people (`people`), and names that belong to nobody
-    (`unknown`). Both are without repetition and in the order of the text.
+    (`unknown_names`). Both are without repetition and in the order of the text.
     """
 
     people: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown_names: tuple[str, ...] = ()
 
 
 def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
-    """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
-    the results.
+    """Return the names after `@` in the text of a note. `names` are the names of the people who can be mentioned;
+    `author`, the writer of the note, is not returned.
     """
     text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
-    people: dict[str, None] = {}
-    unknown: dict[str, None] = {}
+    mentioned_people: dict[str, None] = {}
+    unknown_names: dict[str, None] = {}
     for start in _find_name_starts(text):
         name = next(
             (known_name for known_name in (*names_longest_first, author) if _is_name_at(text, start, known_name)),
@@ -72,10 +72,10 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
         )
         match = _TYPED_NAME_PATTERN.match(text, start)
         if name is None and match is not None:
-            unknown[match[0][:_LONGEST_SHOWN_NAME]] = None
+            unknown_names[match[0][:_LONGEST_SHOWN_NAME]] = None
         elif name is not None and not is_same_person(name, author):
-            people[name] = None
-    return NamesInNote(tuple(people), tuple(unknown))
+            mentioned_people[name] = None
+    return NamesInNote(tuple(mentioned_people), tuple(unknown_names))
 
 
 def find_unfinished_name(text: str) -> str | None:

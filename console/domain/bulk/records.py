@@ -15,7 +15,7 @@ DISCARDED_REASON = "discarded"
 
 @dataclass(frozen=True, slots=True)
 class ChosenRecord:
-    """A record that a person selected for a bulk run; `expected_version` is the version of the record on the
+    """A record that a person has selected for a bulk run; `expected_version` is the version of the record on the
     person's screen."""
 
     kind: str
@@ -56,13 +56,13 @@ class RowForecast:
     """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
     `reason` is the code of the reason for which the row would be skipped or refused, None if it would be executed;
-    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider
-    that would be called; None for no call. `record` is the present record; None if the record doesn't exist any
-    more.
+    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider that
+    would be called; None if the action calls none. `record` is the present record; None if the record doesn't exist
+    any more.
     """
 
     row: BulkRow
-    verdict: ForecastKind
+    kind: ForecastKind
     reason: str | None = None
     blocking_person: str | None = None
     provider: str | None = None
@@ -91,9 +91,9 @@ def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mappin
     """Return the plan of a bulk run from the forecasts of its rows. `seconds_per_row` is the time in seconds for one
     row, by provider. Providers are called in parallel, so the slowest provider determines the duration.
     """
-    by_provider = Counter(forecast.provider for forecast in rows if forecast.verdict is ForecastKind.WOULD_RUN)
+    by_provider = Counter(forecast.provider for forecast in rows if forecast.kind is ForecastKind.WOULD_RUN)
     slowest = max((seconds_per_row.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
-    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.verdict for forecast in rows), seconds_per_row)
+    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.kind for forecast in rows), seconds_per_row)
 
 
 @dataclass(frozen=True, slots=True)

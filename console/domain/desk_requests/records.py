@@ -64,9 +64,9 @@ class DeskRequestState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class NewDeskRequest:
     """A desk request before it is stored. `arguments_json` is JSON. `request_id` is the caller's request id; if it is
-    None, the row's own id is used. `amount_minor` and `proposed` repeat facts of the arguments, so that the database
-    can check its rules about refunds and decisions. `confirmed`: the connection that stores the request was opened
-    with the password that the person has typed for this request.
+    None, the row's own id is used. `amount_minor` (the amount of a refund) and `proposed` (the state that a decision
+    proposes) repeat facts of the arguments, so that the database can check its rules about them. `confirmed`: the
+    connection that stores the request was opened with the password that the person has typed for this request.
     """
 
     id: str
@@ -103,7 +103,8 @@ class TakenDeskRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestProgress:
-    """State of a desk request, as the desk that sent it reads it from the row. `result` is the answer of an ended
+    """State of a desk request, as the desk that sent it reads it from the row. `progress` is the name of the step
+    that the worker has reported last; None before the first report. `result` is the answer of an ended
     request as JSON. `is_lapsed`: the request is still WAITING, but its time is over by the server's clock, so no
     worker will execute it; False if it is already stored as LAPSED. `is_abandoned`: the worker that took the
     request has ended or hangs, and no other worker has taken it over. `is_withdrawn`: the person has withdrawn the
@@ -147,8 +148,8 @@ class StoredRequest:
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
     """One of a person's own desk requests. `at` is the instant at which the database server stored it. If it has
-    ended, `value` is the stored answer or `error` the error that
-    the command raised; both are None if the answer is too long for a list or unreadable here. `is_unanswered`: this
+    ended, `value` is the stored answer or `error` the error that the command raised; both are None if the answer is
+    too long for a list or unreadable here. `is_unanswered`: this
     desk sent the request and never got the answer, because its process has ended or has stopped waiting.
     """
 
@@ -201,16 +202,16 @@ def make_oldest_request_id(age_seconds: float) -> str:
     return _make_uuid_version_7(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
 
 
-def make_withdrawal_id(request: str) -> str:
-    """Return the id of the desk request that withdraws the request with the id `request`. It is computed from
-    `request`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
+def make_withdrawal_id(request_id: str) -> str:
+    """Return the id of the desk request that withdraws the request with the id `request_id`. It is computed from
+    `request_id`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
     by its primary key.
     """
-    return str(uuid.UUID(int=uuid.UUID(request).int ^ 1))
+    return str(uuid.UUID(int=uuid.UUID(request_id).int ^ 1))
 
 
 def _make_uuid_version_7(milliseconds: int, low_bits: int) -> str:
-    value = milliseconds << 80 | low_bits
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    uuid_number = milliseconds << 80 | low_bits
+    uuid_number = uuid_number & ~(0xF << 76) | 0x7 << 76
+    uuid_number = uuid_number & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=uuid_number))

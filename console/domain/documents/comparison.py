@@ -52,9 +52,9 @@ class PageDifference:
 
 @dataclass(frozen=True, slots=True)
 class PageComparison:
-    """The differences between two versions of one page of a PDF. `has_text` is False if neither version has words
-    on the page: then only the images were compared. `is_cut` is True if one version has more words on the page than
-    are compared.
+    """The differences between two versions of the page with the index `page` (from 0) of a PDF. `has_text` is False
+    if neither version has words on the page: then only the images were compared. `is_cut` is True if one version has
+    more words on the page than are compared.
     """
 
     page: int

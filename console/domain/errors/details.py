@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
+    AlreadyPurchasedReason,
     AmountProblem,
     BackupProblem,
     DocumentNotFoundReason,
@@ -72,8 +73,14 @@ class _SharedFacts(TypedDict, total=False):
 
 
 class RefundRuleFacts(TypedDict, total=False):
-    """Facts of the error about a refund that breaks a rule (`services/refunds/rules.py`). Amounts are in minor units
-    of `currency`.
+    """Facts of the error about a refund that breaks a rule (`services/refunds/rules.py`); each rule sets those that
+    it uses. Amounts are in minor units of `currency`.
+
+    - `minor`: the requested amount; `left`: the amount that can still be refunded
+    - `limit`: the exceeded limit; `today`: the sum that the maker has requested today
+    - `earlier`: the number of refunds that the provider has accepted; `most`: the largest number that it accepts
+    - `refund`: the id of the other refund that stops this one; `state`: the payment's state
+    - `until`: the instant after which the provider accepts no refund of the payment; `maker`: the requester's name
     """
 
     reason: str
@@ -244,10 +251,11 @@ class RegistryOrderDetail(TypedDict, total=False):
 
 
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, or
-    the operation that only the spool of a desk has.
+    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, the
+    one that `reason` describes, or the operation that only the spool of a desk has.
     """
 
+    reason: AlreadyPurchasedReason
     source: Literal["desk"]
     operation_id: str
     operator: str
@@ -343,7 +351,7 @@ class ExceedsCapturedDetail(_SharedFacts, total=False):
 
 
 class OverLimitDetail(_SharedFacts, total=False):
-    """Detail of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that
+    """Facts of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that
     is still free) and `asked` (the requested amount) are set. For a limit of refunds, only `reason` is set: the
     rule that the refund would break.
     """

@@ -53,7 +53,7 @@ class TimelineEvent:
     """
 
     at: datetime
-    step: TimelineEventKind
+    event_kind: TimelineEventKind
     who: str
     what: str
     kind: str
@@ -120,10 +120,12 @@ def merge_streams(
 def _add_sort_keys(
     events: Iterable[TimelineEvent], last_moment: datetime
 ) -> Iterator[tuple[EventSortKey, TimelineEvent]]:
+    """Yield each event of one stream with its sort key. Its first element is the moment, which is never earlier
+    than that of the event before it; for the first event not earlier than `last_moment`."""
     for event in events:
         last_moment = max(last_moment, event.moment)
-        number = int(event.row) if event.row.isdecimal() else 0
-        yield (last_moment, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
+        row_number = int(event.row) if event.row.isdecimal() else 0
+        yield (last_moment, _SORT_RANK_BY_KIND[event.event_kind], event.source, row_number, event.row), event
 
 
 _ACTION_WORDS_OF_DECISIONS = (

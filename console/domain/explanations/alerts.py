@@ -38,25 +38,25 @@ class AlertAction:
     suffix: str = ""
 
 
-def find_alert_action(order: Order, payments: Sequence[Payment], finding: BrokenRule) -> AlertAction:
+def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: BrokenRule) -> AlertAction:
     """Return the action with which a person can now end the alert about the order. `payments` are all payments of
-    the order, `finding` is the rule that the order breaks. An action that a service would refuse isn't
+    the order, `broken_rule` is the rule that the order breaks. An action that a service would refuse isn't
     returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is
     open. Nor is a probe of a reversed payment, whose answer changes nothing.
     """
-    payment = _find_payment(payments, finding)
+    payment = _find_payment(payments, broken_rule)
     relations = payment.relations or PaymentRelations()
-    show = f"support-console show payment {payment.id}"
-    if finding.rule is AlertRule.PAID_UNNOTICED:
+    show_command = f"support-console show payment {payment.id}"
+    if broken_rule.rule is AlertRule.PAID_UNNOTICED:
         if is_order_covered(
             [order_payment for order_payment in payments if order_payment.state in PAID_STATES], order
         ):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
-        return AlertAction("open", "payment", payment.id, show, "_short")
-    if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT:
+        return AlertAction("open", "payment", payment.id, show_command, "_short")
+    if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
-            return AlertAction("open", "payment", payment.id, show, "_reversed")
+            return AlertAction("open", "payment", payment.id, show_command, "_reversed")
         command = f"support-console probe payment {payment.id}"
         return AlertAction("ask_payment" if relations.can_ask else "open", "payment", payment.id, command)
     pending_refund = relations.pending_refund
@@ -64,40 +64,41 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
         command = f"support-console show refund {pending_refund.id}"
         return AlertAction("open", "refund", pending_refund.id, command, "_refund")
     if is_action_stopped("refund", relations.read_only):
-        return AlertAction("open", "payment", payment.id, show, "_read_only")
+        return AlertAction("open", "payment", payment.id, show_command, "_read_only")
     if relations.refund_refusal is not None or payment.certainty is Certainty.UNKNOWN:
-        return AlertAction("open", "payment", payment.id, show, "_off")
+        return AlertAction("open", "payment", payment.id, show_command, "_off")
     command = f"support-console refund request {payment.id} --amount N --reason TEXT"
     return AlertAction("refund", "payment", payment.id, command)
 
 
 def explain_alert(
-    order: Order, payments: Sequence[Payment], finding: BrokenRule, detected_at: datetime, now: datetime
+    order: Order, payments: Sequence[Payment], broken_rule: BrokenRule, detected_at: datetime, now: datetime
 ) -> Explanation:
-    """Return the explanation of an alert about an order. `finding` is the rule that the order breaks, `payments` are
-    all payments of the order, `detected_at` is the time of the alert.
+    """Return the explanation of an alert about an order. `broken_rule` is the rule that the order breaks, `payments`
+    are all payments of the order, `detected_at` is the time of the alert.
     """
-    payment = _find_payment(payments, finding)
-    action = find_alert_action(order, payments, finding)
-    facts = _make_explanation_facts(order, payments, payment, finding, detected_at, now)
-    step = NextStep(f"next.order_alert_{finding.rule}{action.suffix}", facts, action.command, "open_payment")
-    reason = f"why.order_alert_{finding.rule}{_find_late_suffix(order, payment, finding)}"
-    verdict = f"verdict.order_alert_{finding.rule}"
+    payment = _find_payment(payments, broken_rule)
+    action = find_alert_action(order, payments, broken_rule)
+    facts = _make_explanation_facts(order, payments, payment, broken_rule, detected_at, now)
+    step = NextStep(f"next.order_alert_{broken_rule.rule}{action.suffix}", facts, action.command, "open_payment")
+    reason = f"why.order_alert_{broken_rule.rule}{_find_late_suffix(order, payment, broken_rule)}"
+    verdict = f"verdict.order_alert_{broken_rule.rule}"
     if action.suffix == "_short":
         verdict, reason = f"{verdict}_short", f"{reason}_short"
     return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
 
 
-def _find_payment(payments: Sequence[Payment], finding: BrokenRule) -> Payment:
-    return next(candidate for candidate in payments if candidate.id == finding.payment_id)
+def _find_payment(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:
+    """Return the payment of `payments` to which the corrective action of `broken_rule` is applied."""
+    return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
 
 
-def _find_late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
+def _find_late_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
     """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_cancelled` if its
     order is cancelled, otherwise `_after` if the payment had expired or failed before. Return an empty text if
-    `finding` is another rule.
+    `broken_rule` is another rule.
     """
-    if finding.rule is not AlertRule.PAID_TOO_LATE:
+    if broken_rule.rule is not AlertRule.PAID_TOO_LATE:
         return ""
     return "_after" if payment.late_after is not None and order.state is not OrderState.CANCELLED else "_cancelled"
 
@@ -106,7 +107,7 @@ def _make_explanation_facts(
     order: Order,
     payments: Sequence[Payment],
     payment: Payment,
-    finding: BrokenRule,
+    broken_rule: BrokenRule,
     detected_at: datetime,
     now: datetime,
 ) -> Mapping[str, object]:
@@ -116,7 +117,9 @@ def _make_explanation_facts(
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(order_payment.captured_minor for order_payment in payments if order_payment.state in PAID_STATES)
     refund = relations.pending_refund
-    since = order.state_since or order.created_at if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
+    rule_broken_at = (
+        order.state_since or order.created_at if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
+    )
     return {
         "id": order.id,
         "order": order.merch_txn_id,
@@ -132,9 +135,9 @@ def _make_explanation_facts(
         "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency),
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,
-        "at": since,
-        "age": compute_age(since, now),
+        "at": rule_broken_at,
+        "age": compute_age(rule_broken_at, now),
         "after": payment.late_after,
         "since": detected_at,
-        "grace": GRACE_PERIODS[finding.rule],
+        "grace": GRACE_PERIODS[broken_rule.rule],
     }

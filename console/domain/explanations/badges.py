@@ -64,8 +64,8 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, is_der
     if not isinstance(record, Payment):
         return f"refund.{record.state.value}"
     if is_derived and record.refunded_minor and record.state in PAID_STATES:
-        in_full = record.refunded_minor >= record.captured_minor
-        return "business.refunded" if in_full else "business.partly_refunded"
+        is_refunded_in_full = record.refunded_minor >= record.captured_minor
+        return "business.refunded" if is_refunded_in_full else "business.partly_refunded"
     return f"payment.{record.state.value}"
 
 

@@ -12,16 +12,22 @@ _FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, Cha
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
     """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the
     alert about the change; it names the changed facts."""
-    after = change.after
-    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _FACTS_ABOUT_CLOSURE else ""
+    present_facts = change.after
+    code_suffix = (
+        "_merged"
+        if present_facts.successor is not None
+        else "_closed"
+        if change.changed & _FACTS_ABOUT_CLOSURE
+        else ""
+    )
     facts: dict[str, object] = {
         "number": change.number,
-        "name": after.name,
+        "name": present_facts.name,
         "observed": observed,
-        "successor": after.successor,
+        "successor": present_facts.successor,
         "alert": change.alert_id,
         "registry_date": change.registry_date,
     }
     command = f"support-console alerts ack {change.alert_id} --note TEXT"
-    step = NextStep(f"next.company_changed{ending}", facts, command, "note")
+    step = NextStep(f"next.company_changed{code_suffix}", facts, command, "note")
     return Explanation("verdict.company_changed", "why.company_changed", step, facts, (APPROVER, OPERATOR))

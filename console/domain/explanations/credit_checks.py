@@ -13,6 +13,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.recovery.decidable import is_denied_but_bought
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
@@ -21,7 +22,7 @@ DECIDING_ROLES = ("approver", "operator")
 
 def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a credit check at the instant `now`. The explanation also
-    uses the related facts in `record.relations`; None: there are none, or they were not read."""
+    uses the related facts in `record.relations`; if these are None, it uses the record's own fields alone."""
     relations = record.relations or CheckRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
@@ -29,8 +30,8 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
         certainty = CertaintyBadge.UNCONFIRMED
-    is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
-    work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
+    awaits_second_person = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
+    work = WorkBadge.WAITING_FOR_APPROVAL if awaits_second_person else find_work_badge(record.work, explanation)
     return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only)
 
 
@@ -43,6 +44,7 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
+    """Return the explanation of a credit check, without badges, by the first circumstance that needs attention."""
     facts = _make_explanation_facts(record)
     if record.is_superseded:
         step = NextStep(
@@ -58,6 +60,9 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
         return _explain_unknown(record, relations, facts)
     if record.state is CheckState.PENDING:
         return _explain_pending(record, facts)
+    if is_denied_but_bought(record):
+        step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.contradicted", "why.denied_but_bought", step, facts, DECIDING_ROLES)
     if record.state is CheckState.ERROR:
         if relations.claim_holder is not None:
             facts = {**facts, "successor": relations.claim_holder}
@@ -70,6 +75,7 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
 
 
 def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
+    """Return the facts for the sentences that explain a credit check."""
     return {
         "id": record.id,
         "client": record.client_id,
@@ -87,6 +93,7 @@ def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
 
 
 def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+    """Return the explanation of a credit check whose outcome is unknown."""
     roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
     if record.work.reason == WorkReason.LAPSED:
         reason = "why.lapsed"
@@ -102,6 +109,8 @@ def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapp
 def _choose_next_step_of_unknown(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
+    """Return the next step of a credit check whose outcome is unknown: a probe, a decision by people or, for a
+    proposed decision, its confirmation by a second person."""
     if relations.awaits_second_person:
         return NextStep("next.second_person", facts, _format_resolve_command(record, "error"), "resolve")
     if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
@@ -124,6 +133,8 @@ def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explan
 
 
 def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
+    """Return the explanation of a purchased credit check: contradicted by AlarmBox, without its id, complete, or
+    incomplete."""
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
@@ -132,11 +143,11 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
-        expired = record.expired_at is not None and record.expired_at <= now
+        has_expired = record.expired_at is not None and record.expired_at <= now
+        if not has_expired:
+            return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, renew=True), "renew")
-        return Explanation(
-            "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
-        )
+        return Explanation("verdict.complete", "why.complete_expired", step, facts)
     return Explanation(
         "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles
     )

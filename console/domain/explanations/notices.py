@@ -14,13 +14,13 @@ from console.domain.views.unmatched_notices import NoticeProof, UnmatchedNotice
 
 def explain_notice(
     notice: UnmatchedNotice,
-    same_number: Sequence[Order | Payment],
+    same_number_records: Sequence[Order | Payment],
     cases: Sequence[Alert],
     *,
     can_import: bool,
     asks_by_amount_and_day: bool = False,
 ) -> Explanation:
-    """Return the explanation of an unmatched notice. `same_number` are the payments and orders here with the
+    """Return the explanation of an unmatched notice. `same_number_records` are the payments and orders here with the
     number that the notice states, `cases` the open cases about the notice. `can_import`: a person can import
     the payment, because its provider can be asked for it. `asks_by_amount_and_day`: the provider finds a
     payment only by its amount and day.
@@ -33,9 +33,9 @@ def explain_notice(
         "occurred_at": notice.occurred_at,
         "received_at": notice.received_at,
         "case": cases[0].id if cases else None,
-        "other": next((record.provider for record in same_number if isinstance(record, Payment)), None),
+        "other": next((record.provider for record in same_number_records if isinstance(record, Payment)), None),
     }
-    reason_key = _find_unmatched_reason(notice, same_number)
+    reason_key = _find_unmatched_reason(notice, same_number_records)
     step = _choose_next_step(
         notice, reason_key, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day
     )
@@ -43,14 +43,14 @@ def explain_notice(
     return Explanation("verdict.notice_unmatched", reason_key, step, facts, (APPROVER, OPERATOR), work=work)
 
 
-def _find_unmatched_reason(notice: UnmatchedNotice, same_number: Sequence[Order | Payment]) -> str:
+def _find_unmatched_reason(notice: UnmatchedNotice, same_number_records: Sequence[Order | Payment]) -> str:
     if notice.proof is NoticeProof.NONE:
         return "why.notice_unverified"
     if not notice.order_no:
         return "why.notice_without_number"
-    if any(_will_match_record(notice, record) for record in same_number):
+    if any(_will_match_record(notice, record) for record in same_number_records):
         return "why.notice_record_since"
-    return "why.notice_other_provider" if same_number else "why.notice_no_record"
+    return "why.notice_other_provider" if same_number_records else "why.notice_no_record"
 
 
 def _will_match_record(notice: UnmatchedNotice, record: Order | Payment) -> bool:
@@ -69,6 +69,8 @@ def _choose_next_step(
     can_import: bool,
     asks_by_amount_and_day: bool,
 ) -> NextStep:
+    """Return the next step of an unmatched notice: wait for the due task, import the payment, or acknowledge the
+    case. `unmatched_reason` is the wording key of the reason; the other arguments are those of `explain_notice`."""
     if unmatched_reason == "why.notice_record_since":
         return NextStep("next.notice_wait", facts)
     amount = _find_amount(notice)
@@ -86,6 +88,7 @@ def _choose_next_step(
 
 
 def _find_amount(notice: UnmatchedNotice) -> Money | None:
+    """Return the amount that the notice states; None if it states none, or one in an unknown currency."""
     if notice.amount_minor is None or notice.currency is None:
         return None
     return make_stored_money(notice.amount_minor, notice.currency)

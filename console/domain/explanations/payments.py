@@ -113,9 +113,9 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
-    _, at_provider, at_order = _compare_payment_sides(record, relations, now)
-    if (at_provider.differs or at_order.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
-        is_order_still_paid = "state" in at_order.differs and not at_provider.differs
+    _, provider_side, order_side = _compare_payment_sides(record, relations, now)
+    if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
+        is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explanation_with_badges = replace(
@@ -126,8 +126,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
     """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
-    advised, except if the payment was reversed and only its order doesn't know it: no answer brings the money back,
-    so that the order is to be opened, about which the shop must be asked.
+    advised, except if the payment was reversed and only its order doesn't know it (`is_order_still_paid`). Then no
+    answer of the provider brings the money back; the next step is to open the order and ask the shop about it.
     """
     step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
     reversed_minor = compute_reversed_minor(record)
@@ -153,10 +153,10 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if relations.awaits_second_person:
         step = _make_second_person_step(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
-    is_aside_in_refund = (
+    is_set_aside_being_refunded = (
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
-    if record.work.state is WorkState.NEEDS_REVIEW and not is_aside_in_refund:
+    if record.work.state is WorkState.NEEDS_REVIEW and not is_set_aside_being_refunded:
         return _explain_payment_review(record, relations, facts, now)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
@@ -225,7 +225,7 @@ def _find_payment_work_badge(
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
     is explained before its work, and its work before its state. The explanation also uses the related records
-    in `record.relations`; None: they were not read.
+    in `record.relations`; if these are None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
@@ -251,6 +251,7 @@ def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datet
 
 
 def _explain_order_state(record: Order, relations: OrderRelations, now: datetime) -> Explanation:
+    """Return the explanation of an order without an alert: by its work or, without work, by its business state."""
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
@@ -265,7 +266,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         step = NextStep("next.order_open_payment", facts, command, "open_payment")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_idle_order(record, facts, unpaid=relations.is_cancelled_unpaid)
+        return _explain_idle_order(record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid)
     shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
@@ -276,10 +277,10 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
-def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """Return the explanation of an order whose work state is NONE, by its business state. `unpaid`: the program
-    cancelled the order because nobody paid in time. The console sets no time limit for an order without a payment:
-    the shop decides how long such an order waits.
+def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool) -> Explanation:
+    """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid`: the
+    program cancelled the order because nobody paid in time. The console sets no time limit for an order without a
+    payment: the shop decides how long such an order waits.
     """
     reason, next_step_code = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
@@ -287,7 +288,7 @@ def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explana
         reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )
-    elif unpaid:
+    elif is_cancelled_unpaid:
         reason = "why.order_cancelled_unpaid"
     return Explanation(f"verdict.order_{record.state}", reason, NextStep(next_step_code, facts), facts)
 
@@ -300,6 +301,7 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 
 
 def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
+    """Return the facts for the sentences that explain a payment."""
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
@@ -339,6 +341,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
 
 
 def _explain_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+    """Return the explanation of a payment whose outcome is unknown."""
     reason = {
         "not_found": "why.payment_not_found",
         "no_such_payment": "why.payment_not_found",
@@ -359,8 +362,8 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     """
     if relations.is_proposal_denied and relations.can_ask:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
-    usual_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
-    command = _format_resolve_command(record, relations.proposed_state or usual_state)
+    default_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
+    command = _format_resolve_command(record, relations.proposed_state or default_state)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
@@ -375,6 +378,7 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
 
 
 def _explain_payment_review(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of a payment that a person must look at, by the reason of its work."""
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
         return _explain_review_of_order(record, relations, relations.order, facts, now)
@@ -392,14 +396,14 @@ def _choose_next_step_of_review(
 ) -> NextStep:
     """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
     is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
-    code = _NEXT_STEP_CODES[reason]
+    next_step_code = _NEXT_STEP_CODES[reason]
     if reason in _WORK_REASONS_FOR_REFUND:
-        return _make_refund_request_step(record, relations, code, facts, now)
+        return _make_refund_request_step(record, relations, next_step_code, facts, now)
     if reason == WorkReason.REVERSED:
-        return NextStep(code, facts, _format_resolve_command(record, "reversed"), "resolve")
+        return NextStep(next_step_code, facts, _format_resolve_command(record, "reversed"), "resolve")
     if reason in _WORK_REASONS_FOR_PROBE:
-        return NextStep(code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
-    return NextStep(code, facts, _format_show_command(record))
+        return NextStep(next_step_code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
+    return NextStep(next_step_code, facts, _format_show_command(record))
 
 
 def _make_refund_request_step(
@@ -414,9 +418,11 @@ def _make_refund_request_step(
         return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
-    is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
+    is_only_set_aside_left = (
+        record.set_aside_minor > 0 and record.refundable_minor <= 0
+    )  # the terminal can't refund this part
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    return NextStep(code, facts, _format_show_command(record) if is_only_aside else command, "refund")
+    return NextStep(code, facts, _format_show_command(record) if is_only_set_aside_left else command, "refund")
 
 
 def _explain_review_of_order(
@@ -436,10 +442,10 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     """
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
-        code = "payment_other_currency" if order.currency != record.currency else "payment_short"
+        code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
         step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
         roles = _list_roles_for_refund(relations, now)
-        return Explanation(f"verdict.{code}", f"why.{code}", step, facts, roles)
+        return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts, roles)
     is_scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     next_step_code = "next.payment_moved_by_itself" if is_scheduled else "next.payment_move_order"
     step = NextStep(next_step_code, facts, f"support-console payment move-order {record.id}", "move_order")
@@ -449,14 +455,14 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
     requested, approved, being sent, or accepted by the provider."""
-    code = f"payment_refund_{refund.state}"
+    code_suffix = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
-        return Explanation(f"verdict.{code}", "why.refund_too_old", step, facts)
+        return Explanation(f"verdict.{code_suffix}", "why.refund_too_old", step, facts)
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:
-        return Explanation(f"verdict.{code}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
-    return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
+        return Explanation(f"verdict.{code_suffix}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
+    return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts)
 
 
 def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
@@ -488,20 +494,20 @@ def _choose_next_step_of_refund(
         return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
     if refund.certainty is Certainty.UNKNOWN:
         is_scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
-        code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
-        return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
-    code = f"next.payment_refund_{refund.state}"
+        next_step_code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
+        return NextStep(next_step_code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
+    next_step_code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
-        code, facts = f"{code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
+        next_step_code, facts = f"{next_step_code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
     elif refund_relations.approval_refusal is not None:
-        code = "next.payment_refund_not_approvable"
-    return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
+        next_step_code = "next.payment_refund_not_approvable"
+    return NextStep(next_step_code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 
 def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
-    has_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
-    reason = "why.payment_waiting" if has_code else "why.payment_starting"
-    verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
+    has_payment_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
+    reason = "why.payment_waiting" if has_payment_code else "why.payment_starting"
+    verdict = "verdict.payment_waiting" if has_payment_code else "verdict.payment_starting"
     is_scheduled = record.work.state is WorkState.SCHEDULED
     next_step_code = "next.payment_probe_waiting" if is_scheduled else "next.payment_wait"
     step = NextStep(next_step_code, facts, _format_probe_command(record), "probe")
@@ -509,6 +515,8 @@ def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
 
 
 def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of a paid payment that no person must look at: not confirmed yet, more than the order
+    needs, still reversible, refunded, or complete."""
     order = relations.order
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")
@@ -519,9 +527,9 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)
         roles = _list_roles_for_refund(relations, now)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
-    until = find_reversal_deadline(record)
-    if until is not None and now < until:
-        facts = {**facts, "until": (until - timedelta(microseconds=1)).date()}
+    reversal_deadline = find_reversal_deadline(record)
+    if reversal_deadline is not None and now < reversal_deadline:
+        facts = {**facts, "until": (reversal_deadline - timedelta(microseconds=1)).date()}
         step = NextStep("next.payment_reversible", facts)
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
     if is_refunded_in_full(record):

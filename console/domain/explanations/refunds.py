@@ -41,7 +41,7 @@ _SLOW_REFUND_AGE = timedelta(hours=24)
 
 def explain_refund(record: Refund, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a refund at the instant `now`. The explanation also uses the
-    related facts in `record.relations`; None: they were not read."""
+    related facts in `record.relations`; if these are None, it uses the refund's own fields alone."""
     relations = record.relations or RefundRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
@@ -64,6 +64,8 @@ def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanat
 
 
 def _explain_without_badges(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
+    """Return the explanation of a refund, without badges: by an unknown outcome, by its work or, without these, by
+    its state."""
     facts = _make_explanation_facts(record)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
@@ -101,6 +103,7 @@ def _count_needed_approvals(record: Refund) -> int:
 
 
 def _make_explanation_facts(record: Refund) -> Facts:
+    """Return the facts for the sentences that explain a refund."""
     return {
         "id": record.id,
         "payment": record.payment_id,
@@ -127,6 +130,7 @@ def _make_explanation_facts(record: Refund) -> Facts:
 
 
 def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
+    """Return the explanation of a refund whose outcome is unknown."""
     reason = "why.refund_not_found" if record.not_found else "why.refund_no_answer"
     if relations.awaits_second_person:
         step = NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
@@ -141,6 +145,7 @@ def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -
 
 
 def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of a refund that waits for its approval."""
     if record.decide_by is not None and record.decide_by <= now:
         step = NextStep("next.refund_expires", facts)
         return Explanation("verdict.refund_requested", "why.refund_too_old", step, facts)
@@ -156,12 +161,16 @@ def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts,
 
 
 def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of an approved refund: stopped by a read-only switch, in its cooling-off period, or
+    about to be sent."""
     command = f"support-console refund approve {record.id}"
     is_cooling_off = record.sends_after is not None and record.sends_after > now
     if relations.read_only is not None:
         facts = {**facts, **make_prefixed_switch_facts(relations.read_only)}
-        code = "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
-        step = NextStep(code, facts, SWITCH_LIST_COMMAND)
+        next_step_code = (
+            "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
+        )
+        step = NextStep(next_step_code, facts, SWITCH_LIST_COMMAND)
         return Explanation("verdict.refund_approved", "why.refund_read_only", step, facts)
     if is_cooling_off:
         step = NextStep("next.refund_cooling_off", facts, _format_show_command(record))
@@ -174,9 +183,11 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
 
 
 def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
-    since = record.last_sent_at or record.state_since
-    is_long = since is not None and now - since > _SLOW_REFUND_AGE
-    reason = "why.refund_submitted_long" if is_long else "why.refund_submitted"
+    """Return the explanation of a refund that the provider has accepted and not completed; it is slow after
+    `_SLOW_REFUND_AGE`."""
+    accepted_since = record.last_sent_at or record.state_since
+    is_slow = accepted_since is not None and now - accepted_since > _SLOW_REFUND_AGE
+    reason = "why.refund_submitted_long" if is_slow else "why.refund_submitted"
     step = NextStep("next.refund_poll", facts, _format_probe_command(record), "probe")
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
@@ -189,11 +200,11 @@ def _explain_ended(record: Refund, facts: Facts) -> Explanation:
         next_step_code = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
     elif record.state is RefundState.EXPIRED:
         next_step_code = "next.refund_ask_anew"
-    is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
+    is_decided_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
-    if is_by_people and record.state is RefundState.FAILED:
+    if is_decided_by_people and record.state is RefundState.FAILED:
         verdict = "verdict.refund_not_made"
-    if is_by_people:
+    if is_decided_by_people:
         reason = "why.refund_decided_by_people"
     return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
 

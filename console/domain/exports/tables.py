@@ -68,7 +68,7 @@ class ExportColumn:
 
     title: str
     kind: CellKind
-    value: Callable[[Any], CellValue]
+    read_cell: Callable[[Any], CellValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,12 @@ class ExportRequest:
 @dataclass(frozen=True, slots=True)
 class ExportTable:
     """A list with the texts of its file: its title, its columns, and a function that reads its rows page by page.
-    `about` has lines that name the contents of the file, its writer and its time."""
+    `about_lines` has lines that name the contents of the file, its writer and its time."""
 
     title: str
     columns: Sequence[ExportColumn]
     read_pages: Callable[[], Iterator[Sequence[Any]]]
-    about: Sequence[str] = ()
+    about_lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class DocumentTable:
     title: str
     columns: Sequence[ExportColumn]
     rows: Sequence[Any]
-    empty: str
+    no_rows_text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,14 @@ LinkTargetKind = Literal["record", "operation", "corporation", "queue", "inciden
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link names: `place` is the kind of the target (record, operation, corporation, queue, incident, view or
-    screen), `value` its id, corporation number or name. `kind` is the record kind of a record, such as "payment"; ""
-    for every other target.
+    """What a link names: `target_kind` is the kind of the target (record, operation, corporation, queue, incident,
+    view or screen), `value` its id, corporation number or name. `record_kind` is the record kind of a record, such as
+    "payment"; "" for every other target.
     """
 
-    place: LinkTargetKind
+    target_kind: LinkTargetKind
     value: str
-    kind: str = ""
+    record_kind: str = ""
 
 
 def parse_link(text: str) -> Link | None:
@@ -47,12 +47,12 @@ def parse_link(text: str) -> Link | None:
     if len(text) > LONGEST_LINK_CHARACTERS or not text.isascii():
         return None
     scheme, _, target_text = text.partition(":")
-    place, _, path = target_text.partition("/")
-    pattern = _TARGET_PATTERN_BY_KIND.get(place)
+    target_kind, _, path = target_text.partition("/")
+    pattern = _TARGET_PATTERN_BY_KIND.get(target_kind)
     match = pattern.fullmatch(path) if pattern is not None and scheme == LINK_SCHEME else None
-    return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND
+    return None if match is None else Link(target_kind, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND
 
 
 def format_link(link: Link) -> str:
     """Return the text of a link, which `parse_link` reads."""
-    return f"{LINK_SCHEME}:{link.place}/{link.kind}{'/' if link.kind else ''}{link.value}"
+    return f"{LINK_SCHEME}:{link.target_kind}/{link.record_kind}{'/' if link.record_kind else ''}{link.value}"

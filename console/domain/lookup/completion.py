@@ -1,6 +1,9 @@
-"""Completion of the conditions of a search: the operators and values that can continue the word at the cursor."""
+"""Completion of the conditions of a search: the operators and values that can continue the word at the cursor, and
+the condition on an amount that a word of 2 to 9 digits can mean.
+"""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ from console.domain.records import Certainty, CheckState, WorkState
 MAX_COMPLETIONS = 12
 _MIN_NAME_CHARACTERS = 2
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
+_WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
 _STATE_VALUES = tuple(
     dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
 )
@@ -71,16 +75,21 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the operators that begin with `word`, each with the value "", or the pairs of operator and value that
+    complete a word such as `status:pen`."""
     name, colon, values = word.partition(":")
+    if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
+        yield "amount", unicodedata.normalize("NFKC", word)
+        return
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
         return
-    earlier, comma, partial_value = values.rpartition(",")
+    earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
     if partial_value in offered_values:
         return
-    earlier_values = earlier.split(",")
+    earlier_values = earlier_text.split(",")
     for value in offered_values:
         if value.startswith(partial_value) and value not in earlier_values:
-            yield name, f"{earlier}{comma}{value}"
+            yield name, f"{earlier_text}{comma}{value}"

@@ -130,6 +130,8 @@ class _SearchBuilder:
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
     def report(self, kind: SearchProblemKind, word: str) -> None:
+        """Add a problem with the typed word, cut to 60 characters. Ignore a repeated problem, and problems after the
+        first MAX_REPORTED_PROBLEMS."""
         problem = SearchProblem(kind, word[:60])
         if problem not in self.problems and len(self.problems) < MAX_REPORTED_PROBLEMS:
             self.problems.append(problem)
@@ -222,13 +224,16 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: s
 
 def _replaces_condition(former_filter: RecordFilter, new_filter: RecordFilter) -> bool:
     """True if a condition of the filter `former_filter` has another value in the filter `new_filter`."""
-    names = [filter_field.name for filter_field in fields(RecordFilter)]
+    condition_names = [filter_field.name for filter_field in fields(RecordFilter)]
     return any(
-        getattr(NO_FILTER, name) != getattr(former_filter, name) != getattr(new_filter, name) for name in names
+        getattr(NO_FILTER, name) != getattr(former_filter, name) != getattr(new_filter, name)
+        for name in condition_names
     )
 
 
 def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
+    """Add the condition on the amount that `word` (in NFKC form) states to `builder`, or a problem with `typed_word`
+    if the amount is unclear or the text has another amount."""
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
@@ -282,26 +287,28 @@ def _parse_days(value: str, today: date) -> DayRange | None:
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         return None
-    first, comparison = _make_day_of_match(match, 1, today), match["comparison"]
+    first_day, comparison = _make_day_of_match(match, 1, today), match["comparison"]
     has_second = any(match[f"{part}2"] for part in ("month", "kanji_month", "short_month"))
-    last = _make_day_of_match(match, 2, today) if has_second else first
-    if first is None or last is None or first > last or (has_second and comparison):
+    last_day = _make_day_of_match(match, 2, today) if has_second else first_day
+    if first_day is None or last_day is None or first_day > last_day or (has_second and comparison):
         return None
     match comparison:
         case ">" | ">=":
-            return DayRange(first if comparison == ">=" else _add_days(first, 1), date.max)
+            return DayRange(first_day if comparison == ">=" else _add_days(first_day, 1), date.max)
         case "<" | "<=":
-            return DayRange(date.min, first if comparison == "<=" else _add_days(first, -1))
+            return DayRange(date.min, first_day if comparison == "<=" else _add_days(first_day, -1))
         case "~":
-            return DayRange(_add_days(first, -1), _add_days(first, 1))
-    return DayRange(first, last)
+            return DayRange(_add_days(first_day, -1), _add_days(first_day, 1))
+    return DayRange(first_day, last_day)
 
 
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "〜": "~", "±": "~"})
 
 
-def _add_days(day: date, step: int) -> date:
-    ordinal = day.toordinal() + step
+def _add_days(day: date, day_count: int) -> date:
+    """Return the day `day_count` days after `day` (before it, if negative); at the ends of the calendar its first or
+    last day."""
+    ordinal = day.toordinal() + day_count
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
@@ -312,9 +319,12 @@ def _parse_day(word: str, today: date) -> date | None:
     return _make_day_of_match(match, 1, today) if match else None
 
 
-def _make_day_of_match(match: re.Match[str], number: int, today: date) -> date | None:
+def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> date | None:
+    """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names, None for no valid day. The names
+    of its groups end with `group_number`. Without a year it is the latest such day that isn't after `today`."""
+
     def read_part(name: str) -> int | None:
-        text = match[f"{name}{number}"]
+        text = match[f"{name}{group_number}"]
         return int(text) if text else None
 
     year = read_part("year") or read_part("kanji_year")

@@ -71,8 +71,8 @@ class SearchWord:
 @dataclass(frozen=True, slots=True)
 class RegistryQuery:
     """A typed query to the corporation registry. `number` is the corporation number in the text, also if it was
-    typed without its check digit; None if there is none. `digits` are the digits of a part of a number. `whole`
-    is the text as one name, `words` are its words if there are several. `pieces` are the words divided where
+    typed without its check digit; None if there is none. `digits` are the digits of a part of a number. `whole_name`
+    is the text as one name, `words` are its words if there are several. `script_pieces` are the words divided where
     kana meet other characters, because people type a name partly as they hear it: わたなべ製作所.
     """
 
@@ -80,9 +80,9 @@ class RegistryQuery:
     number: str | None = None
     digits: str = ""
     post_code: str = ""
-    whole: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
+    whole_name: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
     words: tuple[SearchWord, ...] = ()
-    pieces: tuple[SearchWord, ...] = ()
+    script_pieces: tuple[SearchWord, ...] = ()
 
 
 def parse_query(text: str) -> RegistryQuery:
@@ -123,9 +123,9 @@ def find_number(text: str) -> str | None:
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
         return compute_check_digit(number.normalized) + number.normalized
     for match in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
-        part = read_number(match[1])
-        if isinstance(part, CorporationNumber):
-            return part.value
+        number_among_words = read_number(match[1])
+        if isinstance(number_among_words, CorporationNumber):
+            return number_among_words.value
     return None
 
 
@@ -137,18 +137,19 @@ def _divide_by_script(typed_text: str) -> list[str]:
     return long_pieces if len(long_pieces) > 1 and len(pieces) > len(typed_text.split()) else []
 
 
-def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:
+def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digit_count: int) -> QueryKind:
+    """Return the kind of a query that has this corporation number, this post code and this number of digits."""
     if number is not None:
         return QueryKind.NUMBER
     if post_code:
         return QueryKind.POST_CODE
-    if digits == DIGIT_COUNT:
+    if digit_count == DIGIT_COUNT:
         return QueryKind.MISTYPED_NUMBER
-    if _MIN_SEARCHED_DIGITS <= digits < DIGIT_COUNT:
+    if _MIN_SEARCHED_DIGITS <= digit_count < DIGIT_COUNT:
         return QueryKind.NUMBER_PART
-    longest_length = max(map(len, whole_query.names))
-    if longest_length < _MIN_SEARCHED_CHARACTERS:
-        return QueryKind.ONE_CHARACTER if longest_length else QueryKind.EMPTY
+    longest_name_length = max(map(len, whole_query.names))
+    if longest_name_length < _MIN_SEARCHED_CHARACTERS:
+        return QueryKind.ONE_CHARACTER if longest_name_length else QueryKind.EMPTY
     return QueryKind.WORDS
 
 
@@ -168,10 +169,11 @@ _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
 
 
 def _read_word(word: str) -> SearchWord:
+    """Return the comparison forms of a typed word as a part of a name, an address or a post code."""
     # list_readings looks for no second reading of か, because the terms of indexed rows have none.
-    first, *other_readings = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
+    first_reading, *other_readings = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
     names = (
-        first,
+        first_reading,
         *filter(None, other_readings),
     )  # "－々" also reads as two symbols: nothing, which every text contains
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
@@ -188,8 +190,10 @@ def _read_word_of_several(word: str) -> SearchWord:
 
 
 def _read_post_code(word: str) -> str:
-    plain = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
-    if len(plain) == 7 and plain.isascii() and plain.isdecimal():
-        return plain
-    match = _POST_CODE_PATTERN.fullmatch(plain)
+    """Return the digits of the word if it is a post code of 7 digits, or a form of `_POST_CODE_PATTERN`; otherwise
+    ""."""
+    half_width_word = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
+    if len(half_width_word) == 7 and half_width_word.isascii() and half_width_word.isdecimal():
+        return half_width_word
+    match = _POST_CODE_PATTERN.fullmatch(half_width_word)
     return "".join(part or "" for part in match.groups()) if match else ""

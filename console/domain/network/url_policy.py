@@ -103,25 +103,26 @@ class _InvalidUrl(Exception):
 
 def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
     parts = _split_url(url)
-    base = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
-    if base.scheme != "https" and not (base.scheme == "http" and base.is_loopback):
+    base_url = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
+    if base_url.scheme != "https" and not (base_url.scheme == "http" and base_url.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
-    if not base.is_loopback and _is_ip_address(base.host) and not base.admits_address(base.host):
+    if not base_url.is_loopback and _is_ip_address(base_url.host) and not base_url.admits_address(base_url.host):
         raise _InvalidUrl(SettingProblem.PRIVATE_ADDRESS_IN_URL)
-    return base
+    return base_url
 
 
 def _split_url(url: str) -> SplitResult:
+    """Return the parts of a URL that has only scheme, host and port. Raises _InvalidUrl for any other text."""
     if not re.fullmatch(r"[^\s\\\x00-\x20\x7f]+", url):
         raise _InvalidUrl(SettingProblem.INVALID_URL)  # urlsplit silently removes some of these characters
     try:
         parts = urlsplit(url)
-        well_formed = parts.port is None or parts.port > 0
+        has_valid_port = parts.port is None or parts.port > 0
     except ValueError:
         raise _InvalidUrl(SettingProblem.INVALID_URL) from None
     if "@" in url:
         raise _InvalidUrl(SettingProblem.USER_NAME_IN_URL)
-    if not well_formed or parts.netloc.endswith(":") or set(url) & {"?", "#"} or parts.path not in ("", "/"):
+    if not has_valid_port or parts.netloc.endswith(":") or set(url) & {"?", "#"} or parts.path not in ("", "/"):
         raise _InvalidUrl(SettingProblem.INVALID_URL)
     return parts
 
@@ -155,6 +156,7 @@ def _convert_host_to_ascii(host: str) -> str:
 
 
 def _is_ip_address(host: str) -> bool:
+    """True if the text is an IPv4 or IPv6 address."""
     try:
         ip_address(host)
     except ValueError:

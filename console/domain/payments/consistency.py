@@ -64,6 +64,7 @@ def compare_sides(
 
 
 def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
+    """Return our side of a payment; `source` is the name of the last writer of our row."""
     return ComparedSide(
         name="ours",
         state=payment.state.value,
@@ -80,6 +81,8 @@ def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
 
 
 def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
+    """Return the provider's side of a payment, from its last stored statement. Without a statement it contradicts
+    nothing."""
     answered_at = payment.told_at
     return ComparedSide(
         name="provider",
@@ -98,6 +101,7 @@ def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None,
 
 
 def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
+    """Return the fields in which the provider's last statement contradicts the payment."""
     fields = []
     if provider_meaning is not None and provider_meaning not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")
@@ -109,6 +113,7 @@ def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentSta
 
 
 def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> ComparedSide:
+    """Return the order's side of a payment; it doesn't exist if `order` is None."""
     if order is None:
         return ComparedSide(name="order", there=False)
     return ComparedSide(
@@ -127,6 +132,7 @@ def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> Co
 
 
 def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
+    """Return the fields (state, amount, currency) in which the order contradicts the payment."""
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
@@ -168,8 +174,8 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
 def list_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
     is paid."""
-    of_order = payment.relations.order_payments if payment.relations is not None else ()
-    other_payments = [other_payment for other_payment in of_order if other_payment.id != payment.id]
+    order_payments = payment.relations.order_payments if payment.relations is not None else ()
+    other_payments = [other_payment for other_payment in order_payments if other_payment.id != payment.id]
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
@@ -187,12 +193,12 @@ def compare_refund_sides(
     statement about the refund, the order. The amounts of the first two are negative. `provider_meaning` is our refund
     state for the provider's own word, None if the word is unknown.
     """
-    minor = -refund.amount_minor
+    negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(
         name="ours",
         state=refund.state.value,
         word=refund.state.value,
-        minor=minor,
+        minor=negative_amount_minor,
         currency=refund.currency,
         reference=refund.provider_refund_key,
         since=refund.state_since,
@@ -200,12 +206,12 @@ def compare_refund_sides(
         source=refund.maker if refund.state is RefundState.REQUESTED else None,
         version=refund.version,
     )
-    contradicts = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
-    provider = ComparedSide(
+    is_contradicted = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
+    provider_side = ComparedSide(
         name="provider",
         state=provider_meaning.value if provider_meaning else None,
         word=refund.provider_state,
-        minor=minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
+        minor=negative_amount_minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
         currency=refund.currency,
         reference=refund.provider_refund_id,
         since=refund.told_at,
@@ -214,10 +220,10 @@ def compare_refund_sides(
         and refund.state is RefundState.SUBMITTED
         and now - refund.told_at > OLD_ANSWER_AGE_IN_FINAL_STATE,
         source=payment.provider,
-        differs=("state",) if contradicts else (),
+        differs=("state",) if is_contradicted else (),
     )
     order_side = _make_order_side(payment, order, now)
-    return our_side, provider, replace(order_side, differs=())
+    return our_side, provider_side, replace(order_side, differs=())
 
 
 _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
@@ -252,19 +258,19 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
     sent) are separate parts. `refunds` are all refunds of the payment.
     """
-    on_its_way = _sum_refunds(
+    accepted_minor = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
     )
-    unknown = _sum_refunds(
+    unknown_minor = _sum_refunds(
         refund for refund in refunds if refund.state in _SENT_REFUND_STATES and refund.certainty is Certainty.UNKNOWN
     )
     return MoneyParts(
         currency=payment.currency,
         captured=payment.captured_minor,
         refunded=payment.refunded_minor,
-        on_its_way=min(on_its_way, payment.reserved_minor),
-        unknown=min(unknown, max(0, payment.reserved_minor - on_its_way)),
-        waiting=max(0, payment.reserved_minor - on_its_way - unknown),
+        on_its_way=min(accepted_minor, payment.reserved_minor),
+        unknown=min(unknown_minor, max(0, payment.reserved_minor - accepted_minor)),
+        waiting=max(0, payment.reserved_minor - accepted_minor - unknown_minor),
         set_aside=payment.set_aside_minor,
         refundable=payment.refundable_minor if payment.state in PAID_STATES else 0,
     )
@@ -280,6 +286,7 @@ _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 
 def _sum_refunds(refunds: Iterable[Refund]) -> int:
+    """Return the sum of the amounts of the refunds, in minor units."""
     return sum(refund.amount_minor for refund in refunds)
 
 

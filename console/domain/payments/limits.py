@@ -12,9 +12,9 @@ LIMIT_NAMES = (
     "per_refund", "per_person_day", "second_checker_above", "cooling_off_above", "cooling_off_seconds",
 )  # fmt: skip
 """The limits that every currency has. Without a row, the strictest value counts."""
-CHECKER_AMOUNT, CHECKER_TODAY = "second_checker_above", "second_checker_today"
-CHECKER_AGE, CHECKER_PAYER = "second_checker_age", "second_checker_payer"
-CONDITION_NAMES = (CHECKER_TODAY, CHECKER_AGE, CHECKER_PAYER)
+SECOND_CHECKER_ABOVE, SECOND_CHECKER_TODAY = "second_checker_above", "second_checker_today"
+SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER = "second_checker_age", "second_checker_payer"
+CONDITION_NAMES = (SECOND_CHECKER_TODAY, SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER)
 """Further conditions, each of which needs a second approver. Without a row, a condition doesn't apply. The values are
 minor units (the sum that the maker has requested on a Japanese day), days (since the payment was paid), and a number
 of refunds (of the payer within PAYER_HISTORY_PERIOD).
@@ -42,8 +42,8 @@ class LimitUnit(StrEnum):
 
 _UNIT_BY_NAME: Mapping[str, LimitUnit] = {
     "cooling_off_seconds": LimitUnit.SECONDS,
-    CHECKER_AGE: LimitUnit.DAYS,
-    CHECKER_PAYER: LimitUnit.REFUNDS,
+    SECOND_CHECKER_AGE: LimitUnit.DAYS,
+    SECOND_CHECKER_PAYER: LimitUnit.REFUNDS,
 }
 
 
@@ -70,16 +70,16 @@ class Limit:
 @dataclass(frozen=True, slots=True)
 class CheckerFacts:
     """The facts of a refund that decide whether it needs a second approver. Amounts are in minor units: `today_minor`
-    is the sum that the maker has requested today, without this refund. `paid_for` is the time since the payment was
-    paid, None if that isn't known. `payer_refunds` is the number of other refunds of the payer within
-    PAYER_HISTORY_PERIOD.
+    is the sum that the maker has requested today, without this refund. `time_since_paid` is the time since the
+    payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of the payer
+    within PAYER_HISTORY_PERIOD.
     """
 
     provider: str
     amount_minor: int
     today_minor: int
-    paid_for: timedelta | None
-    payer_refunds: int
+    time_since_paid: timedelta | None
+    payer_refund_count: int
 
 
 def find_second_checker_reasons(
@@ -92,17 +92,17 @@ def find_second_checker_reasons(
     provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
     compared_values = {
         provider_condition: facts.amount_minor,
-        CHECKER_TODAY: facts.today_minor + facts.amount_minor,
-        CHECKER_PAYER: facts.payer_refunds,
+        SECOND_CHECKER_TODAY: facts.today_minor + facts.amount_minor,
+        SECOND_CHECKER_PAYER: facts.payer_refund_count,
     }
     exceeded_names = [
         name for name, amount in compared_values.items() if name in conditions and amount > conditions[name]
     ]
     if facts.amount_minor > above_minor:
-        exceeded_names.insert(0, CHECKER_AMOUNT)
-    days = conditions.get(CHECKER_AGE)
-    if days is not None and (facts.paid_for is None or facts.paid_for > timedelta(days=days)):
-        exceeded_names.append(CHECKER_AGE)
+        exceeded_names.insert(0, SECOND_CHECKER_ABOVE)
+    days = conditions.get(SECOND_CHECKER_AGE)
+    if days is not None and (facts.time_since_paid is None or facts.time_since_paid > timedelta(days=days)):
+        exceeded_names.append(SECOND_CHECKER_AGE)
     return tuple(exceeded_names)
 
 

@@ -79,6 +79,13 @@ class Payment:
     `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
     `provider_refunded_minor` are the provider's last statement, true at the instant `told_at`. `by_code` is True
     if the payer pays with a code that the console requested.
+
+    - `handle`: the provider's id of the payment code, or the token of its payment page; `url` opens the code or page
+    - `last_event_id`: the id of the last notice that was applied to the payment
+    - `account_minor`: the amount that the payment reserves on its account until it is booked or has ended unpaid
+    - `booked_at`: the instant at which the console learned that the payment was paid
+    - `late_after`: the state expired or failed that the payment had before it was paid; None if it wasn't paid late
+    - `state_since`: the instant at which the state or the certainty last changed
     """
 
     id: int
@@ -141,7 +148,9 @@ class Refund:
     `checkers` are the people whose approvals count, `checkers_needed` is the required number of them. `sends_after`
     is the end of the cooling-off period; after `decide_by` nobody can approve. `provider_refund_key` is the
     idempotency key for the provider, stored before the first call and never changed. `not_found` counts the
-    provider's answers "not found" since the last submission.
+    provider's answers "not found" since the last submission. `told_at` is the time of the provider's last statement.
+    `declined_because` is the reason of a rejection. `intended_repeat`: the maker has confirmed that this refund
+    repeats an earlier one of the same payment and amount.
     """
 
     id: int

@@ -35,17 +35,17 @@ class ReportSource(StrEnum):
 class ReportEffect:
     """Effect of a provider's report on a payment.
 
-    `path` has the new states in order, each step in the transition table. `booked` is the amount that is booked when
-    the payment becomes payment_success. `unknown` is the reason for which the outcome is unknown. `case` is the rule
-    id of a case for a person, and `observed` the text of this case. `is_newest`: the report is newer than the stored
-    statement.
+    `new_states` has the new states in order, each step in the transition table. `booked_amount` is the amount that is
+    booked when the payment becomes payment_success. `unknown_reason` is the reason for which the outcome is unknown.
+    `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest`: the
+    report is newer than the stored statement.
     """
 
-    path: tuple[PaymentState, ...] = ()
-    booked: Money | None = None
-    unknown: str | None = None
-    case: str | None = None
-    observed: str = ""
+    new_states: tuple[PaymentState, ...] = ()
+    booked_amount: Money | None = None
+    unknown_reason: str | None = None
+    case_rule: str | None = None
+    case_observed: str = ""
     is_newest: bool = True
 
 
@@ -56,7 +56,7 @@ def compute_report_effect(
     `source` its source."""
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _compute_success_effect(payment, report, source, newer=is_newer)
+        return _compute_success_effect(payment, report, source, is_newer=is_newer)
     if not is_newer:
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
@@ -69,41 +69,52 @@ def compute_report_effect(
 
 
 def _compute_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
+    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
+    """Return the effect of a report that the payment was paid. `is_newer`: the report is newer than the stored
+    statement."""
     if payment.state is PaymentState.REVERSED:
-        return _make_contradiction_effect(report) if newer else ReportEffect(is_newest=False)
+        return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
-        return _compute_repeated_success_effect(payment, report, source, newer=newer)
+        return _compute_repeated_success_effect(payment, report, source, is_newer=is_newer)
     is_bookable = report.is_bookable or source is ReportSource.PEOPLE  # people may not know the provider's id
     if not is_bookable or report.amount is None:
-        return ReportEffect(unknown="not_bookable", is_newest=newer)
+        return ReportEffect(unknown_reason="not_bookable", is_newest=is_newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(
-            unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_format_report(report), is_newest=newer
+            unknown_reason="other_amount",
+            case_rule=WorkReason.AMOUNT_DIFFERS,
+            case_observed=_format_report(report),
+            is_newest=is_newer,
         )
-    path, rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
+    path, case_rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
     if (
-        not newer and payment.state is PaymentState.PAYMENT_FAILED
+        not is_newer and payment.state is PaymentState.PAYMENT_FAILED
     ):  # a newer failure is known, so the payment was reversed
-        path, rule, observed = (
+        path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
-    return ReportEffect(path, report.amount, case=rule, observed=observed, is_newest=newer)
+    return ReportEffect(path, report.amount, case_rule=case_rule, case_observed=observed, is_newest=is_newer)
 
 
 def _compute_repeated_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
+    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
-    if provider_id is not None and own_id is not None and provider_id != own_id:
-        return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
+    """Return the effect of a report of success about a payment that is already paid."""
+    provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
+    if provider_id is not None and stored_id is not None and provider_id != stored_id:
+        return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
-        return _make_contradiction_effect(report, is_newest=newer)
-    rule, observed = _find_further_capture_case(report)
-    return ReportEffect(_list_states_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
+        return _make_contradiction_effect(report, is_newest=is_newer)
+    case_rule, observed = _find_further_capture_case(report)
+    return ReportEffect(
+        _list_states_after_paid(payment.state, source),
+        case_rule=case_rule,
+        case_observed=observed,
+        is_newest=is_newer,
+    )
 
 
 def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
@@ -113,6 +124,7 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 
 def _list_states_after_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+    """Return the states through which a report of success from this source moves a payment that is not paid yet."""
     paid_path = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
     return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
@@ -132,6 +144,7 @@ def _list_states_after_paid(state: PaymentState, source: ReportSource) -> tuple[
 
 
 def _compute_failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+    """Return the effect of a report that the payment has failed."""
     if payment.state in WAITING_STATES:
         return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
@@ -142,10 +155,11 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
     path = find_payment_path(payment.state, PaymentState.REVERSED)
-    return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
+    return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 
 
 def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
+    """True if the report has a provider's payment id that isn't the stored one, also if none is stored."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 
@@ -166,7 +180,7 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: Rep
 
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
-    return ReportEffect(case=WorkReason.CONTRADICTED, observed=_format_report(report), is_newest=is_newest)
+    return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 
 def _format_report(report: PaymentReport) -> str:
@@ -176,6 +190,6 @@ def _format_report(report: PaymentReport) -> str:
 
 def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
-    (`effect.unknown` is None), and it is newer than the stored statement or changes the payment's state."""
-    is_usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
+    (`effect.unknown_reason` is None), and it is newer than the stored statement or changes the payment's state."""
+    is_usable = effect.unknown_reason is None and (effect.is_newest or bool(effect.new_states))
     return is_usable and payment.certainty is Certainty.UNKNOWN

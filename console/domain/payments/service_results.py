@@ -65,7 +65,10 @@ class MoneyParts:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetails:
-    """All data that the screen of a payment or the command `show` needs, read in one transaction."""
+    """All data that the screen of a payment or the command `show` needs, read in one transaction. `holder` is the
+    person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
+    decision waits for its second person, otherwise None; `taken` is the running take of the payment.
+    """
 
     record: Payment
     explanation: Explanation
@@ -88,7 +91,7 @@ class PaymentDetails:
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
-    payments of the order; `alert` is the open alert about the order.
+    payments of the order; `alert` is the open alert about the order; `taken` is the running take of the order.
     """
 
     record: Order
@@ -134,7 +137,9 @@ class RefundPlan:
     """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
     maker has requested today, in minor units. `second_checker_reasons` are the names of the limits by which the
     refund needs two approvers, () if one is enough. `refusal_code` is a wording code if no refund of this payment can
-    be requested now; `refusal_facts` are the facts of this code.
+    be requested now; `refusal_facts` are the facts of this code. `earlier` are the payment's refunds so far,
+    `approvers` the people who can approve the refund; `cooling_off_until` is the end of the cooling-off period, None
+    if the refund needs none.
     """
 
     payment: Payment
@@ -165,8 +170,9 @@ class RefundDetails:
 
     `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
     that have changed since the maker saw the payment: field → (value at that time, value now). `version_at_request`
-    is the payment's version at that time; None if it isn't known. `needed_checkers` is the number of approvals that
-    the refund needs by the limits of now.
+    is the payment's version at that time; None if it isn't known. `earlier` are the payment's other refunds.
+    `needed_checkers` is the number of approvals that the refund needs by the limits of now. `holder`, `awaiting` and
+    `taken` are those of the refund (see PaymentDetails).
     """
 
     record: Refund
@@ -204,7 +210,7 @@ class ApprovalInbox:
 @dataclass(frozen=True, slots=True)
 class RefundRequestSummary:
     """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
-    broken rules.
+    broken rules (`reasons_against`).
     """
 
     payment: Payment

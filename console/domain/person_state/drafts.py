@@ -45,10 +45,15 @@ def parse_draft(stored_draft: Any, now: datetime) -> Draft | None:
     """Return the draft in a stored value. None if there is no value, if it is older than DRAFT_RETENTION, or if
     this program can't read it."""
     try:
-        value = stored_draft["value"]
-        texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
+        draft_value = stored_draft["value"]
+        texts = [str(draft_value[key]) for key in ("kind", "subject", "title", "stage")]
         draft = Draft(
-            texts[0], texts[1], texts[2], texts[3], dict(value["inputs"]), datetime.fromisoformat(stored_draft["at"])
+            texts[0],
+            texts[1],
+            texts[2],
+            texts[3],
+            dict(draft_value["inputs"]),
+            datetime.fromisoformat(stored_draft["at"]),
         )
         return draft if now - draft.at <= DRAFT_RETENTION else None
     except (KeyError, TypeError, ValueError):

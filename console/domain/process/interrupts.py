@@ -29,23 +29,22 @@ class Interrupted(KeyboardInterrupt):
 class _SignalState:
     """State of the signal handling in this process.
 
-    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in
-    the main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
+    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the
+    main thread. `defers_first_signal`: the first signal raises nothing. `has_begun`: the present command has opened a
     `defer_signals` block. `is_answered`: the answer of the present command is written. `is_ending`:
-    `end_network_waits` is running. `blocks`: open `defer_signals` blocks of all
-    threads. `calls`: for each open `register_call_ending` block, its thread and the function that ends the
-    thread's wait.
+    `end_network_waits` is running. `open_blocks`: open `defer_signals` blocks of all threads. `call_endings`: for
+    each open `register_call_ending` block, its thread and the function that ends the thread's wait.
     """
 
     def __init__(self) -> None:
         self.received_signals: list[int] = []
         self.depth = 0
-        self.patient = False
+        self.defers_first_signal = False
         self.has_begun = False
         self.is_answered = False
         self.is_ending = False
-        self.blocks: set[object] = set()
-        self.calls: dict[object, tuple[int, Callable[[], None]]] = {}
+        self.open_blocks: set[object] = set()
+        self.call_endings: dict[object, tuple[int, Callable[[], None]]] = {}
 
 
 _signal_state = _SignalState()
@@ -85,7 +84,7 @@ def defer_signals() -> Iterator[None]:
     until the block has ended.
     """
     block = object()
-    _signal_state.blocks.add(block)
+    _signal_state.open_blocks.add(block)
     try:
         if not _is_main_thread():
             yield
@@ -98,7 +97,7 @@ def defer_signals() -> Iterator[None]:
         finally:
             _signal_state.depth -= 1
     finally:
-        _signal_state.blocks.discard(block)
+        _signal_state.open_blocks.discard(block)
 
 
 @contextmanager
@@ -110,26 +109,26 @@ def handle_signals(*, defers_first: bool, is_last: bool = False) -> Iterator[Non
     `is_interrupt_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside
     of `defer_signals`, KeyboardInterrupt is raised. After `stop_raising_at_signals` no signal raises anything.
     """
-    _signal_state.patient, _signal_state.has_begun, _signal_state.is_answered = defers_first, False, False
+    _signal_state.defers_first_signal, _signal_state.has_begun, _signal_state.is_answered = defers_first, False, False
     try:
         with _install_handlers(raise_again=False, ignore_later=is_last):
             yield
     finally:
-        _signal_state.patient, _signal_state.is_answered = False, False
+        _signal_state.defers_first_signal, _signal_state.is_answered = False, False
 
 
 @contextmanager
 def raise_at_signals() -> Iterator[None]:
     """Inside the block, raise Interrupted at the first signal, even in a command that writes or sends. The command
     uses this block while it waits for a person's input and has no action in progress."""
-    deferred_first, _signal_state.patient = _signal_state.patient, False
+    deferred_first, _signal_state.defers_first_signal = _signal_state.defers_first_signal, False
     try:
         raise_if_interrupt_pending()
         yield
     except KeyboardInterrupt:
         raise Interrupted from None
     finally:
-        _signal_state.patient = deferred_first
+        _signal_state.defers_first_signal = deferred_first
 
 
 @contextmanager
@@ -137,7 +136,7 @@ def defer_while_printing() -> Iterator[None]:
     """Defer signals while a command that writes or sends prints its result. A command that only reads can still be
     interrupted.
     """
-    with defer_signals() if _signal_state.patient else nullcontext():
+    with defer_signals() if _signal_state.defers_first_signal else nullcontext():
         yield
 
 
@@ -169,11 +168,11 @@ def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
     end the thread's wait for the network and must not raise an exception.
     """
     call = object()
-    _signal_state.calls[call] = (threading.get_ident(), end_call)
+    _signal_state.call_endings[call] = (threading.get_ident(), end_call)
     try:
         yield
     finally:
-        del _signal_state.calls[call]
+        del _signal_state.call_endings[call]
 
 
 def end_network_waits(seconds: float) -> bool:
@@ -184,9 +183,9 @@ def end_network_waits(seconds: float) -> bool:
     _signal_state.is_ending = True
     try:
         _end_calls_of_thread()
-        while _signal_state.blocks and time.monotonic() < deadline:
+        while _signal_state.open_blocks and time.monotonic() < deadline:
             time.sleep(_POLL_INTERVAL_SECONDS)
-        return not _signal_state.blocks
+        return not _signal_state.open_blocks
     finally:
         _signal_state.is_ending = False
 
@@ -196,7 +195,7 @@ def _is_main_thread() -> bool:
 
 
 def _end_calls_of_thread(thread: int | None = None) -> None:
-    for of, end_call in tuple(_signal_state.calls.values()):
+    for of, end_call in tuple(_signal_state.call_endings.values()):
         if thread in (None, of):
             end_call()
 
@@ -210,7 +209,9 @@ def _handle_signal(number: int, _frame: FrameType | None) -> None:
         return
     _signal_state.received_signals.append(number)
     _end_calls_of_thread(threading.get_ident())
-    if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.received_signals) == 1):
+    if not _signal_state.depth and not (
+        _signal_state.defers_first_signal and len(_signal_state.received_signals) == 1
+    ):
         raise KeyboardInterrupt
 
 

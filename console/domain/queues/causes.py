@@ -55,6 +55,8 @@ def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
         sums = dict(group.sums_minor)
         if total.currency is not None:
             sums[total.currency] = sums.get(total.currency, 0) + total.sum_minor
-        instants = [at for at in (group.oldest, total.oldest) if at is not None]
-        groups[total.cause] = CauseGroup(total.cause, group.count + total.count, sums, min(instants, default=None))
+        oldest_instants = [at for at in (group.oldest, total.oldest) if at is not None]
+        groups[total.cause] = CauseGroup(
+            total.cause, group.count + total.count, sums, min(oldest_instants, default=None)
+        )
     return tuple(sorted(groups.values(), key=lambda group: (-group.count, group.cause or "")))

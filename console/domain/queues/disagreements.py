@@ -46,6 +46,7 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
 
 
 def _compare_answered_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
+    """Return those sides of the payment that exist and were read at least once, our payment first."""
     relations = payment.relations or PaymentRelations()
     sides = compare_sides(payment, relations.order, relations.provider_meaning, now)
     return tuple(side for side in sides if side.there and side.asked is not None)

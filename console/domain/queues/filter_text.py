@@ -56,7 +56,7 @@ class InvalidFilterValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """A typed filter. `words` is the rest of the text, without the operators. `problems` are the typed operators with
+    """A typed filter. `words` is the text without the operators. `problems` are the typed operators with
     a known name and an invalid value; they add no condition.
     """
 
@@ -97,6 +97,7 @@ def format_filter(record_filter: RecordFilter) -> str:
 
 
 def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
+    """Yield the text of each condition of the filter, in the sequence of the text form."""
     for name, field_name in _FIELD_BY_SET_OPERATOR.items():
         values = getattr(record_filter, field_name)
         if values:
@@ -184,10 +185,10 @@ def parse_amount(text: str) -> AmountRange:
     `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue for any other
     text.
     """
-    plain = _GROUPED_NUMBER_PATTERN.sub(
+    ungrouped_text = _GROUPED_NUMBER_PATTERN.sub(
         lambda grouped: grouped[0].replace(",", ""), text.translate(_COMPARISON_SIGN_FOLDING)
     ).upper()
-    match = _AMOUNT_PATTERN.fullmatch(plain)
+    match = _AMOUNT_PATTERN.fullmatch(ungrouped_text)
     if match is None:
         raise InvalidFilterValue
     comparison, sign, bound_text, lowest, highest, suffix = match.groups()
@@ -199,10 +200,10 @@ def parse_amount(text: str) -> AmountRange:
         if low_bound > high_bound or comparison:
             raise InvalidFilterValue
         return AmountRange(low_bound, high_bound, currency)
-    value = Decimal(bound_text)
+    bound = Decimal(bound_text)
     return AmountRange(
-        value if comparison in (">", ">=", "=", None) else None,
-        value if comparison in ("<", "<=", "=", None) else None,
+        bound if comparison in (">", ">=", "=", None) else None,
+        bound if comparison in ("<", "<=", "=", None) else None,
         currency,
         is_above_strict=comparison == ">",
         is_below_strict=comparison == "<",
@@ -213,13 +214,13 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
-    comparison, number, unit, low_text, low_unit, high_text, high_unit = match.groups()
-    if number is None:
+    comparison, bound_number, unit, low_text, low_unit, high_text, high_unit = match.groups()
+    if bound_number is None:
         youngest, oldest = int(low_text) * _DURATION_BY_UNIT[low_unit], int(high_text) * _DURATION_BY_UNIT[high_unit]
         if youngest > oldest:
             raise InvalidFilterValue
         return replace(record_filter, age=AgeRange(youngest, oldest))
-    age = int(number) * _DURATION_BY_UNIT[unit]
+    age = int(bound_number) * _DURATION_BY_UNIT[unit]
     is_upper_bound = comparison in ("<", "<=")
     return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
@@ -230,19 +231,19 @@ def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
         raise InvalidFilterValue
     comparison, first_text, last_text = match.groups()
     try:
-        first = date.fromisoformat(first_text)
-        last = first if last_text is None else date.fromisoformat(last_text)
+        first_day = date.fromisoformat(first_text)
+        last_day = first_day if last_text is None else date.fromisoformat(last_text)
     except ValueError:
         raise InvalidFilterValue from None
-    is_known_year = first.year >= _FIRST_SINCE_YEAR and last.year <= _LAST_SINCE_YEAR
-    if first > last or (comparison and last_text is not None) or not is_known_year:
+    is_known_year = first_day.year >= _FIRST_SINCE_YEAR and last_day.year <= _LAST_SINCE_YEAR
+    if first_day > last_day or (comparison and last_text is not None) or not is_known_year:
         raise InvalidFilterValue
     match comparison:
         case ">=":
-            return replace(record_filter, since=SinceDays(first, None))
+            return replace(record_filter, since=SinceDays(first_day, None))
         case "<=":
-            return replace(record_filter, since=SinceDays(None, first))
-    return replace(record_filter, since=SinceDays(first, last))
+            return replace(record_filter, since=SinceDays(None, first_day))
+    return replace(record_filter, since=SinceDays(first_day, last_day))
 
 
 _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {

@@ -182,10 +182,13 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
 
 
 def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
+    """Return the words of the record with which the condition on states is compared: state, certainty and work
+    state."""
     return record.state.value, get_certainty(record), record.work.state
 
 
 def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
+    """True if `since`, the time of the last change, is within the bounds of the filter at the instant `now`."""
     earliest, latest = record_filter.find_since_bounds(now)
     return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
@@ -262,5 +265,6 @@ def find_amount(record: FilteredRecord) -> tuple[int, str] | None:
 
 
 def _is_amount_in(record: FilteredRecord, condition: AmountRange) -> bool:
+    """True if the record has an amount and the amount fulfils the condition."""
     amount = find_amount(record)
     return amount is not None and condition.contains(*amount)

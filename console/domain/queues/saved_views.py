@@ -150,14 +150,18 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     of the content. In the stored filter, a word that is no operator is a problem: it isn't searched, because a newer
     program may have meant it as a condition. The condition `owner:me` is a problem if `person` is None.
     """
-    parts = content.filter.split()
-    of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
-    other_parts = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
+    filter_words = content.filter.split()
+    own_records_conditions = [part for part in filter_words if part.casefold() == OWN_RECORDS_OPERATOR]
+    other_parts = [part for part in filter_words if part.casefold() != OWN_RECORDS_OPERATOR]
     parsed_filter = parse_filter(
-        " ".join([*other_parts, *(f"owner:{person}" for _ in of_person if person is not None)])
+        " ".join([*other_parts, *(f"owner:{person}" for _ in own_records_conditions if person is not None)])
     )
     order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
-    problems = [*parsed_filter.words.split(), *parsed_filter.problems, *(of_person if person is None else ())]
+    problems = [
+        *parsed_filter.words.split(),
+        *parsed_filter.problems,
+        *(own_records_conditions if person is None else ()),
+    ]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
     return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_ORDER, tuple(problems))
@@ -165,9 +169,9 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
 
 def split_filter(text: str) -> tuple[str, str]:
     """Return the operators of a typed filter as one text, and all its other words as a second text."""
-    parts = text.split()
-    operators = [part for part in parts if _OPERATOR_PATTERN.fullmatch(part)]
-    return " ".join(operators), " ".join(part for part in parts if not _OPERATOR_PATTERN.fullmatch(part))
+    typed_words = text.split()
+    operators = [part for part in typed_words if _OPERATOR_PATTERN.fullmatch(part)]
+    return " ".join(operators), " ".join(part for part in typed_words if not _OPERATOR_PATTERN.fullmatch(part))
 
 
 def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:

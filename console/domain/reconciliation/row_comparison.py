@@ -70,21 +70,23 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    money = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
+    """Compare the stored payment with a row of a provider's history which states that the payment is paid, and
+    return the result of the comparison."""
+    was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     # People may have decided that it is completed without the provider's id; a row brings it.
-    brings_number = payment.provider_payment_id is None and row.provider_payment_id is not None
-    if money and not brings_number and row.provider_payment_id not in (None, payment.provider_payment_id):
+    adds_provider_id = payment.provider_payment_id is None and row.provider_payment_id is not None
+    if was_paid and not adds_provider_id and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
-    if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
-        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
+    if row.amount != Money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
+        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if was_paid else Consequence.FACT)
     if payment.state is PaymentState.REVERSED:
         return MATCHED_ROW if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_ROW
-    if not money:
+    if not was_paid:
         return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
     return (
         MATCHED_ROW
-        if is_settled and not brings_number
+        if is_settled and not adds_provider_id
         else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
     )
 
@@ -111,13 +113,13 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, sourc
     """True if the report, which came from `source` and was true at the instant `at`, would change the payment's
     state, booked amount, certainty or error code, or brings the provider's payment id that a paid payment lacks."""
     effect = compute_report_effect(payment, report, at, source)
-    lacks_number = payment.provider_payment_id is None and payment.state in PAID_STATES
-    if lacks_number and report.provider_payment_id is not None and source is ReportSource.READ:
+    lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES
+    if lacks_provider_id and report.provider_payment_id is not None and source is ReportSource.READ:
         return True
-    if effect.unknown is not None:
-        return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
-    ends_unknown = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))
-    return bool(effect.path) or effect.booked is not None or ends_unknown
+    if effect.unknown_reason is not None:
+        return payment.error_code != effect.unknown_reason or payment.certainty is not Certainty.UNKNOWN
+    makes_outcome_known = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.new_states))
+    return bool(effect.new_states) or effect.booked_amount is not None or makes_outcome_known
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
@@ -129,15 +131,17 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
     wasn't known as completed before that time. Each refund is used once, the oldest first.
     """
     unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
-    for at in sorted(times):
-        match = next((refund for refund in unmatched_refunds if _could_row_be_about_refund(refund, at)), None)
+    for row_time in sorted(times):
+        match = next((refund for refund in unmatched_refunds if _could_row_be_about_refund(refund, row_time)), None)
         if match is not None:
-            matches[at] = match
+            matches[row_time] = match
             unmatched_refunds.remove(match)
     return matches
 
 
 def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
+    """True if the refund was sent before the time `at` of the row and was not known as completed before it. Both
+    clocks may differ by CLOCK_TOLERANCE."""
     sent_at, reported_at = refund.first_sent_at, refund.told_at
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False

@@ -78,8 +78,8 @@ class ReconciliationRunItem:
 @dataclass(frozen=True, slots=True)
 class ReconciledFile:
     """A provider's file that a reconciliation run has read, with the sums of its payments and refunds in yen. The
-    optional fields are None if an older version of the program read the file. `before` has the ids of earlier runs
-    that read a file with the same content.
+    optional fields are None if an older version of the program read the file. `earlier_run_ids` has the ids of
+    earlier runs that read a file with the same content.
     """
 
     day: date
@@ -88,24 +88,25 @@ class ReconciledFile:
     rows: int | None = None
     paid_minor: int | None = None
     refunded_minor: int | None = None
-    before: tuple[int, ...] = ()
+    earlier_run_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRunDetails:
-    """A reconciliation run with the provider's files that it read. `refused` is the number of rejected rows,
-    `case` the open case about them. `open_cases` is the number of payments that wait for a person, at most
-    1,000. `newer` and `older` are the ids of the next and the previous run; None if there is none.
+    """A reconciliation run with the provider's files that it read. `refused_row_count` is the number of rejected
+    rows, `refused_rows_case` the open case about them. `open_case_count` is the number of payments that wait for a
+    person, at most 1,000. `newer_run_id` and `older_run_id` are the ids of the next and the previous run; None if
+    there is none.
     """
 
     item: ReconciliationRunItem
-    refused: int
-    open_cases: int
+    refused_row_count: int
+    open_case_count: int
     files: tuple[ReconciledFile, ...] = ()
     holder: LeaseHolder | None = None
-    case: Alert | None = None
-    newer: int | None = None
-    older: int | None = None
+    refused_rows_case: Alert | None = None
+    newer_run_id: int | None = None
+    older_run_id: int | None = None
 
     def count_differences(self, part: str) -> int:
         """Return the number of differences in the tab `part` of the list, a key of `VERDICTS_OF_PART`. Raises
@@ -115,7 +116,7 @@ class ReconciliationRunDetails:
             PART_DIFFER: item.differing_count,
             PART_ONLY_OURS: item.missing_there,
             PART_ONLY_THEIRS: item.imported,
-            PART_REFUSED: self.refused,
+            PART_REFUSED: self.refused_row_count,
         }
         return sum(of_part.values()) if part == PART_ALL else of_part[part]
 
@@ -126,7 +127,7 @@ class DifferenceItem:
     difference.
     """
 
-    found: ReconciliationDifference
+    difference: ReconciliationDifference
     payment: Payment | None = None
     case: Alert | None = None
 
@@ -135,24 +136,25 @@ class DifferenceItem:
         """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
         day's file again for a rejected row. None if no case is open any more or the payment is missing.
         """
-        if self.found.verdict is ReconciliationVerdict.REFUSED:
+        if self.difference.verdict is ReconciliationVerdict.REFUSED:
             return "ask_file"
         return "probe" if self.case is not None and self.payment is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """One page of reconciliation runs, newest first; `next` is the cursor of the next page, None on the last page."""
+    """One page of reconciliation runs, newest first; `next_cursor` is the cursor of the next page, None on the
+    last page."""
 
     items: tuple[ReconciliationRunItem, ...]
-    next: int | None = None
+    next_cursor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DifferencesPage:
-    """One page of differences, in the order in which the run found them; `next` is the cursor of the next page, None
-    on the last page.
+    """One page of differences, in the order in which the run found them; `next_cursor` is the cursor of the next
+    page, None on the last page.
     """
 
     items: tuple[DifferenceItem, ...]
-    next: int | None = None
+    next_cursor: int | None = None

@@ -27,10 +27,15 @@ def is_decidable_check(check: CreditCheck) -> bool:
     return check.certainty is Certainty.UNKNOWN
 
 
+def is_denied_but_bought(check: CreditCheck) -> bool:
+    """True if the purchase was decided as not made, and AlarmBox said later that it was made."""
+    return check.state is CheckState.ERROR and check.work.reason == WorkReason.CONTRADICTED
+
+
 def find_refetch_refusal(check: CreditCheck) -> str | None:
     """Return the reason for which the missing parts of a credit check can't be re-fetched; None if they can be."""
     if check.state is CheckState.ERROR:
-        return "not_bought"
+        return "bought_perhaps" if is_denied_but_bought(check) else "not_bought"
     if check.state is not CheckState.SUCCESS:
         return "bought_perhaps"
     if check.credit_check_id is None:
@@ -43,7 +48,7 @@ def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
     it can be.
     """
     if check.state is CheckState.ERROR:
-        return "not_bought"
+        return "bought_perhaps" if is_denied_but_bought(check) else "not_bought"
     if check.state is not CheckState.SUCCESS:
         return "bought_perhaps"
     if not check.is_live:
@@ -103,10 +108,10 @@ def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[Payme
 def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
     """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
+    is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
     if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
-    return None if is_open or reversal else find_undecidable_reason(payment)
+    return None if is_open or is_reversal else find_undecidable_reason(payment)
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:

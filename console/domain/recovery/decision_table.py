@@ -45,21 +45,21 @@ the facts don't exclude the choice.
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRule:
-    """One row of the decision table: the choice `what`, and the right that a person needs for it. The first of
-    `rules` that excludes the choice gives the reason. `possible_evidence` returns the kinds of evidence for the
-    choice; `needs_second_person` returns True if two people are needed; `effect` returns the effect of the
-    choice; `warning` returns a wording code that the person must confirm first, or None. `target` is the state
+    """One row of the decision table: the choice `choice_name`, and the right that a person needs for it. The first of
+    `rules` that excludes the choice gives the reason. `list_evidence` returns the kinds of evidence for the choice;
+    `needs_second_person` returns True if two people are needed; `compute_effect` returns the effect of the choice;
+    `find_warning` returns a wording code that the person must confirm first, or None. `target_state` is the state
     into which a decision brings the record.
     """
 
-    what: str
+    choice_name: str
     right: str
     rules: tuple[RefusalFinder, ...] = ()
-    possible_evidence: Callable[[ChoiceFacts], tuple[EvidenceKind, ...]] = lambda _facts: ()
+    list_evidence: Callable[[ChoiceFacts], tuple[EvidenceKind, ...]] = lambda _facts: ()
     needs_second_person: Callable[[ChoiceFacts], bool] = lambda _facts: False
-    effect: Callable[[ChoiceFacts], DecisionEffect | None] = lambda _facts: None
-    target: str | None = None
-    warning: Callable[[ChoiceFacts], str | None] = lambda _facts: None
+    compute_effect: Callable[[ChoiceFacts], DecisionEffect | None] = lambda _facts: None
+    target_state: str | None = None
+    find_warning: Callable[[ChoiceFacts], str | None] = lambda _facts: None
 
 
 # Rules
@@ -86,16 +86,16 @@ def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
 def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe because this desk has no settings for the provider, or because the
     provider has no call for the unknown outcome. None if a probe can get an answer."""
-    if facts.can_ask is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
+    if facts.question_possibility is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
-    if facts.can_ask is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
+    if facts.question_possibility is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
         return None
     return UnknownReason.NO_LIST_CALL if isinstance(facts.record, CreditCheck) else UnknownReason.NO_READ_CALL
 
 
 def _find_not_set_up_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a choice because this desk has no settings for the provider, or None."""
-    return "provider_not_set_up" if facts.can_ask is QuestionPossibility.NOT_SET_UP else None
+    return "provider_not_set_up" if facts.question_possibility is QuestionPossibility.NOT_SET_UP else None
 
 
 def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
@@ -111,7 +111,7 @@ def _find_bought_or_claimed_reason(facts: ChoiceFacts) -> str | None:
         return "bought_perhaps"
     if check.is_live:
         return "bought_already"
-    return "claimed_by_other" if facts.claimed else None
+    return "claimed_by_other" if facts.is_claimed_by_other else None
 
 
 def _find_decided_check_reason(facts: ChoiceFacts) -> str | None:
@@ -137,9 +137,9 @@ def _make_proposed_already_rule(target: str) -> RefusalFinder:
     """
 
     def find_own_proposal_reason(facts: ChoiceFacts) -> str | None:
-        if facts.proposed is None or facts.person is None or not _needs_document(facts):
+        if facts.open_proposal is None or facts.person is None or not _needs_document(facts):
             return None
-        is_own = facts.proposed.state == target and is_same_person(facts.person.name, facts.proposed.person)
+        is_own = facts.open_proposal.state == target and is_same_person(facts.person.name, facts.open_proposal.person)
         return "own_first_half" if is_own else None
 
     return find_own_proposal_reason
@@ -149,7 +149,7 @@ def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
-    return find_order_move_refusal(facts.payment, facts.order, is_covered=facts.covered)
+    return find_order_move_refusal(facts.payment, facts.order, is_covered=facts.is_order_covered)
 
 
 def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
@@ -159,14 +159,14 @@ def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
 
 def _find_refund_not_possible_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason for which no refund of the payment can be requested now; None if one can."""
-    return facts.refund_off
+    return facts.refund_refusal
 
 
 def _find_taken_by_other_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a take because another person has taken the record; None otherwise."""
-    if facts.taken is None or facts.person is None:
+    if facts.take is None or facts.person is None:
         return None
-    return None if is_same_person(facts.taken.person, facts.person.name) else "taken"
+    return None if is_same_person(facts.take.person, facts.person.name) else "taken"
 
 
 def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
@@ -280,14 +280,14 @@ def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
 
 
 _MOVE_ORDER_CHOICE_RULE = ChoiceRule(
-    "move_order", "probe", (_find_not_movable_reason,), effect=choice_effects.compute_order_move_effect
+    "move_order", "probe", (_find_not_movable_reason,), compute_effect=choice_effects.compute_order_move_effect
 )
 _REFUND_CHOICE_RULE = ChoiceRule(
     "refund",
     "refund_request",
     (_find_refund_not_possible_reason,),
     needs_second_person=lambda _facts: True,
-    warning=_find_reversible_warning,
+    find_warning=_find_reversible_warning,
 )
 
 
@@ -314,8 +314,8 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve",
             (_find_decided_check_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
             _list_provider_read_evidence,
-            effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
-            target="success",
+            compute_effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
+            target_state="success",
         ),
         ChoiceRule(
             "resolve.error",
@@ -395,35 +395,43 @@ def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
 def find_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
     """Return the choice `choice_name`, such as `resolve.success`, for the record in `facts`, allowed or excluded.
     Raises KeyError if the table has no such choice for the record's kind."""
-    rows = {row.what: row for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]}
+    rows = {row.choice_name: row for row in CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]}
     return _make_choice(rows[choice_name], facts)
 
 
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
+    """Return the choice of one row of the decision table: allowed, or excluded by a rule of the row, by a missing
+    right of the person, or by the read-only switch."""
     right = "resolve_second" if _is_second_decision(row, facts) else row.right
-    plain = DecisionChoice(
-        row.what,
+    allowed_choice = DecisionChoice(
+        row.choice_name,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
-        second_person=row.needs_second_person(facts),
-        rests_on=row.possible_evidence(facts),
-        effect=row.effect(facts),
-        warning=row.warning(facts),
+        needs_second_person=row.needs_second_person(facts),
+        possible_evidence=row.list_evidence(facts),
+        effect=row.compute_effect(facts),
+        warning=row.find_warning(facts),
     )
     reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
-            plain, allowed=False, reason=f"reason.{reason}", facts=_make_reason_facts(reason, facts), effect=None
+            allowed_choice,
+            allowed=False,
+            reason=f"reason.{reason}",
+            facts=_make_reason_facts(reason, facts),
+            effect=None,
         )
     if facts.person is None or has_right(facts.person, right):
-        return _exclude_stopped_choice(plain, facts)
+        return _exclude_stopped_choice(allowed_choice, facts)
     missing_right = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
-    return replace(plain, allowed=False, reason=f"reason.{missing_right}", facts={"needs": plain.who})
+    return replace(
+        allowed_choice, allowed=False, reason=f"reason.{missing_right}", facts={"needs": allowed_choice.allowed_roles}
+    )
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
     """Return the choice as excluded if the read-only switch of `facts` stops it; otherwise return it unchanged."""
-    if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
+    if facts.read_only is None or not is_action_stopped(choice.name, facts.read_only):
         return choice
     return replace(
         choice, allowed=False, reason=READ_ONLY_SWITCH_REASON, facts=make_switch_facts(facts.read_only), effect=None
@@ -433,11 +441,11 @@ def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> Decis
 def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
     """Return the facts that the sentence about an excluded choice contains, such as the holder of a lease.
     `reason` is the wording code without `reason.`."""
-    if reason == "taken" and facts.taken is not None:
-        return {"holder": facts.taken.person, "until": facts.taken.until}
+    if reason == "taken" and facts.take is not None:
+        return {"holder": facts.take.person, "until": facts.take.until}
     if reason == ErrorCode.IN_PROGRESS and facts.holder is not None:
-        return {"holder": facts.holder, "since": facts.held_since}
-    return facts.refund_off_facts if reason == facts.refund_off else {}
+        return {"holder": facts.holder, "since": facts.holder_since}
+    return facts.refund_refusal_facts if reason == facts.refund_refusal else {}
 
 
 _UNANSWERABLE_PROBE_REASONS = frozenset(
@@ -458,34 +466,42 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     - the reason that excludes the first decision of the table
     """
     all_rules = CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]
-    rows = [row for row in all_rules if row.what == name or row.what.startswith(f"{name}.")]
+    rows = [row for row in all_rules if row.choice_name == name or row.choice_name.startswith(f"{name}.")]
     choices = [_make_choice(row, facts) for row in rows]
     possible_choice = next((choice for choice in choices if choice.allowed), None)
     if possible_choice is not None:
         return AllowedAction(name, True)
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
         if facts.person is not None and not has_right(facts.person, "probe"):
-            return AllowedAction(name, False, "reason.role", {"needs": choices[0].who})
+            return AllowedAction(name, False, "reason.role", {"needs": choices[0].allowed_roles})
         return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
-    by_reason = {choice.reason: choice for choice in reversed(choices)}
-    telling_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
-    target = facts.proposed.state if facts.proposed is not None else None
-    proposed_choices = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
-    refused = next(
-        (by_reason[reason] for reason in telling_reasons if reason in by_reason),
-        proposed_choices[0] if proposed_choices else _find_choice_without_decision(by_reason) or choices[0],
+    choice_by_reason = {choice.reason: choice for choice in reversed(choices)}
+    preferred_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
+    proposed_state = facts.open_proposal.state if facts.open_proposal is not None else None
+    proposed_choices = [
+        choice
+        for row, choice in zip(rows, choices, strict=True)
+        if proposed_state and row.target_state == proposed_state
+    ]
+    excluded_choice = next(
+        (choice_by_reason[reason] for reason in preferred_reasons if reason in choice_by_reason),
+        proposed_choices[0] if proposed_choices else _find_choice_without_decision(choice_by_reason) or choices[0],
     )
-    return AllowedAction(name, False, refused.reason, refused.facts)
+    return AllowedAction(name, False, excluded_choice.reason, excluded_choice.facts)
 
 
-def _find_choice_without_decision(by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
+def _find_choice_without_decision(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
     """Return the excluded choice whose reason is that the record's outcome is still expected, or else that it is
-    known; None if no choice has such a reason. `by_reason` has the excluded choices by their wording code."""
+    known; None if no choice has such a reason. `choice_by_reason` has the excluded choices by their wording code."""
     reasons = ("reason.outcome_expected", "reason.outcome_known")
-    return next((by_reason[reason] for reason in reasons if reason in by_reason), None)
+    return next((choice_by_reason[reason] for reason in reasons if reason in choice_by_reason), None)
 
 
 def _is_second_decision(row: ChoiceRule, facts: ChoiceFacts) -> bool:
     """True if a first person has proposed the decision of this row and it needs a second person; a person who
     makes the decision now is then the second one."""
-    return facts.proposed is not None and facts.proposed.state == row.target and row.needs_second_person(facts)
+    return (
+        facts.open_proposal is not None
+        and facts.open_proposal.state == row.target_state
+        and row.needs_second_person(facts)
+    )

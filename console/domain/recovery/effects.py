@@ -34,22 +34,25 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
         return None
     if facts.statement is ProviderStatement.EXPIRED and record.state in WAITING_STATES:
         target = PaymentState.EXPIRED
-    booked = (
+    newly_booked_minor = (
         _compute_booked_amount(record, facts.statement)
         if target is PaymentState.COMPLETED and record.state not in PAID_STATES
         else 0
     )
     payment_after = replace(
-        record, state=target, certainty=_CERTAINTY_AFTER_DECISION, captured_minor=record.captured_minor + booked
+        record,
+        state=target,
+        certainty=_CERTAINTY_AFTER_DECISION,
+        captured_minor=record.captured_minor + newly_booked_minor,
     )
-    news = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
+    changes_payment = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_change(facts.order, payment_after, is_covered=facts.covered)
-        if news
+        _find_order_change(facts.order, payment_after, is_covered=facts.is_order_covered)
+        if changes_payment
         else _get_unchanged_order(facts.order)
     )
-    money = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
-    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money)
+    money_parts = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money_parts)
 
 
 def _compute_booked_amount(payment: Payment, statement: ProviderStatement) -> int:
@@ -70,11 +73,11 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
         payment_after = replace(payment_after, refunded_minor=payment.refunded_minor + record.amount_minor)
     elif record.set_aside_id is not None:
         payment_after = replace(payment_after, set_aside_minor=payment.set_aside_minor + record.amount_minor)
-    money = (
+    money_parts = (
         compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
-    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money_parts)
 
 
 def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
@@ -86,12 +89,12 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     payment, order = facts.payment, facts.order
     if facts.record is order:
         return DecisionEffect((order.state, OrderState.PAID), (_CERTAINTY_AFTER_DECISION, _CERTAINTY_AFTER_DECISION))
-    strip = compute_money_parts(payment, facts.refunds)
+    unchanged_money_parts = compute_money_parts(payment, facts.refunds)
     return DecisionEffect(
         (payment.state, payment.state),
         (payment.certainty, payment.certainty),
         (order.state, OrderState.PAID),
-        (strip, strip),
+        (unchanged_money_parts, unchanged_money_parts),
     )
 
 
@@ -104,8 +107,8 @@ def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered
     is_total_paid = is_covered or (
         paid_payment.currency == order.currency and paid_payment.captured_minor >= order.total_minor
     )
-    follows = order.state is OrderState.PENDING and paid_payment.state in PAID_STATES and is_total_paid
-    return order.state, OrderState.PAID if follows else order.state
+    becomes_paid = order.state is OrderState.PENDING and paid_payment.state in PAID_STATES and is_total_paid
+    return order.state, OrderState.PAID if becomes_paid else order.state
 
 
 def _get_unchanged_order(order: Order | None) -> tuple[str, str] | None:

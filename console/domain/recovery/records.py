@@ -94,12 +94,12 @@ class ChoiceFacts:
 
     - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
-    - `taken`: the mark of the person who works on the record now.
+    - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
-    - `covered`: the order's paid payments cover the order's total.
-    - `claimed`: another live credit check holds the claim on the corporation number.
-    - `refund_off`: the reason for which no refund can be requested now, with `refund_off_facts`.
-    - `holder` is the person whose process calls the provider or holds the lease, since `held_since`.
+    - `is_order_covered`: the order's paid payments cover the order's total.
+    - `is_claimed_by_other`: another live credit check holds the claim on the corporation number.
+    - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
+    - `holder` is the person whose process calls the provider or holds the lease, since `holder_since`.
     - `read_only`: the read-only switch that stops changes of the record, None if none is on.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     """
@@ -109,19 +109,19 @@ class ChoiceFacts:
     person: Person | None = None
     is_call_running: bool = False
     is_leased: bool = False
-    can_ask: QuestionPossibility = QuestionPossibility.YES
+    question_possibility: QuestionPossibility = QuestionPossibility.YES
     statement: ProviderStatement = ProviderStatement.NOTHING
-    proposed: OpenProposal | None = None
-    taken: Take | None = None
+    open_proposal: OpenProposal | None = None
+    take: Take | None = None
     payment: Payment | None = None
     order: Order | None = None
     refunds: tuple[Refund, ...] = ()
-    covered: bool = True
-    claimed: bool = False
-    refund_off: str | None = None
-    refund_off_facts: Mapping[str, object] = field(default_factory=dict)
+    is_order_covered: bool = True
+    is_claimed_by_other: bool = False
+    refund_refusal: str | None = None
+    refund_refusal_facts: Mapping[str, object] = field(default_factory=dict)
     holder: str | None = None
-    held_since: datetime | None = None
+    holder_since: datetime | None = None
     read_only: ReadOnlySwitch | None = None
 
 
@@ -141,21 +141,21 @@ class DecisionEffect:
 class DecisionChoice:
     """One possible action on a record, allowed or excluded.
 
-    - `what`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
-    - `who`: the roles that may do the action.
+    - `name`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
+    - `allowed_roles`: the roles that may do the action.
     - `reason`: a wording code if the choice is excluded, with `facts`.
-    - `second_person`: True if the choice needs a second person.
-    - `rests_on`: the possible evidence.
+    - `needs_second_person`: True if the choice needs a second person.
+    - `possible_evidence`: the possible evidence.
     - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
     - `warning`: a wording code that the person must confirm first.
     """
 
-    what: str
+    name: str
     allowed: bool
-    who: tuple[str, ...]
+    allowed_roles: tuple[str, ...]
     reason: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
-    second_person: bool = False
-    rests_on: tuple[EvidenceKind, ...] = ()
+    needs_second_person: bool = False
+    possible_evidence: tuple[EvidenceKind, ...] = ()
     effect: DecisionEffect | None = None
     warning: str | None = None

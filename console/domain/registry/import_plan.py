@@ -8,23 +8,23 @@ from datetime import date
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.publication_days import list_publication_days_between
 
-_NAME_PATTERN = re.compile(r"(?:diff|(?P<place>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
+_NAME_PATTERN = re.compile(r"(?:diff|(?P<prefecture>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
 NATION_CODE = "00"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PublishedFile:
-    """The parts of the name of a publisher's file. `place` is the code of the prefecture of a whole file (`00`: the
-    nation), empty for a difference.
+    """The parts of the name of a publisher's file. `prefecture_code` is the code of the prefecture of a whole file
+    (`00`: the nation), empty for a difference.
     """
 
     day: date
-    place: str
+    prefecture_code: str
     name: str
 
     @property
     def is_difference(self) -> bool:
-        return not self.place
+        return not self.prefecture_code
 
 
 def parse_file_name(name: str) -> PublishedFile | None:
@@ -37,7 +37,7 @@ def parse_file_name(name: str) -> PublishedFile | None:
         day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-    return PublishedFile(day, match["place"] or "", name)
+    return PublishedFile(day, match["prefecture"] or "", name)
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
@@ -52,9 +52,9 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     differences = sorted(file for file in files if file.is_difference)
     following_files = _list_following_differences(differences, status.registry_date) if status else []
     reached_day = following_files[-1].day if following_files else status.registry_date if status else date.min
-    wholes = _choose_whole_files(files)
-    if wholes and (wholes[0].day > reached_day or _can_complete_whole(wholes, status)):
-        return (*wholes, *_list_following_differences(differences, wholes[0].day))
+    whole_files = _choose_whole_files(files)
+    if whole_files and (whole_files[0].day > reached_day or _can_complete_whole(whole_files, status)):
+        return (*whole_files, *_list_following_differences(differences, whole_files[0].day))
     if following_files or status is None:
         return tuple(following_files)
     return tuple(file for file in differences if file.day > status.registry_date)[:1]
@@ -75,10 +75,10 @@ def _list_following_differences(differences: Sequence[PublishedFile], complete_u
 
 def _choose_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:
     """Return the newest whole files: the nation's, or those of prefectures of the same day."""
-    wholes = [file for file in files if not file.is_difference]
-    newest = max((file.day for file in wholes), default=None)
-    of_newest = sorted(file for file in wholes if file.day == newest)
-    return [file for file in of_newest if file.place == NATION_CODE][:1] or of_newest
+    whole_files = [file for file in files if not file.is_difference]
+    newest_day = max((file.day for file in whole_files), default=None)
+    newest_day_files = sorted(file for file in whole_files if file.day == newest_day)
+    return [file for file in newest_day_files if file.prefecture_code == NATION_CODE][:1] or newest_day_files
 
 
 def _can_complete_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:

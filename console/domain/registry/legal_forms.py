@@ -76,13 +76,17 @@ def write_out_legal_forms(text: str) -> str:
     forms at the end are removed, because the registry's English names have them in many spellings. A text that is
     only an English form stays.
     """
-    plain = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
-    if "(" in plain or ")" in plain or not _OPENING_BRACKETS.isdisjoint(plain):
-        plain = _ABBREVIATION_PATTERN.sub(_write_out_abbreviation, plain)
-        plain = _TRANSFER_END_PATTERN.sub(
-            _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, plain)
+    written_out_name = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
+    if "(" in written_out_name or ")" in written_out_name or not _OPENING_BRACKETS.isdisjoint(written_out_name):
+        written_out_name = _ABBREVIATION_PATTERN.sub(_write_out_abbreviation, written_out_name)
+        written_out_name = _TRANSFER_END_PATTERN.sub(
+            _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, written_out_name)
         )
-    return plain if _ENGLISH_LEGAL_FORM_ALONE_PATTERN.fullmatch(plain) else remove_english_legal_form(plain)
+    return (
+        written_out_name
+        if _ENGLISH_LEGAL_FORM_ALONE_PATTERN.fullmatch(written_out_name)
+        else remove_english_legal_form(written_out_name)
+    )
 
 
 _OPENING_BRACKETS = frozenset("[【〔<")

@@ -32,17 +32,17 @@ _KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
 def list_other_spellings(text: str) -> Iterator[str]:
     """Yield other spellings of a text, the most probable first: long vowel marks as vowels, another particle
     between kanji (乃, 之, ノ), kanji for digits. Yield nothing if the text has no other spelling."""
-    plain = unicodedata.normalize("NFKC", text)
+    normalised_text = unicodedata.normalize("NFKC", text)
     candidate_spellings = (
-        *_list_long_vowel_spellings(plain),
-        *_list_particle_spellings(plain),
-        plain.translate(_KANJI_BY_DIGIT),
+        *_list_long_vowel_spellings(normalised_text),
+        *_list_particle_spellings(normalised_text),
+        normalised_text.translate(_KANJI_BY_DIGIT),
     )
-    known_forms = {fold_text(plain)}
+    known_forms = {fold_text(normalised_text)}
     for spelling in candidate_spellings:
-        form = fold_text(spelling)
-        if form not in known_forms:
-            known_forms.add(form)
+        comparison_form = fold_text(spelling)
+        if comparison_form not in known_forms:
+            known_forms.add(comparison_form)
             yield spelling
 
 
@@ -50,11 +50,11 @@ def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
     """Yield the text in katakana with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of
     them; at most `_MAX_LONG_VOWEL_SPELLINGS` texts, the last of which may have no mark replaced."""
     kana = plain.translate(_HIRAGANA_TO_KATAKANA)
-    first, *other_parts = _LONG_MARK_PATTERN.split(kana)
-    vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *other_parts)[:-1]]
+    first_part, *other_parts = _LONG_MARK_PATTERN.split(kana)
+    vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first_part, *other_parts)[:-1]]
     for choice in islice(product((True, False), repeat=len(other_parts)), _MAX_LONG_VOWEL_SPELLINGS):
         written_vowels = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
-        yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written_vowels, other_parts, strict=True))
+        yield first_part + "".join(f"{vowel}{part}" for vowel, part in zip(written_vowels, other_parts, strict=True))
 
 
 def _list_particle_spellings(plain: str) -> Iterator[str]:

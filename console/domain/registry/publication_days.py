@@ -22,9 +22,9 @@ _MOVED_HOLIDAYS = {
 }
 
 
-def list_publication_days_between(after: date, before: date) -> list[date]:
-    """Return the days after `after` and before `before` on which the publisher publishes a difference."""
-    days = (after + number * _ONE_DAY for number in range(1, (before - after).days))
+def list_publication_days_between(after_day: date, before_day: date) -> list[date]:
+    """Return the days after `after_day` and before `before_day` on which the publisher publishes a difference."""
+    days = (after_day + number * _ONE_DAY for number in range(1, (before_day - after_day).days))
     return [day for day in days if is_publication_day(day)]
 
 
@@ -51,8 +51,9 @@ def _list_national_holidays(year: int) -> frozenset[date]:
 
 
 def _find_nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
-    first = date(year, month, 1).weekday()
-    return month, 1 + (_MONDAY - first) % 7 + 7 * (number - 1)
+    """Return the month and the day of the month of its Monday number `number`, counted from 1."""
+    first_weekday = date(year, month, 1).weekday()
+    return month, 1 + (_MONDAY - first_weekday) % 7 + 7 * (number - 1)
 
 
 def _compute_equinox_day(year: int, offset: float) -> int:

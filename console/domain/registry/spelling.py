@@ -37,9 +37,9 @@ class _FoldingTable(dict[int, str]):
 def _fold_character(character: str) -> str:
     if character in _LONG_VOWEL_MARKS or unicodedata.category(character)[0] not in "LN":
         return ""
-    plain = unicodedata.normalize("NFKD", character.lower())
-    if "LATIN" in unicodedata.name(plain[0], ""):
-        return "".join(plain_character for plain_character in plain if plain_character.isalnum())
+    decomposed_character = unicodedata.normalize("NFKD", character.lower())
+    if "LATIN" in unicodedata.name(decomposed_character[0], ""):
+        return "".join(plain_character for plain_character in decomposed_character if plain_character.isalnum())
     return (
         character.lower().translate(_HIRAGANA_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
     )

@@ -175,16 +175,17 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
 
 
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
+    """Return the changes as the text `observed`, with names and addresses of at most `length` characters."""
     changed_facts = find_changes(before, after)
-    parts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, length))]
+    change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, length))]
     if ChangedFact.NAME in changed_facts:
-        parts.append(
+        change_texts.append(
             f"company renamed {_shorten_part(before.name, length)}{PAIR_SEPARATOR}{_shorten_part(after.name, length)}"
         )
     if ChangedFact.ADDRESS in changed_facts:
         old_address, new_address = _shorten_part(before.address, length), _shorten_part(after.address, length)
-        parts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
-    return PART_SEPARATOR.join(part for part in parts if part)
+        change_texts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
+    return PART_SEPARATOR.join(part for part in change_texts if part)
 
 
 def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:

@@ -130,11 +130,11 @@ class DailyClose:
     provider: str
     day: date
     money: tuple[DailyCloseMoney, ...]
-    unknown: tuple[UnknownRecord, ...]
+    unknown_records: tuple[UnknownRecord, ...]
     reconciliation: CloseReconciliation | None
     open_points: tuple[NotFinalReason, ...]
     read_at: datetime
-    first: FirstClose | None = None
+    first_close: FirstClose | None = None
     changes: tuple[DailyCloseChange, ...] = ()
     is_complete: bool = True
 
@@ -172,7 +172,7 @@ def make_close_facts(close: DailyClose) -> Facts:
             money.currency: {name: [money.get_sum(name).count, money.get_sum(name).minor] for name in DAILY_SUM_NAMES}
             for money in close.money
         },
-        "unknown": [record.name for record in close.unknown],
+        "unknown": [record.name for record in close.unknown_records],
         "reconciliation": None if run is None else format_reconciliation(run),
         "final": close.is_final,
     }
@@ -189,23 +189,28 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
     reconciliation.
     """
     changes = []
-    before, after = (_read_sums(facts) for facts in (first_facts, present_facts))
+    first_sums, present_sums = (_read_sums(facts) for facts in (first_facts, present_facts))
     for currency, name in sorted(
-        before.keys() | after.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
+        first_sums.keys() | present_sums.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
     ):
-        old, new = before.get((currency, name), CountAndSum()), after.get((currency, name), CountAndSum())
-        if old != new:
-            changes.append(DailyCloseChange(name, currency, old, new))
-    old_unknown, new_unknown = (_list_texts(facts.get("unknown")) for facts in (first_facts, present_facts))
-    changes += [DailyCloseChange("unknown", before=name) for name in old_unknown if name not in new_unknown]
-    changes += [DailyCloseChange("unknown", after=name) for name in new_unknown if name not in old_unknown]
+        first_sum, present_sum = (
+            first_sums.get((currency, name), CountAndSum()),
+            present_sums.get((currency, name), CountAndSum()),
+        )
+        if first_sum != present_sum:
+            changes.append(DailyCloseChange(name, currency, first_sum, present_sum))
+    first_unknown, present_unknown = (_list_texts(facts.get("unknown")) for facts in (first_facts, present_facts))
+    changes += [DailyCloseChange("unknown", before=name) for name in first_unknown if name not in present_unknown]
+    changes += [DailyCloseChange("unknown", after=name) for name in present_unknown if name not in first_unknown]
     if first_facts.get("reconciliation") != present_facts.get("reconciliation"):
-        old_run, new_run = (facts.get("reconciliation") for facts in (first_facts, present_facts))
+        first_reconciliation, present_reconciliation = (
+            facts.get("reconciliation") for facts in (first_facts, present_facts)
+        )
         changes.append(
             DailyCloseChange(
                 "reconciliation",
-                before=None if old_run is None else str(old_run),
-                after=None if new_run is None else str(new_run),
+                before=None if first_reconciliation is None else str(first_reconciliation),
+                after=None if present_reconciliation is None else str(present_reconciliation),
             )
         )
     return tuple(changes)
@@ -214,10 +219,10 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
 def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
     """Return the sums in the stored facts of a close, by currency and name of the sum. A name that this version
     doesn't know is left out."""
-    money = facts.get("money")
+    money_of_currencies = facts.get("money")
     return {
         (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))
-        for currency, sums in (money.items() if isinstance(money, Mapping) else ())
+        for currency, sums in (money_of_currencies.items() if isinstance(money_of_currencies, Mapping) else ())
         for name in DAILY_SUM_NAMES
         if name in sums
     }

@@ -36,7 +36,7 @@ class TaskInterval:
     batch: int = 0
 
     @property
-    def every(self) -> timedelta:
+    def duration(self) -> timedelta:
         """The interval `seconds` as a timedelta."""
         return timedelta(seconds=self.seconds)
 
@@ -95,16 +95,16 @@ def get_interval(name: str) -> TaskInterval:
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 
 
-def compute_wait_after_failures(every: timedelta, failures: int) -> timedelta:
-    """Return the wait until the next run of a task with the interval `every` after `failures` consecutive failed
+def compute_wait_after_failures(interval: timedelta, failures: int) -> timedelta:
+    """Return the wait until the next run of a task with the interval `interval` after `failures` consecutive failed
     runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
-    return min(every * (1 << min(failures, 20)), max(every, LONGEST_WAIT_AFTER_FAILURES))
+    return min(interval * (1 << min(failures, 20)), max(interval, LONGEST_WAIT_AFTER_FAILURES))
 
 
-def compute_longest_wait(every: timedelta) -> timedelta:
-    """Return the longest wait between two runs of a task with the interval `every`. If the stored time of the next
+def compute_longest_wait(interval: timedelta) -> timedelta:
+    """Return the longest wait between two runs of a task with the interval `interval`. If the stored time of the next
     run is farther away, a desk whose clock was ahead wrote it."""
-    return max(every, LONGEST_WAIT_AFTER_FAILURES)
+    return max(interval, LONGEST_WAIT_AFTER_FAILURES)
 
 
 def is_running(task: ScheduledTask) -> bool:
@@ -119,5 +119,5 @@ def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_running(task) and task.begun_at is not None:
-        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.every)) > task.begun_at
-    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.every)) > task.next_at
+        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.interval)) > task.begun_at
+    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at

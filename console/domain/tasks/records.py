@@ -18,7 +18,7 @@ class ScheduledTask:
     """
 
     name: str
-    every: timedelta
+    interval: timedelta
     next_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None
@@ -143,7 +143,8 @@ class ReconcileReport:
 
     `matched` to `different_amount` are numbers of payments. `run_id` is None for a dry run, which writes nothing.
     `refused` is the number of rejected rows; if it isn't 0, no payment is reported as missing at the provider.
-    `differences` has the first 1,000 differences.
+    `differences` has the first 1,000 differences, `cases` the cases about them and the alerts about the run.
+    `evidence_id` is the evidence of the first file of the provider that the run has read; None if it has read none.
     """
 
     provider: str
@@ -191,6 +192,7 @@ class BulkRow:
 class BulkRun:
     """A fixed list of records and the action on them. `size` is the number of rows; only the first `most` rows are
     processed; `done` is the number of rows with a result; `words` is the text for the action `note`.
+    `reason` is the code of the reason for the run's state, such as `discarded`.
     """
 
     id: int

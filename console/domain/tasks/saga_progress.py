@@ -49,7 +49,7 @@ class SagaProgress:
     steps: tuple[SagaStep, ...]
 
     @property
-    def current(self) -> SagaStep | None:
+    def current_step(self) -> SagaStep | None:
         """The step that the saga does next (its state is CURRENT, WAITING or STUCK); None if the saga has ended."""
         present_states = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
         return next((step for step in self.steps if step.state in present_states), None)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't 
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckDetails:
-    """All data that the screen of a credit check or the command `show` needs, read in one transaction."""
+    """All data that the screen of a credit check or the command `show` needs, read in one transaction. `holder` is
+    the person and process that call the provider or hold the record's lease; `awaiting` is "second_person" while a
+    decision waits for its second person, otherwise None; `last_answer_at` is the time of AlarmBox's last answer;
+    `history` are all credit checks of the corporation number; `taken` is the running take of the record.
+    """
 
     record: CreditCheck
     explanation: "Explanation"

@@ -36,12 +36,16 @@ def list_company_actions(
     """Return the acknowledgement, a renewal for each client whose live credit check can be renewed at the instant
     `now` (or one with the reason against it), and the look-up of the successor.
     """
-    acknowledge = CompanyAction(ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT")
-    return (acknowledge, *_list_renewal_actions(live_checks, now), _make_open_successor_action(change))
+    acknowledge_action = CompanyAction(
+        ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT"
+    )
+    return (acknowledge_action, *_list_renewal_actions(live_checks, now), _make_open_successor_action(change))
 
 
 def _list_renewal_actions(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
-    refused = CompanyAction(RENEW_ACTION, reason="reason.no_live_check")
+    """Yield a renewal for each credit check that can be renewed; if there is none, one excluded renewal with the
+    reason."""
+    excluded_renewal = CompanyAction(RENEW_ACTION, reason="reason.no_live_check")
     is_possible = False
     for check in live_checks:
         reason = find_renewal_refusal(check, now)
@@ -51,9 +55,11 @@ def _list_renewal_actions(live_checks: Sequence[CreditCheck], now: datetime) -> 
             yield CompanyAction(RENEW_ACTION, command, client_id=check.client_id)
         else:
             facts = {"until": check.expired_at, "holder": None}
-            refused = CompanyAction(RENEW_ACTION, reason=f"reason.{reason}", facts=facts, client_id=check.client_id)
+            excluded_renewal = CompanyAction(
+                RENEW_ACTION, reason=f"reason.{reason}", facts=facts, client_id=check.client_id
+            )
     if not is_possible:
-        yield refused
+        yield excluded_renewal
 
 
 def _make_open_successor_action(change: CompanyChange) -> CompanyAction:

@@ -29,14 +29,14 @@ class AlarmBoxRequestSender:
         config: AlarmBoxConfig,
         *,
         tokens: TokenStore,
-        gate: RateLimiter,
+        rate_limiter: RateLimiter,
         transport: HttpTransport,
         clock: Clock,
     ) -> None:
-        self.oauth = AlarmBoxOAuth(config, transport=transport, gate=gate, clock=clock)
+        self.oauth = AlarmBoxOAuth(config, transport=transport, rate_limiter=rate_limiter, clock=clock)
         self._secret = config.client_secret
         self._tokens = tokens
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._transport = transport
         self._clock = clock
 
@@ -82,7 +82,7 @@ class AlarmBoxRequestSender:
     ) -> Outcome[T]:
         return send_once(
             self._transport,
-            self._gate,
+            self._rate_limiter,
             request,
             convert_answer,
             headers=_make_request_headers(request, token_pair),

@@ -109,13 +109,13 @@ class AlarmBox(AlarmBoxReader):
 
 
 def make_alarmbox_adapter(
-    config: AlarmBoxConfig, *, tokens: TokenStore, gate: RateLimiter, clock: Clock, scale: TimeScale
+    config: AlarmBoxConfig, *, tokens: TokenStore, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
     """Return the adapter of AlarmBox for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for
     an invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
-    sender = AlarmBoxRequestSender(config, tokens=tokens, gate=gate, transport=transport, clock=clock)
+    sender = AlarmBoxRequestSender(config, tokens=tokens, rate_limiter=rate_limiter, transport=transport, clock=clock)
     return AlarmBox(sender, find_purchases=config.find_purchases)
 
 

@@ -45,10 +45,12 @@ class AlarmBoxOAuth:
     """Calls to AlarmBox's `/oauth`. This class stores no tokens: its caller, a TokenStore, stores each new token
     pair before the pair is used."""
 
-    def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateLimiter, clock: Clock) -> None:
+    def __init__(
+        self, config: AlarmBoxConfig, *, transport: HttpTransport, rate_limiter: RateLimiter, clock: Clock
+    ) -> None:
         self._config = config
         self._transport = transport
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._clock = clock
 
     @property
@@ -78,10 +80,12 @@ class AlarmBoxOAuth:
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.
         """
-        pair = self._request_token_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
-        if pair is None:
+        token_pair = self._request_token_pair(
+            {"grant_type": "authorization_code", "code": code}, old_refresh_token=""
+        )
+        if token_pair is None:
             raise CredentialsRefused("code_refused")
-        return pair
+        return token_pair
 
     def exchange_refresh_token(self, refresh_token: str) -> TokenPair | None:
         """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
@@ -111,7 +115,7 @@ class AlarmBoxOAuth:
             "client_secret": self._config.client_secret,
             "redirect_uri": self._config.redirect_uri,
         }
-        self._gate.wait_for_start()
+        self._rate_limiter.wait_for_start()
         try:
             return self._transport.send(
                 "POST",

@@ -31,13 +31,15 @@ class AlertWebhook:
         *,
         clock: Clock,
         scale: TimeScale,
-        private: Sequence[str] = (),
-        resolve: Resolver | None = None,
+        private_networks: Sequence[str] = (),
+        resolve_host: Resolver | None = None,
     ) -> None:
-        parts, networks = urlsplit(url), tuple(parse_private_network(text) for text in private)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        self._transport = HttpTransport(origin, clock=clock, scale=scale, private=networks, resolve=resolve)
-        self._path, self._key, self._clock = parts.path or "/", key, clock
+        url_parts, parsed_networks = urlsplit(url), tuple(parse_private_network(text) for text in private_networks)
+        origin = f"{url_parts.scheme}://{url_parts.netloc}"
+        self._transport = HttpTransport(
+            origin, clock=clock, scale=scale, private_networks=parsed_networks, resolve_host=resolve_host
+        )
+        self._path, self._key, self._clock = url_parts.path or "/", key, clock
 
     def __repr__(self) -> str:
         return f"<AlertWebhook {self._path}>"
@@ -61,7 +63,7 @@ class AlertWebhook:
                 body=body,
                 read_timeout=READ_SECONDS,
                 budget=BUDGET_SECONDS,
-                limit=LARGEST_ANSWER_BYTES,
+                max_body_bytes=LARGEST_ANSWER_BYTES,
             )
         except TransportFailure as failure:
             return failure.reason

@@ -72,16 +72,16 @@ def decrypt_padded(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
     The function raises no exception, so that a caller can do all its other checks even after a fault.
     """
     try:
-        data = unhexlify(encrypted_text)
+        ciphertext = unhexlify(encrypted_text)
     except ValueError:
         return b"", False
-    if not data or len(data) % BLOCK_BYTES:
+    if not ciphertext or len(ciphertext) % BLOCK_BYTES:
         return b"", False
     decryptor = _make_cipher(key).decryptor()
-    plaintext = decryptor.update(data) + decryptor.finalize()
-    length = plaintext[-1] if 1 <= plaintext[-1] <= BLOCK_BYTES else BLOCK_BYTES
-    is_valid = compare_digest(plaintext[-length:], _PADDING_BY_LENGTH[length])
-    return plaintext[:-length] if is_valid else plaintext, is_valid
+    plaintext = decryptor.update(ciphertext) + decryptor.finalize()
+    padding_length = plaintext[-1] if 1 <= plaintext[-1] <= BLOCK_BYTES else BLOCK_BYTES
+    is_padding_valid = compare_digest(plaintext[-padding_length:], _PADDING_BY_LENGTH[padding_length])
+    return plaintext[:-padding_length] if is_padding_valid else plaintext, is_padding_valid
 
 
 @lru_cache(maxsize=16)

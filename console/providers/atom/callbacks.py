@@ -69,24 +69,24 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
         )
         payment_id = parse_id(merchant.get("merchTxnId"))
         ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), payment_id)]
-        ids_present = [value for value in ids if value is not None]
-        total = parse_rupees(pay_details.get("totalAmount"))
-        if len(ids_present) != len(ids) or total is None:
+        present_ids = [value for value in ids if value is not None]
+        total_amount = parse_rupees(pay_details.get("totalAmount"))
+        if len(present_ids) != len(ids) or total_amount is None:
             return payment_id, (), None
         payment_values = (
-            format_decimal(total),
+            format_decimal(total_amount),
             get_code(message),
             read_sub_channel(payment_mode),
             read_bank_id(payment_mode),
         )
-        return payment_id, (*ids_present, *payment_values), pay_details.get("signature")
+        return payment_id, (*present_ids, *payment_values), pay_details.get("signature")
     except (UnusableAnswer, UnreadableJson):
         return payment_id, (), None
 
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
-    value = parse_decrypted(plaintext).get("payInstrument")
-    instrument = value[0] if isinstance(value, list) and len(value) == 1 else value
+    instruments = parse_decrypted(plaintext).get("payInstrument")
+    instrument = instruments[0] if isinstance(instruments, list) and len(instruments) == 1 else instruments
     if not isinstance(instrument, dict):
         raise UnreadableJson("no instrument")
     return instrument

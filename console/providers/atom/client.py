@@ -20,7 +20,7 @@ from console.domain.payments.provider_messages import (
 from console.domain.provider_outcome import Outcome
 from console.providers.atom.callbacks import parse_callback
 from console.providers.atom.encrypted_requests import READ_TIMEOUT_SECONDS, AtomRequestSender, AtomUrls
-from console.providers.atom.envelopes import is_id
+from console.providers.atom.envelopes import is_valid_id
 from console.providers.atom.read_retries import DEFAULT_RETRY_LIMITS, RetryLimits, ask_with_retries
 from console.providers.atom.request_bodies import (
     CURRENCY,
@@ -69,7 +69,7 @@ class AtomReader:
         currency=CURRENCY,
         allows_partial_refunds=True,
         allows_repeated_refunds=True,
-        most_refunds=None,
+        max_refunds=None,
         refund_window_days=None,
         can_cancel=False,
         keeps_idempotency_keys=False,
@@ -89,7 +89,7 @@ class AtomReader:
         reason names the fault.
         """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
-        if not is_id(question.merchant_payment_id):
+        if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         if amount is None or day is None:
             return make_unsent_outcome("amount_and_day_needed", has_effect=False)
@@ -138,7 +138,7 @@ class Atom(AtomReader):
         """Request the token of a payment page, and return the outcome with the token. Each attempt of a payer needs a
         payment id of its own (`merchant_payment_id`).
         """
-        if not is_id(request.merchant_payment_id):
+        if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(request.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
@@ -168,11 +168,11 @@ class Atom(AtomReader):
         return AtomReader(self._sender, self._retry_limits)
 
 
-def make_atom_adapter(config: AtomConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> Atom:
+def make_atom_adapter(config: AtomConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> Atom:
     """Return the adapter of Atom for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
-    sender = AtomRequestSender(config.urls, config.merchant, gate=gate, clock=clock, scale=scale)
+    sender = AtomRequestSender(config.urls, config.merchant, rate_limiter=rate_limiter, clock=clock, scale=scale)
     return Atom(sender, config.retry_limits)
 
 
@@ -183,8 +183,8 @@ def _find_india_day(question: PaymentQuestion) -> date | None:
 
 
 def _has_valid_ids(order: RefundOrder) -> bool:
-    own_ids_valid = is_id(order.key) and is_id(order.merchant_payment_id)
-    return own_ids_valid and is_id(order.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
+    are_own_ids_valid = is_valid_id(order.key) and is_valid_id(order.merchant_payment_id)
+    return are_own_ids_valid and is_valid_id(order.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
 
 
 def _is_payable(amount: Money) -> bool:

@@ -89,12 +89,12 @@ class AtomRequestSender:
     """
 
     def __init__(
-        self, urls: AtomUrls, merchant: AtomMerchant, *, gate: RateLimiter, clock: Clock, scale: TimeScale
+        self, urls: AtomUrls, merchant: AtomMerchant, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
     ) -> None:
         self.merchant = merchant
         self.clock = clock
         self.scale = scale
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._addresses = {call: _split_url(url) for call, url in urls.map_by_call().items()}
         self._transports = {
             origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
@@ -118,7 +118,7 @@ class AtomRequestSender:
             return make_unsent_outcome("not_prepared", has_effect=has_effect)
         return send_once(
             self._transports[origin],
-            self._gate,
+            self._rate_limiter,
             SingleRequest("POST", path, READ_TIMEOUT_SECONDS, CALL_BUDGET_SECONDS, body=body, has_effect=has_effect),
             convert_answer,
             headers=_REQUEST_HEADERS,
@@ -132,9 +132,9 @@ def _split_url(url: str) -> tuple[str, str]:
     with a fragment; the transport checks the origin itself.
     """
     try:
-        parts = urlsplit(url)
+        url_parts = urlsplit(url)
     except ValueError:
-        parts = urlsplit("")
-    if not parts.netloc or parts.query or parts.fragment:
+        url_parts = urlsplit("")
+    if not url_parts.netloc or url_parts.query or url_parts.fragment:
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "atom.url", "problem": SettingProblem.INVALID_URL})
-    return f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+    return f"{url_parts.scheme}://{url_parts.netloc}", url_parts.path or "/"

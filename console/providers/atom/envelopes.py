@@ -125,8 +125,8 @@ def check_currency(pay_details: Fields) -> None:
         raise UnusableAnswer("other_currency")
 
 
-def is_id(text: str, longest: int = 50) -> bool:
-    """True if Atom accepts the text as an id that the merchant chooses: up to `longest` letters, digits, hyphens and
-    underscores.
+def is_valid_id(text: str, max_characters: int = 50) -> bool:
+    """True if Atom accepts the text as an id that the merchant chooses: up to `max_characters` letters, digits,
+    hyphens and underscores.
     """
-    return len(text) <= longest and bool(_ID_PATTERN.fullmatch(text))
+    return len(text) <= max_characters and bool(_ID_PATTERN.fullmatch(text))

@@ -86,7 +86,9 @@ def _make_adapter(arguments: AdapterArguments[AtomSettings]) -> "PaymentProvider
 
     own_merchant = make_merchant(arguments.own_settings, arguments.secrets)
     config = AtomConfig(make_urls(arguments.own_settings, own_merchant, arguments.url), own_merchant)
-    return make_atom_adapter(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return make_atom_adapter(
+        config, rate_limiter=arguments.rate_limiter, clock=arguments.clock, scale=arguments.scale
+    )
 
 
 def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
@@ -99,7 +101,7 @@ def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "At
         **{name.lower(): text for name, text in secrets.items()},
         product=own_settings.product,
         account=own_settings.account,
-        amounts=AmountFormat(own_settings.amount_format),
+        amount_format=AmountFormat(own_settings.amount_format),
         verification=Verification(own_settings.verification),
     )
 

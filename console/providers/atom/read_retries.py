@@ -18,26 +18,28 @@ _TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connecte
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """Limits for the repetitions of a read; all durations are real seconds. `most_requests`: largest number of
-    requests. The first pause takes `first_pause`; each later pause takes twice as long as the pause before it, at
-    most `longest_pause`. Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the
-    first request to the start of the last one.
+    """Limits for the repetitions of a read; all durations are real seconds. `max_requests`: largest number of
+    requests. The first pause takes `first_pause_seconds`; each later pause takes twice as long as the pause before
+    it, at most `longest_pause_seconds`. Each pause is shortened by a random part of up to a quarter.
+    `longest_total_seconds`: time from the first request to the start of the last one.
     """
 
-    most_requests: int = 3
-    first_pause: float = 2.0
-    longest_pause: float = 60.0
-    longest_total: float = 20.0
+    max_requests: int = 3
+    first_pause_seconds: float = 2.0
+    longest_pause_seconds: float = 60.0
+    longest_total_seconds: float = 20.0
 
-    def compute_pause(self, request_count: int, chance: float) -> float:
-        """Return the seconds to wait after the request number `request_count` (the first is 1); `chance` is a random
-        number from 0 to 1.
+    def compute_pause(self, request_count: int, random_fraction: float) -> float:
+        """Return the seconds to wait after the request number `request_count` (the first is 1); `random_fraction` is
+        a random number from 0 to 1.
         """
-        return min(self.longest_pause, self.first_pause * 2.0 ** (request_count - 1)) * (0.75 + 0.25 * chance)
+        return min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** (request_count - 1)) * (
+            0.75 + 0.25 * random_fraction
+        )
 
 
 DEFAULT_RETRY_LIMITS = RetryLimits()
-NO_RETRIES = RetryLimits(most_requests=1)
+NO_RETRIES = RetryLimits(max_requests=1)
 
 
 def ask_with_retries(
@@ -48,17 +50,17 @@ def ask_with_retries(
     may be called several times.
     """
     deadline, earlier_retries = (
-        clock.monotonic() + scale.scale_seconds(retry_limits.longest_total),
+        clock.monotonic() + scale.scale_seconds(retry_limits.longest_total_seconds),
         tracing.get_retry_count(),
     )
-    for request_count in range(1, retry_limits.most_requests):
+    for request_count in range(1, retry_limits.max_requests):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask()
         pause = scale.scale_seconds(retry_limits.compute_pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
-    with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.most_requests - 1)):
+    with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.max_requests - 1)):
         return ask()
 
 

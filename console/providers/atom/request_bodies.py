@@ -38,7 +38,7 @@ class AtomMerchant:
     response_hash_key: str = field(repr=False)
     product: str = "NSE"
     account: str = ""
-    amounts: AmountFormat = AmountFormat.TWO_DECIMALS
+    amount_format: AmountFormat = AmountFormat.TWO_DECIMALS
     verification: Verification = Verification.V1
 
     @property
@@ -87,7 +87,7 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
     """Return the text of a TXNVERIFICATION request, which asks Atom for a payment's state. `day` is the day of the
     payment in India.
     """
-    amount_text = merchant.amounts.format_amount(amount)
+    amount_text = merchant.amount_format.format_amount(amount)
     payment_fields = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
     pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": CURRENCY}
     if merchant.verification is Verification.V2:
@@ -110,7 +110,7 @@ def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
     """Return the text of a REFUNDINIT request, by which Atom refunds the amount of `order` under our
     idempotency key.
     """
-    amount_text = merchant.amounts.format_amount(order.amount)
+    amount_text = merchant.amount_format.format_amount(order.amount)
     merchant_id = order.merchant_payment_id
     parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
     product = {"prodName": merchant.product, "prodRefundId": order.key, "prodRefundAmount": ExactNumber(amount_text)}

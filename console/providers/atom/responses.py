@@ -205,13 +205,13 @@ def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
 
 
 def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndContent[RefundReport]:
-    row = find_remark_verdict(own_entry.get("remarks"))
-    if row is None:
+    verdict_and_state = find_remark_verdict(own_entry.get("remarks"))
+    if verdict_and_state is None:
         raise UnusableAnswer("unlisted_state")
-    report = _make_refund_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), row[1])
-    return row[0] if _is_same_amount(own_entry.get("refundAmt"), order.amount) else make_unknown_verdict(
-        "other_amount"
-    ), report
+    report = _make_refund_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), verdict_and_state[1])
+    return verdict_and_state[0] if _is_same_amount(
+        own_entry.get("refundAmt"), order.amount
+    ) else make_unknown_verdict("other_amount"), report
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:

@@ -46,9 +46,11 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
     The rows for requests that certainly weren't sent come first, because later rows match the exceptions that wrap
     the causes of such failures.
     """
-    chain = tuple(_list_causes(error))
-    for reason, sending_certainty, types, words in _make_failure_rows():
-        if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
+    causes = tuple(_list_causes(error))
+    for reason, sending_certainty, types, text_part in _make_failure_rows():
+        if any(
+            isinstance(exception, types) and (not text_part or text_part in str(exception)) for exception in causes
+        ):
             kind = OutcomeClass.FAILED_DEFINITE if sending_certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
             return kind, reason, sending_certainty
     return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE

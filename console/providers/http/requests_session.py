@@ -16,15 +16,15 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from console.providers.http.socket_guard import SocketGuard
 
 
-def load_system_trust() -> ssl.SSLContext:
+def load_system_tls_context() -> ssl.SSLContext:
     """Return a TLS context with the machine's trusted roots and TLS 1.2 or later. If the system has no trusted roots,
     those of the package certifi are used.
     """
-    context = ssl.create_default_context()
+    tls_context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
-    if not (paths.cafile or paths.capath or context.get_ca_certs()):
-        context.load_verify_locations(certifi.where())
-    return context
+    if not (paths.cafile or paths.capath or tls_context.get_ca_certs()):
+        tls_context.load_verify_locations(certifi.where())
+    return tls_context
 
 
 # If an answer ends within its headers, urllib3 logs a warning with a traceback. It isn't needed: the caller gets an
@@ -34,23 +34,26 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 class SingleCallAdapter(HTTPAdapter):
     """Adapter of the library `requests` for one request over one new connection, whose socket `socket_guard` opens.
-    `trust` is the TLS context; None for a request without TLS.
+    `tls_context` is the TLS context; None for a request without TLS.
     """
 
-    def __init__(self, socket_guard: SocketGuard, trust: ssl.SSLContext | None) -> None:
+    def __init__(self, socket_guard: SocketGuard, tls_context: ssl.SSLContext | None) -> None:
         self._socket_guard = socket_guard
-        self._trust = trust
+        self._tls_context = tls_context
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         is_secure = pool.scheme == "https"
         pool.ConnectionCls = _TlsConnection if is_secure else _PlainConnection
-        pool.conn_kw |= {"socket_guard": self._socket_guard} | ({"ssl_context": self._trust} if is_secure else {})
+        pool.conn_kw |= {"socket_guard": self._socket_guard} | (
+            {"ssl_context": self._tls_context} if is_secure else {}
+        )
         return pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context of `load_system_trust` verifies the certificate chain and the host name."""
+        """Do nothing: the TLS context of `load_system_tls_context` verifies the certificate chain and the host
+        name."""
 
 
 class _GuardedConnection:
@@ -62,22 +65,22 @@ class _GuardedConnection:
     """
 
     _socket_guard: SocketGuard
-    _in_tunnel = False
+    _is_in_tunnel = False
 
     def _new_conn(self: Any) -> socket.socket:
         return _connect_guarded(self, self._socket_guard)
 
     def _tunnel(self: Any) -> None:
-        self._in_tunnel = True
+        self._is_in_tunnel = True
         try:
             super()._tunnel()  # type: ignore[misc]  # method of the library
         finally:
-            self._in_tunnel = False
+            self._is_in_tunnel = False
 
     def send(self: Any, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        if not self._in_tunnel:
+        if not self._is_in_tunnel:
             self._socket_guard.record_first_byte()
         super().send(data)  # type: ignore[misc]  # method of the library
 

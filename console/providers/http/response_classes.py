@@ -72,27 +72,29 @@ def format_storable(body: bytes) -> str:
 
 
 def make_answer_converter(
-    table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = format_storable
+    class_by_status: StatusTable,
+    read_body: Callable[[bytes], T],
+    make_evidence: Callable[[bytes], str] = format_storable,
 ) -> AnswerConverter[T]:
-    """Return a function that converts an HTTP answer into an outcome: `read` reads the body for status 2xx,
-    `table` has the outcome class of every other status, or the class is UNKNOWN.
+    """Return a function that converts an HTTP answer into an outcome. For status 2xx, `read_body` reads the body. For
+    any other status, the outcome class is that in `class_by_status`, or UNKNOWN if the status isn't there.
 
-    `read` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
-    then UNKNOWN. `evidence` returns the part of the body that may be stored.
+    `read_body` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
+    then UNKNOWN. `make_evidence` returns the part of the body that may be stored.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         content, kind, reason = classify_status(answer)
         return Outcome(
-            kind, reason, SendingCertainty.YES, content, answer.status, evidence(answer.body), answer.sha256
+            kind, reason, SendingCertainty.YES, content, answer.status, make_evidence(answer.body), answer.sha256
         )
 
     def classify_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
         if not 200 <= answer.status < 300:
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
-            return None, table.get(answer.status, OutcomeClass.UNKNOWN), reason
+            return None, class_by_status.get(answer.status, OutcomeClass.UNKNOWN), reason
         try:
-            return read(answer.body), OutcomeClass.SUCCEEDED, "answered"
+            return read_body(answer.body), OutcomeClass.SUCCEEDED, "answered"
         except UnusableAnswer as error:
             return None, OutcomeClass.UNKNOWN, error.reason
         except UnreadableJson:

@@ -101,16 +101,20 @@ def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
     """Return the text with each escape replaced by its character, and the position in the original text of each of
     its characters and of its end. `positions`: the same positions for `text`."""
     characters: list[str] = []
-    kept_positions: list[int] = []
+    new_positions: list[int] = []
     end = 0
     for match in _ESCAPE_PATTERN.finditer(text):
-        in_url, in_json, after_backslash, in_html = match.groups("")
-        plain = chr(int(in_url or in_json, 16)) if in_url or in_json else after_backslash or html.unescape(in_html)
-        characters += text[end : match.start()] + plain
-        kept_positions += positions[end : match.start()]
-        kept_positions += [positions[match.start()]] * len(plain)
+        url_digits, json_digits, escaped_character, html_entity = match.groups("")
+        unescaped_text = (
+            chr(int(url_digits or json_digits, 16))
+            if url_digits or json_digits
+            else escaped_character or html.unescape(html_entity)
+        )
+        characters += text[end : match.start()] + unescaped_text
+        new_positions += positions[end : match.start()]
+        new_positions += [positions[match.start()]] * len(unescaped_text)
         end = match.end()
-    return "".join(characters) + text[end:], [*kept_positions, *positions[end:]]
+    return "".join(characters) + text[end:], [*new_positions, *positions[end:]]
 
 
 def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -131,7 +135,7 @@ def _make_fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
 
 def send_once(
     transport: HttpTransport,
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     request: SingleRequest,
     convert_answer: AnswerConverter[T],
     *,
@@ -139,13 +143,13 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate limiter `gate`, send the request, and return the outcome into which `convert_answer` converts
+    """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts
     the answer. Raises no Exception.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
     without an answer is UNKNOWN, unless the transport knows that no byte was sent.
     """
-    outcome = _send_once(transport, gate, request, convert_answer, headers, secrets, hidden_fields)
+    outcome = _send_once(transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields)
     if outcome.kind in _LOGGED_OUTCOME_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
@@ -155,7 +159,7 @@ def send_once(
 
 def _send_once(
     transport: HttpTransport,
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     request: SingleRequest,
     convert_answer: AnswerConverter[T],
     headers: Mapping[str, str],
@@ -163,7 +167,7 @@ def _send_once(
     hidden_fields: tuple[str, ...],
 ) -> Outcome[T]:
     try:
-        gate.wait_for_start()
+        rate_limiter.wait_for_start()
     except Exception as error:
         return make_unsent_outcome(get_error_reason(error), has_effect=request.has_effect)
     try:
@@ -174,7 +178,7 @@ def _send_once(
             body=request.body,
             read_timeout=request.read_timeout,
             budget=request.budget_seconds,
-            limit=request.largest_answer_bytes,
+            max_body_bytes=request.largest_answer_bytes,
         )
         outcome = convert_answer(answer)
         return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))

@@ -22,7 +22,7 @@ _POLL_INTERVAL_SECONDS = 0.1
 
 class SocketGuard:
     """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget` seconds after
-    the guard was made. `admits` tells if an IP address is allowed.
+    the guard was made. `is_allowed` tells if an IP address is allowed.
 
     A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer
     can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.
@@ -38,13 +38,13 @@ class SocketGuard:
         self,
         clock: Clock,
         budget: float,
-        admits: Callable[[str], bool],
-        resolve: Resolver | None = None,
+        is_allowed: Callable[[str], bool],
+        resolve_host: Resolver | None = None,
     ) -> None:
         self._clock = clock
         self._deadline = clock.monotonic() + budget
-        self._is_allowed = admits
-        self._resolve = resolve or socket.getaddrinfo
+        self._is_allowed = is_allowed
+        self._resolve = resolve_host or socket.getaddrinfo
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
         self._timer = Timer(budget, self._handle_budget_end)
@@ -83,34 +83,34 @@ class SocketGuard:
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
         the request is then not sent.
         """
-        answer: Future[Sequence[tuple[Any, ...]]] = Future()
-        Thread(target=self._run_resolver, args=(answer, host, port), daemon=True).start()
-        addresses = self._await_result(answer, self._clock.monotonic() + self._compute_time_left(timeout))
+        future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
+        Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
+        addresses = self._await_result(future_addresses, self._clock.monotonic() + self._compute_time_left(timeout))
         if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
         return addresses
 
     def _await_result(
-        self, answer: "Future[Sequence[tuple[Any, ...]]]", deadline: float
+        self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
         """Wait for the resolver's addresses and return them. The wait has short steps, so that an interrupt ends the
         wait. Raises TimeoutError after `deadline` (monotonic seconds), or the resolver's own error."""
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:
-                return answer.result(max(0.0, min(seconds_left, _POLL_INTERVAL_SECONDS)))
+                return future_addresses.result(max(0.0, min(seconds_left, _POLL_INTERVAL_SECONDS)))
             except NotYet:
-                if answer.done():  # the resolver itself timed out
+                if future_addresses.done():  # the resolver itself timed out
                     raise
                 self._require_time()
                 if seconds_left <= _POLL_INTERVAL_SECONDS:
                     raise
 
-    def _run_resolver(self, answer: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
+    def _run_resolver(self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
         try:
-            answer.set_result(self._resolve(host, port, 0, socket.SOCK_STREAM))
+            future_addresses.set_result(self._resolve(host, port, 0, socket.SOCK_STREAM))
         except BaseException as error:  # passed on to the waiting thread
-            answer.set_exception(error)
+            future_addresses.set_exception(error)
 
     def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
         try:

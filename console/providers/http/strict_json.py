@@ -17,9 +17,9 @@ class UnreadableJson(Exception):
     """
 
 
-def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
-    """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
-    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one with more
+def parse_object(body: bytes, convert_fraction: Callable[[str], object] | None = None) -> dict[str, object]:
+    """Return the JSON object in `body` (UTF-8, at most 2 MiB). `convert_fraction` converts the text of a number with
+    a fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one with more
     than MAX_JSON_DEPTH levels.
     """
     if len(body) > MAX_JSON_BYTES:
@@ -27,7 +27,10 @@ def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(
-            text, object_pairs_hook=_require_unique_fields, parse_constant=_refuse_json_constant, parse_float=fraction
+            text,
+            object_pairs_hook=_require_unique_fields,
+            parse_constant=_refuse_json_constant,
+            parse_float=convert_fraction,
         )
     except (ValueError, RecursionError) as error:
         raise UnreadableJson("no JSON") from error
@@ -53,14 +56,14 @@ def require_storable(value: object) -> None:
     """Raise UnreadableJson if `value` contains a text that the database can't store: one with an unpaired
     surrogate or a NUL character.
     """
-    texts = [value]
-    while texts:
-        item = texts.pop()
-        if isinstance(item, dict):
-            texts += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            texts += item
-        elif isinstance(item, str) and ("\0" in item or any("\ud800" <= letter <= "\udfff" for letter in item)):
+    unchecked_values = [value]
+    while unchecked_values:
+        part = unchecked_values.pop()
+        if isinstance(part, dict):
+            unchecked_values += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            unchecked_values += part
+        elif isinstance(part, str) and ("\0" in part or any("\ud800" <= letter <= "\udfff" for letter in part)):
             raise UnreadableJson("no text")
 
 

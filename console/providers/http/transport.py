@@ -62,18 +62,18 @@ class HttpTransport:
         scale: TimeScale | None = None,
         connect_timeout: float = 10.0,
         proxy: str | None = None,
-        trust: "ssl.SSLContext | None" = None,
-        resolve: Resolver | None = None,
-        private: Sequence[Network] = (),
+        tls_context: "ssl.SSLContext | None" = None,
+        resolve_host: Resolver | None = None,
+        private_networks: Sequence[Network] = (),
     ) -> None:
-        self._base_url = parse_base_url(base_url, private=private)
+        self._base_url = parse_base_url(base_url, private=private_networks)
         self._clock = clock
         self._scale = scale or TimeScale()
         self._connect_timeout = connect_timeout
         self._proxy = proxy
         self._proxies = None if proxy is None else {"http": proxy, "https": proxy}
-        self._trust = trust
-        self._resolve = resolve
+        self._tls_context = tls_context
+        self._resolve_host = resolve_host
 
     def send(
         self,
@@ -84,15 +84,15 @@ class HttpTransport:
         body: bytes | None,
         read_timeout: float,
         budget: float,
-        limit: int = MEBIBYTE,
+        max_body_bytes: int = MEBIBYTE,
         may_be_interrupted: bool = True,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes at most little more than
         `budget` seconds. Raises TransportFailure if no complete answer arrives.
 
-        `path` may have an encoded query. `limit` is the largest body in bytes, also after decompression. If the
-        process was asked to end, no new request is sent, and the wait for an answer ends unless `may_be_interrupted`
-        is False. A complete answer is returned even if it arrives late.
+        `path` may have an encoded query. `max_body_bytes` is the largest body in bytes, also after decompression. If
+        the process was asked to end, no new request is sent, and the wait for an answer ends unless
+        `may_be_interrupted` is False. A complete answer is returned even if it arrives late.
         """
         try:
             request = self._prepare_request(method, path, headers, body)
@@ -111,7 +111,7 @@ class HttpTransport:
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
                 status = response.status_code
                 with closing(response):
-                    return _read_answer(response, socket_guard, limit)
+                    return _read_answer(response, socket_guard, max_body_bytes)
             except Exception as error:
                 raise _make_failure(error, socket_guard, status) from error
 
@@ -134,12 +134,12 @@ class HttpTransport:
         return request
 
     def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
-        from console.providers.http.requests_session import SingleCallAdapter, load_system_trust
+        from console.providers.http.requests_session import SingleCallAdapter, load_system_tls_context
 
-        if self._trust is None and self._base_url.scheme == "https":
-            self._trust = load_system_trust()
-        socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve)
-        return SingleCallAdapter(socket_guard, self._trust), socket_guard
+        if self._tls_context is None and self._base_url.scheme == "https":
+            self._tls_context = load_system_tls_context()
+        socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve_host)
+        return SingleCallAdapter(socket_guard, self._tls_context), socket_guard
 
     def _is_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
@@ -150,10 +150,10 @@ class HttpTransport:
         return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 
-def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
+def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes: int) -> HttpAnswer:
     """Read the complete body of an answer, and return the answer with it. Raises AnswerTooLarge for a body of more
-    than `limit` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't show where its
-    body ends (by its length or by chunks), because the body may be incomplete.
+    than `max_body_bytes` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't show
+    where its body ends (by its length or by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     has_known_end = response.raw.chunked or response.raw.length_remaining is not None
@@ -162,7 +162,7 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
     size = 0
     for chunk in response.iter_content(_CHUNK_BYTES):
         size += len(chunk)
-        if size > limit:
+        if size > max_body_bytes:
             raise AnswerTooLarge
         digest.update(chunk)
         chunks.append(chunk)

@@ -52,7 +52,7 @@ class TransactionHint:
 
     `payment_id` (the provider's id) or `merchant_payment_id` (our id) is set, or both. `event_id` is the same for
     each repetition; if the provider sends none, it is a digest of the fields in which events differ. `amount` and
-    `latest` (the newest time in the notice, UTC) are None if they are missing or invalid: such a hint is still
+    `newest_time` (the newest time in the notice, UTC) are None if they are missing or invalid: such a hint is still
     useful.
     """
 
@@ -61,7 +61,7 @@ class TransactionHint:
     merchant_payment_id: str | None
     state: str
     amount: Money | None
-    latest: datetime | None
+    newest_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # types alone: every start imports this module
 @dataclass(frozen=True, slots=True)
 class AdapterArguments(Generic[ProviderSettingsT]):
     """Arguments with which a plugin makes its adapter. `own_settings`: the settings of this provider alone. `url`:
-    origin that replaces the provider's real origin; None: no replacement. `gate`: the rate limiter of the
+    origin that replaces the provider's real origin; None: no replacement. `rate_limiter` limits the rate of the
     provider's calls.
 
     `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they
@@ -35,7 +35,7 @@ class AdapterArguments(Generic[ProviderSettingsT]):
     own_settings: ProviderSettingsT
     url: str | None
     secrets: Mapping[str, str] = field(repr=False)
-    gate: RateLimiter
+    rate_limiter: RateLimiter
     clock: Clock
     scale: TimeScale
 

@@ -36,7 +36,7 @@ class PaymentCapabilities:
     - `currency`: the only currency of its payments
     - `allows_partial_refunds`: a refund may be smaller than the payment
     - `allows_repeated_refunds`: a payment may have several refunds
-    - `most_refunds`: largest number of refunds of one payment; None if the provider publishes no limit
+    - `max_refunds`: largest number of refunds of one payment; None if the provider publishes no limit
     - `refund_window_days`: calendar days after the payment in which a refund is possible; None: no limit is stated
     - `can_cancel`: the provider has a call that cancels a payment
     - `keeps_idempotency_keys`: a request with a repeated refund key returns the earlier result
@@ -49,7 +49,7 @@ class PaymentCapabilities:
     currency: str
     allows_partial_refunds: bool
     allows_repeated_refunds: bool
-    most_refunds: int | None
+    max_refunds: int | None
     refund_window_days: int | None
     can_cancel: bool
     keeps_idempotency_keys: bool

@@ -27,8 +27,8 @@ from console.providers.http.single_request import SingleRequest, get_error_reaso
 from console.providers.http.transport import HttpTransport
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.paypay.responses import (
-    is_id,
     is_valid_amount,
+    is_valid_id,
     make_payment_reader,
     make_paypay_converter,
     make_refund_reader,
@@ -58,14 +58,14 @@ _FIELDS_HIDDEN_IN_LOG = ("password",)
 
 @dataclass(frozen=True, slots=True)
 class PayPayConfig:
-    """URL and credentials of PayPay; the secrets are hidden in `repr`. `repeated_refunds`: the contract allows
+    """URL and credentials of PayPay; the secrets are hidden in `repr`. `allows_repeated_refunds`: the contract allows
     several refunds of one payment.
     """
 
     base_url: str
     key: PayPayKey
     merchant_id: str = field(repr=False)
-    repeated_refunds: bool = True
+    allows_repeated_refunds: bool = True
 
 
 class PayPayRequestSender:
@@ -78,15 +78,15 @@ class PayPayRequestSender:
         config: PayPayConfig,
         *,
         transport: HttpTransport,
-        gate: RateLimiter,
+        rate_limiter: RateLimiter,
         clock: Clock,
-        nonce: Callable[[], str] = lambda: secrets.token_hex(4),
+        make_nonce: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         self.config = config
         self._transport = transport
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._clock = clock
-        self._nonce = nonce
+        self._make_nonce = make_nonce
         self._slots = BoundedSemaphore(MAX_PARALLEL_CALLS)
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
@@ -94,7 +94,7 @@ class PayPayRequestSender:
         makes from the HTTP answer. Raises no Exception."""
         with self._slots:
             try:
-                self._gate.wait_for_start()
+                self._rate_limiter.wait_for_start()
             except Exception as error:
                 return make_unsent_outcome(get_error_reason(error), has_effect=request.has_effect)
             return self._send_signed(request, convert_answer)
@@ -118,17 +118,21 @@ class PayPayRequestSender:
         )
 
     def _make_headers(self, request: SingleRequest) -> dict[str, str]:
-        kind = _CONTENT_TYPE if request.body else None
-        signed = make_authorization(
+        content_type = _CONTENT_TYPE if request.body else None
+        authorization = make_authorization(
             self.config.key,
             request.method,
             request.path.partition("?")[0],
-            nonce=self._nonce(),
+            nonce=self._make_nonce(),
             epoch=int(self._clock.now().timestamp()),
-            content_type=kind,
+            content_type=content_type,
             body=request.body,
         )
-        headers = {"Authorization": signed, "X-ASSUME-MERCHANT": self.config.merchant_id, "Content-Type": kind or ""}
+        headers = {
+            "Authorization": authorization,
+            "X-ASSUME-MERCHANT": self.config.merchant_id,
+            "Content-Type": content_type or "",
+        }
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise ValueError("a key that fits into no header")
         return {"Accept": "application/json"} | {name: value for name, value in headers.items() if value}
@@ -158,8 +162,8 @@ class PayPayReader:
         return PaymentCapabilities(
             currency="JPY",
             allows_partial_refunds=True,
-            allows_repeated_refunds=self._sender.config.repeated_refunds,
-            most_refunds=MAX_REFUNDS if self._sender.config.repeated_refunds else 1,
+            allows_repeated_refunds=self._sender.config.allows_repeated_refunds,
+            max_refunds=MAX_REFUNDS if self._sender.config.allows_repeated_refunds else 1,
             refund_window_days=REFUND_WINDOW_DAYS,
             can_cancel=True,
             keeps_idempotency_keys=True,
@@ -172,24 +176,18 @@ class PayPayReader:
         """Read the details of a payment. If `question.by_code` is True, the request is for a payment by a code that
         this console requested; otherwise it is for a payment of another kind, which has another path at PayPay.
         """
-        if not is_id(question.merchant_payment_id):
+        if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
-        read_question = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
-        return self._sender.send(
-            read_question, make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question))
-        )
+        request = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
+        return self._sender.send(request, make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question)))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report."""
-        if not (is_id(order.key) and is_id(order.provider_payment_id)):
+        if not (is_valid_id(order.key) and is_valid_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=False)
-        status_question = _make_bodyless_request(
-            "GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}"
-        )
-        return self._sender.send(
-            status_question, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(order))
-        )
+        request = _make_bodyless_request("GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}")
+        return self._sender.send(request, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(order)))
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         """Return PayPay's limit for refunds: 23:59:59 in Japan on the 365th day after the payment."""
@@ -213,7 +211,7 @@ class PayPay(PayPayReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Create a payment code at PayPay, with which the payer can pay once, and return the outcome with the
         code."""
-        if not is_id(request.merchant_payment_id):
+        if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(request.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
@@ -233,7 +231,7 @@ class PayPay(PayPayReader):
     def delete_code(self, handle: str) -> Outcome[None]:
         """Delete an unpaid code, so that nobody can pay with it any more, and return the outcome of the call.
         `handle` is PayPay's id of the code."""
-        if not is_id(handle):
+        if not is_valid_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
             _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
@@ -244,7 +242,7 @@ class PayPay(PayPayReader):
         """Request a refund, and return the outcome with PayPay's report. The outcome of a request that PayPay accepts
         is PENDING, or SUCCEEDED if PayPay reports the refund as completed.
         """
-        if not (is_id(order.key) and is_id(order.provider_payment_id)):
+        if not (is_valid_id(order.key) and is_valid_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(order.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
@@ -264,22 +262,22 @@ class PayPay(PayPayReader):
         """Ask PayPay to cancel a payment, and return the outcome of the request. The outcome of a request that PayPay
         accepts is PENDING; the payment becomes FAILED at PayPay later.
         """
-        if not is_id(question.merchant_payment_id):
+        if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
-        cancel_question = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
-        return self._sender.send(cancel_question, make_paypay_converter(PayPayCall.CANCEL, read_no_content))
+        request = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
+        return self._sender.send(request, make_paypay_converter(PayPayCall.CANCEL, read_no_content))
 
     def make_reader(self) -> PayPayReader:
         """Return an adapter of PayPay without the calls that move money."""
         return PayPayReader(self._sender)
 
 
-def make_paypay_adapter(config: PayPayConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> PayPay:
+def make_paypay_adapter(config: PayPayConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> PayPay:
     """Return the adapter of PayPay for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-    return PayPay(PayPayRequestSender(config, transport=transport, gate=gate, clock=clock))
+    return PayPay(PayPayRequestSender(config, transport=transport, rate_limiter=rate_limiter, clock=clock))
 
 
 def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest:

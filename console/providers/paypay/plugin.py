@@ -84,9 +84,11 @@ def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvid
         base_url=arguments.url or hosts[own_settings.environment],
         key=PayPayKey(secrets["API_KEY"], secrets["API_SECRET"]),
         merchant_id=secrets["MERCHANT_ID"],
-        repeated_refunds=own_settings.repeated_refunds,
+        allows_repeated_refunds=own_settings.repeated_refunds,
     )
-    return make_paypay_adapter(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return make_paypay_adapter(
+        config, rate_limiter=arguments.rate_limiter, clock=arguments.clock, scale=arguments.scale
+    )
 
 
 def _find_payment_state(provider_word: str) -> PaymentState | None:
@@ -108,26 +110,28 @@ def _read_hint(body: bytes) -> "Hint":
     return read_notice(body)
 
 
-def _parse_file_day(url: str, merchant: str) -> date | None:
+def _parse_file_day(url: str, merchant_id: str) -> date | None:
     from console.providers.paypay.reconciliation_file import parse_file_name
 
     name = parse_file_name(url)
-    return name.first_day if name and name.merchant == merchant and name.first_day == name.last_day else None
+    return name.first_day if name and name.merchant_id == merchant_id and name.first_day == name.last_day else None
 
 
 def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
     from console.providers.paypay.reconciliation_file import fetch_daily_file
 
     hosts = arguments.own_settings.recon_hosts
-    return fetch_daily_file(url, hosts=hosts, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return fetch_daily_file(
+        url, hosts=hosts, rate_limiter=arguments.rate_limiter, clock=arguments.clock, scale=arguments.scale
+    )
 
 
 def _read_rows(
-    stream: BinaryIO, merchant: str, day: date, index: HistoryRowIndex
+    stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex
 ) -> "Iterable[HistoryRow | RefusedRow]":
     from console.providers.paypay.reconciliation_file import DailyFileReader
 
-    return DailyFileReader(stream, merchant, day, index)
+    return DailyFileReader(stream, merchant_id, day, index)
 
 
 _WORDS_ON_SCREEN = {

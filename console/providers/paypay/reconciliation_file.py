@@ -64,7 +64,7 @@ class InvalidDailyFile(Exception):
 class DailyFileName:
     """Parts of a daily file's name: the merchant id, and the first and the last day in Japan."""
 
-    merchant: str
+    merchant_id: str
     first_day: date
     last_day: date
 
@@ -86,9 +86,9 @@ class DailyFileReader:
     """Reads the lines of a merchant's daily file of the day `day` as history rows. `index` stores the accepted
     rows and finds repeated ones."""
 
-    def __init__(self, stream: BinaryIO, merchant: str, day: date, index: HistoryRowIndex) -> None:
+    def __init__(self, stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex) -> None:
         """Read the first line of `stream`. Raises InvalidDailyFile if it isn't the header of PayPay's daily file."""
-        self._stream, self._merchant, self._day, self._index = stream, merchant, day, index
+        self._stream, self._merchant_id, self._day, self._index = stream, merchant_id, day, index
         self._header = _read_header(stream)
 
     def __iter__(self) -> Iterator[HistoryRow | RefusedRow]:
@@ -138,10 +138,10 @@ class DailyFileReader:
             and (merchant_payment_id is None or _ID_PATTERN.fullmatch(merchant_payment_id)),
             "id",
         )
-        _require_condition(cells[_MERCHANT_COLUMN] == self._merchant, "other_merchant")
+        _require_condition(cells[_MERCHANT_COLUMN] == self._merchant_id, "other_merchant")
         _require_condition(cells[_STATE_COLUMN] in STATES_BY_LINE_STATUS, "state")
         state, refund = STATES_BY_LINE_STATUS[cells[_STATE_COLUMN]]
-        amount = _parse_amount(cells[_AMOUNT_COLUMN], negative=refund is not None)
+        amount = _parse_amount(cells[_AMOUNT_COLUMN], is_negative=refund is not None)
         at = _parse_instant(cells[_TIME_COLUMN])
         _require_condition(convert_to_local(at, JST).date() == self._day, "other_day")
         method = cells[_METHOD_COLUMN][:_LONGEST_METHOD_CHARACTERS] or None
@@ -176,10 +176,10 @@ def _skip_line(stream: BinaryIO) -> None:
         pass
 
 
-def _parse_amount(text: str, *, negative: bool) -> Money:
-    """Return the amount in a cell (whole yen) without its sign. `negative` is True for a refund, whose amount is
+def _parse_amount(text: str, *, is_negative: bool) -> Money:
+    """Return the amount in a cell (whole yen) without its sign. `is_negative` is True for a refund, whose amount is
     negative in the file. Raises _RefusedLine `amount` for any other text or sign."""
-    _require_condition(_YEN_PATTERN.fullmatch(text) and text.startswith("-") == negative, "amount")
+    _require_condition(_YEN_PATTERN.fullmatch(text) and text.startswith("-") == is_negative, "amount")
     return Money(int(text.removeprefix("-")), "JPY")
 
 
@@ -195,7 +195,7 @@ def _parse_instant(text: str) -> datetime:
 
 
 def fetch_daily_file(
-    url: str, *, hosts: Sequence[str], gate: RateLimiter, clock: Clock, scale: TimeScale
+    url: str, *, hosts: Sequence[str], rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
 ) -> Outcome[bytes]:
     """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
     (`https://host[:port]`), and return the outcome with the bytes of the file.
@@ -204,16 +204,16 @@ def fetch_daily_file(
     nothing about money.
     """
     try:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        url_parts = urlsplit(url)
+        origin = f"{url_parts.scheme}://{url_parts.netloc}"
         transport = HttpTransport(origin, clock=clock, scale=scale) if origin in hosts else None
     except (ValueError, ConsoleError):
         transport = None
     if transport is None:
         return make_unsent_outcome("address_not_allowed", has_effect=False)
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    question = SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES)
-    return send_once(transport, gate, question, _convert_answer, headers={"Accept": "text/csv"})
+    path = f"{url_parts.path}?{url_parts.query}" if url_parts.query else url_parts.path
+    request = SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES)
+    return send_once(transport, rate_limiter, request, _convert_answer, headers={"Accept": "text/csv"})
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:

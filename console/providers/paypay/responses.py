@@ -111,16 +111,16 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     """
 
     def read_started_payment(value: object) -> tuple[StartedPayment, CodeOutcome]:
-        data = _require_object(value)
-        _require_equal(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
-        if _parse_amount(data.get("amount")) != request.amount:
+        code_fields = _require_object(value)
+        _require_equal(code_fields.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
+        if _parse_amount(code_fields.get("amount")) != request.amount:
             raise UnusableAnswer("other_amount")
         started_payment = StartedPayment(
             merchant_payment_id=request.merchant_payment_id,
-            handle=_require_id(data.get("codeId")),
-            url=_parse_link(data.get("url"), "https://"),
-            deeplink=_parse_link(data.get("deeplink"), "paypay"),
-            expires_at=parse_instant(data.get("expiryDate")),
+            handle=_require_id(code_fields.get("codeId")),
+            url=_parse_link(code_fields.get("url"), "https://"),
+            deeplink=_parse_link(code_fields.get("deeplink"), "paypay"),
+            expires_at=parse_instant(code_fields.get("expiryDate")),
         )
         return started_payment, ANSWERED_VERDICT
 
@@ -138,30 +138,30 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     """
 
     def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
-        data = _require_object(value)
-        row = PAYMENT_STATE_MEANINGS.get(_require_text(data.get("status")))
-        if row is None:
+        payment_fields = _require_object(value)
+        state_meaning = PAYMENT_STATE_MEANINGS.get(_require_text(payment_fields.get("status")))
+        if state_meaning is None:
             raise UnusableAnswer("unlisted_state")
-        if data.get("merchantPaymentId") is not None:
-            _require_equal(data["merchantPaymentId"], question.merchant_payment_id, "other_id")
-        payment_id = None if data.get("paymentId") is None else _require_id(data["paymentId"])
+        if payment_fields.get("merchantPaymentId") is not None:
+            _require_equal(payment_fields["merchantPaymentId"], question.merchant_payment_id, "other_id")
+        payment_id = None if payment_fields.get("paymentId") is None else _require_id(payment_fields["paymentId"])
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
             raise UnusableAnswer("other_payment")
-        amount = None if data.get("amount") is None else _parse_amount(data["amount"])
+        amount = None if payment_fields.get("amount") is None else _parse_amount(payment_fields["amount"])
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,
-            provider_state=_require_text(data["status"]),
-            state=row.state,
-            is_final=row.is_final,
+            provider_state=_require_text(payment_fields["status"]),
+            state=state_meaning.state,
+            is_final=state_meaning.is_final,
             amount=amount,
             total=amount,
-            paid_at=parse_instant(data.get("acceptedAt")),
-            method=_join_methods(data.get("paymentMethods")),
-            refunds=_read_refund_reports(data.get("refunds")),
+            paid_at=parse_instant(payment_fields.get("acceptedAt")),
+            method=_join_methods(payment_fields.get("paymentMethods")),
+            refunds=_read_refund_reports(payment_fields.get("refunds")),
         )
         has_other_amount = question.amount is not None and amount not in (None, question.amount)
-        return report, make_unknown_verdict("other_amount") if has_other_amount else row.verdict
+        return report, make_unknown_verdict("other_amount") if has_other_amount else state_meaning.verdict
 
     return read_payment_report
 
@@ -172,8 +172,8 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
     """
 
     def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:
-        data = _require_object(value)
-        report = _read_refund_report(data)
+        refund_fields = _require_object(value)
+        report = _read_refund_report(refund_fields)
         _require_equal(report.key, order.key, "other_id")
         _require_equal(report.provider_payment_id, order.provider_payment_id, "other_payment")
         verdict, _ = REFUND_STATE_MEANINGS[report.provider_state]
@@ -272,9 +272,11 @@ def _join_methods(methods: object) -> str | None:
     None without a method.
     """
     rows = methods if isinstance(methods, list) else []
-    words = [row.get("type") for row in rows if isinstance(row, dict)]
+    method_names = [row.get("type") for row in rows if isinstance(row, dict)]
     return (
-        "+".join(method for method in words if isinstance(method, str) and _RESULT_CODE_PATTERN.fullmatch(method))
+        "+".join(
+            method for method in method_names if isinstance(method, str) and _RESULT_CODE_PATTERN.fullmatch(method)
+        )
         or None
     )
 
@@ -285,7 +287,7 @@ def _parse_link(value: object, scheme: str) -> str | None:
     return value if is_link and isinstance(value, str) else None
 
 
-def is_id(text: str) -> bool:
+def is_valid_id(text: str) -> bool:
     """True if PayPay accepts the text as an id that the merchant chooses: 1 to 64 letters, digits, hyphens and
     underscores.
     """

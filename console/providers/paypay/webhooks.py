@@ -40,20 +40,22 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
     if payment_id is None and merchant_payment_id is None:
         raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
-    latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None)
+    newest_time = max(
+        filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None
+    )
     if state not in NOTIFIED_STATES:
         return OtherHint("Transaction")
-    event_values = (payment_id, merchant_payment_id, state, latest, amount)
+    event_values = (payment_id, merchant_payment_id, state, newest_time, amount)
     return TransactionHint(
-        _compute_event_id("paypay-tx", *event_values), payment_id, merchant_payment_id, state, amount, latest
+        _compute_event_id("paypay-tx", *event_values), payment_id, merchant_payment_id, state, amount, newest_time
     )
 
 
 def _read_file_hint(fields: dict[str, object]) -> Hint:
-    url, event = fields.get("path"), fields.get("notification_id")
-    if not isinstance(url, str) or not isinstance(event, str) or not _ID_PATTERN.fullmatch(event):
+    url, notification_id = fields.get("path"), fields.get("notification_id")
+    if not isinstance(url, str) or not isinstance(notification_id, str) or not _ID_PATTERN.fullmatch(notification_id):
         raise UnreadableJson("no file")
-    return ReconciliationFileHint(_compute_event_id("paypay-file", event), url)
+    return ReconciliationFileHint(_compute_event_id("paypay-file", notification_id), url)
 
 
 def _compute_event_id(*parts: object) -> str:

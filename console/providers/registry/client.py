@@ -52,20 +52,20 @@ class RegistryConfig:
 class RegistryApi:
     """The Web-API of the registry's publisher. Its methods only read; each sends one request."""
 
-    def __init__(self, config: RegistryConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> None:
+    def __init__(self, config: RegistryConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> None:
         self._transport = HttpTransport(config.url or REGISTRY_ORIGIN, clock=clock, scale=scale)
         self._application_id = config.application_id
-        self._gate = gate
+        self._rate_limiter = rate_limiter
 
-    def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
-        """Read the part number `divide` (from 1) of the rows that were updated on the day, and return the outcome
+    def read_difference(self, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
+        """Read part `part_number` (from 1) of the rows that were updated on the day, and return the outcome
         with them. The outcome has the number of all parts."""
-        period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
+        period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
-        convert = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, divide), _make_empty_evidence
+        convert_answer = make_answer_converter(
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, part_number), _make_empty_evidence
         )
-        return send_once(self._transport, self._gate, request, convert, headers={})
+        return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
         """Read the present rows of up to MAX_NUMBERS_PER_REQUEST corporation numbers, without earlier facts of the
@@ -73,10 +73,10 @@ class RegistryApi:
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         requested_numbers = frozenset(numbers)
-        convert = make_answer_converter(
+        convert_answer = make_answer_converter(
             _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, requested_numbers), _make_empty_evidence
         )
-        return send_once(self._transport, self._gate, request, convert, headers={})
+        return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 
     def _make_request(
         self, call: str, parameters: dict[str, str], read_timeout: float, budget: float

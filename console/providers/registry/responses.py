@@ -22,41 +22,46 @@ _LONGEST_FIELD_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DifferencePart:
-    """One part of the differences of a day. `updated_on` is the day up to which the publisher is up to date. `rows`
-    is the number of the rows of all parts, `parts` the number of parts; `lines` are the rows of this part as lines of
-    the publisher's CSV files.
+    """One part of the differences of a day. `updated_on` is the day up to which the publisher is up to date.
+    `row_count` is the number of the rows of all parts, `part_count` the number of parts; `lines` are the rows of this
+    part as lines of the publisher's CSV files.
     """
 
     updated_on: date
-    rows: int
-    parts: int
+    row_count: int
+    part_count: int
     lines: tuple[str, ...]
 
 
-def read_part(body: bytes, divide: int) -> DifferencePart:
-    """Return the rows in the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer
+def read_part(body: bytes, part_number: int) -> DifferencePart:
+    """Return the rows in the answer to a request for part `part_number` of a day's rows. Raises UnusableAnswer
     if the answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't
     be read."""
-    head, lines = _read_lines(body)
-    updated_on, rows, number, parts = _read_first_line(head)
-    if number != divide:
+    first_line_fields, lines = _read_lines(body)
+    updated_on, row_count, answered_part_number, part_count = _read_first_line(first_line_fields)
+    if answered_part_number != part_number:
         raise UnusableAnswer("other_part")
-    if parts > MAX_ANSWER_PARTS:
+    if part_count > MAX_ANSWER_PARTS:
         raise UnusableAnswer("too_many_parts")
-    if (rows == 0) != (parts == 0) or (rows > 0) != bool(lines) or len(lines) > rows or divide > max(parts, 1):
+    if (
+        (row_count == 0) != (part_count == 0)
+        or (row_count > 0) != bool(lines)
+        or len(lines) > row_count
+        or part_number > max(part_count, 1)
+    ):
         raise UnusableAnswer("other_count")
     for line in lines:
         _split_line(line)
-    return DifferencePart(updated_on, rows, parts, tuple(lines))
+    return DifferencePart(updated_on, row_count, part_count, tuple(lines))
 
 
 def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporation, ...]:
     """Return the corporations in the answer to a request for the corporation numbers `numbers`. Deleted corporations
     are left out. Raises UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer
     can't be read."""
-    head, lines = _read_lines(body)
-    _, rows, _, _ = _read_first_line(head)
-    if rows != len(lines):
+    first_line_fields, lines = _read_lines(body)
+    _, row_count, _, _ = _read_first_line(first_line_fields)
+    if row_count != len(lines):
         raise UnusableAnswer("other_count")
     corporations_by_number: dict[str, Corporation] = {}
     for line in lines:
@@ -72,32 +77,32 @@ def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
     """Return the fields of an answer's first line, and its other lines as texts. Raises UnreadableJson if the
     answer isn't UTF-8 or is XML."""
     try:
-        first, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+        first_line, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as cause:
         raise UnreadableJson("not UTF-8") from cause
-    if first.lstrip().startswith("<"):
+    if first_line.lstrip().startswith("<"):
         raise UnreadableJson("not CSV")
-    return first.split(","), lines
+    return first_line.split(","), lines
 
 
-def _read_first_line(head: list[str]) -> tuple[date, int, int, int]:
-    texts = [text.strip('"') for text in head]
+def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]:
+    texts = [text.strip('"') for text in first_line_fields]
     if len(texts) != 4 or not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in texts[1:]):
         raise UnreadableJson("no head")
-    rows, number, parts = map(int, texts[1:])
-    return _read_day(texts[0]), rows, number, parts
+    row_count, part_number, part_count = map(int, texts[1:])
+    return _read_day(texts[0]), row_count, part_number, part_count
 
 
 def _split_line(line: str) -> list[str]:
     try:
-        rows = list(csv.reader([line], strict=True))
+        parsed_rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:
         raise UnreadableJson("not CSV") from cause
-    if len(rows) != 1 or len(rows[0]) != FIELDS_PER_ROW:
+    if len(parsed_rows) != 1 or len(parsed_rows[0]) != FIELDS_PER_ROW:
         raise UnreadableJson("not 30 fields")
-    if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD_CHARACTERS:
+    if not parsed_rows[0][1].isdigit() or max(map(len, parsed_rows[0])) > _LONGEST_FIELD_CHARACTERS:
         raise UnreadableJson("not a row")
-    return rows[0]
+    return parsed_rows[0]
 
 
 def _read_day(text: str) -> date:

@@ -60,7 +60,7 @@ class AlarmBoxState(Protocol):
     settings: SandboxSettings
     ledger: ChargeLedger
     tokens: TokenIssuer
-    holds: HeldCalls
+    held_calls: HeldCalls
 
 
 class SimulatedAlarmBox:
@@ -91,7 +91,7 @@ class SimulatedAlarmBox:
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
         """Add a credit check as if another program had purchased it, and return it: the ledger gets no charge.
 
-        Raises `ValueError` or `KeyError` for invalid fields.
+        Raises `KeyError` for a missing field, `ValueError` for an invalid one.
         """
         number = str(fields["corporation_number"])
         purchase_day = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
@@ -120,7 +120,7 @@ class SimulatedAlarmBox:
             )
             self._checks[check_id] = check
         self._state.ledger.add_charge(check_id, PROVIDER_NAME, number, self._state.clock.now())
-        self._state.holds.notify_waiters()
+        self._state.held_calls.notify_waiters()
         return check
 
     def _find_next_free_id(self) -> int:
@@ -149,19 +149,20 @@ class SimulatedAlarmBox:
     def _make_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.read_media_type() != "application/x-www-form-urlencoded":
             raise make_oauth_refusal(400, "invalid_request")
-        form = request.read_form()
+        token_request = request.read_form()
 
         def issue_tokens() -> HttpReply:
-            pair = self._state.tokens.issue_token_pair(form)
+            token_pair = self._state.tokens.issue_token_pair(token_request)
             return replace(
-                make_json_reply(self._state.tokens.make_token_answer(pair)), headers=(("Cache-Control", "no-store"),)
+                make_json_reply(self._state.tokens.make_token_answer(token_pair)),
+                headers=(("Cache-Control", "no-store"),),
             )
 
         return ProviderCall(PROVIDER_NAME, "token", issue_tokens)
 
     def _make_purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._require_token_pair(request)
-        if "credit_check:create" not in pair.scope.split():
+        token_pair = self._require_token_pair(request)
+        if "credit_check:create" not in token_pair.scope.split():
             raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
         number = _read_requested_corporation_number(request)
 
@@ -171,16 +172,16 @@ class SimulatedAlarmBox:
                 {"credit_check": make_credit_check_fields(check)}, self._state.settings.purchase_status, check.id
             )
 
-        return ProviderCall(PROVIDER_NAME, "purchase", purchase_check, number, access_token=pair.access_token)
+        return ProviderCall(PROVIDER_NAME, "purchase", purchase_check, number, access_token=token_pair.access_token)
 
     def _make_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._require_token_pair(request)
+        token_pair = self._require_token_pair(request)
         with_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
         number = check.number if check else None
         act = self._make_detail_answer(check, with_pdf) if check else _make_not_found_reply
         return ProviderCall(
-            PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), pair.access_token
+            PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), token_pair.access_token
         )
 
     def _make_detail_answer(self, check: StoredCreditCheck, with_pdf: bool) -> Callable[[], HttpReply]:
@@ -199,7 +200,7 @@ class SimulatedAlarmBox:
         return answer_with_detail
 
     def _make_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        pair = self._require_token_pair(request)
+        token_pair = self._require_token_pair(request)
         if not self._state.settings.list_call:
             raise RequestRefused(make_error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
@@ -209,7 +210,7 @@ class SimulatedAlarmBox:
                 {"credit_checks": [make_credit_check_fields(check) for check in self.list_checks_of_number(number)]}
             )
 
-        return ProviderCall(PROVIDER_NAME, "list", answer_with_list, number, access_token=pair.access_token)
+        return ProviderCall(PROVIDER_NAME, "list", answer_with_list, number, access_token=token_pair.access_token)
 
     def _require_token_pair(self, request: HttpRequest) -> TokenPair:
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))

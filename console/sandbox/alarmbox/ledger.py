@@ -54,6 +54,7 @@ class ChargeLedger:
                 self._charges[charge_id].fault = fault
 
     def clear(self) -> None:
+        """Delete all charges and their counts."""
         with self._lock:
             self._charges.clear()
             self._counts.clear()

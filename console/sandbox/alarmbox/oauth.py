@@ -115,13 +115,13 @@ class TokenIssuer:
             self._revoke_previous(pair)
             return pair
 
-    def expire_access_tokens(self, access: str | None = None) -> int:
+    def expire_access_tokens(self, access_token: str | None = None) -> int:
         """Make one access token, or all (None), expire now; refresh tokens stay valid. Return the number of access
         tokens.
         """
         with self._lock:
             expired_pairs = [
-                pair for pair in self._pair_by_access_token.values() if access in (None, pair.access_token)
+                pair for pair in self._pair_by_access_token.values() if access_token in (None, pair.access_token)
             ]
             for pair in expired_pairs:
                 pair.access_expires_at = min(pair.access_expires_at, self._clock.now())
@@ -155,10 +155,10 @@ class TokenIssuer:
             "created_at": int(self._clock.now().timestamp()),
         }
 
-    def find_token_pair(self, access: str) -> TokenPair | None:
+    def find_token_pair(self, access_token: str) -> TokenPair | None:
         """Return the pair with this access token; None if there is none."""
         with self._lock:
-            return self._pair_by_access_token.get(access)
+            return self._pair_by_access_token.get(access_token)
 
     def export_json(self) -> JsonObject:
         """Return the ids of the OAuth clients, the count of issued token pairs and the count of valid access
@@ -177,11 +177,15 @@ class TokenIssuer:
             raise make_oauth_refusal(401, "invalid_client")
 
     def _issue_pair_for_code(self, form: dict[str, str]) -> TokenPair:
-        code = self._codes.pop(form.get("code", ""), None)
+        authorization_code = self._codes.pop(form.get("code", ""), None)
         client = (form.get("client_id"), form.get("redirect_uri"))
-        if code is None or code.ends_at <= self._clock.now() or client != (code.client_id, code.redirect_uri):
+        if (
+            authorization_code is None
+            or authorization_code.ends_at <= self._clock.now()
+            or client != (authorization_code.client_id, authorization_code.redirect_uri)
+        ):
             raise make_oauth_refusal(400, "invalid_grant")
-        return self._issue_pair(code.client_id, code.scope, None)
+        return self._issue_pair(authorization_code.client_id, authorization_code.scope, None)
 
     def _issue_pair_for_refresh_token(self, form: dict[str, str]) -> TokenPair:
         old_pair = self._require_pair_to_refresh(form)
@@ -201,8 +205,8 @@ class TokenIssuer:
 
     def _issue_pair(self, client_id: str, scope: str, previous_pair: TokenPair | None) -> TokenPair:
         ends_at = self._clock.now() + timedelta(seconds=self._settings.access_token_seconds)
-        access, refresh = "at-" + secrets.token_hex(16), "rt-" + secrets.token_hex(16)
-        return self._store_pair(TokenPair(client_id, scope, access, refresh, ends_at, previous_pair))
+        access_token, refresh_token = "at-" + secrets.token_hex(16), "rt-" + secrets.token_hex(16)
+        return self._store_pair(TokenPair(client_id, scope, access_token, refresh_token, ends_at, previous_pair))
 
     def _store_pair(self, pair: TokenPair) -> TokenPair:
         self._pair_by_refresh_token[pair.refresh_token] = pair

@@ -92,18 +92,20 @@ class SimulatedAtom:
         """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. Both have the same path; a field of the
         decrypted request names the call.
         """
-        merchant, data = self._state.atom_merchants.decrypt_request(request)
-        match read_object_field(read_message_contents(data), "headDetails").get("api"):
+        merchant, request_data = self._state.atom_merchants.decrypt_request(request)
+        match read_object_field(read_message_contents(request_data), "headDetails").get("api"):
             case "TXNVERIFICATION":
-                return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
+                return self._make_payment_status_call(
+                    merchant, read_payment_query(merchant, request_data, is_version_2=False)
+                )
             case "REFUNDSTATUS":
-                return self._make_refund_status_call(merchant, read_refund_query(merchant, data))
+                return self._make_refund_status_call(merchant, read_refund_query(merchant, request_data))
             case api_name:
                 raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
 
     def _make_payment_status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
+        return self._make_payment_status_call(merchant, read_payment_query(merchant, data, is_version_2=True))
 
     def _make_payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
         def answer_with_payment_status() -> HttpReply:
@@ -150,11 +152,11 @@ class SimulatedAtom:
     # -- REFUNDINIT
 
     def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        merchant, data = self._state.atom_merchants.decrypt_request(request)
-        api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
+        merchant, request_data = self._state.atom_merchants.decrypt_request(request)
+        api_name = read_object_field(read_message_contents(request_data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
             raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
-        new_refund = read_refund_request(merchant, data)
+        new_refund = read_refund_request(merchant, request_data)
         act = self._make_refund_action(merchant, new_refund)
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
@@ -177,7 +179,7 @@ class SimulatedAtom:
                 ]
                 return merchant.make_encrypted_reply(
                     make_refund_answer(payment, accepted_refunds, new_refund.amount),
-                    charge=accepted_refunds[0].serial,
+                    ledger_entry_id=accepted_refunds[0].serial,
                 )
 
         return refund_payment

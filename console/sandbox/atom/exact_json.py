@@ -39,10 +39,12 @@ def decode_exact_json(text: str) -> JsonObject:
 
     Raises `ValueError` for any other text.
     """
-    value = json.loads(text, parse_int=ExactNumber, parse_float=ExactNumber, parse_constant=_refuse_json_constant)
-    if not isinstance(value, dict):
+    json_value = json.loads(
+        text, parse_int=ExactNumber, parse_float=ExactNumber, parse_constant=_refuse_json_constant
+    )
+    if not isinstance(json_value, dict):
         raise ValueError("not an object")
-    return value
+    return json_value
 
 
 def parse_paise(value: object) -> int | None:

@@ -57,16 +57,18 @@ class AtomMerchant:
         expected_signature = compute_signature_of_parts(self.request_hash_key, (str(part) for part in parts))
         return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
-    def make_encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
-        """Return an encrypted answer with the media type JSON. `charge` is the id of the ledger entry that the answer
-        reports.
+    def make_encrypted_reply(
+        self, data: JsonObject, status: int = 200, ledger_entry_id: int | None = None
+    ) -> HttpReply:
+        """Return an encrypted answer with the media type JSON. `ledger_entry_id` is the id of the ledger entry that
+        the answer reports.
         """
         return HttpReply(
             status,
             self.make_encrypted_form(data),
             "application/json",
             data=data,
-            ledger_entry_id=charge,
+            ledger_entry_id=ledger_entry_id,
             encoder=self.make_encrypted_form,
         )
 

@@ -83,6 +83,8 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
 def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
+    """Return the name of the first wrong field of an AUTH request; None if all are right. `amount` is in paise;
+    `amount` and `at` are None if the request has no valid value."""
     pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (
@@ -99,6 +101,7 @@ def _find_wrong_token_field(
 
 
 def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int | None) -> bool:
+    """True if all rows of `products` are of the merchant's product and their amounts add up to `amount` (paise)."""
     rows = products if isinstance(products, list) else []
     named_rows = [row for row in rows if isinstance(row, dict) and row.get("prodName") == merchant.product]
     return (
@@ -108,9 +111,10 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
     )
 
 
-def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
-    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. In version 2
-    (`v2`) such a request has neither header nor password, and its signature covers fewer fields.
+def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, is_version_2: bool) -> PaymentQuery:
+    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. With
+    `is_version_2` (version 2 of the call) such a request has neither header nor password, and its signature covers
+    fewer fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -121,11 +125,11 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
         pay_fields.get("txnCurrency"),
         pay_fields.get("amount"),
     )
-    _require_matching_merchant(merchant, merchant_fields, password=None if v2 else merchant.password)
-    signed_before = (merchant.merch_id,) if v2 else (merchant.merch_id, merchant.password)
-    signed_after = () if v2 else ("TXNVERIFICATION",)
+    _require_matching_merchant(merchant, merchant_fields, password=None if is_version_2 else merchant.password)
+    signed_before_payment = (merchant.merch_id,) if is_version_2 else (merchant.merch_id, merchant.password)
+    signed_after_payment = () if is_version_2 else ("TXNVERIFICATION",)
     if not merchant.has_valid_signature(
-        pay_fields.get("signature"), *signed_before, number, amount, currency, *signed_after
+        pay_fields.get("signature"), *signed_before_payment, number, amount, currency, *signed_after_payment
     ):
         raise merchant.make_refusal("OTS0506")
     if "merchTxnDate" not in merchant_fields:
@@ -144,16 +148,16 @@ def read_refund_request(merchant: AtomMerchant, data: JsonObject) -> RefundReque
     """
     request = read_message_contents(data)
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
-    number, currency, total = (
+    number, currency, total_text = (
         merchant_fields.get("merchTxnId"),
         pay_fields.get("txnCurrency"),
         pay_fields.get("totalRefundAmount"),
     )
     _require_matching_merchant(merchant, merchant_fields, password=merchant.password)
-    parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
+    parts = (merchant.merch_id, merchant.password, number, total_text, currency, "REFUNDINIT")
     if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
         raise merchant.make_refusal("OTS0506")
-    amount = _parse_amount_paise(merchant, currency, total)
+    amount = _parse_amount_paise(merchant, currency, total_text)
     products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
         raise merchant.make_refusal("OTS0509")
@@ -199,17 +203,21 @@ def _parse_amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> i
 
 
 def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
+    """Return name, merchant's refund id and amount in paise of each product. Raises `RequestRefused` for no or an
+    invalid product."""
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise merchant.make_refusal("OTS0637")
     return tuple(_read_product(merchant, row) for row in rows)
 
 
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
-    name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
+    """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of them
+    is wrong."""
+    name, refund_id, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
         raise merchant.make_refusal("OTS0637")
-    if not isinstance(key, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, key):
+    if not isinstance(refund_id, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, refund_id):
         raise merchant.make_refusal("OTS0638")
     if amount is None:
         raise merchant.make_refusal("OTS0509")
-    return name, key, amount
+    return name, refund_id, amount

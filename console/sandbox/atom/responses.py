@@ -149,8 +149,8 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
     the status code, the channel and the bank's id.
     """
     contents = data["payInstrument"]
-    pay_fields, mode = contents["payDetails"], contents["payModeSpecificData"]
-    channel = mode["subChannel"]
+    pay_fields, pay_mode = contents["payDetails"], contents["payModeSpecificData"]
+    channel = pay_mode["subChannel"]
     parts = (
         contents["merchDetails"]["merchId"],
         pay_fields["atomTxnId"],
@@ -158,7 +158,7 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
         pay_fields["totalAmount"],
         contents["responseDetails"]["statusCode"],
         channel[0] if isinstance(channel, list) else channel,
-        mode["bankDetails"]["bankTxnId"] or "",
+        pay_mode["bankDetails"]["bankTxnId"] or "",
     )
     return compute_signature_of_parts(key, (_format_plain_text(part) for part in parts))
 
@@ -184,8 +184,8 @@ def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: st
     if manner == "no_signature":
         signature = None
     signed_data = {**contents, "payDetails": {**contents["payDetails"], "signature": signature}}
-    keys = (merchant.response_key, merchant.response_salt)
+    key_and_salt = (merchant.response_key, merchant.response_salt)
     if manner == "other_seal":
-        keys = (merchant.request_key, merchant.request_salt)
-    encrypted_text = encrypt_text(encode_exact_json({"payInstrument": signed_data}), *keys)
+        key_and_salt = (merchant.request_key, merchant.request_salt)
+    encrypted_text = encrypt_text(encode_exact_json({"payInstrument": signed_data}), *key_and_salt)
     return f"merchId={merchant.merch_id}&encData={encrypted_text}".encode("ascii")

@@ -48,7 +48,7 @@ class ControlApi:
             ("GET", "ledger"): self._read_ledger,
             ("GET", "requests"): self._read_requests,
             ("GET", "catalogue"): self._read_catalogue,
-            ("GET", "faults"): lambda _: make_json_reply({"rules": self._state.rules.export_json()}),
+            ("GET", "faults"): lambda _: make_json_reply({"rules": self._state.fault_rules.export_json()}),
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "reset"): self._reset_state,
@@ -83,8 +83,8 @@ class ControlApi:
                 "tokens": state.tokens.export_json(),
                 "charges": state.ledger.charge_count,
                 "calls": state.call_log.count_by_call(),
-                "rules": state.rules.export_json(),
-                "held": state.holds.export_json(),
+                "rules": state.fault_rules.export_json(),
+                "held": state.held_calls.export_json(),
             }
         )
 
@@ -119,32 +119,34 @@ class ControlApi:
         """
         query, state = request.query, self._state
         call, number = query.get("call"), query.get("number")
-        names = ("held", "charges", "requests", "refunds", "notices")
-        calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
+        count_names = ("held", "charges", "requests", "refunds", "notices")
+        least_held_calls, least_charges, least_requests, least_refunds, least_notices = (
+            int(query.get(name, "0")) for name in count_names
+        )
 
         def has_reached_counts() -> bool:
             charge_count = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
-                state.holds.count_held_calls(call, number) >= calls
-                and charge_count >= charges
-                and state.call_log.count_calls(call) >= requests
-                and state.payment_ledger.refund_count >= refunds
-                and state.notices_ended >= notices
+                state.held_calls.count_held_calls(call, number) >= least_held_calls
+                and charge_count >= least_charges
+                and state.call_log.count_calls(call) >= least_requests
+                and state.payment_ledger.refund_count >= least_refunds
+                and state.notices_ended >= least_notices
             )
 
         seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)
-        return make_json_reply({"reached": state.holds.wait_until(has_reached_counts, seconds)})
+        return make_json_reply({"reached": state.held_calls.wait_until(has_reached_counts, seconds)})
 
     # -- acting
 
     def _add_faults(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
         rules = [read_fault_rule(rule) for rule in body.get("rules", [body])]
-        return make_json_reply({"ids": [self._state.rules.add_rule(rule) for rule in rules]}, 201)
+        return make_json_reply({"ids": [self._state.fault_rules.add_rule(rule) for rule in rules]}, 201)
 
     def _clear_faults(self, request: HttpRequest) -> HttpReply:
         rule_id = request.query.get("id")
-        return make_json_reply({"cleared": self._state.rules.remove_rules(int(rule_id) if rule_id else None)})
+        return make_json_reply({"cleared": self._state.fault_rules.remove_rules(int(rule_id) if rule_id else None)})
 
     def _reset_state(self, request: HttpRequest) -> HttpReply:
         self._state.reset(keep_tokens=bool(request.read_json().get("keep_tokens")))
@@ -177,7 +179,9 @@ class ControlApi:
 
     def _release_calls(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
-        return make_json_reply({"released": self._state.holds.release_calls(body.get("call"), body.get("number"))})
+        return make_json_reply(
+            {"released": self._state.held_calls.release_calls(body.get("call"), body.get("number"))}
+        )
 
     def _register_checks(self, request: HttpRequest) -> HttpReply:
         checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]

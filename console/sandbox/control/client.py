@@ -171,10 +171,10 @@ class SandboxControl:
                 method, f"/_sandbox/{path}?{query_text}", body_text, {"Content-Type": "application/json"}
             )
             answer = used_connection.getresponse()
-            data: dict[str, Any] = json.loads(answer.read())
+            answer_data: dict[str, Any] = json.loads(answer.read())
         finally:
             if connection is None:
                 used_connection.close()
         if answer.status >= 400:
-            raise SandboxError(str(data.get("message", data)))
-        return data
+            raise SandboxError(str(answer_data.get("message", answer_data)))
+        return answer_data

@@ -41,8 +41,8 @@ class SentNotice:
 
 
 class NoticeConnection:
-    """The connection that the fault of a notice gets in place of a caller's connection. Its methods have no
-    effect, because the sender of the notice has already read the receiver's answer and closed the real
+    """The connection that the function of a fault gets for a notice, in place of a caller's connection. Its methods
+    have no effect, because the sender of the notice has already read the receiver's answer and closed the real
     connection.
     """
 
@@ -123,7 +123,7 @@ class NoticeSender:
     def send_file_notice(self, url: str) -> None:
         """Send PayPay's notice that a reconciliation file can be downloaded from `url`."""
         now = str(int(self._state.clock.now().timestamp()))
-        data = {
+        notice_data = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),
             "fileType": "transaction_recon",
@@ -131,7 +131,7 @@ class NoticeSender:
             "requestedAt": now,
         }
         self.send_in_thread(
-            SimulatedNotice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE)
+            SimulatedNotice("paypay", "recon", notice_data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE)
         )
 
     def send_in_thread(self, notice: SimulatedNotice) -> bool:
@@ -144,7 +144,7 @@ class NoticeSender:
         call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.number,
                           payment=notice.number, notice=notice, handled_count=self._state.notices_ended,
                           deliver_notice=self._deliver_notice)  # fmt: skip
-        instruction = self._state.rules.pick_fault(call) or FaultInstruction(NO_FAULT)
+        instruction = self._state.fault_rules.pick_fault(call) or FaultInstruction(NO_FAULT)
         thread = Thread(
             target=self._apply_fault,
             args=(CallInProgress(call, instruction, NoticeConnection(), self._state),),
@@ -174,7 +174,7 @@ class NoticeSender:
             with self._lock:
                 self._state.notices_ended += 1
                 self._threads.discard(current_thread())
-            self._state.holds.notify_waiters()
+            self._state.held_calls.notify_waiters()
 
     def _deliver_notice(self, notice: SimulatedNotice) -> HttpReply:
         """Send a notice, record the HTTP statuses, and return a reply whose status is the last one of these (0 if no
@@ -193,10 +193,10 @@ class NoticeSender:
                 notice.signature_manner,
             )
             self._sent_notices.append(sent_notice)
-        self._state.holds.notify_waiters()
+        self._state.held_calls.notify_waiters()
         try_count = 1 + (self._state.settings.notice_retries if notice.provider == "paypay" else 0)
         for try_number in range(try_count if address else 0):
-            if try_number and not self._state.holds.pause(SECONDS_BETWEEN_NOTICE_ATTEMPTS):
+            if try_number and not self._state.held_calls.pause(SECONDS_BETWEEN_NOTICE_ATTEMPTS):
                 break
             sent_notice.statuses.append(
                 _post_notice(str(address), body, notice.media_type, self._state.settings.notice_seconds)
@@ -207,6 +207,7 @@ class NoticeSender:
 
 
 def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> int | None:
+    """Send a notice and return the HTTP status of its answer; None if there is no answer within `seconds`."""
     address_parts = urlsplit(address)
     connection = http.client.HTTPConnection(address_parts.netloc, timeout=seconds)
     try:

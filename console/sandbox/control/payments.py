@@ -80,10 +80,10 @@ class PaymentControl:
         with self._payment_ledger.lock:
             if self._payment_ledger.find_payment(provider, payment.merchant_payment_id):
                 raise ValueError("that number exists already")
-            state = payment.provider_words.get_payment_state(body.get("state", "paid"))
+            provider_state = payment.provider_words.get_payment_state(body.get("state", "paid"))
             if body.get("id"):
                 self._payment_ledger.set_provider_id(payment, str(body["id"]))
-            self._set_payment_state(self._payment_ledger.add_payment(payment), state, body)
+            self._set_payment_state(self._payment_ledger.add_payment(payment), provider_state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)
         return make_json_reply(payment.export_json(), 201)
@@ -115,12 +115,12 @@ class PaymentControl:
         body = request.read_json()
         payment = self._find_payment(body)
         with self._payment_ledger.lock:
-            state = payment.provider_words.get_payment_state(body["to"])
+            provider_state = payment.provider_words.get_payment_state(body["to"])
             if body.get("another_attempt"):
                 self._payment_ledger.begin_attempt(payment)
             if "amount_minor" in body:
                 payment.amount_minor = _require_amount(body["amount_minor"])
-            self._set_payment_state(payment, state, body)
+            self._set_payment_state(payment, provider_state, body)
         must_notify = body.get("notify", True) and payment.state not in PROVIDER_STATES_WITHOUT_NOTICE
         was_sent = (
             must_notify

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 @dataclass(slots=True)
 class SandboxSettings:
     """Settings of one sandbox. With the default values the simulated providers work without faults. All parts of the
-    sandbox share this object, so it is changed in place.
+    sandbox share this object, so it is changed in place. docs/sandbox.md describes each setting.
     """
 
     delay_seconds: float = 0.0  # pause before each provider call is handled

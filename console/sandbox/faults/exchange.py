@@ -69,8 +69,10 @@ class CallInProgress:
 
     def hold_call(self, seconds: float | None) -> HoldEnding:
         """Hold the call back for `seconds`, or until it is released (None). Return the event that ended the wait."""
-        return self.state.holds.hold_call(self.call.name, self.call.subject_number, self.instruction.action, seconds)
+        return self.state.held_calls.hold_call(
+            self.call.name, self.call.subject_number, self.instruction.action, seconds
+        )
 
     def pause(self, seconds: float) -> bool:
         """Wait `seconds` without being listed as a held call. Return False if the sandbox stops during the wait."""
-        return self.state.holds.pause(seconds)
+        return self.state.held_calls.pause(seconds)

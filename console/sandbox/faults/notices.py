@@ -130,7 +130,7 @@ def delay_notice(exchange: CallInProgress) -> None:
 def let_next_notice_overtake(exchange: CallInProgress) -> None:
     notice, deliver = _get_notice_and_sender(exchange)
     handled_count = _require_notice_call(exchange).handled_count
-    if exchange.state.holds.wait_until(
+    if exchange.state.held_calls.wait_until(
         lambda: exchange.state.notices_ended > handled_count, MAX_WAIT_FOR_OVERTAKING_SECONDS
     ):
         deliver(notice)

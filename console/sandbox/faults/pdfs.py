@@ -107,10 +107,12 @@ def answer_huge_pdf(exchange: CallInProgress) -> None:
         exchange.send_reply(reply)
         return
     marked_reply = reply.change_data(lambda data: data["credit_check"].update(pdf_file_data=PDF_PLACEHOLDER))
-    before, after = marked_reply.body.split(PDF_PLACEHOLDER.encode())
-    size = exchange.instruction.size or 500_000_000
-    length = len(before) + pdf.compute_large_pdf_base64_length(size) + len(after)
-    exchange.stream_reply(reply, length, chain([before], pdf.make_large_pdf_base64(size), [after]))
+    bytes_before_pdf, bytes_after_pdf = marked_reply.body.split(PDF_PLACEHOLDER.encode())
+    pdf_size = exchange.instruction.size or 500_000_000
+    length = len(bytes_before_pdf) + pdf.compute_large_pdf_base64_length(pdf_size) + len(bytes_after_pdf)
+    exchange.stream_reply(
+        reply, length, chain([bytes_before_pdf], pdf.make_large_pdf_base64(pdf_size), [bytes_after_pdf])
+    )
 
 
 def _cut_to_first_half(content: bytes) -> bytes:

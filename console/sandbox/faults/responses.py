@@ -44,9 +44,9 @@ def _register_changed_answer_fault(
 
 def find_next_valid_number(number: str) -> str:
     """Return another valid corporation number: the next one after `number`, with its check digit."""
-    base = f"{(int(number[1:]) + 1) % 10**12:012d}"
-    weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
-    return f"{9 - weighted_sum % 9}{base}"
+    twelve_digits = f"{(int(number[1:]) + 1) % 10**12:012d}"
+    weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(twelve_digits)))
+    return f"{9 - weighted_sum % 9}{twelve_digits}"
 
 
 def _replace_number(check: JsonObject) -> None:
@@ -173,7 +173,7 @@ def answer_bad_gzip(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     damaged_body = gzip.compress(reply.body)[:10] + b"\xff" * 40
     exchange.send_and_close(
-        reply.make_head_bytes(len(damaged_body), extra=(("Content-Encoding", "gzip"),)), damaged_body
+        reply.make_head_bytes(len(damaged_body), extra_headers=(("Content-Encoding", "gzip"),)), damaged_body
     )
 
 
@@ -183,7 +183,7 @@ def answer_bad_gzip(exchange: CallInProgress) -> None:
 def answer_gzip_bomb(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.caller_connection.write(
-        reply.make_head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close")))
+        reply.make_head_bytes(-1, extra_headers=(("Content-Encoding", "gzip"), ("Connection", "close")))
     )
     for piece in _make_compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
         if not exchange.caller_connection.write(piece):

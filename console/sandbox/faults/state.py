@@ -29,10 +29,10 @@ class SandboxState:
         self.settings = SandboxSettings()
         self.ledger = ChargeLedger()
         self.tokens = TokenIssuer(self.clock, self.settings)
-        self.rules = FaultRulebook()
-        self.holds = HeldCalls()
+        self.fault_rules = FaultRulebook()
+        self.held_calls = HeldCalls()
         self.call_log = CallLog(self.clock)
-        self.payment_ledger = PaymentLedger(self.clock, self.settings, self.holds.notify_waiters)
+        self.payment_ledger = PaymentLedger(self.clock, self.settings, self.held_calls.notify_waiters)
         self.paypay_keys = RegisteredPayPayKeys(self.clock)
         self.atom_merchants = RegisteredAtomMerchants()
         self.registry = PublishedRegistry()
@@ -43,8 +43,8 @@ class SandboxState:
     def reset(self, *, keep_tokens: bool = False) -> None:
         """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: OAuth clients,
         merchants and tokens stay."""
-        self.rules.remove_rules()
-        self.holds.drop_calls()
+        self.fault_rules.remove_rules()
+        self.held_calls.drop_calls()
         self.settings.reset()
         self.clock.set_time(None)
         self.clock.fix_today(None)

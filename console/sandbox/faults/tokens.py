@@ -39,9 +39,9 @@ def answer_invalid_client(exchange: CallInProgress) -> None:
 )
 def keep_refresh_token(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    pair = exchange.state.tokens.find_token_pair(str(reply.data.get("access_token")))
-    if pair is not None:
-        exchange.state.tokens.undo_token_rotation(pair)
+    token_pair = exchange.state.tokens.find_token_pair(str(reply.data.get("access_token")))
+    if token_pair is not None:
+        exchange.state.tokens.undo_token_rotation(token_pair)
     exchange.send_reply(reply.change_data(lambda data: data.pop("refresh_token", None)))
 
 

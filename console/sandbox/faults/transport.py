@@ -100,7 +100,7 @@ def hold_back_answer(exchange: CallInProgress) -> None:
 def charge_late(exchange: CallInProgress) -> None:
     if exchange.instruction.argument:
         failure = _make_status_reply(exchange)
-        exchange.send_and_close(failure.make_head_bytes(extra=(("Connection", "close"),)) + failure.body)
+        exchange.send_and_close(failure.make_head_bytes(extra_headers=(("Connection", "close"),)) + failure.body)
     if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
         exchange.execute_call()
     exchange.caller_connection.close()
@@ -130,7 +130,9 @@ def answer_cut_chunk(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     first_half = reply.body[: len(reply.body) // 2]
     exchange.send_and_close(
-        reply.make_head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), first_half
+        reply.make_head_bytes(-1, extra_headers=(("Transfer-Encoding", "chunked"),)),
+        b"%x\r\n" % len(reply.body),
+        first_half,
     )
 
 

@@ -16,9 +16,9 @@ class ProviderCall:
 
     - `subject_number`: the corporation number, the merchant's payment id or the merchant's refund id that the call is
       about
-    - `credit_check_id`: the id of the credit check
+    - `credit_check_id`: the id of the credit check that the call reads
     - `access_token`: the access token of the request
-    - `payment`: the merchant's payment id
+    - `payment`: the merchant's payment id of the payment that the call is about; None for a call of AlarmBox
     - `too_fast_reply`: the provider's answer "too many requests"
     - `answer_with_code`: makes the provider's answer with a given result code
     """

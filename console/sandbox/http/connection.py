@@ -65,6 +65,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         self.server.answer_request(request, self)
 
     def _parse_address(self) -> SplitResult | None:
+        """Return the parts of the request's address. If it is malformed, answer 400 and return None."""
         try:
             return urlsplit(self.path)
         except ValueError:
@@ -72,6 +73,8 @@ class SandboxConnection(BaseHTTPRequestHandler):
             return None
 
     def _read_body(self) -> bytes | None:
+        """Return the body of the request. If its length is missing, too large or wrong, refuse the request or
+        close the connection, and return None."""
         length = self.headers.get("Content-Length", "0")
         limit = MAX_CONTROL_BODY_BYTES if self.path.startswith("/_sandbox/") else MAX_BODY_BYTES
         if "Transfer-Encoding" in self.headers or not length.isdigit():
@@ -87,7 +90,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
 
     def _refuse_request(self, status: int, message: str) -> None:
         reply = make_error_reply(status, message)
-        self.write(reply.make_head_bytes(extra=(("Connection", "close"),)) + reply.body)
+        self.write(reply.make_head_bytes(extra_headers=(("Connection", "close"),)) + reply.body)
         self.close()
 
     # -- methods of CallerConnection

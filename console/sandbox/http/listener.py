@@ -108,6 +108,7 @@ class SandboxListener(SandboxServer):
         self._refusing_event.clear()
 
     def _listen_again(self) -> bool:
+        """Open the port again after an outage. Return False if another process uses it at this moment."""
         self.socket = socket.socket(self.address_family, self.socket_type)
         self.server_address = (LISTENER_HOST, self.server_port)
         try:

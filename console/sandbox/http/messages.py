@@ -44,12 +44,12 @@ class HttpRequest:
         Raises `RequestRefused`, 400, for any other body.
         """
         try:
-            value = json.loads(self.body or b"{}")
+            json_value = json.loads(self.body or b"{}")
         except ValueError:
-            value = None
-        if not isinstance(value, dict):
+            json_value = None
+        if not isinstance(json_value, dict):
             raise RequestRefused(make_error_reply(400, "the body is not a JSON object"))
-        return value
+        return json_value
 
     def read_form(self) -> dict[str, str]:
         """Return the fields of a body that is a form. Fields with an empty value are included, so that they differ
@@ -81,17 +81,17 @@ class HttpReply:
     ledger_entry_id: int | None = None
     encoder: Callable[[JsonObject], bytes] = encode_json
 
-    def make_head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return the status line and the headers, with the headers `extra` at the end. `length` is the Content-Length
-        in bytes; None: the body's length. Some faults pass another length; with a negative length there is no
-        Content-Length.
+    def make_head_bytes(self, length: int | None = None, *, extra_headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+        """Return the status line and the headers, with the headers `extra_headers` at the end. `length` is the
+        Content-Length in bytes; None: the body's length. Some faults pass another length; with a negative length
+        there is no Content-Length.
         """
         size = len(self.body) if length is None else length
         lines = [
             f"HTTP/1.1 {self.status} {_get_status_phrase(self.status)}",
             f"Content-Type: {self.media_type}",
             *([f"Content-Length: {size}"] if size >= 0 else []),
-            *(f"{name}: {value}" for name, value in (*self.headers, *extra)),
+            *(f"{name}: {value}" for name, value in (*self.headers, *extra_headers)),
         ]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
@@ -128,14 +128,15 @@ class CallerConnection(Protocol):
         ...
 
 
-def make_json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
-    """Return an answer with these data as JSON; `charge` is the id of the ledger entry that the answer reports."""
-    return HttpReply(status, encode_json(data), data=data, ledger_entry_id=charge)
+def make_json_reply(data: JsonObject, status: int = 200, ledger_entry_id: int | None = None) -> HttpReply:
+    """Return an answer with these data as JSON; `ledger_entry_id` is the id of the ledger entry that the answer
+    reports."""
+    return HttpReply(status, encode_json(data), data=data, ledger_entry_id=ledger_entry_id)
 
 
-def make_error_reply(status: int, message: str, **more: object) -> HttpReply:
-    """Return an error answer with this HTTP status: JSON with `message` and the fields of `more`."""
-    return make_json_reply({"message": message, **more}, status)
+def make_error_reply(status: int, message: str, **more_fields: object) -> HttpReply:
+    """Return an error answer with this HTTP status: JSON with `message` and the fields of `more_fields`."""
+    return make_json_reply({"message": message, **more_fields}, status)
 
 
 def _get_status_phrase(status: int) -> str:

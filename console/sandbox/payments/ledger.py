@@ -159,27 +159,29 @@ class PaymentLedger:
         """
         with self.lock:
             if number is not None:
-                candidates = [
+                found_payments = [
                     self.find_payment(provider_name, number)
                     for provider_name in STATE_WORDS_BY_PROVIDER
                     if provider in (None, provider_name)
                 ]
-                return [payment for payment in candidates if payment is not None]
-            matching = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
-            for payment in matching:
+                return [payment for payment in found_payments if payment is not None]
+            matching_payments = [
+                payment for payment in self._payments.values() if provider in (None, payment.provider)
+            ]
+            for payment in matching_payments:
                 self._execute_due_changes(payment)
-            return matching
+            return matching_payments
 
     def list_refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
         """Return refunds in the sequence in which they were accepted: all, or those with the merchant's refund id
         `key` or of the payment `payment`. Two refunds may have the same `key`.
         """
         with self.lock:
-            candidates = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
-            matching = [refund for refund in candidates if payment in (None, refund.payment)]
-            for refund in matching:
+            refunds_with_key = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
+            matching_refunds = [refund for refund in refunds_with_key if payment in (None, refund.payment)]
+            for refund in matching_refunds:
                 self.find_payment(refund.provider, refund.payment)
-            return matching
+            return matching_refunds
 
     @property
     def refund_count(self) -> int:
@@ -199,16 +201,16 @@ class PaymentLedger:
         Raises `ValueError` for an unknown word.
         """
         provider_words = payment.provider_words
-        state = provider_words.get_payment_state(new_state)
+        provider_state = provider_words.get_payment_state(new_state)
         with self.lock:
-            if payment.cancel_requested_at and state in provider_words.captured_states:
-                state = provider_words.failed_state
-            if payment.id is None and state not in provider_words.unpaid_states:
+            if payment.cancel_requested_at and provider_state in provider_words.captured_states:
+                provider_state = provider_words.failed_state
+            if payment.id is None and provider_state not in provider_words.unpaid_states:
                 self._assign_id(payment)
-            payment.state = state
-            if state in provider_words.captured_states:
+            payment.state = provider_state
+            if provider_state in provider_words.captured_states:
                 self._capture_payment(payment)
-            elif state in provider_words.money_returned_states and payment.captured_minor:
+            elif provider_state in provider_words.money_returned_states and payment.captured_minor:
                 payment.reversed_minor += payment.remaining_minor
         self._on_change()
         return payment
@@ -246,9 +248,11 @@ class PaymentLedger:
         merchant's refund id; `requested_at` is in seconds since 1970."""
         with self.lock:
             provider_words = payment.provider_words
-            state = provider_words.get_refund_state("completed" if self._settings.refund_at_once else "accepted")
+            provider_state = provider_words.get_refund_state(
+                "completed" if self._settings.refund_at_once else "accepted"
+            )
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)),
-                            payment.merchant_payment_id, amount_minor, payment.currency, state,
+                            payment.merchant_payment_id, amount_minor, payment.currency, provider_state,
                             self._clock.now(), reason, requested_at, product)  # fmt: skip
             self._store_refund(payment, refund)
         self._on_change()

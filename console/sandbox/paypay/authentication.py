@@ -68,7 +68,9 @@ class RegisteredPayPayKeys:
     def require_merchant(self, request: HttpRequest) -> str:
         """Return the id of the merchant that has signed a request.
 
-        Raises `RequestRefused`, 401 UNAUTHORIZED; the answer doesn't tell the cause.
+        Raises `RequestRefused`, 401 UNAUTHORIZED, for an unknown key, a wrong signature or body hash, a used nonce,
+        another merchant than the key's, or a time that is two or more minutes away; the answer doesn't tell the
+        cause.
         """
         merchant = self._find_authenticated_merchant(request)
         if merchant is None:
@@ -82,8 +84,8 @@ class RegisteredPayPayKeys:
         api_key, signature, nonce, epoch, sent_body_hash = parts
         secret, merchant = self._secret_by_api_key.get(api_key, ("", ""))
         content_type = request.headers.get("content-type")
-        text = make_string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
-        is_genuine = hmac.compare_digest(compute_signature(secret, text).encode(), signature.encode())
+        signed_text = make_string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
+        is_genuine = hmac.compare_digest(compute_signature(secret, signed_text).encode(), signature.encode())
         if not (secret and is_genuine and sent_body_hash == compute_body_hash(content_type, request.body)):
             return None
         assumed_merchant = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant

@@ -72,6 +72,7 @@ class ReconciliationFileMaker:
         return text.getvalue().encode("cp932", "replace")
 
     def _make_dated_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
+        """Return the rows of the file with their times, in the sequence of the payments."""
         rows = []
         for payment in self._state.payment_ledger.list_payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:
@@ -83,6 +84,8 @@ class ReconciliationFileMaker:
 
 
 def _make_payment_rows(payment: Payment, *, lists_failures: bool) -> list[tuple[datetime, list[str]]]:
+    """Return the rows about a payment and its ended refunds, each with its time. `lists_failures`: a failed
+    payment has a row, too."""
     lines = []
     if payment.captured_at:
         lines.append(

@@ -50,7 +50,9 @@ class PayPayRefundIntake:
                     requested_at=new_refund.requested_at,
                 )
                 known_refund = payment, refund
-            return make_result_reply("SUCCESS", make_refund_data(*known_refund), charge=known_refund[1].serial)
+            return make_result_reply(
+                "SUCCESS", make_refund_data(*known_refund), ledger_entry_id=known_refund[1].serial
+            )
 
     def _require_payment(self, merchant: str, new_refund: RefundRequest) -> Payment:
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)

@@ -78,14 +78,14 @@ def read_refund_request(request: HttpRequest) -> RefundRequest:
 
 def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
     try:
-        value = json.loads(request.body)
+        json_value = json.loads(request.body)
     except ValueError:
-        value = None
-    if request.read_media_type() != "application/json" or not isinstance(value, dict):
+        json_value = None
+    if request.read_media_type() != "application/json" or not isinstance(json_value, dict):
         raise make_result_refusal("INVALID_REQUEST_PARAMS")
-    if any(value.get(name) is None for name in required_fields):
+    if any(json_value.get(name) is None for name in required_fields):
         raise make_result_refusal("MISSING_REQUEST_PARAMS")
-    return value
+    return json_value
 
 
 def _is_merchant_chosen_id(value: object) -> bool:

@@ -63,20 +63,24 @@ def make_result_reply(
     *,
     status: int | None = None,
     code_id: str | None = None,
-    charge: int | None = None,
+    ledger_entry_id: int | None = None,
 ) -> HttpReply:
     """Return an answer with this result code. Each answer has a new `X-REQUEST-ID`. `status` and `code_id` replace
-    those of the result code; `charge` is the id of the ledger entry that the answer reports.
+    those of the result code; `ledger_entry_id` is the id of the ledger entry that the answer reports.
     """
-    row = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
-    result = {"code": code, "message": row.message, "codeId": row.code_id if code_id is None else code_id}
+    listed_result = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
+    result = {
+        "code": code,
+        "message": listed_result.message,
+        "codeId": listed_result.code_id if code_id is None else code_id,
+    }
     envelope: JsonObject = {"resultInfo": result, "data": data}
     return HttpReply(
-        status or row.status,
+        status or listed_result.status,
         encode_json(envelope),
         headers=(("X-REQUEST-ID", str(uuid.uuid4())),),
         data=envelope,
-        ledger_entry_id=charge,
+        ledger_entry_id=ledger_entry_id,
     )
 
 
@@ -133,6 +137,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
 
 
 def _make_revert_data(payment: Payment) -> JsonObject | None:
+    """Return the data about the cancellation of a payment; None if none was requested."""
     if payment.cancel_requested_at is None:
         return None
     at = convert_to_epoch_seconds(payment.cancel_requested_at)

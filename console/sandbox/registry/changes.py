@@ -63,63 +63,66 @@ def invent_changes(
     Each corporation changes once, and no corporation whose number is in `untouched_numbers`. For a quarter of the
     renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
     """
-    source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
-    changed_positions = _draw_positions(registry.rows, rows * 3 // 4, source)
+    random_source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
+    changed_positions = _draw_positions(registry.rows, rows * 3 // 4, random_source)
     row_count = 0
     while row_count < rows:
-        position = next(changed_positions, None) if source.random() < 0.75 else None
+        position = next(changed_positions, None) if random_source.random() < 0.75 else None
         if position is None:
-            yield _invent_new_row(day, row_count, source)
+            yield _invent_new_row(day, row_count, random_source)
             row_count += 1
             continue
         row = registry.make_row_at(position)
         if row.corporate_number in untouched_numbers:
             continue
-        for changed_row in _draw_change(row, registry, position, day, source)[: rows - row_count]:
+        for changed_row in _draw_change(row, registry, position, day, random_source)[: rows - row_count]:
             yield changed_row
             row_count += 1
 
 
-def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[int]:
+def _draw_positions(total: int, count: int, random_source: random.Random) -> Iterator[int]:
     """Yield random positions below `total` in ascending order: one from each range of `total // count` positions (at
     least one position). These are `count` or more, or all positions if `total` is smaller than `count`."""
     step = max(total // max(count, 1), 1)
-    return (start + source.randrange(step) for start in range(0, total - step + 1, step))
+    return (start + random_source.randrange(step) for start in range(0, total - step + 1, step))
 
 
 def _draw_change(
-    row: RegistryRow, registry: InventedRegistry, position: int, day: date, source: random.Random
+    row: RegistryRow, registry: InventedRegistry, position: int, day: date, random_source: random.Random
 ) -> list[RegistryRow]:
     """Return the rows of one random change of a corporation: the changed row, sometimes with a superseded row
-    (latest = 0) before it. `position` is the corporation's position in `registry`; `source` makes the random
+    (latest = 0) before it. `position` is the corporation's position in `registry`; `random_source` makes the random
     numbers.
     """
     if row.close_date:
         return [reopen_company(row, day)]
     next_number = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
-    kind = source.choices(range(7), (35, 25, 20, 6 if next_number else 0, 6, 4, 4))[0]
-    first, second = source.choice(FIRST_WORDS_OF_NAMES), source.choice(SECOND_WORDS_OF_NAMES)
-    street = (
-        f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
-    )
+    kind = random_source.choices(range(7), (35, 25, 20, 6 if next_number else 0, 6, 4, 4))[0]
+    first_word, second_word = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
+    town, block = random_source.choice(TOWN_NAMES), random_source.randrange(1, 9)
+    street = f"{town}{block}丁目{random_source.randrange(1, 30)}－{random_source.randrange(1, 30)}"
     moved_row = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
-    form = next((legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), "")
-    renamed_row = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
+    legal_form_text = next(
+        (legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), ""
+    )
+    renamed_row = rename_company(
+        row, f"{legal_form_text}{first_word.text}{second_word.text}", day, first_word.kana + second_word.kana
+    )
     if kind in (0, 1):
         changed_row = moved_row._replace(name=renamed_row.name, furigana=renamed_row.furigana)
         return (
             [renamed_row._replace(latest="0"), changed_row]
-            if source.random() < 0.25
+            if random_source.random() < 0.25
             else [(moved_row, renamed_row)[kind]]
         )
     if kind == 2:
-        return [close_company(row, day, source.choice(("01", "01", "01", "21", "31")))]
+        return [close_company(row, day, random_source.choice(("01", "01", "01", "21", "31")))]
     if kind == 3 and next_number:
         return [merge_company(row, next_number, day)]
     if kind == 4:
         return [delete_company(row, day)]
     if kind == 5:
-        return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
+        return [row._replace(correct="1", update_date=day.isoformat(), furigana=first_word.kana + second_word.kana)]
     return [
         _change_row(
             row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH_DIGITS_TABLE) + "商号抹消"
@@ -127,28 +130,30 @@ def _draw_change(
     ]
 
 
-def _invent_new_row(day: date, index: int, source: random.Random) -> RegistryRow:
+def _invent_new_row(day: date, index: int, random_source: random.Random) -> RegistryRow:
+    """Return the row of a new invented corporation of this day; `index` makes its number unique. Raises ValueError
+    for an index from MAX_NEW_ROWS_PER_DAY on."""
     if index >= MAX_NEW_ROWS_PER_DAY:
         raise ValueError(f"a day has at most {MAX_NEW_ROWS_PER_DAY} new corporations")
-    first, second = source.choice(FIRST_WORDS_OF_NAMES), source.choice(SECOND_WORDS_OF_NAMES)
-    prefecture = source.choice(PREFECTURES)
-    city = source.choice(prefecture.cities)
-    since = (day - timedelta(days=source.randrange(1, 9))).isoformat()
-    form, kind = source.choice((("株式会社", "301"), ("合同会社", "305")))
+    first_word, second_word = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
+    prefecture = random_source.choice(PREFECTURES)
+    city = random_source.choice(prefecture.cities)
+    changed_on = (day - timedelta(days=random_source.randrange(1, 9))).isoformat()
+    legal_form, kind = random_source.choice((("株式会社", "301"), ("合同会社", "305")))
+    town, block = random_source.choice(TOWN_NAMES), random_source.randrange(1, 9)
+    street = f"{town}{block}－{random_source.randrange(1, 40)}"
     return RegistryRow(
         corporate_number=add_check_digit(f"98{(day - FIRST_ASSIGNMENT_DAY).days % 10_000:04d}{index:06d}"),
         update_date=day.isoformat(),
-        change_date=since,
-        assignment_date=since,
-        name=f"{form}{first.text}{second.text}",
-        furigana=first.kana + second.kana,
+        change_date=changed_on,
+        assignment_date=changed_on,
+        name=f"{legal_form}{first_word.text}{second_word.text}",
+        furigana=first_word.kana + second_word.kana,
         kind=kind,
         prefecture_name=prefecture.name,
         city_name=city.name,
-        street_number=f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
-            FULL_WIDTH_DIGITS_TABLE
-        ),
+        street_number=street.translate(FULL_WIDTH_DIGITS_TABLE),
         prefecture_code=prefecture.code,
         city_code=city.code,
-        post_code=f"{city.post_prefix}{source.randrange(1, 30):02d}",
+        post_code=f"{city.post_prefix}{random_source.randrange(1, 30):02d}",
     )

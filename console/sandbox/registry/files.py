@@ -38,11 +38,11 @@ def write_whole_file(
     `rows` invented corporations. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
-    place = next(
+    place_in_name = next(
         (f"{entry.code}_{entry.romaji.lower()}" for entry in PREFECTURES if entry.code == prefecture), "00_zenkoku"
     )
     blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(first_rows), registry))
-    return write_csv_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
+    return write_csv_zip(folder, f"{place_in_name}_all_{day:%Y%m%d}", blocks, encoding)
 
 
 def write_difference_file(

@@ -23,10 +23,10 @@ def make_special_row(row: RegistryRow, random_number: int, next_number: str | No
     DRAW_LIMIT_OF_SPECIAL_ROWS) selects the change. `next_number` is the corporation number of the next row, into
     which the corporation can be merged; None for the last row of the registry.
     """
-    choice, further_number = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
-    if choice == 0 and next_number:
+    alteration_index, further_number = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
+    if alteration_index == 0 and next_number:
         return make_merged_row(row, next_number, day)
-    return _ROW_ALTERATIONS[choice](row, further_number, day)
+    return _ROW_ALTERATIONS[alteration_index](row, further_number, day)
 
 
 def make_merged_row(row: RegistryRow, successor: str, day: date) -> RegistryRow:
@@ -81,20 +81,20 @@ def _give_address_image(row: RegistryRow, random_number: int, _day: date) -> Reg
 
 def _add_english_name(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
     """Return the row with a name and address in English too. Some names have quotation marks."""
-    first, second = (
+    first_word, second_word = (
         FIRST_WORDS_OF_NAMES[random_number % len(FIRST_WORDS_OF_NAMES)],
         SECOND_WORDS_OF_NAMES[random_number * 7 % len(SECOND_WORDS_OF_NAMES)],
     )
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
     city = next(city_entry for city_entry in prefecture.cities if city_entry.code == row.city_code)
     city_name = city.romaji.replace("_", " ").replace(",", ", ")
-    trade = f'"{second.romaji}"' if random_number % 10 == 0 else second.romaji
+    trade = f'"{second_word.romaji}"' if random_number % 10 == 0 else second_word.romaji
     prefix, suffix = ("株式会社", "") if random_number % 2 else ("", "株式会社")
     return row._replace(
-        name=f"{prefix}{first.text}{second.text}{suffix}",
+        name=f"{prefix}{first_word.text}{second_word.text}{suffix}",
         kind="301",
-        furigana=first.kana + second.kana,
-        en_name=f"{first.romaji} {trade} Co., Ltd.",
+        furigana=first_word.kana + second_word.kana,
+        en_name=f"{first_word.romaji} {trade} Co., Ltd.",
         en_prefecture_name=prefecture.romaji,
         en_city_name=f"{random_number % 9 + 1}-{random_number % 30 + 1}, Hommachi, {city_name}",
     )
@@ -136,11 +136,11 @@ def _make_public_body(row: RegistryRow, random_number: int, _day: date) -> Regis
 
 def _give_one_word_name(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
     """Return the row with a name of one word; a few names have 150 characters, the publisher's maximum."""
-    first = FIRST_WORDS_OF_NAMES[random_number % len(FIRST_WORDS_OF_NAMES)]
+    first_word = FIRST_WORDS_OF_NAMES[random_number % len(FIRST_WORDS_OF_NAMES)]
     if random_number % 50 == 0:
         words = "".join(FIRST_WORDS_OF_NAMES[(random_number + n) % len(FIRST_WORDS_OF_NAMES)].text for n in range(90))
         return row._replace(name=("株式会社" + words)[:MAX_CORPORATION_NAME_LENGTH], kind="301", furigana="")
-    return row._replace(name=f"株式会社{first.text}", kind="301", furigana=first.kana)
+    return row._replace(name=f"株式会社{first_word.text}", kind="301", furigana=first_word.kana)
 
 
 def _remove_post_code(row: RegistryRow, _random_number: int, _day: date) -> RegistryRow:

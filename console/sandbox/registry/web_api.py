@@ -73,24 +73,28 @@ class SimulatedRegistry:
 
     def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
-        first, last = _read_query_day(query, "from"), _read_query_day(query, "to")
-        _refuse_unless(first >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
-        _refuse_unless(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
-        _refuse_unless(last - first < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
-        filters = _make_place_and_kind_filter(query)
+        first_day, last_day = _read_query_day(query, "from"), _read_query_day(query, "to")
+        _refuse_unless(first_day >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
+        _refuse_unless(first_day <= last_day, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
+        _refuse_unless(last_day - first_day < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
+        has_place_and_kind = _make_place_and_kind_filter(query)
         return self._make_call(
             "registry_diff",
-            lambda: self._make_reply(query, filter(filters, self._published.iterate_rows_between(first, last))),
+            lambda: self._make_reply(
+                query, filter(has_place_and_kind, self._published.iterate_rows_between(first_day, last_day))
+            ),
         )
 
     def _make_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
-        matches = _make_name_filter(query)
-        filters = _make_place_and_kind_filter(query)
+        has_matching_name = _make_name_filter(query)
+        has_place_and_kind = _make_place_and_kind_filter(query)
 
         def answer_name_query() -> HttpReply:
             rows = self._published.iterate_newest_rows()
-            return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
+            return self._make_reply(
+                query, (row for row in rows if has_matching_name(row) and has_place_and_kind(row))
+            )
 
         return self._make_call("registry_name", answer_name_query)
 
@@ -99,19 +103,22 @@ class SimulatedRegistry:
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
-        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts."""
-        divide = query.get("divide", "1")
-        _refuse_unless(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
+        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts.
+        Raises `RequestRefused`, 400, if there is no such part."""
+        part_number = query.get("divide", "1")
+        _refuse_unless(
+            part_number.isdecimal() and 1 <= int(part_number) <= 99_999, "017", "分割番号に誤りがあります。"
+        )
         row_list = list(rows)
-        parts = -(-len(row_list) // MAX_ROWS_PER_ANSWER)
-        _refuse_unless(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
-        start = (int(divide) - 1) * MAX_ROWS_PER_ANSWER
-        part = [
+        part_count = -(-len(row_list) // MAX_ROWS_PER_ANSWER)
+        _refuse_unless(int(part_number) <= max(part_count, 1), "018", "分割番号は分割数以下を指定してください。")
+        start = (int(part_number) - 1) * MAX_ROWS_PER_ANSWER
+        part_rows = [
             row._replace(sequence_number=str(number))
             for number, row in enumerate(islice(row_list, start, start + MAX_ROWS_PER_ANSWER), start=start + 1)
         ]
-        head = (self._published.last_day.isoformat(), str(len(row_list)), divide, str(parts))
-        return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](head, part)
+        header_fields = (self._published.last_day.isoformat(), str(len(row_list)), part_number, str(part_count))
+        return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](header_fields, part_rows)
 
 
 def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
@@ -120,13 +127,13 @@ def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: st
 
 
 def _make_xml(header_fields: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
-    names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
-    parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
-    parts += [_format_xml_element(name, text) for name, text in zip(names, header_fields, strict=True)]
+    header_names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
+    xml_parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
+    xml_parts += [_format_xml_element(name, text) for name, text in zip(header_names, header_fields, strict=True)]
     for row in rows:
         fields = "".join(_format_xml_element(name, text) for name, text in zip(WEB_API_FIELD_NAMES, row, strict=True))
-        parts.append(f"<corporation>{fields}</corporation>")
-    return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML_MEDIA_TYPE)
+        xml_parts.append(f"<corporation>{fields}</corporation>")
+    return HttpReply(body="".join((*xml_parts, "</corporations>")).encode(), media_type=_XML_MEDIA_TYPE)
 
 
 def _format_xml_element(name: str, text: str) -> str:
@@ -172,38 +179,44 @@ def _read_query_day(query: Mapping[str, str], name: str) -> date:
 def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
     """Return a function that is True for a row whose prefecture or city (`address`) and kind of corporation
     (`kind`) the query names. A missing parameter excludes no row."""
-    place = query.get("address", "")
+    place_code = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
     _refuse_unless(
         all(kind in _CORPORATION_KINDS_BY_QUERY_CODE for kind in kinds), "016", "法人種別に誤りがあります。"
     )
-    _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
+    _refuse_unless(
+        len(place_code) in (0, 2, 5) and (not place_code or place_code.isdecimal()), "015", "所在地に誤りがあります。"
+    )
     kind_codes = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
 
     def has_place_and_kind(row: RegistryRow) -> bool:
-        code = (row.prefecture_code or "99") + row.city_code
-        return code.startswith(place) and (not kind_codes or row.kind in kind_codes)
+        row_place_code = (row.prefecture_code or "99") + row.city_code
+        return row_place_code.startswith(place_code) and (not kind_codes or row.kind in kind_codes)
 
     return has_place_and_kind
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
-    """Return a function that is True for a row that a search by name finds. `mode` 1 compares the beginning of the
-    name, 2 any part of it. `target` 1 ignores differences of writing, 2 compares exactly, 3 compares English
-    names. `close` 0 leaves out closed corporations.
+    """Return a function that is True for a row that a search by name finds. `match_mode` 1 compares the beginning of
+    the name, 2 any part of it. `match_target` 1 ignores differences of writing, 2 compares exactly, 3 compares
+    English names. `close` 0 leaves out closed corporations.
     """
-    mode, target = query.get("mode", "1"), query.get("target", "1")
+    match_mode, match_target = query.get("mode", "1"), query.get("target", "1")
     _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")
-    _refuse_unless(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
-    normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[target]
+    _refuse_unless(
+        match_mode in ("1", "2") and match_target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。"
+    )
+    normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[match_target]
     normalized_name = normalize(query["name"])
 
     def has_matching_name(row: RegistryRow) -> bool:
         if row.hihyoji == "1" or row.process == "99" or (query.get("close") == "0" and row.close_date):
             return False
-        names = map(normalize, (row.en_name,) if target == "3" else (row.name, row.furigana))
+        names = map(normalize, (row.en_name,) if match_target == "3" else (row.name, row.furigana))
         return any(
-            name.startswith(normalized_name) if mode == "1" else normalized_name in name for name in names if name
+            name.startswith(normalized_name) if match_mode == "1" else normalized_name in name
+            for name in names
+            if name
         )
 
     return has_matching_name

@@ -58,7 +58,9 @@ _WEIGHTED_LEGAL_FORMS = (
 
 
 class _NumberSegment(NamedTuple):
-    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers."""
+    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers: `rows`
+    rows from the position `start` on. `stride` is the distance between two neighbouring numbers, without their check
+    digits."""
 
     prefecture: Prefecture
     check_digit: int
@@ -80,20 +82,22 @@ class InventedRegistry:
 
     def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
         self.rows, self.seed, self.day = rows, seed, day
-        prefectures = [entry for entry in PREFECTURES if prefecture in (None, entry.code)]
+        prefectures = [
+            known_prefecture for known_prefecture in PREFECTURES if prefecture in (None, known_prefecture.code)
+        ]
         if not prefectures:
             raise ValueError(f"{prefecture} is no prefecture")
-        shares = [entry.weight for entry in prefectures]
-        by_prefecture = _split_total_by_weights(rows, shares)
+        weights = [known_prefecture.weight for known_prefecture in prefectures]
+        row_counts = _split_total_by_weights(rows, weights)
         self._segments: list[_NumberSegment] = []
         start = 0
-        for entry, of_prefecture in zip(prefectures, by_prefecture, strict=True):
-            for digit, count in enumerate(_split_total_by_weights(of_prefecture, [1] * 9), start=1):
-                if count > MAX_ROWS_PER_SEGMENT:
+        for known_prefecture, prefecture_row_count in zip(prefectures, row_counts, strict=True):
+            for check_digit, row_count in enumerate(_split_total_by_weights(prefecture_row_count, [1] * 9), start=1):
+                if row_count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
-                if count:
-                    self._segments.append(_NumberSegment(entry, digit, start, count))
-                    start += count
+                if row_count:
+                    self._segments.append(_NumberSegment(known_prefecture, check_digit, start, row_count))
+                    start += row_count
         self._starts = [segment.start for segment in self._segments]
 
     def make_number_at(self, position: int) -> str:
@@ -128,11 +132,11 @@ class InventedRegistry:
         """Yield the same lines as `iterate_lines`, in lists of up to ROWS_PER_BLOCK lines."""
         end = self.rows if stop is None else min(stop, self.rows)
         for segment in self._segments:
-            first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
-            while first < last:
-                next_start = min((first // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, last)
-                yield self._make_block_lines(segment, first, next_start)
-                first = next_start
+            first_index, end_index = max(start - segment.start, 0), min(end - segment.start, segment.rows)
+            while first_index < end_index:
+                next_start = min((first_index // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, end_index)
+                yield self._make_block_lines(segment, first_index, next_start)
+                first_index = next_start
 
     def _make_block_lines(self, segment: _NumberSegment, start: int, stop: int) -> list[str]:
         """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
@@ -141,9 +145,9 @@ class InventedRegistry:
         """
         block, offset = divmod(start, ROWS_PER_BLOCK)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
-        source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
+        random_source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(
-            array("H", source.randbytes(ROWS_PER_BLOCK * _RANDOM_NUMBERS_PER_ROW * 2))[
+            array("H", random_source.randbytes(ROWS_PER_BLOCK * _RANDOM_NUMBERS_PER_ROW * 2))[
                 offset * _RANDOM_NUMBERS_PER_ROW :
             ]
         )
@@ -172,13 +176,13 @@ class InventedRegistry:
             text_1, kana_1, _ = first_words[a % first_count]
             text_2, kana_2, _ = second_words[b % second_count]
             prefix, suffix, kind = forms[c % form_count]
-            place, codes = places[d % place_count]
+            place_fields, code_fields = places[d % place_count]
             event, assignment_day = dates[f % date_count]
             kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_DRAW_WITHOUT_FURIGANA else ""
             position += 1
             line = (
-                f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
-                f'{streets[e % street_count]}",,{codes},,,,,,,{assignment_day},1,,,,,{kana},0'
+                f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place_fields}'
+                f'{streets[e % street_count]}",,{code_fields},,,,,,,{assignment_day},1,,,,,{kana},0'
             )
             if g < DRAW_LIMIT_OF_SPECIAL_ROWS or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
                 line = self._make_special_line(line, position, g)
@@ -186,6 +190,8 @@ class InventedRegistry:
         return lines
 
     def _make_special_line(self, line: str, position: int, draw: int) -> str:
+        """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1; the
+        random number `draw` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
         next_number = self.make_number_at(position) if position < self.rows else None
         if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
@@ -201,29 +207,29 @@ class InventedRegistry:
     def _street_endings(self) -> list[str]:
         """The ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
         a building."""
-        source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [_draw_street(source) for _ in range(4_093)]
+        random_source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [_draw_street(random_source) for _ in range(4_093)]
 
     @cached_property
     def _date_fields(self) -> list[tuple[str, str]]:
         """The dates from which each row gets a pair. The first text has the CSV fields process, correction, day of
         update and day of change; the second is the day of assignment."""
-        source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [self._draw_date_fields(source) for _ in range(4_093)]
+        random_source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [self._draw_date_fields(random_source) for _ in range(4_093)]
 
-    def _draw_date_fields(self, source: random.Random) -> tuple[str, str]:
+    def _draw_date_fields(self, random_source: random.Random) -> tuple[str, str]:
         days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
         assignment_day = (
             FIRST_ASSIGNMENT_DAY
-            if source.random() < 0.6
-            else FIRST_ASSIGNMENT_DAY + timedelta(days=source.randrange(days))
+            if random_source.random() < 0.6
+            else FIRST_ASSIGNMENT_DAY + timedelta(days=random_source.randrange(days))
         )
-        process = source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
+        process = random_source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
         change_day = assignment_day
         if process != "01":
-            change_day += timedelta(days=source.randrange(max((self.day - assignment_day).days, 1)))
-        update_day = min(change_day + timedelta(days=source.randrange(5)), self.day)
-        correction_flag = int(source.random() < 0.1)
+            change_day += timedelta(days=random_source.randrange(max((self.day - assignment_day).days, 1)))
+        update_day = min(change_day + timedelta(days=random_source.randrange(5)), self.day)
+        correction_flag = int(random_source.random() < 0.1)
         return (
             f"{process},{correction_flag},{update_day.isoformat()},{change_day.isoformat()}",
             assignment_day.isoformat(),
@@ -231,14 +237,14 @@ class InventedRegistry:
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
-    """Return whole numbers in proportion to the weights, whose sum is `total`."""
-    weight_sum, assigned_sum, parts = sum(weights), 0, []
+    """Return one whole number for each weight, in proportion to it; the sum of these numbers is `total`."""
+    weight_sum, assigned_sum, shares = sum(weights), 0, []
     reached_weight = 0
     for weight in weights:
         reached_weight += weight
-        parts.append(total * reached_weight // weight_sum - assigned_sum)
-        assigned_sum += parts[-1]
-    return parts
+        shares.append(total * reached_weight // weight_sum - assigned_sum)
+        assigned_sum += shares[-1]
+    return shares
 
 
 @cache
@@ -257,21 +263,22 @@ def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
 
 def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> list[str]:
     """Return the corporation numbers of a segment's rows from `start` to before `stop`, in ascending order."""
-    lead = f"{segment.check_digit}99{segment.prefecture.code}"
-    pairs, stride = compute_check_digit_weights(), segment.stride
+    leading_digits = f"{segment.check_digit}99{segment.prefecture.code}"
+    weights, stride = compute_check_digit_weights(), segment.stride
     # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
-    needed_remainder = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
+    needed_remainder = 9 - segment.check_digit - weights[99] - weights[int(segment.prefecture.code)]
     endings = _NUMBER_ENDINGS_BY_CHECK_SUM
     return [
-        f"{lead}{middle:06d}"
-        f"{endings[(needed_remainder - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
+        f"{leading_digits}{middle:06d}"
+        f"{endings[(needed_remainder - weights[high] - weights[low // 100] - weights[low % 100]) % 9][choice]}"
         for middle in range(start * stride, stop * stride, stride)
         for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
     ]
 
 
-def _make_segment_number(segment: _NumberSegment, middle: int) -> str:
-    return _make_numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
+def _make_segment_number(segment: _NumberSegment, middle_digits: int) -> str:
+    """Return the number of the segment's row whose digits between prefecture and ending are `middle_digits`."""
+    return _make_numbers_of_rows(segment, middle_digits // segment.stride, middle_digits // segment.stride + 1)[0]
 
 
 _NUMBER_ENDINGS_BY_CHECK_SUM = tuple(
@@ -283,9 +290,10 @@ sum.
 """
 
 
-def _draw_street(source: random.Random) -> str:
-    block, lot, house = source.randrange(1, 9), source.randrange(1, 40), source.randrange(1, 30)
-    text = source.choice(
+def _draw_street(random_source: random.Random) -> str:
+    """Return a random end of an address: block, lot and house in full-width digits, sometimes with a building."""
+    block, lot, house = random_source.randrange(1, 9), random_source.randrange(1, 40), random_source.randrange(1, 30)
+    text = random_source.choice(
         (
             f"{block}丁目{lot}－{house}",
             f"{block}丁目{lot}番{house}号",
@@ -293,6 +301,7 @@ def _draw_street(source: random.Random) -> str:
             f"{lot * house}番地",
         )
     )
-    if source.random() < 0.2:
-        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KIND_WORDS)}{source.randrange(1, 12)}階"
+    if random_source.random() < 0.2:
+        building = random_source.choice(BUILDING_NAMES) + random_source.choice(BUILDING_KIND_WORDS)
+        text += f"{building}{random_source.randrange(1, 12)}階"
     return text.translate(FULL_WIDTH_DIGITS_TABLE)

@@ -47,7 +47,8 @@ class FaultRule:
     With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
     the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    `seen` counts the matching calls, `met` the calls that got a fault.
+    `seen` counts the matching calls, `met` the calls that got a fault. `number_ends` is the end of the numbers that
+    match; `to` is the target of a redirect. docs/sandbox.md describes every field.
     """
 
     action: str = ""
@@ -75,7 +76,8 @@ class FaultRule:
     def __post_init__(self) -> None:
         """Check the rule. If `actions` is empty, set it from `action`.
 
-        Raises `InvalidFaultRule`.
+        Raises `InvalidFaultRule` for an invalid action or setting, and for a call to which the fault can't be
+        applied.
         """
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:
@@ -148,6 +150,7 @@ class FaultRulebook:
         return None
 
     def _find_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
+        """Count the call for the rule, and return the action that the rule gives to it; None if it gives none."""
         candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:
             return None
@@ -168,6 +171,8 @@ class FaultRulebook:
 
 
 def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[str]) -> str | None:
+    """Return one of the actions `candidates` with the probability of the rule; None for no fault, or if the rule
+    has given all its faults."""
     if rule.times is not None and rule.met >= rule.times:
         return None
     generator = random.Random(f"{rule.seed}:{call_occurrence}")  # noqa: S311 - repeatable on purpose

@@ -16,7 +16,7 @@ from console.domain.records import Person
 _PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
 _ENVIRONMENT_VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ALLOWED_ACCOUNT_ENTRY_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
-ROLES_ASKING_WORKER = ALL_ROLES - {WORKER}
+ROLES_THAT_MAY_ASK_WORKER = ALL_ROLES - {WORKER}
 """Roles with which a person's account may ask a worker to act: every role except `worker`."""
 # Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
 _DATABASE_SERVER_SYSTEM_ACCOUNTS = frozenset(
@@ -54,12 +54,12 @@ def read_account_entries(content: str) -> tuple[AccountEntry, ...]:
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
         raise make_account_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     _refuse_unknown_keys(document, ("operators",), 1)
-    entries = tuple(_parse_account_entry(row, content) for row in document["operators"])
-    names: set[str] = set()
+    entries = tuple(_parse_account_entry(json_entry, content) for json_entry in document["operators"])
+    used_names: set[str] = set()
     for entry in entries:
-        if entry.person.name in names:
+        if entry.person.name in used_names:
             raise make_account_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line, entry.person.name)
-        names.add(entry.person.name)
+        used_names.add(entry.person.name)
     return entries
 
 
@@ -90,10 +90,10 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _parse_account_entry(row: object, content: str) -> AccountEntry:
-    if not isinstance(row, dict):
+def _parse_account_entry(json_entry: object, content: str) -> AccountEntry:
+    if not isinstance(json_entry, dict):
         raise make_account_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
-    name = row.get("name")
+    name = json_entry.get("name")
     line = _find_line_of_name(content, name)
     if (
         not isinstance(name, str)
@@ -101,42 +101,42 @@ def _parse_account_entry(row: object, content: str) -> AccountEntry:
         or name in _DATABASE_SERVER_SYSTEM_ACCOUNTS
     ):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_NAME, line, str(name)[:40])
-    _refuse_unknown_keys(row, _ALLOWED_ACCOUNT_ENTRY_KEYS, line, name)
+    _refuse_unknown_keys(json_entry, _ALLOWED_ACCOUNT_ENTRY_KEYS, line, name)
     for key in ("may_buy", "disabled", "acts"):
-        if not isinstance(row.get(key, False), bool):
+        if not isinstance(json_entry.get(key, False), bool):
             raise make_account_file_error(UsageProblem.ACCOUNTS_FLAG_NOT_BOOLEAN, line, name, key=key)
-    variable = row.get("password_env")
-    if variable is not None and not (
-        isinstance(variable, str) and _ENVIRONMENT_VARIABLE_NAME_PATTERN.fullmatch(variable)
+    password_variable = json_entry.get("password_env")
+    if password_variable is not None and not (
+        isinstance(password_variable, str) and _ENVIRONMENT_VARIABLE_NAME_PATTERN.fullmatch(password_variable)
     ):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_VARIABLE_NAME, line, name)
-    person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
-    asks = _parse_asks_worker(row, person, line)
-    has_no_acts_key = not {"acts", "asks"} & set(row)
-    return AccountEntry(person, row.get("disabled", False), asks, has_no_acts_key, variable, line)
+    person = Person(name, _parse_roles(json_entry.get("roles"), line, name), json_entry.get("may_buy", False))
+    asks_worker = _parse_asks_worker(json_entry, person, line)
+    has_no_acts_key = not {"acts", "asks"} & set(json_entry)
+    return AccountEntry(
+        person, json_entry.get("disabled", False), asks_worker, has_no_acts_key, password_variable, line
+    )
 
 
-def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> bool:
-    """Return True if a worker acts for the person: the person has a role of ROLES_ASKING_WORKER, and the person's
-    entry `row` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises
-    ConsoleError `usage` if both keys are set, or if one is set for a person without such a role.
-    """
-    if "asks" in row and ("acts" in row or row["asks"] is not True):
+def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: int) -> bool:
+    """Return True if a worker acts for the person: the person has a role of ROLES_THAT_MAY_ASK_WORKER, and the
+    person's entry `json_entry` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`.
+    Raises ConsoleError `usage` if both keys are set, or if one is set for a person without such a role."""
+    if "asks" in json_entry and ("acts" in json_entry or json_entry["asks"] is not True):
         raise make_account_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
-    may_ask = bool(person.roles & ROLES_ASKING_WORKER)
-    if {"acts", "asks"} & set(row) and not may_ask:
+    may_ask_worker = bool(person.roles & ROLES_THAT_MAY_ASK_WORKER)
+    if {"acts", "asks"} & set(json_entry) and not may_ask_worker:
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, person.name)
-    return may_ask and not row.get("acts", False)
+    return may_ask_worker and not json_entry.get("acts", False)
 
 
-def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
-    """Return the roles of one person; `row` is the value of the key `roles` in the person's entry. `worker` must
-    be the only role of an account, because a worker never decides. Raises ConsoleError `usage` for an unknown
-    or repeated role, for `worker` with another role, and if there is no role.
-    """
-    if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
+def _parse_roles(json_roles: object, line: int, name: str) -> frozenset[str]:
+    """Return the roles of one person; `json_roles` is the value of the key `roles` in the person's entry. `worker`
+    must be the only role of an account, because a worker never decides. Raises ConsoleError `usage` for an unknown or
+    repeated role, for `worker` with another role, and if there is no role."""
+    if not isinstance(json_roles, list) or not json_roles or not all(isinstance(role, str) for role in json_roles):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
-    roles = frozenset(row)
+    roles = frozenset(json_roles)
     if roles - ALL_ROLES:
         raise make_account_file_error(
             UsageProblem.ACCOUNTS_UNKNOWN_ROLE,
@@ -145,16 +145,18 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
             role=min(roles - ALL_ROLES)[:40],
             allowed=sorted(ALL_ROLES),
         )
-    if len(roles) != len(row) or (WORKER in roles and len(roles) > 1):
+    if len(roles) != len(json_roles) or (WORKER in roles and len(roles) > 1):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     return roles
 
 
-def _refuse_unknown_keys(row: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = "") -> None:
-    unknown = sorted(set(row) - set(allowed_keys))
-    if unknown:
+def _refuse_unknown_keys(
+    json_object: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = ""
+) -> None:
+    unknown_keys = sorted(set(json_object) - set(allowed_keys))
+    if unknown_keys:
         raise make_account_file_error(
-            UsageProblem.ACCOUNTS_UNKNOWN_KEY, line, name, key=unknown[0][:40], allowed=list(allowed_keys)
+            UsageProblem.ACCOUNTS_UNKNOWN_KEY, line, name, key=unknown_keys[0][:40], allowed=list(allowed_keys)
         )
 
 

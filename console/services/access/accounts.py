@@ -17,7 +17,7 @@ from console.domain.reason import ForeignText
 from console.domain.service_results import AccountResult, AccountsApplied
 from console.domain.setting_problems import SettingProblem
 from console.services.access.account_file import (
-    ROLES_ASKING_WORKER,
+    ROLES_THAT_MAY_ASK_WORKER,
     AccountEntry,
     make_account_file_error,
     read_account_entries,
@@ -64,7 +64,7 @@ class _AccountChange:
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)
-            and bool(self.stored.person.roles & self.entry.person.roles & ROLES_ASKING_WORKER)
+            and bool(self.stored.person.roles & self.entry.person.roles & ROLES_THAT_MAY_ASK_WORKER)
             and self.stored.asks_worker != self.entry.asks_worker
         )
 
@@ -103,7 +103,7 @@ class _AccountChange:
 
 
 class DatabaseAccountService:
-    """Writes the people of the file of `db accounts apply` to the table `operators` and, on a database server,
+    """Writes the people of the file of `db accounts apply` to the table `operators`. On a database server, also
     creates and changes their accounts. People who are not in the file stay unchanged."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
@@ -113,14 +113,15 @@ class DatabaseAccountService:
         self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
-        `content`. `passwords` gets the name of an environment variable and returns the password in it. If a run
-        was interrupted, a repeated run completes it.
+        `content`. `passwords` gets the name of an environment variable and returns the password in it. Return the
+        result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
+        completes it.
 
         Except for errors of the server during its statements, all errors are raised before anything is written.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not
-        create accounts. A dry run writes nothing and ignores the request id.
+        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not create
+        accounts. A dry run writes nothing and ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -183,15 +184,19 @@ class DatabaseAccountService:
             people.save_person(
                 tx.conn, StoredPerson(change.entry.person, change.entry.is_disabled, change.entry.asks_worker), now
             )
-            result = change.make_result(has_passwords=context.database.is_server)
+            account_result = change.make_result(has_passwords=context.database.is_server)
             facts = {
-                "roles": sorted(result.person.roles),
-                "may_buy": result.person.may_buy,
-                "password": result.password,
-                "asks": result.asks,
+                "roles": sorted(account_result.person.roles),
+                "may_buy": account_result.person.may_buy,
+                "password": account_result.password,
+                "asks": account_result.asks,
             }
             context.record_audit(
-                tx, _AUDIT_ACTION_BY_CHANGE[result.done], result.person.name, facts, kind=OPERATOR_KIND
+                tx,
+                _AUDIT_ACTION_BY_CHANGE[account_result.done],
+                account_result.person.name,
+                facts,
+                kind=OPERATOR_KIND,
             )
 
     # On a server
@@ -200,7 +205,9 @@ class DatabaseAccountService:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_database_rights(conn, has_asking_people=any(change.entry.asks_worker for change in changes))
+                _require_database_rights(
+                    conn, has_people_with_worker=any(change.entry.asks_worker for change in changes)
+                )
                 return tuple(
                     _AccountStatementExecutor(database, conn, dry_run=dry_run).run_account_statements(changes)
                 )
@@ -264,8 +271,8 @@ class _AccountStatementExecutor:
         account = change.make_target_account(
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
         )
-        maria, name = grants.is_mariadb(self._conn), str(self._database.url.database)
-        for statement in server_accounts.make_account_statements(account, name, is_mariadb=maria):
+        is_mariadb, database_name = grants.is_mariadb(self._conn), str(self._database.url.database)
+        for statement in server_accounts.make_account_statements(account, database_name, is_mariadb=is_mariadb):
             self._run_statement(statement, account)
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
@@ -290,20 +297,22 @@ class _AccountStatementExecutor:
             account_database.close()
 
 
-def _list_needed_database_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
+def _list_needed_database_rights(conn: Connection, *, has_people_with_worker: bool = True) -> Mapping[str, str]:
     """Return the database rights that the connected account needs to create accounts, each with the regular
     expression that finds the right in a line of SHOW GRANTS. On MySQL this includes ROLE_ADMIN, without which
-    the creator of a role can't grant it. `has_asking_people`: True if a worker acts for people of the file,
+    the creator of a role can't grant it. `has_people_with_worker`: True if a worker acts for people of the file,
     whose accounts read through SQL views; the connected account must create these views.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
         patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
-    if has_asking_people:
-        views = make_people_database_name(str(conn.engine.url.database))
+    if has_people_with_worker:
+        people_database_name = make_people_database_name(str(conn.engine.url.database))
         # SHOW GRANTS writes an underscore with a backslash if the statement had one
-        name = re.escape(views).replace("_", r"\\*_")
-        patterns[f"ALL ON `{views}`.*"] = rf"(ALL PRIVILEGES|CREATE VIEW).* ON ([*]|`{name}`)[.][*]"
+        database_pattern = re.escape(people_database_name).replace("_", r"\\*_")
+        patterns[f"ALL ON `{people_database_name}`.*"] = (
+            rf"(ALL PRIVILEGES|CREATE VIEW).* ON ([*]|`{database_pattern}`)[.][*]"
+        )
     return patterns
 
 
@@ -313,14 +322,16 @@ def _can_accept_remote_clients(conn: Connection) -> bool:
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
-def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> None:
+def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
-    the creation of accounts needs. `has_asking_people`: True if a worker acts for people of the file."""
-    lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
+    the creation of accounts needs. `has_people_with_worker`: True if a worker acts for people of the file."""
+    grant_lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing_rights = [
         right
-        for right, pattern in _list_needed_database_rights(conn, has_asking_people=has_asking_people).items()
-        if not any(re.search(pattern, line) for line in lines)
+        for right, pattern in _list_needed_database_rights(
+            conn, has_people_with_worker=has_people_with_worker
+        ).items()
+        if not any(re.search(pattern, line) for line in grant_lines)
     ]
     if missing_rights:
         raise ConsoleError(
@@ -328,13 +339,12 @@ def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> No
         )
 
 
-def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
-    """Call `act`, which executes one SQL statement of `db accounts apply`. If the server refuses the statement for
-    lack of rights, raise not_allowed with the needed rights. The earlier statements stay executed, and a repeated
-    run of the command completes the file. Other errors of the database are raised unchanged.
-    """
+def _run_with_explained_refusal(conn: Connection, run_statement: Callable[[], None]) -> None:
+    """Call `run_statement`, which executes one SQL statement of `db accounts apply`. If the server refuses the
+    statement for lack of rights, raise not_allowed with the needed rights. The earlier statements stay executed, and
+    a repeated run of the command completes the file. Other errors of the database are raised unchanged."""
     try:
-        act()
+        run_statement()
     except DatabaseFailure as error:
         if (
             error_codes.find_error_code(error) != ErrorCode.NOT_ALLOWED

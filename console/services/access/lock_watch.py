@@ -32,7 +32,8 @@ class LockWatch:
         ended sessions and rolled-back prepared transactions. Write an audit entry for each pair of an account and a
         reason for which its sessions were ended.
 
-        Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
+        Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
+        to end sessions.
         """
         ended_sessions = [
             session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())
@@ -79,21 +80,23 @@ class _ServerNode:
                 if blocking_session is None:
                     break
                 if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
-                    ids = lock_holders.list_prepared_transactions(conn)
-                    known_transactions = (
+                    transaction_ids = lock_holders.list_prepared_transactions(conn)
+                    known_detection_times = (
                         self._detection_times
                         if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS
                         else {}
                     )
-                    self._detection_times = {id: known_transactions.get(id, now) for id in ids}
+                    self._detection_times = {id: known_detection_times.get(id, now) for id in transaction_ids}
                     self._last_pass_at = now
-                    old = [
+                    overdue_ids = [
                         id
                         for id, since in self._detection_times.items()
                         if now - since >= lock_holders.MAX_BLOCKING_SECONDS
                     ]
                     ended_sessions += [
-                        blocking_session for id in old if lock_holders.roll_back_prepared_transaction(conn, id)
+                        blocking_session
+                        for id in overdue_ids
+                        if lock_holders.roll_back_prepared_transaction(conn, id)
                     ]
                     break
                 ended_sessions.append(blocking_session)
@@ -105,8 +108,8 @@ def _open_node_databases(database: Database) -> list[Database]:
     if the database is an SQLite file."""
     if database.server is None:
         return []
-    plain = database.url.difference_update_query(["fallback"])
+    url_without_fallback = database.url.difference_update_query(["fallback"])
     return [
-        Database(plain.set(host=host, port=port).render_as_string(hide_password=False))
+        Database(url_without_fallback.set(host=host, port=port).render_as_string(hide_password=False))
         for host, port in database.server.nodes
     ]

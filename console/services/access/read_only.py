@@ -40,7 +40,7 @@ class ReadOnlySwitchService:
         reason. A switch that was never set is off; a call that sets such a switch to off writes nothing either.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
-        LONGEST_REASON_CHARACTERS, and not_allowed.
+        LONGEST_REASON_CHARACTERS, and not_allowed if the acting person has no right to set read-only switches.
         """
         arguments = (scope, is_on, reason)
         return self._request_ids.act_once(

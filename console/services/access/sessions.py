@@ -7,8 +7,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Person
 from console.domain.service_results import Identity
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.passwords import SESSION_KIND, connect_with_password
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 
 
@@ -53,11 +53,10 @@ class SignInService:
         return is_stored
 
     def confirm_password(self, password: str) -> bool:
-        """Return True if `password` is the password of the database account in use, which this method tries on a
-        new connection. A wrong password is written to the audit trail. Always True on SQLite, which has no
-        passwords.
+        """Return True if `password` is the password of the database account in use, which this method tries on a new
+        connection. A wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
 
-        Raises database_unreachable and similar codes if the database does not answer.
+        If the database does not answer, raises its error, such as database_unreachable.
         """
         if not self._sign_in.is_server:
             return True
@@ -72,9 +71,8 @@ class SignInService:
 
     def sign_out(self) -> bool:
         """Remove the password from the keyring and from this process. Return True if the audit entry about the
-        sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile
-        if the keyring can't be changed; then the person is still signed in.
-        """
+        sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile if the
+        keyring can't be changed; the person is still signed in then."""
         was_stored = self._sign_in.sign_out()
         try:
             self._context.write(

@@ -111,9 +111,11 @@ def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: boo
     hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
     if not hard_obstacles and (convert or not obstacles):
         return None
-    facts = [
+    obstacle_facts = [
         {"kind": obstacle.code, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles
     ]
     problem = SchemaProblem.CANNOT_BE_ADOPTED if hard_obstacles else SchemaProblem.NEEDS_CONVERSION
-    names = [f"{obstacle.code} ({obstacle.name})" for obstacle in hard_obstacles or obstacles]
-    return ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": problem, "obstacles": facts, "names": names})
+    obstacle_names = [f"{obstacle.code} ({obstacle.name})" for obstacle in hard_obstacles or obstacles]
+    return ConsoleError(
+        ErrorCode.SCHEMA_MISMATCH, {"problem": problem, "obstacles": obstacle_facts, "names": obstacle_names}
+    )

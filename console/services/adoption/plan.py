@@ -24,8 +24,8 @@ _ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the row
 
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
-    """A claim (client and corporation number) that more than one row of the table of credit checks has; `rows` is
-    the number of these rows. After the adoption only one of them has the claim."""
+    """A claim (client and corporation number) that more than one row of the table of credit checks has; `rows` is the
+    number of these rows. After the adoption only one of them has the claim."""
 
     client_id: str
     corporation_number: str
@@ -103,18 +103,20 @@ class _RowCounter:
 
     def count_row(self, row: adopt_rows.OriginalRow) -> None:
         """Add one row of the table of credit checks to the counts of states, corporation numbers and claims."""
-        record_id, client, raw, provider_id, status = row
+        record_id, client, stored_number, provider_id, status = row
         state = CheckState.SUCCESS if provider_id is not None else status
         self.rows += 1
         self.by_status[state] += 1
         self.success_without_id += state == CheckState.SUCCESS and provider_id is None
-        number = parse_stored_number(raw)
+        number = parse_stored_number(stored_number)
         if number is None:
             self.unreadable += 1
             if len(self.unreadable_rows) < MAX_LISTED_EXAMPLES:
-                self.unreadable_rows.append(UnreadableCorporationNumber(record_id, format_stored_number(raw)[:64]))
+                self.unreadable_rows.append(
+                    UnreadableCorporationNumber(record_id, format_stored_number(stored_number)[:64])
+                )
             return
-        self.normalised += number != str(raw)
+        self.normalised += number != str(stored_number)
         if state == CheckState.ERROR:  # such a row has no claim
             return
         claim = (client, number)
@@ -143,10 +145,10 @@ class _RowCounter:
         )
 
 
-def parse_stored_number(raw: object) -> str | None:
+def parse_stored_number(stored_number: object) -> str | None:
     """Return the 13 digits of a stored corporation number in any notation; None if the value doesn't have 13
     digits. A wrong check digit is accepted, because the unique index over claims does not check it."""
-    text = format_stored_number(raw)
+    text = format_stored_number(stored_number)
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
@@ -155,9 +157,9 @@ def parse_stored_number(raw: object) -> str | None:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 
 
-def format_stored_number(raw: object) -> str:
+def format_stored_number(stored_number: object) -> str:
     """Return a corporation number, as another application has stored it, as text; empty for NULL."""
-    return "" if raw is None else str(raw)
+    return "" if stored_number is None else str(stored_number)
 
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
@@ -170,17 +172,17 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
     open_steps = adopt_table.list_needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
     state = read_adoption_state(database, table)
-    count = (
+    row_counts = (
         count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else AdoptionRowCounts()
     )
     return AdoptionPlan(
         state=state,
         zone=zone_in_force,
-        count=count,
+        count=row_counts,
         steps=() if state == "adopted" else open_steps,
         obstacles=() if state == "adopted" else find_adoption_obstacles(database, table),
         cluster=is_database_in_cluster(database),
-        seconds=0 if state == "adopted" else 1 + count.rows // _ESTIMATED_ROWS_PER_SECOND,
+        seconds=0 if state == "adopted" else 1 + row_counts.rows // _ESTIMATED_ROWS_PER_SECOND,
     )
 
 
@@ -204,14 +206,14 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
         return "waiting"
     if table.is_complete and state.get(migrate.ADOPTION_KEY, migrate.ADOPTION_DONE) == migrate.ADOPTION_DONE:
         return "adopted"
-    return "begun" if table.is_begun else "waiting"
+    return "begun" if table.has_adoption_begun else "waiting"
 
 
 def read_stored_time_zone(database: Database) -> str | None:
     """Return the name of the time zone (such as Asia/Tokyo) of the table's times, which the first run of an adoption
     has stored; None if none is stored, or if the database can't be read or lacks this program's tables."""
     try:
-        return migrate.read_meta_and_schema(database).get(adopt_table.TIME_ZONE_COLUMN)
+        return migrate.read_meta_and_schema(database).get(adopt_table.DATES_ZONE_NAME)
     except ConsoleError:
         return None
 
@@ -220,7 +222,7 @@ def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[Ado
     """Return everything that prevents the adoption of the table: the problems of its columns or, if there are none
     and the adoption has not begun, values of the column `status` that this program doesn't know."""
     column_obstacles = legacy_checks.find_obstacles(table)
-    if column_obstacles or "status" not in table.columns or table.is_begun:
+    if column_obstacles or "status" not in table.columns or table.has_adoption_begun:
         return column_obstacles
     with database.read() as conn:
         return legacy_checks.list_foreign_status_obstacles(adopt_rows.list_distinct_statuses(conn))
@@ -242,5 +244,5 @@ def is_database_in_cluster(database: Database) -> bool:
     if not database.is_server:
         return False
     with database.read() as conn:
-        setting = conn.exec_driver_sql("SHOW VARIABLES LIKE 'wsrep_on'").first()
-    return setting is not None and setting[1] == "ON"
+        wsrep_setting = conn.exec_driver_sql("SHOW VARIABLES LIKE 'wsrep_on'").first()
+    return wsrep_setting is not None and wsrep_setting[1] == "ON"

@@ -86,13 +86,12 @@ class AdoptionRun:
 
     def run(self) -> AdoptionResult:
         """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
-        over claims could not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the
-        errors of `adopt_table.apply_table_change`.
-        """
-        rounds = 0
+        over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared. Also
+        raises the errors of `adopt_table.apply_table_change`."""
+        attempt_count = 0
         while not self._run_remaining_steps():
-            rounds += 1
-            if rounds >= MAX_INDEX_CREATION_ATTEMPTS:
+            attempt_count += 1
+            if attempt_count >= MAX_INDEX_CREATION_ATTEMPTS:
                 raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
         self._process_rows_added_during_adoption()
         if self._lock is not None:
@@ -123,7 +122,7 @@ class AdoptionRun:
                     self._database,
                     step,
                     self._zone,
-                    convert=self._convert,
+                    may_copy_table=self._convert,
                     before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:
@@ -143,36 +142,36 @@ class AdoptionRun:
         """
         after_id = 0
         for _ in range(MAX_PASSES):
-            upto = self._read_highest_id()
-            self._process_id_range(after_id, upto)
-            after_id = max(0, upto - LATE_ROW_ID_MARGIN)
-            if self._read_highest_id() - upto < MIN_ROWS_FOR_ANOTHER_PASS:
+            up_to_id = self._read_highest_id()
+            self._process_id_range(after_id, up_to_id)
+            after_id = max(0, up_to_id - LATE_ROW_ID_MARGIN)
+            if self._read_highest_id() - up_to_id < MIN_ROWS_FOR_ANOTHER_PASS:
                 return
 
     def _read_highest_id(self) -> int:
         with self._database.read() as conn:
             return adopt_rows.find_highest_id(conn)
 
-    def _process_id_range(self, from_id: int, horizon: int) -> None:
-        for after_id, upto in self._split_id_range(from_id, horizon, ROW_IDS_PER_RANGE * 10):
-            self._normalise_numbers(after_id, upto)
+    def _process_id_range(self, from_id: int, last_id: int) -> None:
+        for after_id, up_to_id in self._split_id_range(from_id, last_id, ROW_IDS_PER_RANGE * 10):
+            self._normalise_numbers(after_id, up_to_id)
         self._reach_failpoint("after_adopt_numbers")
         self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
-        for after_id, upto in self._split_id_range(from_id, horizon, ROW_IDS_PER_RANGE):
-            self._write_and_count(partial(self._adopt_remaining_rows, after_id, upto))
+        for after_id, up_to_id in self._split_id_range(from_id, last_id, ROW_IDS_PER_RANGE):
+            self._write_and_count(partial(self._adopt_remaining_rows, after_id, up_to_id))
             self._reach_failpoint("after_adopt_rows")
 
-    def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
+    def _split_id_range(self, after_id: int, last_id: int, ids_per_range: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
-            return list(adopt_rows.list_id_ranges(conn, after_id, horizon, size))
+            return list(adopt_rows.list_id_ranges(conn, after_id, last_id, ids_per_range))
 
-    def _write_and_count(self, work: Callable[[Transaction], ChangeCounts]) -> None:
-        """Run `work` in a short transaction. After the COMMIT, add the counts that `work` returned to the totals
-        of the run."""
+    def _write_and_count(self, change_rows: Callable[[Transaction], ChangeCounts]) -> None:
+        """Run `change_rows` in a short transaction. After the COMMIT, add the counts that `change_rows` returned to
+        the totals of the run."""
         if self._lock is not None:
             self._lock.require_held()
-        self._counts.update(self._database.write(work))
+        self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
         return Counter(taken_in=adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock()))
@@ -186,39 +185,39 @@ class AdoptionRun:
     def _normalise_numbers_of_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
         return sum((self._normalise_number(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
-    def _normalise_number(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
-        number = parse_stored_number(raw)
+    def _normalise_number(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
+        number = parse_stored_number(stored_number)
         if number is None:
-            return self._mark_unreadable(tx, record_id, raw)
-        if number == format_stored_number(raw):
+            return self._mark_unreadable(tx, record_id, stored_number)
+        if number == format_stored_number(stored_number):
             return _NO_CHANGE_COUNTS
         try:
-            if not adopt_rows.write_normalised_number(tx.conn, record_id, raw, number, self._read_clock()):
+            if not adopt_rows.write_normalised_number(tx.conn, record_id, stored_number, number, self._read_clock()):
                 return _NO_CHANGE_COUNTS
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
             return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGE_COUNTS
-        self._write_audit_entry_of_row(tx, record_id, raw, None)
+        self._write_audit_entry_of_row(tx, record_id, stored_number, None)
         return Counter(respelled=1)
 
-    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
+    def _mark_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGE_COUNTS
         facts = (
             credit_checks.CREDIT_CHECK_KIND,
             record_id,
-            format_stored_number(raw),
+            format_stored_number(stored_number),
             "13 digits",
             self._read_clock(),
         )
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
-        self._write_audit_entry_of_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
+        self._write_audit_entry_of_row(tx, record_id, stored_number, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
 
     def _mark_all_duplicates(self) -> None:
         with self._database.read() as conn:
-            doubled_claims = adopt_rows.find_duplicates(conn)
-        for chunk in _split_rows(tuple(doubled_claims), ROWS_PER_TRANSACTION):
+            duplicate_rows = adopt_rows.find_duplicates(conn)
+        for chunk in _split_rows(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
@@ -238,11 +237,11 @@ class AdoptionRun:
     def _process_rows_added_during_adoption(self) -> None:
         """Process the rows without a work state that another application has added up to now, after the passes over
         all rows. A due task processes the rows that are added afterwards."""
-        horizon = self._read_highest_id()
+        last_id = self._read_highest_id()
         while True:
             with self._database.read() as conn:
                 rows = [
-                    row for row in adopt_rows.list_unadopted_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon
+                    row for row in adopt_rows.list_unadopted_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= last_id
                 ]
             if not rows:
                 return
@@ -251,12 +250,12 @@ class AdoptionRun:
     def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
         return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
-    def _compare_row_with_live(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
+    def _compare_row_with_live(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
         """Compare one row with the live row that has the same claim, if there is one: the row with the larger
         `_make_claim_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
-        bought always keeps it. `raw` is the stored corporation number. Return the counts of the changes.
-        """
-        counts, number = self._normalise_number(tx, record_id, raw), parse_stored_number(raw)
+        bought always keeps it. `stored_number` is the corporation number as it is stored, in any notation. Return the
+        counts of the changes."""
+        counts, number = self._normalise_number(tx, record_id, stored_number), parse_stored_number(stored_number)
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
@@ -275,9 +274,9 @@ class AdoptionRun:
     def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
-        columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
+        column_values = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
         try:
-            credit_checks.change_record(tx.conn, record, self._read_clock(), **columns)
+            credit_checks.change_record(tx.conn, record, self._read_clock(), **column_values)
         except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile
             raise RunAgain from None
         return Counter(taken_in=1)
@@ -296,8 +295,8 @@ class AdoptionRun:
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
             rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete_rows(conn)
-        names = ("taken_in", "duplicates", "unreadable", "respelled")
-        counts = {name: self._counts[name] for name in names}
+        count_names = ("taken_in", "duplicates", "unreadable", "respelled")
+        counts = {name: self._counts[name] for name in count_names}
         return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)
 
     # Shared
@@ -306,11 +305,11 @@ class AdoptionRun:
         self,
         tx: Transaction,
         record_id: int,
-        raw: object,
+        stored_number: object,
         reason: str | None,
         further_facts: dict[str, object] | None = None,
     ) -> None:
-        facts = {"written": format_stored_number(raw)[:64], **(further_facts or {})}
+        facts = {"written": format_stored_number(stored_number)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
     def _read_clock(self) -> datetime:

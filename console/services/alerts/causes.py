@@ -34,15 +34,15 @@ _ORDER_CHAIN_RECORD_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND}
 Record = CreditCheck | Payment | Refund | Order
 
 
-def find_causes_of_alerts(conn: Connection, some_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
+def find_causes_of_alerts(conn: Connection, given_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
     """Return the cause of each of these alerts, by the alert's id. All alerts about an order, its payments and
     their refunds have one common cause: the order, or the payment if it has no order. All alerts about due
     tasks also have one common cause.
     """
-    all_alerts = tuple(some_alerts)
-    payment_of_refund = _find_payment_ids(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
-    payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_of_refund.values())
-    order_of_payment = {
+    all_alerts = tuple(given_alerts)
+    payment_id_by_refund_id = _find_payment_ids(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
+    payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_id_by_refund_id.values())
+    order_id_by_payment_id = {
         payment.id: payment.order_id
         for payment in payments.find_by_ids(conn, payment_ids)
         if payment.order_id is not None
@@ -52,17 +52,17 @@ def find_causes_of_alerts(conn: Connection, some_alerts: Iterable[Alert]) -> Map
         kind, id = alert.subject_kind, alert.subject_id
         if kind == TASKS_CAUSE.kind:
             return TASKS_CAUSE
-        if kind == refunds.REFUND_KIND and id in payment_of_refund:
-            kind, id = payments.PAYMENT_KIND, payment_of_refund[id]
-        if kind == payments.PAYMENT_KIND and id in order_of_payment:
-            kind, id = orders.ORDER_KIND, order_of_payment[id]
+        if kind == refunds.REFUND_KIND and id in payment_id_by_refund_id:
+            kind, id = payments.PAYMENT_KIND, payment_id_by_refund_id[id]
+        if kind == payments.PAYMENT_KIND and id in order_id_by_payment_id:
+            kind, id = orders.ORDER_KIND, order_id_by_payment_id[id]
         return Cause(kind, id)
 
     return {alert.id: find_cause_of_alert(alert) for alert in all_alerts}
 
 
-def _list_subject_ids(some_alerts: Iterable[Alert], kind: str) -> set[int]:
-    return {alert.subject_id for alert in some_alerts if alert.subject_kind == kind}
+def _list_subject_ids(given_alerts: Iterable[Alert], kind: str) -> set[int]:
+    return {alert.subject_id for alert in given_alerts if alert.subject_kind == kind}
 
 
 def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
@@ -83,11 +83,13 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
         if payment_ids
         else set()
     )
-    by_kind: dict[str, set[int]] = {}
+    subject_ids_by_kind: dict[str, set[int]] = {}
     for kind, id in subjects:
-        by_kind.setdefault(kind, set()).add(id)
+        subject_ids_by_kind.setdefault(kind, set()).add(id)
     alert_groups = [
-        alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind
+        alerts.find_by_subjects(conn, kind, ids)
+        for kind, ids in subject_ids_by_kind.items()
+        if kind != TASKS_CAUSE.kind
     ]
     if TASKS_CAUSE in causes:
         alert_groups.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
@@ -151,31 +153,32 @@ class AffectedRecordReader:
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _find_records_of_provider(
-        self, conn: Connection, number: int, lapsed_ids: queues.LapsedIds
+        self, conn: Connection, provider_subject_id: int, lapsed_ids: queues.LapsedIds
     ) -> Sequence[Record]:
         waiting_records = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
             for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         ]
-        of_refunds = payments.find_by_ids(
+        payments_of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
         )
-        provider_of = {payment.id: payment.provider for payment in of_refunds}
-        unique = {(type(record), record.id): record for record in waiting_records}
+        provider_by_payment_id = {payment.id: payment.provider for payment in payments_of_refunds}
+        records_by_key = {(type(record), record.id): record for record in waiting_records}
         return [
             record
-            for record in unique.values()
-            if compute_provider_subject_id(_find_provider_of_record(record, provider_of)) == number
+            for record in records_by_key.values()
+            if compute_provider_subject_id(_find_provider_of_record(record, provider_by_payment_id))
+            == provider_subject_id
         ]
 
 
-def _find_provider_of_record(record: Record, provider_of_payment: Mapping[int, str]) -> str:
+def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
     match record:
         case Payment():
             return record.provider
         case Refund():
-            return provider_of_payment.get(record.payment_id, "")
+            return provider_by_payment_id.get(record.payment_id, "")
         case CreditCheck():
             return _CREDIT_CHECK_PROVIDER
         case _:
@@ -199,27 +202,27 @@ def _read_order_chains(
     """
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
-    found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
+    orders_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
     order_payments = payments.find_by_orders(conn, order_ids)
-    single_payments = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
-    of_payment: dict[int, list[Refund]] = {}
+    payments_without_order = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
+    refunds_by_payment_id: dict[int, list[Refund]] = {}
     for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in (*order_payments, *single_payments)}, lapsed_ids
+        conn, {payment.id for payment in (*order_payments, *payments_without_order)}, lapsed_ids
     ):
         if refund.state not in ENDED_REFUND_STATES:
-            of_payment.setdefault(refund.payment_id, []).append(refund)
-    chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in found_orders.items()}
+            refunds_by_payment_id.setdefault(refund.payment_id, []).append(refund)
+    chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in orders_by_id.items()}
     for payment in order_payments:
         chain = chains.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
-        chain += [payment, *of_payment.get(payment.id, ())]
-    for payment in single_payments:
-        chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
+        chain += [payment, *refunds_by_payment_id.get(payment.id, ())]
+    for payment in payments_without_order:
+        chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *refunds_by_payment_id.get(payment.id, ())]
     return dict(chains)
 
 
 def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     payment_ids = {record.id for record in records if isinstance(record, Payment)}
-    paid_orders = {record.order_id for record in records if isinstance(record, Payment)}
+    order_ids_with_payment = {record.order_id for record in records if isinstance(record, Payment)}
 
     def make_affected_record(record: Record) -> AffectedRecord:
         match record:
@@ -227,11 +230,15 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
                 amount = _make_amount(record.captured_minor or record.asked_minor, record.currency)
                 return AffectedRecord(payments.PAYMENT_KIND, record.id, record.merchant_payment_id, amount)
             case Refund():
-                counts = record.payment_id not in payment_ids
-                amount = _make_amount(record.amount_minor, record.currency) if counts else None
+                is_amount_counted = record.payment_id not in payment_ids
+                amount = _make_amount(record.amount_minor, record.currency) if is_amount_counted else None
                 return AffectedRecord(refunds.REFUND_KIND, record.id, None, amount)
             case Order():
-                amount = _make_amount(record.total_minor, record.currency) if record.id not in paid_orders else None
+                amount = (
+                    _make_amount(record.total_minor, record.currency)
+                    if record.id not in order_ids_with_payment
+                    else None
+                )
                 return AffectedRecord(orders.ORDER_KIND, record.id, record.merch_txn_id, amount)
             case _:
                 return AffectedRecord(credit_checks.CREDIT_CHECK_KIND, record.id, record.corporation_number)

@@ -99,12 +99,12 @@ class ChangedCompanyAlerts:
         number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
         """
         self._context.require_right("due_tasks")
-        settled_count = sum(iterate_until_stopped(self._resolve_renewed()))
+        resolved_count = sum(iterate_until_stopped(self._resolve_renewed()))
         registry = self._context.open_registry()
-        return settled_count if registry is None else settled_count + self._compare_with_registry(registry)
+        return resolved_count if registry is None else resolved_count + self._compare_with_registry(registry)
 
     def _compare_with_registry(self, registry: "RegistryReader") -> int:
-        status, count = registry.status(), 0
+        status, count = registry.read_status(), 0
         try:
             for changed_count in iterate_until_stopped(
                 self._compare_pages(registry, status.registry_date, status.rows)
@@ -116,24 +116,28 @@ class ChangedCompanyAlerts:
             )
         return count
 
-    def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
+    def _compare_pages(self, registry: "RegistryReader", registry_date: date, row_count: int) -> Iterator[int]:
         """Run the due task page by page, and yield the number of raised and resolved alerts of each page. The
         position of the task is stored after the last page, so that the next run after a stopped run starts at the
-        same position. `day` and `rows` are date and number of rows of the registry.
+        same position. `registry_date` and `row_count` are date and number of rows of the registry.
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
             newest_ids = tuple(live_records.find_newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
             reread_id_count = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
-        if (day, rows) < position.registry:
+        if (registry_date, row_count) < position.registry:
             return
         last_ids = [max(0, last_id - reread_id_count) for last_id in position.last_ids]
-        if (day, rows) > position.registry:
+        if (registry_date, row_count) > position.registry:
             last_ids = [0] * len(last_ids)
-            yield from self._compare_all_watched_corporations(registry, day)
+            yield from self._compare_all_watched_corporations(registry, registry_date)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
-            yield from self._find_new_corporations(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
-        self._context.write(lambda tx: self._store_position(tx, CompanyWatchPosition(day, rows, newest_ids)))
+            yield from self._find_new_corporations(
+                registry, registry_date, kind, range(last_id, newest_id, IDS_PER_PAGE)
+            )
+        self._context.write(
+            lambda tx: self._store_position(tx, CompanyWatchPosition(registry_date, row_count, newest_ids))
+        )
         yield 0
 
     def _store_position(self, tx: Transaction, position: CompanyWatchPosition) -> None:
@@ -146,7 +150,7 @@ class ChangedCompanyAlerts:
 
     # Comparison with a newer registry
 
-    def _compare_all_watched_corporations(self, registry: "RegistryReader", day: date) -> Iterator[int]:
+    def _compare_all_watched_corporations(self, registry: "RegistryReader", registry_date: date) -> Iterator[int]:
         last_number = ""
         while True:
             with self._context.database.read() as conn:
@@ -154,18 +158,20 @@ class ChangedCompanyAlerts:
             if not rows:
                 return
             last_number = rows[-1].number
-            facts = self._read_facts(registry, day, rows)
-            names = _read_successor_names(registry, facts.values())
+            facts = self._read_facts(registry, registry_date, rows)
+            successor_names = _read_successor_names(registry, facts.values())
             stored_facts = {row.number: row.facts for row in rows}
             differing_facts = {
                 number: present_facts
                 for number, present_facts in facts.items()
                 if present_facts != stored_facts[number]
             }
-            yield self._write_differing_facts(differing_facts, names, day) if differing_facts else 0
+            yield (
+                self._write_differing_facts(differing_facts, successor_names, registry_date) if differing_facts else 0
+            )
 
     def _read_facts(
-        self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
+        self, registry: "RegistryReader", registry_date: date, rows: Sequence[WatchedCorporation]
     ) -> dict[str, WatchedFacts]:
         """Return the present facts, in the registry, of the corporations of these rows, by corporation number. A
         corporation that is not in the registry is left out, unless a difference file deleted it."""
@@ -173,40 +179,46 @@ class ChangedCompanyAlerts:
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing_rows = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
         if missing_rows:
-            for change in registry.changes(
+            for change in registry.list_changes(
                 min(row.registry_date for row in missing_rows.values()), list(missing_rows)
             ):
                 stored_facts = missing_rows[change.number].facts
                 if ChangedFact.DELETED in change.facts and stored_facts is not None:
                     facts[change.number] = replace(stored_facts, is_deleted=True)
-        _require_same_registry(registry, day)
+        _require_same_registry(registry, registry_date)
         return facts
 
-    def _write_differing_facts(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
-        return self._context.write(lambda tx: self._compare_again_and_write(tx, facts, names, day))
+    def _write_differing_facts(
+        self, facts: Mapping[str, WatchedFacts], successor_names: Mapping[str, str], registry_date: date
+    ) -> int:
+        return self._context.write(
+            lambda tx: self._compare_again_and_write(tx, facts, successor_names, registry_date)
+        )
 
     def _compare_again_and_write(
-        self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
+        self,
+        tx: Transaction,
+        facts: Mapping[str, WatchedFacts],
+        successor_names: Mapping[str, str],
+        registry_date: date,
     ) -> int:
-        """Compare `facts`, the registry's facts by corporation number, again with the rows of
-        `watched_corporations` in the transaction `tx`, and store those that differ, except in rows with the facts
-        of a newer registry. If such a corporation has a live record and its row had facts, also call
-        `_store_change`. `names` has the names of successors by corporation number, `day` is the registry date.
-        Return the number of raised and resolved alerts.
-        """
+        """Compare `facts`, the registry's facts by corporation number, again with the rows of `watched_corporations`
+        in the transaction `tx`, and store those that differ, except in rows with the facts of a newer registry. If
+        such a corporation has a live record and its row had facts, also call `_store_change`. `successor_names` has
+        the names of successors by corporation number. Return the number of raised and resolved alerts."""
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
         open_alerts = self._find_open_alerts(tx.conn, facts)
         count = 0
         for number, row in sorted(rows.items()):
             present_facts = facts[number]
-            if present_facts == row.facts or row.registry_date > day:
+            if present_facts == row.facts or row.registry_date > registry_date:
                 continue
             if number not in watched_numbers or row.facts is None:
-                watched_corporations.store_facts(tx.conn, row, present_facts, day, now)
+                watched_corporations.store_facts(tx.conn, row, present_facts, registry_date, now)
             else:
-                name = names.get(present_facts.successor or "", "")
-                count += self._store_change(tx, row, present_facts, day, name, open_alerts.get(number))
+                name = successor_names.get(present_facts.successor or "", "")
+                count += self._store_change(tx, row, present_facts, registry_date, name, open_alerts.get(number))
         return count
 
     def _store_change(
@@ -214,7 +226,7 @@ class ChangedCompanyAlerts:
         tx: Transaction,
         row: WatchedCorporation,
         present_facts: WatchedFacts,
-        day: date,
+        registry_date: date,
         successor_name: str,
         open_alert: Alert | None,
     ) -> int:
@@ -223,31 +235,33 @@ class ChangedCompanyAlerts:
         raised if the facts are again those from before the open alert. Return the number of raised and resolved
         alerts.
         """
-        before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
-        if before is None:
+        facts_before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
+        if facts_before is None:
             return 0
         count = 0 if open_alert is None else self._resolve_alert(tx, open_alert)
-        watched_corporations.store_facts(tx.conn, row, present_facts, day, self._context.now(), facts_before=before)
-        if find_changes(before, present_facts):
-            count += self._raise_alert(tx, row.number, before, present_facts, day, successor_name)
+        watched_corporations.store_facts(
+            tx.conn, row, present_facts, registry_date, self._context.now(), facts_before=facts_before
+        )
+        if find_changes(facts_before, present_facts):
+            count += self._raise_alert(tx, row.number, facts_before, present_facts, registry_date, successor_name)
         return count
 
     # Corporations that are seen for the first time
 
     def _find_new_corporations(
-        self, registry: "RegistryReader", day: date, kind: str, starts: range
+        self, registry: "RegistryReader", registry_date: date, kind: str, id_range: range
     ) -> Iterator[int]:
-        for start in starts:
+        for first_id in id_range:
             with self._context.database.read() as conn:
                 numbers = live_records.list_numbers_in_range(
-                    conn, kind, start, min(start + starts.step, starts.stop), self._context.now()
+                    conn, kind, first_id, min(first_id + id_range.step, id_range.stop), self._context.now()
                 )
                 new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())
                 beginnings = live_records.find_record_beginnings(conn, new_numbers, self._context.now())
-            yield self._add_corporations(registry, day, beginnings) if beginnings else 0
+            yield self._add_corporations(registry, registry_date, beginnings) if beginnings else 0
 
     def _add_corporations(
-        self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]
+        self, registry: "RegistryReader", registry_date: date, beginnings: Mapping[str, datetime | None]
     ) -> int:
         """Insert rows of `watched_corporations` for those of these corporations that are in the registry. Raise
         alerts about their changes since the oldest live record of each was created: a closing, and the changes in
@@ -261,15 +275,18 @@ class ChangedCompanyAlerts:
             for number, begun_at in beginnings.items()
             if begun_at is not None and number in present_facts
         }
-        earlier = _find_earlier_facts(registry, present_facts, first_days)
-        names = _read_successor_names(registry, present_facts.values())
-        _require_same_registry(registry, day)
+        earlier_facts = _find_earlier_facts(registry, present_facts, first_days)
+        successor_names = _read_successor_names(registry, present_facts.values())
+        _require_same_registry(registry, registry_date)
         rows = [
-            WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present_facts.items()
+            WatchedCorporation(number, earlier_facts.get(number, facts), registry_date)
+            for number, facts in present_facts.items()
         ]
-        changed_facts = {number: present_facts[number] for number in earlier}
+        changed_facts = {number: present_facts[number] for number in earlier_facts}
         return (
-            self._context.write(lambda tx: self._insert_watched_corporations(tx, rows, changed_facts, names, day))
+            self._context.write(
+                lambda tx: self._insert_watched_corporations(tx, rows, changed_facts, successor_names, registry_date)
+            )
             if rows
             else 0
         )
@@ -279,24 +296,30 @@ class ChangedCompanyAlerts:
         tx: Transaction,
         rows: Sequence[WatchedCorporation],
         facts_by_number: Mapping[str, WatchedFacts],
-        names: Mapping[str, str],
-        day: date,
+        successor_names: Mapping[str, str],
+        registry_date: date,
     ) -> int:
         stored_rows = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
         new_rows = [row for row in rows if row.number not in stored_rows]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
-        new_changed = {row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number}
-        return self._compare_again_and_write(tx, new_changed, names, day) if new_changed else 0
+        facts_of_new_rows = {
+            row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number
+        }
+        return (
+            self._compare_again_and_write(tx, facts_of_new_rows, successor_names, registry_date)
+            if facts_of_new_rows
+            else 0
+        )
 
     # Alerts
 
     def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
-        by_subject = alerts.read_open_alerts_of_subjects(
+        alerts_by_subject_id = alerts.read_open_alerts_of_subjects(
             conn, CORPORATION_KIND, [compute_subject_id(number) for number in numbers]
         )
         return {
             format_number_of_subject(subject_id): alert
-            for subject_id, subject_alerts in by_subject.items()
+            for subject_id, subject_alerts in alerts_by_subject_id.items()
             for alert in subject_alerts
             if alert.rule_id == CORPORATION_CHANGE_RULE
         }
@@ -305,12 +328,12 @@ class ChangedCompanyAlerts:
         self,
         tx: Transaction,
         number: str,
-        before: WatchedFacts,
+        facts_before: WatchedFacts,
         present_facts: WatchedFacts,
-        day: date,
+        registry_date: date,
         successor_name: str,
     ) -> int:
-        observed = format_observed_change(before, present_facts, successor_name)
+        observed = format_observed_change(facts_before, present_facts, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
             CORPORATION_CHANGE_RULE,
@@ -323,7 +346,9 @@ class ChangedCompanyAlerts:
         )
         if alert is None:
             return 0
-        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present_facts, day))
+        _record_alert_change(
+            self._context, tx, "AlertRaised", alert, _make_event_facts(facts_before, present_facts, registry_date)
+        )
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
@@ -345,47 +370,51 @@ class ChangedCompanyAlerts:
             if not page:
                 return
             last_id = page[-1].id
-            settled_alerts = [
+            renewed_alerts = [
                 alert for alert in page if format_number_of_subject(alert.subject_id) in renewed_numbers
             ]
-            yield self._resolve_alerts(settled_alerts) if settled_alerts else 0
+            yield self._resolve_alerts(renewed_alerts) if renewed_alerts else 0
 
-    def _resolve_alerts(self, settled_alerts: Sequence[Alert]) -> int:
-        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled_alerts))
+    def _resolve_alerts(self, renewed_alerts: Sequence[Alert]) -> int:
+        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in renewed_alerts))
 
 
 def find_acknowledged_changes(
-    conn: Connection, some_alerts: Collection[Alert], now: datetime
+    conn: Connection, given_alerts: Collection[Alert], now: datetime
 ) -> tuple[tuple[Alert, CompanyChange], ...]:
-    """Return those of `some_alerts` about changed corporations that a person has acknowledged and that can be
+    """Return those of `given_alerts` about changed corporations that a person has acknowledged and that can be
     reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation, if the
     corporation is still watched, and if neither the corporation's facts were written again nor its credit checks were
     renewed after the alert was raised.
     """
     acknowledged_alerts = {
         format_number_of_subject(alert.subject_id): alert
-        for alert in sorted(some_alerts, key=lambda alert: alert.id)
+        for alert in sorted(given_alerts, key=lambda alert: alert.id)
         if alert.rule_id == CORPORATION_CHANGE_RULE and alert.acknowledged_by is not None and alert.resolved_at
     }
-    rows = watched_corporations.find_by_numbers(conn, acknowledged_alerts)
+    rows_by_number = watched_corporations.find_by_numbers(conn, acknowledged_alerts)
     beginnings_by_number = live_records.find_record_beginnings(conn, acknowledged_alerts, now)
     detected_at = {number: alert.detected_at for number, alert in acknowledged_alerts.items()}
     renewed_numbers = live_records.find_renewed_numbers(conn, detected_at, now)
-    current = [
+    reopenable_alerts = [
         alert
         for number, alert in acknowledged_alerts.items()
         if number in beginnings_by_number
         and number not in renewed_numbers
-        and _has_reported_facts(rows.get(number), alert)
+        and _has_reported_facts(rows_by_number.get(number), alert)
     ]
-    newest = {
+    newest_alert_ids = {
         alert.subject_id: alert.id
-        for alert in alerts.find_by_subjects(conn, CORPORATION_KIND, {alert.subject_id for alert in current})
+        for alert in alerts.find_by_subjects(
+            conn, CORPORATION_KIND, {alert.subject_id for alert in reopenable_alerts}
+        )
         if alert.rule_id == CORPORATION_CHANGE_RULE
     }
-    current = [alert for alert in current if newest[alert.subject_id] == alert.id]
+    reopenable_alerts = [alert for alert in reopenable_alerts if newest_alert_ids[alert.subject_id] == alert.id]
     return tuple(
-        (alert, change) for alert, change in watched_corporations.find_changes(conn, current) if change.changed
+        (alert, change)
+        for alert, change in watched_corporations.find_changes(conn, reopenable_alerts)
+        if change.changed
     )
 
 
@@ -398,7 +427,8 @@ def _has_reported_facts(row: WatchedCorporation | None, alert: Alert) -> bool:
 
 def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, alert: Alert) -> Alert | None:
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
-    alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
+    alert. The resolved alert stays as it is. If `find_acknowledged_changes` doesn't return `alert`, raise no alert
+    and return None.
 
     The corporation's row gets a new version. A worker that has read the row before this change can't write its
     result, and compares again. Raises RunAgain if a worker has changed the row meanwhile.
@@ -427,12 +457,14 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     return new_alert
 
 
-def _make_event_facts(before: WatchedFacts, present_facts: WatchedFacts, day: date) -> Mapping[str, object]:
+def _make_event_facts(
+    facts_before: WatchedFacts, present_facts: WatchedFacts, registry_date: date
+) -> Mapping[str, object]:
     return {
-        "changed": sorted(find_changes(before, present_facts)),
-        "before": make_facts_object(before),
+        "changed": sorted(find_changes(facts_before, present_facts)),
+        "before": make_facts_object(facts_before),
         "after": make_facts_object(present_facts),
-        "registry_date": day.isoformat(),
+        "registry_date": registry_date.isoformat(),
     }
 
 
@@ -457,17 +489,19 @@ def _find_earlier_facts(
     only for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, by
     corporation number.
     """
-    earlier: dict[str, WatchedFacts] = {}
-    changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
+    earlier_facts: dict[str, WatchedFacts] = {}
+    changes = registry.list_changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
         if change.before is not None and change.day >= first_days[change.number]:
-            earlier.setdefault(change.number, make_watched_facts(change.before))
+            earlier_facts.setdefault(change.number, make_watched_facts(change.before))
     for number, first_day in first_days.items():
         closure = present_facts_by_number[number].closure
-        if number not in earlier and closure is not None and closure.day >= first_day:
-            earlier[number] = clear_closure(present_facts_by_number[number])
+        if number not in earlier_facts and closure is not None and closure.day >= first_day:
+            earlier_facts[number] = clear_closure(present_facts_by_number[number])
     return {
-        number: facts for number, facts in earlier.items() if find_changes(facts, present_facts_by_number[number])
+        number: facts
+        for number, facts in earlier_facts.items()
+        if find_changes(facts, present_facts_by_number[number])
     }
 
 
@@ -476,8 +510,8 @@ def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedF
     return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
 
 
-def _require_same_registry(registry: "RegistryReader", day: date) -> None:
-    if registry.registry_date != day:
+def _require_same_registry(registry: "RegistryReader", registry_date: date) -> None:
+    if registry.registry_date != registry_date:
         raise _RegistryReplaced
 
 
@@ -489,9 +523,11 @@ def _read_position(conn: Connection) -> CompanyWatchPosition:
     )
     if stored_position:
         try:
-            day, rows, *last_ids = json.loads(stored_position)
+            registry_date_text, row_count, *last_ids = json.loads(stored_position)
             if len(last_ids) == len(live_records.LIVE_RECORD_KINDS):
-                return CompanyWatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
+                return CompanyWatchPosition(
+                    date.fromisoformat(registry_date_text), int(row_count), tuple(map(int, last_ids))
+                )
         except unreadable_rows.READ_ERRORS:
             _log.warning("task %s: its position can't be read; it begins anew", COMPANY_CHANGES_TASK_NAME)
     return CompanyWatchPosition()

@@ -51,18 +51,20 @@ class ClockDriftAlerts:
             if WORKER in context.read_person().roles:
                 drifts = _measure_clocks_of_requests(conn) | drifts  # the own measurement is the more precise one
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
-        open_ids = {alert.subject_id for alert in open_alerts}
+        subject_ids_of_open_alerts = {alert.subject_id for alert in open_alerts}
         new_drifts = {
             desk: format_observed_drift(name, seconds)
             for desk, (name, seconds) in drifts.items()
-            if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in open_ids
+            if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in subject_ids_of_open_alerts
         }
-        right = {
+        ids_of_right_clocks = {
             compute_subject_id(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LARGEST_DRIFT_SECONDS
         }
         earliest_detection = context.now() - ALERT_LIFETIME
         ended_alert_ids = [
-            alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < earliest_detection
+            alert.id
+            for alert in open_alerts
+            if alert.subject_id in ids_of_right_clocks or alert.detected_at < earliest_detection
         ]
         if new_drifts or ended_alert_ids:
             context.write(lambda tx: self._write_alerts(tx, new_drifts, ended_alert_ids))
@@ -71,12 +73,12 @@ class ClockDriftAlerts:
     def _measure_own_clock(self, conn: Connection) -> dict[str, tuple[str, float]]:
         """Return one entry: by the id of this desk, the name of this machine and the difference of its clock from
         the database server's clock, in seconds. Return an empty dict if the server's answer took too long."""
-        before = self._machine_time()
-        server = clocks.read_server_time(conn)
-        after = self._machine_time()
-        if (after - before).total_seconds() > LONGEST_MEASUREMENT_SECONDS:
+        time_before = self._machine_time()
+        server_time = clocks.read_server_time(conn)
+        time_after = self._machine_time()
+        if (time_after - time_before).total_seconds() > LONGEST_MEASUREMENT_SECONDS:
             return {}
-        seconds = (before + (after - before) / 2 - server).total_seconds()
+        seconds = (time_before + (time_after - time_before) / 2 - server_time).total_seconds()
         return {self._context.spool.desk_id: (self._context.host, seconds)}
 
     def _write_alerts(self, tx: Transaction, drift_by_desk: Mapping[str, str], ended_alert_ids: list[int]) -> None:
@@ -97,10 +99,10 @@ class ClockDriftAlerts:
 
 
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
-    """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
-    the difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
-    difference is left out. The persons at a desk share its clock, so the requests of all of them are one measurement;
-    the name is that of the person with the shortest delay, which decides it."""
+    """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and the
+    difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
+    difference is left out. The people at a desk share its clock, so one measurement uses the requests of all of them.
+    The name is that of the person with the shortest delay, because this delay decides the result."""
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
     for (desk, person), delays in clocks.read_request_delays(conn).items():
         delays_of_desk.setdefault(desk, {})[person] = delays

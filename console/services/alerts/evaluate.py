@@ -118,52 +118,57 @@ class AlertRuleEvaluator:
     def _find_candidate_orders(
         self, conn: Connection, position: ChangeFeedPosition
     ) -> tuple[frozenset[int], ChangeFeedPosition]:
-        changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.find_newest_order_id(conn)
-        aged_orders = self._find_aged_orders(conn, position)
-        upto = position.last_order_id + ORDER_IDS_PER_RUN
-        range_orders = candidates.list_candidate_order_ids(
-            conn, position.last_order_id, upto
+        changed_ids_and_position, newest_id = (
+            self._find_changed_orders(conn, position),
+            candidates.find_newest_order_id(conn),
+        )
+        aged_ids_and_position = self._find_aged_orders(conn, position)
+        range_end_id = position.last_order_id + ORDER_IDS_PER_RUN
+        order_ids_in_range = candidates.list_candidate_order_ids(
+            conn, position.last_order_id, range_end_id
         ) | candidates.list_candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
         open_alerts = alerts.list_open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
-        alert_orders = {alert.subject_id for alert in open_alerts if _is_about_order(alert)}
+        order_ids_of_alerts = {alert.subject_id for alert in open_alerts if _is_about_order(alert)}
         next_position = ChangeFeedPosition(
-            changed_orders[1],
-            aged_orders[1],
-            last_order_id=upto if upto < newest_id else 0,
+            changed_ids_and_position[1],
+            aged_ids_and_position[1],
+            last_order_id=range_end_id if range_end_id < newest_id else 0,
             last_alert_id=open_alerts[-1].id if len(open_alerts) == OPEN_ALERTS_PER_RUN else 0,
         )
-        return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
+        return frozenset(
+            changed_ids_and_position[0] | aged_ids_and_position[0] | order_ids_in_range | order_ids_of_alerts
+        ), next_position
 
     def _find_changed_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
         """Return the ids of the orders that changed since the last run, and the id of the last row of the change
-        feed (the table `changes`) that was read. On a server the last `change_feed.FIRST_OPEN_IDS` ids of the
+        feed (the table `changes`) that was read. On a server the last `change_feed.INITIAL_OPEN_ID_COUNT` ids of the
         feed are read again, because a row with a lower id may be committed later.
         """
         last_id, order_ids = position.last_read_change, frozenset[int]()
-        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
+        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.INITIAL_OPEN_ID_COUNT)
         for rows in self._read_change_feed(conn, start):
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
-        """Return the ids of the orders with a change after `position` that is at least LONGEST_GRACE_PERIOD old,
-        and the id up to which the change feed (the table `changes`) is done: younger rows wait for a later run.
-        These orders are evaluated a second time, because some rules could not be evaluated directly after the
-        change. A change time in the future was written by a wrong clock and counts as old.
-        """
+        """Return the ids of the orders with a change after `position` that is at least LONGEST_GRACE_PERIOD old, and
+        the id of the last row of the change feed (the table `changes`) that this run has processed: younger rows wait
+        for a later run. These orders are evaluated a second time, because some rules could not be evaluated directly
+        after the change. A change time in the future was written by a wrong clock and counts as old."""
         now = self._context.now()
-        judged_until, latest_valid = (
+        grace_period_end, latest_plausible_time = (
             now - self._context.scale.scale_delta(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
         last_id, order_ids = position.last_aged_change, frozenset[int]()
         for rows in self._read_change_feed(conn, last_id):
-            first_young = next(
-                (index for index, change in enumerate(rows) if judged_until < change.at <= latest_valid), len(rows)
+            first_young_index = next(
+                (index for index, change in enumerate(rows) if grace_period_end < change.at <= latest_plausible_time),
+                len(rows),
             )
-            order_ids |= candidates.find_orders_of_changes(conn, rows[:first_young])
-            if first_young < len(rows):
-                return order_ids, rows[first_young].id - 1
+            order_ids |= candidates.find_orders_of_changes(conn, rows[:first_young_index])
+            if first_young_index < len(rows):
+                return order_ids, rows[first_young_index].id - 1
             last_id = rows[-1].id
         return order_ids, last_id
 
@@ -186,8 +191,8 @@ class AlertRuleEvaluator:
         with self._context.database.read() as conn:
             differing_ids = [
                 order.id
-                for order, finding, own_alerts in self._evaluate_each_order(conn, ids)
-                if _must_update_alerts(finding, own_alerts)
+                for order, broken_rule, alerts_of_order in self._evaluate_each_order(conn, ids)
+                if _must_update_alerts(broken_rule, alerts_of_order)
             ]
         count = 0
         for order_id in iterate_until_stopped(differing_ids):
@@ -201,11 +206,11 @@ class AlertRuleEvaluator:
         now, scale = self._context.now(), self._context.scale
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, ids)
         for order, payments in candidates.read_orders_with_payments(conn, ids):
-            own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_about_order(alert))
+            alerts_of_order = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_about_order(alert))
             yield (
                 order,
-                find_broken_rule(order, payments, now, scale, [alert.rule_id for alert in own_alerts]),
-                own_alerts,
+                find_broken_rule(order, payments, now, scale, [alert.rule_id for alert in alerts_of_order]),
+                alerts_of_order,
             )
 
     @orders.run_again_if_stale()
@@ -214,26 +219,26 @@ class AlertRuleEvaluator:
         rule, resolve the alerts whose rules hold again, and add an event for each of these alerts to the outbox.
         Return the number of changed alerts."""
         count = 0
-        for order, finding, own_alerts in self._evaluate_each_order(tx.conn, (order_id,)):
-            for alert in own_alerts:
-                if finding is None or alert.rule_id != finding.rule:
+        for order, broken_rule, alerts_of_order in self._evaluate_each_order(tx.conn, (order_id,)):
+            for alert in alerts_of_order:
+                if broken_rule is None or alert.rule_id != broken_rule.rule:
                     count += self._resolve_alert(tx, alert)
-            if finding is not None and all(alert.rule_id != finding.rule for alert in own_alerts):
-                count += self._raise_alert(tx, order, finding)
+            if broken_rule is not None and all(alert.rule_id != broken_rule.rule for alert in alerts_of_order):
+                count += self._raise_alert(tx, order, broken_rule)
             if count:
-                self._update_order_work(tx, order, finding)
+                self._update_order_work(tx, order, broken_rule)
         return count
 
-    def _raise_alert(self, tx: Transaction, order: Order, finding: BrokenRule) -> int:
+    def _raise_alert(self, tx: Transaction, order: Order, broken_rule: BrokenRule) -> int:
         context = self._context
         alert = alerts.raise_alert(
             tx.conn,
-            finding.rule,
+            broken_rule.rule,
             orders.ORDER_KIND,
             order.id,
             order.merch_txn_id,
-            finding.observed,
-            finding.expected,
+            broken_rule.observed,
+            broken_rule.expected,
             context.now(),
         )
         if alert is None:
@@ -255,13 +260,13 @@ class AlertRuleEvaluator:
         facts = {"rule": alert.rule_id, "order": alert.order_no, "observed": alert.observed}
         context.record_audit(tx, action, alert.id, facts, kind=ALERT_KIND, reason=alert.rule_id)
 
-    def _update_order_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
+    def _update_order_work(self, tx: Transaction, order: Order, broken_rule: BrokenRule | None) -> None:
         """Set the column `work_state` of an order that breaks an alert rule to needs_review, or clear it if the
-        order breaks none (`finding` is None). A needs_review with a reason that no alert rule sets stays
+        order breaks none (`broken_rule` is None). A needs_review with a reason that no alert rule sets stays
         unchanged.
         """
         work = order.work
-        if finding is None:
+        if broken_rule is None:
             if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _REASONS_OF_ALERT_RULES:
                 return
             planned_work = Work()
@@ -269,7 +274,7 @@ class AlertRuleEvaluator:
             reason = (
                 _PAID_AFTER_CANCEL_REASON
                 if order.state is OrderState.CANCELLED
-                else WORK_REASON_OF_ALERT_RULE[finding.rule]
+                else WORK_REASON_OF_ALERT_RULE[broken_rule.rule]
             )
             if work.reason == reason or (
                 work.state is WorkState.NEEDS_REVIEW and work.reason not in _REASONS_OF_ALERT_RULES
@@ -320,5 +325,5 @@ def _is_about_order(alert: Alert) -> bool:
     return alert.rule_id in ALERT_RULES and alert.subject_kind == orders.ORDER_KIND
 
 
-def _must_update_alerts(finding: BrokenRule | None, own_alerts: tuple[Alert, ...]) -> bool:
-    return {alert.rule_id for alert in own_alerts} != ({finding.rule.value} if finding else set())
+def _must_update_alerts(broken_rule: BrokenRule | None, alerts_of_order: tuple[Alert, ...]) -> bool:
+    return {alert.rule_id for alert in alerts_of_order} != ({broken_rule.rule.value} if broken_rule else set())

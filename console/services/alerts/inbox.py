@@ -67,7 +67,7 @@ class AlertService:
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return at most `limit` alerts: first the open alerts, newest first, then resolved alerts. Raises
-        not_allowed if the acting person may not do this."""
+        not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, limit)
@@ -76,7 +76,7 @@ class AlertService:
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return at most `limit` open alerts, oldest first, each with the action with which a person can end it, if
-        there is one. Raises not_allowed if the acting person may not do this."""
+        there is one. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())
@@ -84,45 +84,50 @@ class AlertService:
     def find_alert_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
         """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end
         it."""
-        ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
-        items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
+        order_ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
+        items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, order_ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
-        numbers = {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)}
-        return {alert.id: items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts}
+        payment_numbers = {
+            payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)
+        }
+        return {alert.id: items.get(alert.id) or _make_case_item(alert, payment_numbers) for alert in open_alerts}
 
     def _find_items_of_orders(
-        self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
+        self,
+        conn: Connection,
+        open_alerts: Sequence[Alert],
+        orders_with_payments: Sequence[candidates.OrderWithPayments],
     ) -> dict[int, AlertItem]:
         """Return, by alert id, those of `open_alerts` that are about orders, each with the action with which a
         person can end it and the record of that action. Alerts whose rule the order no longer breaks are left
-        out. `facts` has each order with its payments.
+        out. `orders_with_payments` has each order with its payments.
         """
         now, scale = self._context.now(), self._context.scale
-        all_payments = [payment for _, order_payments in facts for payment in order_payments]
-        completed = {payment.id: payment for payment in self._complete_payments(conn, all_payments)}
+        all_payments = [payment for _, order_payments in orders_with_payments for payment in order_payments]
+        completed_by_id = {payment.id: payment for payment in self._complete_payments(conn, all_payments)}
         items: dict[int, AlertItem] = {}
-        for order, stored_payments in facts:
-            order_payments = [completed[payment.id] for payment in stored_payments]
-            finding = find_broken_rule(order, order_payments, now, scale, ALERT_RULES)
-            if finding is None:
+        for order, stored_payments in orders_with_payments:
+            order_payments = [completed_by_id[payment.id] for payment in stored_payments]
+            broken_rule = find_broken_rule(order, order_payments, now, scale, ALERT_RULES)
+            if broken_rule is None:
                 continue
-            action = find_alert_action(order, order_payments, finding)
+            action = find_alert_action(order, order_payments, broken_rule)
             items |= {
                 alert.id: AlertItem(alert, action.name, action.kind, action.record_id)
                 for alert in open_alerts
                 if (alert.subject_kind, alert.subject_id) == (orders.ORDER_KIND, order.id)
-                and alert.rule_id == finding.rule
+                and alert.rule_id == broken_rule.rule
             }
         return items
 
     def read_company_queue(
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first, each with the actions
-        that a person can start. `after` is the cursor of the next page in the previous page. With
-        `with_related`, also read from the registry the corporations with which each changed corporation was
-        merged. Raises usage for an unknown cursor, not_allowed if the acting person may not do this.
-        """
+        """Return one page of the queue of changed corporations, the oldest change first, each with the actions that a
+        person can start. `after` is the cursor of the next page, which the previous page contains (`next_cursor`);
+        None for the first page. With `with_related`, also read from the registry the corporations with which each
+        changed corporation was merged. Raises usage for an unknown cursor, not_allowed if the acting person has no
+        right to read."""
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
@@ -135,33 +140,33 @@ class AlertService:
 
     def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
         """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
-        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person may not do this.
-        """
+        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person has no right to
+        read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            newest = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
+            newest_alerts = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
             return self._make_change_items(
-                conn, find_acknowledged_changes(conn, newest, self._context.now()), with_related=False
+                conn, find_acknowledged_changes(conn, newest_alerts, self._context.now()), with_related=False
             )
 
     def _make_change_items(
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
     ) -> tuple[ChangedCompanyItem, ...]:
-        checks = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
+        live_checks_by_number = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
         return tuple(
             ChangedCompanyItem(
                 change,
                 explain_company_change(change, alert.observed),
                 alert,
                 read_facts(self._context, conn, change.number) if with_related else None,
-                list_company_actions(change, checks.get(change.number, ()), self._context.now()),
+                list_company_actions(change, live_checks_by_number.get(change.number, ()), self._context.now()),
             )
             for alert, change in changes
         )
 
     def count_changed_companies(self) -> QueueCount:
-        """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and
-        the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
+        """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and the
+        time since which the oldest change waits. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_open_alerts_of_rule(
@@ -171,36 +176,35 @@ class AlertService:
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
-        are counted. Raises not_allowed if the acting person may not do this."""
+        are counted. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
-        with money are refused; None if they are not refused. Raises not_allowed if the acting person may not do
-        this.
-        """
-        loss = database_rollback.find_rollback(self._context)
+        with money are refused; None if they are not refused. Raises not_allowed if the acting person has no right to
+        read."""
+        rollback = database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return loss or database_rollback.find_open_rollback(conn)
+            return rollback or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
-        """Return the number of operations that desks have in their spools and that the database has lost, because
-        it went back to an earlier state; None if `find_database_rollback` returns None. Raises not_allowed if the
-        acting person may not do this.
-        """
-        loss = self.find_database_rollback()
-        return None if loss is None else len(loss.lost_operations)
+        """Return the number of operations that desks have in their spools and that the database has lost, because it
+        went back to an earlier state; None if `find_database_rollback` returns None. Raises not_allowed if the acting
+        person has no right to read."""
+        rollback = self.find_database_rollback()
+        return None if rollback is None else len(rollback.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
         """Acknowledge an alert in the acting person's name, and return the alert. `note` is the person's text about
         the next step; it may be empty, except for the alert that the database went back to an earlier state. If the
         same person repeats the acknowledgement, nothing changes.
 
-        Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
-        already_decided if another person has acknowledged the alert first (detail.who).
+        Raises not_found if no alert has this id; usage (detail.problem `note`) if the note is longer than
+        LONGEST_NOTE_CHARACTERS, or if it is required and empty; not_allowed if the acting person has no right to
+        write notes; already_decided if another person has acknowledged the alert first (detail.who).
         """
         arguments = (id, note)
         return self._request_ids.act_once(
@@ -225,8 +229,8 @@ class AlertService:
         """Withdraw the acting person's own acknowledgement of an open alert, and return the alert. If the alert has
         no acknowledgement, nothing changes.
 
-        Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
-        acknowledged alert is resolved.
+        Raises not_found if no alert has this id; not_allowed if the acting person has no right to write notes;
+        already_decided if another person has acknowledged the alert, or if the acknowledged alert is resolved.
         """
         return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_and_audit_refusal(id))
 
@@ -247,12 +251,12 @@ class AlertService:
         return alert
 
     def _acknowledge_and_audit_refusal(self, id: int, note: str) -> Alert:
-        words = note.strip()
-        if len(words) > LONGEST_NOTE_CHARACTERS:
+        note_text = note.strip()
+        if len(note_text) > LONGEST_NOTE_CHARACTERS:
             raise _make_invalid_note_error()
         with refusals.audit_refusals(self._context, ACKNOWLEDGE_ACTION, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
-            return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, words))
+            return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, note_text))
 
     def _acknowledge_alert(self, tx: Transaction, alert_id: int, person: str, note_text: str) -> Alert:
         context = self._context
@@ -297,13 +301,13 @@ def parse_cursor(text: str | None) -> int:
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def _add_record_numbers(conn: Connection, some_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+def _add_record_numbers(conn: Connection, given_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     """Return the alerts, each with the number by which people know the alert's record."""
     numbers = any_record.read_numbers_of_subjects(
-        conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some_alerts}
+        conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in given_alerts}
     )
     return tuple(
-        replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some_alerts
+        replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in given_alerts
     )
 
 
@@ -311,15 +315,15 @@ def _make_invalid_note_error() -> ConsoleError:
     return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS})
 
 
-def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
+def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertItem:
     """Return the list item of a case, with the action with which a person can end it: `look_up` for a changed
     corporation, `open` if the kind of the case's record has a page on which a person can end the case,
-    otherwise None. `numbers` has our payment numbers by the payments' ids.
+    otherwise None. `payment_numbers` has our payment numbers by the payments' ids.
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(
             alert, "look_up", alert.subject_kind, alert.subject_id, format_number_of_subject(alert.subject_id)
         )
     has_page = alert.subject_kind in _RECORD_KINDS_WITH_PAGE
-    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
+    number = payment_numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -55,10 +55,10 @@ AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem
 
 
 class IncidentService:
-    """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all
-    its alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no
-    alert and no record changes then, and the incident opens again if it becomes worse.
-    """
+    """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all its
+    alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no alert and no
+    record changes then, and the incident opens again if it becomes worse. Each action raises not_found if no alert
+    has the given id, and not_allowed if the acting person has no right to write notes."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService, list_items: AlertItemLister) -> None:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
@@ -66,7 +66,7 @@ class IncidentService:
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
-        incidents, the newest first. Raises not_allowed if the acting person may not do this."""
+        incidents, the newest first. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS)
@@ -76,23 +76,24 @@ class IncidentService:
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
-        closed_alerts = (
+        closed_incidents = (
             [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
         )
-        return (*open_incidents, *reversed(closed_alerts))
+        return (*open_incidents, *reversed(closed_incidents))
 
     def read_incident(self, id: int) -> Incident:
-        """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
+        """Return the incident that has the alert with this id. Raises not_found if no alert has this id, not_allowed
+        if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return self._find_incident(conn, id)
 
     def count_waiting_incidents(self) -> int:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
-        not_allowed if the acting person may not do this.
+        not_allowed if the acting person has no right to read.
 
-        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the
-        number or the amounts of these records grow.
+        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the number
+        or the amounts of these records grow.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -123,7 +124,7 @@ class IncidentService:
 
     def list_owned(self) -> tuple[Incident, ...]:
         """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
-        name is set. Raises not_allowed if the acting person may not do this."""
+        name is set. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
@@ -133,14 +134,14 @@ class IncidentService:
             steps = incident_steps.find_by_incidents(
                 conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
             )
-            owned_incidents = [
+            groups_naming_person = [
                 alert_group
                 for _, alert_group in alert_groups
                 if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
-                self._read_incidents(conn, [alert for alert_group in owned_incidents for alert in alert_group])
-                if owned_incidents
+                self._read_incidents(conn, [alert for alert_group in groups_naming_person for alert in alert_group])
+                if groups_naming_person
                 else ()
             )
         return tuple(
@@ -151,8 +152,7 @@ class IncidentService:
 
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting
-        person may not do this.
-        """
+        person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(
@@ -164,49 +164,46 @@ class IncidentService:
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
         """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
         in_progress (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the acting person's ownership of the incident that has the alert `id`, and return the incident; nothing
         changes if it has no owner. Raises in_progress if another person is the owner, already_decided if the incident
-        is closed, not_found, not_allowed.
-        """
+        is closed, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
         """Make `new_owner` the owner of the incident that has the alert `id`, store a note, and return the incident.
         The acting person needn't be the owner, so that an incident doesn't stay with a person who is away. Raises
-        usage without a note or for a person who can't be an owner, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        usage without a note or for a person who can't be an owner, already_decided if the incident is closed, and the
+        errors of every action (see the class)."""
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
         """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
         and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
-        (problem `until`) for another time, already_decided if the incident is closed, not_found, not_allowed.
-        """
+        (problem `until`) for another time, already_decided if the incident is closed, and the errors of every action
+        (see the class)."""
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
-        changes if it is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
+        changes if it is not snoozed. Raises already_decided if the incident is closed, and the errors of every action
+        (see the class)."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Resolve the incident that has the alert `id`, and return the incident; `reason` says why nothing more has
-        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed, and the
+        errors of every action (see the class)."""
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again the incident that has the alert `id`, if a person has resolved it. The change of a corporation
-        that a person has acknowledged is raised again as a new alert, whose incident is returned. Raises usage
-        (problem `note`) without a reason, already_decided if the incident is closed because its facts match
-        again, not_found, not_allowed."""
+        """Open again the incident that has the alert `id`, if a person has resolved it, and return the incident. If a
+        person has acknowledged the change of a corporation, raise the change again as a new alert, and return the
+        incident of this alert. Raises usage (problem `note`) without a reason, already_decided if the incident is
+        closed because its facts match again, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps
@@ -226,9 +223,8 @@ class IncidentService:
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
         """Store the action of a person on an incident as a step if the incident's state admits it, and return the
-        incident. A take, release, waking or reopening that would change nothing stores no step. `arguments` are
-        those of the action, without the incident's id.
-        """
+        incident. An action that would change nothing (a take, release, end of a snooze or reopening) stores no step.
+        `arguments` are those of the action, without the incident's id."""
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
         reopened_alert = (
@@ -310,9 +306,9 @@ class IncidentService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
         return incidents[0]
 
-    def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
-        """Return the incidents to which `some_alerts` belong, the oldest first."""
-        alert_groups = _group_alerts_by_incident(conn, some_alerts)
+    def _read_incidents(self, conn: Connection, given_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
+        """Return the incidents to which `given_alerts` belong, the oldest first."""
+        alert_groups = _group_alerts_by_incident(conn, given_alerts)
         steps = incident_steps.find_by_incidents(
             conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
         )
@@ -335,22 +331,26 @@ class IncidentService:
         records: tuple[AffectedRecord, ...],
     ) -> Incident:
         extent = measure_extent(alert_group, records)
-        own_steps = _list_steps_of_incident(alert_group, steps)
+        steps_of_incident = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
-        status = compute_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
-        item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
+        status = compute_incident_status(
+            steps_of_incident, extent, self._context.now(), has_open_alert=has_open_alert
+        )
+        most_helpful_item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
         resolution_times = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(
             id=alert_group[0].id,
             cause=cause,
             state=status.state,
             alerts=alert_group,
-            steps=own_steps,
+            steps=steps_of_incident,
             records=records[:MAX_LISTED_RECORDS_PER_INCIDENT],
             extent=extent,
-            number=item.number if item else None,
-            action=item.action if item else None,
-            action_record=(item.kind, item.id) if item and item.action else None,
+            number=most_helpful_item.number if most_helpful_item else None,
+            action=most_helpful_item.action if most_helpful_item else None,
+            action_record=(most_helpful_item.kind, most_helpful_item.id)
+            if most_helpful_item and most_helpful_item.action
+            else None,
             owner=status.owner,
             owner_since=status.owner_since,
             snoozed_until=status.snoozed_until,
@@ -361,20 +361,20 @@ class IncidentService:
 
 
 def _group_alerts_by_incident(
-    conn: Connection, some_alerts: Iterable[Alert]
+    conn: Connection, given_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return, for each incident to which one of `some_alerts` belongs, its cause and the alerts of it that
+    """Return, for each incident to which one of `given_alerts` belongs, its cause and the alerts of it that
     `read_alerts_of_causes` finds."""
-    alerts_by_id = {alert.id: alert for alert in some_alerts}
+    alerts_by_id = {alert.id: alert for alert in given_alerts}
     causes = find_causes_of_alerts(conn, alerts_by_id.values())
     related_alerts = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | alerts_by_id
-    cause_of = find_causes_of_alerts(conn, related_alerts.values())
-    by_cause: dict[Cause, list[Alert]] = {}
+    cause_by_alert_id = find_causes_of_alerts(conn, related_alerts.values())
+    alerts_by_cause: dict[Cause, list[Alert]] = {}
     for alert in related_alerts.values():
-        by_cause.setdefault(cause_of[alert.id], []).append(alert)
+        alerts_by_cause.setdefault(cause_by_alert_id[alert.id], []).append(alert)
     return [
         (cause, alert_group)
-        for cause, cause_alerts in by_cause.items()
+        for cause, cause_alerts in alerts_by_cause.items()
         for alert_group in split_into_incidents(cause_alerts)
         if any(alert.id in alerts_by_id for alert in alert_group)
     ]
@@ -426,8 +426,8 @@ def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | N
             "since": incident.owner_since,
         }
         raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
-    changes = (owner is None) == (step.action is IncidentAction.TAKE)
-    return step if changes else None
+    changes_owner = (owner is None) == (step.action is IncidentAction.TAKE)
+    return step if changes_owner else None
 
 
 def _require_open(incident: Incident) -> None:

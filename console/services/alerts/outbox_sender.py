@@ -67,8 +67,8 @@ class OutboxSender:
         """
         context = self._context
         with context.database.read() as conn:
-            stop = database_rollback.find_open_rollback(conn)
-            alert = None if stop is None else stop.alert
+            rollback = database_rollback.find_open_rollback(conn)
+            alert = None if rollback is None else rollback.alert
             if alert is None or outbox.find(
                 conn, make_alert_message(ALERT_RAISED_EVENT, alert, context.database_id).event_id
             ):
@@ -125,14 +125,17 @@ class OutboxSender:
     def _update_unpublished_age_alert(self) -> None:
         context = self._context
         with context.database.read() as conn:
-            counts = outbox.count_unpublished(conn)
+            unpublished_counts = outbox.count_unpublished(conn)
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
         is_old = (
-            counts.oldest_created_at is not None
-            and context.now() - counts.oldest_created_at > context.scale.scale_delta(UNPUBLISHED_ALERT_AGE)
+            unpublished_counts.oldest_created_at is not None
+            and context.now() - unpublished_counts.oldest_created_at
+            > context.scale.scale_delta(UNPUBLISHED_ALERT_AGE)
         )
-        if is_old and not open_alert and counts.oldest_created_at is not None:
-            observed = f"{counts.unpublished_count} since {format_instant(counts.oldest_created_at)}"
+        if is_old and not open_alert and unpublished_counts.oldest_created_at is not None:
+            observed = (
+                f"{unpublished_counts.unpublished_count} since {format_instant(unpublished_counts.oldest_created_at)}"
+            )
             context.write(lambda tx: self._raise_alert(tx, observed))
         elif open_alert and not is_old:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))

@@ -55,31 +55,35 @@ class ProviderOutageAlerts:
         context = self._context
         with context.database.read() as conn:
             series_by_provider = _find_failing_series(conn, context.now())
-            alerted_numbers = {
+            alerted_subject_ids = {
                 alert.subject_id for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
-        away_providers = {
-            name: since for name, since in series_by_provider.items() if since is not None and self._is_outage(*since)
+        series_by_away_provider = {
+            name: series
+            for name, series in series_by_provider.items()
+            if series is not None and self._is_outage(*series)
         }
-        new_names = [
-            name for name in sorted(away_providers) if compute_provider_subject_id(name) not in alerted_numbers
+        newly_away_providers = [
+            name
+            for name in sorted(series_by_away_provider)
+            if compute_provider_subject_id(name) not in alerted_subject_ids
         ]
         recovered_providers = [
             name
-            for name, since in sorted(series_by_provider.items())
-            if since is None and compute_provider_subject_id(name) in alerted_numbers
+            for name, series in sorted(series_by_provider.items())
+            if series is None and compute_provider_subject_id(name) in alerted_subject_ids
         ]
-        if new_names or recovered_providers:
+        if newly_away_providers or recovered_providers:
             context.write(
                 lambda tx: self._write_alerts(
-                    tx, {name: away_providers[name][0] for name in new_names}, recovered_providers
+                    tx, {name: series_by_away_provider[name][0] for name in newly_away_providers}, recovered_providers
                 )
             )
-        return len(new_names) + len(recovered_providers)
+        return len(newly_away_providers) + len(recovered_providers)
 
-    def _is_outage(self, since: datetime, calls: int) -> bool:
+    def _is_outage(self, since: datetime, call_count: int) -> bool:
         return (
-            calls >= MIN_CONSECUTIVE_FAILED_CALLS
+            call_count >= MIN_CONSECUTIVE_FAILED_CALLS
             and self._context.now() - since >= self._context.scale.scale_delta(SHORTEST_OUTAGE)
         )
 
@@ -92,9 +96,9 @@ class ProviderOutageAlerts:
             alerts.raise_alert(
                 tx.conn, ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id(name), None, observed, "answers", now
             )
-        numbers = {compute_provider_subject_id(name) for name in recovered_providers}
+        recovered_subject_ids = {compute_provider_subject_id(name) for name in recovered_providers}
         for alert in alerts.list_open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_OPEN_ALERTS):
-            if alert.subject_id in numbers:
+            if alert.subject_id in recovered_subject_ids:
                 alerts.resolve(tx.conn, alert.id, now)
 
 

@@ -34,24 +34,28 @@ class QueueAgeAlerts:
         with context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_by_kind(conn)
             oldest_instants = {name: queues.count_queue(conn, name, lapsed_ids)[1] for name in AGE_LIMITS}
-            open_ids = {
+            alert_id_by_subject_id = {
                 alert.subject_id: alert.id
                 for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, len(AGE_LIMITS))
             }
-        old_queues = {
+        since_by_old_queue = {
             name: since
             for name, since in oldest_instants.items()
             if since is not None and now - since > context.scale.scale_delta(AGE_LIMITS[name])
         }
-        new_queues = {name: since for name, since in old_queues.items() if compute_subject_id(name) not in open_ids}
+        since_by_newly_old_queue = {
+            name: since
+            for name, since in since_by_old_queue.items()
+            if compute_subject_id(name) not in alert_id_by_subject_id
+        }
         ended_alert_ids = [
-            open_ids[number]
+            alert_id_by_subject_id[number]
             for name in AGE_LIMITS
-            if name not in old_queues and (number := compute_subject_id(name)) in open_ids
+            if name not in since_by_old_queue and (number := compute_subject_id(name)) in alert_id_by_subject_id
         ]
-        if new_queues or ended_alert_ids:
-            context.write(lambda tx: self._write_alerts(tx, new_queues, ended_alert_ids))
-        return len(new_queues) + len(ended_alert_ids)
+        if since_by_newly_old_queue or ended_alert_ids:
+            context.write(lambda tx: self._write_alerts(tx, since_by_newly_old_queue, ended_alert_ids))
+        return len(since_by_newly_old_queue) + len(ended_alert_ids)
 
     def _write_alerts(
         self, tx: Transaction, since_by_queue: Mapping[str, datetime], ended_alert_ids: list[int]

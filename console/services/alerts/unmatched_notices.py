@@ -56,9 +56,9 @@ class UnmatchedNoticeReader:
         self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
         """Return one page of the queue of unmatched notices, the oldest notice first. `after` is the cursor of the
-        next page in the previous page. With `with_candidates`, also read our records with the amount and the
-        day of each notice. Raises usage for an unknown cursor, not_allowed if the acting person may not read.
-        """
+        next page, which the previous page contains (`next_cursor`); None for the first page. With `with_candidates`,
+        also read our records with the amount and the day of each notice. Raises usage for an unknown cursor,
+        not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
@@ -69,8 +69,8 @@ class UnmatchedNoticeReader:
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
-        belong. Raises not_found if there is no such case, or if it is closed or acknowledged, or if the notice's
-        record was found meanwhile; not_allowed."""
+        belong. Raises not_found if there is no such case, if the case is closed or acknowledged, or if the notice's
+        record was found meanwhile; not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             case = alerts.find(conn, case_id)
@@ -81,8 +81,8 @@ class UnmatchedNoticeReader:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count_open_notices(self) -> QueueCount:
-        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since
-        which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
+        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since which
+        the oldest notice waits. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
@@ -91,17 +91,21 @@ class UnmatchedNoticeReader:
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest_instant)
 
     def _make_items(
-        self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
+        self, conn: Connection, unacknowledged_cases: Sequence[Alert], *, with_candidates: bool
     ) -> Iterator[UnmatchedNoticeItem]:
-        """Yield the notices of `unseen_cases`, the open and unacknowledged cases about unmatched notices. A notice
-        whose record a due task has found meanwhile is left out."""
-        ids = [case.subject_id for case in unseen_cases]
-        events = {event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == EVENT_UNMATCHED}
-        open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, ids)
+        """Yield the notices of `unacknowledged_cases`, the open and unacknowledged cases about unmatched notices. A
+        notice whose record a due task has found meanwhile is left out."""
+        event_ids = [case.subject_id for case in unacknowledged_cases]
+        events = {
+            event.id: event
+            for event in payment_events.find_by_ids(conn, event_ids)
+            if event.result == EVENT_UNMATCHED
+        }
+        open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, event_ids)
         records = _group_records_by_number(
             notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})
         )
-        for case in unseen_cases:
+        for case in unacknowledged_cases:
             event = events.get(case.subject_id)
             if event is not None:
                 other_cases = [
@@ -110,22 +114,24 @@ class UnmatchedNoticeReader:
                     if open_case.id != case.id and open_case.rule_id in NOT_MATCHED_RULES
                 ]
                 notice = _make_notice(event, case, other_cases)
-                same_number = records.get(notice.order_no or "", ())
+                records_with_same_number = records.get(notice.order_no or "", ())
                 yield UnmatchedNoticeItem(
                     notice,
-                    self._explain_notice(notice, same_number, (case, *other_cases)),
+                    self._explain_notice(notice, records_with_same_number, (case, *other_cases)),
                     (case, *other_cases),
-                    _find_candidates(conn, notice, same_number) if with_candidates else None,
+                    _find_candidates(conn, notice, records_with_same_number) if with_candidates else None,
                 )
 
     def _explain_notice(
-        self, notice: UnmatchedNotice, same_number: Sequence[Order | Payment], cases: Sequence[Alert]
+        self, notice: UnmatchedNotice, records_with_same_number: Sequence[Order | Payment], cases: Sequence[Alert]
     ) -> Explanation:
         reader = self._payment_providers.find_reader(notice.source)
         if reader is None:
-            return explain_notice(notice, same_number, cases, can_import=False)
-        by_amount_and_day = reader.capabilities.asks_by_amount_and_day
-        return explain_notice(notice, same_number, cases, can_import=True, asks_by_amount_and_day=by_amount_and_day)
+            return explain_notice(notice, records_with_same_number, cases, can_import=False)
+        asks_by_amount_and_day = reader.capabilities.asks_by_amount_and_day
+        return explain_notice(
+            notice, records_with_same_number, cases, can_import=True, asks_by_amount_and_day=asks_by_amount_and_day
+        )
 
 
 def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
@@ -162,32 +168,34 @@ def _limit_to_day_in_every_zone(at: datetime) -> datetime:
 
 
 def _find_candidates(
-    conn: Connection, notice: UnmatchedNotice, same_number: Sequence[Order | Payment]
+    conn: Connection, notice: UnmatchedNotice, records_with_same_number: Sequence[Order | Payment]
 ) -> tuple[NoticeCandidate, ...]:
-    """Return our orders and payments that have the number of the notice (`same_number`), or its amount and day.
-    The records with the most equal facts come first."""
-    records_by_key = {(type(record), record.id): record for record in same_number}
+    """Return our orders and payments that have the number of the notice (`records_with_same_number`), or its amount
+    and day. The records with the most equal facts come first."""
+    records_by_key = {(type(record), record.id): record for record in records_with_same_number}
     if notice.amount_minor is not None and notice.currency is not None:
-        day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.get_time_zone(notice.source))
-        since = day.replace(hour=0, minute=0, second=0, microsecond=0)
-        of_day = notice_candidates.find_by_amount_and_day(
-            conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
+        local_time = (notice.occurred_at or notice.received_at).astimezone(
+            provider_registry.get_time_zone(notice.source)
         )
-        records_by_key |= {(type(record), record.id): record for record in of_day}
+        day_start = local_time.replace(hour=0, minute=0, second=0, microsecond=0)
+        records_of_day = notice_candidates.find_by_amount_and_day(
+            conn, notice.source, notice.amount_minor, notice.currency, day_start, day_start + _ONE_DAY
+        )
+        records_by_key |= {(type(record), record.id): record for record in records_of_day}
     candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in records_by_key.values()]
     return tuple(sorted(candidates, key=lambda candidate: (-len(candidate.shared), candidate.record.id)))
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
     if isinstance(record, Payment):
-        minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
+        amount_minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
     else:
-        minor, instants = record.total_minor, (record.state_since, None)
+        amount_minor, instants = record.total_minor, (record.state_since, None)
     zone = provider_registry.get_time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
     shared_facts = {
         SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
-        SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
+        SharedFact.AMOUNT: (amount_minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(
             at is not None and _limit_to_day_in_every_zone(at).astimezone(zone).date() == day for at in instants
         ),

@@ -17,16 +17,15 @@ def hand_over(
     record_id: int,
     note_text: str,
 ) -> bool:
-    """End the acting person's own take of the record and add the note `note_text` of this person, in one
-    transaction. Return False, and write nothing, if the person has no take of the record. Raises usage if the
-    note is empty or too long, not_allowed if the acting person may not do this.
-    """
+    """End the acting person's own take of the record and add the note `note_text` of this person, in one transaction.
+    Return False, and write nothing, if the person has no take of the record. Raises usage if the note is empty or too
+    long, not_allowed if the acting person has no right to take records or no right to write notes."""
     text = require_valid_note(note_text)
 
     def give_up_and_add_note(tx: Transaction) -> bool:
         is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
         if is_released:
-            note_service.add_note_in_transaction(tx, kind, record_id, text, mentions_by=MentionSource.HAND_OVER)
+            note_service.add_note_in_transaction(tx, kind, record_id, text, mention_source=MentionSource.HAND_OVER)
         return is_released
 
     with refusals.audit_refusals(context, assignments.TAKE_ACTION, record_id, kind=kind):

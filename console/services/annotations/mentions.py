@@ -24,14 +24,15 @@ class MentionService:
 
     def list_open(self) -> tuple[Mention, ...]:
         """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; empty if no
-        name is set. Raises not_allowed."""
+        name is set. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             return () if person is None else mentions.list_open_mentions(conn, person.name, MAX_LISTED_MENTIONS)
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
         """Mark a mention of the acting person as done, and return the mention; nothing changes if it is done already.
-        Raises not_allowed, and not_found if there is no such mention or if it mentions another person."""
+        Raises not_allowed if the acting person has no right to write notes, and not_found if there is no such mention
+        or if it mentions another person."""
         return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
 
     def _mark_done(self, id: int) -> Mention:

@@ -25,8 +25,7 @@ class NoteService:
 
     def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
         """Add a note of the acting person to a record, and return the note. Raises usage if the text is empty or too
-        long, not_found, not_allowed.
-        """
+        long, not_found if there is no such record, not_allowed if the acting person has no right to write notes."""
         text = require_valid_note(note_text)
         with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
             self._context.require_right("note")
@@ -39,26 +38,26 @@ class NoteService:
         record_id: int,
         note_text: str,
         *,
-        mentions_by: MentionSource | None = MentionSource.NOTE,
+        mention_source: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
         """Add a note to a record, and store the mentions in the note, in the caller's transaction, and return the
-        note; the caller has checked the right. `mentions_by` says whether the note belongs to a hand-over; None
+        note; the caller has checked the right. `mention_source` says whether the note belongs to a hand-over; None
         stores no mentions. Raises not_found if there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         author = context.make_holder().operator
-        mentioned_people = () if mentions_by is None else find_mentioned(tx, note_text, author)
+        mentioned_people = () if mention_source is None else find_mentioned(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned_people} if mentioned_people else {})}
         context.record_audit(tx, NOTE_ACTION, record_id, facts, kind=kind)
         note = next(note for note in notes.list_notes(tx.conn, kind, record_id) if note.id == note_id)
-        if mentions_by is not None:
-            add_mentions(tx, note, mentioned_people, mentions_by)
+        if mention_source is not None:
+            add_mentions(tx, note, mentioned_people, mention_source)
         return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
-        """Return a record's notes, oldest first. Raises not_allowed if the acting person may not read."""
+        """Return a record's notes, oldest first. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return notes.list_notes(conn, kind, record_id)

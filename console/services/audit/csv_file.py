@@ -10,26 +10,26 @@ from console.domain.exports.tables import FORMULA_CHARACTERS
 from console.services.process.new_file import open_new_file
 
 
-def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
-    """Write the header rows `heads` and then `rows` to the new CSV file `path`, which only the present user of the
-    machine can read. Return the number of `rows`.
+def write_csv(path: Path, header_rows: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
+    """Write `header_rows` and then `rows` to the new CSV file `path`, which only the present user of the machine can
+    read. Return the number of `rows`.
 
     The file gets its name only when it is complete. Raises usage if the file exists, and storage_full if the file
     can't be written.
     """
-    count = 0
+    row_count = 0
     with open_new_file(path) as draft:
-        text = TextIOWrapper(draft.file, encoding="utf-8-sig", errors="backslashreplace", newline="")
+        text_file = TextIOWrapper(draft.file, encoding="utf-8-sig", errors="backslashreplace", newline="")
         try:
-            writer = csv.writer(text)
-            writer.writerows(map(escape_formulas, heads))
+            writer = csv.writer(text_file)
+            writer.writerows(map(escape_formulas, header_rows))
             for row in rows:
                 writer.writerow(escape_formulas(row))
-                count += 1
+                row_count += 1
         finally:
-            text.detach()  # writes what is buffered; the draft closes the file
+            text_file.detach()  # writes what is buffered; the draft closes the file
         draft.publish()
-    return count
+    return row_count
 
 
 def escape_formulas(cells: Sequence[str]) -> list[str]:

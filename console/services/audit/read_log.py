@@ -5,7 +5,7 @@ from threading import Lock
 
 from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 
 AUDIT_ENTRIES_PER_WRITE = 20
@@ -17,32 +17,33 @@ class RecordOpeningLog:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._unwritten: list[NewAuditEntry] = []
-        self._open: dict[str, NewAuditEntry] = {}
+        self._unwritten_entries: list[NewAuditEntry] = []
+        self._last_entry_by_person: dict[str, NewAuditEntry] = {}
         self._lock = Lock()
 
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
         """Collect an audit entry: the acting person has opened a record, a PDF or an export. When
-        AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the rest.
+        AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the entries that
+        remain.
 
         If the person's previous entry is the same, no entry is collected, because a screen reads its record again
         after each change.
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:
-            if self._open.get(entry.person) == entry:
+            if self._last_entry_by_person.get(entry.person) == entry:
                 return
-            self._open[entry.person] = entry
-            self._unwritten.append(entry)
-            is_full = len(self._unwritten) >= AUDIT_ENTRIES_PER_WRITE
+            self._last_entry_by_person[entry.person] = entry
+            self._unwritten_entries.append(entry)
+            is_full = len(self._unwritten_entries) >= AUDIT_ENTRIES_PER_WRITE
         if is_full:
             self.flush()
 
     def flush(self) -> None:
         """Write the collected entries in one transaction; an error is logged and not raised."""
         with self._lock:
-            batch: Sequence[NewAuditEntry] = self._unwritten
-            self._unwritten = []
+            batch: Sequence[NewAuditEntry] = self._unwritten_entries
+            self._unwritten_entries = []
         if batch:
             with log_and_suppress("audit of reads"):
                 self._context.write(lambda tx: self._context.audit.record_all(tx, batch))

@@ -10,7 +10,7 @@ from console.domain.process import interrupts
 from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 
 REFUSED_EXIT_STATUS = 3
 
@@ -24,11 +24,11 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry
-    about it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
-    writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of
-    this program, the entry also has it as the fact `refusal`. `facts` contain no text of a provider or of a person,
-    because payers aren't masked in the entry: the refused person perhaps may not read the record.
+    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry about
+    it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block writes the
+    entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of this program,
+    the entry also has it as the fact `refusal`. `facts` contain no text of a provider or of a person, because payers
+    aren't masked in the entry: the refused person perhaps may not read the record.
 
     A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
     effect after the block.
@@ -40,14 +40,16 @@ def audit_refusals(
             if refusal.exit_status == REFUSED_EXIT_STATUS and not refusal.is_audited:
                 refusal.is_audited = True
                 record = refusal.detail.get("record")
-                subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
+                audited_subject_id = (
+                    record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
+                )
                 code, reason = refusal.code, refusal.detail.get("reason")
                 # Another program's text is left out: only reasons of a closed set have words.
                 entry_facts = {**(facts or {}), "refusal": reason.value} if isinstance(reason, Reason) else facts
                 with log_and_suppress("audit of a refusal"):
                     context.write(
                         lambda tx: context.record_audit(
-                            tx, action, subject, entry_facts, kind=kind, result="refused", reason=code
+                            tx, action, audited_subject_id, entry_facts, kind=kind, result="refused", reason=code
                         )
                     )
             raise
@@ -60,5 +62,7 @@ def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """
     if holder is None:
         return {"holder": None, "since": None}
-    person = LeaseHolderFacts(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)
-    return {"holder": person, "since": holder.since, "until": holder.until}
+    holder_facts = LeaseHolderFacts(
+        operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process
+    )
+    return {"holder": holder_facts, "since": holder.since, "until": holder.until}

@@ -45,10 +45,10 @@ class AuditRootWriter:
         """Write audit roots with the heads of the chains that have entries after the last root, up to the entry with
         the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if a root covers all these
         entries already."""
-        since = audit_roots.read_covered_rows(tx.conn)
-        if since.last_end >= newest_id:
+        covered_rows = audit_roots.read_covered_rows(tx.conn)
+        if covered_rows.last_end >= newest_id:
             return 0
-        now, heads = audit_roots.list_heads_to_store(tx.conn, since, newest_id)
+        now, heads = audit_roots.list_heads_to_store(tx.conn, covered_rows, newest_id)
         for facts in audit_roots.make_root_details(now, heads):
             self._context.record_audit(
                 tx, audit_roots.ROOT_ACTION, audit_roots.ROOT_SUBJECT_ID, facts, kind=audit_roots.AUDIT_KIND

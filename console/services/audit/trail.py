@@ -35,10 +35,9 @@ class AuditService:
         self._opening_log = opening_log
 
     def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
-        """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest
-        first. `before` is the id of the last entry of the previous page, None for the first page. Raises
-        not_allowed and no_operator.
-        """
+        """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest first.
+        `before` is the id of the last entry of the previous page, None for the first page. Raises no_operator if no
+        name is set, and not_allowed if the acting person has no right to read audit entries."""
         visible_person = self._find_only_visible_person()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(
@@ -49,11 +48,13 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail; return the number of entries. Without an acting person no right is
-        needed. If the acting person's database account may read only a part of the trail, a worker verifies it.
+        """Verify all chains of the audit trail; return the number of entries. If no name of an acting person is set,
+        no right is needed. If the acting person's database account may read only a part of the trail, a worker
+        verifies it.
 
         Raises audit_broken with detail.first_bad (the smallest id of an entry that doesn't match its chain, or that
-        is missing, replaced or forged according to the stored roots), and not_allowed.
+        is missing, replaced or forged according to the stored roots), and not_allowed if the acting person has no
+        right to read audit entries.
         """
         context = self._context
         only_person = None if context.operator is None else self._find_only_visible_person()
@@ -76,7 +77,7 @@ class AuditService:
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
-        Raises usage if the file exists, storage_full, not_allowed, no_operator."""
+        Raises usage if the file exists, storage_full if it can't be written, and as `list_entries` does."""
         return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
     def _export_entries(self, path: Path) -> int:
@@ -90,7 +91,8 @@ class AuditService:
 
     def _find_only_visible_person(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the
-        person may read all entries. Raises not_allowed and no_operator."""
+        person may read all entries. Raises no_operator if no name is set, and not_allowed if the acting person has no
+        right to read audit entries."""
         person = self._context.read_person()
         if person.roles & {AUDITOR}:
             return None

@@ -55,12 +55,11 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """The result of a restore. `kept`: path of the database file that was there before, which stays under another
-    name; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the backup has none);
-    `documents`: number of documents that were restored; `schema_before`: version of the backup's schema if the
-    restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
-    restored database (see `database_rollback`).
-    """
+    """The result of a restore. `kept`: path, under its new name, of the database file that was at this place before
+    the restore; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
+    backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
+    schema if the restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
+    restored database (see `database_rollback`)."""
 
     backup: VerifiedBackup
     kept: Path | None
@@ -75,9 +74,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     the database is copied in its state at one moment, and the documents after that, so that the backup has every
     document of its records.
 
-    Raises bad_backup (not_empty) if the folder is not empty, storage_full, not_allowed for a database account that
-    may only read, and write desk requests, bad_profile (dump_program) without the server's dump program, and the
-    errors of the database and of the documents.
+    Raises bad_backup (not_empty) if the folder is not empty, storage_full if the backup can't be written, not_allowed
+    for a database account that may only read, and write desk requests, bad_profile (dump_program) if the server's
+    dump program is not installed, and the errors of the database and of the documents.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
@@ -139,9 +138,9 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_readable_database(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
-        name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
-        if not is_path_of(path, manifest.files[name].sha256):
-            raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
+        archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
+        if not is_path_of(path, manifest.files[archive_name].sha256):
+            raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
@@ -177,8 +176,8 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
-    before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, before)
+    schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
+    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, schema_before)
 
 
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
@@ -187,7 +186,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
     `missing` then has the operations that `RollbackFinding.make_refusal` lists.
     """
-    loss = database_rollback.find_rollback(context)
+    rollback = database_rollback.find_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
@@ -195,7 +194,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
     context.write(write_epoch_and_audit_entry)
-    return replace(result, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
+    return replace(result, missing=() if rollback is None else tuple(rollback.make_refusal().detail["missing"]))
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
@@ -237,7 +236,7 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
         spool.store_value(
-            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), durable=True
+            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), is_durable=True
         )
 
 
@@ -285,9 +284,9 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
         table_names = server_dump.read_table_names(conn)
     own_tables = sorted(table_names & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
-    tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
-    versions = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
-    for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
+    data_tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
+    version_tables = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
+    for file, names in ((archive.DUMP_FILE, data_tables), (archive.VERSION_DUMP_FILE, version_tables)):
         server_dump.dump_tables(database, names, writer.make_path(file))
         writer.add(file)
 
@@ -335,8 +334,9 @@ def _load_server_dump(database: Database, folder: Path) -> None:
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Raise not_our_database if the backup isn't of the database that is at this desk's database address now, or that
-    was there when this desk last used it."""
+    """Raise not_our_database if the database that is at this desk's database address now, or the one that was there
+    when this desk last used this address, is another database than that of the backup. An empty address is accepted.
+    """
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
     for found_id in (_find_present_database_id(database), known_id):
         if found_id not in (None, manifest.database_id):
@@ -367,11 +367,11 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     except ConsoleError:
         return "missing"
     if Cipher(key).fingerprint != manifest.store_key:
-        problem: BadProfileDetail = {
+        detail: BadProfileDetail = {
             "variable": "CONSOLE_SECRET_STORE_KEY",
             "problem": SettingProblem.OTHER_STORE_KEY,
         }
-        raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
+        raise ConsoleError(ErrorCode.BAD_PROFILE, detail)
     return "same"
 
 

@@ -67,11 +67,10 @@ class BulkActionRunner:
         return action in _MAX_PROVIDER_CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
-        """Wait for the minimum time between calls to `provider`, and probe or re-fetch the row's record.
-        `was_begun` is True if an earlier process had started this row: the record may then have a newer
-        version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
-        unreachable database, and not a result of the row.
-        """
+        """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
+        outcome of the row. `was_begun` is True if an earlier process had started this row: the record may then have a
+        newer version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
+        unreachable database, and not a result of the row."""
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
@@ -92,18 +91,20 @@ class BulkActionRunner:
                 self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
                 # A mention for each of thousands of records would bury the colleague's other mentions.
-                text = run.words or ""
-                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, mentions_by=None)
+                note_text = run.words or ""
+                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, note_text, mention_source=None)
         except ConsoleError as error:
             return convert_error_to_row_outcome(error)
         return RowOutcome(RowResult.DONE)
 
-    def _wait_for_call_start(self, provider: str | None, calls: int) -> None:
-        spacing = self.get_call_spacing_seconds(provider) * calls
-        if provider is None or spacing <= 0:
+    def _wait_for_call_start(self, provider: str | None, call_count: int) -> None:
+        spacing_seconds = self.get_call_spacing_seconds(provider) * call_count
+        if provider is None or spacing_seconds <= 0:
             return
-        wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing))
-        self._context.clock.sleep(wait)
+        wait_seconds = self._context.write(
+            lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing_seconds)
+        )
+        self._context.clock.sleep(wait_seconds)
 
     def get_call_spacing_seconds(self, provider: str | None) -> float:
         """Return the minimum time between the starts of two calls to the provider, in seconds; 0 if `provider` is

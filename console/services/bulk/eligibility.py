@@ -20,8 +20,8 @@ ACTION_ALREADY_DONE_REASON = "already_done"
 
 @dataclass(frozen=True, slots=True)
 class BulkRowForecaster:
-    """Forecasts the results of the rows of a bulk run by the decision table, which lists the allowed actions on a
-    record, for the person who executes the run."""
+    """Forecasts the results of the rows of a bulk run for the person who executes the run, by the decision table,
+    which lists the allowed actions on a record."""
 
     choices: DecisionChoiceReader
 
@@ -70,21 +70,21 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
     record. The forecast is a refusal if the table does not have the run's action for this kind of record."""
     provider = find_provider(facts)
     try:
-        option = find_choice(facts, run.action.value)
+        choice = find_choice(facts, run.action.value)
     except KeyError:
         return RowForecast(row, ForecastKind.REFUSED, "not_for_kind", provider=provider)
-    if option.allowed:
+    if choice.allowed:
         return RowForecast(row, ForecastKind.WOULD_RUN, provider=provider)
-    return RowForecast(row, ForecastKind.REFUSED, (option.reason or "").removeprefix("reason."), provider=provider)
+    return RowForecast(row, ForecastKind.REFUSED, (choice.reason or "").removeprefix("reason."), provider=provider)
 
 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
     """Return the name of the person who has taken the record, if this person is neither the maker of the bulk run
     nor the acting person; otherwise None."""
-    if facts.taken is None:
+    if facts.take is None:
         return None
     own_names = {run.made_by, person.name if person else run.made_by}
-    return None if any(is_same_person(facts.taken.person, name) for name in own_names) else facts.taken.person
+    return None if any(is_same_person(facts.take.person, name) for name in own_names) else facts.take.person
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:

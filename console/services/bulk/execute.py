@@ -62,17 +62,16 @@ class BulkExecution:
 
 @dataclass
 class _ExecutedRun:
-    """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row
-    that an earlier process was executing when it ended (None if there is no such row). `results` counts the
-    rows by result, `refusals_by_provider` the consecutive refusals of each provider, `processed_count` the rows
-    that this execution has processed.
-    """
+    """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row that
+    an earlier process was executing when it ended (None if there is no such row). `row_counts` has the number of rows
+    by result, `refusals_by_provider` the number of consecutive refusals by provider, and `processed_count` is the
+    number of rows that this execution has processed."""
 
     run: BulkRun
     execution: BulkExecution
     lease: Lease
     begun_position: int | None
-    results: Counter[str] = field(default_factory=Counter)
+    row_counts: Counter[str] = field(default_factory=Counter)
     refusals_by_provider: Counter[str] = field(default_factory=Counter)
     processed_count: int = 0
 
@@ -84,21 +83,20 @@ class _ExecutedRun:
 
 
 class _LeaseLost(Exception):
-    """Raised inside this module to end the execution of a bulk run: another process has the lease of the run, or a
+    """Raised inside this module to end the execution of a bulk run, because another process has the run's lease or a
     person has stopped the run."""
 
 
 class BulkExecutor:
     """Executes stored bulk runs row by row. The caller has checked the person's right."""
 
-    def __init__(self, context: ServiceContext, eligibility: BulkRowForecaster, actions: BulkActionRunner) -> None:
-        self._context, self._eligibility, self._actions = context, eligibility, actions
+    def __init__(self, context: ServiceContext, forecaster: BulkRowForecaster, actions: BulkActionRunner) -> None:
+        self._context, self._forecaster, self._actions = context, forecaster, actions
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
-        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit
-        stored with the run). Return the number of executed rows. Raises in_progress while another process
-        executes the run, database_went_back, not_found.
-        """
+        """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
+        with the run). Return the number of executed rows. Raises in_progress while another process executes the run,
+        database_went_back if the database has gone back to an earlier state, not_found if no run has this id."""
         database_rollback.require_no_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
@@ -127,7 +125,7 @@ class BulkExecutor:
 
     def _run_rows(self, executed_run: _ExecutedRun) -> None:
         with self._context.database.read() as conn:
-            executed_run.results.update(
+            executed_run.row_counts.update(
                 {name: n for name, n in bulk.count_results(conn, executed_run.run.id).items() if name}
             )
         count_before = -1
@@ -164,34 +162,36 @@ class BulkExecutor:
         was_begun = executed_run.begun_position == row.position
         with self._context.database.read() as conn:
             if (
-                current := bulk.find(conn, executed_run.run.id)
-            ) is None or current.version != executed_run.run.version:
+                stored_run := bulk.find(conn, executed_run.run.id)
+            ) is None or stored_run.version != executed_run.run.version:
                 raise _LeaseLost
-            forecast = self._eligibility.make_forecast(
+            forecast = self._forecaster.make_forecast(
                 conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
         outcome = self._execute_row_action(executed_run, forecast, was_begun=was_begun)
         executed_run.processed_count += 1
-        executed_run.results[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
+        executed_run.row_counts[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
         executed_run.execution.progress(
-            BulkProgress(sum(executed_run.results.values()), executed_run.run.most, dict(executed_run.results))
+            BulkProgress(sum(executed_run.row_counts.values()), executed_run.run.most, dict(executed_run.row_counts))
         )
         return self._count_refusal(executed_run, forecast, outcome)
 
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
     ) -> RowOutcome:
-        row, acts = forecast.row, self._actions
-        if forecast.verdict is not ForecastKind.WOULD_RUN:
+        row, actions = forecast.row, self._actions
+        if forecast.kind is not ForecastKind.WOULD_RUN:
             outcome = _make_outcome_of_forecast(forecast)
-        elif acts.calls_provider(executed_run.run.action):
+        elif actions.calls_provider(executed_run.run.action):
             self._context.write(lambda tx: self._mark_row_begun(tx, executed_run, row))
             self._context.failpoints.reach("before_bulk_row")
             outcome = self._call_provider(executed_run, forecast, was_begun=was_begun)
             self._context.failpoints.reach("after_bulk_row")
         else:
             return self._context.write(
-                lambda tx: self._store_result(tx, executed_run, row, acts.run_local_action(tx, executed_run.run, row))
+                lambda tx: self._store_result(
+                    tx, executed_run, row, actions.run_local_action(tx, executed_run.run, row)
+                )
             )
         return self._context.write(lambda tx: self._store_result(tx, executed_run, row, outcome))
 
@@ -210,10 +210,10 @@ class BulkExecutor:
         """Store in the bulk run that the execution of this row starts, so that after a crash the next process
         knows that the action may have been executed."""
         self._renew_lease(tx, executed_run)
-        at = f"{_ROW_POSITION_PREFIX}{row.position}"
+        position_text = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
             marked_run = bulk.write_run_state(
-                tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=at
+                tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=position_text
             )
         except bulk.StaleRow:
             raise _LeaseLost from None
@@ -258,7 +258,7 @@ class BulkExecutor:
             if run.state != bulk.RUN_RUNNING:
                 return
             bulk.write_run_state(tx.conn, run, self._context.now(), state, reason=reason)
-            facts = {"state": state, **executed_run.results}
+            facts = {"state": state, **executed_run.row_counts}
             self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=BULK_RUN_KIND, reason=reason)
 
         self._context.write(write_end_state)
@@ -289,5 +289,5 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     skipped or refused."""
     if forecast.reason == ACTION_ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ACTION_ALREADY_DONE_REASON)
-    result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED
+    result = RowResult.SKIPPED if forecast.kind is ForecastKind.SKIP else RowResult.REFUSED
     return RowOutcome(result, join_reason_and_person(forecast.reason or "", forecast.blocking_person))

@@ -57,12 +57,12 @@ class BulkRunService(BulkRunReader):
         self,
         context: ServiceContext,
         queues: QueueReader,
-        eligibility: BulkRowForecaster,
+        forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
         executor: BulkExecutor,
         request_ids: RequestIdService,
     ) -> None:
-        super().__init__(context, eligibility, actions)
+        super().__init__(context, forecaster, actions)
         self._request_ids = request_ids
         self._queues, self._executor = queues, executor
 
@@ -80,7 +80,8 @@ class BulkRunService(BulkRunReader):
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
-        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; and not_allowed.
+        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; not_allowed if the acting person has
+        no right to the action.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(
@@ -94,19 +95,19 @@ class BulkRunService(BulkRunReader):
     def _freeze_selection(
         self, action: str, selection: Sequence[ChosenRecord] | str, note_text: str | None
     ) -> BulkRun:
-        act = _parse_bulk_action(action)
-        note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
+        bulk_action = _parse_bulk_action(action)
+        note_text = require_valid_note(note_text or "") if bulk_action is BulkAction.NOTE else None
         with refusals.audit_refusals(
-            self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
+            self._context, AuditAction.BULK_FROZEN, None, {"action": bulk_action.value}, kind=BULK_RUN_KIND
         ):
-            person = self._context.require_right(act.value).name
+            person = self._context.require_right(bulk_action.value).name
             rows = self._list_queue_rows(selection) if isinstance(selection, str) else _make_bulk_rows(selection)
             if not 0 < len(rows) <= MAX_ROWS_PER_BULK_RUN:
                 raise ConsoleError(
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
-            run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
+            run_id = self._context.write(lambda tx: self._freeze_rows(tx, bulk_action, rows, person, note_text))
         return self.read_run(run_id)
 
     def _list_queue_rows(self, queue: str) -> list[BulkRow]:
@@ -144,9 +145,11 @@ class BulkRunService(BulkRunReader):
         """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
         with the run). Return the run as it is after this execution. A run that is done stays unchanged.
 
-        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run
-        is stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the
-        run. Raises not_found, usage, not_allowed, and in_progress while another process executes the run.
+        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run is
+        stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
+        Raises not_found if no run has this id; usage if `max_rows` is less than 1 or more than the number of rows;
+        not_allowed if the acting person has no right to the action, or is not the maker of a run that takes records
+        or adds notes; in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
             "bulk run",
@@ -180,7 +183,8 @@ class BulkRunService(BulkRunReader):
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """Stop the bulk run after its current row, also if another process executes it, and return the run. A run
-        that is not in the state running stays unchanged. Raises not_found, not_allowed."""
+        that is not in the state running stays unchanged. Raises not_found if no run has this id, not_allowed if the
+        acting person has no right to the run's action."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
@@ -199,9 +203,8 @@ class BulkRunService(BulkRunReader):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
-        run. Raises not_found, in_progress if the run is in the state running, and not_allowed for a person who is not
-        its maker.
-        """
+        run. Raises not_found if no run has this id, in_progress if the run is in the state running, and not_allowed
+        if the acting person is not its maker or has no right to its action."""
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
         )
@@ -298,7 +301,7 @@ def _make_bulk_rows(selection: Sequence[ChosenRecord]) -> list[BulkRow]:
 
 
 def _ignore_progress(_done: BulkProgress) -> None:
-    """Do nothing with the progress of a bulk run: used if the caller passes no callback."""
+    """Do nothing. Used as the progress callback of a bulk run if the caller passes none."""
 
 
 def _never_stop() -> bool:

@@ -34,8 +34,8 @@ class BulkRunReader:
     """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if the acting person
     has no right to read."""
 
-    def __init__(self, context: ServiceContext, eligibility: BulkRowForecaster, actions: BulkActionRunner) -> None:
-        self._context, self._eligibility, self._actions = context, eligibility, actions
+    def __init__(self, context: ServiceContext, forecaster: BulkRowForecaster, actions: BulkActionRunner) -> None:
+        self._context, self._forecaster, self._actions = context, forecaster, actions
 
     def read_run(self, run_id: int) -> BulkRun:
         """Return the bulk run of this id. Raises not_found if there is none."""
@@ -91,13 +91,13 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_ROWS_FILTER:
                 return bulk.list_rows(conn, run_id, result_filter, after_position, limit)
-            not_done: list[BulkRow] = []
-            while len(not_done) < limit and (
+            rows_not_done: list[BulkRow] = []
+            while len(rows_not_done) < limit and (
                 page := bulk.list_rows(conn, run_id, None, after_position, ROWS_PER_PAGE)
             ):
-                not_done += [row for row in page if get_row_outcome(row.result, row.reason) != RowResult.DONE]
+                rows_not_done += [row for row in page if get_row_outcome(row.result, row.reason) != RowResult.DONE]
                 after_position = page[-1].position
-        return tuple(not_done[:limit])
+        return tuple(rows_not_done[:limit])
 
     def list_lines(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
@@ -125,7 +125,7 @@ class BulkRunReader:
         forecasts: list[RowForecast] = []
         for rows in self._read_row_pages(run):
             with self._context.database.read() as conn:
-                forecasts += [self._eligibility.make_forecast(conn, run, row, person) for row in rows]
+                forecasts += [self._forecaster.make_forecast(conn, run, row, person) for row in rows]
             if progress is not None:
                 progress(len(forecasts))
         providers = {forecast.provider for forecast in forecasts}

@@ -29,7 +29,7 @@ from console.providers.credit_checks.tokens import (
 )
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 
 _PROVIDER_KIND = "provider"
 _OAUTH_STATE_BYTES = 32
@@ -78,7 +78,8 @@ class ProviderAuthorisation:
 
     def begin(self) -> AuthorisationRequest:
         """Return a new request for an authorisation, with the URL that the person must open. Sends nothing to the
-        provider. Raises not_allowed, no_operator and bad_profile."""
+        provider. Raises no_operator if no name is set; not_allowed if the acting person has no right to authorise the
+        console or, on a database server, is not a worker; bad_profile if the provider's settings are incomplete."""
         with self._audit_refusals():
             self._require_permitted_person()
         calls, _ = self._open_calls_and_token_store
@@ -90,10 +91,13 @@ class ProviderAuthorisation:
         the pair. Return the provider, the end of the access token's validity, and the version of the pair.
         `entered_text` is the code, or the whole address to which the provider has redirected the browser.
 
-        Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
-        the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable
-        (nothing was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown. After
-        outcome_unknown the code may be used up and no pair is stored, so the person must start again.
+        Raises as `begin` does; usage (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if
+        the address has another state than `request`; provider_auth if the provider refused the code or the OAuth
+        client, or if the person declined; rate_limited or provider_answer_unusable if the provider's answer contains
+        no tokens; provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk
+        has the tokens' lease too long; interrupted if a signal arrived before the exchange; outcome_unknown if the
+        answer or the new pair was lost. After outcome_unknown the code may be used up and no pair is stored, so the
+        person must start again.
         """
         with self._audit_refusals():
             self._require_permitted_person()
@@ -147,16 +151,17 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
     has redirected the browser.
 
     If the address has a parameter `state`, it must be equal to `state`. With `needs_state` only an address is
-    accepted, because a code alone does not show to which request it belongs. Raises usage, not_allowed, and
-    CredentialsRefused if the address says that the person declined.
+    accepted, because a code alone does not show to which request it belongs. Raises usage if the text contains no
+    code, not_allowed if the address has another state, and CredentialsRefused if the address says that the person
+    declined.
     """
     text = entered_text.strip()
-    fields = _parse_query(text)
-    if needs_state or "state" in fields:
-        _require_same_oauth_state(fields, state)
-    if fields.get("error"):
+    query_fields = _parse_query(text)
+    if needs_state or "state" in query_fields:
+        _require_same_oauth_state(query_fields, state)
+    if query_fields.get("error"):
         raise CredentialsRefused("authorisation_declined")
-    codes = fields.get("code", [] if fields or "://" in text else [text])
+    codes = query_fields.get("code", [] if query_fields or "://" in text else [text])
     if len(codes) != 1 or not _AUTHORISATION_CODE_PATTERN.fullmatch(codes[0]):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     return codes[0]
@@ -173,14 +178,14 @@ def _parse_query(text: str) -> dict[str, list[str]]:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE}) from None
 
 
-def _require_same_oauth_state(fields: dict[str, list[str]], state: str) -> None:
-    """Raise not_allowed unless `fields`, the query parameters of the redirection's address, have exactly this
+def _require_same_oauth_state(query_fields: dict[str, list[str]], state: str) -> None:
+    """Raise not_allowed unless `query_fields`, the query parameters of the redirection's address, have exactly this
     state. Raise usage if they have neither `code` nor `error`, because the address is then no answer of the
     provider.
     """
-    if not fields.keys() & {"code", "error"}:
+    if not query_fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
-    states = fields.get("state", [])
+    states = query_fields.get("state", [])
     if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.STATE_DIFFERS})
 

@@ -62,13 +62,13 @@ def record_outcome(
 ) -> None:
     """Write the outcome of a purchase into its credit check, in the purchase's second transaction (tx2), which
     also ends the row in the journal. `capabilities` are the capabilities of the provider."""
-    checks = {check.id: check for check in credit_checks.find_of_same_number(tx.conn, record_id)}
-    record = checks.pop(record_id, None)
+    checks_by_id = {check.id: check for check in credit_checks.find_of_same_number(tx.conn, record_id)}
+    record = checks_by_id.pop(record_id, None)
     if record is None:
         raise _make_not_found_error(record_id)
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     _write_outcome(context, tx, record, outcome, capabilities)
-    _contradict_other_owners(context, tx, record, outcome, checks.values())
+    _contradict_other_owners(context, tx, record, outcome, checks_by_id.values())
 
 
 def _write_outcome(
@@ -150,16 +150,16 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
     end of the day for the expiration. If the report says that the viewing period is over, the expiration is not
     later than `now`.
     """
-    values: dict[str, object] = {
+    column_values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
         "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
         "expired_at": get_end_of_day(report.expiration_date) if report.expiration_date else None,
     }
-    if report.expired and (values["expired_at"] is None or _is_later_than(values["expired_at"], now)):
+    if report.expired and (column_values["expired_at"] is None or _is_later_than(column_values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
-        values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
-    return {name: convert_to_column_value(value) for name, value in values.items() if value is not None}
+        column_values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
+    return {name: convert_to_column_value(value) for name, value in column_values.items() if value is not None}
 
 
 def _is_later_than(value: object, now: datetime) -> bool:
@@ -241,10 +241,10 @@ class PurchaseSettler:
         """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. `key` is
         the answer key of the operation; the database accepts the answer only with this key.
 
-        Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the
-        answer is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a
-        case. If this answer has settled the operation before, nothing is written. Return False if the operation or
-        its credit check is missing.
+        Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the answer
+        is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a case. If
+        this answer has settled the operation before, nothing is written. Return False if the operation or its credit
+        check is missing, otherwise True.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -256,8 +256,8 @@ class PurchaseSettler:
             return True
         else:
             _store_late_answer(self.context, tx, record, outcome)
-        others = credit_checks.find_of_same_number(tx.conn, record.id)
-        _contradict_other_owners(self.context, tx, record, outcome, others)
+        checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
+        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -294,7 +294,7 @@ def _settle_by_answer(
     order, which the triggers of a database server require."""
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     journal.settle_operation(
-        tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now(), key
+        tx.conn, operation_id, find_journal_state(outcome, has_effect=True), outcome, context.now(), key
     )
     context.record_audit(
         tx,
@@ -310,8 +310,8 @@ def _store_late_answer(
 ) -> None:
     store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
-    provider_id = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
-    context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id)
+    provider_id_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
+    context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id_fact)
     if is_contradicting_answer(record, outcome):
         observed_purchase = f"bought {outcome.found.credit_check_id}" if outcome.found else "bought"
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
@@ -323,11 +323,11 @@ def _contradict_other_owners(
     tx: Transaction,
     record: CreditCheck,
     outcome: Outcome[CheckReport],
-    same_number: Iterable[CreditCheck],
+    checks_of_number: Iterable[CreditCheck],
 ) -> None:
     """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
     if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
-    `same_number` are the credit checks of the corporation number, read in this transaction.
+    `checks_of_number` are the credit checks of the corporation number, read in this transaction.
 
     A decision in progress about a pending one of them may give it this id at the same time; the transaction then
     waits for that decision, or the decision sees the id of `record`.
@@ -335,13 +335,17 @@ def _contradict_other_owners(
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return
     provider_id = outcome.found.credit_check_id
-    others = [other for other in same_number if other.id != record.id]
-    if any(other.state is CheckState.PENDING for other in others):
-        others = list(check_records.find_owners_of_provider_id(context, tx, provider_id))
-    for other in others:
-        if other.id != record.id and other.credit_check_id == provider_id and _is_id_decided(tx, other):
+    other_checks = [other_check for other_check in checks_of_number if other_check.id != record.id]
+    if any(other_check.state is CheckState.PENDING for other_check in other_checks):
+        other_checks = list(check_records.find_owners_of_provider_id(context, tx, provider_id))
+    for other_check in other_checks:
+        if (
+            other_check.id != record.id
+            and other_check.credit_check_id == provider_id
+            and _is_id_decided(tx, other_check)
+        ):
             observed = f"{provider_id} was bought for credit check {record.id}"
-            open_contradiction_case(context, tx, other, observed)
+            open_contradiction_case(context, tx, other_check, observed)
 
 
 def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
@@ -374,9 +378,9 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
     if cases.open_case(
         tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, observed, record.state.value, now
     ):
-        current = _require_record(tx, record.id)
+        current_record = _require_record(tx, record.id)
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
-        credit_checks.change_record(tx.conn, current, now, **credit_checks.make_work_values(work))
+        credit_checks.change_record(tx.conn, current_record, now, **credit_checks.make_work_values(work))
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
 
 

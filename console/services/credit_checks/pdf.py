@@ -20,28 +20,24 @@ _MAX_COUNTED_PDFS = 5  # a child process of its own reads each, for up to REQUES
 class CreditCheckPdfReader:
     """Opens PDFs of credit checks, and writes an audit entry about each opened PDF."""
 
-    def __init__(self, views: CreditCheckDetailsReader) -> None:
-        self._views = views
+    def __init__(self, details_reader: CreditCheckDetailsReader) -> None:
+        self._details_reader = details_reader
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
-        """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller
-        must close the returned document. Raises not_found, documents_unreachable, and not_allowed if the acting
-        person has no right to read.
-        """
-        return PdfDocument(self._views.read_pdf(record_id, sha256))
+        """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller must
+        close the returned document. Raises as `CreditCheckDetailsReader.read_pdf` does."""
+        return PdfDocument(self._details_reader.read_pdf(record_id, sha256))
 
     def list_versions(self, record_id: int) -> tuple[Document, ...]:
-        """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the
-        acting person has no right to read."""
-        return self._views.list_documents(record_id)
+        """Return the stored PDFs of the credit check, newest first. Raises not_found for an unknown credit check, and
+        not_allowed if the acting person has no right to read."""
+        return self._details_reader.list_documents(record_id)
 
     def count_pages(self, record_id: int) -> Mapping[str, int]:
         """Return the number of pages of the newest five stored PDFs of the credit check, by SHA-256. A PDF whose
-        pages can't be read is left out. Raises not_found, documents_unreachable, and not_allowed if the acting
-        person has no right to read.
-        """
+        pages can't be read is left out. Raises as `CreditCheckDetailsReader.iterate_pdf_contents` does."""
         counts: dict[str, int] = {}
-        for document, content in islice(self._views.iterate_pdf_contents(record_id), _MAX_COUNTED_PDFS):
+        for document, content in islice(self._details_reader.iterate_pdf_contents(record_id), _MAX_COUNTED_PDFS):
             count = _find_page_count(content)
             if count is not None:
                 counts[document.sha256] = count
@@ -52,15 +48,14 @@ class CreditCheckPdfReader:
     ) -> PdfComparison:
         """Return two opened versions of the credit check's PDF, to compare them. `old_sha256` and `new_sha256` are
         SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
-        `new_sha256`. The caller must close the comparison. Raises not_found, usage (one_version) if there is no older
-        version, and not_allowed.
-        """
+        `new_sha256`. The caller must close the comparison. Raises as `list_versions` and `open_pages` do, not_found
+        also if no PDF has one of the hashes, and usage (one_version) if there is no older version."""
         versions = self.list_versions(record_id)
         new_index = _find_version_index(versions, new_sha256, 0, record_id)
         old_index = _find_version_index(versions, old_sha256, new_index + 1, record_id)
         if old_index >= len(versions) or old_index == new_index:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_OLDER_VERSION})
-        documents = [self.open_pages(record_id, versions[place].sha256) for place in (old_index, new_index)]
+        documents = [self.open_pages(record_id, versions[index].sha256) for index in (old_index, new_index)]
         return PdfComparison(*documents)
 
 
@@ -68,17 +63,19 @@ def _find_page_count(content: bytes) -> int | None:
     """Return the number of pages of a PDF; None if its pages can't be read."""
     with closing(PdfDocument(content)) as pages:
         try:
-            return pages.page_count()
+            return pages.count_pages()
         except ConsoleError as error:
             if error.code is not ErrorCode.PROVIDER_ANSWER_UNUSABLE:
                 raise
             return None
 
 
-def _find_version_index(versions: tuple[Document, ...], sha256: str | None, otherwise: int, record_id: int) -> int:
+def _find_version_index(
+    versions: tuple[Document, ...], sha256: str | None, default_index: int, record_id: int
+) -> int:
     if sha256 is None:
-        return otherwise
-    for place, version in enumerate(versions):
+        return default_index
+    for index, version in enumerate(versions):
         if version.sha256 == sha256:
-            return place
+            return index
     raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})

@@ -26,10 +26,10 @@ class PdfComparison:
     """Compares two versions of a PDF. A child process keeps each version open until `close`."""
 
     def __init__(self, old_pdf: PdfDocument, new_pdf: PdfDocument) -> None:
-        self.old, self.new = old_pdf, new_pdf
+        self.old_pdf, self.new_pdf = old_pdf, new_pdf
 
     def close(self) -> None:
-        for document in (self.old, self.new):
+        for document in (self.old_pdf, self.new_pdf):
             document.close()
 
     def __enter__(self) -> "PdfComparison":
@@ -42,26 +42,26 @@ class PdfComparison:
         """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; pages
         after the one that reaches this number are not compared. The method calls `progress` before each page.
         Raises provider_answer_unusable if one of the versions can't be opened."""
-        result = DocumentComparison(self.old.page_count(), self.new.page_count())
-        most_pages = max(result.old_pages, result.new_pages)
-        for index in range(most_pages):
-            progress(index, most_pages)
-            page = self._compare_page(index, result)
-            result = replace(
-                result,
-                differences=result.differences + page.differences,
-                pages_without_text=result.pages_without_text + (not page.has_text),
-                is_cut=result.is_cut or page.is_cut,
+        comparison = DocumentComparison(self.old_pdf.count_pages(), self.new_pdf.count_pages())
+        page_count = max(comparison.old_pages, comparison.new_pages)
+        for index in range(page_count):
+            progress(index, page_count)
+            page_comparison = self._compare_page(index, comparison)
+            comparison = replace(
+                comparison,
+                differences=comparison.differences + page_comparison.differences,
+                pages_without_text=comparison.pages_without_text + (not page_comparison.has_text),
+                is_cut=comparison.is_cut or page_comparison.is_cut,
             )
-            if len(result.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < most_pages:
-                return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=True)
-        is_cut = result.is_cut or len(result.differences) > MAX_DOCUMENT_DIFFERENCES
-        return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
+            if len(comparison.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < page_count:
+                return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=True)
+        is_cut = comparison.is_cut or len(comparison.differences) > MAX_DOCUMENT_DIFFERENCES
+        return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
 
-    def _compare_page(self, index: int, counts: DocumentComparison) -> PageComparison:
-        if index >= counts.old_pages:
+    def _compare_page(self, index: int, comparison: DocumentComparison) -> PageComparison:
+        if index >= comparison.old_pages:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_ADDED),))
-        if index >= counts.new_pages:
+        if index >= comparison.new_pages:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_REMOVED),))
         try:
             return self._compare_words(index)
@@ -72,15 +72,19 @@ class PdfComparison:
             return PageComparison(index, (PageDifference(index, DifferenceKind.UNREADABLE, reason=reason),))
 
     def _compare_words(self, index: int) -> PageComparison:
-        old, new = self.old.page_words(index), self.new.page_words(index)
-        changes = self.new.compare_words([word.text for word in old.words], [word.text for word in new.words])
-        differences = tuple(_make_page_difference(index, change, old.words, new.words) for change in changes)
+        old_page, new_page = self.old_pdf.read_page_words(index), self.new_pdf.read_page_words(index)
+        changes = self.new_pdf.compare_words(
+            [word.text for word in old_page.words], [word.text for word in new_page.words]
+        )
+        differences = tuple(
+            _make_page_difference(index, change, old_page.words, new_page.words) for change in changes
+        )
         if not differences and not _is_same_image(
-            *(pdf.page_image(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old, self.new))
+            *(pdf.render_page(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old_pdf, self.new_pdf))
         ):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
-        has_text = bool(old.words or new.words)
-        return PageComparison(index, differences, has_text, old.is_cut or new.is_cut)
+        has_text = bool(old_page.words or new_page.words)
+        return PageComparison(index, differences, has_text, old_page.is_cut or new_page.is_cut)
 
 
 def _is_same_image(old_image: PageImage, new_image: PageImage) -> bool:
@@ -94,15 +98,21 @@ def _is_same_image(old_image: PageImage, new_image: PageImage) -> bool:
 def _make_page_difference(
     index: int, change: WordChange, old_words: Sequence[PageWord], new_words: Sequence[PageWord]
 ) -> PageDifference:
-    old, new = old_words[change.old], new_words[change.new]
-    kind = DifferenceKind.CHANGED if old and new else DifferenceKind.REMOVED if old else DifferenceKind.ADDED
+    old_changed_words, new_changed_words = old_words[change.old], new_words[change.new]
+    kind = (
+        DifferenceKind.CHANGED
+        if old_changed_words and new_changed_words
+        else DifferenceKind.REMOVED
+        if old_changed_words
+        else DifferenceKind.ADDED
+    )
     return PageDifference(
         index,
         kind,
-        _join_words(old),
-        _join_words(new),
-        tuple(box for word in old for box in word.boxes),
-        tuple(box for word in new for box in word.boxes),
+        _join_words(old_changed_words),
+        _join_words(new_changed_words),
+        tuple(box for word in old_changed_words for box in word.boxes),
+        tuple(box for word in new_changed_words for box in word.boxes),
     )
 
 

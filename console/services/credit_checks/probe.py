@@ -45,22 +45,23 @@ class CreditCheckProber:
         self._decisions = decisions
         self._open_reader = open_reader
 
-    def probe(self, record_id: int, *, automatic: bool = False) -> CreditCheck:
-        """Probe the credit check and return its state after the probe. With `automatic`, schedule the next probe
+    def probe(self, record_id: int, *, is_automatic: bool = False) -> CreditCheck:
+        """Probe the credit check and return its state after the probe. With `is_automatic`, schedule the next probe
         if the purchase stays unknown.
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while the call of the
-        purchase runs, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        purchase runs, not_found for an unknown credit check, not_allowed if the acting person has no right to probe,
+        and a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
-            return self._probe_record(record_id, automatic)
+            return self._probe_record(record_id, is_automatic)
 
-    def _probe_record(self, record_id: int, automatic: bool) -> CreditCheck:
+    def _probe_record(self, record_id: int, is_automatic: bool) -> CreditCheck:
         record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown(record_id, automatic)
+                return self._probe_unknown(record_id, is_automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
@@ -81,7 +82,7 @@ class CreditCheckProber:
 
     # Unknown: look for the purchase
 
-    def _probe_unknown(self, record_id: int, automatic: bool) -> CreditCheck:
+    def _probe_unknown(self, record_id: int, is_automatic: bool) -> CreditCheck:
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
             if not reader.capabilities.finds_purchases:
@@ -91,23 +92,23 @@ class CreditCheckProber:
             self._context.failpoints.reach("before_probe")
             outcome = reader.find_purchases(record.corporation_number)
             self._context.failpoints.reach("after_probe")
-            reason = self._handle_answer(record, outcome, automatic)
+            reason = self._handle_answer(record, outcome, is_automatic)
         if reason is None:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _handle_answer(
-        self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
+        self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None
         if the credit check is settled (also by another process meanwhile), otherwise the reason why it is not.
-        With `automatic`, then schedule the next probe; after the last one, set the work to needs_review.
+        With `is_automatic`, then schedule the next probe; after the last one, set the work to needs_review.
         """
-        return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, automatic))
+        return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, is_automatic))
 
     @credit_checks.run_again_if_stale()
     def _apply_answer_in_transaction(
-        self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
+        self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         context, reason = self._context, outcome.reason
         outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
@@ -120,7 +121,7 @@ class CreditCheckProber:
                 self._settle_purchase(tx, current, outcome, report)
                 return None
         context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, result="failed", reason=reason[:64])
-        if automatic:
+        if is_automatic:
             self._plan_next_probe(tx, record)
         return reason
 

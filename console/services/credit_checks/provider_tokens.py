@@ -116,15 +116,15 @@ class DatabaseTokenStore:
     def _refresh_pair(self, exchange: TokenExchange, outdated_pair: TokenPair | None) -> TokenPair:
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
-        pair = self._decrypt_stored_pair(stored_token) if stored_token else None
-        if pair is not None and (outdated_pair is None or pair.version > outdated_pair.version):
-            return pair
-        if pair is not None:
-            new_pair = exchange(pair.refresh_token)
+        stored_pair = self._decrypt_stored_pair(stored_token) if stored_token else None
+        if stored_pair is not None and (outdated_pair is None or stored_pair.version > outdated_pair.version):
+            return stored_pair
+        if stored_pair is not None:
+            new_pair = exchange(stored_pair.refresh_token)
             if new_pair is not None:
                 return self._store_pair(stored_token, new_pair, first_token=None)
             newer_pair = self.find_current_pair()
-            if newer_pair is not None and newer_pair.version > pair.version:
+            if newer_pair is not None and newer_pair.version > stored_pair.version:
                 return newer_pair
         return self._exchange_first_token(exchange, stored_token)
 
@@ -200,8 +200,8 @@ class DatabaseTokenStore:
         also contains the version, so that `_decrypt_pair` detects an older pair that was copied into a newer row,
         with or without a version in front.
         """
-        plain = json.dumps([pair.access_token, pair.refresh_token, version])
-        return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
+        plain_text = json.dumps([pair.access_token, pair.refresh_token, version])
+        return f"v{version}.{self._cipher.encrypt(plain_text.encode()).decode()}"
 
     def _decrypt_stored_pair(self, stored_token: StoredToken) -> TokenPair | None:
         if stored_token.encrypted_pair is None:
@@ -210,11 +210,11 @@ class DatabaseTokenStore:
             self._last_pair = self._decrypt_pair(stored_token.encrypted_pair, stored_token)
         except DecryptionFailed:
             if self._last_pair is None:
-                problem: BadProfileDetail = {
+                detail: BadProfileDetail = {
                     "variable": "CONSOLE_SECRET_STORE_KEY",
                     "problem": SettingProblem.OTHER_STORE_KEY,
                 }
-                raise ConsoleError(ErrorCode.BAD_PROFILE, problem) from None
+                raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair
 
@@ -223,13 +223,13 @@ class DatabaseTokenStore:
         DecryptionFailed for another store key or another version. A text without a version in front of it and
         inside it, as an earlier version of this program wrote it, is accepted without a comparison.
         """
-        version_mark, dot, inner = encrypted_pair.rpartition(".")
-        access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
-        has_version = bool(dot or numbers)
-        if has_version and (version_mark, numbers) != (f"v{stored_token.version}", [stored_token.version]):
+        version_mark, separator, encrypted_text = encrypted_pair.rpartition(".")
+        access_token, refresh_token, *versions_inside = json.loads(self._cipher.decrypt(encrypted_text.encode()))
+        has_version = bool(separator or versions_inside)
+        if has_version and (version_mark, versions_inside) != (f"v{stored_token.version}", [stored_token.version]):
             raise DecryptionFailed
-        expires: datetime | None = stored_token.expires_at
-        return TokenPair(access, refresh, expires, stored_token.version)
+        expires_at: datetime | None = stored_token.expires_at
+        return TokenPair(access_token, refresh_token, expires_at, stored_token.version)
 
     def _wait_for_refresh_lease(self) -> Lease:
         context = self._context
@@ -273,11 +273,13 @@ class DatabaseRateLimiter:
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:
         self._context = context
         self._name = name
-        self._spacing = context.scale.scale_seconds(spacing_seconds)
+        self._spacing_seconds = context.scale.scale_seconds(spacing_seconds)
 
     def wait_for_start(self) -> None:
         """Reserve the next free start time in the database, and sleep until that time."""
-        if self._spacing <= 0:
+        if self._spacing_seconds <= 0:
             return
-        wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, self._name, self._spacing))
-        self._context.clock.sleep(wait)
+        wait_seconds = self._context.write(
+            lambda tx: rate_gate.reserve_call_start(tx.conn, self._name, self._spacing_seconds)
+        )
+        self._context.clock.sleep(wait_seconds)

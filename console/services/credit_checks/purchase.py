@@ -11,14 +11,14 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import get_end_of_day
-from console.domain.error_reasons import UsageProblem
+from console.domain.error_reasons import AlreadyPurchasedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.domain.recovery.decidable import has_expired
+from console.domain.recovery.decidable import has_expired, is_denied_but_bought
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -51,7 +51,7 @@ _log = logging.getLogger("console.guard")
 
 
 def _ignore_step(_step: str) -> None:
-    """Do nothing with the name of a progress step: used if the caller passes no callback."""
+    """Do nothing. Used as the callback for progress steps if the caller passes none."""
 
 
 class CreditCheckPurchaseService:
@@ -73,14 +73,15 @@ class CreditCheckPurchaseService:
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before buying a credit check of this corporation number.
-        Writes nothing. Raises invalid_corporation_number."""
-        value = self.parse_number(number)
+        """Return the facts that a person should read before buying a credit check of this corporation number. Writes
+        nothing. Raises invalid_corporation_number as `parse_number` does."""
+        valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
-            records = credit_checks.find_by_number(conn, value, journal.list_lapsed_subjects(conn))
+            records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
+            denied_checks = credit_checks.find_denied_but_bought(conn, valid_number)
             holders = [check_records.find_purchase_holder(conn, record) for record in records]
-            facts = read_facts(context, conn, value)
+            corporation_facts = read_facts(context, conn, valid_number)
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
         renewable_records = [
@@ -89,29 +90,35 @@ class CreditCheckPurchaseService:
             if live_record.expired_at is not None and live_record.expired_at <= context.now()
         ]
         return PurchasePlan(
-            corporation_number=value,
+            corporation_number=valid_number,
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
+            denied=denied_checks,
             last=past_records[0] if past_records else None,
             running=next((holder for holder in holders if holder is not None), None),
             renewal=bool(renewable_records),
             read_at=context.now(),
-            corporation=facts,
+            corporation=corporation_facts,
         )
 
     def purchase(self, request: PurchaseRequest, progress: StepReporter | None = None) -> CreditCheck:
-        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
-        its detail or PDF may still be missing. The method calls `progress` with the name of each step.
+        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check; its
+        detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
-        Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
-        not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes that
-        `operation.find_error_code` returns.
+        Raises invalid_corporation_number as `parse_number` does; unknown_client if the settings lack the client;
+        usage for a deal code, reason code or comment that is not allowed; not_allowed if the acting person has no
+        right to buy; already_purchased (detail.record) if another purchase has the claim; not_expired if a renewal is
+        too early; lease_timeout if another purchase for this client has the lease too long; and, for a purchase that
+        was sent and did not succeed, outcome_unknown (detail.record) or another code that `operation.find_error_code`
+        returns.
         """
         valid_request = self._validate_purchase_request(request)
-        report = progress or _ignore_step
+        report_step = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
-        attempt = _PurchaseAttempt(self._context, valid_request, self._adapter_source, self._refetch_service, report)
-        return self._purchases.perform(attempt, report, facts=facts)
+        attempt = _PurchaseAttempt(
+            self._context, valid_request, self._adapter_source, self._refetch_service, report_step
+        )
+        return self._purchases.perform(attempt, report_step, facts=facts)
 
     def refetch(
         self,
@@ -135,9 +142,8 @@ class CreditCheckPurchaseService:
     # Validation
 
     def parse_number(self, text: str) -> str:
-        """Return the valid corporation number in `text`. Raises invalid_corporation_number with detail.candidates (at
-        most three similar stored numbers).
-        """
+        """Return the valid corporation number in `text`. Raises invalid_corporation_number for another text;
+        detail.candidates has at most three similar stored numbers."""
         try:
             return parse_number(text, allow_dummies=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
@@ -201,16 +207,18 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows
-        it and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs
-        money again, and the stored row is no proof: a database account that may write credit checks could change
-        the provider's id in it.
+        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows it
+        and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs money
+        again, and the stored row is no proof: a database account that may write credit checks could change the
+        provider's id in it.
 
-        Raises not_expired, provider_answer_unusable, and the error of a read to which the provider gave no answer.
+        Raises not_expired if the provider says that it has not expired, provider_answer_unusable if the stored id or
+        the answer belongs to another credit check, and the error of the read (`find_part_error_code`) if the provider
+        gave no report.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
-            live_check = credit_checks.find_claim_holder(conn, request.client_id, request.corporation_number)
+            live_check = credit_checks.find_purchase_blocker(conn, request.client_id, request.corporation_number)
             is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
         if (
             live_check is None
@@ -246,14 +254,14 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this purchase
-        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, an
-        operation in the spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
-        already_purchased, not_expired, read_only.
-        """
+        """Refuse a purchase that can't succeed. Raises already_purchased if a live credit check (one that has the
+        claim) exists and this purchase isn't the renewal of a successful credit check, if another renewal was faster,
+        if a purchase was decided as not made although AlarmBox said later that it was made, or if an operation in
+        the spool or in the table of lost operations has the claim; not_expired if the renewal is too early; read_only
+        if a read-only switch is on."""
         request = self._request
         client, number = request.client_id, request.corporation_number
-        live_check = credit_checks.find_claim_holder(conn, client, number)
+        live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_live_check(live_record)
@@ -266,14 +274,17 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_live_check(self, live: CreditCheck) -> None:
-        if not self._request.renew or live.state.value != "success":
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
-        if not has_expired(live, self._context.now()):
+    def _refuse_live_check(self, live_check: CreditCheck) -> None:
+        if is_denied_but_bought(live_check):
+            reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "reason": reason})
+        if not self._request.renew or live_check.state.value != "success":
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
+        if not has_expired(live_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
-            was_overtaken = live.changed_at is not None and live.changed_at >= self._checked_at
-            facts: AlreadyPurchasedDetail = {"record": live, "expired_at": live.expired_at}
+            was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
+            facts: AlreadyPurchasedDetail = {"record": live_check, "expired_at": live_check.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
@@ -282,7 +293,7 @@ class _PurchaseAttempt:
         its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
-        superseded_check = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
+        superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
             self._refuse_live_check(superseded_check)

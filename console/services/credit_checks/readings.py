@@ -37,12 +37,13 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
     """The result of one read at the provider. `name` is DETAIL_PART or PDF_PART; `outcome` is the provider's answer;
-    `report` is the report in the answer, and `stored` the stored PDF; both are None if the answer has none."""
+    `report` is the report in the answer, and `stored_document` the stored PDF; both are None if the answer has none.
+    """
 
     name: str
     outcome: Outcome[object]
     report: CheckReport | None = None
-    stored: StoredDocument | None = None
+    stored_document: StoredDocument | None = None
 
     @property
     def is_fetched(self) -> bool:
@@ -70,15 +71,17 @@ class CreditCheckPartReader:
         self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
         if name == DETAIL_PART:
-            detail = self._open_reader().read_detail(provider_id)
-            return _require_same_number(record, FetchedPart(name, detail, detail.found))
-        answer = self._open_reader().read_pdf(provider_id)
-        if answer.kind is not OutcomeClass.SUCCEEDED or not isinstance(answer.found, PdfAnswer):
-            return FetchedPart(name, answer)
-        part = _require_same_number(record, FetchedPart(name, answer, answer.found.report))
+            detail_outcome = self._open_reader().read_detail(provider_id)
+            return _require_same_number(record, FetchedPart(name, detail_outcome, detail_outcome.found))
+        pdf_outcome = self._open_reader().read_pdf(provider_id)
+        if pdf_outcome.kind is not OutcomeClass.SUCCEEDED or not isinstance(pdf_outcome.found, PdfAnswer):
+            return FetchedPart(name, pdf_outcome)
+        part = _require_same_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.found.report))
         if not part.is_fetched:
             return part
-        return FetchedPart(name, answer, answer.found.report, self._context.documents.store(answer.found.content))
+        return FetchedPart(
+            name, pdf_outcome, pdf_outcome.found.report, self._context.documents.store(pdf_outcome.found.content)
+        )
 
     @credit_checks.run_again_if_stale()
     def write_reading(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
@@ -95,10 +98,12 @@ class CreditCheckPartReader:
             self._write_failed_reading(tx, record, part)
             return
         now = context.now()
-        values = outcomes.make_report_values(part.report, record, now) if part.report else {}
-        changes = {name: value for name, value in values.items() if not _is_column_unchanged(record, name, value)}
-        if part.stored is not None:
-            stored_document = part.stored
+        column_values = outcomes.make_report_values(part.report, record, now) if part.report else {}
+        changed_values = {
+            name: value for name, value in column_values.items() if not _is_column_unchanged(record, name, value)
+        }
+        if part.stored_document is not None:
+            stored_document = part.stored_document
             evidence.add_document(
                 tx.conn,
                 record_id,
@@ -109,11 +114,13 @@ class CreditCheckPartReader:
                 now,
             )
             if record.pdf_file_path != stored_document.path:
-                changes["pdf_file_path"] = stored_document.path
-        if changes:
-            credit_checks.change_record(tx.conn, record, now, **changes)
+                changed_values["pdf_file_path"] = stored_document.path
+        if changed_values:
+            credit_checks.change_record(tx.conn, record, now, **changed_values)
         audit_action = AuditAction(f"credit-check.{part.name}_stored")
-        context.record_audit(tx, audit_action, record_id, {"changes": _make_changed_column_facts(record, changes)})
+        context.record_audit(
+            tx, audit_action, record_id, {"changes": _make_changed_column_facts(record, changed_values)}
+        )
 
     def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)

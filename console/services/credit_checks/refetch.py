@@ -29,7 +29,7 @@ from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction
@@ -65,9 +65,11 @@ def make_lease_name(record_id: int) -> str:
 class RefetchService:
     """Re-fetches detail and PDF of a credit check under the credit check's lease."""
 
-    def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CreditCheckPartReader) -> None:
+    def __init__(
+        self, context: ServiceContext, pipeline: GuardedPipeline, part_reader: CreditCheckPartReader
+    ) -> None:
         self._context = context
-        self._readings = parts
+        self._part_reader = part_reader
         self.refetches = GuardedService(context, pipeline, REFETCH_ACTION, lambda: context)
 
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
@@ -91,15 +93,15 @@ class RefetchService:
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
                 self._fetch_part_after_purchase(record_id, name)
-        self._context.write(lambda tx: self._readings.plan_next_read(tx, record_id, attempts=0))
+        self._context.write(lambda tx: self._part_reader.plan_next_read(tx, record_id, attempts=0))
 
     def _fetch_part_after_purchase(self, record_id: int, name: str) -> None:
         record = check_records.read_current_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
-        part = self._readings.fetch_part(record, name)
-        self._context.write(lambda tx: self._readings.write_reading(tx, record_id, part))
+        part = self._part_reader.fetch_part(record, name)
+        self._context.write(lambda tx: self._part_reader.write_reading(tx, record_id, part))
         self._context.failpoints.reach(f"after_{name}")
 
     # On request, and by the due task
@@ -108,16 +110,18 @@ class RefetchService:
         self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: StepReporter
     ) -> RefetchResult:
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True.
-        `expected_version` is the version of the credit check on the caller's screen (None: any version). The
-        method calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). The method
+        calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
 
-        Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
-        bad_profile before the first call to the provider. If the read of a part fails after that, raises the code
-        of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one entry for
-        each failed part).
+        Before the first call to the provider, raises not_found for an unknown credit check; not_allowed if the acting
+        person has no right to re-fetch; not_refetchable if the credit check isn't bought; viewing_period_over if the
+        provider no longer shows it; stale_view if its version is not `expected_version`; in_progress while another
+        process has its lease; bad_profile if the provider is not configured. If the read of a part fails after that,
+        raises the code of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one
+        entry for each failed part).
         """
-        names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
-        attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
+        part_names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
+        attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
 
@@ -130,16 +134,16 @@ class _RefetchAttempt:
     def __init__(
         self,
         context: ServiceContext,
-        parts: CreditCheckPartReader,
+        part_reader: CreditCheckPartReader,
         record_id: int,
-        names: tuple[str, ...],
+        part_names: tuple[str, ...],
         expected_version: int | None,
         progress: StepReporter,
     ) -> None:
-        self._context, self._reader, self._id = context, parts, record_id
-        self._part_names, self._expected_version, self._progress = names, expected_version, progress
+        self._context, self._part_reader, self._id = context, part_reader, record_id
+        self._part_names, self._expected_version, self._progress = part_names, expected_version, progress
         self._record_before: CreditCheck
-        self._readings: list[FetchedPart] = []
+        self._fetched_parts: list[FetchedPart] = []
         self._has_begun = False
         self._is_recorded = False
 
@@ -149,7 +153,7 @@ class _RefetchAttempt:
         self._record_before = check_records.read_current_credit_check(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)
-        self._reader.require_provider()
+        self._part_reader.require_provider()
 
     def make_lease_name(self) -> str:
         return make_lease_name(self._id)
@@ -182,24 +186,26 @@ class _RefetchAttempt:
         for name in self._part_names:
             try:
                 self._progress(name)
-                self._readings.append(
-                    self._reader.fetch_part(check_records.read_current_credit_check(self._context, self._id), name)
+                self._fetched_parts.append(
+                    self._part_reader.fetch_part(
+                        check_records.read_current_credit_check(self._context, self._id), name
+                    )
                 )
                 self._context.failpoints.reach(f"after_{name}")
             except Exception as error:
                 _log.warning("%s of credit check %s broke off", name, self._id, exc_info=True)
-                if all(part.name != name for part in self._readings):
-                    self._readings.append(make_failed_part(name, error))
-        failed_outcome = next((part.outcome for part in self._readings if not part.is_fetched), None)
+                if all(part.name != name for part in self._fetched_parts):
+                    self._fetched_parts.append(make_failed_part(name, error))
+        failed_outcome = next((part.outcome for part in self._fetched_parts if not part.is_fetched), None)
         if failed_outcome is None:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", SendingCertainty.YES)
         return Outcome(failed_outcome.kind, failed_outcome.reason, failed_outcome.sent, status=failed_outcome.status)
 
     def record(self, tx: Transaction, _subject: ClaimedRecord, _outcome: Outcome[None]) -> None:
-        for part in self._readings:
-            self._reader.write_reading(tx, self._id, part)
+        for part in self._fetched_parts:
+            self._part_reader.write_reading(tx, self._id, part)
         record = credit_checks.find(tx.conn, self._id)
-        self._reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
+        self._part_reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
         record_exists = record is not None
         tx.call_after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
@@ -214,7 +220,7 @@ class _RefetchAttempt:
         if not self._is_recorded:
             raise self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
         record_before = self._record_before
-        failed_parts = [part for part in self._readings if not part.is_fetched]
+        failed_parts = [part for part in self._fetched_parts if not part.is_fetched]
         try:
             with self._context.database.read() as conn:
                 record = credit_checks.find(conn, record_before.id) or record_before
@@ -231,7 +237,9 @@ class _RefetchAttempt:
         if failed_parts:
             raise self._make_failed_parts_error(record, failed_parts)
         return RefetchResult(
-            record, _list_changed_fields(record_before, record), _select_returned_documents(documents, self._readings)
+            record,
+            _list_changed_fields(record_before, record),
+            _select_returned_documents(documents, self._fetched_parts),
         )
 
     def _make_unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
@@ -317,4 +325,6 @@ def _list_changed_fields(old_check: CreditCheck, new_check: CreditCheck) -> tupl
 
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
-    return documents if any(part.stored for part in parts) else tuple(doc for doc in documents if doc.current)
+    return (
+        documents if any(part.stored_document for part in parts) else tuple(doc for doc in documents if doc.current)
+    )

@@ -31,7 +31,7 @@ from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
@@ -47,11 +47,14 @@ class PurchaseResolver:
     provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: OperationSettler
+        self,
+        context: ServiceContext,
+        open_reader: Callable[[], CreditCheckReader],
+        purchase_settler: OperationSettler,
     ) -> None:
         self._context = context
         self._open_reader = open_reader
-        self._purchases = purchases
+        self._purchase_settler = purchase_settler
 
     def resolve(
         self,
@@ -69,8 +72,10 @@ class PurchaseResolver:
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
         the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
-        the second one an approver. Raises usage, nothing_to_resolve, in_progress, not_allowed, same_person,
-        evidence_mismatch, no_evidence, stale_view, not_found, outcome_unknown and the codes of a failed read.
+        the second one an approver. Raises usage for another target state, or for "success" without `provider_id`;
+        not_allowed if the acting person has no right to decide; evidence_mismatch if the provider's report does not
+        fit the credit check; and the errors of `read_proof`, `hold_lease_of_unknown_record`, `make_unconfirmed_error`
+        (a failed read) and `decide_with_second_person`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -102,11 +107,12 @@ class PurchaseResolver:
 
     @contextmanager
     def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit
-        check. If its operation has lapsed (its process ended during the call to the provider), the unknown
-        outcome is recorded first. `expected_version` is the version on the caller's screen (None: any version).
-        Raises nothing_to_resolve if the outcome is known, in_progress, stale_view and not_found.
-        """
+        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit check.
+        If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
+        recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
+        for an unknown credit check, nothing_to_resolve if the outcome is known, in_progress while its purchase runs
+        or another process has the lease, and stale_view if its version is not `expected_version` or if it changes
+        during the block."""
         record = self._require_unknown_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:
@@ -137,7 +143,7 @@ class PurchaseResolver:
                 },
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
-            self._purchases.record_lapse(record.operation_id)
+            self._purchase_settler.record_lapse(record.operation_id)
             record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise make_undecidable_error(record)
@@ -271,19 +277,22 @@ def _get_operator_name(context: ServiceContext) -> str:
 
 
 def make_unconfirmed_error(
-    record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
+    record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, is_decision: bool = True
 ) -> ConsoleError:
-    """Return the error after a read at the provider that did not show the outcome of a purchase. `deciding` is
+    """Return the error after a read at the provider that did not show the outcome of a purchase. `is_decision` is
     True if the read should have confirmed a person's decision, False for a probe.
 
-    If `deciding`, only provider_unreachable and the codes of OWN_FAULT_ERROR_CODES are kept, and other failures
-    become outcome_unknown. The answer "not found" always becomes evidence_mismatch.
+    The error has the code of `find_part_error_code` if this code is provider_unreachable or one of
+    OWN_FAULT_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown. The
+    answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
-    unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if deciding else NO_ANSWER_ERROR_CODES
+    unchanged_codes = (
+        {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if is_decision else NO_ANSWER_ERROR_CODES
+    )
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 

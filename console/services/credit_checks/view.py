@@ -56,36 +56,36 @@ class CreditCheckDetailsReader:
 
     def read_credit_check(self, record_id: int) -> CreditCheckDetails:
         """Return one credit check with the data of its screen, and write an audit entry about the opening. Raises
-        not_found, and not_allowed if the acting person has no right to read."""
+        not_found for an unknown credit check, and not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
             record = complete_record(self._complete_records, conn, check_records.require_record(conn, record_id))
             relations = record.relations or CheckRelations()
             holder = self._find_lease_holder(conn, record)
-            answers = evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id)
-            view = CreditCheckDetails(
+            evidence_items = evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id)
+            details = CreditCheckDetails(
                 record=record,
                 explanation=explain_credit_check(record, context.now()),
                 timeline=read_timeline(conn, CREDIT_CHECK_KIND, str(record_id)),
-                evidence=answers,
+                evidence=evidence_items,
                 documents=evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),
                 actions=self._list_actions(conn, record, person),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
-                last_answer_at=_find_last_answer_time(answers),
+                last_answer_at=_find_last_answer_time(evidence_items),
                 history=self._complete_records(conn, credit_checks.find_by_number(conn, record.corporation_number)),
                 corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
             )
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
-        return view
+        return details
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit
-        entry. Raises not_found, documents_unreachable, and not_allowed if the acting person has no right to
-        read.
-        """
+        entry. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged,
+        documents_unreachable if the storage of the documents can't be reached, and not_allowed if the acting person
+        has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
@@ -103,9 +103,8 @@ class CreditCheckDetailsReader:
     def iterate_pdf_contents(self, record_id: int) -> Iterator[tuple[Document, bytes]]:
         """Yield each stored PDF of the credit check, newest first, with its content, for a caller that shows nothing
         of the content: no audit entry is written. A PDF whose file is missing or altered is left out. Raises
-        not_found for an unknown credit check, documents_unreachable, and not_allowed if the acting person has no
-        right to read.
-        """
+        not_found for an unknown credit check, documents_unreachable if the storage of the documents can't be reached,
+        and not_allowed if the acting person has no right to read."""
         for document in self.list_documents(record_id):
             try:
                 content = self._context.documents.read(document.path)
@@ -116,8 +115,8 @@ class CreditCheckDetailsReader:
                 yield document, content
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
-        """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the
-        acting person has no right to read."""
+        """Return the stored PDFs of the credit check, newest first. Raises not_found for an unknown credit check, and
+        not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)
@@ -134,12 +133,14 @@ class CreditCheckDetailsReader:
         rules are those of the decision table, of a renewal and of a stored PDF; the service that executes an
         action checks them again.
         """
-        by_table = self._read_actions(conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve"))
+        table_actions = self._read_actions(
+            conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve")
+        )
         renewal_reason = find_renewal_refusal(record, self._context.now())
         renewal_facts = {"until": record.expired_at, "holder": None}
-        renewal = self._make_allowed_action("renew", "purchase", renewal_reason, person, renewal_facts)
+        renewal_action = self._make_allowed_action("renew", "purchase", renewal_reason, person, renewal_facts)
         pdf_reason = None if record.pdf_file_path else "no_pdf"
-        return (*by_table, renewal, self._make_allowed_action("open_pdf", "read", pdf_reason, person, {}))
+        return (*table_actions, renewal_action, self._make_allowed_action("open_pdf", "read", pdf_reason, person, {}))
 
     @staticmethod
     def _make_allowed_action(
@@ -160,7 +161,7 @@ def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[Timelin
     )
 
 
-def _find_last_answer_time(items: tuple[EvidenceItem, ...]) -> datetime | None:
-    """Return the time (UTC) of the provider's last answer among `items`, the evidence of a credit check; None if
-    they contain no answer."""
-    return max((item.at for item in items if item.source.startswith("alarmbox.")), default=None)
+def _find_last_answer_time(evidence_items: tuple[EvidenceItem, ...]) -> datetime | None:
+    """Return the time (UTC) of the provider's last answer among `evidence_items`, the evidence of a credit check;
+    None if they contain no answer."""
+    return max((item.at for item in evidence_items if item.source.startswith("alarmbox.")), default=None)

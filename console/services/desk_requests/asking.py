@@ -35,8 +35,8 @@ from console.services.guarded.request_ids import (
     return_no_answer,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.passwords import connect_with_password, is_password_typed, read_typed_password
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoIdempotencyCache
@@ -77,14 +77,14 @@ class RemoteRequestIdService(RequestIdService):
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
         worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
         request with the password. A password that the person has typed already, after such a refusal, is sent with
-        the first request. Raises worker_away if no worker is present or takes the request in time (then
-        nothing was sent), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
-        `asked`) if the desk stops waiting without an answer, usage for a malformed request id or arguments that
-        are too long, and the errors of the command.
+        the first request. Raises worker_away if no worker is present or takes the request in time (then nothing was
+        sent), not_allowed if the person does not type the password (reason `password_needed`) or types a wrong one
+        (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an answer, usage for a
+        malformed request id or arguments that are too long, and the errors of the command.
         """
         if command not in self._forms:
             return act()
-        request, file = self._make_request(command, request_id, arguments)
+        request, file_content = self._make_request(command, request_id, arguments)
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
@@ -92,17 +92,17 @@ class RemoteRequestIdService(RequestIdService):
         password = read_typed_password() if needs_password else None
         value: T
         try:
-            value = self._store_request_and_wait(request, file, password, progress)
+            value = self._store_request_and_wait(request, file_content, password, progress)
         except ConsoleError as refusal:
             if password is not None or refusal.detail.get("reason") != NotAllowedReason.PASSWORD_NEEDED:
                 raise
             value = self._store_request_and_wait(
-                replace(request, id=make_request_id()), file, read_typed_password(), progress
+                replace(request, id=make_request_id()), file_content, read_typed_password(), progress
             )
         return value
 
     def _store_request_and_wait(
-        self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: StepReporter | None
+        self, request: NewDeskRequest, file_content: bytes | None, password: str | None, progress: StepReporter | None
     ) -> Any:
         """Store the desk request, wait for its answer, and return the answer's value or raise its error. With
         `password`, the request is stored over a new connection that signs in with this password."""
@@ -113,17 +113,19 @@ class RemoteRequestIdService(RequestIdService):
                 context.spool.store_own_request(
                     request.id, context.database_id, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS)
                 )
-            self._store_request(request, file, password)
-            text = self._await_answer(request.id, progress)
+            self._store_request(request, file_content, password)
+            answer_text = self._await_answer(request.id, progress)
             with log_and_suppress("forgetting a desk request"):
                 context.spool.forget_own_request(request.id)
-            return _return_or_raise_answer(text)
+            return _return_or_raise_answer(answer_text)
 
-    def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
+    def _store_request(self, request: NewDeskRequest, file_content: bytes | None, password: str | None) -> None:
         context = self._context
 
         def insert_request(tx: Transaction) -> None:
-            requests.insert_request(tx, replace(request, confirmed=password is not None), context.spool.desk_id, file)
+            requests.insert_request(
+                tx, replace(request, confirmed=password is not None), context.spool.desk_id, file_content
+            )
 
         try:
             if password is None:
@@ -141,10 +143,10 @@ class RemoteRequestIdService(RequestIdService):
     ) -> tuple[NewDeskRequest, bytes | None]:
         """Return the desk request to store, and the content of the file among `arguments`, None if they have no
         file."""
-        facts = self._forms[command].facts(self._context, arguments)
-        file = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
-        values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
-        text = json.dumps([answer_serialization.serialize_value(value) for value in values], ensure_ascii=False)
+        facts = self._forms[command].read_facts(self._context, arguments)
+        file_content = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
+        json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
+        text = json.dumps([answer_serialization.serialize_value(value) for value in json_values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGUMENTS_BYTES}
@@ -157,10 +159,10 @@ class RemoteRequestIdService(RequestIdService):
             subject_id=facts.id,
             amount_minor=facts.amount_minor,
             proposed=facts.proposed,
-            evidence_sha256=None if file is None else hashlib.sha256(file).hexdigest(),
+            evidence_sha256=None if file_content is None else hashlib.sha256(file_content).hexdigest(),
             request_id=None if request_id is None else require_valid_request_id(request_id),
         )
-        return request, file
+        return request, file_content
 
     def _await_answer(self, desk_request_id: str, progress: StepReporter | None) -> str:
         """Wait until the desk request with this id has ended, and return the text of its answer. Report each new
@@ -172,14 +174,22 @@ class RemoteRequestIdService(RequestIdService):
         system ends the wait: the method raises Interrupted if the request could be withdrawn, otherwise
         outcome_unknown.
         """
-        clock, pause, last_step, wait = self._context.clock, FIRST_ANSWER_POLL_SECONDS, None, get_current_wait()
-        last_sign_at, has_lapsed = clock.monotonic(), False
+        clock, pause_seconds, last_step, request_wait = (
+            self._context.clock,
+            FIRST_ANSWER_POLL_SECONDS,
+            None,
+            get_current_wait(),
+        )
+        last_response_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
             stored_progress = self._read_progress(desk_request_id)
             if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
-                last_sign_at = clock.monotonic()
-            if stored_progress is not None and wait is not None:
-                wait.request, wait.is_taken = desk_request_id, stored_progress.state is not DeskRequestState.WAITING
+                last_response_at = clock.monotonic()
+            if stored_progress is not None and request_wait is not None:
+                request_wait.desk_request_id, request_wait.is_taken = (
+                    desk_request_id,
+                    stored_progress.state is not DeskRequestState.WAITING,
+                )
             if (
                 stored_progress is not None
                 and progress is not None
@@ -199,10 +209,10 @@ class RemoteRequestIdService(RequestIdService):
                 # that nothing is sent.
                 if stored_progress.is_withdrawn or self._withdraw_request(desk_request_id):
                     raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
+            if clock.monotonic() - last_response_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break
-            clock.sleep(pause)
-            pause = min(pause * 1.2, LONGEST_ANSWER_POLL_SECONDS)
+            clock.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 1.2, LONGEST_ANSWER_POLL_SECONDS)
         if interrupts.is_interrupt_pending() and self._withdraw_request(desk_request_id):
             raise interrupts.Interrupted
         raise _make_unanswered_error()

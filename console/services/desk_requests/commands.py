@@ -45,11 +45,11 @@ them.
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestForm:
-    """The form of all desk requests for one command. `types`: the types of the command's arguments; `facts`: the
-    function that returns the facts which are stored in columns of the request."""
+    """The form of all desk requests for one command. `argument_types`: the types of the command's arguments;
+    `read_facts`: the function that returns the facts which are stored in columns of the request."""
 
-    types: tuple[Any, ...]
-    facts: DeskRequestFactsReader
+    argument_types: tuple[Any, ...]
+    read_facts: DeskRequestFactsReader
 
 
 CommandRunner = Callable[[CommandCall], object]

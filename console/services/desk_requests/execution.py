@@ -31,7 +31,7 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.guarded.request_ids import watch_for_repeated_request
 from console.services.process.context import ServiceContext, act_for_requester, require_confirmation
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
@@ -63,7 +63,7 @@ class RequestExecutor:
         self._context = context
         self._commands, self._forms = commands, forms
         self._presence_lease: Lease | None = None
-        self._silent_workers: frozenset[str] = frozenset()
+        self._silent_tokens: frozenset[str] = frozenset()
         self.is_standby = False
         """True while another worker of this account looks for requests as often as it can."""
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
@@ -74,15 +74,15 @@ class RequestExecutor:
         worker is running. With a renewal, also release the desk requests of workers that have ended, so that other
         workers can take them.
         """
-        context, seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS)
+        context, lease_seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS)
         lease = self._presence_lease
-        if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
-            self._release_requests_of_ended_workers(lease.token, seconds)
+        if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), lease_seconds)):
+            self._release_requests_of_ended_workers(lease.token, lease_seconds)
             return
-        self._silent_workers, self.is_standby = frozenset(), False
+        self._silent_tokens, self.is_standby = frozenset(), False
         self._presence_lease = context.write(
             lambda tx: leases.acquire(
-                tx, PRESENCE_LEASE_NAME, context.make_holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
+                tx, PRESENCE_LEASE_NAME, context.make_holder(), context.now(), lease_seconds, _MAX_PRESENT_WORKERS
             )
         )
 
@@ -100,10 +100,10 @@ class RequestExecutor:
             silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
         silent_tokens = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
         self.is_standby = min(silent_seconds.keys() - silent_tokens, default=own_token) < own_token
-        ended_tokens, self._silent_workers = silent_tokens & self._silent_workers, silent_tokens
+        ended_tokens, self._silent_tokens = silent_tokens & self._silent_tokens, silent_tokens
         if ended_tokens:
-            account = context.make_holder().operator
-            context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, account))
+            own_account = context.make_holder().operator
+            context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, own_account))
 
     def release_presence_lease(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
@@ -142,13 +142,13 @@ class RequestExecutor:
         if taken_request.action == AUDIT_REQUEST_ACTION:
             self._write_requested_audit_entry(taken_request)
             return True
-        beat = f"desk request {taken_request.id}"
-        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken_request))
+        beat_name = f"desk request {taken_request.id}"
+        heartbeat.add_beat(beat_name, lambda: self._renew_request_lease(taken_request))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
                 return self._execute_request(taken_request)
         finally:
-            heartbeat.remove_beat(beat)
+            heartbeat.remove_beat(beat_name)
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
         """Execute a desk request and store its answer. If a signal asks this process to end before the command has
@@ -291,12 +291,12 @@ class RequestExecutor:
                     content = requests.read_file(conn, taken_request)
                 file = None if content is None else _write_file(stack, content)
                 arguments = read_arguments(
-                    taken_request.arguments_json, self._forms[taken_request.action].types, file
+                    taken_request.arguments_json, self._forms[taken_request.action].argument_types, file
                 )
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken_request.id, taken_request.person, malformed)
                 raise _make_malformed_request_error() from malformed
-            if self._forms[taken_request.action].facts(self._context, arguments) != DeskRequestFacts(
+            if self._forms[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(
                 taken_request.subject_kind,
                 taken_request.subject_id,
                 taken_request.amount_minor,

@@ -14,16 +14,16 @@ LISTED_REQUEST_AGE_SECONDS = 24 * 3600.0
 MAX_LISTED_REQUESTS = 200
 
 
-def withdraw(context: ServiceContext, request: str) -> bool:
-    """Withdraw the desk request of the acting person with the id `request`. Return True if no worker can take it
-    any more, so that nothing is sent, and False if a worker has taken it. A unique index admits only the
+def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
+    """Withdraw the desk request of the acting person with the id `desk_request_id`. Return True if no worker can take
+    it any more, so that nothing is sent, and False if a worker has taken it. A unique index admits only the
     withdrawal or the take.
 
-    Raises not_allowed for a request of another person. After database_unreachable and similar codes it is not
-    known whether the request is withdrawn; the caller can repeat the call.
+    Raises not_allowed for a request of another person. After database_unreachable and similar codes it is not known
+    whether the request is withdrawn; the caller can repeat the call.
     """
     try:
-        context.write(lambda tx: requests.insert_withdrawal(tx, request, context.spool.desk_id))
+        context.write(lambda tx: requests.insert_withdrawal(tx, desk_request_id, context.spool.desk_id))
     except UniqueViolation:
         return False
     return True
@@ -49,24 +49,34 @@ class OwnDeskRequestService:
         context = self._context
         if not context.asks_worker:
             return ()
-        sent_here = context.spool.list_own_requests(context.database_id)
+        ids_sent_from_here = context.spool.list_own_requests(context.database_id)
         with context.database.read() as conn:
-            rows = requests.list_own_requests(
+            stored_requests = requests.list_own_requests(
                 conn, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS), MAX_LISTED_REQUESTS
             )
-        return tuple(_make_own_request(row, is_from_this_desk=row.id in sent_here) for row in rows)
+        return tuple(
+            _make_own_request(stored_request, is_from_this_desk=stored_request.id in ids_sent_from_here)
+            for stored_request in stored_requests
+        )
 
-    def withdraw(self, request: str) -> bool:
-        """Withdraw the acting person's desk request with the id `request`. Return True if nothing is sent, False
-        if a worker has already taken the request. Raises not_allowed for a request of another person."""
-        return withdraw(self._context, request)
+    def withdraw(self, desk_request_id: str) -> bool:
+        """Withdraw the acting person's desk request with the id `desk_request_id`. Return True if nothing is sent,
+        False if a worker has already taken the request. Raises not_allowed for a request of another person."""
+        return withdraw(self._context, desk_request_id)
 
 
-def _make_own_request(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
+def _make_own_request(stored_request: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
     try:
-        answer = CallAnswer() if row.result is None else read_answer(row.result)[0]
+        answer = CallAnswer() if stored_request.result is None else read_answer(stored_request.result)[0]
     except ValueError:  # a worker of another version wrote it
         answer = CallAnswer()
-    is_unanswered = is_from_this_desk and row.state is OwnRequestState.ENDED
-    facts = (row.id, row.at, row.action, row.subject_kind, row.subject_id, row.state)
+    is_unanswered = is_from_this_desk and stored_request.state is OwnRequestState.ENDED
+    facts = (
+        stored_request.id,
+        stored_request.at,
+        stored_request.action,
+        stored_request.subject_kind,
+        stored_request.subject_id,
+        stored_request.state,
+    )
     return OwnRequest(*facts, answer.value, answer.error, is_unanswered)

@@ -7,13 +7,13 @@ from contextvars import ContextVar
 
 class RequestWait:
     """The state of one call of a window that waits for a desk request. The thread of the call writes this state,
-    and the window's thread reads it. `request` is the id of the stored request; None before the request is
+    and the window's thread reads it. `desk_request_id` is the id of the stored request; None before the request is
     stored, and if no worker acts for the person. `is_taken`: a worker has taken the request. `is_over`: the
     call has ended.
     """
 
     def __init__(self) -> None:
-        self.request: str | None = None
+        self.desk_request_id: str | None = None
         self.is_taken = False
         self.is_over = False
 
@@ -22,17 +22,18 @@ _current_request_wait: ContextVar[RequestWait | None] = ContextVar("request_wait
 
 
 @contextmanager
-def report_request_state_to(wait: RequestWait) -> Iterator[None]:
+def report_request_state_to(request_wait: RequestWait) -> Iterator[None]:
     """Context manager: until the end of the block, this thread writes the state of each desk request for which it
-    waits into `wait`. At the end, it sets `wait.is_over`."""
-    token = _current_request_wait.set(wait)
+    waits into `request_wait`. At the end, it sets `request_wait.is_over`."""
+    token = _current_request_wait.set(request_wait)
     try:
         yield
     finally:
-        wait.is_over = True
+        request_wait.is_over = True
         _current_request_wait.reset(token)
 
 
 def get_current_wait() -> RequestWait | None:
-    """Return the RequestWait to which this thread writes the state of its desk requests; None if there is none."""
+    """Return the RequestWait to which this thread writes the state of its desk requests; None outside of a block of
+    `report_request_state_to`."""
     return _current_request_wait.get()

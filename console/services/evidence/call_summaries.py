@@ -23,7 +23,7 @@ def is_provider_call(source: str) -> bool:
 def classify_answer(summary: str) -> tuple[bool, bool]:
     """Return two flags for the summary of a call to a provider: True if the provider has answered, and True if its
     answer was usable. A definite refusal is a usable answer."""
-    words = summary.split()
-    outcome = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]
-    has_answer = words[0] == "HTTP" or outcome in _ANSWERED_OUTCOME_CLASSES
+    summary_words = summary.split()
+    outcome = summary_words[2] if summary_words[0] == "HTTP" and len(summary_words) > 2 else summary_words[0]
+    has_answer = summary_words[0] == "HTTP" or outcome in _ANSWERED_OUTCOME_CLASSES
     return has_answer, has_answer and outcome not in _UNUSABLE_OUTCOME_CLASSES

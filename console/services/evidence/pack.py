@@ -102,25 +102,30 @@ class EvidencePackWriter:
     def __init__(
         self,
         context: ServiceContext,
-        texts: Callable[[], TimelineText],
+        load_timeline_text: Callable[[], TimelineText],
         complete_records: RecordsCompleter,
         write_pdf: PdfWriter,
-        largest: int = LARGEST_PACK_BYTES,
+        largest_bytes: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`texts` returns the object that writes a timeline as text, `write_pdf` writes a PDF. `complete_records`
-        adds the related records to records, because the first lines of a timeline explain the record with them.
-        `largest` is the largest size of a pack before compression, in bytes, at which answers and PDFs are still
-        added.
-        """
-        self._context, self._texts, self._complete_records = context, texts, complete_records
+        """`load_timeline_text` returns the object that writes a timeline as text, `write_pdf` writes a PDF.
+        `complete_records` adds the related records to records, because the first lines of a timeline explain the
+        record with them. `largest_bytes` is the largest size of a pack before compression, in bytes, at which answers
+        and PDFs are still added."""
+        self._context, self._load_timeline_text, self._complete_records = (
+            context,
+            load_timeline_text,
+            complete_records,
+        )
         self._write_pdf = write_pdf
-        self._largest_bytes = largest
+        self._largest_bytes = largest_bytes
 
     def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
-        """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return
-        the path, size and hash of the file, and the number of files in the pack.
+        """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return the
+        path, size and hash of the file, and the number of files in the pack.
 
-        Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
+        Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
+        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
+        written.
         """
         subject = kind if kind == OPERATION_KIND or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
@@ -130,23 +135,32 @@ class EvidencePackWriter:
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
-        Return a description of the written content. Raises not_found."""
+        Return a description of the written content. Raises not_found if there is no such record."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            family = read_related_records(context, conn, kind, id)
+            related_records = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
-            head = make_timeline_head(conn, family, self._complete_records, _find_last_change_time(family))
-            packing = _PackDraft(
-                context, conn, family, head, only_person, self._texts(), self._write_pdf, self._largest_bytes
+            timeline_head = make_timeline_head(
+                conn, related_records, self._complete_records, _find_last_change_time(related_records)
             )
-            files, omitted_names = packing.write(file)
+            pack_draft = _PackDraft(
+                context,
+                conn,
+                related_records,
+                timeline_head,
+                only_person,
+                self._load_timeline_text(),
+                self._write_pdf,
+                self._largest_bytes,
+            )
+            file_count, omitted_names = pack_draft.write(file)
         return PackContent(
-            get_record_kind(family.record),
-            family.record.id,
-            packing.titles,
-            packing.last_event_at,
-            files,
+            get_record_kind(related_records.record),
+            related_records.record.id,
+            pack_draft.titles,
+            pack_draft.last_event_at,
+            file_count,
             omitted_names,
         )
 
@@ -159,30 +173,34 @@ class EvidencePackWriter:
         context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")
         pack_draft.publish()
-        return WrittenPack(str(pack_draft.final), size, digest, content.files, content.left_out)
+        return WrittenPack(str(pack_draft.final_path), size, digest, content.files, content.left_out)
 
 
 class _PackDraft:
-    """Writes the files of one evidence pack. `head` has the facts of the first lines of its timeline.
-    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest`: an
+    """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of its timeline.
+    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest_bytes`: an
     answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
     always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
-    time of the last event.
-    """
+    time of the last event."""
 
     def __init__(
         self,
         context: ServiceContext,
         conn: Connection,
         related_records: RelatedRecords,
-        head: Mapping[str, object],
+        timeline_head: Mapping[str, object],
         only_person: str | None,
-        texts: TimelineText,
+        timeline_text: TimelineText,
         write_pdf: PdfWriter,
-        largest: int,
+        largest_bytes: int,
     ) -> None:
-        self._texts, self._write_pdf = texts, write_pdf
-        self._context, self._conn, self._related, self._largest_bytes = context, conn, related_records, largest
+        self._timeline_text, self._write_pdf = timeline_text, write_pdf
+        self._context, self._conn, self._related_records, self._largest_bytes = (
+            context,
+            conn,
+            related_records,
+            largest_bytes,
+        )
         self._only_person = only_person
         self._plain_values = pack_text.PlainValueMaker(related_records.payer_names)
         self._omitted_files: list[dict[str, object]] = []
@@ -193,7 +211,7 @@ class _PackDraft:
             str(record.id),
             (),
             None,
-            {**head, **_make_official_name_facts(self._registry_facts)},
+            {**timeline_head, **_make_official_name_facts(self._registry_facts)},
             related_records.payer_names,
             related_records.number_by_key,
         )
@@ -206,7 +224,7 @@ class _PackDraft:
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             with closing(PackWriter(file, self.last_event_at)) as pack:
-                proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
+                proof = AuditProof(self._context, self._conn, self._related_records.record_keys, self._only_person)
                 self._add_answers(pack)
                 pack.add_file("audit.json", proof.iterate_chunks())
                 self._add_documents(pack)
@@ -220,7 +238,7 @@ class _PackDraft:
                 self._add_timeline_pdf(pack, (ja, en))
                 pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
                 pack.close_with_manifest(self._make_manifest_fields(proof))
-        return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
+        return len(pack.file_digests), tuple(str(part["name"]) for part in self._omitted_files)
 
     def _make_manifest_fields(self, proof: AuditProof) -> dict[str, object]:
         return {
@@ -239,7 +257,7 @@ class _PackDraft:
         """Read each event of the timeline once, and write it as JSON to `event_lines` and as text to the file of
         each language in `texts`."""
         for language, text in texts.items():
-            lines = self._texts.format_header_lines(self._timeline, language)
+            lines = self._timeline_text.format_header_lines(self._timeline, language)
             encoded_lines = [pack_text.encode_timeline_line(line, self._timeline) for line in lines]
             self.titles[language] = encoded_lines[0]
             text.writelines(encoded_lines)
@@ -247,7 +265,7 @@ class _PackDraft:
         def iterate_events() -> Iterator[object]:
             for event in self._iterate_events():
                 for language, text in texts.items():
-                    line = self._texts.format_event_line(event, self._timeline, language)
+                    line = self._timeline_text.format_event_line(event, self._timeline, language)
                     text.write(pack_text.encode_timeline_line(line, self._timeline))
                 yield self._plain_values.make_event_fields(event)
 
@@ -269,7 +287,7 @@ class _PackDraft:
         pack.add_file(name, [content.getvalue()])
 
     def _iterate_events(self) -> Iterator[TimelineEvent]:
-        events = walk_events(self._conn, self._related)
+        events = walk_events(self._conn, self._related_records)
         for event in islice(events, MAX_EVENTS_PER_PACK):
             self._event_count, self.last_event_at = self._event_count + 1, max(self.last_event_at, event.at)
             yield event
@@ -278,7 +296,7 @@ class _PackDraft:
     def _collect_record_fields(self) -> dict[str, object]:
         record_fields, *related_fields = [
             {"kind": get_record_kind(entry), **self._plain_values.make_record_fields(entry)}
-            for entry in (self._related.record, *self._related.related)
+            for entry in (self._related_records.record, *self._related_records.related)
         ]
         return {"record": record_fields, "related": related_fields}
 
@@ -292,22 +310,22 @@ class _PackDraft:
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
-        for kind, id in sorted(self._related.record_keys):
-            folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
-            items = (
+        for kind, id in sorted(self._related_records.record_keys):
+            folder, subject_fields = f"answers/{kind}-{id}", {"kind": kind, "of": id}
+            evidence_items = (
                 evidence.find_by_operation(self._conn, id)
                 if kind == OPERATION_KIND
                 else self._read_evidence_items(kind, id)
             )
-            for item in items:
+            for evidence_item in evidence_items:
                 yield (
-                    f"{folder}/{item.id:012d}.json",
-                    encode_json({**subject, **self._plain_values.make_record_fields(item)}),
+                    f"{folder}/{evidence_item.id:012d}.json",
+                    encode_json({**subject_fields, **self._plain_values.make_record_fields(evidence_item)}),
                 )
             for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.PAYMENT_KIND else ():
                 yield (
                     f"{folder}/notice-{notice.id:012d}.json",
-                    encode_json({**subject, **self._plain_values.make_record_fields(notice)}),
+                    encode_json({**subject_fields, **self._plain_values.make_record_fields(notice)}),
                 )
 
     def _read_evidence_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
@@ -331,7 +349,7 @@ class _PackDraft:
                 self._add_to_omitted_files(name, document.bytes, reason, document.sha256)
 
     def _list_documents_of_records(self) -> Iterable[Document]:
-        for kind, id in self._related.record_keys:
+        for kind, id in self._related_records.record_keys:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 

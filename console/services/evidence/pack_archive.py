@@ -37,46 +37,45 @@ class FileDigest:
 
 
 class PackWriter:
-    """Writes the files of an evidence pack or bundle one by one into a ZIP. Each file gets the date `moment`,
-    which must come from the record and not from the clock, so that the same facts give the same bytes. `form`
-    is the name of the format in the manifest.
-    """
+    """Writes the files of an evidence pack or bundle one by one into a ZIP. Each file gets the date `file_date`,
+    which must come from the record and not from the clock, so that the same facts give the same bytes. `format_name`
+    is the name of the format in the manifest."""
 
-    def __init__(self, file: BinaryIO, moment: datetime, form: str = PACK_FORMAT_NAME) -> None:
-        self._zip, self._form = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), form
-        self.set_date(moment)
-        self.parts: list[FileDigest] = []
+    def __init__(self, file: BinaryIO, file_date: datetime, format_name: str = PACK_FORMAT_NAME) -> None:
+        self._zip, self._format_name = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), format_name
+        self.set_date(file_date)
+        self.file_digests: list[FileDigest] = []
 
-    def set_date(self, moment: datetime) -> None:
+    def set_date(self, file_date: datetime) -> None:
         """Set the date of the files that are added to the ZIP from now on. A date that a ZIP file can't store
         becomes 1 January 1980."""
-        utc = moment.astimezone(UTC)
-        is_storable_year = _FIRST_YEAR <= utc.year <= _LAST_YEAR
-        self._date = utc.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
+        utc_date = file_date.astimezone(UTC)
+        is_storable_year = _FIRST_YEAR <= utc_date.year <= _LAST_YEAR
+        self._zip_date = utc_date.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
 
     @property
     def size(self) -> int:
         """The sum of the lengths of the written files before compression, in bytes."""
-        return sum(part.bytes for part in self.parts)
+        return sum(part.bytes for part in self.file_digests)
 
     def add_file(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
         """Write one file into the ZIP and return its digest. `name` must consist of fixed words, ids and hashes
         only, never of text from people or providers."""
-        info = zipfile.ZipInfo(name, self._date)
+        info = zipfile.ZipInfo(name, self._zip_date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0
-        with self._zip.open(info, "w", force_zip64=True) as part:
+        with self._zip.open(info, "w", force_zip64=True) as zip_entry:
             for chunk in chunks:
-                part.write(chunk)
+                zip_entry.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
-        self.parts.append(FileDigest(name, size, digest.hexdigest()))
-        return self.parts[-1]
+        self.file_digests.append(FileDigest(name, size, digest.hexdigest()))
+        return self.file_digests[-1]
 
     def close_with_manifest(self, about: Mapping[str, object]) -> None:
         """Write the manifest as the last file, with the fields `about` and the list of files, and close the ZIP."""
-        files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.parts]
-        manifest: dict[str, object] = {"form": self._form, **about, "files": files}
+        files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.file_digests]
+        manifest: dict[str, object] = {"form": self._format_name, **about, "files": files}
         self.add_file(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
         self.close()
 

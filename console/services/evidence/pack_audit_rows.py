@@ -48,7 +48,7 @@ class AuditProof:
                 yield {"head": _make_chain_head_facts(head)}
 
     def _make_audit_line(self, row: ChainRow) -> object:
-        chain_head = row.position
+        chain_head = row.head
         self._chains.add(chain_head.chain)
         self._newest_row_id = max(self._newest_row_id, row.id)
         anchor_hashes = [

@@ -79,9 +79,9 @@ class EvidenceBundleWriter:
     """Writes evidence bundles for people who may export the audit trail."""
 
     def __init__(
-        self, context: ServiceContext, packs: EvidencePackWriter, largest: int = LARGEST_BUNDLE_BYTES
+        self, context: ServiceContext, pack_writer: EvidencePackWriter, largest_bytes: int = LARGEST_BUNDLE_BYTES
     ) -> None:
-        self._context, self._packs, self._largest_bytes = context, packs, largest
+        self._context, self._pack_writer, self._largest_bytes = context, pack_writer, largest_bytes
 
     def write(
         self,
@@ -94,7 +94,8 @@ class EvidenceBundleWriter:
         the file. The method calls `progress` before each pack with the number of finished packs and the number of all
         packs.
 
-        Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
+        Raises as `EvidencePackWriter.write` does, and usage (bulk_size) for no records or more than
+        MAX_PACKS_PER_BUNDLE.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND
@@ -107,69 +108,83 @@ class EvidenceBundleWriter:
                 {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(record_keys), "most": MAX_PACKS_PER_BUNDLE},
             )
         with open_new_file(path) as draft:
-            entries = self._write_packs(draft, record_keys, person, progress)
-            return self._publish_bundle(draft, entries)
+            bundled_packs = self._write_packs(draft, record_keys, person, progress)
+            return self._publish_bundle(draft, bundled_packs)
 
     def _write_packs(
         self, draft: DraftFile, record_keys: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
     ) -> list[_BundledPack]:
-        entries = list[_BundledPack]()
+        bundled_packs = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
             for written_count, (kind, id) in enumerate(record_keys):
                 progress(written_count, len(record_keys))
-                entries.append(self._add_pack(bundle, kind, id, person))
+                bundled_packs.append(self._add_pack(bundle, kind, id, person))
             progress(len(record_keys), len(record_keys))
-            self._add_index(bundle, entries)
-        return entries
+            self._add_index(bundle, bundled_packs)
+        return bundled_packs
 
-    def _add_index(self, bundle: PackWriter, entries: Sequence[_BundledPack]) -> None:
-        bundle.set_date(_find_last_event_time(entries))
+    def _add_index(self, bundle: PackWriter, bundled_packs: Sequence[_BundledPack]) -> None:
+        bundle.set_date(_find_last_event_time(bundled_packs))
         for language in ("en", "ja"):
-            lines = (_make_index_line(entry, language) for entry in entries)
+            lines = (_make_index_line(bundled_pack, language) for bundled_pack in bundled_packs)
             bundle.add_file(f"index.{language}.txt", lines)
-        bundle.add_file("index.json", [encode_json([entry.index_fields for entry in entries])])
+        bundle.add_file("index.json", [encode_json([bundled_pack.index_fields for bundled_pack in bundled_packs])])
         bundle.add_file("verify.txt", [encode_bundle_verification_text()])
-        left_out = [entry.digest.name for entry in entries if entry.is_left_out]
+        omitted_names = [bundled_pack.digest.name for bundled_pack in bundled_packs if bundled_pack.is_left_out]
         bundle.close_with_manifest(
-            {"database": self._context.database_id, "packs": len(entries) - len(left_out), "left_out": left_out}
+            {
+                "database": self._context.database_id,
+                "packs": len(bundled_packs) - len(omitted_names),
+                "left_out": omitted_names,
+            }
         )
 
     def _add_pack(self, bundle: PackWriter, kind: str, id: str, person: Person) -> _BundledPack:
         with TemporaryFile() as file:
-            content = self._packs.write_content(file, kind, id, person)
+            content = self._pack_writer.write_content(file, kind, id, person)
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
             if bundle.size + size > self._largest_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
             bundle.set_date(content.until)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
-    def _publish_bundle(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
-        context, written_entries = self._context, [entry for entry in entries if not entry.is_left_out]
+    def _publish_bundle(self, draft: DraftFile, bundled_packs: Sequence[_BundledPack]) -> WrittenBundle:
+        context, written_packs = (
+            self._context,
+            [bundled_pack for bundled_pack in bundled_packs if not bundled_pack.is_left_out],
+        )
         size, digest = draft.compute_sha256()
 
         def record_export(tx: Transaction) -> None:
-            facts = {"sha256": digest, "bytes": size, "n": len(written_entries)}
+            facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
             context.record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
-            for entry in written_entries:
-                content, file = entry.content, entry.digest
-                of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
-                context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, of_pack, kind=content.kind)
+            for bundled_pack in written_packs:
+                content, pack_digest = bundled_pack.content, bundled_pack.digest
+                pack_facts = {
+                    "sha256": pack_digest.sha256,
+                    "bytes": pack_digest.bytes,
+                    "files": content.files,
+                    "bundle": digest,
+                }
+                context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
 
         context.write(record_export)
         draft.publish()
-        omitted_names = [entry.digest.name for entry in entries if entry.is_left_out]
+        omitted_names = [bundled_pack.digest.name for bundled_pack in bundled_packs if bundled_pack.is_left_out]
         omitted_names += [
-            f"{entry.digest.name}/{part}" for entry in written_entries for part in entry.content.left_out
+            f"{bundled_pack.digest.name}/{part}"
+            for bundled_pack in written_packs
+            for part in bundled_pack.content.left_out
         ]
-        return WrittenBundle(str(draft.final), size, digest, len(written_entries), tuple(omitted_names))
+        return WrittenBundle(str(draft.final_path), size, digest, len(written_packs), tuple(omitted_names))
 
 
-def _make_index_line(entry: _BundledPack, language: str) -> bytes:
+def _make_index_line(bundled_pack: _BundledPack, language: str) -> bytes:
     """Return the two lines of one evidence pack in the index of a bundle: the first line of the pack's timeline
     and, below it, the name of its file (`-` if the pack was left out)."""
-    name = "-" if entry.is_left_out else entry.digest.name
-    return entry.content.titles[language] + f"    {name}\n".encode()
+    name = "-" if bundled_pack.is_left_out else bundled_pack.digest.name
+    return bundled_pack.content.titles[language] + f"    {name}\n".encode()
 
 
-def _find_last_event_time(entries: Sequence[_BundledPack]) -> datetime:
-    return max((entry.content.until for entry in entries), default=EARLIEST_INSTANT)
+def _find_last_event_time(bundled_packs: Sequence[_BundledPack]) -> datetime:
+    return max((entry.content.until for entry in bundled_packs), default=EARLIEST_INSTANT)

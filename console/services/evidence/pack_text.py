@@ -62,7 +62,7 @@ class PlainValueMaker:
     def make_event_fields(self, event: TimelineEvent) -> dict[str, object]:
         """Return the fields of an event of a timeline by name, in the types of JSON."""
         return {
-            "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
+            "at": event.at.isoformat(timespec="microseconds"), "step": event.event_kind.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
             "operation_id": event.operation_id, "session": event.session, "correlation": event.correlation,
             "evidence": list(event.evidence),

@@ -122,23 +122,25 @@ def _verify_pack(
         return PackVerification(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
     if manifest.get("digest") != compute_digest(manifest):
         problems.append(FileProblem(MANIFEST_NAME, "altered"))
-    files = {str(problem["name"]): problem for problem in manifest["files"]}
-    problems += _find_unlisted_files(pack, files)
+    entry_by_file_name = {str(problem["name"]): problem for problem in manifest["files"]}
+    problems += _find_unlisted_files(pack, entry_by_file_name)
     if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
-        return PackVerification(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
-    for name, file_entry in files.items():
+        return PackVerification(
+            len(entry_by_file_name), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest
+        )
+    for name, file_entry in entry_by_file_name.items():
         code = _find_file_problem(pack, name, file_entry)
         if code is not None:
             problems.append(FileProblem(name, code))
     if manifest["form"] == BUNDLE_FORMAT_NAME:
-        return _verify_packs_of_bundle(pack, PackVerification(len(files), 0, tuple(problems), manifest))
-    rows = 0
+        return _verify_packs_of_bundle(pack, PackVerification(len(entry_by_file_name), 0, tuple(problems), manifest))
+    row_count = 0
     if not any(
         problem.file == _AUDIT_FILE_NAME and problem.code in ("missing", "bad_name", "unreadable")
         for problem in problems
     ):
-        rows = _verify_audit_entries(pack, problems)
-    return PackVerification(len(files), rows, tuple(problems), manifest)
+        row_count = _verify_audit_entries(pack, problems)
+    return PackVerification(len(entry_by_file_name), row_count, tuple(problems), manifest)
 
 
 def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerification) -> PackVerification:
@@ -146,21 +148,26 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
     files, has a problem. The returned result also includes the packs' files, audit entries and problems, at most
     _MAX_PROBLEMS problems in all.
     """
-    files, rows, problems = bundle_result.file_count, bundle_result.audit_row_count, list(bundle_result.problems)
-    damaged = {problem.file for problem in problems}
+    file_count, row_count, problems = (
+        bundle_result.file_count,
+        bundle_result.audit_row_count,
+        list(bundle_result.problems),
+    )
+    damaged_file_names = {problem.file for problem in problems}
     for info in bundle.infolist():
-        if info.filename in damaged or not _PACK_NAME_PATTERN.fullmatch(info.filename):
+        if info.filename in damaged_file_names or not _PACK_NAME_PATTERN.fullmatch(info.filename):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "copy.zip"
-            with bundle.open(info) as member, path.open("wb") as copy:
+            pack_path = Path(folder) / "copy.zip"
+            with bundle.open(info) as member, pack_path.open("wb") as copy:
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
-            part = _verify_file(path, None, (PACK_FORMAT_NAME,))
-        files, rows = files + part.file_count, rows + part.audit_row_count
+            pack_result = _verify_file(pack_path, None, (PACK_FORMAT_NAME,))
+        file_count, row_count = file_count + pack_result.file_count, row_count + pack_result.audit_row_count
         problems += [
-            FileProblem(f"{info.filename}/{problem.file}", problem.code, problem.row) for problem in part.problems
+            FileProblem(f"{info.filename}/{problem.file}", problem.code, problem.row)
+            for problem in pack_result.problems
         ]
-    return PackVerification(files, rows, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
+    return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
 
 
 def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:
@@ -168,10 +175,10 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
         info = pack.getinfo(MANIFEST_NAME)
         if info.file_size > _LARGEST_MANIFEST_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
             return None
-        raw = pack.read(info)
-        if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
+        content = pack.read(info)
+        if any(content.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
             return None
-        manifest = json.loads(raw)
+        manifest = json.loads(content)
         is_well_formed = manifest["form"] in format_names and all(
             type(file["bytes"]) is int and type(file["name"]) is str and file["sha256"] for file in manifest["files"]
         )
@@ -180,7 +187,7 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
     return dict(manifest) if is_well_formed else None
 
 
-def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[FileProblem]:
+def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
     does not match _FILE_NAME_PATTERN, because it could be outside of the folder into which a person extracts the
     ZIP."""
@@ -188,7 +195,7 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
     for name in sorted(names):
         if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
             yield FileProblem(name[:100], "bad_name")
-        elif name != MANIFEST_NAME and name not in files:
+        elif name != MANIFEST_NAME and name not in entry_by_file_name:
             yield FileProblem(name, "not_listed")
 
 
@@ -231,30 +238,31 @@ class _AuditPosition:
 def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
     """Verify the audit entries of an evidence pack and add their problems to `problems`; return the number of
     entries, 0 if the file with them can't be read."""
-    rows: list[_AuditPosition] = []
-    heads: dict[str, _AuditPosition] = {}
+    positions: list[_AuditPosition] = []
+    head_by_session: dict[str, _AuditPosition] = {}
     try:
-        for kind, entry in _iterate_audit_lines(pack):
-            if kind in ("row", "withheld"):
-                rows.append(_parse_audit_position(entry, str(entry["prev_hash"])))
+        for line_key, entry in _iterate_audit_lines(pack):
+            if line_key in ("row", "withheld"):
+                positions.append(_parse_audit_position(entry, str(entry["prev_hash"])))
                 problems += [
-                    FileProblem(_AUDIT_FILE_NAME, code, rows[-1].id) for code in _find_audit_row_problems(entry)
+                    FileProblem(_AUDIT_FILE_NAME, code, positions[-1].id) for code in _find_audit_row_problems(entry)
                 ]
-            elif kind == "head":
-                heads[str(entry["session"])] = _parse_audit_position(entry, "")
-            if len(rows) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
+            elif line_key == "head":
+                head_by_session[str(entry["session"])] = _parse_audit_position(entry, "")
+            if len(positions) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
                 raise ValueError("more than anybody exports")
     except (*UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0
     problems += [
-        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_find_unlinked_rows(rows), _MAX_PROBLEMS)
+        FileProblem(_AUDIT_FILE_NAME, "unlinked", row)
+        for row in islice(_find_unlinked_rows(positions), _MAX_PROBLEMS)
     ]
     problems += [
         FileProblem(_AUDIT_FILE_NAME, "replaced", row)
-        for row in islice(_find_rows_contradicting_heads(rows, heads), _MAX_PROBLEMS)
+        for row in islice(_find_rows_contradicting_heads(positions, head_by_session), _MAX_PROBLEMS)
     ]
-    return len(rows)
+    return len(positions)
 
 
 def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObject]]:
@@ -264,39 +272,39 @@ def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObjec
     if info.file_size > _LARGEST_AUDIT_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         raise ValueError("too large, or compressed by another method")
     with io.TextIOWrapper(pack.open(info), "utf-8") as file:
-        for value in iterate_json_objects(file):
-            ((kind, entry),) = value.items()
-            yield kind, entry
+        for json_object in iterate_json_objects(file):
+            ((line_key, entry),) = json_object.items()
+            yield line_key, entry
 
 
 def iterate_json_objects(file: io.TextIOBase) -> Iterator[JsonObject]:
     """Yield the objects of a JSON list one by one. Raises ValueError if the file is no list of objects, and for an
     object longer than _LONGEST_OBJECT_CHARACTERS."""
-    text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
+    text, text_index, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
     while True:
-        at = _WHITE_SPACE_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # the pattern also matches an empty text
-        sign = text[at : at + 1]
+        text_index = _WHITE_SPACE_PATTERN.match(text, text_index).end()  # type: ignore[union-attr]  # the pattern also matches an empty text
+        sign = text[text_index : text_index + 1]
         if sign and sign not in expected_signs:
             raise ValueError("no list of objects")
         if sign == "]":
             return
         if sign == "{":
             try:
-                value, at = decoder.raw_decode(text, at)
+                json_object, text_index = decoder.raw_decode(text, text_index)
             except ValueError:
-                if len(text) - at > _LONGEST_OBJECT_CHARACTERS:
+                if len(text) - text_index > _LONGEST_OBJECT_CHARACTERS:
                     raise
             else:
-                yield value
+                yield json_object
                 expected_signs = ",]"
                 continue
         elif sign:
-            at, expected_signs = at + 1, "{" if sign == "," else "{]"
+            text_index, expected_signs = text_index + 1, "{" if sign == "," else "{]"
             continue
         chunk = file.read(_CHUNK_BYTES)
         if not chunk:
             raise ValueError("no end")
-        text, at = text[at:] + chunk, 0
+        text, text_index = text[text_index:] + chunk, 0
 
 
 def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPosition:
@@ -323,10 +331,10 @@ def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
     rows_by_position = {(row.session, row.seq): row for row in rows}
     count_by_position = Counter((row.session, row.seq) for row in rows)
     for row in rows:
-        previous = rows_by_position.get((row.session, row.seq - 1))
+        previous_row = rows_by_position.get((row.session, row.seq - 1))
         if (
             count_by_position[row.session, row.seq] > 1
-            or (previous is not None and (previous.hash != row.previous_hash or previous.id >= row.id))
+            or (previous_row is not None and (previous_row.hash != row.previous_hash or previous_row.id >= row.id))
             or (row.seq == 1 and row.previous_hash != FIRST_PREVIOUS_HASH)
         ):
             yield row.id

@@ -61,17 +61,19 @@ class RecordedJournal:
     calls: tuple[RecordedCall, ...]
 
 
-def read_journal(path: Path, largest: int = LARGEST_PACK_BYTES) -> RecordedJournal:
+def read_journal(path: Path, largest_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest` bytes
-    together; the other files don't count, as when the pack is written."""
+    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest_bytes`
+    bytes together; the other files don't count, as when the pack is written."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
-        limited = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
-        if sum(info.file_size for info in limited) > largest:
+        limited_files = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
+        if sum(info.file_size for info in limited_files) > largest_bytes:
             raise ValueError("too large")
-        case = _read_json_file(pack, _RECORD_FILE_NAME)
-        records = {(record["kind"], str(record["id"])): record for record in (case["record"], *case["related"])}
+        pack_record = _read_json_file(pack, _RECORD_FILE_NAME)
+        records = {
+            (record["kind"], str(record["id"])): record for record in (pack_record["record"], *pack_record["related"])
+        }
         answers = {item["id"]: item for item in _read_answers(pack)}
         operations, calls = dict[str, None](), list[RecordedCall]()
         for entry in _iterate_timeline(pack):
@@ -100,27 +102,27 @@ def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
 
 
 def _make_recorded_call(
-    entry: Mapping[str, Any],
+    timeline_event: Mapping[str, Any],
     answer: Mapping[str, Any],
     records: Mapping[tuple[str, str], Mapping[str, Any]],
     pack: zipfile.ZipFile,
 ) -> RecordedCall:
     provider, _, call = str(answer["source"]).partition(".")
-    status = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
+    status_match = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
     headers, body = _restore_answer(str(answer["body"] or ""), pack)
     record_fields = records.get((str(answer["kind"]), str(answer["of"])), {})
-    facts = entry["facts"]
+    facts = timeline_event["facts"]
     return RecordedCall(
         evidence=int(answer["id"]),
         at=_require_instant(str(answer["at"])),
-        operation_id=None if entry["operation_id"] is None else str(entry["operation_id"]),
+        operation_id=None if timeline_event["operation_id"] is None else str(timeline_event["operation_id"]),
         provider=provider,
         call=call,
         record=record_fields,
         related=tuple(record for record in records.values() if record is not record_fields),
         outcome=str(facts.get("outcome")),
         reason=str(facts.get("reason")),
-        status=int(status[1]) if status else None,
+        status=int(status_match[1]) if status_match else None,
         headers=headers,
         body=body,
     )
@@ -149,14 +151,14 @@ def _restore_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], b
     The body is None if it can't be restored.
     """
     headers = {}
-    if line := _REQUEST_ID_LINE_PATTERN.match(text):
-        headers["X-REQUEST-ID"], text = line[1], text[line.end() :]
+    if request_id_match := _REQUEST_ID_LINE_PATTERN.match(text):
+        headers["X-REQUEST-ID"], text = request_id_match[1], text[request_id_match.end() :]
     if len(text) >= _LONGEST_STORED_ANSWER_CHARACTERS:
         return headers, None
-    if note := _PDF_NOTE_PATTERN.search(text):
+    if pdf_note_match := _PDF_NOTE_PATTERN.search(text):
         pdf_infos = (info for info in pack.infolist() if info.filename.endswith(".pdf"))
-        document = next((info for info in pdf_infos if info.file_size == int(note[1])), None)
-        if document is None:
+        pdf_info = next((info for info in pdf_infos if info.file_size == int(pdf_note_match[1])), None)
+        if pdf_info is None:
             return headers, None
-        text = text.replace(note[0], base64.b64encode(pack.read(document)).decode(), 1)
+        text = text.replace(pdf_note_match[0], base64.b64encode(pack.read(pdf_info)).decode(), 1)
     return headers, text.encode()

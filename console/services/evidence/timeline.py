@@ -110,27 +110,35 @@ class TimelineService:
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
-        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page in the previous page, None for the
-        first page. Raises not_found, usage for a malformed cursor, and not_allowed if the acting person may not
-        read.
-        """
+        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page, which the previous page contains; None for
+        the first page. Raises not_found if there is no such record, usage for a malformed cursor, and not_allowed if
+        the acting person has no right to read."""
         read_position = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            family = read_related_records(self._context, conn, kind, id)
+            related_records = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
-            events = tuple(islice(walk_events(conn, family, read_position), page_size + 1))
-            head = make_timeline_head(conn, family, self._complete_records, self._context.now())
-        self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
-        page = events[:page_size]
+            events = tuple(islice(walk_events(conn, related_records, read_position), page_size + 1))
+            timeline_head = make_timeline_head(conn, related_records, self._complete_records, self._context.now())
+        self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, related_records.record.id)
+        page_events = events[:page_size]
         if len(events) > page_size:
-            read_position = _advance_position(page, read_position)
-        cursor = _format_cursor(read_position) if len(events) > page_size else None
-        return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.number_by_key)
+            read_position = _advance_position(page_events, read_position)
+        next_cursor = _format_cursor(read_position) if len(events) > page_size else None
+        return TimelinePage(
+            kind,
+            str(related_records.record.id),
+            page_events,
+            next_cursor,
+            timeline_head,
+            related_records.payer_names,
+            related_records.number_by_key,
+        )
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
-        """Return the newest events of a record and its related records, oldest first, for the preview next to a
-        list. Writes no audit entry. Raises not_found and not_allowed."""
+        """Return the newest `limit` events of a record and its related records, oldest first, for the preview next to
+        a list. Writes no audit entry. Raises not_found if there is no such record, not_allowed if the acting person
+        has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return read_newest_events(self._context, conn, kind, id, limit)
@@ -155,14 +163,16 @@ def read_newest_events(
 ) -> TimelinePage:
     """Return at most `limit` newest events of a record and its related records, for the screen of the record.
     Reads in the caller's transaction, and at most `limit` rows of each table and record."""
-    family = read_related_records(context, conn, kind, id)
+    related_records = read_related_records(context, conn, kind, id)
     streams = [
         (iter(events), EARLIEST_INSTANT)
-        for subject in family.record_keys[:RECORDS_ON_SCREEN]
+        for subject in related_records.record_keys[:RECORDS_ON_SCREEN]
         for events in history.read_newest_events(conn, *subject, limit)
     ]
-    events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
-    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.number_by_key)
+    events = deque((mask_event(event, related_records.payer_names) for _, event in merge_streams(streams)), limit)
+    return TimelinePage(
+        kind, str(id), tuple(events), hidden=related_records.payer_names, names=related_records.number_by_key
+    )
 
 
 def _open_event_stream(
@@ -170,8 +180,8 @@ def _open_event_stream(
 ) -> tuple[Iterator[TimelineEvent], datetime]:
     if stream_position is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
-    at, row, last_moment = stream_position
-    return source.walk_events(conn, kind, id, (at, row)), last_moment
+    at, row_key, last_moment = stream_position
+    return source.walk_events(conn, kind, id, (at, row_key)), last_moment
 
 
 # Related records
@@ -212,10 +222,10 @@ def _read_related_records(
             return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
         case Refund():
             payment = read_as_tuple(payments.PAYMENT_KIND, record.payment_id)
-            order = next(
+            order_id = next(
                 (candidate.order_id for candidate in payment if isinstance(candidate, Payment)), record.order_id
             )
-            return (*read_as_tuple(orders.ORDER_KIND, order), *payment)
+            return (*read_as_tuple(orders.ORDER_KIND, order_id), *payment)
     return ()
 
 
@@ -259,15 +269,15 @@ def make_timeline_head(
         case Order():
             facts |= {"name": record.merch_txn_id, "minor": record.total_minor, "currency": record.currency}
         case Payment():
-            minor = record.captured_minor or record.asked_minor
-            facts |= {"name": record.merchant_payment_id, "minor": minor, "currency": record.currency}
+            amount_minor = record.captured_minor or record.asked_minor
+            facts |= {"name": record.merchant_payment_id, "minor": amount_minor, "currency": record.currency}
         case Refund():
-            payment_number = (
+            payment_numbers = (
                 candidate.merchant_payment_id
                 for candidate in related_records.related
                 if isinstance(candidate, Payment)
             )
-            name = next(payment_number, str(record.payment_id))
+            name = next(payment_numbers, str(record.payment_id))
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
             return facts | {"name": record.action}
@@ -299,21 +309,21 @@ def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition
 
 
 def _format_cursor(read_position: _ReadPosition) -> str:
-    plain = {
+    json_position = {
         stream: [at.isoformat(), row, last_moment.isoformat()]
         for stream, (at, row, last_moment) in read_position.items()
     }
-    return urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode()
+    return urlsafe_b64encode(json.dumps(json_position, separators=(",", ":")).encode()).decode()
 
 
 def _parse_cursor(text: str | None) -> _ReadPosition:
     if text is None:
         return {}
     try:
-        plain = json.loads(urlsafe_b64decode(text))
+        json_position = json.loads(urlsafe_b64decode(text))
         return {
             str(stream): (_parse_instant(at), str(row), _parse_instant(last_moment))
-            for stream, (at, row, last_moment) in plain.items()
+            for stream, (at, row, last_moment) in json_position.items()
         }
     except (ValueError, TypeError, AttributeError) as malformed:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR}) from malformed

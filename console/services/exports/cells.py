@@ -100,12 +100,12 @@ def iterate_sheet_names(title: str) -> Iterator[str]:
     characters that Excel refuses, at most 31 characters long; the second and each later name ends with a
     number.
     """
-    plain = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
-    yield _cut_sheet_name(plain, _LONGEST_SHEET_NAME_CHARACTERS)
-    number = 2
+    base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
+    yield _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS)
+    sheet_number = 2
     while True:
-        yield f"{_cut_sheet_name(plain, _LONGEST_SHEET_NAME_CHARACTERS - 5)} {number}"
-        number += 1
+        yield f"{_cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS - 5)} {sheet_number}"
+        sheet_number += 1
 
 
 def _cut_sheet_name(name: str, most_characters: int) -> str:

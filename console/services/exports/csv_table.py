@@ -11,7 +11,7 @@ from console.services.exports.cells import make_csv_cell
 
 def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> None:
     """Write the titles of the table's columns and then the rows to `file`, one row at a time. The lines
-    `table.about` are left out, because other programs read a CSV file as one table with the titles in the first
+    `table.about_lines` are left out, because other programs read a CSV file as one table with the titles in the first
     line.
     """
     text = TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
@@ -19,6 +19,6 @@ def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> 
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(make_csv_cell(CellKind.TEXT, column.title) for column in table.columns)
         for row in rows:
-            writer.writerow([make_csv_cell(column.kind, column.value(row)) for column in table.columns])
+            writer.writerow([make_csv_cell(column.kind, column.read_cell(row)) for column in table.columns])
     finally:
         text.detach()  # writes what is buffered; the caller closes the file

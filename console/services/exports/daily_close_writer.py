@@ -43,27 +43,28 @@ class DailyCloseWriter:
         XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete;
         only the present user of the machine can read it. Return a description of the file.
 
-        Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
-        no_operator, storage_full.
+        Raises not_found for an unknown provider; no_operator if no name is set; not_allowed if the acting person has
+        no right to read; usage (file_exists) if the file exists, (document_format) for another suffix, (close_day)
+        for a day in the future; storage_full if it can't be written.
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)
         with refusals.audit_refusals(self._context, _DAILY_CLOSE_AUDIT_ACTION, subject, kind=DAILY_CLOSE_KIND):
             self._context.require_right("read")
-            close = self._read_close(provider, day)
-        document = self._make_document(close, language)
+            daily_close = self._read_close(provider, day)
+        document = self._make_document(daily_close, language)
         with open_new_file(path) as draft:
             if document_format is DocumentFormat.PDF:
                 write_pdf_document(draft.file, document)
             else:
                 write_document_workbook(draft.file, document)
-            size, digest = draft.compute_sha256()
+            size, sha256 = draft.compute_sha256()
             facts = {
-                **make_close_facts(close),
+                **make_close_facts(daily_close),
                 "provider": provider,
                 "day": day.isoformat(),
                 "format": document_format.value,
-                "sha256": digest,
+                "sha256": sha256,
             }
             self._context.write(
                 lambda tx: self._context.record_audit(
@@ -71,7 +72,7 @@ class DailyCloseWriter:
                 )
             )
             draft.publish()
-            return WrittenDailyClose(str(draft.final), size, digest, close)
+            return WrittenDailyClose(str(draft.final_path), size, sha256, daily_close)
 
 
 def _parse_document_format(path: Path) -> DocumentFormat:

@@ -42,8 +42,9 @@ class ExportService:
         machine can read it. Return a description of the file. The method calls `progress` with the number of written
         rows.
 
-        Raises usage (file_exists, export_format, and for an unknown subject), not_found, not_allowed, no_operator,
-        storage_full.
+        Raises no_operator if no name is set; not_allowed if the acting person has no right to read; usage
+        (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be written; and
+        the usage and not_found of `make_table` if the request names an unknown subject.
         """
         file_format = _parse_export_format(path)
         with refusals.audit_refusals(
@@ -65,7 +66,7 @@ class ExportService:
     ) -> WrittenExport:
         write_table = write_workbook if file_format is FileFormat.XLSX else write_csv_table
         write_table(draft.file, table, rows)
-        size, digest = draft.compute_sha256()
+        size, sha256 = draft.compute_sha256()
         facts = {
             "list": request.name.value,
             "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
@@ -73,7 +74,7 @@ class ExportService:
             "chosen": None if request.chosen is None else len(request.chosen),
             "format": file_format.value,
             "n": rows.count,
-            "sha256": digest,
+            "sha256": sha256,
         }
         self._context.write(
             lambda tx: self._context.record_audit(
@@ -81,7 +82,7 @@ class ExportService:
             )
         )
         draft.publish()
-        return WrittenExport(str(draft.final), rows.count, size)
+        return WrittenExport(str(draft.final_path), rows.count, size)
 
 
 class _CountedRows:

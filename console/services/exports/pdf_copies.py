@@ -39,8 +39,10 @@ class PdfCopyWriter:
         user of the machine can read it. Return its path, size and SHA-256.
 
         The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a folder
-        may contain the name of a person. Raises not_found, not_allowed, no_operator, documents_unreachable, usage
-        (file_exists), storage_full.
+        may contain the name of a person. Raises not_found if the credit check has no such PDF or its file is damaged;
+        no_operator if no name is set; not_allowed if the acting person has no right to read; documents_unreachable if
+        the storage of the documents can't be reached; usage (file_exists) if the file exists; storage_full if it
+        can't be written or differs from the document.
         """
         with refusals.audit_refusals(self._context, _PDF_SAVED_AUDIT_ACTION, record_id):
             self._context.require_right("read")
@@ -54,4 +56,4 @@ class PdfCopyWriter:
             facts = {"sha256": written_sha256, "bytes": size}
             self._context.write(lambda tx: self._context.record_audit(tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts))
             draft.publish()
-            return SavedPdf(str(draft.final), size, written_sha256)
+            return SavedPdf(str(draft.final_path), size, written_sha256)

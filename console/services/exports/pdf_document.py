@@ -71,10 +71,10 @@ class _DocumentLayout:
         import pypdfium2
 
         self._document = document
-        self._pdfium, self._raw = pypdfium2, pypdfium2.raw
+        self._pdfium, self._pdfium_functions = pypdfium2, pypdfium2.raw
         self._pdf = pypdfium2.PdfDocument.new()
         self._font, self._second_font = (
-            _Font(self._raw, self._pdf, name) for name in (_FONT_FILE, _SECOND_FONT_FILE)
+            _Font(self._pdfium_functions, self._pdf, name) for name in (_FONT_FILE, _SECOND_FONT_FILE)
         )
         self._pages: list[Any] = []
         self._y = 0.0
@@ -87,14 +87,14 @@ class _DocumentLayout:
         for table in self._document.tables:
             self._write_table(table)
         self._write_footers()
-        target = io.BytesIO()
+        pdf_file = io.BytesIO()
         for page in self._pages:
-            self._raw.FPDFPage_GenerateContent(page.raw)
+            self._pdfium_functions.FPDFPage_GenerateContent(page.raw)
         with interrupts.defer_signals():  # an exception is lost in a function that the PDF library calls
-            self._pdf.save(target, flags=self._raw.FPDF_SUBSET_NEW_FONTS)
+            self._pdf.save(pdf_file, flags=self._pdfium_functions.FPDF_SUBSET_NEW_FONTS)
         if interrupts.has_received_signal():  # the window's threads finish the file
             interrupts.raise_if_interrupt_pending()
-        return target.getvalue()
+        return pdf_file.getvalue()
 
     def close(self) -> None:
         """Release the memory of the PDF. Its fonts, about 12 MB, are not released with it."""
@@ -126,10 +126,12 @@ class _DocumentLayout:
         self._move_down(_HEADING_SIZE * 2.5)
         self._place_text(make_printable(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
         if not table.rows:
-            self._write_text(table.empty, _TEXT_SIZE)
+            self._write_text(table.no_rows_text, _TEXT_SIZE)
             return
         titles = [make_printable(column.title) for column in table.columns]
-        rows = [[make_cell_text(column.kind, column.value(row)) for column in table.columns] for row in table.rows]
+        rows = [
+            [make_cell_text(column.kind, column.read_cell(row)) for column in table.columns] for row in table.rows
+        ]
         widths = self._compute_column_widths([titles, *rows])
         self._write_row(table, titles, widths, titles, is_head=True)
         for row in rows:
@@ -138,13 +140,13 @@ class _DocumentLayout:
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
         """Return the widths of a table's columns in points: as wide as their texts, but each at most _MAX_CELL_WIDTH
         and a gap, and together at most as wide as the page without its margins."""
-        natural = [
+        natural_widths = [
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
         ]
         max_width = _PRINTABLE_PAGE_WIDTH
-        factor = min(1.0, max_width / sum(natural))
-        return [width * factor for width in natural]
+        shrink_factor = min(1.0, max_width / sum(natural_widths))
+        return [width * shrink_factor for width in natural_widths]
 
     def _write_row(
         self,
@@ -155,19 +157,19 @@ class _DocumentLayout:
         *,
         is_head: bool = False,
     ) -> None:
-        cells = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
+        lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_FACTOR
-        if self._move_down(line_height * max(map(len, cells)) + 2) and not is_head:
+        if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_head:
             self._y = _PAGE_HEIGHT - _PAGE_MARGIN
             self._write_row(table, titles, widths, titles, is_head=True)
             self._write_row(table, texts, widths, titles)
             return
-        left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, cells)) - 1) + 2
-        for column, lines, width in zip(table.columns, cells, widths, strict=True):
-            for place, line in enumerate(lines):
+        left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, lines_by_cell)) - 1) + 2
+        for column, lines, width in zip(table.columns, lines_by_cell, widths, strict=True):
+            for line_index, line in enumerate(lines):
                 is_right = column.kind in _RIGHT_ALIGNED_CELL_KINDS
                 indent = width - _CELL_GAP - self._measure_text(line, _CELL_SIZE) if is_right else 0.0
-                self._place_text(line, _CELL_SIZE, left + indent, top - place * line_height)
+                self._place_text(line, _CELL_SIZE, left + indent, top - line_index * line_height)
             left += width
         if is_head:
             self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
@@ -181,10 +183,10 @@ class _DocumentLayout:
     def _write_footers(self) -> None:
         title = make_printable(self._document.title)
         for number, page in enumerate(self._pages, 1):
-            foot = next(
+            footer_line = next(
                 self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _PRINTABLE_PAGE_WIDTH)
             )
-            self._place_text(foot, _FOOTER_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_SIZE, page)
+            self._place_text(footer_line, _FOOTER_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_SIZE, page)
 
     # -- text
 
@@ -206,8 +208,8 @@ class _DocumentLayout:
             end = 1
             while end < len(text) and self._measure_text(text[: end + 1], size) <= max_width:
                 end += 1
-            space = text.rfind(" ", end // 2, end)
-            end = space if space > 0 else end
+            space_index = text.rfind(" ", end // 2, end)
+            end = space_index if space_index > 0 else end
             yield text[:end]
             text = text[end:].lstrip(" ")
         yield text
@@ -217,39 +219,41 @@ class _DocumentLayout:
         the lower left corner of the page; `size` is the font size in points. `page` None: the last page."""
         for font, run in self._split_by_font(text):
             if run.strip():
-                part = self._raw.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
-                self._raw.FPDFText_SetText(part, _encode_utf16(run))
-                self._raw.FPDFPageObj_Transform(part, 1, 0, 0, 1, x, y)
-                self._raw.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
+                part = self._pdfium_functions.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
+                self._pdfium_functions.FPDFText_SetText(part, _encode_utf16(run))
+                self._pdfium_functions.FPDFPageObj_Transform(part, 1, 0, 0, 1, x, y)
+                self._pdfium_functions.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
             x += sum(font.measure_width(character) for character in run) * size
 
     def _draw_horizontal_line(self, y: float, right: float) -> None:
-        path = self._raw.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
-        self._raw.FPDFPath_LineTo(path, right, y)
-        self._raw.FPDFPageObj_SetStrokeColor(path, 0, 0, 0, 255)
-        self._raw.FPDFPageObj_SetStrokeWidth(path, 0.5)
-        self._raw.FPDFPath_SetDrawMode(path, 0, True)
-        self._raw.FPDFPage_InsertObject(self._pages[-1].raw, path)
+        line_path = self._pdfium_functions.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
+        self._pdfium_functions.FPDFPath_LineTo(line_path, right, y)
+        self._pdfium_functions.FPDFPageObj_SetStrokeColor(line_path, 0, 0, 0, 255)
+        self._pdfium_functions.FPDFPageObj_SetStrokeWidth(line_path, 0.5)
+        self._pdfium_functions.FPDFPath_SetDrawMode(line_path, 0, True)
+        self._pdfium_functions.FPDFPage_InsertObject(self._pages[-1].raw, line_path)
 
 
 class _Font:
     """One of the program's fonts, embedded in one PDF."""
 
-    def __init__(self, raw: Any, pdf: Any, name: str) -> None:
-        self._raw = raw
-        data = _load_font(name)
+    def __init__(self, pdfium_functions: Any, pdf: Any, name: str) -> None:
+        self._pdfium_functions = pdfium_functions
+        font_content = _load_font(name)
         self._widths: dict[str, float] = {}
-        self.handle = raw.FPDFText_LoadFont(pdf.raw, data, len(data), raw.FPDF_FONT_TRUETYPE, True)
+        self.handle = pdfium_functions.FPDFText_LoadFont(
+            pdf.raw, font_content, len(font_content), pdfium_functions.FPDF_FONT_TRUETYPE, True
+        )
 
     def close(self) -> None:
         """Release the memory of the font. Nothing can be measured or placed with it after that."""
-        self._raw.FPDFFont_Close(self.handle)
+        self._pdfium_functions.FPDFFont_Close(self.handle)
 
     def measure_width(self, character: str) -> float:
         """Return the width of a character, in points, at the font size 1."""
         if character not in self._widths:
             width = ctypes.c_float()
-            self._raw.FPDFFont_GetGlyphWidth(self.handle, ord(character), 1.0, width)
+            self._pdfium_functions.FPDFFont_GetGlyphWidth(self.handle, ord(character), 1.0, width)
             self._widths[character] = width.value
         return self._widths[character]
 
@@ -271,9 +275,11 @@ def _remove_varying_bytes(content: bytes) -> bytes:
     random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The
     lengths stay the same, so that the positions in the PDF's cross-reference table stay right.
     """
-    plain = _CREATION_DATE_PATTERN.sub(lambda match: b" " * len(match[0]), content, count=1)
-    plain = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", plain)
-    trailer = plain.rfind(b"trailer")
-    number = hashlib.sha256(_FILE_ID_PATTERN.sub(b"", plain)).hexdigest()[:32].upper().encode()
-    tail = _FILE_ID_PATTERN.sub(lambda _: b"/ID[<%b><%b>]" % (number, number), plain[trailer:])
-    return plain[:trailer] + tail
+    stable_content = _CREATION_DATE_PATTERN.sub(lambda match: b" " * len(match[0]), content, count=1)
+    stable_content = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", stable_content)
+    trailer_index = stable_content.rfind(b"trailer")
+    file_id = hashlib.sha256(_FILE_ID_PATTERN.sub(b"", stable_content)).hexdigest()[:32].upper().encode()
+    stable_trailer = _FILE_ID_PATTERN.sub(
+        lambda _: b"/ID[<%b><%b>]" % (file_id, file_id), stable_content[trailer_index:]
+    )
+    return stable_content[:trailer_index] + stable_trailer

@@ -18,8 +18,8 @@ _EXPORT_AUDIT_SUBJECT_KIND = "export"
 
 @dataclass(frozen=True, slots=True)
 class PrintedList:
-    """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True
-    if the list has more rows than MAX_PRINTED_ROWS."""
+    """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True if
+    the list has more rows than MAX_PRINTED_ROWS."""
 
     title: str
     columns: tuple[str, ...]
@@ -28,8 +28,8 @@ class PrintedList:
 
 
 class PrintoutService:
-    """Prepares printouts, for people who have the right to read. A printed list has at most MAX_PRINTED_ROWS rows;
-    values are masked as on the screen."""
+    """Prepares printouts. Each method raises no_operator if no name is set, and not_allowed if the acting person has
+    no right to read. A printed list has at most MAX_PRINTED_ROWS rows; values are masked as on the screen."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class PrintoutService:
         self._context, self._make_table, self._list_documents = context, make_table, list_documents
 
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:
-        """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the
-        printout. Raises usage, not_found, not_allowed."""
+        """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the printout.
+        Raises the usage and not_found of `make_table` if the request names an unknown subject."""
         with refusals.audit_refusals(
             self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_AUDIT_SUBJECT_KIND
         ):
@@ -58,7 +58,8 @@ class PrintoutService:
                     break
         printed_rows, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
         cells = (
-            tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed_rows
+            tuple(make_cell_text(column.kind, column.read_cell(row)) for column in table.columns)
+            for row in printed_rows
         )
         printed_list = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
         facts: dict[str, object] = {
@@ -70,18 +71,20 @@ class PrintoutService:
         return printed_list
 
     def audit_record_printout(self, kind: str, id: int) -> None:
-        """Write the audit entry about a printout of a record's page. Raises not_allowed."""
+        """Write the audit entry about a printout of a record's page. `kind` and `id` name the record."""
         with refusals.audit_refusals(self._context, AuditAction.RECORD_PRINTED, id, kind=kind):
             self._context.require_right("read")
         self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
     def audit_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
         """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
-        Raises not_allowed, not_found."""
+        Raises not_found without `sha256` for an unknown credit check."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):
             self._context.require_right("read")
-            digest = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
-        self._write_audit_entry(AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": digest})
+            printed_sha256 = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
+        self._write_audit_entry(
+            AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": printed_sha256}
+        )
 
     def _write_audit_entry(
         self, action: AuditAction, subject: int | str, kind: str, facts: dict[str, object]

@@ -31,25 +31,26 @@ _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
-    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about`. A table
-    with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
-    with _open_workbook(file) as book:
-        sheets = _TableSheetWriter(book, table, max_rows_per_sheet)
+    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about_lines`. A
+    table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if
+    a file can't be written."""
+    with _open_workbook(file) as workbook:
+        table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet)
         for row in rows:
-            sheets.write_row([column.value(row) for column in table.columns])
-        _write_about_sheet(book, table.about, next(sheets.names))
+            table_writer.write_row([column.read_cell(row) for column in table.columns])
+        _write_about_sheet(workbook, table.about_lines, next(table_writer.sheet_names))
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
-    """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for
-    each table. The same content always gives the same bytes. Raises OSError."""
-    with _open_workbook(file) as book:
-        book.set_properties({"created": _FIXED_CREATION_TIME})
-        _write_about_sheet(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
+    """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for each
+    table. The same content always gives the same bytes. Raises OSError if a file can't be written."""
+    with _open_workbook(file) as workbook:
+        workbook.set_properties({"created": _FIXED_CREATION_TIME})
+        _write_about_sheet(workbook, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
         for table in document.tables:
-            sheets = _TableSheetWriter(book, table, MAX_ROWS_PER_SHEET)
+            table_writer = _TableSheetWriter(workbook, table, MAX_ROWS_PER_SHEET)
             for row in table.rows:
-                sheets.write_row([column.value(row) for column in table.columns])
+                table_writer.write_row([column.read_cell(row) for column in table.columns])
 
 
 @contextmanager
@@ -60,15 +61,15 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
     from xlsxwriter.exceptions import FileCreateError
 
     with TemporaryDirectory(prefix="support-console-") as folder:
-        texts_stay_texts = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-        book = Workbook(file, {"constant_memory": True, "tmpdir": folder, **texts_stay_texts})
+        options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
+        workbook = Workbook(file, {"constant_memory": True, "tmpdir": folder, **options})
         try:
-            yield book
-            book.close()
+            yield workbook
+            workbook.close()
         except FileCreateError as trouble:
             raise OSError(str(trouble)) from trouble
         finally:
-            for sheet in book.worksheets():
+            for sheet in workbook.worksheets():
                 sheet.row_data_fh.close()
 
 
@@ -76,37 +77,37 @@ class _TableSheetWriter:
     """Writes one table to the sheets of an XLSX workbook. When a sheet is full, the table continues on a new
     sheet."""
 
-    def __init__(self, book: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int) -> None:
-        self.names = iterate_sheet_names(table.title)
-        self._book, self._columns, self._most_rows = book, table.columns, max_rows_per_sheet
-        self._bold = book.add_format({"bold": True, "bottom": 1})
-        self._formats = {
-            kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMAT_BY_CELL_KIND.items()
+    def __init__(self, workbook: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int) -> None:
+        self.sheet_names = iterate_sheet_names(table.title)
+        self._workbook, self._columns, self._max_rows_per_sheet = workbook, table.columns, max_rows_per_sheet
+        self._title_format = workbook.add_format({"bold": True, "bottom": 1})
+        self._format_by_kind = {
+            kind: workbook.add_format({"num_format": form}) for kind, form in _NUMBER_FORMAT_BY_CELL_KIND.items()
         }
-        self._decimals_format = book.add_format({"num_format": _DECIMAL_NUMBER_FORMAT})
+        self._decimals_format = workbook.add_format({"num_format": _DECIMAL_NUMBER_FORMAT})
         self._add_sheet()
 
     def _add_sheet(self) -> None:
-        self._sheet = self._book.add_worksheet(next(self.names))
+        self._sheet = self._workbook.add_worksheet(next(self.sheet_names))
         self._sheet.freeze_panes(1, 0)
         for column_index, column in enumerate(self._columns):
             width = max(_COLUMN_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))
             self._sheet.set_column(
-                column_index, column_index, min(width, _MAX_COLUMN_WIDTH), self._formats[column.kind]
+                column_index, column_index, min(width, _MAX_COLUMN_WIDTH), self._format_by_kind[column.kind]
             )
-            self._sheet.write_string(0, column_index, make_spreadsheet_safe(column.title), self._bold)
+            self._sheet.write_string(0, column_index, make_spreadsheet_safe(column.title), self._title_format)
         self._next_row = 1
 
     def write_row(self, values: Sequence[Any]) -> None:
         """Write the cells of one row of the table."""
-        if self._next_row == self._most_rows:
+        if self._next_row == self._max_rows_per_sheet:
             self._add_sheet()
         for column_index, (column, value) in enumerate(zip(self._columns, values, strict=True)):
             self._write_cell(column_index, column.kind, make_sheet_cell(value))
         self._next_row += 1
 
     def _write_cell(self, column_index: int, kind: CellKind, value: object) -> None:
-        cell_format = self._formats[kind]
+        cell_format = self._format_by_kind[kind]
         match value:
             case str() if value:
                 self._sheet.write_string(self._next_row, column_index, value, cell_format)
@@ -118,8 +119,8 @@ class _TableSheetWriter:
                 self._sheet.write_number(self._next_row, column_index, value, cell_format)
 
 
-def _write_about_sheet(book: Any, about: Sequence[str], name: str) -> None:
-    sheet = book.add_worksheet(name)
+def _write_about_sheet(workbook: Any, lines: Sequence[str], name: str) -> None:
+    sheet = workbook.add_worksheet(name)
     sheet.set_column(0, 0, 100)
-    for row_index, line in enumerate(about):
+    for row_index, line in enumerate(lines):
         sheet.write_string(row_index, 0, make_spreadsheet_safe(line))

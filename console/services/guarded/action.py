@@ -20,7 +20,7 @@ from console.services.guarded import unsent_operations
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, GuardedOperation, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.compare_and_swap import StaleRow, run_again_if_stale
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -68,7 +68,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
     Steps after the process of the attempt has ended, each in a transaction of its own:
     - `settle` writes an outcome that tx2 did not record. It gets the operation id, the outcome and the answer key
-      (`ServiceContext.answer_key`), and returns False if the operation or its record is missing.
+      (`ServiceContext.find_answer_key`), and returns False if the operation or its record is missing.
     - `record_lapse` writes the lapse into the record.
     """
 
@@ -129,8 +129,8 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """Run one attempt of the guarded action until its outcome is recorded; return its result.
 
         `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
-        not_allowed, the errors of the action's steps, and those of `GuardedPipeline.run`. A signal (Ctrl+C,
-        SIGTERM) takes effect after the attempt has ended.
+        not_allowed if the acting person lacks the action's right, the errors of the action's steps, and those of
+        `GuardedPipeline.run`. A signal (Ctrl+C, SIGTERM) takes effect after the attempt has ended.
         """
         context, action = self._context, self.action
         with interrupts.defer_signals():
@@ -191,7 +191,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context, settle = self._context, self.action.settle
         if settle is None:
             return True
-        key, settler = context.answer_key(operation_id), self._make_settler()
+        key, settler = context.find_answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
         def settle_in_transaction(tx: Transaction) -> bool:

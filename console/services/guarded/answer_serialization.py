@@ -95,8 +95,8 @@ def _make_class_name(cls: type) -> str:
 
 
 def deserialize_value(stored_value: Any) -> Any:
-    """Return the value from the JSON types to which `serialize_value` has converted it. For anything else, raises
-    ValueError, TypeError, AttributeError or ImportError."""
+    """Return the value from the JSON types to which `serialize_value` has converted it. For anything that
+    `serialize_value` does not return, raises one of ValueError, TypeError, AttributeError and ImportError."""
     match stored_value:
         case list():
             return [deserialize_value(part) for part in stored_value]
@@ -119,14 +119,17 @@ def deserialize_value(stored_value: Any) -> Any:
     return stored_value
 
 
-def _find_class(name: str, kind: type | None) -> Any:
-    """Return the domain class with this name ("module:class"). It must be a dataclass if `kind` is None, otherwise a
-    subclass of `kind`. For any other name, raises ValueError, AttributeError or ImportError."""
+def _find_class(name: str, base_class: type | None) -> Any:
+    """Return the domain class with this name ("module:class"). It must be a dataclass if `base_class` is None,
+    otherwise a subclass of `base_class`. For any other name, raises one of ValueError, AttributeError and
+    ImportError."""
     module, _, class_name = name.partition(":")
     if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")
     candidate = getattr(importlib.import_module(module), class_name)
     is_class_of_module = isinstance(candidate, type) and candidate.__module__ == module
-    if not is_class_of_module or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
+    if not is_class_of_module or not (
+        is_dataclass(candidate) if base_class is None else issubclass(candidate, base_class)
+    ):
         raise ValueError("not a value of the domain")
     return candidate

@@ -17,7 +17,7 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
 
     For a provider on this machine (loopback), every database is accepted. A successful check is valid for
     FITNESS_CHECK_VALID_SECONDS; then it is repeated, because an administrator can change a server's settings. Raises
-    bad_profile; detail.check is the name of the failed check.
+    bad_profile if a check of the settings fails; detail.check is the name of this check.
     """
     if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
         return

@@ -86,21 +86,19 @@ def find_rollback(context: ServiceContext) -> RollbackFinding | None:
 
 
 def require_no_rollback(context: ServiceContext) -> None:
-    """Refuse an operation that costs or moves money if the database has gone back to an earlier state. Raises
-    database_went_back (detail.missing: the lost operations), and the errors of an unavailable database.
-    """
-    loss = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
-    if loss is not None:
-        raise loss.make_refusal()
+    """Refuse an operation that costs or moves money: raise database_went_back (detail.missing: the lost operations)
+    if the database has gone back to an earlier state. If the database is unavailable, raises its error."""
+    finding = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
+    if finding is not None:
+        raise finding.make_refusal()
 
 
 def refuse_after_rollback(conn: Connection) -> None:
-    """Refuse an operation within its first transaction (tx1) if an alert of the rule `database_went_back`, raised by
-    any desk, is open. Raises database_went_back.
-    """
-    loss = find_open_rollback(conn)
-    if loss is not None:
-        raise loss.make_refusal()
+    """Refuse an operation within its first transaction (tx1): raise database_went_back if an alert of the rule
+    `database_went_back`, raised by any desk, is open."""
+    finding = find_open_rollback(conn)
+    if finding is not None:
+        raise finding.make_refusal()
 
 
 def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> ConsoleError:
@@ -120,14 +118,14 @@ def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> Cons
 def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     """Return the open alert of the rule `database_went_back`, with the lost operations that desks have reported;
     None if no such alert is open."""
-    number = anchors.find_open_rollback_alert_id(conn)
-    if number is None:
+    alert_id = anchors.find_open_rollback_alert_id(conn)
+    if alert_id is None:
         return None
     # Here and below, the modules that only a loss needs are imported late: every start looks for a loss.
     from console.store.alerts import alerts
     from console.store.operations import lost_operations
 
-    return RollbackFinding(alerts.find(conn, number), lost_operations.list_unrestored_operations(conn))
+    return RollbackFinding(alerts.find(conn, alert_id), lost_operations.list_unrestored_operations(conn))
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
@@ -155,11 +153,9 @@ def make_database_address_key(database: Database) -> str:
 
 
 def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
-    """Refuse to create an SQLite database in a missing folder, or at an address where this desk has used a database
-    before. A missing home folder of the desk is not refused, because it is created later.
-
-    Raises database_unreachable (detail.problem no_folder) and database_went_back (detail.problem file_missing).
-    """
+    """Refuse to create an SQLite database: raise database_unreachable (detail.problem no_folder) in a missing folder,
+    and database_went_back (detail.problem file_missing) at an address where this desk has used a database before. A
+    missing home folder of the desk is not refused, because it is created later."""
     file = database.file
     if file is None:
         return
@@ -182,15 +178,15 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
     """Store `database_id`, the id of the new database, as the id of the database at this address, after an
     operator has confirmed the replacement."""
-    spool.store_value(make_database_address_key(database), database_id, durable=True)
+    spool.store_value(make_database_address_key(database), database_id, is_durable=True)
 
 
 # Compare
 
 
 def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
-    """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database.
-    Return the finding; None if the database has not gone back, or if a person has acknowledged that loss.
+    """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database. Return
+    the finding; None if the database has not gone back, or if a person has acknowledged the alert about this loss.
 
     If the desk's account reads through SQL views, only the id is compared: the account sees a part of the audit
     trail, and the server would read the whole view to find the newest entry.
@@ -204,13 +200,20 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Ro
         spool, database_id, limit
     )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
     with context.database.read() as conn:
-        compares = not reads_views(conn)
-        missing_heads, newest = anchors.compare_with_anchors(conn, own_anchors) if compares else (False, None)
-        resolved_alerts = anchors.list_resolved_rollback_alerts(conn) if compares else earlier_resolved_alerts
+        can_compare_anchors = not reads_views(conn)
+        missing_heads, newest_head = (
+            anchors.compare_with_anchors(conn, own_anchors) if can_compare_anchors else (False, None)
+        )
+        resolved_alerts = (
+            anchors.list_resolved_rollback_alerts(conn) if can_compare_anchors else earlier_resolved_alerts
+        )
     if missing_heads or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
-    if newest is not None:
-        spool.store_value(f"seen:{database_id}", json.dumps([newest.chain, newest.seq, newest.row_id, newest.hash]))
+    if newest_head is not None:
+        spool.store_value(
+            f"seen:{database_id}",
+            json.dumps([newest_head.chain, newest_head.seq, newest_head.row_id, newest_head.hash]),
+        )
     _store_resolved_alerts(spool, database_id, resolved_alerts)
     return None
 
@@ -241,7 +244,7 @@ def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: froz
     person has acknowledged it.
     """
     if resolved_alerts != _read_resolved_alerts(spool, database_id):
-        spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), durable=True)
+        spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), is_durable=True)
 
 
 def _read_resolved_alerts(spool: Spool, database_id: str) -> frozenset[str]:
@@ -266,7 +269,7 @@ def _report_rollback(
     """
     spooled_operations = _list_operations_not_in_journal(context, old_database_id)
     try:
-        loss, resolved_alerts = context.write(
+        finding, resolved_alerts = context.write(
             lambda tx: _write_rollback(
                 tx, context, own_anchors, old_database_id, earlier_resolved_alerts, spooled_operations
             )
@@ -276,10 +279,10 @@ def _report_rollback(
             raise
         # This account may only read, so it can't raise the alert.
         return RollbackFinding(None, tuple(entry.intent for entry in spooled_operations))
-    if loss is None and resolved_alerts is not None:
+    if finding is None and resolved_alerts is not None:
         _give_up_anchors(context, old_database_id)
         _store_resolved_alerts(context.spool, context.database_id, resolved_alerts)
-    return loss
+    return finding
 
 
 def _list_operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
@@ -317,26 +320,26 @@ def _write_rollback(
     if not missing_heads and old_database_id is None:
         return None, None
     resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
-    unreported = lost_operations.find_unstored_entries(
+    unreported_entries = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )
-    lost_operations.insert_lost_operations(tx.conn, unreported, context.database_id, context.now())
+    lost_operations.insert_lost_operations(tx.conn, unreported_entries, context.database_id, context.now())
     is_new = not resolved_alerts - earlier_resolved_alerts
-    if is_new or any(entry.holds_claim for entry in unreported):
-        _raise_alert(tx, context, missing_heads, old_database_id, len(unreported))
+    if is_new or any(entry.holds_claim for entry in unreported_entries):
+        _raise_alert(tx, context, missing_heads, old_database_id, len(unreported_entries))
     return find_open_rollback(tx.conn), resolved_alerts
 
 
 def _raise_alert(
     tx: Transaction,
     context: ServiceContext,
-    missing: Sequence[ChainHead],
+    missing_heads: Sequence[ChainHead],
     old_database_id: str | None,
     operation_count: int,
 ) -> None:
     from console.store.alerts import alerts, outbox
 
-    first_row_id = min((head.row_id for head in missing), default=0)
+    first_row_id = min((head.row_id for head in missing_heads), default=0)
     observation = (
         f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"
     )
@@ -360,20 +363,20 @@ def _raise_alert(
 
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
-    """Mark the anchors that an acknowledged loss has removed from the database as given up, so that the program
-    doesn't search for them again. The command `audit verify` still reports them."""
+    """Mark as given up the anchors whose audit entries the database has lost in a loss that a person has
+    acknowledged, so that the program doesn't search for them again. The command `audit verify` still reports them."""
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
-        spool.store_value(make_database_address_key(context.database), database_id, durable=True)
+        spool.store_value(make_database_address_key(context.database), database_id, is_durable=True)
     before_row_id: int | None = None
-    while heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
+    while anchor_heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:
-            missing_heads = anchors.list_missing_heads(conn, heads)
+            missing_heads = anchors.list_missing_heads(conn, anchor_heads)
         if not missing_heads:
             break
         spool.give_up_anchors(database_id, missing_heads)
-        before_row_id = heads[-1].row_id
-    spool.store_value(f"seen:{database_id}", "null", durable=True)
+        before_row_id = anchor_heads[-1].row_id
+    spool.store_value(f"seen:{database_id}", "null", is_durable=True)
 
 
 def _make_intent_facts(intent: Intent) -> dict[str, object]:

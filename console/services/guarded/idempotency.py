@@ -33,11 +33,10 @@ _UNESCAPED_KEY_CHARACTERS = "".join(set(string.punctuation) - {":", "%"})
 
 @dataclass(frozen=True, slots=True)
 class HeldIdempotencyKey:
-    """An idempotency key that this process holds until it stores a result or releases the key.
+    """An idempotency key that this process has acquired, and holds until it stores a result or releases the key.
 
     `operation_id` is the id of the key's row in the journal, and `fence` the fencing token of this row. `epoch` is
-    the epoch of the Redis cache (`idempotency_cache`) when this process acquired the key, None if Redis was not
-    used.
+    the epoch of the Redis cache (`idempotency_cache`) when this process acquired the key, None if Redis was not used.
     """
 
     operation_id: str
@@ -47,18 +46,18 @@ class HeldIdempotencyKey:
     epoch: str | None = None
 
 
-def make_payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
-    """Return the idempotency key of an order's payment. `repeat` is the number of an intentional repetition of the
-    payment, None for the first payment."""
-    return _join_key("payment", merchant_id, order_no, repeat)
+def make_payment_key(merchant_id: str, order_no: str, repetition_number: int | None = None) -> str:
+    """Return the idempotency key of an order's payment. `repetition_number` is the number of an intentional
+    repetition of the payment, None for the first payment."""
+    return _join_key("payment", merchant_id, order_no, repetition_number)
 
 
-def make_refund_key(payment_no: int, operator_id: str, amount: int, repeat: int | None = None) -> str:
+def make_refund_key(payment_no: int, operator_id: str, amount: int, repetition_number: int | None = None) -> str:
     """Return the idempotency key of a refund. `payment_no` is the id of our payment, `operator_id` the name of the
-    operator, `amount` in minor units, `repeat` the number of an intentional repetition (None for the first
+    operator, `amount` in minor units, `repetition_number` the number of an intentional repetition (None for the first
     refund).
     """
-    return _join_key("refund", payment_no, operator_id, amount, repeat)
+    return _join_key("refund", payment_no, operator_id, amount, repetition_number)
 
 
 def make_request_key(person: str, request_id: str) -> str:
@@ -114,16 +113,16 @@ class IdempotencyKeyService:
             stored_result = self._read_result(key, fingerprint, cache_answer.epoch)
         if stored_result is not None:
             return stored_result
-        violations = 0
+        violation_count = 0
         while True:
             try:
                 return self._context.write(lambda tx: self._begin_attempt(tx, key, fingerprint, action, subject))
             # Another caller was faster: of several writers, the unique index admits one.
             except UniqueViolation:
-                stored_result, violations = self._read_result(key, fingerprint, None), violations + 1
+                stored_result, violation_count = self._read_result(key, fingerprint, None), violation_count + 1
                 if stored_result is not None:
                     return stored_result
-                if violations == _MAX_UNIQUE_VIOLATIONS:
+                if violation_count == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
     def store_result(self, held_key: HeldIdempotencyKey, result: str) -> bool:
@@ -150,10 +149,10 @@ class IdempotencyKeyService:
             idempotency.forget_result(tx, attempt.operation_id, key, self._context.make_holder(), self._context.now())
             return True
 
-        is_forgotten = self._context.write(delete_stored_result)
-        if is_forgotten:
+        is_deleted = self._context.write(delete_stored_result)
+        if is_deleted:
             self._cache.forget_result(key)
-        return is_forgotten
+        return is_deleted
 
     @property
     def cache_state(self) -> Literal["on", "off"] | None:

@@ -29,7 +29,7 @@ def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[Che
     state = _CHECK_STATE_BY_OUTCOME_CLASS.get(outcome.kind) if outcome else None
     name, result = (report.company_name, report.result) if report else (None, None)
     purchase_day, expiration_day = (report.purchase_date, report.expiration_date) if report else (None, None)
-    parts = {"name": name, "result": result, "dates": purchase_day and expiration_day, "pdf": None}
+    value_by_part = {"name": name, "result": result, "dates": purchase_day and expiration_day, "pdf": None}
     return CreditCheck(
         id=subject.id,
         corporation_number=subject.corporation_number or "",
@@ -43,7 +43,9 @@ def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[Che
         purchased_at=get_start_of_day(purchase_day) if purchase_day else None,
         expired_at=get_end_of_day(expiration_day) if expiration_day else None,
         pdf_file_path=None,
-        incomplete=tuple(part for part, value in parts.items() if not value) if state is CheckState.SUCCESS else (),
+        incomplete=tuple(part for part, value in value_by_part.items() if not value)
+        if state is CheckState.SUCCESS
+        else (),
         superseded_by=None,
         operation_id=claimed_operation.operation_id,
         version=2 if outcome else 1,
@@ -56,7 +58,7 @@ def build_refund(
 ) -> Refund:
     """Return the refund in its state after the request was sent, built from its row before the call, its claim and
     its outcome. If `outcome` is None or unknown, the certainty is unknown."""
-    submitted = replace(
+    submitted_refund = replace(
         refund_row,
         provider_refund_key=claimed_operation.subject.provider_key,
         operation_id=claimed_operation.operation_id,
@@ -66,11 +68,13 @@ def build_refund(
     state = _find_refund_state(outcome) if outcome else None
     if outcome is None or state is None:
         work = Work(WorkState.SCHEDULED, reason=WorkReason.UNKNOWN)
-        return replace(submitted, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
+        return replace(submitted_refund, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
     report = outcome.found
-    number = report.provider_refund_id if report else refund_row.provider_refund_id
-    cause = None if state in (RefundState.SUBMITTED, RefundState.COMPLETED) else outcome.reason
-    return replace(submitted, state=state, work=Work(), provider_refund_id=number, error_code=cause)
+    provider_refund_id = report.provider_refund_id if report else refund_row.provider_refund_id
+    error_code = None if state in (RefundState.SUBMITTED, RefundState.COMPLETED) else outcome.reason
+    return replace(
+        submitted_refund, state=state, work=Work(), provider_refund_id=provider_refund_id, error_code=error_code
+    )
 
 
 def _find_refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgressDetail
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.operations import leases
 from console.store.operations.leases import Lease
@@ -35,8 +35,8 @@ def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> No
 
 @contextmanager
 def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgressDetail]) -> Iterator[Lease]:
-    """Context manager: hold the lease `name` until the end of the block. Never waits: if another process or thread
-    holds the lease, raises in_progress, whose detail contains `facts` and the holder."""
+    """Context manager: acquire the lease `name`, yield it, and hold it until the end of the block. Never waits: if
+    another process or thread holds the lease, raises in_progress, whose detail contains `facts` and the holder."""
     lease = acquire_lease(context, name)
     if lease is None:
         with context.database.read() as conn:

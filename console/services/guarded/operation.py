@@ -172,11 +172,11 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
     return ErrorCode.OUTCOME_UNKNOWN
 
 
-def find_journal_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """Return the state of an operation in the journal for an outcome. `effect` is True if the call costs or moves
+def find_journal_state(outcome: Outcome[T], has_effect: bool) -> OperationState:
+    """Return the state of an operation in the journal for an outcome. `has_effect` is True if the call costs or moves
     money. Without an effect, an unknown outcome counts as failed, because the read can simply be repeated."""
     if outcome.kind in EFFECT_OUTCOME_CLASSES:
         return OperationState.DONE
-    if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
+    if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not has_effect:
         return OperationState.FAILED
     return OperationState.UNKNOWN

@@ -81,10 +81,12 @@ class GuardedPipeline:
         """Run the guarded operation until its outcome is recorded; return the claim and the outcome.
 
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
-        refusals of the operation's `check` and `claim`, lease_timeout, in_progress, database_went_back,
-        storage_full, and Interrupted if a signal arrived before the claim. If the outcome could not be written to
-        the database, raises OutcomeUnrecorded for an operation with effect, and the error of the write for any
-        other. A signal that arrives after the claim takes effect after the outcome is written.
+        refusals of the operation's `check` and `claim`; lease_timeout after LEASE_WAIT_SECONDS, or in_progress if the
+        operation does not wait, while another holder has the lease; database_went_back if the database has gone back
+        to an earlier state; storage_full if a disk of the desk is full; and Interrupted if a signal arrived before
+        the claim. If the outcome could not be written to the database, raises OutcomeUnrecorded for an operation with
+        effect, and the error of the write for any other. A signal that arrives after the claim takes effect after the
+        outcome is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
@@ -101,14 +103,14 @@ class GuardedPipeline:
     ) -> Outcome[T]:
         """Run the steps of the operation after COMMIT of its first transaction (tx1): call the provider, record
         and return the outcome. Meanwhile the heartbeat renews the leases."""
-        beat = f"{claimed_operation.operation_id}-{get_ident()}"
-        self._heartbeat.add_beat(beat, lambda: self._renew_leases(claimed_operation))
+        beat_name = f"{claimed_operation.operation_id}-{get_ident()}"
+        self._heartbeat.add_beat(beat_name, lambda: self._renew_leases(claimed_operation))
         try:
             self._prepare_call(operation, claimed_operation, progress)
             outcome = self._call_provider(operation, claimed_operation, progress)
             self._record_outcome(operation, claimed_operation, outcome)
         finally:
-            self._heartbeat.remove_beat(beat)
+            self._heartbeat.remove_beat(beat_name)
         _log.info("operation %s: %s", operation.action, outcome.kind.value)
         return outcome
 
@@ -205,7 +207,7 @@ class GuardedPipeline:
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
-        return self._context.answer_key(operation_id) if operation.has_effect else None
+        return self._context.find_answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
         """Read the lease of the operation repeatedly until it is free. Each round also calls the operation's
@@ -220,9 +222,9 @@ class GuardedPipeline:
                 operation.check(conn)
                 holder = leases.find_holder(conn, operation.lease or "")
             if holder is None or context.clock.monotonic() >= deadline:
-                seconds = round(context.clock.monotonic() - started_at, 3)
+                waited_seconds = round(context.clock.monotonic() - started_at, 3)
                 log_events.write_event(
-                    LogEvent.LEASE_WAITED, lease=operation.lease, seconds=seconds, free=holder is None
+                    LogEvent.LEASE_WAITED, lease=operation.lease, seconds=waited_seconds, free=holder is None
                 )
             if holder is None:
                 return
@@ -286,11 +288,11 @@ class GuardedPipeline:
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
-        permission = (
+        sending_permission = (
             allow_sending_while(lambda: self._may_send(claimed_operation)) if operation.has_effect else nullcontext()
         )
         try:
-            with permission:
+            with sending_permission:
                 outcome = operation.call(claimed_operation.subject)
             if outcome.kind is not OutcomeClass.UNKNOWN:
                 _report_step(progress, "answered")
@@ -419,19 +421,19 @@ class GuardedPipeline:
             )
 
     def _renew_leases(self, claimed_operation: ClaimedOperation) -> None:
-        context, seconds = self._context, self._heartbeat.scale_lease_seconds
+        context, lease_seconds = self._context, self._heartbeat.scale_lease_seconds
 
         def renew_in_transaction(tx: Transaction) -> bool:
             is_renewed = journal.renew_lease(
-                tx.conn, claimed_operation.operation_id, claimed_operation.fence, seconds
+                tx.conn, claimed_operation.operation_id, claimed_operation.fence, lease_seconds
             )
             if claimed_operation.lease is not None:
-                leases.renew(tx.conn, claimed_operation.lease, context.now(), seconds)
+                leases.renew(tx.conn, claimed_operation.lease, context.now(), lease_seconds)
             return is_renewed
 
         begun_at_ms = boot_clock.read_uptime_ms()
         if context.write(renew_in_transaction):
-            claimed_operation.deadline.extend(begun_at_ms, seconds)
+            claimed_operation.deadline.extend(begun_at_ms, lease_seconds)
 
 
 def _report_step(progress: StepReporter, step: str) -> None:
@@ -449,5 +451,5 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
     identifier = find_provider_id(outcome.found)
-    number = identifier if isinstance(identifier, int) else None
-    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, provider_id=number)
+    numeric_id = identifier if isinstance(identifier, int) else None
+    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, provider_id=numeric_id)

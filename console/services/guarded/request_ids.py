@@ -34,8 +34,8 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.heartbeat import Heartbeat
-from console.services.process.tolerated import log_and_suppress
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -105,10 +105,10 @@ _current_repeat_mark: ContextVar[RepeatedRequestMark | None] = ContextVar("repea
 def watch_for_repeated_request() -> Iterator[RepeatedRequestMark]:
     """Context manager: yield a RepeatedRequestMark, which shows whether a call of this thread in the block repeated
     an earlier request id."""
-    repeats = RepeatedRequestMark()
-    token = _current_repeat_mark.set(repeats)
+    repeat_mark = RepeatedRequestMark()
+    token = _current_repeat_mark.set(repeat_mark)
     try:
-        yield repeats
+        yield repeat_mark
     finally:
         _current_repeat_mark.reset(token)
 
@@ -116,9 +116,9 @@ def watch_for_repeated_request() -> Iterator[RepeatedRequestMark]:
 def mark_request_as_repeated() -> None:
     """Set the RepeatedRequestMark of the surrounding `watch_for_repeated_request`, because a call of this thread got
     the stored answer of an earlier call. Without a `watch_for_repeated_request` nothing happens."""
-    repeats = _current_repeat_mark.get()
-    if repeats is not None:
-        repeats.is_repetition = True
+    repeat_mark = _current_repeat_mark.get()
+    if repeat_mark is not None:
+        repeat_mark.is_repetition = True
 
 
 def require_valid_request_id(request_id: str) -> str:
@@ -149,14 +149,14 @@ class RequestIdService:
         find_answer: AnswerFinder = return_no_answer,
         progress: StepReporter | None = None,
     ) -> T:
-        """Run `act` and store its answer under the request id. If the id was used before, return or raise the
-        first call's answer.
+        """Run `act` and store its answer under the request id. If the id was used before, return or raise the first
+        call's answer.
 
         Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
         missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
         errors of `act` (with detail.duplicate if the error is the stored answer), usage for a malformed id,
-        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while
-        the first call runs, and not_allowed on a server for auditors and admins.
+        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while the
+        first call runs, and not_allowed for auditors and admins on a database server.
         """
         if request_id is None:
             return act()
@@ -253,13 +253,13 @@ class RequestIdService:
         if row.is_free or (is_running and not row.has_live_lease and row.subject_kind is None):
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
-            used: PossibleRepeatDetail = {
+            detail: PossibleRepeatDetail = {
                 "request_id": request.request_id,
                 "command": row.command,
                 "since": row.holder.since,
             }
             raise self._count_and_return_refusal(
-                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **used})
+                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **detail})
             )
         if is_running:
             self._refuse_running_call(request, row)
@@ -340,8 +340,8 @@ class RequestIdService:
     # Run the act and store its answer
 
     def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
-        beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
-        self._heartbeat.add_beat(beat, lambda: self._renew_request_id_lease(held_request))
+        beat_name = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
+        self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(held_request))
         try:
             with bind_writes_to_request_id(held_request) as binding:
                 try:
@@ -361,7 +361,7 @@ class RequestIdService:
             self._end_lease(held_request)
             raise
         finally:
-            self._heartbeat.remove_beat(beat)
+            self._heartbeat.remove_beat(beat_name)
         return value
 
     def _find_value_of_committed_act(

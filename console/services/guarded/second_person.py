@@ -60,25 +60,26 @@ def decide_with_second_person(
 
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
-    entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_id).
+    entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
+    resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) for another number.
 
     A decision that replaces the open proposal makes its person the first one; another person must then agree. A
-    decision for another target always replaces it. A decision for the same target with
-    another number replaces only a proposal of the same person, or of a person who can't correct it any more
-    because the person is disabled or has lost the right to resolve; otherwise it is refused (other_id).
+    decision for another target always replaces it. A decision for the same target with another number replaces only a
+    proposal of the same person, or of a person who can't correct it any more because the person is disabled or has
+    lost the right to resolve; otherwise it is refused (other_id).
     """
-    kind, number = decision.subject
-    subject_id = str(number) if number is not None else decision.operation_id or ""
+    kind, record_id = decision.subject
+    subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
-    is_second = False
-    if proposal is not None and proposal.proposed == decision.target:
+    is_second_person = False
+    if proposal is not None and proposal.proposed_state == decision.target:
         is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
-        is_second = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
-        if is_second:
+        is_second_person = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
+        if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
     proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
     proof_id = evidence.add_proof(tx.conn, decision.subject, decision.operation_id, decision.person, proof, now)
-    if proposal is not None and is_second:
+    if proposal is not None and is_second_person:
         settle(proposal.person)
         return False
     if proposal is not None:  # The audit trail still shows the replaced proposal.

@@ -48,12 +48,11 @@ class Lookup:
         self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
-        """Return all records of the corporation number in `text`, newest first, with the corporation registry's
-        facts about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds
-        now.
+        """Return all records of the corporation number in `text`, newest first, with the corporation registry's facts
+        about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds now.
 
-        Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
-        not_allowed if the acting person may not read.
+        Raises invalid_corporation_number if `text` is no valid number; detail.candidates has at most three similar
+        stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
             number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
@@ -61,36 +60,38 @@ class Lookup:
             invalid.detail["candidates"] = list(self._list_similar_numbers(invalid))
             raise
         self._context.ask_publisher(number.value)
-        name = self._context.reader_name
+        reader_name = self._context.reader_name
         try:
             with self._context.database.read() as conn:
-                reading = joined_reads.search_number(
-                    conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
+                joined_read = joined_reads.search_number(
+                    conn, number.value, reader_name, admit_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
-                    _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
+                    _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())
                 )
                 checks, *money_groups_with_relations = self._add_relations_to_groups(
-                    conn, reading.credit_checks, *money_groups
+                    conn, joined_read.credit_checks, *money_groups
                 )
-                facts = self._read_registry_facts(conn, number.value)
-                totals = self._sum_money(conn, number.value) if reading.has_orders_or_payments else ()
+                corporation_facts = self._read_registry_facts(conn, number.value)
+                totals = self._sum_money(conn, number.value) if joined_read.has_orders_or_payments else ()
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
                 self._context.require_right("read")
             raise
-        if name is not None:
-            require_reader(name, reading.person)
-        orders, payments, refunds = (_add_registry_entry(group, facts) for group in money_groups_with_relations)
+        if reader_name is not None:
+            require_reader(reader_name, joined_read.person)
+        orders, payments, refunds = (
+            _add_registry_entry(group, corporation_facts) for group in money_groups_with_relations
+        )
         return LookupResult(
             number.value,
-            _add_registry_entry(checks, facts),
+            _add_registry_entry(checks, corporation_facts),
             number.stripped_prefix,
             orders,
             payments,
             refunds,
-            facts,
+            corporation_facts,
             totals,
         )
 
@@ -107,7 +108,7 @@ class Lookup:
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -116,7 +117,7 @@ class Lookup:
 
     def read_documents(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
         """Return the newest documents of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -125,7 +126,7 @@ class Lookup:
 
     def read_history(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
         """Return the newest events of the records `record_keys` (pairs of kind and id) together, newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -164,17 +165,16 @@ class Lookup:
         from console.store.records import any_record
 
         with self._context.database.read() as conn:
-            row = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
-            if row is None or row.version != record.version:
+            stored_record = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
+            if stored_record is None or stored_record.version != record.version:
                 return replace(record, relations=None)
-            ((completed,),) = self._add_relations_to_groups(conn, (row,))
-        return replace(record, relations=completed.relations)
+            ((completed_record,),) = self._add_relations_to_groups(conn, (stored_record,))
+        return replace(record, relations=completed_record.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the corporation number in `text`; None if `text` is no
-        corporation number, or if this desk has no registry. Raises not_allowed if the acting person may not
-        read.
-        """
+        corporation number, or if this desk has no registry. Raises not_allowed if the acting person has no right to
+        read."""
         if self._context.open_registry() is None:
             return None
         try:
@@ -188,8 +188,7 @@ class Lookup:
 
     def read_records(self, record_keys: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the existing records among `record_keys` (pairs of kind and id); the keys of the mapping are these
-        pairs. Raises not_allowed if the acting person may not read.
-        """
+        pairs. Raises not_allowed if the acting person has no right to read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -200,9 +199,8 @@ class Lookup:
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
-        know the record. Records that don't exist are left out. Raises not_allowed if the acting person may not
-        read.
-        """
+        know the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
+        to read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -210,9 +208,8 @@ class Lookup:
             return any_record.read_numbers_of_subjects(conn, subjects)
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
-        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if
-        `text` is a valid number. Raises not_allowed if the acting person may not read.
-        """
+        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
+        is a valid number. Raises not_allowed if the acting person has no right to read."""
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
@@ -229,18 +226,19 @@ class Lookup:
             return ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return credit_checks.find_known_numbers(conn, typing_variants, 3)
+            return credit_checks.list_numbers_with_checks(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
-        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
+        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person has no right to
+        read.
 
         A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
         AlarmBox's id equals `text`. An order or payment matches if its number or the provider's id of it begins with
         `text`, a payment also by its payer (unless the database account reads masked views), and a refund if its
         idempotency key begins with `text`. Orders, payments and refunds that match exactly come first. The other
         matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
-        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others
-        are sorted by number or name.
+        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others are
+        sorted by number or name.
         """
         from console.store.records import prefix_search as beginnings
 
@@ -253,9 +251,16 @@ class Lookup:
             checks = _find_credit_checks(
                 conn, query, limit, lapsed_ids.get(credit_checks.CREDIT_CHECK_KIND, frozenset())
             )
-            money = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
-            kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
-            interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
+            money_matches = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
+            matches_by_kind: tuple[Sequence[QueuedRecord], ...] = (
+                checks,
+                money_matches.orders,
+                money_matches.payments,
+                money_matches.refunds,
+            )
+            interleaved_records = [
+                record for group in zip_longest(*matches_by_kind) for record in group if record is not None
+            ]
             matches = dict.fromkeys(
                 [
                     *(record for record in interleaved_records if beginnings.is_exact_match(record, query)),
@@ -265,11 +270,10 @@ class Lookup:
             return self._add_relations_to_groups(conn, tuple(matches)[:limit])[0]
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
-        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and
-        the open alerts about the records. `text` may contain operators, amounts and days (see
-        `domain.lookup.query`). With `prefecture`, only companies of that prefecture. Raises not_allowed if the
-        acting person may not read.
-        """
+        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and the
+        open alerts about the records. `text` may contain operators, amounts and days (see `domain.lookup.query`).
+        With `prefecture`, only companies of that prefecture. Raises not_allowed if the acting person has no right to
+        read."""
         from console.services.lookup.search import GlobalSearch
 
         return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
@@ -319,7 +323,9 @@ def _find_credit_checks(
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)
     if digits and len(digits) < 10:
-        by_id = credit_checks.find(conn, int(digits), lapsed_ids)
-        by_provider = credit_checks.find_by_provider_id(conn, int(digits))
-        matches = tuple(dict.fromkeys([*([by_id] if by_id else []), *by_provider, *matches]))
+        check_with_id = credit_checks.find(conn, int(digits), lapsed_ids)
+        checks_with_provider_id = credit_checks.find_by_provider_id(conn, int(digits))
+        matches = tuple(
+            dict.fromkeys([*([check_with_id] if check_with_id else []), *checks_with_provider_id, *matches])
+        )
     return matches

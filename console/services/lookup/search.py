@@ -47,7 +47,7 @@ class _MatchedRecordIds:
     """The ids, by kind, of the records that match the words of a search. `is_partial` is True if more records may
     match."""
 
-    ids: dict[str, set[int]]
+    ids_by_kind: dict[str, set[int]]
     is_partial: bool = False
 
 
@@ -69,8 +69,7 @@ class GlobalSearch:
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
         """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
-        that prefecture. Raises not_allowed if the acting person may not read.
-        """
+        that prefecture. Raises not_allowed if the acting person has no right to read."""
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
@@ -115,13 +114,13 @@ class GlobalSearch:
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
-        ids, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
+        ids_by_kind, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
         for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
-            ids.setdefault(kind, set()).update(further_ids)
-        ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
+            ids_by_kind.setdefault(kind, set()).update(further_ids)
+        ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_record_of_own_request(conn, words):
-            ids.setdefault(kind, set()).add(record_id)
-        return _MatchedRecordIds(ids, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
+            ids_by_kind.setdefault(kind, set()).add(record_id)
+        return _MatchedRecordIds(ids_by_kind, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
     def _find_records(
         self, conn: Connection, query: SearchQuery, matched_ids: _MatchedRecordIds | None, limit: int
@@ -131,26 +130,26 @@ class GlobalSearch:
             query.days,
             journal.list_lapsed_by_kind(conn),
             limit,
-            None if matched_ids is None else matched_ids.ids,
+            None if matched_ids is None else matched_ids.ids_by_kind,
         )
         matches = record_search.find_records(conn, search)
-        completed = self._add_relations_to_groups(conn, *(group.records for group in matches.values()))
+        completed_groups = self._add_relations_to_groups(conn, *(group.records for group in matches.values()))
         is_partial = matched_ids is not None and matched_ids.is_partial
         return {
             kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
-            for (kind, group), records in zip(matches.items(), completed, strict=True)
+            for (kind, group), records in zip(matches.items(), completed_groups, strict=True)
         }
 
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
         """Return the conditions of the query as a filter for the store's queries. If one of them is about the
         owner of a record, the filter also contains the owner of each taken record."""
-        choice = QueueChoice(query.record_filter, now=self._context.now())
-        if not choice.needs_owners:
-            return choice
-        owners: dict[str, dict[int, str]] = {}
+        queue_choice = QueueChoice(query.record_filter, now=self._context.now())
+        if not queue_choice.needs_owners:
+            return queue_choice
+        owner_by_record_id: dict[str, dict[int, str]] = {}
         for take in assignments.list_running_takes(conn, self._context.now()):
-            owners.setdefault(take.kind, {})[take.subject_id] = take.person
-        return replace(choice, owners=owners)
+            owner_by_record_id.setdefault(take.kind, {})[take.subject_id] = take.person
+        return replace(queue_choice, owners=owner_by_record_id)
 
     # -- operations and request ids
 

@@ -63,10 +63,11 @@ about a passed or failed check. Both are optional.
 
 class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
-    service opens the spool itself.
+    service opens the spool itself. Each check method returns facts for its text; in them, `ok` False means that the
+    check has failed, and `verdict` selects the text. A ConsoleError of a check method also counts as a failure.
 
-    `open_database` opens the database and returns a context manager. When it ends, it closes the database, unless the
-    services of this process use the same database.
+    `open_database` opens the database and returns a context manager. At its end, this context manager closes the
+    database, unless the services of this process use the same database.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class HealthCheckService:
             *((("cache", self._check_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
             *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
-            ("switches", self._check_read_only_switches),
+            ("switches", self._check_test_switches),
         )
         try:
             return (
@@ -129,11 +130,12 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe
-        at any time, also if several desks do it at the same time.
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe at
+        any time, also if several desks do it at the same time.
 
-        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one
-        at this address. Raises database_unreachable, database_went_back and the errors of the upgrade.
+        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one at
+        this address. Otherwise raises as `refuse_unexpected_new_database` does. Also raises the errors of
+        `migrate.upgrade`.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)
@@ -174,13 +176,13 @@ class HealthCheckService:
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_address
             verdict = name if name == "sign_in" else "unsigned"
-            is_unnamed = problem == SettingProblem.ACCOUNT_NAME_MISSING
-            return f"doctor.{verdict}.bad", "doctor.unnamed.next" if is_unnamed else "doctor.sign_in.next"
-        is_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
-        next_step = "doctor.spool.next" if is_spool else f"doctor.{name}.next"
+            has_no_account_name = problem == SettingProblem.ACCOUNT_NAME_MISSING
+            return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
+        is_about_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
+        next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:
             return f"error.bad_profile.{problem}", next_step
-        if is_spool:
+        if is_about_spool:
             return "doctor.spool.bad", next_step
         if error.code in _DATABASE_ERROR_CODES and name != "database":
             return "doctor.unseen.bad", "doctor.unseen.next"
@@ -195,22 +197,27 @@ class HealthCheckService:
         folder = find_installed_folder()
         if folder is None:
             return {}
-        state = check_installed_files(folder)
-        facts = {"folder": str(folder), "files": state.files, "altered": state.altered, "missing": state.missing}
-        return {"ok": not state.damaged, "damaged": state.damaged, **facts}
+        comparison = check_installed_files(folder)
+        facts = {
+            "folder": str(folder),
+            "files": comparison.files,
+            "altered": comparison.altered,
+            "missing": comparison.missing,
+        }
+        return {"ok": not comparison.damaged, "damaged": comparison.damaged, **facts}
 
     def _check_home_folder(self) -> _CheckFacts:
         home = self._settings.home
         return {"ok": os.access(_find_existing_folder(home), os.W_OK | os.X_OK), "folder": str(home)}
 
     def _check_folder_privacy(self) -> _CheckFacts:
-        """Check that other users of this machine have no access to the home folder and the folder of the database
-        file.
-        """
-        home, file = self._settings.home, self._settings.database_path
-        database_files = [file] if file is not None and is_open_to_others(file.parent) else []
-        open_folders = [path for path in (home, *database_files) if is_open_to_others(path)]
-        return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
+        """Check that other users of this machine have no access to the home folder and to the database file."""
+        home, database_file = self._settings.home, self._settings.database_path
+        exposed_database_files = (
+            [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
+        )
+        open_paths = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
+        return {"ok": not open_paths, "folder": str(open_paths[0] if open_paths else home)}
 
     def _check_free_space(self) -> _CheckFacts:
         """Check the free space on the disks of the home folder, the database file and the documents, and report the
@@ -368,8 +375,8 @@ class HealthCheckService:
             stored_tasks = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
         overdue_names = [task.name for task in stored_tasks if is_overdue(task, now, scale)]
-        late = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
-        return {"ok": not overdue_names, "late": late, "tasks": overdue_names, "n": len(stored_tasks)}
+        joined_names = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
+        return {"ok": not overdue_names, "late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
 
     def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
@@ -380,14 +387,14 @@ class HealthCheckService:
         try:
             missing_count = database_rollback.count_missing_anchors(spool, self._database, database_id)
             with self._database.read() as conn:
-                stop = database_rollback.find_open_rollback(conn)
+                finding = database_rollback.find_open_rollback(conn)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise
             return {"missed": 0, "alert": "-", "lost": 0, "operations": "-"}  # not every role may read them
         finally:
             spool.close()
-        loss_facts = stop.make_refusal().detail if stop else {}
+        loss_facts = finding.make_refusal().detail if finding else {}
         alert, operations = loss_facts.get("alert", "-"), loss_facts.get("operations") or "-"
         facts = {
             "missed": missing_count,
@@ -395,15 +402,14 @@ class HealthCheckService:
             "lost": loss_facts.get("count", 0),
             "operations": operations,
         }
-        return {"ok": stop is None and not missing_count, **facts}
+        return {"ok": finding is None and not missing_count, **facts}
 
     def _check_lease_clock(self) -> _CheckFacts:
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
     def _check_cache(self) -> _CheckFacts:
-        """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no
-        operation.
-        """
+        """Check that Redis answers. A failure is only advice: the program also works without Redis, and still never
+        repeats an operation."""
         from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""
@@ -417,12 +423,12 @@ class HealthCheckService:
 
         self._settings.alerts.require_usable_publisher(self._settings.read_secret)
         with self._database.read() as conn:
-            counts, unpublished_counts = (
+            counts, open_alerts = (
                 outbox.count_unpublished(conn),
                 alerts.list_open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
             )
         return {
-            "ok": not unpublished_counts,
+            "ok": not open_alerts,
             "way": self._settings.alerts.publisher_kind,
             "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,
@@ -445,10 +451,10 @@ class HealthCheckService:
         if reader is None:
             return {"verdict": "empty"}
         with closing(reader):
-            status = reader.status()
+            status = reader.read_status()
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
-    def _check_read_only_switches(self) -> _CheckFacts:
+    def _check_test_switches(self) -> _CheckFacts:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
         process). The check fails if a switch is on.
         """

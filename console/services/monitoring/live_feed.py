@@ -69,8 +69,7 @@ class LiveFeedReader:
 
     def read_snapshot(self) -> LiveFeedSnapshot:
         """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if
-        the acting person may not read.
-        """
+        the acting person has no right to read."""
         counts = self._queues.read_counts()
         filled_queues = [count.queue for count in counts if count.count]
         items = {
@@ -95,9 +94,8 @@ class LiveFeedReader:
 
     def read_changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
         """Return two values: the present position in the changes, for the next call, and the records that changed
-        after the position `after`. The first _MAX_RECORDS_READ records have their present state; the others
-        have only kind and id. Raises not_allowed if the acting person may not read.
-        """
+        after the position `after`. The first _MAX_RECORDS_READ records have their present state; the others have only
+        kind and id. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after)

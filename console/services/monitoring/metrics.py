@@ -25,7 +25,7 @@ METRICS_SPAN = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio as two numbers: `part` of `total`."""
+    """A ratio of two counts: `part` divided by `total`."""
 
     part: int
     total: int
@@ -40,11 +40,11 @@ class Ratio:
 class MetricFigures:
     """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
 
-    `payments_paid` is the part of the ended payments, among those that changed, that are paid. `calls_failed` is the
-    part of the calls to providers without a usable answer, `calls_answered` the part with any answer.
-    `notices_refused` is the part of the signed notices that were refused. `response_seconds` is the mean duration,
-    from start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are
-    the counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
+    `payments_paid`: of the payments that have changed and ended, those that are paid. `calls_failed`: of the calls to
+    providers, those without a usable answer; `calls_answered`: of the same calls, those with any answer.
+    `notices_refused`: of the signed notices, those that were refused. `response_seconds` is the mean duration, from
+    start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are the
+    counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
     """
 
     payments_paid: Ratio
@@ -68,7 +68,7 @@ class MetricFigureReader:
         self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]
     ) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
-        self._counters_of_others, self._follow_lock = ProcessCounters(), Lock()
+        self._counters_of_others, self._trail_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
 
     def read_figures(self) -> MetricFigures:
@@ -81,18 +81,20 @@ class MetricFigureReader:
             answers = [
                 answer for answer in recent_activity.list_provider_answers(conn, since) if is_provider_call(answer[0])
             ]
-            states = recent_activity.count_payment_states(conn, since)
-            notices = recent_activity.count_notices(conn, since)
+            count_by_payment_state = recent_activity.count_payment_states(conn, since)
+            count_by_source_and_result = recent_activity.count_notices(conn, since)
             durations = recent_activity.list_operation_durations(conn, [of for _, _, of in answers if of], since)
             overdue_names = tuple(
                 task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale)
             )
-        signed_notices = {key: count for key, count in notices.items() if not _is_unsigned_source(key[0])}
-        answer_facts = [classify_answer(summary) for _, summary, _ in answers]
+        signed_notices = {
+            key: count for key, count in count_by_source_and_result.items() if not _is_unsigned_source(key[0])
+        }
+        answer_flags = [classify_answer(summary) for _, summary, _ in answers]
         return MetricFigures(
-            payments_paid=_make_ratio(states, PAID_STATES, ENDED_UNPAID_STATES),
-            calls_failed=Ratio(sum(not is_usable for _, is_usable in answer_facts), len(answer_facts)),
-            calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),
+            payments_paid=_make_ratio(count_by_payment_state, PAID_STATES, ENDED_UNPAID_STATES),
+            calls_failed=Ratio(sum(not is_usable for _, is_usable in answer_flags), len(answer_flags)),
+            calls_answered=Ratio(sum(answers for answers, _ in answer_flags), len(answer_flags)),
             notices_refused=Ratio(
                 sum(count for (_, result), count in signed_notices.items() if result in _REFUSED_EVENT_STATES),
                 sum(signed_notices.values()),
@@ -130,9 +132,10 @@ class MetricFigureReader:
         return Ratio(*self._cache_counts())
 
     def _add_counts_of_other_processes(self) -> None:
-        """Add the waits and duplicates that other processes have written to the audit trail since the last call to
-        the counts of other processes. The first call counts nothing: it only finds the end of the audit trail."""
-        with self._follow_lock, self._context.database.read() as conn:
+        """Read the lease waits and refused duplicates that other processes have written to the audit trail since the
+        last call of this method, and add them to the counts of other processes. The first call counts nothing: it
+        only finds the end of the audit trail."""
+        with self._trail_lock, self._context.database.read() as conn:
             if self._trail_position is None:
                 self._trail_position = recent_activity.find_newest_audit_id(conn)
             foreign_activity = recent_activity.read_figures_of_other_processes(

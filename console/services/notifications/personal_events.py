@@ -44,7 +44,7 @@ class PersonalEventReader:
         """Return the present events of the acting person; none if the desk has no named person.
 
         The caller has read `to_decide` (refunds and proposals that wait for the person's decision) and `mentions`
-        (the person's open mentions). Raises not_allowed if the person may not read.
+        (the person's open mentions). Raises not_allowed if the person has no right to read.
         """
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
@@ -62,9 +62,9 @@ class PersonalEventReader:
     def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
         since = self._context.now() - _LONGEST_REQUEST_AGE
         for refund in own_requests.list_decided_refunds(conn, person, since):
-            act = _EVENT_ACT_BY_REFUND_STATE.get(refund.state, "approved")
-            key, number = f"refund/{refund.id}/{act}", refund.payment_number
-            yield PersonalEvent(PersonalEventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
+            act_name = _EVENT_ACT_BY_REFUND_STATE.get(refund.state, "approved")
+            key, number = f"refund/{refund.id}/{act_name}", refund.payment_number
+            yield PersonalEvent(PersonalEventKind.DECISION, key, act_name, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.list_closed_proposals(conn, person, since):
             key = f"proposal/{proposal.id}"
             yield PersonalEvent(PersonalEventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
@@ -74,22 +74,22 @@ class PersonalEventReader:
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
 
 
-def _make_approval_event(waiting: Refund | WaitingProposal) -> PersonalEvent:
-    if isinstance(waiting, Refund):
+def _make_approval_event(item_to_decide: Refund | WaitingProposal) -> PersonalEvent:
+    if isinstance(item_to_decide, Refund):
         return PersonalEvent(
             PersonalEventKind.APPROVAL,
-            f"approval/{REFUND_KIND}/{waiting.id}",
+            f"approval/{REFUND_KIND}/{item_to_decide.id}",
             "arrived",
             REFUND_KIND,
-            str(waiting.id),
+            str(item_to_decide.id),
         )
     return PersonalEvent(
         PersonalEventKind.APPROVAL,
-        f"approval/proposal/{waiting.id}",
+        f"approval/proposal/{item_to_decide.id}",
         "proposed",
-        waiting.kind,
-        waiting.record_id,
-        waiting.payment_number,
+        item_to_decide.kind,
+        item_to_decide.record_id,
+        item_to_decide.payment_number,
     )
 
 
@@ -103,12 +103,18 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
     """Yield at most two events of an incident that `person` owns: another person has handed it over to `person`,
     and it has become worse."""
     id = str(incident.id)
-    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_INCIDENT_ACTIONS), None)
-    if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
-        key = f"incident/{id}/handed/{last.position}"
+    last_owner_step = next(
+        (step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_INCIDENT_ACTIONS), None
+    )
+    if (
+        last_owner_step is not None
+        and last_owner_step.action is IncidentAction.HAND_OVER
+        and not is_same_person(last_owner_step.person, person)
+    ):
+        key = f"incident/{id}/handed/{last_owner_step.position}"
         yield PersonalEvent(PersonalEventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
     if incident.state is IncidentState.OPEN and _has_become_worse(incident, person):
-        key = f"incident/{id}/worse/{incident.extent.newest_alert}/{incident.woken_by or ''}"
+        key = f"incident/{id}/worse/{incident.extent.newest_alert_id}/{incident.woken_by or ''}"
         yield PersonalEvent(PersonalEventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
 
 
@@ -121,11 +127,11 @@ def _has_become_worse(incident: Incident, person: str) -> bool:
     act on the incident."""
     if incident.woken_by is WakeReason.WORSE:
         return True
-    known_at = max(
+    owner_acted_at = max(
         (step.at for step in _list_steps_of_owner(incident.steps, person)),
         default=incident.owner_since or incident.since,
     )
-    return any(alert.detected_at > known_at for alert in incident.alerts if alert.resolved_at is None)
+    return any(alert.detected_at > owner_acted_at for alert in incident.alerts if alert.resolved_at is None)
 
 
 def _list_steps_of_owner(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:

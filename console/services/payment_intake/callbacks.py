@@ -40,7 +40,7 @@ class CallbackHandler:
         payment_prober: PaymentProber,
     ) -> None:
         self._context = context
-        self._name = provider
+        self._provider = provider
         self._payment_providers = payment_providers
         self._payment_prober = payment_prober
 
@@ -57,18 +57,18 @@ class CallbackHandler:
         return lambda: self._store_callback(callback)
 
     def _store_callback(self, callback: SignedCallback) -> NoticeEffect:
-        earlier = common.find_stored_notice_effect(self._context, self._name, callback.event_id)
-        if earlier is not None:
-            return earlier
+        earlier_effect = common.find_stored_notice_effect(self._context, self._provider, callback.event_id)
+        if earlier_effect is not None:
+            return earlier_effect
         event = common.store_event(
-            self._context, self._name, callback.event_id, lambda tx: self._apply_callback(tx, callback)
+            self._context, self._provider, callback.event_id, lambda tx: self._apply_callback(tx, callback)
         )
         if event is None:
             return NoticeEffect(common.EVENT_REPEATED)
-        return NoticeEffect(event.done, event.payment_id, event if event.done == common.EVENT_QUEUED else None)
+        return NoticeEffect(event.result, event.payment_id, event if event.result == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
-        reader: object = self._payment_providers.find_reader(self._name)
+        reader: object = self._payment_providers.find_reader(self._provider)
         if not isinstance(reader, CallbackReader):
             raise NoticeRefused("not_configured", f"{len(body)} bytes")
         return reader.parse_callback(body)
@@ -79,10 +79,10 @@ class CallbackHandler:
         caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
         """
         report, now = callback.report, self._context.now()
-        payment = payments.find_by_merchant_id(tx.conn, self._name, callback.merchant_payment_id or "")
+        payment = payments.find_by_merchant_id(tx.conn, self._provider, callback.merchant_payment_id or "")
         amount = report.amount if report else None
         event = PaymentEvent(
-            self._name,
+            self._provider,
             callback.event_id,
             (report.provider_state if report else callback.reason)[:40],
             common.EVENT_QUEUED if payment else common.EVENT_UNMATCHED,
@@ -94,7 +94,7 @@ class CallbackHandler:
             occurred_at=report.paid_at if report else None,
         )
         if payment is not None and report is not None:
-            values = (
+            outcome_values = (
                 callback.kind,
                 callback.reason,
                 SendingCertainty.YES,
@@ -103,11 +103,11 @@ class CallbackHandler:
                 callback.evidence,
                 callback.sha256,
             )
-            at = min(report.paid_at + CALLBACK_TIME_PRECISION, now) if report.paid_at else now
+            reported_at = min(report.paid_at + CALLBACK_TIME_PRECISION, now) if report.paid_at else now
             sourced_report = ReportWithSource(
-                report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id
+                report, reported_at, ReportSource.CALLBACK, "callback", Outcome(*outcome_values), callback.event_id
             )
-            apply_report(self._context, tx, payment, sourced_report, is_just_read=True)
+            apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
         return event
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -115,13 +115,13 @@ class CallbackHandler:
         state (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
-            return event.done
+            return event.result
         effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
             return common.EVENT_QUEUED
-        word = common.EVENT_BOOKED if event.done == common.EVENT_QUEUED else common.find_event_state(effect)
-        common.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
-        return word
+        event_state = common.EVENT_BOOKED if event.result == common.EVENT_QUEUED else common.find_event_state(effect)
+        common.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
+        return event_state
 
     def ask_about_refused(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be
@@ -130,8 +130,8 @@ class CallbackHandler:
         otherwise the state before.
         """
         with self._context.database.read() as conn:
-            payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")
+            payment = payments.find_by_merchant_id(conn, self._provider, event.order_no or "")
         if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
-            return event.done
-        common.settle_event(self._context, self._name, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
+            return event.result
+        common.settle_event(self._context, self._provider, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
         return common.EVENT_REFUSED_ANSWERED

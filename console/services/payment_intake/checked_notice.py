@@ -11,7 +11,7 @@ from console.domain.process import correlation as tracing
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect
 from console.services.process.context import WORKER, act_as
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.payments.events import PaymentEvent
 
 
@@ -64,9 +64,9 @@ class CheckedNotice:
         if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
         with self._act_as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
-            word = self.ask_about_event(effect.event_to_confirm)
+            event_state = self.ask_about_event(effect.event_to_confirm)
             if effect.event_state == common.EVENT_QUEUED:
-                return replace(effect.result, done=word)
+                return replace(effect.result, done=event_state)
         return effect.result
 
     @contextmanager

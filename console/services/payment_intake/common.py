@@ -95,7 +95,7 @@ class NoticeHandler(Protocol):
         function that stores the notice and applies its report; that function raises ConsoleError if the database
         fails.
 
-        Raises NoticeRefused.
+        Raises NoticeRefused if the notice is not genuine or is malformed.
         """
         ...
 
@@ -124,22 +124,21 @@ def find_stored_event(context: ServiceContext, source: str, event_id: str) -> Pa
 
 
 def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """Return an effect with the state `repeated` if the event with this id is already stored for the source; None
-    for a new event."""
+    """If the event with the id `event_id` of the source `source` is already stored, return an effect with the state
+    `repeated`; otherwise return None."""
     event = find_stored_event(context, source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
 
 def store_event(
-    context: ServiceContext, source: str, event_id: str, work: Callable[[Transaction], PaymentEvent]
+    context: ServiceContext, source: str, event_id: str, make_event: Callable[[Transaction], PaymentEvent]
 ) -> PaymentEvent | None:
-    """Run `work` and store the event that `work` returns, in one write transaction. Return the stored event. If an
-    event with the id `event_id` of the source `source` is already stored, roll the transaction back and return
-    None. An `unmatched` event also opens a case.
-    """
+    """Run `make_event` and store the event that `make_event` returns, in one write transaction. Return the stored
+    event. If an event with the id `event_id` of the source `source` is already stored, roll the transaction back and
+    return None. An `unmatched` event also opens a case."""
     context.failpoints.reach("before_notice_tx")
     try:
-        stored_event = context.write(lambda tx: _store_event(context, tx, work(tx)))
+        stored_event = context.write(lambda tx: _store_event(context, tx, make_event(tx)))
     except EventAlreadyStored:
         return None
     context.failpoints.reach("after_notice_tx")
@@ -149,11 +148,11 @@ def store_event(
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
     if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
-    if event.done != EVENT_UNMATCHED:
+    if event.result != EVENT_UNMATCHED:
         return event
     stored_event = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
-    name = event.order_no or event.event_id
-    observed, expected = f"{event.kind} {name}", "a payment of ours"
+    order_or_event_id = event.order_no or event.event_id
+    observed, expected = f"{event.kind} {order_or_event_id}", "a payment of ours"
     cases.open_case(
         tx.conn, WorkReason.UNMATCHED_NOTICE, NOTICE_KIND, stored_event.id, observed, expected, context.now()
     )
@@ -161,7 +160,7 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
         tx,
         AuditAction.PAYMENT_NOTICE_UNMATCHED,
         stored_event.id,
-        {"source": event.source, "order": name},
+        {"source": event.source, "order": order_or_event_id},
         kind=NOTICE_KIND,
     )
     return stored_event
@@ -181,11 +180,11 @@ def settle_event(
         event = payment_events.find_by_source_id(tx.conn, source, event_id)
         if (
             event is not None
-            and event.done != event_state
-            and (event.done in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
+            and event.result != event_state
+            and (event.result in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.done == EVENT_UNMATCHED:
+            if event.result == EVENT_UNMATCHED:
                 for rule in NOT_MATCHED_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 

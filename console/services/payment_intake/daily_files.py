@@ -65,12 +65,12 @@ def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: 
     """Return the provider's daily files that are stored as evidence of the record with the kind `kind` and the id
     `subject_id`; the oldest evidence first.
     """
-    items = [
+    evidence_items = [
         item
         for item in evidence.find_by_subject(conn, kind, subject_id)
         if item.source == make_evidence_source(provider)
     ]
-    return tuple(_parse_stored_file(item.body, item.sha256) for item in items)
+    return tuple(_parse_stored_file(item.body, item.sha256) for item in evidence_items)
 
 
 def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
@@ -124,16 +124,17 @@ class DailyFileStore:
             return list_evidence_files(conn, self._source, kind, subject_id)
 
     def read_content(self, file: StoredDailyFile) -> bytes:
-        """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found and
-        documents_unreachable.
-        """
+        """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found if the
+        document is missing or differs from its SHA-256, documents_unreachable if the storage of the documents can't
+        be reached."""
         return self._context.documents.read(file.document)
 
     def download_file(self, event: PaymentEvent) -> bytes:
-        """Download the file that `event` announces, and return its content. Raises bad_profile, provider_unreachable,
-        provider_refused, provider_answer_unusable, provider_auth, rate_limited, outcome_unknown, and the error codes
-        of faults of this program.
-        """
+        """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address
+        can't be decrypted or the download was cut off; bad_profile if the address's host is not allowed;
+        provider_unreachable if nothing was sent; provider_auth (HTTP 401), rate_limited (429), provider_refused (403,
+        404, 410: the file is gone); provider_answer_unusable if the content can't be read; and a code of
+        OWN_FAULT_ERROR_CODES after a fault of this installation."""
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
             raise _make_download_error(outcome, event)
@@ -154,8 +155,8 @@ class DailyFileStore:
         """
         stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
-        counts = _count_rows(self.daily, content, self.merchant_id, day)
-        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *counts)
+        figures = _count_rows(self.daily, content, self.merchant_id, day)
+        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *figures)
         self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored_document))
         return file
 
@@ -171,8 +172,8 @@ class DailyFileStore:
         `subject_id`; with `stored_document`, also attach that document to the record. Return the id of the evidence.
         """
         context = self._context
-        counts = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
-        content = {"day": file.day.isoformat(), "document": file.document, **counts}
+        figures = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
+        content = {"day": file.day.isoformat(), "document": file.document, **figures}
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED,
             "recon_file",
@@ -199,18 +200,18 @@ class DailyFileStore:
 
 def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
     content = json.loads(body)
-    counts = {name: content[name] for name in _DAILY_FILE_FIGURE_NAMES if type(content.get(name)) is int}
-    return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
+    figures = {name: content[name] for name in _DAILY_FILE_FIGURE_NAMES if type(content.get(name)) is int}
+    return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **figures)
 
 
-def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
+def _count_rows(files: DailyFiles[Any], content: bytes, merchant_id: str, day: date) -> tuple[int, int, int]:
     """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
-    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant` is our
+    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant_id` is our
     merchant id at the provider.
     """
     row_count = paid_minor = refunded_minor = 0
-    with closing(HistoryIndex()) as index:
-        for row in files.read_rows(io.BytesIO(content), merchant, day, index):
+    with closing(HistoryIndex()) as history_index:
+        for row in files.read_rows(io.BytesIO(content), merchant_id, day, history_index):
             row_count += 1
             if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
                 refunded_minor += row.amount.minor

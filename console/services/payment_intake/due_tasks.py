@@ -54,15 +54,15 @@ class PaymentDueTasks:
         """Call `act` with the payment and return 1, also if `act` fails (the failure is logged). If another
         process has changed the payment since it was read, return 0 without calling `act`."""
         with self._context.database.read() as conn:
-            current = payments.find(conn, payment.id)
-        if current is None or current.version != payment.version:
+            current_payment = payments.find(conn, payment.id)
+        if current_payment is None or current_payment.version != payment.version:
             return 0
         with skip_failures(f"{payment.work.reason} of payment {payment.id}", payment.work.attempt):
             act(payment)
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        return self._payment_prober.probe(payment.id, automatic=True)
+        return self._payment_prober.probe(payment.id, is_automatic=True)
 
     def _set_order_paid(self, payment: Payment) -> bool:
         return order_status.retry_set_order_paid(self._context, payment)

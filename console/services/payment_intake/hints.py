@@ -44,14 +44,14 @@ class HintHandler:
         payment_prober: PaymentProber,
     ) -> None:
         self._context = context
-        self._plugin, self._name, self._hints = plugin, plugin.name, hints
+        self._plugin, self._provider, self._hints = plugin, plugin.name, hints
         self._payment_prober = payment_prober
         self._networks = [ip_network(text) for text in hints.networks(context.settings.get_provider_settings(plugin))]
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
-        stores the hint. Raises NoticeRefused.
-        """
+        stores the hint. Raises NoticeRefused if another address sent it, if it is malformed, or if its time is in the
+        future."""
         if not self._is_from_provider(post.peer):
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
         try:
@@ -61,20 +61,22 @@ class HintHandler:
         if isinstance(hint, ReconciliationFileHint):
             return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
-            name = hashlib.sha256(post.body).hexdigest()
-            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", common.EVENT_STORED_ONLY, ""))
-        text = self._make_stored_fields(post.body)
-        common.refuse_future_time(hint.latest, self._context.now(), text, hint.merchant_payment_id)
+            event_id = hashlib.sha256(post.body).hexdigest()
+            return lambda: self._store_hint(
+                PaymentEvent(self._provider, event_id, "OtherHint", common.EVENT_STORED_ONLY, "")
+            )
+        stored_fields = self._make_stored_fields(post.body)
+        common.refuse_future_time(hint.newest_time, self._context.now(), stored_fields, hint.merchant_payment_id)
         event = PaymentEvent(
-            self._name,
+            self._provider,
             hint.event_id,
             hint.state,
             common.EVENT_QUEUED,
-            text,
+            stored_fields,
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
             currency=hint.amount.currency if hint.amount else None,
-            occurred_at=hint.latest,
+            occurred_at=hint.newest_time,
         )
         return lambda: self._store_event_once(event, hint.payment_id)
 
@@ -93,15 +95,17 @@ class HintHandler:
         no store key.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
-        day = files.find_day(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
+        day = files.find_day(hint.url, find_merchant_id(self._context, self._provider, files)) if files else None
         if day is not None:
             with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
                 body = encrypt_download_address(self._context, hint.url)
-                return PaymentEvent(self._name, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat())
-        return PaymentEvent(self._name, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
+                return PaymentEvent(
+                    self._provider, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat()
+                )
+        return PaymentEvent(self._provider, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
-        stored_event = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
+        stored_event = common.store_event(self._context, self._provider, event.event_id, lambda _tx: event)
         return NoticeEffect(common.EVENT_STORED_ONLY if stored_event else common.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
@@ -111,47 +115,49 @@ class HintHandler:
         The provider is asked later, after the reply to the hint, because PayPay waits at most two seconds for the
         reply.
         """
-        earlier = common.find_stored_notice_effect(self._context, self._name, event.event_id)
-        if earlier is not None:
-            return self._find_effect_of_repeated_hint(event, earlier)
+        earlier_effect = common.find_stored_notice_effect(self._context, self._provider, event.event_id)
+        if earlier_effect is not None:
+            return self._find_effect_of_repeated_hint(event, earlier_effect)
         stored_event = common.store_event(
-            self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
+            self._context, self._provider, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
         if stored_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
         return NoticeEffect(
-            stored_event.done,
+            stored_event.result,
             stored_event.payment_id,
-            stored_event if stored_event.done == common.EVENT_QUEUED else None,
+            stored_event if stored_event.result == common.EVENT_QUEUED else None,
         )
 
-    def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
-        """Return the effect of a repeated hint; `earlier` is the effect of the hint that came first.
+    def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier_effect: NoticeEffect) -> NoticeEffect:
+        """Return the effect of a repeated hint; `earlier_effect` is the effect of the hint that came first.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event
         id, and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so
         that the provider is asked.
         """
-        if earlier.payment_id is None or self._is_reported_as_paid(event):
-            return earlier
-        if self._payment_prober.read_payment(earlier.payment_id).state not in PAID_STATES:
-            return earlier
-        common.settle_event(self._context, self._name, event.event_id, common.EVENT_QUEUED, earlier.payment_id)
-        return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
+        if earlier_effect.payment_id is None or self._is_reported_as_paid(event):
+            return earlier_effect
+        if self._payment_prober.read_payment(earlier_effect.payment_id).state not in PAID_STATES:
+            return earlier_effect
+        common.settle_event(
+            self._context, self._provider, event.event_id, common.EVENT_QUEUED, earlier_effect.payment_id
+        )
+        return replace(earlier_effect, event_to_confirm=replace(event, payment_id=earlier_effect.payment_id))
 
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, done=common.EVENT_UNMATCHED)
-        word = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
-        return replace(event, done=word, payment_id=payment.id)
+            return replace(event, result=common.EVENT_UNMATCHED)
+        event_state = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
+        return replace(event, result=event_state, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
         (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
-            return event.done
+            return event.result
         try:
             effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         except ConsoleError as refusal:
@@ -160,20 +166,20 @@ class HintHandler:
             effect = "unchanged"
         if effect is None:
             return common.EVENT_QUEUED
-        word = common.find_event_state(effect)
-        common.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
-        return word
+        event_state = common.find_event_state(effect)
+        common.settle_event(self._context, event.source, event.event_id, event_state, event.payment_id)
+        return event_state
 
     def _make_stored_fields(self, body: bytes) -> str:
         """Return, as JSON text, the fields of the hint `body` that may be stored."""
         fields = json.loads(body)
         names = self._hints.stored_fields
-        plain = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
-        return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
+        storable_fields = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
+        return json.dumps(storable_fields, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
 
     def _find_payment(self, conn: Connection, provider_id: str | None, merchant_id: str | None) -> Payment | None:
-        payment = payments.find_by_provider_id(conn, self._name, provider_id) if provider_id else None
-        return payment or (payments.find_by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
+        payment = payments.find_by_provider_id(conn, self._provider, provider_id) if provider_id else None
+        return payment or (payments.find_by_merchant_id(conn, self._provider, merchant_id) if merchant_id else None)
 
     def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:
         """True if the payment is already completed here and the hint reports it as paid, with the same amount or

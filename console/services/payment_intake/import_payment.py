@@ -52,10 +52,11 @@ class PaymentImporter:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
         database already has the payment, only probe it.
 
-        Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (exit
-        status 2); not_allowed (3); outcome_unknown if the provider gave no usable answer (4); provider_refused if the
-        provider has no such payment, provider_auth and rate_limited (5); provider_unreachable if the question could
-        not be sent (6).
+        Raises not_found for an unknown provider, bad_profile if it is not configured, and the errors of
+        `_make_question` (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown
+        if the provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth
+        if it refused our credentials, rate_limited if it got too many calls (5); provider_unreachable if the question
+        could not be sent (6).
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
@@ -71,13 +72,14 @@ class PaymentImporter:
 
     def _make_question(self, request: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
         """Return the question for the provider, and the corporation number of the request (normalised; None if the
-        request has none). Raises usage, invalid_amount and invalid_corporation_number.
-        """
+        request has none). Raises usage for a malformed payment number, or if the provider needs an amount and a day
+        and one of them is missing; invalid_amount for an amount that can't be read; invalid_corporation_number for an
+        invalid corporation number."""
         if not _is_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
-        number = None
+        corporation_number = None
         if request.corporation_number is not None:
-            number = parse_number(
+            corporation_number = parse_number(
                 request.corporation_number, allow_dummies=self._context.settings.allows_test_numbers
             ).value
         capabilities, amount = reader.capabilities, None
@@ -89,7 +91,7 @@ class PaymentImporter:
                 raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
         if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
-        return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), number
+        return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), corporation_number
 
     def _import_payment(
         self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
@@ -116,17 +118,17 @@ class PaymentImporter:
         with self._context.database.read() as conn:
             return payments.find_by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
-    def _probe_existing(self, existing: Payment) -> Payment:
+    def _probe_existing(self, existing_payment: Payment) -> Payment:
         """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
         the payment's outcome is unknown.
         """
         try:
-            return self._payment_prober.probe(existing.id)
+            return self._payment_prober.probe(existing_payment.id)
         except ConsoleError as refusal:
-            current = self._payment_prober.read_payment(existing.id)
-            if current.certainty is Certainty.KNOWN:
-                return current
-            refusal.detail["record"] = current
+            probed_payment = self._payment_prober.read_payment(existing_payment.id)
+            if probed_payment.certainty is Certainty.KNOWN:
+                return probed_payment
+            refusal.detail["record"] = probed_payment
             raise
 
     def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
@@ -180,7 +182,7 @@ class PaymentImporter:
             )
             payment = payment_work.require_payment(tx, payment_id)
         return payment_work.require_payment(
-            tx, apply_report(context, tx, payment, sourced_report, is_just_read=True).payment_id
+            tx, apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True).payment_id
         )
 
     def _make_new_payment(

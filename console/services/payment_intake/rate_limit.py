@@ -10,17 +10,19 @@ class TokenBucket:
 
     def __init__(self, capacity: int, tokens_per_second: float) -> None:
         self._capacity, self._tokens_per_second = float(capacity), tokens_per_second
-        self._tokens, self._as_of = float(capacity), float("-inf")
+        self._tokens, self._refilled_at = float(capacity), float("-inf")
         self._refused_count = 0
         self._lock = Lock()
 
-    def take_token(self, monotonic: float) -> int | None:
-        """Take one token at the monotonic time `monotonic` (seconds). Return None if there is no token. Otherwise
-        return the number of calls that got no token since the last successful call.
-        """
+    def take_token(self, monotonic_seconds: float) -> int | None:
+        """Take one token at the monotonic time `monotonic_seconds` (seconds). Return None if there is no token.
+        Otherwise return the number of calls that got no token since the last successful call."""
         with self._lock:
-            gained_tokens = max(0.0, monotonic - self._as_of) * self._tokens_per_second
-            self._tokens, self._as_of = min(self._capacity, self._tokens + gained_tokens), max(monotonic, self._as_of)
+            gained_tokens = max(0.0, monotonic_seconds - self._refilled_at) * self._tokens_per_second
+            self._tokens, self._refilled_at = (
+                min(self._capacity, self._tokens + gained_tokens),
+                max(monotonic_seconds, self._refilled_at),
+            )
             if self._tokens < 1:
                 self._refused_count += 1
                 return None

@@ -94,9 +94,9 @@ class NoticeReceiver:
             try:
                 if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                work = self._find_handler(post.source).check_notice(post)
+                write_effect = self._find_handler(post.source).check_notice(post)
                 log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
-                return CheckedNotice(correlation, work, self._ask_provider)
+                return CheckedNotice(correlation, write_effect, self._ask_provider)
             except NoticeRefused as refusal:
                 must_store_before_reply = post.source in self._callbacks and refusal.payment_number is not None
                 return CheckedNotice(
@@ -125,15 +125,15 @@ class NoticeReceiver:
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
         if skipped_count is None and not must_store_before_reply:
             return None
-        word = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
+        event_state = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
             source = post.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
         def write_refusal() -> NoticeEffect:
-            self._context.write(lambda tx: self._store_refusal(tx, post, refusal, word, skipped_count or 0))
-            return NoticeEffect(word)
+            self._context.write(lambda tx: self._store_refusal(tx, post, refusal, event_state, skipped_count or 0))
+            return NoticeEffect(event_state)
 
         return write_refusal
 
@@ -165,8 +165,7 @@ class NoticeReceiver:
 
     def count_refused(self) -> int:
         """Return the number of stored refused notices, at most MAX_COUNTED_NOTICES. Raises not_allowed if the acting
-        person may not read.
-        """
+        person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return min(
@@ -200,23 +199,23 @@ class NoticeReceiver:
         skipped, and the next run begins after the event of the last of these questions. So an unreachable provider,
         or an event without an answer, does not block the other events.
         """
-        batch, count, unanswered = (
+        batch, answered_count, unanswered_by_source = (
             self._read_events_with_state(event_state, after_id=self._last_probed_id[event_state]),
             0,
             Counter[str](),
         )
         self._last_probed_id[event_state] = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
         for event in iterate_until_stopped(batch):
-            if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
+            if unanswered_by_source[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
                 continue
             is_answered = False
             with skip_failures(f"{event_state} notice {event.id}"):
                 is_answered = ask(event)
-            count += is_answered
-            unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
-            if unanswered[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
+            answered_count += is_answered
+            unanswered_by_source[event.source] = 0 if is_answered else unanswered_by_source[event.source] + 1
+            if unanswered_by_source[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
                 self._last_probed_id[event_state] = event.id
-        return count
+        return answered_count
 
     def _match_unmatched_events(self) -> int:
         """Search again for the payments of a batch of unmatched notices, beginning after the last notice of the

@@ -84,26 +84,25 @@ class SignedNoticeHandler:
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
-        the notice and applies its report. Raises NoticeRefused.
-        """
+        the notice and applies its report. Raises NoticeRefused if one of these checks fails."""
         signature = self._verify_signature_header(post)
         notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
         common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
         return lambda: self._store_notice(notice)
 
     def _store_notice(self, notice: SignedNotice) -> NoticeEffect:
-        earlier = common.find_stored_event(self._context, notice.source, notice.event_id)
-        if earlier is None:
+        earlier_event = common.find_stored_event(self._context, notice.source, notice.event_id)
+        if earlier_event is None:
             event = common.store_event(
                 self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
             )
             if event is not None:
-                return NoticeEffect(event.done, event.payment_id)
-            earlier = common.find_stored_event(self._context, notice.source, notice.event_id)
-        if earlier is None:
+                return NoticeEffect(event.result, event.payment_id)
+            earlier_event = common.find_stored_event(self._context, notice.source, notice.event_id)
+        if earlier_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
-        self._open_case_if_contradicted(earlier, notice)
-        return NoticeEffect(common.EVENT_REPEATED, earlier.payment_id)
+        self._open_case_if_contradicted(earlier_event, notice)
+        return NoticeEffect(common.EVENT_REPEATED, earlier_event.payment_id)
 
     def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
         """Open a case about the stored event `event` if the genuine notice with the same event id reports something
@@ -128,8 +127,10 @@ class SignedNoticeHandler:
         open_case = next((case for case in earlier_cases if case.resolved_at is None), None)
         if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
             raise RunAgain  # another process has just replaced it
-        unseen = [open_case.observed] if open_case is not None and open_case.acknowledged_by is None else []
-        observed = _CONTENT_SEPARATOR.join([content, *unseen])
+        unacknowledged_contents = (
+            [open_case.observed] if open_case is not None and open_case.acknowledged_by is None else []
+        )
+        observed = _CONTENT_SEPARATOR.join([content, *unacknowledged_contents])
         expected = f"{event.kind} {event.order_no} {event.amount_minor} {event.currency}"
         if not cases.open_case(tx.conn, rule, common.NOTICE_KIND, event.id, observed, expected, context.now()):
             raise RunAgain  # another process has just opened one about another content
@@ -145,13 +146,13 @@ class SignedNoticeHandler:
             notice = self.verify_event(event)
         except NoticeRefused as refusal:
             self._report_unverified_event(event, refusal.reason)
-            return event.done
+            return event.result
         applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
         if applied_event.payment_id is not None:
             common.settle_event(
-                self._context, event.source, event.event_id, applied_event.done, applied_event.payment_id
+                self._context, event.source, event.event_id, applied_event.result, applied_event.payment_id
             )
-        return applied_event.done
+        return applied_event.result
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
         """Open a case about a stored event whose signature can't be verified; `reason` is the code of the reason.
@@ -164,8 +165,8 @@ class SignedNoticeHandler:
                 self._sources_without_key.add(event.source)
             return
         observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"
-        args = (UNVERIFIED_NOTICE_RULE, common.NOTICE_KIND, event.id, observed[:255], expected)
-        if self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now())):
+        case_arguments = (UNVERIFIED_NOTICE_RULE, common.NOTICE_KIND, event.id, observed[:255], expected)
+        if self._context.write(lambda tx: cases.open_case(tx.conn, *case_arguments, self._context.now())):
             _log.warning("notice %s of %r is not verified: %s", event.id, event.source[:32], reason)
 
     # The signature
@@ -192,29 +193,29 @@ class SignedNoticeHandler:
         if _verify_signature(key, event.signature, body) is None:
             raise NoticeRefused("signature")
         notice = replace(parse_notice(event.source, body), signature=event.signature)
-        if _make_notice_event(notice, event.done).source_facts != event.source_facts:
+        if _make_notice_event(notice, event.result).source_facts != event.source_facts:
             raise NoticeRefused("other_words")
         return notice
 
     def _verify_signature_header(self, post: PostedNotice) -> str:
-        """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
-        signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
-        """
+        """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice. All
+        checks (key, signature, time) run before the refusal, so that the time until the refusal doesn't reveal its
+        reason."""
         key = (
             self._read_notice_key(normalize_source_name(post.source))
             if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source)
             else None
         )
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
-        stamp = _verify_signature(key or "no key", header, post.body)
+        signed_at = _verify_signature(key or "no key", header, post.body)
         is_recent = (
-            abs(self._context.now().timestamp() - (stamp or 0)) <= common.NOTICE_CLOCK_TOLERANCE.total_seconds()
+            abs(self._context.now().timestamp() - (signed_at or 0)) <= common.NOTICE_CLOCK_TOLERANCE.total_seconds()
         )
         has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
         checks = {
             NO_NOTICE_KEY_REASON: key is not None,
             "no_signature": has_signature,
-            "signature": stamp is not None,
+            "signature": signed_at is not None,
             "time": is_recent,
         }
         failed_checks = [name for name, is_met in checks.items() if not is_met]
@@ -235,9 +236,8 @@ class SignedNoticeHandler:
 
     def _read_notice_key(self, source: str) -> str | None:
         """Return the key of a source; None if this desk has none. Each answer is kept in memory, because a keyring
-        may be slow. Anybody may invent names of sources: of those without a key only some are kept, and however many
-        there are, the key of another source is still read.
-        """
+        may be slow. Anybody may invent names of sources, so at most _MAX_NAMES_WITHOUT_KEY names without a key are
+        kept in memory. Any number of such names doesn't prevent the key of another source from being read."""
         if source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source):
             return None
         key = self._keys.get(source) or self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY")
@@ -253,22 +253,26 @@ class SignedNoticeHandler:
 
     @payments.run_again_if_stale()
     def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
-        state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
-        payment = self._find_or_insert_payment(tx, notice) if state is not None else None
-        if state is None or payment is None:
-            return _make_notice_event(notice, common.EVENT_STORED_ONLY if state is None else common.EVENT_UNMATCHED)
-        report = _make_report(notice, state)
-        kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
+        payment_state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
+        payment = self._find_or_insert_payment(tx, notice) if payment_state is not None else None
+        if payment_state is None or payment is None:
+            return _make_notice_event(
+                notice, common.EVENT_STORED_ONLY if payment_state is None else common.EVENT_UNMATCHED
+            )
+        report = _make_report(notice, payment_state)
+        outcome_class = (
+            OutcomeClass.SUCCEEDED if payment_state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
+        )
         if not report.is_final:
-            kind = OutcomeClass.PENDING
+            outcome_class = OutcomeClass.PENDING
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
         answer = Outcome(
-            kind, notice.type.replace(".", "_")[:64], SendingCertainty.YES, report, None, notice.body, digest
+            outcome_class, notice.type.replace(".", "_")[:64], SendingCertainty.YES, report, None, notice.body, digest
         )
         sourced_report = ReportWithSource(
             report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
         )
-        effect = apply_report(self._context, tx, payment, sourced_report, is_just_read=True).effect
+        effect = apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True).effect
         return _make_notice_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
@@ -307,10 +311,12 @@ def normalize_source_name(name: str) -> str:
 
 def _verify_signature(key: str, header: str, body: bytes) -> int | None:
     """Return the time of the signature (epoch seconds) if `header` is a signature of `body` with `key`, else None."""
-    match = _SIGNATURE_PATTERN.fullmatch(header)
-    stamp, claimed_operation = (match[1], match[2]) if match else ("0", "0" * 64)
-    computed = hmac.digest(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hex()
-    return int(stamp) if hmac.compare_digest(computed, claimed_operation) and match else None
+    header_match = _SIGNATURE_PATTERN.fullmatch(header)
+    signed_at_text, claimed_signature = (header_match[1], header_match[2]) if header_match else ("0", "0" * 64)
+    computed_signature = hmac.digest(key.encode(), signed_at_text.encode() + b"." + body, hashlib.sha256).hex()
+    return (
+        int(signed_at_text) if hmac.compare_digest(computed_signature, claimed_signature) and header_match else None
+    )
 
 
 def find_corporation_number(order: Order) -> str | None:

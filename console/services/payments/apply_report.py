@@ -80,28 +80,30 @@ def apply_report(
     payment: Payment,
     sourced_report: ReportWithSource,
     *,
-    is_just_read: bool = False,
+    is_read_in_transaction: bool = False,
 ) -> AppliedReport:
     """Apply the report `sourced_report` to a payment in the caller's transaction. Return the report's effect.
 
-    Pass `is_just_read=True` if `payment` was read in the same transaction; otherwise this function reads the
-    payment again. Raises not_found if the payment is missing.
+    Pass `is_read_in_transaction=True` if `payment` was read in the same transaction; otherwise this function reads
+    the payment again. Raises not_found if the payment is missing.
     """
-    current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
+    current_payment = payment if is_read_in_transaction else payment_work.require_payment(tx, payment.id)
     effect = _refuse_shared_provider_id(
         tx,
-        current,
+        current_payment,
         sourced_report,
-        compute_report_effect(current, sourced_report.report, sourced_report.true_at, sourced_report.source_kind),
+        compute_report_effect(
+            current_payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
+        ),
     )
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
-        store_answer(context, tx, current, sourced_report.source_name, sourced_report.answer)
+        store_answer(context, tx, current_payment, sourced_report.source_name, sourced_report.answer)
     try:
-        _write_report(context, tx, current, sourced_report, effect)
+        _write_report(context, tx, current_payment, sourced_report, effect)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
-    _apply_refunds(context, tx, current, sourced_report.report)
-    return AppliedReport(current.id, _classify_effect(effect))
+    _apply_refunds(context, tx, current_payment, sourced_report.report)
+    return AppliedReport(current_payment.id, _classify_effect(effect))
 
 
 def store_answer(
@@ -124,15 +126,15 @@ def _refuse_shared_provider_id(
     case.
     """
     provider_id = sourced_report.report.provider_payment_id
-    if effect.booked is None or provider_id is None:
+    if effect.booked_amount is None or provider_id is None:
         return effect
     owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_id)
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
-        unknown=OTHER_PAYMENT_REASON,
-        case=OTHER_PAYMENT_REASON,
-        observed=f"{provider_id} of {owner.id}",
+        unknown_reason=OTHER_PAYMENT_REASON,
+        case_rule=OTHER_PAYMENT_REASON,
+        case_observed=f"{provider_id} of {owner.id}",
         is_newest=effect.is_newest,
     )
 
@@ -142,9 +144,9 @@ def _write_report(
 ) -> None:
     if is_end_of_unknown_outcome(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
-    is_case_opened = effect.case is not None and _open_case(context, tx, payment, effect)
+    is_case_opened = effect.case_rule is not None and _open_case(context, tx, payment, effect)
     values = _make_column_values(context, payment, sourced_report, effect)
-    end_state = effect.path[-1] if effect.path else payment.state
+    end_state = effect.new_states[-1] if effect.new_states else payment.state
     if _must_release_amount(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
@@ -159,19 +161,19 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
-    has_number_come = _is_missing_number_reported(tx, payment, sourced_report, effect)
-    if has_number_come:
+    is_number_reported = _is_missing_number_reported(tx, payment, sourced_report, effect)
+    if is_number_reported:
         values["provider_payment_id"] = sourced_report.report.provider_payment_id
-    payments.move_payment_along_path(tx.conn, payment, effect.path, context.now(), **values)
-    if effect.booked is not None:
-        _book_amount(context, tx, payment, effect.booked)
+    payments.move_payment_along_path(tx.conn, payment, effect.new_states, context.now(), **values)
+    if effect.booked_amount is not None:
+        _book_amount(context, tx, payment, effect.booked_amount)
     if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-    elif payment.order_id is not None and (effect.path or has_number_come):
+    elif payment.order_id is not None and (effect.new_states or is_number_reported):
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
-    if end_state is PaymentState.REVERSED and effect.path:
+    if end_state is PaymentState.REVERSED and effect.new_states:
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
-    if effect.path and end_state in ENDED_UNPAID_STATES:
+    if effect.new_states and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if is_end_of_unknown_outcome(effect, payment):
         _settle_operation(context, tx, payment, sourced_report)
@@ -190,7 +192,7 @@ def _is_missing_number_reported(
         and sourced_report.source_kind is ReportSource.READ
         and payment.state in PAID_STATES
         and report.state in PAID_STATES
-        and (effect.case, effect.unknown) == (None, None)
+        and (effect.case_rule, effect.unknown_reason) == (None, None)
         and payments.find_by_provider_id(tx.conn, payment.provider, report.provider_payment_id) is None
     )
 
@@ -213,12 +215,14 @@ def _must_set_order_paid(
     payment, or a signed notice books it as paid. `effect` is the report's effect, `end_state` the payment's
     state after the report. A callback alone is not enough; a read at the provider must confirm it first.
     """
-    if payment.order_id is None or not effect.path:
+    if payment.order_id is None or not effect.new_states:
         return False
-    by_notice = (
-        effect.booked is not None and sourced_report.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
+    is_booked_by_notice = (
+        effect.booked_amount is not None
+        and sourced_report.source_kind is ReportSource.NOTICE
+        and end_state in PAID_STATES
     )
-    return end_state is PaymentState.COMPLETED or by_notice
+    return end_state is PaymentState.COMPLETED or is_booked_by_notice
 
 
 def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
@@ -240,14 +244,14 @@ def _make_column_values(
         values |= make_report_values(report, payment, sourced_report.true_at)
     if sourced_report.event_id is not None:
         values["payment_last_event_id"] = sourced_report.event_id[:128]
-    if effect.unknown is not None:
-        return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
-    if is_end_of_unknown_outcome(effect, payment) or effect.path:
-        is_end_unpaid = bool(effect.path) and effect.path[-1] in ENDED_UNPAID_STATES
+    if effect.unknown_reason is not None:
+        return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown_reason}
+    if is_end_of_unknown_outcome(effect, payment) or effect.new_states:
+        is_end_unpaid = bool(effect.new_states) and effect.new_states[-1] in ENDED_UNPAID_STATES
         has_cause = is_end_unpaid or sourced_report.source_kind is ReportSource.PEOPLE
         cause = sourced_report.answer.reason[:64] if has_cause else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
             "paid_at": report.paid_at or sourced_report.true_at,
@@ -275,8 +279,8 @@ def make_report_values(report: PaymentReport, payment: Payment, at: datetime) ->
 
 
 def _sum_refunded_amount(refunds: tuple[RefundReport, ...]) -> int:
-    completed = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
-    return sum(refund.amount.minor for refund in completed if refund.amount is not None)
+    completed_refunds = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
+    return sum(refund.amount.minor for refund in completed_refunds if refund.amount is not None)
 
 
 def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
@@ -289,7 +293,7 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     return cases.open_case(
-        tx.conn, effect.case or "", PAYMENT_KIND, payment.id, effect.observed, expected, context.now()
+        tx.conn, effect.case_rule or "", PAYMENT_KIND, payment.id, effect.case_observed, expected, context.now()
     )
 
 
@@ -304,7 +308,7 @@ def _choose_next_work(
     must_set_order_paid: bool,
 ) -> Work:
     now = context.now()
-    if effect.unknown is not None and effect.case is None:
+    if effect.unknown_reason is not None and effect.case_rule is None:
         return payment_work.make_probe_work(context, payment)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON and end_state in PAID_STATES:
         # The order is set to paid first; the payment's open cases determine its work after that.
@@ -315,9 +319,9 @@ def _choose_next_work(
             compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, now, context.scale),
             payment_work.MOVE_ORDER_REASON,
         )
-    if is_case_opened or effect.unknown is not None:
-        return Work(WorkState.NEEDS_REVIEW, reason=effect.case)
-    if not effect.path and not is_end_of_unknown_outcome(effect, payment):
+    if is_case_opened or effect.unknown_reason is not None:
+        return Work(WorkState.NEEDS_REVIEW, reason=effect.case_rule)
+    if not effect.new_states and not is_end_of_unknown_outcome(effect, payment):
         return payment.work
     return payment_work.choose_work(context, tx, payment, end_state)
 
@@ -338,9 +342,9 @@ def _write_audit_entry(
         return
     provider_word = sourced_report.report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS]
     facts: dict[str, object] = {"by": sourced_report.source_name, "state": end_state.value, "word": provider_word}
-    if effect.booked is not None:
-        facts |= {"minor": effect.booked.minor, "currency": effect.booked.currency}
-    if payment.state in ENDED_UNPAID_STATES and effect.booked is not None:
+    if effect.booked_amount is not None:
+        facts |= {"minor": effect.booked_amount.minor, "currency": effect.booked_amount.currency}
+    if payment.state in ENDED_UNPAID_STATES and effect.booked_amount is not None:
         facts["late"] = True
     context.record_audit(
         tx,
@@ -348,28 +352,28 @@ def _write_audit_entry(
         payment.id,
         facts,
         kind=PAYMENT_KIND,
-        reason=effect.unknown or effect.case,
+        reason=effect.unknown_reason or effect.case_rule,
     )
 
 
 def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
-    if effect.unknown is not None:
-        return None if payment.error_code == effect.unknown else "unknown"
-    if end_state is PaymentState.REVERSED and effect.path:
+    if effect.unknown_reason is not None:
+        return None if payment.error_code == effect.unknown_reason else "unknown"
+    if end_state is PaymentState.REVERSED and effect.new_states:
         return "reversed"
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         return "booked"
-    if effect.case is not None:
-        return effect.case
-    return "moved" if effect.path else None
+    if effect.case_rule is not None:
+        return effect.case_rule
+    return "moved" if effect.new_states else None
 
 
 def _classify_effect(effect: ReportEffect) -> ReportEffectName:
-    if effect.unknown is not None:
+    if effect.unknown_reason is not None:
         return "unknown"
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         return "booked"
-    return "changed" if effect.path or effect.case else "unchanged"
+    return "changed" if effect.new_states or effect.case_rule else "unchanged"
 
 
 def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:

@@ -12,7 +12,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.states import PaymentState
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 

@@ -13,13 +13,13 @@ from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 
 ORDER_KIND = orders.ORDER_KIND
-PAID_AFTER_CANCEL_RULE, NOT_MOVED_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
+PAID_AFTER_CANCEL_RULE, ORDER_NOT_SET_PAID_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
@@ -53,8 +53,9 @@ def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
 
 
 def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
-    """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed,
-    not_found, and nothing_to_resolve if the order can't be set to paid.
+    """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed if
+    the person has no right to probe, not_found if the payment is missing or has no order, and nothing_to_resolve if
+    the order can't be set to paid.
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
         context.require_right("probe")
@@ -110,13 +111,13 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     if not is_order_covered(paid_payments, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
-        payment_work.open_case(context, tx, payment.id, NOT_MOVED_RULE, observed, expected)
+        payment_work.open_case(context, tx, payment.id, ORDER_NOT_SET_PAID_RULE, observed, expected)
         return True
     orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.make_work_values(Work()))
     context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=ORDER_KIND)
     for paid_payment in paid_payments:
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
-            payment_work.close_case(context, tx, paid_payment, NOT_MOVED_RULE)
+            payment_work.close_case(context, tx, paid_payment, ORDER_NOT_SET_PAID_RULE)
     return False
 
 
@@ -146,10 +147,11 @@ def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Paymen
 
 
 def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
-    """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True.
+    """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True, because the due
+    task counts this payment as handled.
 
-    If this attempt fails, schedule the next attempt and raise the error. After the last attempt, a person must
-    review the payment.
+    If this attempt fails, schedule the next attempt and raise the error of this attempt. After the last attempt of
+    the schedule, set the payment's work to needs_review instead of scheduling another one.
     """
     try:
         set_order_paid(context, payment.id)
@@ -161,12 +163,12 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
 
 @payments.run_again_if_stale()
 def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
-    current = payments.find(tx.conn, payment_id)
-    if current is None or current.work.reason != payment_work.MOVE_ORDER_REASON:
+    current_payment = payments.find(tx.conn, payment_id)
+    if current_payment is None or current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
         return
-    attempt = current.work.attempt + 1
+    attempt = current_payment.work.attempt + 1
     at = compute_next_attempt_time(PAYMENT_PROBE_WAITS, attempt, context.now(), context.scale)
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER_REASON, attempt)
     if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED_RULE, attempt)
-    payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))
+        work = Work(WorkState.NEEDS_REVIEW, None, ORDER_NOT_SET_PAID_RULE, attempt)
+    payments.change_payment(tx.conn, current_payment, context.now(), **payments.make_work_values(work))

@@ -59,41 +59,40 @@ class PaymentProber:
         self._payment_providers = payment_providers
         self._start_action = start_action
 
-    def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
-        """Ask the provider about the payment, apply the answer, and return the payment. `automatic` is True for a
+    def probe(self, payment_id: int, *, is_automatic: bool = False) -> Payment:
+        """Ask the provider about the payment, apply the answer, and return the payment. `is_automatic` is True for a
         due task, which also schedules the next probe.
 
-        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the payment's start
-        runs or another process holds the payment's lease, not_found, not_allowed, bad_profile, provider_auth,
-        rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
+        right to probe; bad_profile if a person probes and the provider is not configured on this desk; provider_auth,
+        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
+        many calls, or doesn't answer; and the errors of `hold_payment_lease`.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
             with self.hold_payment_lease(payment_id) as payment:
-                return self._probe_payment(payment, automatic=automatic)
+                return self._probe_payment(payment, is_automatic=is_automatic)
 
-    def _probe_payment(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _probe_payment(self, payment: Payment, *, is_automatic: bool) -> Payment:
         self._context.failpoints.reach("before_probe")
         asked_at, outcome = self._context.now(), self.ask_provider(payment)
         if outcome is None:
-            return self._end_probe_without_question(payment, automatic=automatic)
+            return self._end_probe_without_question(payment, is_automatic=is_automatic)
         self._context.failpoints.reach("after_probe")
         self.apply_answer(payment, outcome, asked_at)
-        self._context.write(
-            lambda tx: self._plan_next_probe(tx, payment, automatic=automatic, by_person=not automatic)
-        )
+        self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=is_automatic))
         settled_payment = self.read_payment(payment.id)
         self._require_known_outcome(settled_payment, outcome)
         return settled_payment
 
-    def _end_probe_without_question(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _end_probe_without_question(self, payment: Payment, *, is_automatic: bool) -> Payment:
         """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is
         not configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and
-        bad_profile if a person probes and the provider is not configured. `automatic` is True for a due task,
+        bad_profile if a person probes and the provider is not configured. `is_automatic` is True for a due task,
         which also schedules the next probe.
         """
-        if automatic:
-            self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
+        if is_automatic:
+            self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
         else:
             self._require_configured_provider(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
@@ -103,13 +102,14 @@ class PaymentProber:
     def _require_configured_provider(self, provider: str) -> None:
         try:
             self._payment_providers.get_reader(provider)
-        except ConsoleError as unfit:
-            if unfit.code != ErrorCode.NOT_FOUND:
+        except ConsoleError as error:
+            if error.code != ErrorCode.NOT_FOUND:
                 raise
 
     def _require_known_outcome(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
-        """Raise the error of the outcome if the answer did not contain the payment's state, and outcome_unknown if
-        the payment's outcome is still unknown.
+        """Raise the error to which `outcome` belongs (such as provider_unreachable) if the answer did not contain the
+        payment's state, and outcome_unknown if the payment's outcome is still unknown. `payment` is the payment after
+        the answer was applied.
         """
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
@@ -125,7 +125,8 @@ class PaymentProber:
         """Yield the payment while this process holds the payment's lease. If the operation that starts the payment
         at the provider has run past its time limit, first record the operation's outcome as unknown.
 
-        Raises not_found, and in_progress while that operation runs or another process holds the lease.
+        Raises not_found if the payment is missing, and in_progress while that operation runs or another process holds
+        the lease.
         """
         payment = self.read_payment(payment_id)
         self._refuse_running_start(payment)
@@ -187,8 +188,8 @@ class PaymentProber:
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
-        """Apply the provider's answer `outcome` to the payment in a separate transaction. Return its effect on the
-        payment; None if the answer did not contain the payment's state.
+        """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
+        on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question; the answer describes the payment at that time or later. `call` is the
         name of the source in the evidence; `event_id` is the id of the notice that caused the question.
@@ -206,9 +207,9 @@ class PaymentProber:
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
-        """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return its effect on
-        the payment; None if the answer did not contain the payment's state. The other parameters are those of
-        `apply_answer`.
+        """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
+        effect on the payment; None if the answer did not contain the payment's state. The other parameters are those
+        of `apply_answer`.
         """
         report = find_report(outcome)
         if report is None:
@@ -221,16 +222,16 @@ class PaymentProber:
         """Store an answer that doesn't contain the payment's state as evidence; `call` is the name of the call in
         the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider has
         no such payment although it is paid here."""
-        context, current = self._context, payment_work.require_payment(tx, payment.id)
-        reports.store_answer(context, tx, current, call, outcome)
+        context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
+        reports.store_answer(context, tx, current_payment, call, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
-            self._open_contradiction_case(tx, current, outcome.reason)
+            self._open_contradiction_case(tx, current_payment, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return
-        if current.state in PAID_STATES:
-            self._open_contradiction_case(tx, current, "not_found")
-        elif current.certainty is Certainty.UNKNOWN:
-            payments.change_payment(tx.conn, current, context.now(), error_code="not_found")
+        if current_payment.state in PAID_STATES:
+            self._open_contradiction_case(tx, current_payment, "not_found")
+        elif current_payment.certainty is Certainty.UNKNOWN:
+            payments.change_payment(tx.conn, current_payment, context.now(), error_code="not_found")
 
     def _open_contradiction_case(self, tx: Transaction, payment: Payment, observed: str) -> None:
         expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
@@ -241,29 +242,35 @@ class PaymentProber:
     # Next probe
 
     @payments.run_again_if_stale()
-    def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Complete a probe in the caller's transaction. With `by_person` (a person has requested the probe), write an
-        audit entry. With `automatic` (no person has requested it), schedule the payment's next probe; after the last
-        probe of the schedule, set the payment's work to needs_review instead.
+    def _complete_probe(self, tx: Transaction, payment: Payment, *, is_automatic: bool) -> None:
+        """Complete a probe in the caller's transaction. After a person's probe, write an audit entry. After the probe
+        of a due task (`is_automatic`), schedule the payment's next probe; after the last probe of the schedule, set
+        the payment's work to needs_review instead.
 
         The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
         the payment's order must be set to paid."""
-        context, current = self._context, payment_work.require_payment(tx, payment.id)
-        if by_person:
+        context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
+        if not is_automatic:
             context.record_audit(
-                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=PAYMENT_KIND
+                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current_payment.state.value}, kind=PAYMENT_KIND
             )
-        if not automatic or current.work.state is not WorkState.SCHEDULED or current.work != payment.work:
+        if (
+            not is_automatic
+            or current_payment.work.state is not WorkState.SCHEDULED
+            or current_payment.work != payment.work
+        ):
             return
-        if current.work.reason == payment_work.MOVE_ORDER_REASON:
+        if current_payment.work.reason == payment_work.MOVE_ORDER_REASON:
             return
-        attempt = current.work.attempt + 1
-        schedule = PAYMENT_POLL_WAITS if current.work.reason == payment_work.POLL_REASON else PAYMENT_PROBE_WAITS
+        attempt = current_payment.work.attempt + 1
+        schedule = (
+            PAYMENT_POLL_WAITS if current_payment.work.reason == payment_work.POLL_REASON else PAYMENT_PROBE_WAITS
+        )
         at = compute_next_attempt_time(schedule, attempt, context.now(), context.scale)
-        work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
+        work = Work(WorkState.SCHEDULED, at, current_payment.work.reason, attempt)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)
-        payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))
+        payments.change_payment(tx.conn, current_payment, context.now(), **payments.make_work_values(work))
 
 
 def make_question(payment: Payment) -> PaymentQuestion:

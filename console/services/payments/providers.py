@@ -25,7 +25,7 @@ def make_adapter_arguments(
         own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
-        gate=ProviderCallRefuser()
+        rate_limiter=ProviderCallRefuser()
         if context.asks_worker
         else DatabaseRateLimiter(context, plugin.name, own_settings.spacing_seconds),
         clock=context.clock,
@@ -38,17 +38,18 @@ class PaymentProviders:
     money uses `get_reader` only.
     """
 
-    def __init__(self, make: Callable[[str], PaymentProvider]) -> None:
-        """`make` creates the adapter of the provider with this name. It raises not_found for an unknown name, and
-        bad_profile for a provider that is not configured on this desk.
+    def __init__(self, make_adapter: Callable[[str], PaymentProvider]) -> None:
+        """`make_adapter` creates the adapter of the provider with the given name. It raises not_found if no payment
+        provider has this name, and bad_profile if the provider is not configured on this desk.
         """
-        self._make_adapter = make
+        self._make_adapter = make_adapter
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
     def get_adapter(self, provider: str) -> PaymentProvider:
-        """Return the provider's adapter with all calls, including those that move money. Raises not_found and
-        bad_profile.
+        """Return the provider's adapter with all calls, including those that move money. Raises not_found if no
+        payment provider has this name (a sender of notices isn't one), and bad_profile if the provider is not
+        configured on this desk.
         """
         with self._lock:
             if provider not in self._adapters:
@@ -56,7 +57,7 @@ class PaymentProviders:
             return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:
-        """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""
+        """Return the provider's adapter with only the calls that read. Raises the errors of `get_adapter`."""
         return self.get_adapter(provider).make_reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:
@@ -65,8 +66,8 @@ class PaymentProviders:
         """
         try:
             return self.get_reader(provider)
-        except ConsoleError as unfit:
-            if unfit.code not in (ErrorCode.NOT_FOUND, ErrorCode.BAD_PROFILE):
+        except ConsoleError as error:
+            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.BAD_PROFILE):
                 raise
             return None
 

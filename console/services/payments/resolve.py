@@ -76,8 +76,14 @@ class PaymentResolver:
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is a file or a written statement; `provider_id` is
         the provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's
         version on the person's screen, None to skip the comparison; `reason` is the person's reason, None for a
-        script without one. Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch,
-        stale_view, no_evidence, not_found and usage.
+        script without one.
+
+        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form; no_evidence if the proof is
+        empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
+        second person; same_person if the proposer decides again; stale_view if the payment has another version than
+        `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
+        has this state; evidence_mismatch if the provider's answer or the first person's number contradicts the
+        decision, or another payment has the provider's id; and the errors of `PaymentProber.hold_payment_lease`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
@@ -146,12 +152,16 @@ class PaymentResolver:
         effect = self._context.write(
             lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report)
         )
-        current = self._payment_prober.read_payment(payment.id)
+        current_payment = self._payment_prober.read_payment(payment.id)
         if effect == "unknown":
-            is_of_other = current.error_code == OTHER_PAYMENT_REASON
-            reason = MismatchReason.USED_BY_OTHER_RECORD if is_of_other else MismatchReason.PROVIDER_SAYS_OTHERWISE
-            raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": reason})
-        return ResolveResult(current)
+            is_id_of_other_payment = current_payment.error_code == OTHER_PAYMENT_REASON
+            reason = (
+                MismatchReason.USED_BY_OTHER_RECORD
+                if is_id_of_other_payment
+                else MismatchReason.PROVIDER_SAYS_OTHERWISE
+            )
+            raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_payment, "reason": reason})
+        return ResolveResult(current_payment)
 
     @payments.run_again_if_stale()
     def _write_provider_answer(
@@ -185,10 +195,10 @@ class PaymentResolver:
         context, now = self._context, self._context.now()
         cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)
         approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)
-        current = payment_work.require_payment(tx, payment_id)
-        if current.work.reason != payment_work.MOVE_ORDER_REASON:
-            work = payment_work.choose_work(context, tx, current, current.state)
-            payments.change_payment(tx.conn, current, now, **payments.make_work_values(work))
+        current_payment = payment_work.require_payment(tx, payment_id)
+        if current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
+            work = payment_work.choose_work(context, tx, current_payment, current_payment.state)
+            payments.change_payment(tx.conn, current_payment, now, **payments.make_work_values(work))
 
     # Decided by two people
 
@@ -208,19 +218,19 @@ class PaymentResolver:
         payment id that the person gave. Raises StaleRow if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
-        current = payment_work.require_payment(tx, payment.id)
-        if current.version != payment.version:
+        current_payment = payment_work.require_payment(tx, payment.id)
+        if current_payment.version != payment.version:
             raise payments.StaleRow(payment.id)
-        number = provider_id or _find_provider_payment_id(answer)
+        agreed_provider_id = provider_id or _find_provider_payment_id(answer)
         is_completion = target is PaymentState.COMPLETED
-        if is_completion and number is not None:
-            _refuse_number_of_other_payment(tx, current, number)
+        if is_completion and agreed_provider_id is not None:
+            _refuse_id_of_other_payment(tx, current_payment, agreed_provider_id)
 
         def settle_payment(proposer: str) -> None:
-            self._settle_payment(tx, current, target, answer, number, proposer)
+            self._settle_payment(tx, current_payment, target, answer, agreed_provider_id, proposer)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
-            payments.change_payment(tx.conn, current, now)
+            payments.change_payment(tx.conn, current_payment, now)
             return {"as": target.value, "evidence": proof_id}
 
         decision = PersonDecision(
@@ -268,9 +278,9 @@ class PaymentResolver:
         provider_id: str | None,
         now: datetime,
     ) -> None:
-        """Book a payment that people have decided as completed. The booked amount is that of the provider's
-        answer, or the requested amount if the answer contains none. Without a number of the people or the answer,
-        the payment gets the provider's payment id from a later read, and can't be refunded until then.
+        """Book a payment about which people have decided that it is completed. The booked amount is that of the
+        provider's answer, or the requested amount if the answer contains none. If `provider_id` is None, a later read
+        gives the payment its provider's payment id, and the payment can't be refunded until then.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
@@ -341,9 +351,9 @@ def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | No
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
 
 
-def _refuse_number_of_other_payment(tx: Transaction, payment: Payment, number: str) -> None:
-    """Raise evidence_mismatch if another payment of ours has the provider's payment id `number`."""
-    owner = payments.find_by_provider_id(tx.conn, payment.provider, number)
+def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_payment_id: str) -> None:
+    """Raise evidence_mismatch if another payment of ours has the provider's payment id `provider_payment_id`."""
+    owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_payment_id)
     if owner is not None and owner.id != payment.id:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.USED_BY_OTHER_RECORD}

@@ -60,8 +60,9 @@ class LostPaymentRestorer:
         and return it.
 
         Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool entry has no payment
-        number (an older version of the program did not store it); not_allowed; provider_auth and the other errors of
-        a failed read.
+        number (an older version of the program did not store it); not_allowed if the acting person has no right to
+        probe; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
+        the call because of too many calls, or doesn't answer.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
@@ -110,7 +111,7 @@ class LostPaymentRestorer:
             kind="operation",
             reason=sourced_report.answer.reason[:64],
         )
-        applied_report = apply_report(context, tx, payment, sourced_report, is_just_read=True)
+        applied_report = apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied_report.payment_id)

@@ -20,7 +20,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Certainty, OperationState
+from console.domain.records import Certainty, OperationState, WorkReason
 from console.providers.payments.provider import PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
@@ -38,8 +38,8 @@ from console.services.payments.start_outcomes import (
     write_lapse,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.read_only import refuse_if_read_only
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -72,8 +72,13 @@ class PaymentStarter:
         """Start a payment for an order at the provider, or return the payment that is already open there. The result
         contains the code or URL with which the payer can pay.
 
-        Raises not_found, not_allowed, usage, invalid_amount, bad_profile, already_decided (detail.record or
-        detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
+        Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
+        is missing; bad_profile if the provider is not configured on this desk; usage if the order has another
+        currency than the provider; invalid_amount if the order's total is not an amount above 0; already_decided
+        (detail.record or detail.order) if the order is paid or not pending; in_progress while another payment of the
+        order at this provider is open; over_limit if the total exceeds the account's remaining amount;
+        outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
+        a read-only switch stops the start; for any other outcome of the provider's call the error of
         `find_error_code`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
@@ -133,12 +138,12 @@ class _StartAttempt:
         if order.state is not OrderState.PENDING:
             return None
         with self._context.database.read() as conn:
-            candidates = [
-                candidate
-                for candidate in self._read_live_payments(conn, order.id)
-                if candidate.provider == self._provider
+            provider_payments = [
+                live_payment
+                for live_payment in self._read_live_payments(conn, order.id)
+                if live_payment.provider == self._provider
             ]
-        for payment in candidates:
+        for payment in provider_payments:
             is_same_amount = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
             if is_same_amount and payment.state in _OPEN_PAYMENT_STATES and payment.handle is not None:
                 start_values = (payment.merchant_payment_id, payment.handle, payment.url)
@@ -146,14 +151,15 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
-        that the payer can still pay, or that have an unknown outcome."""
+        """Return the payments of the order that were paid or can still be paid, as far as the console knows: those
+        that are being started, that are paid, that the payer can still pay, that have an unknown outcome, or that
+        ended unpaid here while the provider says otherwise."""
         lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = read_current_time(conn, self._context.now())
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
-            if payment.state not in _ENDED_UNPAID_PAYMENT_STATES
+            if (payment.state not in _ENDED_UNPAID_PAYMENT_STATES or payment.work.reason == WorkReason.CONTRADICTED)
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
@@ -168,8 +174,8 @@ class _StartAttempt:
         payment was paid; if a payment was paid, `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer
-        doesn't say whether the payer has paid, and provider_auth, rate_limited, provider_unreachable and similar
-        codes if the provider did not answer.
+        doesn't say whether the payer has paid; provider_auth, rate_limited or provider_unreachable if the provider
+        refuses the credentials, refuses the call because of too many calls, or doesn't answer.
         """
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
@@ -189,14 +195,16 @@ class _StartAttempt:
         asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(overdue_payment)
         if outcome is not None:
             self._payment_prober.apply_answer(overdue_payment, outcome, asked_at)
-        current = self._payment_prober.read_payment(overdue_payment.id)
-        if current.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
+        current_payment = self._payment_prober.read_payment(overdue_payment.id)
+        if current_payment.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
             return
         code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
-            raise make_outcome_error(code, {"record": current, "reason": outcome.reason, "status": outcome.status})
-        facts: InProgressDetail = {"record": current, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current.begun_at})
+            raise make_outcome_error(
+                code, {"record": current_payment, "reason": outcome.reason, "status": outcome.status}
+            )
+        facts: InProgressDetail = {"record": current_payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current_payment.begun_at})
 
     def _find_payment(self, payment_id: int) -> Payment | None:
         try:
@@ -212,9 +220,13 @@ class _StartAttempt:
         return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
-        provider, if the database has lost its payment there, or if its total exceeds the amount that remains on its
-        account. Raises not_found, already_decided, outcome_unknown, in_progress, over_limit and read_only.
+        """Check that a payment of the order may be started now.
+
+        Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
+        outcome_unknown if it has a payment with an unknown outcome at this provider; in_progress if it has an open
+        payment there, or one at any provider that ended unpaid here while its provider says otherwise, or if the
+        database has lost its payment there; over_limit if its total exceeds the amount that remains on its account;
+        read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -222,13 +234,16 @@ class _StartAttempt:
         for payment in self._read_live_payments(conn, self._order_id):
             if payment.state in PAID_STATES:
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
+            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
+            if payment.state in _ENDED_UNPAID_PAYMENT_STATES:
+                facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
+                raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
             if payment.provider != self._provider:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
                 )
-            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
             if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order has no more
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
             raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
@@ -245,10 +260,10 @@ class _StartAttempt:
         fingerprint = compute_start_fingerprint(
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
-        keys = StartKeys(first_key, later_keys, fingerprint)
-        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
-        starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, keys))
-        lost_starts = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
+        start_keys = StartKeys(first_key, later_keys, fingerprint)
+        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, start_keys)
+        sent_starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, start_keys))
+        lost_starts = [start for start in sent_starts if _is_payment_lost(conn, order, start, fingerprint)]
         for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
@@ -256,8 +271,8 @@ class _StartAttempt:
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
-            sums = (account.limit_minor, account.available_minor, order.total_minor)
-            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in sums)
+            minor_amounts = (account.limit_minor, account.available_minor, order.total_minor)
+            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in minor_amounts)
             facts: OverLimitDetail = {
                 "reason": LimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
@@ -319,7 +334,7 @@ class _StartAttempt:
 
     def _reserve_amount(self, tx: Transaction, order: Order) -> int:
         """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
-        corporation has no account. Raises over_limit.
+        corporation has no account. Raises over_limit if the total exceeds the amount that remains on the account.
         """
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None
@@ -332,9 +347,9 @@ class _StartAttempt:
 
     def _release_key(self, tx: Transaction, key: str) -> None:
         """Free the idempotency key for a new start if the last start that used it has ended."""
-        attempt = idempotency.find_use(tx.conn, key)
-        if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
-            idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
+        key_use = idempotency.find_use(tx.conn, key)
+        if key_use is not None and key_use.state in (OperationState.DONE, OperationState.FAILED):
+            idempotency.free_idempotency_key(tx.conn, key_use.operation_id, key)
 
     # The end of a start
 
@@ -347,7 +362,7 @@ class _StartAttempt:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._payment_prober.probe(claimed_operation.subject.id, automatic=True)
+                self._payment_prober.probe(claimed_operation.subject.id, is_automatic=True)
         payment = self._find_payment(claimed_operation.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if is_contradicting_answer(payment, outcome.found):
@@ -388,9 +403,9 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
     `fingerprint` is the hash of this start's data. An earlier version of the program made this key from the
     provider's name instead of our merchant id.
     """
-    attempt = idempotency.find_use(conn, key)
-    if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
-        find_stored_result(attempt, fingerprint)
+    key_use = idempotency.find_use(conn, key)
+    if key_use is not None and key_use.state not in (OperationState.DONE, OperationState.FAILED):
+        find_stored_result(key_use, fingerprint)
 
 
 def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
@@ -428,9 +443,9 @@ def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
     """True if a start of this order, the first or a later one, gets the payment number `number`."""
     if number == order.merch_txn_id:
         return True
-    attempt = number.removeprefix(_make_later_number(order, ""))
-    is_later = attempt != number and attempt.isascii() and attempt.isdecimal()
-    return is_later and orders.find_by_number(conn, number) is None
+    attempt_text = number.removeprefix(_make_later_number(order, ""))
+    is_later_attempt = attempt_text != number and attempt_text.isascii() and attempt_text.isdecimal()
+    return is_later_attempt and orders.find_by_number(conn, number) is None
 
 
 def _find_corporation_number(order: Order) -> str | None:

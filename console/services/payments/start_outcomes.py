@@ -135,7 +135,9 @@ def settle_late_start(
     if _is_start_recorded(operation, payment, outcome):
         return True
     reports.store_answer(context, tx, payment, "start", outcome)
-    journal.settle_operation(tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now())
+    journal.settle_operation(
+        tx.conn, operation_id, find_journal_state(outcome, has_effect=True), outcome, context.now()
+    )
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
     context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=PAYMENT_KIND)
     write_start_outcome(context, tx, payment, outcome)

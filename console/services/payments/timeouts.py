@@ -96,10 +96,10 @@ class PaymentTimeoutSagas:
             ),  # never undone: a payment for a cancelled order opens a case for people
             EffectStep(RELEASE_STEP, self._release_stock),
         )
-        plan = SagaPlan(
+        saga_plan = SagaPlan(
             PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUT_WAITS, self._open_stuck_case
         )
-        self._sagas = SagaRunner(context, plan)
+        self._sagas = SagaRunner(context, saga_plan)
 
     def list_tasks(self) -> tuple[DueTask, ...]:
         """Return the tasks of this service that the scheduler runs when they are due: name and function."""
@@ -192,10 +192,10 @@ class PaymentTimeoutSagas:
         return int(has_begun)
 
     def _begin_saga_if_timed_out(self, tx: Transaction, payment_id: int) -> bool:
-        current = payments.find(tx.conn, payment_id)
-        if current is None or not timeout_start.has_timed_out(current, self._context.now()):
+        current_payment = payments.find(tx.conn, payment_id)
+        if current_payment is None or not timeout_start.has_timed_out(current_payment, self._context.now()):
             return False
-        return timeout_start.begin_timeout_saga(self._context, tx, current) is not None
+        return timeout_start.begin_timeout_saga(self._context, tx, current_payment) is not None
 
     # Resume
 
@@ -259,11 +259,11 @@ class PaymentTimeoutSagas:
         self._payment_prober.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
-        current = payment_work.require_payment(tx, payment.id)
-        verdict = _choose_verdict(current)
+        current_payment = payment_work.require_payment(tx, payment.id)
+        verdict = _choose_verdict(current_payment)
         if verdict is not None:
             return verdict
-        if current.state in ENDED_UNPAID_STATES or is_unpaid_outcome(outcome):
+        if current_payment.state in ENDED_UNPAID_STATES or is_unpaid_outcome(outcome):
             return StepDone({ASKED_AT_FACT_KEY: asked_at.isoformat()})
         if find_report(outcome) is not None:
             return StepWaiting("in_between")

@@ -59,8 +59,8 @@ class PaymentDetailsReader:
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_payment(self, payment_id: int) -> PaymentDetails:
-        """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
-        not read.
+        """Return one payment with the data of its screen. Raises not_found if there is no such payment, and
+        not_allowed if the acting person may not read.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -70,7 +70,7 @@ class PaymentDetailsReader:
             order = relations.order
             holder = _find_lease_holder(conn, record)
             history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
-            view = PaymentDetails(
+            details = PaymentDetails(
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_sides(
@@ -90,11 +90,11 @@ class PaymentDetailsReader:
                 **read_annotations(context, conn, PAYMENT_KIND, payment_id),
             )
         self._opening_log.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
-        return view
+        return details
 
     def read_order(self, order_id: int) -> OrderDetails:
-        """Return one order with its payments and refunds. Raises not_found, and not_allowed if the acting person may
-        not read.
+        """Return one order with its payments and refunds. Raises not_found if there is no such order, and not_allowed
+        if the acting person may not read.
         """
         context = self._context
         with context.database.read() as conn:
@@ -106,7 +106,7 @@ class PaymentDetailsReader:
             order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             explanation = explain_order(record, context.now())
-            view = OrderDetails(
+            details = OrderDetails(
                 record=record,
                 explanation=explanation,
                 alert=_find_order_alert(conn, record, self._context),
@@ -123,7 +123,7 @@ class PaymentDetailsReader:
                 **read_annotations(context, conn, orders.ORDER_KIND, order_id),
             )
         self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
-        return view
+        return details
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of

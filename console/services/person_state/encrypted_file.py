@@ -61,7 +61,7 @@ class PersonStateStore:
             for name, entry in stored_entries.values.items()
             if name.startswith(prefix) and not _is_outdated_entry(name, entry, now)
         }
-        return StoredEntries(values, stored_entries.set_aside)
+        return StoredEntries(values, stored_entries.set_aside_path)
 
     def _make_entry_name(self, name: str) -> str:
         return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{name}"

@@ -40,12 +40,12 @@ class AuditChainLock:
         """Allow the calling thread to acquire the lock within the block; release the lock at the end of the block.
         Blocks can be nested.
         """
-        was_offered, self._thread_state.may_lock = self._thread_state.may_lock, True
+        could_lock_before, self._thread_state.may_lock = self._thread_state.may_lock, True
         try:
             yield
         finally:
             self.release()
-            self._thread_state.may_lock = was_offered
+            self._thread_state.may_lock = could_lock_before
 
     def acquire(self, tx: Transaction) -> None:
         """Acquire the lock and hold it until the COMMIT of `tx`. Wait at most LONGEST_LOCK_WAIT_SECONDS, then

@@ -55,13 +55,14 @@ _acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
 class RequestBinding:
     """Connects the writes of this thread with the request id of the current call.
 
-    `owned_request` is the request id that the call holds. `stored_by` is the last transaction that stored the
-    call's record in the row of the request id; `is_committed` becomes True after the COMMIT of such a transaction.
+    `owned_request` is the request id that the call holds. `storing_transaction` is the last transaction that stored
+    the call's record in the row of the request id; `is_committed` becomes True after the COMMIT of such a
+    transaction.
     """
 
     owned_request: "HeldRequestId"
     is_committed: bool = False
-    stored_by: Transaction | None = None
+    storing_transaction: Transaction | None = None
 
     def mark_committed(self) -> None:
         """Set `is_committed` to True. The transaction calls this method after its COMMIT."""
@@ -242,8 +243,8 @@ class ServiceContext:
 
         def begin_session(conn: Connection) -> None:
             account = self.database.account or self.settings.operator
-            run = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
-            people.begin_session(conn, *run, self.now())
+            session_columns = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
+            people.begin_session(conn, *session_columns, self.now())
 
         return AuditTrail(self.session, self.spool.desk_id, self.clock, store_anchors, begin_session)
 
@@ -271,7 +272,7 @@ class ServiceContext:
         self.spool.set_cipher(cipher)
         return cipher
 
-    def answer_key(self, operation_id: str) -> str | None:
+    def find_answer_key(self, operation_id: str) -> str | None:
         """Return the key by which the database checks that the stored answer to the operation comes from a desk with
         the store key. Return None on a desk without the store key of this database, and if the database can't be
         read to compare the key."""
@@ -434,13 +435,15 @@ class ServiceContext:
             self._chain_lock.acquire(tx)
         if result == "done":
             self.bind_to_request_id(tx, kind, subject_id)
-        mark = {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
+        correlation_facts = (
+            {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
+        )
         request = _executed_request.get()
         request_facts = {} if request is None else {"request": request.id, "worker": self.database.account}
         given_facts: Mapping[str, object] = detail or {}
         if result != "refused":  # a refusal's facts are our own, and its person perhaps may not read the record
             given_facts = _mask_payers(tx.conn, kind, subject_id, given_facts)
-        facts = {**given_facts, **mark, **request_facts}
+        facts = {**given_facts, **correlation_facts, **request_facts}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
 
@@ -455,14 +458,14 @@ class ServiceContext:
         """
         request_binding = _request_binding.get()
         if request_binding is None or (
-            operation_id is None and (request_binding.is_committed or request_binding.stored_by is tx)
+            operation_id is None and (request_binding.is_committed or request_binding.storing_transaction is tx)
         ):
             return
         from console.store.operations import request_ids  # imported here: reading commands have no request id
 
         subject = None if subject_id is None else str(subject_id)
         if request_ids.store_result_ids(tx.conn, request_binding.owned_request, kind, subject, operation_id):
-            request_binding.stored_by = tx
+            request_binding.storing_transaction = tx
             tx.call_after_commit(request_binding.mark_committed)
         else:
             raise ConsoleError(

@@ -25,7 +25,7 @@ class Failpoints:
 
     def __init__(self, spec: tuple[str, int, str] | None) -> None:
         self._spec = spec
-        self._passings: Counter[str] = Counter()
+        self._reach_counts: Counter[str] = Counter()
         self._lock = Lock()
 
     def reach(self, name: str) -> None:
@@ -35,8 +35,8 @@ class Failpoints:
         if self._spec is None or name != self._spec[0]:
             return
         with self._lock:
-            self._passings[name] += 1
-            is_due = self._passings[name] == self._spec[1]
+            self._reach_counts[name] += 1
+            is_due = self._reach_counts[name] == self._spec[1]
         if is_due:
             self._run_action(self._spec[2], name)
 

@@ -37,9 +37,9 @@ class Heartbeat:
         `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
         variables of the caller of `add_beat`. Start the timer thread if it isn't running.
         """
-        caller = copy_context()
+        caller_context = copy_context()
         with self._lock:
-            self._beat_functions[key] = lambda: caller.run(beat)
+            self._beat_functions[key] = lambda: caller_context.run(beat)
             if self._thread is None:
                 self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
                 self._thread.start()

@@ -49,9 +49,9 @@ _PAYMENT_CASE_RULES = (
 class HistoryRowApplier:
     """Compares rows of a provider's history with our payments, and writes the results in the caller's transaction."""
 
-    def __init__(self, context: ServiceContext, imports: PaymentImporter) -> None:
+    def __init__(self, context: ServiceContext, payment_importer: PaymentImporter) -> None:
         self._context = context
-        self._imports = imports
+        self._payment_importer = payment_importer
 
     @payments.run_again_if_stale()
     def apply_row(
@@ -85,7 +85,7 @@ class HistoryRowApplier:
         finding, own_text = compare_row(payment, row), format_own_state(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
-            imported_payment = self._imports.insert_missing_payment(tx, payment_import, sourced_report)
+            imported_payment = self._payment_importer.insert_missing_payment(tx, payment_import, sourced_report)
             return ReconciliationDifference(
                 row.key, ReconciliationVerdict.IMPORTED, imported_payment.id, None, format_provider_state(row)
             )
@@ -94,15 +94,15 @@ class HistoryRowApplier:
         if finding.consequence is Consequence.FACT and is_newer_report(
             payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
         ):
-            apply_report(self._context, tx, payment, sourced_report, is_just_read=True)
-        current = payment_work.require_payment(tx, payment.id)
+            apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
+        current_payment = payment_work.require_payment(tx, payment.id)
         if finding.verdict is ReconciliationVerdict.MATCHED:
-            self.close_cases(tx, current, _PAYMENT_CASE_RULES)
+            self.close_cases(tx, current_payment, _PAYMENT_CASE_RULES)
             return None
-        is_settled = compare_row(current, row).verdict is ReconciliationVerdict.MATCHED
+        is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
         self.open_case(
             tx,
-            current,
+            current_payment,
             RULE_OF_VERDICT[finding.verdict],
             format_provider_state(row),
             own_text or "",
@@ -146,11 +146,15 @@ class HistoryRowApplier:
         ]
         for alert in closed_alert_ids:
             alerts.resolve(tx.conn, alert, now)
-        current = payment_work.require_payment(tx, payment.id)
-        if closed_alert_ids and current.work.state is WorkState.NEEDS_REVIEW and current.work.reason in rules:
-            work = payment_work.choose_work(context, tx, current, current.state)
-            if work != current.work:
-                payments.change_payment(tx.conn, current, now, **payments.make_work_values(work))
+        current_payment = payment_work.require_payment(tx, payment.id)
+        if (
+            closed_alert_ids
+            and current_payment.work.state is WorkState.NEEDS_REVIEW
+            and current_payment.work.reason in rules
+        ):
+            work = payment_work.choose_work(context, tx, current_payment, current_payment.state)
+            if work != current_payment.work:
+                payments.change_payment(tx.conn, current_payment, now, **payments.make_work_values(work))
         if closed_alert_ids:
             context.record_audit(
                 tx, AuditAction.PAYMENT_RECONCILED, payment.id, {"cases": len(closed_alert_ids)}, kind=PAYMENT_KIND
@@ -214,8 +218,8 @@ def _find_provider_state_name(row: HistoryRow) -> str:
     """Return the provider's own name of the payment's state. A Japanese name from a daily file is replaced by the
     name that the provider's API uses.
     """
-    words = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
-    return row.word if row.word.isascii() else words.get(row.state, row.word)
+    api_name_by_state = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
+    return row.word if row.word.isascii() else api_name_by_state.get(row.state, row.word)
 
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:

@@ -110,11 +110,16 @@ class OwnRecordComparison:
         return True
 
     def _write_missing_payment(
-        self, run_journal: ReconciliationRunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
+        self,
+        run_journal: ReconciliationRunJournal,
+        key: str,
+        payment: Payment,
+        observed: str,
+        key_prefix: str = "ours:",
     ) -> None:
         own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
-            f"{prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
+            f"{key_prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
         )
 
         def open_case(tx: Transaction) -> ReconciliationDifference:
@@ -171,34 +176,34 @@ class OwnRecordComparison:
         if payment is None or payment.provider != provider or payment.provider_payment_id is None:
             return None
         times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
-        same_amount = [
+        refunds_of_same_amount = [
             other_refund for other_refund in payment_refunds if other_refund.amount_minor == refund.amount_minor
         ]
-        reported_refunds = row_comparison.match_refunds(same_amount, times).values()
+        reported_refunds = row_comparison.match_refunds(refunds_of_same_amount, times).values()
         return None if any(match.id == refund.id for match in reported_refunds) else payment
 
     def _iterate_pages(
         self,
         run_journal: ReconciliationRunJournal,
-        page: RecordPageReader[RecordT],
-        at: Callable[[RecordT], datetime],
+        read_page: RecordPageReader[RecordT],
+        get_instant: Callable[[RecordT], datetime],
         page_position: PagePosition,
-        prefix: str = "",
+        position_prefix: str = "",
     ) -> Iterator[RecordT | None]:
         """Yield our records page by page, beginning after `page_position`, and store the run's position after each
         full page. If the process was stopped, yield None as the last value.
 
-        `page` reads one page; `at` returns the instant by which the records are sorted; `prefix` is the first part
-        of the stored position.
+        `read_page` reads one page; `get_instant` returns the instant by which the records are sorted;
+        `position_prefix` is the first part of the stored position.
         """
         while True:
             with self._context.database.read() as conn:
-                rows = page(conn, page_position)
-            yield from rows
-            if len(rows) < ROWS_PER_BATCH:
+                records = read_page(conn, page_position)
+            yield from records
+            if len(records) < ROWS_PER_BATCH:
                 return
-            page_position = at(rows[-1]), rows[-1].id
-            run_journal.set_position(prefix + _format_position(*page_position))
+            page_position = get_instant(records[-1]), records[-1].id
+            run_journal.set_position(position_prefix + _format_position(*page_position))
             run_journal.store_progress()
             if not any(iterate_until_stopped((True,))):
                 yield None

@@ -24,7 +24,7 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import ReconciliationRunJournal
@@ -42,21 +42,21 @@ HistoryOrRefusedRow = HistoryRow | RefusedRow
 class ProviderHistoryComparison:
     """Compares every row of a provider's history with our records.
 
-    `row_applier` writes the results; `imports` imports missing payments; `probe_refund` asks the provider about
-    the refund with this id.
+    `row_applier` writes the results; `payment_importer` imports missing payments; `probe_refund` asks the provider
+    about the refund with this id.
     """
 
     def __init__(
         self,
         context: ServiceContext,
         row_applier: HistoryRowApplier,
-        imports: PaymentImporter,
+        payment_importer: PaymentImporter,
         probe_refund: Callable[[int], object],
     ) -> None:
-        self._context, self._row_applier, self._imports, self._probe_refund = (
+        self._context, self._row_applier, self._payment_importer, self._probe_refund = (
             context,
             row_applier,
-            imports,
+            payment_importer,
             probe_refund,
         )
 
@@ -103,7 +103,9 @@ class ProviderHistoryComparison:
         if row.merchant_payment_id is not None:
             with log_and_suppress(f"importing {row.merchant_payment_id}"):
                 self._ignore_failures(
-                    lambda: self._imports.import_payment(PaymentImport(provider, row.merchant_payment_id or ""))
+                    lambda: self._payment_importer.import_payment(
+                        PaymentImport(provider, row.merchant_payment_id or "")
+                    )
                 )
 
     def probe_our_refund(self, refund: Refund) -> None:
@@ -129,14 +131,14 @@ class _HistoryRowBatch:
 
     def __init__(
         self,
-        reader: ProviderHistoryComparison,
+        comparison: ProviderHistoryComparison,
         provider: str,
         history: HistorySource,
         run_journal: ReconciliationRunJournal,
         rows: Sequence[HistoryOrRefusedRow],
     ) -> None:
-        self._reader, self._provider, self._history, self._run_journal, self._rows = (
-            reader,
+        self._comparison, self._provider, self._history, self._run_journal, self._rows = (
+            comparison,
             provider,
             history,
             run_journal,
@@ -144,13 +146,18 @@ class _HistoryRowBatch:
         )
         history_rows = [row for row in rows if isinstance(row, HistoryRow)]
         provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
-        with reader.context.database.read() as conn:
-            self._by_provider_id = our_records.find_by_provider_ids(conn, provider, provider_ids)
-            unmatched_rows = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
+        with comparison.context.database.read() as conn:
+            self._payment_by_provider_id = our_records.find_by_provider_ids(conn, provider, provider_ids)
+            unmatched_rows = [
+                row for row in history_rows if row.provider_payment_id not in self._payment_by_provider_id
+            ]
             merchant_ids = {row.merchant_payment_id for row in unmatched_rows if row.merchant_payment_id}
-            self._by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
-            ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
-            self._cases = our_records.find_open_cases(conn, ids, row_comparison.COMPARISON_RULES)
+            self._payment_by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
+            payment_ids = {
+                payment.id
+                for payment in (*self._payment_by_provider_id.values(), *self._payment_by_merchant_id.values())
+            }
+            self._open_cases = our_records.find_open_cases(conn, payment_ids, row_comparison.COMPARISON_RULES)
 
     def compare(self) -> None:
         """Compare each row of the batch with our payment or refund, and write the result into the run journal."""
@@ -167,30 +174,30 @@ class _HistoryRowBatch:
         self._run_journal.write_row(key, difference, lambda _tx: difference)
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:
-        payment = self._by_provider_id.get(row.provider_payment_id or "")
-        return payment or self._by_merchant_id.get(row.merchant_payment_id or "")
+        payment = self._payment_by_provider_id.get(row.provider_payment_id or "")
+        return payment or self._payment_by_merchant_id.get(row.merchant_payment_id or "")
 
     def _compare_payment(self, row: HistoryRow) -> None:
-        payment, source = self._find_payment(row), self._history.source_kind
+        payment, source_kind = self._find_payment(row), self._history.source_kind
         finding = compare_row(payment, row)
         if finding.consequence is Consequence.IMPORT and (
-            row.merchant_payment_id is None or source is ReportSource.NOTICE
+            row.merchant_payment_id is None or source_kind is ReportSource.NOTICE
         ):
             self._record_unbookable_payment(row)
-        elif finding == MATCHED_ROW and (payment is None or payment.id not in self._cases):
+        elif finding == MATCHED_ROW and (payment is None or payment.id not in self._open_cases):
             self._run_journal.count_match(row.key)
         else:
-            expected = None
+            difference = None
             if finding.verdict is not ReconciliationVerdict.MATCHED:
                 own_text, provider_text = format_own_state(payment), format_provider_state(row)
-                expected = ReconciliationDifference(
+                difference = ReconciliationDifference(
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )
             row_source = self._history.find_row_source(row.key)
             self._run_journal.write_row(
                 row.key,
-                expected,
-                lambda tx: self._reader.row_applier.apply_row(tx, self._provider, row, source, row_source),
+                difference,
+                lambda tx: self._comparison.row_applier.apply_row(tx, self._provider, row, source_kind, row_source),
             )
 
     def _record_unbookable_payment(self, row: HistoryRow) -> None:
@@ -220,32 +227,32 @@ class _HistoryRowBatch:
             return
         payment = self._find_payment(row)
         if payment is None and not self._run_journal.is_dry_run:
-            self._reader.import_missing_payment(self._provider, row)
+            self._comparison.import_missing_payment(self._provider, row)
         refund = self._find_refund(row, payment)
         if refund is not None and refund.state is RefundState.COMPLETED:
             self._record_match(row, payment, refund)
             return
         if refund is not None and not self._run_journal.is_dry_run:
-            self._reader.probe_our_refund(refund)
+            self._comparison.probe_our_refund(refund)
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
-        expected = ReconciliationDifference(
+        difference = ReconciliationDifference(
             row.key, verdict, payment.id if payment else None, _describe_refund(refund), _describe_row(row)
         )
-        self._run_journal.write_row(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
+        self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
         """Return our refund that the row is about; None if there is none. If the provider's payment id in the row is
         not that of `payment`, our payment number was paid twice there, and the refund is about the other payment."""
         if payment is None or row.provider_payment_id not in (None, payment.provider_payment_id):
             return None
-        with self._reader.context.database.read() as conn:
+        with self._comparison.context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, payment.id)
-        same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
+        refunds_of_same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
         times = self._history.find_refund_times(row.provider_payment_id or "", row.amount.minor) or ()
-        return row_comparison.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
+        return row_comparison.match_refunds(refunds_of_same_amount, [at for at in times if at <= row.at]).get(row.at)
 
     def _record_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
-        if payment is None or payment.id not in self._cases:
+        if payment is None or payment.id not in self._open_cases:
             self._run_journal.count_match(row.key)
             return
         self._run_journal.write_row(row.key, None, lambda tx: self._close_cases(tx, payment, row, refund))
@@ -259,7 +266,7 @@ class _HistoryRowBatch:
             row_comparison.DIFFERENT_STATE_RULE,
             row_comparison.MISSING_THERE_RULE,
         )
-        self._reader.row_applier.close_cases(
+        self._comparison.row_applier.close_cases(
             tx, payment, rules, (_describe_row(row), row_comparison.format_missing_refund(refund))
         )
 
@@ -276,7 +283,9 @@ class _HistoryRowBatch:
             rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
             expected = _describe_refund(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
-            self._reader.row_applier.open_case(tx, payment, rule, _describe_row(row), expected, is_settled=is_settled)
+            self._comparison.row_applier.open_case(
+                tx, payment, rule, _describe_row(row), expected, is_settled=is_settled
+            )
         has_case, own_text = payment is not None, _describe_refund(compared_refund)
         return ReconciliationDifference(
             row.key, verdict, payment.id if payment else None, own_text, _describe_row(row), case_opened=has_case

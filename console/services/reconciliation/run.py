@@ -77,21 +77,23 @@ class ReconciliationService:
         context: ServiceContext,
         payment_providers: PaymentProviders,
         payment_prober: PaymentProber,
-        imports: PaymentImporter,
+        payment_importer: PaymentImporter,
         probe_refund: Callable[[int], object],
         request_ids: RequestIdService,
     ) -> None:
         self._request_ids = request_ids
         self._context, self._payment_providers = context, payment_providers
         self.views = ReconciliationRunReader(context, self._list_reconcilable_providers)
-        row_applier = HistoryRowApplier(context, imports)
-        self._files = {
+        row_applier = HistoryRowApplier(context, payment_importer)
+        self._daily_file_stores = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
             for plugin in list_providers_as(ProviderPlugin)
             if plugin.daily_files
         }
-        self._provider_rows = ProviderHistoryComparison(context, row_applier, imports, probe_refund)
-        self._own_rows = OwnRecordComparison(context, row_applier, payment_prober)
+        self._provider_history_comparison = ProviderHistoryComparison(
+            context, row_applier, payment_importer, probe_refund
+        )
+        self._own_record_comparison = OwnRecordComparison(context, row_applier, payment_prober)
 
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
@@ -101,9 +103,15 @@ class ReconciliationService:
         interrupted run is continued.
 
         A dry run writes nothing, ignores the request id, and asks the provider about single payments only if it has
-        no history. Raises usage, not_found and bad_profile (exit status 2); in_progress, not_allowed (3);
-        outcome_unknown if the provider has announced no file or doesn't answer (4); provider_refused,
-        provider_answer_unusable and similar codes (5); provider_unreachable, interrupted (6).
+        no history.
+
+        Raises usage for days in the future, a last day before the first, or more than MAX_RECONCILED_DAYS days;
+        not_found if there is no such provider or sender of signed notices on this desk; bad_profile if the provider
+        is not configured on this desk; not_allowed if the acting person has no right to import payments; in_progress
+        while another process reconciles with this provider; outcome_unknown if the provider has announced no file or
+        an answer leaves the outcome unknown; interrupted if a signal asks the process to end. If the download of a
+        file or a question to the provider fails, raises provider_unreachable, provider_auth, rate_limited,
+        provider_refused or provider_answer_unusable.
         """
         return self._request_ids.act_once(
             "reconcile",
@@ -144,11 +152,11 @@ class ReconciliationService:
 
     def _make_dry_run_report(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         contents: dict[date, tuple[str, Callable[[], bytes]]] = {}
-        if (files := self._files.get(provider)) is not None:
+        if (file_store := self._daily_file_stores.get(provider)) is not None:
             for day in list_days(first_day, last_day):
-                event = files.find_announcement(day)
-                stored_file = files.find_stored_file(event)
-                content = files.read_content(stored_file) if stored_file else files.download_file(event)
+                event = file_store.find_announcement(day)
+                stored_file = file_store.find_stored_file(event)
+                content = file_store.read_content(stored_file) if stored_file else file_store.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
         history = self._open_history(provider, first_day, last_day, contents)
@@ -157,18 +165,18 @@ class ReconciliationService:
         finally:
             if history is not None:
                 history.close()
-        count = dry_run_counts.counts
+        counts = dry_run_counts.counts
         return ReconcileReport(
             provider,
             first_day,
             last_day,
-            matched=count[ReconciliationVerdict.MATCHED],
-            imported=count[ReconciliationVerdict.IMPORTED],
-            missing_there=count[ReconciliationVerdict.MISSING_THERE],
-            different_state=count[ReconciliationVerdict.DIFFERENT_STATE],
-            different_amount=count[ReconciliationVerdict.DIFFERENT_AMOUNT],
+            matched=counts[ReconciliationVerdict.MATCHED],
+            imported=counts[ReconciliationVerdict.IMPORTED],
+            missing_there=counts[ReconciliationVerdict.MISSING_THERE],
+            different_state=counts[ReconciliationVerdict.DIFFERENT_STATE],
+            different_amount=counts[ReconciliationVerdict.DIFFERENT_AMOUNT],
             differences=tuple(dry_run_counts.differences),
-            refused=count[ReconciliationVerdict.REFUSED],
+            refused=counts[ReconciliationVerdict.REFUSED],
         )
 
     def _compare_days(
@@ -181,9 +189,11 @@ class ReconciliationService:
     ) -> None:
         span = _make_utc_span(provider, first_day, last_day)
         if history is None:
-            self._own_rows.compare_with_answers(provider, run_journal, span, None)
-        elif self._provider_rows.compare(provider, history, run_journal, None) and history.is_complete():
-            self._own_rows.compare_with_history(provider, history, run_journal, span, None)
+            self._own_record_comparison.compare_with_answers(provider, run_journal, span, None)
+        elif (
+            self._provider_history_comparison.compare(provider, history, run_journal, None) and history.is_complete()
+        ):
+            self._own_record_comparison.compare_with_history(provider, history, run_journal, span, None)
 
     # Stored run
 
@@ -204,12 +214,12 @@ class ReconciliationService:
                 _get_run_days(run) == (first_day, last_day)
                 for run in reconciliations.list_unfinished_runs(conn, provider)
             )
-        source = self._files.get(provider)
-        if has_begun or source is None:
+        file_store = self._daily_file_stores.get(provider)
+        if has_begun or file_store is None:
             return ()
-        events = [source.find_announcement(day) for day in list_days(first_day, last_day)]
+        events = [file_store.find_announcement(day) for day in list_days(first_day, last_day)]
         return tuple(
-            source.find_stored_file(event) or source.store_file(event, source.download_file(event))
+            file_store.find_stored_file(event) or file_store.store_file(event, file_store.download_file(event))
             for event in events
         )
 
@@ -227,58 +237,60 @@ class ReconciliationService:
             tx.conn, provider, first_day, last_day, context.make_holder().operator, now, phase
         )
         run = _require_run(tx, run_id)
-        evidence_ids = [self._files[provider].store_evidence(tx, RECONCILIATION_KIND, run_id, file) for file in files]
+        evidence_ids = [
+            self._daily_file_stores[provider].store_evidence(tx, RECONCILIATION_KIND, run_id, file) for file in files
+        ]
         context.record_audit(
             tx, AuditAction.RECONCILIATION_BEGUN, run_id, _make_run_facts(run), kind=RECONCILIATION_KIND
         )
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
-    def _run_remaining(self, record: StoredReconciliationRun) -> ReconciliationRun:
+    def _run_remaining(self, stored_run: StoredReconciliationRun) -> ReconciliationRun:
         """Execute the phases that the run has not completed, beginning at the run's stored position. Return the
         ended run.
         """
-        run = record.run
+        run = stored_run.run
         span = _make_utc_span(run.provider, run.from_day, run.to_day)
         history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
         if history is None:
             return (
-                record.end_run(self._write_audit_entry_at_end)
-                if self._own_rows.compare_with_answers(run.provider, record, span, run.position)
-                else record.run
+                stored_run.end_run(self._write_audit_entry_at_end)
+                if self._own_record_comparison.compare_with_answers(run.provider, stored_run, span, run.position)
+                else stored_run.run
             )
         try:
-            return self._run_phases(record, history, span)
-        except ConsoleError as unfit:
-            if unfit.code in (
+            return self._run_phases(stored_run, history, span)
+        except ConsoleError as error:
+            if error.code in (
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE,
                 ErrorCode.NOT_FOUND,
             ):  # the stored file can't become readable later
-                record.fail_run(unfit.code)
+                stored_run.fail_run(error.code)
             raise
         finally:
             history.close()
 
     def _run_phases(
-        self, record: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
+        self, stored_run: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
     ) -> ReconciliationRun:
-        run = record.run
+        run = stored_run.run
         if run.phase == PROVIDER_ROWS_PHASE:
-            if not self._provider_rows.compare(run.provider, history, record, run.position):
-                return record.run
-            record.begin_phase(OWN_ROWS_PHASE)
-        if history.is_complete() and not self._own_rows.compare_with_history(
-            run.provider, history, record, span, record.run.position
+            if not self._provider_history_comparison.compare(run.provider, history, stored_run, run.position):
+                return stored_run.run
+            stored_run.begin_phase(OWN_ROWS_PHASE)
+        if history.is_complete() and not self._own_record_comparison.compare_with_history(
+            run.provider, history, stored_run, span, stored_run.run.position
         ):
-            return record.run
-        return record.end_run(self._write_audit_entry_at_end)
+            return stored_run.run
+        return stored_run.end_run(self._write_audit_entry_at_end)
 
     def _read_contents(self, run: ReconciliationRun) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
-        source = self._files.get(run.provider)
-        if source is None:
+        file_store = self._daily_file_stores.get(run.provider)
+        if file_store is None:
             return {}
         return {
-            file.day: (file.sha256, partial(source.read_content, file))
-            for file in source.list_run_files(RECONCILIATION_KIND, run.id)
+            file.day: (file.sha256, partial(file_store.read_content, file))
+            for file in file_store.list_run_files(RECONCILIATION_KIND, run.id)
         }
 
     def _open_history(
@@ -286,7 +298,7 @@ class ReconciliationService:
     ) -> HistorySource | None:
         if _is_queried_by_payment(provider):
             return None
-        if (files := self._files.get(provider)) is not None:
+        if (files := self._daily_file_stores.get(provider)) is not None:
             return FileHistory(files.daily, files.merchant_id, contents)
         return NoticeHistory(self._context, provider, first_day, last_day)
 
@@ -324,8 +336,8 @@ class ReconciliationService:
     # Results
 
     def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
-        """Return the reports of the latest runs of a provider (None: of all providers), newest first. Raises
-        not_allowed and no_operator.
+        """Return the reports of the latest runs of a provider (None: of all providers), newest first, at most
+        `limit`. Raises not_allowed if the acting person may not read, and no_operator if no person is named.
         """
         self._context.require_right("read")
         with self._context.database.read() as conn:
@@ -404,7 +416,7 @@ class ReconciliationService:
         """
         now = self._context.now()
         with self._context.database.read() as conn:
-            if provider in self._files:
+            if provider in self._daily_file_stores:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
                 return [date.fromisoformat(day) for day in our_records.list_announced_days(conn, provider, since)]
             day = now.astimezone(get_time_zone(provider)).date() - timedelta(days=1)

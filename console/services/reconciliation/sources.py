@@ -77,37 +77,39 @@ class FileHistory:
     source_kind = ReportSource.READ
 
     def __init__(
-        self, reading: DailyFiles[Any], merchant: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
+        self, daily_files: DailyFiles[Any], merchant_id: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> None:
-        """`reading` reads the provider's files, `merchant` is our merchant id in them. `files` has for each day
-        the SHA-256 of the file and the function that returns its content.
+        """`daily_files` reads the provider's files, `merchant_id` is our merchant id in them. `files` has for each
+        day the SHA-256 of the file and the function that returns its content.
         """
-        self._daily_files, self._merchant, self._files = reading, merchant, files
-        self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
+        self._daily_files, self._merchant_id, self._files = daily_files, merchant_id, files
+        self._row_index, self._is_read_to_end, self._refused_count = HistoryIndex(), False, 0
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key` (None: all rows). The rows before it are also
         read, because a later row may repeat one of them, and because the second phase of the reconciliation
         searches all rows.
         """
-        self._reset_index()
+        self._reset_row_index()
         for day in sorted(self._files):
             for row in self._read_rows_of_day(day):
                 if isinstance(row, RefusedRow):
                     self._refused_count += 1
                 if last_key is None or row.key > last_key:
                     yield row
-        self._is_read = True
+        self._is_read_to_end = True
 
-    def _reset_index(self) -> None:
-        self._index.close()
-        self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
+    def _reset_row_index(self) -> None:
+        self._row_index.close()
+        self._row_index, self._is_read_to_end, self._refused_count = HistoryIndex(), False, 0
 
     def _read_rows_of_day(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
-        yield from self._daily_files.read_rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
+        yield from self._daily_files.read_rows(
+            io.BytesIO(self._files[day][1]()), self._merchant_id, day, self._row_index
+        )
 
     def _read_all_files(self) -> None:
-        if not self._is_read:
+        if not self._is_read_to_end:
             for _ in self.read_rows(None):
                 pass
 
@@ -121,13 +123,13 @@ class FileHistory:
         has no such id. Reads all files first, unless all have been read already.
         """
         self._read_all_files()
-        return self._index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
+        return self._row_index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
         read so far.
         """
-        return self._index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
+        return self._row_index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 
     def find_row_source(self, key: str) -> str:
         """Return the SHA-256 of the daily file that contains the row with this key."""
@@ -135,7 +137,7 @@ class FileHistory:
 
     def close(self) -> None:
         """Delete the temporary index of the rows that were read."""
-        self._index.close()
+        self._row_index.close()
 
 
 class NoticeHistory:
@@ -146,7 +148,7 @@ class NoticeHistory:
     source_kind = ReportSource.NOTICE
 
     def __init__(self, context: ServiceContext, source: str, first_day: date, last_day: date) -> None:
-        self._context, self._source, self._signed = context, source, SignedNoticeHandler(context)
+        self._context, self._source, self._notice_handler = context, source, SignedNoticeHandler(context)
         self._begins_at, self._ends_at = get_start_of_day(first_day), get_end_of_day(last_day)
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
@@ -163,10 +165,10 @@ class NoticeHistory:
         notice without its signature.
         """
         key = f"{stored_event.at.isoformat(timespec='microseconds')}|{stored_event.event.id}"
-        if stored_event.event.signature is None and stored_event.event.who is None:
+        if stored_event.event.signature is None and stored_event.event.storing_account is None:
             return None
         try:
-            notice = self._signed.verify_event(stored_event.event)
+            notice = self._notice_handler.verify_event(stored_event.event)
         except NoticeRefused:
             return RefusedRow(key, "unverified")
         state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)

@@ -42,11 +42,11 @@ class ReconciliationRunReader:
     if the acting person may not read.
     """
 
-    def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
-        """`providers` is a function that returns the names of the providers that can be reconciled on this desk.
+    def __init__(self, context: ServiceContext, list_providers: Callable[[], tuple[str, ...]]) -> None:
+        """`list_providers` is a function that returns the names of the providers that can be reconciled on this desk.
         The object calls it each time it needs the names.
         """
-        self._context, self.providers = context, providers
+        self._context, self.providers = context, list_providers
 
     def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
         """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the
@@ -72,20 +72,20 @@ class ReconciliationRunReader:
 
     def _make_run_details(self, conn: Connection, run: ReconciliationRun) -> ReconciliationRunDetails:
         (item,) = _make_run_items(conn, (run,))
-        newer, older = run_views.find_adjacent_run_ids(conn, run.id)
+        newer_run_id, older_run_id = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
         return ReconciliationRunDetails(
             item,
-            refused=our_records.count_refused_rows(conn, run.id),
-            open_cases=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
+            refused_row_count=our_records.count_refused_rows(conn, run.id),
+            open_case_count=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
-            case=next(
+            refused_rows_case=next(
                 (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS_RULE and alert.resolved_at is None),
                 None,
             ),
-            newer=newer,
-            older=older,
+            newer_run_id=newer_run_id,
+            older_run_id=older_run_id,
         )
 
     def _read_files(self, conn: Connection, run: ReconciliationRun) -> tuple[ReconciledFile, ...]:
@@ -172,21 +172,21 @@ def read_difference_items(
     """Return the differences as items for the screen, with the present state of their payments and their open
     cases.
     """
-    ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
-    records = run_views.read_payments_by_id(conn, ids)
-    cases = run_views.read_cases_by_payment(conn, ids, row_comparison.COMPARISON_RULES)
+    payment_ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
+    payment_by_id = run_views.read_payments_by_id(conn, payment_ids)
+    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.COMPARISON_RULES)
     return tuple(
         DifferenceItem(
             difference,
-            _get_payment(records, difference.payment_id),
+            _get_payment(payment_by_id, difference.payment_id),
             _find_case(difference, cases.get(difference.payment_id or 0, ())),
         )
         for difference in differences
     )
 
 
-def _get_payment(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
-    return None if payment_id is None else records.get(payment_id)
+def _get_payment(payment_by_id: dict[int, Payment], payment_id: int | None) -> Payment | None:
+    return None if payment_id is None else payment_by_id.get(payment_id)
 
 
 def _find_case(difference: ReconciliationDifference, cases: Sequence[Alert]) -> Alert | None:

@@ -66,14 +66,15 @@ class DecisionChoiceReader:
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
         """Return all actions that exist for this kind of record, each with its effect. An action that is not
-        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found, and
-        not_allowed if the acting person may not read.
+        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found if there is no
+        such record, and not_allowed if the acting person may not read.
         """
         return list_all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use. `kind` is the record's kind,
-        such as `payment`. Raises not_found, and not_allowed if the acting person may not read."""
+        such as `payment`. Raises not_found if there is no such record, and not_allowed if the acting person may not
+        read."""
         with self._context.database.read() as conn:
             return self.read_facts_in_transaction(conn, kind, record_id, self._context.find_reading_person(conn))
 
@@ -82,7 +83,8 @@ class DecisionChoiceReader:
     ) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use, read on the caller's
         connection. `person` is the acting person; None if no person is named, as for a due task. With
-        `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found.
+        `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found if there
+        is no such record.
         """
         record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
         if record is None:
@@ -93,7 +95,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, can_ask = self._context.now(), self._find_payment_question_possibility(probed_payment)
+        now, question_possibility = self._context.now(), self._find_payment_question_possibility(probed_payment)
         running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -111,12 +113,12 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            can_ask=can_ask,
+            question_possibility=question_possibility,
             statement=find_last_statement(record, now)
-            if can_ask is QuestionPossibility.YES and isinstance(record, Payment)
+            if question_possibility is QuestionPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
-            proposed=_find_open_proposal(conn, kind, record_id),
-            taken=take,
+            open_proposal=_find_open_proposal(conn, kind, record_id),
+            take=take,
             payment=payment,
             order=order,
             read_only=find_read_only_switch(conn, payment.provider if payment is not None else None),
@@ -136,10 +138,10 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            can_ask=self._find_check_question_possibility(),
-            proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
-            taken=take,
-            claimed=live_check is not None and live_check.id != record.id,
+            question_possibility=self._find_check_question_possibility(),
+            open_proposal=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
+            take=take,
+            is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
@@ -167,7 +169,7 @@ class DecisionChoiceReader:
         payment, order = facts.payment, facts.order
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
-            return replace(facts, covered=is_covered)
+            return replace(facts, is_order_covered=is_covered)
         lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
@@ -176,10 +178,10 @@ class DecisionChoiceReader:
         )
         return replace(
             facts,
-            covered=is_covered,
+            is_order_covered=is_covered,
             refunds=payment_refunds,
-            refund_off=refusal,
-            refund_off_facts=refusal_facts,
+            refund_refusal=refusal,
+            refund_refusal_facts=refusal_facts,
         )
 
     def read_actions(
@@ -236,17 +238,17 @@ def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Oper
 
 class _LeaseHolderFacts(TypedDict, total=False):
     holder: str
-    held_since: datetime
+    holder_since: datetime
 
 
 def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which the process began
     with it, from the record's running operation or lease. Return an empty dict if both are None."""
     if running is not None:
-        return {"holder": running.operator, "held_since": running.started_at}
-    return {} if lease_holder is None else {"holder": lease_holder.operator, "held_since": lease_holder.since}
+        return {"holder": running.operator, "holder_since": running.started_at}
+    return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}
 
 
 def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
     proposal = approvals.find_open_proposal(conn, kind, str(record_id))
-    return OpenProposal(proposal.proposed, proposal.person) if proposal else None
+    return OpenProposal(proposal.proposed_state, proposal.person) if proposal else None

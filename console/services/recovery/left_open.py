@@ -71,9 +71,11 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
     for proposal in approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
-    for run in bulk_runs.list_open_runs(conn):
-        if is_same_person(run.made_by, person):
-            yield LeftOpen(LeftReason.BULK_RUN, BULK_RUN_KIND, str(run.id), run.made_at, None, run.name)
+    for bulk_run in bulk_runs.list_open_runs(conn):
+        if is_same_person(bulk_run.made_by, person):
+            yield LeftOpen(
+                LeftReason.BULK_RUN, BULK_RUN_KIND, str(bulk_run.id), bulk_run.made_at, None, bulk_run.name
+            )
 
 
 def _find_subject(operation: Operation) -> tuple[str, str]:

@@ -59,24 +59,24 @@ class OperationRecovery:
     def __init__(
         self,
         context: ServiceContext,
-        recovery: PurchaseResolver,
+        purchase_resolver: PurchaseResolver,
         check_prober: CreditCheckProber,
-        reader: Callable[[], CreditCheckReader],
+        get_check_reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
-        forgotten: LostRefundProber,
+        lost_refund_prober: LostRefundProber,
         lost_payment_restorer: LostPaymentRestorer,
     ) -> None:
         self._context = context
-        self._recovery = recovery
+        self._purchase_resolver = purchase_resolver
         self._check_prober = check_prober
-        self._reader = reader
+        self._get_check_reader = get_check_reader
         self._recoveries = recoveries
-        self._spooled_refunds = forgotten
+        self._lost_refund_prober = lost_refund_prober
         self._lost_payment_restorer = lost_payment_restorer
 
     def read_details(self, operation_id: str) -> OperationDetails:
-        """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
-        the acting person may not read."""
+        """Return an operation with its timeline and evidence, for its screen. Raises not_found if neither the
+        database nor a spool has the operation, and not_allowed if the acting person may not read."""
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):
@@ -99,8 +99,9 @@ class OperationRecovery:
         and the provider confirms the purchase or the started payment, insert that record again. Return the
         record, or the operation if it has no record.
 
-        Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other
-        errors of a failed probe.
+        Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
+        no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; and the errors
+        of the `probe` method that asks about this kind of record.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -118,7 +119,7 @@ class OperationRecovery:
         if entry is not None and _is_payment_start(operation):
             return self._lost_payment_restorer.probe(entry, operation)
         if entry is not None and entry.intent.payment_id is not None:
-            self._spooled_refunds.probe(entry, operation)
+            self._lost_refund_prober.probe(entry, operation)
             return self._find_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
             return self._restore_credit_check(entry, entry.provider_id, None)
@@ -135,8 +136,14 @@ class OperationRecovery:
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
         `provider_id` is the provider's id of the purchase or refund; `reason` is the person's reason, None for a
-        script without one. Raises not_found, not_allowed, nothing_to_resolve, evidence_mismatch, no_evidence,
-        same_person, usage, and the errors of `resolve` of the record's service.
+        script without one.
+
+        Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
+        no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
+        operation, or if `provider_id` is missing for a successful purchase; no_evidence if the proof is empty,
+        unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if
+        the provider's answer contradicts the decision; and the errors of `_record_no_effect_decision`. For any other
+        operation, raises the errors of the `resolve` method of the record's service.
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
@@ -165,7 +172,7 @@ class OperationRecovery:
         if target_state == "completed":
             if is_start:
                 self._lost_payment_restorer.probe(entry, operation)
-            elif not self._spooled_refunds.probe(entry, operation):
+            elif not self._lost_refund_prober.probe(entry, operation):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
@@ -194,7 +201,9 @@ class OperationRecovery:
     ) -> ResolveResult:
         operation_id = operation.id
         if operation.source == "database":
-            return self._recovery.resolve(operation.subject_id or 0, target_state, proof, provider_id, None, reason)
+            return self._purchase_resolver.resolve(
+                operation.subject_id or 0, target_state, proof, provider_id, None, reason
+            )
         person = self._context.require_right("resolve")
         person_proof = read_proof(proof, reason)
         entry = self._find_spool_entry(operation_id)
@@ -213,27 +222,28 @@ class OperationRecovery:
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
         again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
-        credit check. Raises evidence_mismatch if the answer is about another corporation or purchase,
-        already_purchased, and the errors of a failed read.
+        credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
+        this id; already_purchased if the corporation has another live credit check of the same client; and the errors
+        of `make_unconfirmed_error` if the answer has no report.
         """
         context, intent = self._context, entry.intent
-        outcome = self._reader().read_detail(provider_id)
+        outcome = self._get_check_reader().read_detail(provider_id)
         report = outcome.found
-        placeholder = _make_operation(entry)
+        lost_operation = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
-            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome, is_answered=False))
-            raise make_unconfirmed_error(placeholder, outcome, deciding=proof is not None)
+            context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome, has_report=False))
+            raise make_unconfirmed_error(lost_operation, outcome, is_decision=proof is not None)
         if report.corporation_number != intent.corporation_number:
-            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome))
+            context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
+                ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.OTHER_NUMBER}
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
             if check_records.find_owners_of_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
-                    {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},
+                    {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},
                 )
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
             if proof is not None:
@@ -244,7 +254,7 @@ class OperationRecovery:
         try:
             record_id = context.write(insert_credit_check_and_proof)
         except ConsoleError:
-            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome))
+            context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise
         context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         context.spool.mark_delivered(intent.operation_id)
@@ -254,16 +264,16 @@ class OperationRecovery:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
         return record
 
-    def _store_refused_reading(
-        self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, is_answered: bool = True
+    def _store_answer_of_refused_restore(
+        self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, has_report: bool = True
     ) -> None:
         """Store the provider's answer as evidence of the lost operation, because its restore is refused, so that no
-        credit check gets the answer. `is_answered` is False if the answer has no report."""
-        context, subject = self._context, (OPERATION_KIND, None)
+        credit check gets the answer. `has_report` is False if the answer has no report."""
+        context, evidence_subject = self._context, (OPERATION_KIND, None)
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}"
         operator = context.make_holder().operator
-        evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
-        if not is_answered:
+        evidence.add_answer(tx.conn, evidence_subject, intent.operation_id, source, operator, outcome, context.now())
+        if not has_report:
             context.record_audit(
                 tx,
                 AuditAction.OPERATION_PROBED,
@@ -277,14 +287,14 @@ class OperationRecovery:
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
     ) -> int:
         context, intent = self._context, entry.intent
-        client, number = intent.client_id or "", intent.corporation_number or ""
-        live_check = credit_checks.find_live(tx.conn, client, number)
+        client_id, number = intent.client_id or "", intent.corporation_number or ""
+        live_check = credit_checks.find_live(tx.conn, client_id, number)
         if live_check is not None:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         is_id_used = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
         record_id = credit_checks.insert_pending(
             tx.conn,
-            client,
+            client_id,
             number,
             intent.operation_id,
             context.now(),

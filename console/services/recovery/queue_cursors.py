@@ -26,22 +26,22 @@ def parse_queue_cursor(text: str | None) -> QueuePosition | None:
     is None. Raises usage if the text is not such a cursor."""
     if text is None:
         return None
-    work, at, kind, number = (*text.split("."), "", "", "")[:4]
+    work, at, kind, record_id = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
         since = datetime.strptime(at, _CURSOR_TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
         if (
             text.count(".") == 3
             and work in list(WorkState)
             and kind in queues.QUEUED_RECORD_KINDS
-            and _is_record_id(number)
+            and _is_record_id(record_id)
         ):
-            return queues.make_position(work, since, kind, int(number))
+            return queues.make_position(work, since, kind, int(record_id))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
 def format_sorted_queue_cursor(position: SortPosition) -> str:
     """Return the cursor for a position in a queue that a person has sorted by a column."""
-    keys = ".".join(_format_sort_value(value) for value in (position.first, position.second))
+    keys = ".".join(_format_sort_value(value) for value in (position.first_key, position.second_key))
     return f"{keys}.{queues.QUEUED_RECORD_KINDS[position.kind_index]}.{position.id}"
 
 
@@ -50,17 +50,17 @@ def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosit
     Raises usage if the text is not such a cursor, also if it is the cursor of another order."""
     if text is None:
         return None
-    first, second, kind, number = (*text.split("."), "", "", "")[:4]
+    first_key, second_key, kind, record_id = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
         if (
             text.count(".") == 3
             and kind in queues.QUEUED_RECORD_KINDS
-            and _is_record_id(number)
+            and _is_record_id(record_id)
             and len(text) <= _LONGEST_CURSOR_CHARACTERS
         ):
-            keys = _parse_sort_value(first), _parse_sort_value(second)
+            keys = _parse_sort_value(first_key), _parse_sort_value(second_key)
             if tuple(type(key) for key in keys) == _SORT_VALUE_TYPES_BY_COLUMN.get(column, (int, int)):
-                return SortPosition(*keys, queues.QUEUED_RECORD_KINDS.index(kind), int(number))
+                return SortPosition(*keys, queues.QUEUED_RECORD_KINDS.index(kind), int(record_id))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 

@@ -154,8 +154,8 @@ class QueueReader:
             count, oldest_instant = chosen_records.count_chosen_records(
                 conn, name, journal.list_lapsed_by_kind(conn), choice
             )
-        cap = queues.MAX_COUNTED_RECORDS
-        return QueueCount(name, min(count, cap), count > cap, oldest_instant)
+        count_limit = queues.MAX_COUNTED_RECORDS
+        return QueueCount(name, min(count, count_limit), count > count_limit, oldest_instant)
 
     def _make_queue_item(
         self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
@@ -170,8 +170,10 @@ class QueueReader:
             self._context.find_reading_person(conn)
             lapsed_ids = journal.list_lapsed_by_kind(conn)
             counts = [(name, *queues.count_queue(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
-        cap = queues.MAX_COUNTED_RECORDS
-        return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
+        count_limit = queues.MAX_COUNTED_RECORDS
+        return tuple(
+            QueueCount(name, min(count, count_limit), count > count_limit, oldest) for name, count, oldest in counts
+        )
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
         """Return the guarded operations that have begun and not ended, each with its record, its next step and the
@@ -183,11 +185,11 @@ class QueueReader:
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
             stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
-            completed = iter(
+            completed_records = iter(
                 self._complete_records(conn, [record for record in stored_records if record is not None])
             )
             unfinished_work = [
-                (operation, next(completed) if record is not None else None)
+                (operation, next(completed_records) if record is not None else None)
                 for operation, record in zip(operations, stored_records, strict=True)
             ]
         return tuple(

@@ -68,34 +68,34 @@ class RelatedRecordCompleter:
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
         lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
-        completed: dict[tuple[object, int], QueuedRecord] = {}
-        for part in (
+        completed_by_type_and_id: dict[tuple[object, int], QueuedRecord] = {}
+        for completed_records in (
             self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
             self._complete_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
             self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
             self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
         ):
-            completed |= {(type(record), record.id): record for record in part}
-        return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
+            completed_by_type_and_id |= {(type(record), record.id): record for record in completed_records}
+        return tuple(completed_by_type_and_id[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
 
     # Credit checks
 
     def _complete_checks(
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
-        unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
-        failed_pairs = {
+        unknown_ids = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
+        clients_and_numbers_of_failed = {
             (check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR
         }
-        proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
-        holders = credit_checks.find_claim_holders(conn, failed_pairs)
-        finds_purchases = not unknown or self._can_find_purchases()
+        proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids)
+        claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
+        finds_purchases = not unknown_ids or self._can_find_purchases()
         for check in checks:
             is_failed = check.state is CheckState.ERROR
-            holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
-            relations = CheckRelations(str(check.id) in proposed_states, holder, finds_purchases)
-            completed = replace(check, relations=relations)
-            if self._may_be_stopped_by_switch(completed):
+            claim_holder = claim_holders.get((check.client_id, check.corporation_number)) if is_failed else None
+            relations = CheckRelations(str(check.id) in proposed_states, claim_holder, finds_purchases)
+            completed_check = replace(check, relations=relations)
+            if self._may_be_stopped_by_switch(completed_check):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
             yield replace(check, relations=relations)
 
@@ -127,18 +127,18 @@ class RelatedRecordCompleter:
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
-        with_alert = [order.id for order in records if order.id in open_alerts]
-        payments_of = _group_items_by(
+        ids_with_alert = [order.id for order in records if order.id in open_alerts]
+        payments_by_order_id = _group_items_by(
             self._complete_payments(
                 conn,
-                payments.find_by_orders(conn, with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
+                payments.find_by_orders(conn, ids_with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
                 lapsed_ids,
                 find_switch,
             ),
             lambda payment: payment.order_id,
         )
         payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
-        sagas_of = _group_items_by(
+        sagas_by_payment_id = _group_items_by(
             (
                 saga
                 for saga in sagas.find_by_subjects(conn, payments.PAYMENT_KIND, payment_ids)
@@ -147,11 +147,13 @@ class RelatedRecordCompleter:
             lambda saga: saga.subject_id,
         )
         for order in records:
-            order_sagas = [saga for payment_id in order.payment_ids for saga in sagas_of.get(payment_id, ())]
-            paid_by = tuple(payments_of.get(order.id, ()))
+            order_sagas = [
+                saga for payment_id in order.payment_ids for saga in sagas_by_payment_id.get(payment_id, ())
+            ]
+            order_payments = tuple(payments_by_order_id.get(order.id, ()))
             finding = (
-                find_broken_rule(order, paid_by, self._context.now(), self._context.scale, ALERT_RULES)
-                if paid_by
+                find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
+                if order_payments
                 else None
             )
             alert = next(
@@ -165,7 +167,7 @@ class RelatedRecordCompleter:
             yield replace(
                 order,
                 relations=OrderRelations(
-                    payments=paid_by,
+                    payments=order_payments,
                     alert_rule=alert.rule_id if alert else None,
                     alert_detected_at=alert.detected_at if alert else None,
                     is_cancelled_unpaid=any(
@@ -187,18 +189,18 @@ class RelatedRecordCompleter:
         if not records:
             return ()
         lapsed_payment_ids = lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
-        order_of = {
+        order_by_id = {
             order.id: order
             for order in orders.find_by_ids(
                 conn, {payment.order_id for payment in records if payment.order_id is not None}
             )
         }
-        shared_order_ids = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
-        siblings_of = _group_items_by(
+        shared_order_ids = [order.id for order in order_by_id.values() if len(order.payment_ids) > 1]
+        payments_by_order_id = _group_items_by(
             payments.find_by_orders(conn, shared_order_ids, lapsed_payment_ids), lambda payment: payment.order_id
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
-        refunds_of = _group_items_by(
+        refunds_by_payment_id = _group_items_by(
             self._complete_waiting_refunds(
                 conn,
                 refunds.find_by_payments(conn, paid_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
@@ -209,14 +211,14 @@ class RelatedRecordCompleter:
         )
         ids = [str(payment.id) for payment in records]
         proposed_states = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
-        limits_of = self._make_limits_reader(conn)
-        completed = []
+        read_limits = self._make_limits_reader(conn)
+        completed_payments = []
         for payment in records:
-            order = order_of.get(payment.order_id) if payment.order_id is not None else None
-            payment_refunds = tuple(refunds_of.get(payment.id, ()))
+            order = order_by_id.get(payment.order_id) if payment.order_id is not None else None
+            payment_refunds = tuple(refunds_by_payment_id.get(payment.id, ()))
             relations = PaymentRelations(
                 order=order,
-                order_payments=tuple(siblings_of.get(order.id, ())) if order is not None else (),
+                order_payments=tuple(payments_by_order_id.get(order.id, ())) if order is not None else (),
                 refunds=payment_refunds,
                 awaits_second_person=str(payment.id) in proposed_states,
                 proposed_state=proposed_states.get(str(payment.id)),
@@ -229,11 +231,11 @@ class RelatedRecordCompleter:
             if may_advise_refund or self._may_be_stopped_by_switch(completed_payment):
                 relations = replace(relations, read_only=find_switch(payment.provider))
             if may_advise_refund:
-                refund_limits = limits_of(payment.currency)
+                refund_limits = read_limits(payment.currency)
                 refusal, _ = self._refund_requests.find_request_refusal(conn, payment, payment_refunds, refund_limits)
                 relations = replace(relations, refund_refusal=refusal)
-            completed.append(replace(payment, relations=relations))
-        return tuple(completed)
+            completed_payments.append(replace(payment, relations=relations))
+        return tuple(completed_payments)
 
     def _complete_waiting_refunds(
         self,
@@ -249,10 +251,10 @@ class RelatedRecordCompleter:
             for refund in records
             if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
         ]
-        completed = {
+        completed_by_id = {
             refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed_ids, find_switch)
         }
-        return [completed.get(refund.id, refund) for refund in records]
+        return [completed_by_id.get(refund.id, refund) for refund in records]
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
@@ -266,8 +268,8 @@ class RelatedRecordCompleter:
         provider is not configured on this desk."""
         try:
             self._payment_providers.get_reader(provider)
-        except ConsoleError as unfit:
-            return unfit.code != ErrorCode.NOT_FOUND
+        except ConsoleError as error:
+            return error.code != ErrorCode.NOT_FOUND
         return True
 
     @staticmethod
@@ -288,12 +290,12 @@ class RelatedRecordCompleter:
         if not records:
             return
         payment_ids = {refund.payment_id for refund in records}
-        payment_of = {
+        payment_by_id = {
             payment.id: payment
             for payment in payments.find_by_ids(conn, payment_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
         }
         requested_payment_ids = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
-        refunds_of = _group_items_by(
+        refunds_by_payment_id = _group_items_by(
             refunds.find_by_payments(conn, requested_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
@@ -303,13 +305,13 @@ class RelatedRecordCompleter:
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
         proposed_states = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided_ids)
-        limits_of = self._make_limits_reader(conn)
+        read_limits = self._make_limits_reader(conn)
         for refund in records:
-            payment = payment_of.get(refund.payment_id)
+            payment = payment_by_id.get(refund.payment_id)
             refusal = None
             if payment is not None and refund.state is RefundState.REQUESTED:
                 refusal = self._refund_requests.find_approval_refusal(
-                    conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
+                    conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
                 )
             relations = RefundRelations(payment, str(refund.id) in proposed_states, refusal)
             if self._may_be_stopped_by_switch(replace(refund, relations=relations)):
@@ -350,5 +352,5 @@ def _group_items_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dic
     return groups
 
 
-def _select_records_of_type(records: Collection[QueuedRecord], kind: type[ItemT]) -> list[ItemT]:
-    return [record for record in records if isinstance(record, kind)]
+def _select_records_of_type(records: Collection[QueuedRecord], record_type: type[ItemT]) -> list[ItemT]:
+    return [record for record in records if isinstance(record, record_type)]

@@ -196,12 +196,12 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
     return find_answer
 
 
-def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> AnswerFinder:
+def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFinder:
     """Return the function that answers the repeated creation of a bulk run. It returns the run that the first call
-    created; None if that call created none. `show` returns a run by its id."""
+    created; None if that call created none. `read_run` returns a run by its id."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
-        return CallAnswer(show(int(use.subject_id))) if use.subject_id is not None else None
+        return CallAnswer(read_run(int(use.subject_id))) if use.subject_id is not None else None
 
     return find_answer
 

@@ -57,8 +57,8 @@ class SavedViewService:
 
     def find_view(self, name: str) -> SavedView:
         """Return the view with this name, or with this text as its id. If the acting person and the team have a
-        view of the same name, return the person's own. Raises not_found, and not_allowed if the acting person
-        may not read.
+        view of the same name, return the person's own. Raises not_found if there is no such view, and not_allowed if
+        the acting person may not read.
         """
         views = self.list_views()
         view = find_view_by_name(views, name) or next(
@@ -81,12 +81,12 @@ class SavedViewService:
             reader = self._context.find_reading_person(conn)
             person = None if reader is None else reader.name
             views = saved_views.list_views(conn, person)
-            by_queue: dict[str, list[SavedView]] = {}
+            views_by_queue: dict[str, list[SavedView]] = {}
             for view in views:
-                by_queue.setdefault(view.content.queue, []).append(view)
+                views_by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
             lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
-            for queue, of_queue in by_queue.items():
+            for queue, of_queue in views_by_queue.items():
                 for count in self._count_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
@@ -145,7 +145,8 @@ class SavedViewService:
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
 
     def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
-        """Change the name of a view, and return the view. Raises not_found, and the errors of `save_view`."""
+        """Change the name of a view, and return the view. Raises not_found if there is no such view, and the errors
+        of `save_view`."""
 
         def make_renamed_view(view: SavedView) -> SavedView:
             return replace(view, name=_require_valid_view_name(name))
@@ -156,7 +157,7 @@ class SavedViewService:
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
         """Mark a view as deleted, so that it can be restored. If it is already deleted, change nothing. Return the
-        view. Raises not_found, and not_allowed if the acting person may not change this view."""
+        view. Raises not_found if there is no such view, and not_allowed if the acting person may not change it."""
 
         def make_deleted_view(view: SavedView) -> SavedView:
             return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
@@ -189,7 +190,7 @@ class SavedViewService:
             )
 
             def insert_or_replace_view(tx: Transaction) -> SavedView:
-                present_view = saved_views.find_named(tx.conn, view)
+                present_view = saved_views.find_by_name(tx.conn, view)
                 if present_view is None or not may_replace:
                     return self._insert_view(tx, view)
                 self._require_right_to_change(present_view, person)
@@ -247,7 +248,7 @@ class SavedViewService:
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
         already has the largest number of views."""
-        present_view = saved_views.find_named(conn, view)
+        present_view = saved_views.find_by_name(conn, view)
         if present_view is not None and present_view.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
         max_views = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS

@@ -44,11 +44,11 @@ class RefundDecisionService:
     threads at the same time."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmitter
+        self, context: ServiceContext, payment_providers: PaymentProviders, refund_submitter: RefundSubmitter
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._submissions = submissions
+        self._refund_submitter = refund_submitter
 
     # Approve
 
@@ -59,11 +59,18 @@ class RefundDecisionService:
         its cooling-off period has not ended. If this person has already approved the refund, only send it.
         Return the refund.
 
-        `expected_version` is the version of the refund that the person's screen shows. Raises not_found,
-        same_person, not_allowed, stale_view, already_decided, in_progress, exceeds_captured, outside_window,
-        over_limit, database_went_back, read_only and the errors of `submit_refund`. If a signal asks the process
-        to end, raises `Interrupted` before the approval is stored; between the approval and the sending, raises
-        the error interrupted with the approved refund.
+        `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
+        compared. `progress` is called with the name of each step of the sending.
+
+        Before the approval is stored, raises not_found if there is no such refund; not_allowed if the acting person
+        has no right to approve refunds, if the maker is no active operator, or if the database can't enforce two
+        people; bad_profile if the provider is not configured on this desk; same_person if the acting person is the
+        maker or has approved the refund before; stale_view for another version than `expected_version`;
+        already_decided if the refund has expired or doesn't wait for a decision; in_progress while a process sends
+        the refund; read_only while a read-only switch is on; database_went_back if the database has gone back to an
+        earlier state; and the errors of `require_refundable` and of `raise_first_broken_rule`. After it, raises the
+        errors of `submit_refund`. If a signal asks the process to end, raises `Interrupted` before the approval is
+        stored; between the approval and the sending, raises the error interrupted with the approved refund.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
@@ -83,9 +90,11 @@ class RefundDecisionService:
     ) -> Refund:
         """Send the approved refund and return it. If a due task has already sent it, return it without sending.
         `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. Raises
-        the errors of `submit_refund`, except already_decided in that case."""
+        the errors of `submit_refund`, but not already_decided if a due task has already sent the refund."""
         try:
-            return self._submissions.submit_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
+            return self._refund_submitter.submit_refund(
+                refund_id, progress, is_payment_just_read=is_payment_just_read
+            )
         except ConsoleError as refusal:
             refund = refusal.detail.get("record")
             if (
@@ -125,9 +134,8 @@ class RefundDecisionService:
     def _require_approvable(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
-        """Raise an error if the refund doesn't wait for a decision or this person may not approve it: same_person,
-        already_decided, in_progress, not_allowed if the maker is not an active operator, or stale_view if the
-        refund's version is not `expected_version`."""
+        """Check that this person may approve the refund. Raises the errors of `_require_decidable`, stale_view if the
+        refund's version is not `expected_version`, and not_allowed if the maker is not an active operator."""
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
@@ -190,11 +198,13 @@ class RefundDecisionService:
         its payment. `reason` is the person's text; `expected_version` is the version of the refund that the
         person's screen shows. Return the refund.
 
-        Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS, not_found, not_allowed,
-        same_person, stale_view, already_decided and in_progress.
+        Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS; not_found if there is no such
+        refund; not_allowed if the acting person has no right to reject refunds; same_person if the acting person is
+        the maker; stale_view for another version than `expected_version`; already_decided if the refund doesn't wait
+        for a decision; in_progress while a process sends the refund.
         """
-        words = reason.strip()
-        if not words or len(words) > LONGEST_REASON_CHARACTERS:
+        reason_text = reason.strip()
+        if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.USAGE,
                 {"problem": UsageProblem.DECLINE_REASON_MISSING, "longest": LONGEST_REASON_CHARACTERS},
@@ -208,13 +218,14 @@ class RefundDecisionService:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
             return self._end_refund_request(
-                refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=words
+                refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=reason_text
             )
 
     def withdraw(self, refund_id: int) -> Refund:
         """Withdraw the acting person's own refund request before the refund is sent, and release the amount that
-        it has reserved. Return the refund. Raises not_found, not_allowed for another person's request,
-        already_decided, and in_progress if the refund may have been sent.
+        it has reserved. Return the refund. Raises not_found if there is no such refund; not_allowed for another
+        person's request, or if the acting person has no right to withdraw; already_decided if the refund has ended;
+        in_progress if the refund may have been sent, or if the provider contradicts its state.
         """
         with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_withdraw").name
@@ -242,8 +253,8 @@ class RefundDecisionService:
 
     def expire(self, refund_id: int) -> Refund:
         """Set a refund to expired if no person has decided about it before its time limit `decide_by`, or if it is
-        approved but could not be sent before then. Return the refund. Raises not_found, and already_decided if
-        `decide_by` has not passed or the refund may have been sent.
+        approved but could not be sent before then. Return the refund. Raises not_found if there is no such refund,
+        and already_decided if `decide_by` has not passed or the refund may have been sent.
         """
 
         def refuse_unless_expired(refund: Refund, conn: Connection) -> None:
@@ -273,18 +284,22 @@ class RefundDecisionService:
         return refund.decide_by < read_current_time(conn, self._context.now())
 
     def _end_refund_request(
-        self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
+        self,
+        refund_id: int,
+        state: RefundState,
+        refuse_if_not_endable: Callable[[Refund, Connection], None],
+        **values: object,
     ) -> Refund:
-        """Set the refund to the end state `state`, write the column values `values`, and release the amount that
-        it has reserved. Return the refund. `refuse` is called first in the transaction; it raises an error if
-        the refund must not be ended.
+        """Set the refund to the end state `state`, write the column values `values`, and release the amount that it
+        has reserved. Return the refund. `refuse_if_not_endable` is called first in the transaction; it raises an
+        error if the refund must not be ended.
         """
         context = self._context
 
         @refunds.run_again_if_stale()
         def end_request(tx: Transaction) -> None:
             refund = refund_records.require_refund(tx.conn, refund_id)
-            refuse(refund, tx.conn)
+            refuse_if_not_endable(refund, tx.conn)
             work = refunds.make_work_values(Work())
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
             refund_outcomes.release_amount(context, tx, refund)
@@ -309,18 +324,20 @@ def require_requested_refund(conn: Connection, refund: Refund) -> None:
 
 
 def _require_decidable(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
-    """Raise same_person, already_decided or in_progress if this person can't approve or reject the refund. The
-    caller checks separately whether the refund has expired, by the clock of the database server."""
+    """Check that this person may approve (`is_approval`) or reject the refund. Raises same_person if the person is
+    the maker or, for an approval, has approved it before; already_decided if the refund doesn't wait for a decision;
+    in_progress while a process sends it. The caller checks separately whether the refund has expired, by the clock of
+    the database server."""
     reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
     if reason == "refund_decided":
         require_requested_refund(conn, refund)
     if reason in ("refund_own", "refund_approved_by_you"):
-        first = next(
+        matching_person = next(
             earlier_person
             for earlier_person in (refund.maker, *refund.checkers)
             if is_same_person(person, earlier_person)
         )
-        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
+        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": matching_person})
 
 
 def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:

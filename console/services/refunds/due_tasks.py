@@ -43,15 +43,15 @@ class RefundDueTasks:
         self,
         context: ServiceContext,
         refund_requests: RefundRequestService,
-        submissions: RefundSubmitter,
+        refund_submitter: RefundSubmitter,
         refund_prober: RefundProber,
-        decisions: RefundDecisionService,
+        decision_service: RefundDecisionService,
     ) -> None:
         self._context = context
         self._refund_requests = refund_requests
-        self._submissions = submissions
+        self._refund_submitter = refund_submitter
         self._refund_prober = refund_prober
-        self._decisions = decisions
+        self._decision_service = decision_service
 
     def list_tasks(self) -> Sequence[DueTask]:
         """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
@@ -68,7 +68,7 @@ class RefundDueTasks:
         )
 
     def _probe_refund(self, refund: Refund) -> None:
-        self._refund_prober.probe(refund.id, automatic=True)
+        self._refund_prober.probe(refund.id, is_automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
         """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off
@@ -77,7 +77,7 @@ class RefundDueTasks:
         with self._context.database.read() as conn:
             refuse_if_read_only(conn, refund_records.require_payment(conn, refund.payment_id).provider)
         try:
-            self._submissions.submit_refund(refund.id)
+            self._refund_submitter.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
             if refusal.code in LASTING_REFUND_ERROR_CODES and reason not in TEMPORARY_NOT_ALLOWED_REASONS:
@@ -119,10 +119,10 @@ class RefundDueTasks:
         the approved refunds that could not be sent before then. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
-            expired = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
+            expired_refunds = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
-            self._run_for_refund(refund, lambda refund: self._decisions.expire(refund.id))
-            for refund in iterate_until_stopped(expired)
+            self._run_for_refund(refund, lambda refund: self._decision_service.expire(refund.id))
+            for refund in iterate_until_stopped(expired_refunds)
         )
 
     def _run_for_due_refunds(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
@@ -134,8 +134,8 @@ class RefundDueTasks:
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
         with self._context.database.read() as conn:
-            current = refunds.find(conn, refund.id)
-        if current is None or current.version != refund.version:
+            current_refund = refunds.find(conn, refund.id)
+        if current_refund is None or current_refund.version != refund.version:
             return 0
         with skip_failures(f"refund {refund.id}", refund.work.attempt):
             act(refund)

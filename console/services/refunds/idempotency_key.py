@@ -52,9 +52,16 @@ def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
     return intent.payment_id == payment.id and not has_begun_later
 
 
-def _compute_key(database_id: str, payment: Payment, amount_minor: int, repeat: int) -> str:
+def _compute_key(database_id: str, payment: Payment, amount_minor: int, repetition_number: int) -> str:
     """Return an idempotency key: `RFD-` and 26 characters (A-Z, 2-7) that are computed from the four arguments.
     PayPay and Atom accept keys of this form."""
-    parts = (database_id, payment.provider, payment.merchant_payment_id, amount_minor, payment.currency, repeat)
+    parts = (
+        database_id,
+        payment.provider,
+        payment.merchant_payment_id,
+        amount_minor,
+        payment.currency,
+        repetition_number,
+    )
     digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return f"RFD-{base64.b32encode(digest).decode()[:26]}"

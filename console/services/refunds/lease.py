@@ -21,8 +21,7 @@ def make_refund_lease_name(payment_id: int) -> str:
 
 
 class RefundLeaseService:
-    """Acquires the lease that covers all refunds of a payment, to probe or decide an unknown refund. If another
-    process holds the lease, raises in_progress with the holder."""
+    """Acquires the lease that covers all refunds of a payment, to probe or decide an unknown refund."""
 
     def __init__(self, context: ServiceContext, submit_action: OperationSettler) -> None:
         self._context = context
@@ -36,7 +35,8 @@ class RefundLeaseService:
         `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
         compared.
 
-        Raises nothing_to_resolve if the refund is not decidable, in_progress, not_found, and stale_view if the
+        Raises not_found if there is no such refund; nothing_to_resolve if the refund is not decidable; in_progress
+        (with the holder) while a process sends the refund or another process holds the lease; stale_view if the
         refund's version is not `expected_version` or if the refund changes within the block.
         """
         pair = self._read_undecided_refund(refund_id, expected_version)
@@ -45,8 +45,8 @@ class RefundLeaseService:
                 pair = self._read_undecided_refund(refund_id, expected_version)
                 yield pair
             except refunds.StaleRow:
-                now = refund_records.read_refund(self._context, refund_id)
-                raise refund_records.make_stale_view_error(now, pair.refund.version) from None
+                changed_refund = refund_records.read_refund(self._context, refund_id)
+                raise refund_records.make_stale_view_error(changed_refund, pair.refund.version) from None
 
     def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
         pair = refund_records.read_with_payment(self._context, refund_id)

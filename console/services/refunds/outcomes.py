@@ -33,7 +33,7 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.operations import idempotency, journal
@@ -93,7 +93,7 @@ def record_outcome(
 ) -> None:
     """Store the provider's answer to a submission as evidence, and write its outcome into the refund. Runs in the
     second transaction (tx2) of the submission, in which the pipeline also ends the journal row. `capabilities`
-    are the provider's. Raises not_found.
+    are the provider's. Raises not_found if there is no such refund.
     """
     refund = require_refund(tx, refund_id)
     store_answer(context, tx, refund, "refund", outcome)
@@ -156,14 +156,14 @@ def mark_refund_completed(
     refund, store our idempotency key as the provider's refund id. `facts` are more values for the audit entry;
     `cause` is stored in the column `error_code`: why the outcome is known if the provider didn't confirm it."""
     now = context.now()
-    number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
+    provider_refund_id = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
     _write_known_state(
         context,
         tx,
         refund,
         RefundState.COMPLETED,
         report,
-        refund_txn_id=number or refund.provider_refund_key,
+        refund_txn_id=provider_refund_id or refund.provider_refund_key,
         error_code=cause,
     )
     _require_reserved_amount_moved(
@@ -188,10 +188,10 @@ def mark_refund_submitted(
 ) -> None:
     """Set the refund to submitted: the provider has accepted it but not completed it. The program never sends it
     again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
-    number = refund.provider_refund_id or (report and report.provider_refund_id)
+    provider_refund_id = refund.provider_refund_id or (report and report.provider_refund_id)
     at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
     work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_REASON))
-    _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
+    _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=provider_refund_id, **work)
     context.record_audit(
         tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
@@ -347,7 +347,8 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Release the amount that an ended refund had reserved on its payment, and free the refund's idempotency key.
-    The caller must change the refund's row first. Raises ReservationMissing."""
+    The caller must change the refund's row first. Raises ReservationMissing if the payment has reserved less than
+    this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_reserved_amount_moved(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),
@@ -373,9 +374,11 @@ def _require_reserved_amount_moved(is_moved: bool, refund: Refund) -> None:
 
 
 def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: datetime) -> None:
-    item = set_asides.find(tx.conn, refund.set_aside_id) if refund.set_aside_id is not None else None
-    if item is not None:
-        set_asides.change_set_aside(tx.conn, item, now, state, refund.id if state is SetAsideState.REFUNDED else None)
+    set_aside = set_asides.find(tx.conn, refund.set_aside_id) if refund.set_aside_id is not None else None
+    if set_aside is not None:
+        set_asides.change_set_aside(
+            tx.conn, set_aside, now, state, refund.id if state is SetAsideState.REFUNDED else None
+        )
 
 
 def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
@@ -449,8 +452,10 @@ def compare_late_answer(
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
-        number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
-        open_contradiction_case(context, tx, refund, f"{outcome_class.value} {outcome.reason} {number}".strip())
+        provider_refund_id = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
+        open_contradiction_case(
+            context, tx, refund, f"{outcome_class.value} {outcome.reason} {provider_refund_id}".strip()
+        )
 
 
 def _contradict_other_owners(
@@ -459,12 +464,14 @@ def _contradict_other_owners(
     """Open a case about each other refund that has the provider's refund id in this answer about `refund`, if people
     gave it the id: the id belongs to the refund about which the provider was asked. A decision in progress that gives
     this id to another refund runs before or after this transaction."""
-    number = outcome.found.provider_refund_id if outcome.found else None
-    if outcome.kind not in EFFECT_OUTCOME_CLASSES or number in (None, refund.provider_refund_key):
+    provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
+    if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
         return
-    for other in list_owners_of_number(context, tx, refund.payment_id, str(number)):
-        if other.id != refund.id and other.error_code == RESOLVED_BY_PEOPLE_CAUSE:
-            open_contradiction_case(context, tx, other, f"{number} is the number of refund {refund.id}")
+    for other_refund in list_owners_of_number(context, tx, refund.payment_id, str(provider_refund_id)):
+        if other_refund.id != refund.id and other_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE:
+            open_contradiction_case(
+                context, tx, other_refund, f"{provider_refund_id} is the number of refund {refund.id}"
+            )
 
 
 def list_owners_of_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:

@@ -35,7 +35,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     the provider answered. Without an answer the refund is allowed, because the idempotency key prevents a
     second refund.
 
-    Raises not_allowed (detail.reason provider_state or unknown_refund) and exceeds_captured.
+    Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
+    database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
+    left there.
     """
     payment, refund = pair.payment, pair.refund
     outcome = reader.read_payment(
@@ -47,9 +49,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
             by_code=payment.by_code,
         )
     )
-    has_unknown = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
+    has_unknown_refund = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
     objection = _find_contradicting_reason(pair, outcome) or (
-        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
+        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
     )
     if objection is not None:
         code, reason = objection

@@ -54,28 +54,31 @@ class RefundProber:
     """Probes refunds. This class can query providers but not send refunds."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLeaseService
+        self, context: ServiceContext, payment_providers: PaymentProviders, lease_service: RefundLeaseService
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._leases = leases
+        self._lease_service = lease_service
 
-    def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
-        """Ask the provider about the refund, write its answer into the refund, and return the refund. `automatic`
+    def probe(self, refund_id: int, *, is_automatic: bool = False) -> Refund:
+        """Ask the provider about the refund, write its answer into the refund, and return the refund. `is_automatic`
         is True for a due task, which also schedules the next probe or poll.
 
-        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while a process is sending
-        the refund, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown; in_progress while a process sends the
+        refund or another process holds the lease of the payment's refunds; not_found if there is no such refund;
+        not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured on this
+        desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the
+        call because of too many calls, or doesn't answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, refund_id, kind=REFUND_KIND):
             self._context.require_right("probe")
-            return self._probe_refund(refund_id, automatic=automatic)
+            return self._probe_refund(refund_id, is_automatic=is_automatic)
 
-    def _probe_refund(self, refund_id: int, *, automatic: bool) -> Refund:
+    def _probe_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
         refund = refund_records.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown_refund(refund_id, automatic=automatic)
+                return self._probe_unknown_refund(refund_id, is_automatic=is_automatic)
             except ConsoleError as refusal:  # The refund was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
@@ -83,26 +86,26 @@ class RefundProber:
         with self._context.database.read() as conn:
             refund_records.refuse_running_submission(conn, refund)
         if refund.provider_refund_key is not None:
-            self._probe_known_refund(refund_id, automatic=automatic)
+            self._probe_known_refund(refund_id, is_automatic=is_automatic)
         return refund_records.read_refund(self._context, refund_id)
 
     # Unknown outcome
 
-    def _probe_unknown_refund(self, refund_id: int, *, automatic: bool) -> Refund:
+    def _probe_unknown_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
         context = self._context
-        with self._leases.hold_refund_lease(refund_id, None) as pair:
+        with self._lease_service.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
             capabilities = reader.capabilities
             with context.database.read() as conn:
                 asked_at = read_current_time(conn, context.now())
-            if automatic and self._is_too_early(pair.refund, capabilities, asked_at):
+            if is_automatic and self._is_too_early(pair.refund, capabilities, asked_at):
                 self._postpone_probe(pair.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
             outcome = reader.read_refund(pair.refund_order)
             context.failpoints.reach("after_probe")
             reason = context.write(
-                lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, asked_at, automatic)
+                lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, asked_at, is_automatic)
             )
         if reason is None:
             return refund_records.read_refund(context, refund_id)
@@ -112,20 +115,20 @@ class RefundProber:
     def _apply_answer(
         self,
         tx: Transaction,
-        queried: Refund,
+        queried_refund: Refund,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
         asked_at: datetime,
-        automatic: bool,
+        is_automatic: bool,
     ) -> str | None:
         """Settle the unknown refund if the provider's answer proves its outcome. Return None if the refund is
-        settled, otherwise the reason code of the answer. `queried` is the refund as it was when the provider was
-        asked, `asked_at` the time of the question by the clock of the database; `automatic` is True for a due task,
-        which also schedules the next probe.
+        settled, otherwise the reason code of the answer. `queried_refund` is the refund as it was when the provider
+        was asked, `asked_at` the time of the question by the clock of the database; `is_automatic` is True for a due
+        task, which also schedules the next probe.
         """
         context = self._context
-        refund = refund_outcomes.require_refund(tx, queried.id)
-        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried.operation_id:
+        refund = refund_outcomes.require_refund(tx, queried_refund.id)
+        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried_refund.operation_id:
             refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
             return None
         outcome = _mark_answer_about_other_refund(refund, outcome)
@@ -140,7 +143,7 @@ class RefundProber:
             refund_outcomes.end_submission(context, tx, refund, outcome)
             refund_outcomes.mark_refund_not_processed(context, tx, refund, **columns)
             return None
-        self._record_unsettled_answer(tx, refund, outcome, columns, automatic=automatic)
+        self._record_unsettled_answer(tx, refund, outcome, columns, is_automatic=is_automatic)
         return outcome.reason
 
     def _make_not_found_columns(
@@ -153,8 +156,8 @@ class RefundProber:
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin, asked_at):
             return {}
-        first_at = refund.first_not_found_at or asked_at
-        return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
+        first_not_found_at = refund.first_not_found_at or asked_at
+        return {"not_found": refund.not_found + 1, "first_not_found_at": first_not_found_at}
 
     def _is_proven_unprocessed(
         self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities, asked_at: datetime
@@ -187,14 +190,20 @@ class RefundProber:
         return refund.last_sent_at is not None and now - refund.last_sent_at >= margin
 
     def _record_unsettled_answer(
-        self, tx: Transaction, refund: Refund, outcome: RefundAnswer, columns: dict[str, object], *, automatic: bool
+        self,
+        tx: Transaction,
+        refund: Refund,
+        outcome: RefundAnswer,
+        columns: dict[str, object],
+        *,
+        is_automatic: bool,
     ) -> None:
         """Write the values `columns` into the refund, and an audit entry about an answer that did not settle it.
-        If the answer is about another refund, open a case. With `automatic`, schedule the next probe, or set
+        If the answer is about another refund, open a case. With `is_automatic`, schedule the next probe, or set
         the refund's work to needs_review after the last probe.
         """
         context, now, values = self._context, self._context.now(), dict(columns)
-        work = self._make_next_probe_work(refund) if automatic else refund.work
+        work = self._make_next_probe_work(refund) if is_automatic else refund.work
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             cases.open_case(
                 tx.conn,
@@ -254,19 +263,20 @@ class RefundProber:
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
         without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
-        sending of the new refund. Does nothing if the provider doesn't store idempotency keys.
+        sending of the new refund. Do nothing if the provider doesn't store idempotency keys.
 
-        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives
-        no usable answer.
+        Raises provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
+        the call because of too many calls, or doesn't answer; provider_answer_unusable for any other answer that
+        doesn't say whether the refund was processed.
         """
         if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
             return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
-        for earlier in (
+        for earlier_refund in (
             refund for refund in payment_refunds if refund.sent_count and refund.state in _STATES_ENDED_WITHOUT_EFFECT
         ):
-            outcome = self._query_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
+            outcome = self._query_and_compare(RefundWithPayment(earlier_refund, pair.payment), is_automatic=False)
             if not _is_definite_answer(outcome):
                 code = find_part_error_code(outcome)
                 facts: ProviderAnswerFacts = {
@@ -278,20 +288,20 @@ class RefundProber:
                     code if code in NO_ANSWER_ERROR_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts
                 )
 
-    def _probe_known_refund(self, refund_id: int, *, automatic: bool) -> None:
+    def _probe_known_refund(self, refund_id: int, *, is_automatic: bool) -> None:
         pair = refund_records.read_with_payment(self._context, refund_id)
-        outcome = self._query_and_compare(pair, automatic=automatic)
+        outcome = self._query_and_compare(pair, is_automatic=is_automatic)
         code = find_part_error_code(outcome)
         if not _is_definite_answer(outcome) and code in NO_ANSWER_ERROR_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise make_outcome_error(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
-    def _query_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> RefundAnswer:
+    def _query_and_compare(self, pair: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
         context.failpoints.reach("before_probe")
         outcome = reader.read_refund(pair.refund_order)
         context.failpoints.reach("after_probe")
-        context.write(lambda tx: self._compare_known_refund(tx, pair, outcome, reader.capabilities, automatic))
+        context.write(lambda tx: self._compare_known_refund(tx, pair, outcome, reader.capabilities, is_automatic))
         return outcome
 
     @refunds.run_again_if_stale()
@@ -301,7 +311,7 @@ class RefundProber:
         pair: RefundWithPayment,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
-        automatic: bool,
+        is_automatic: bool,
     ) -> None:
         context = self._context
         refund = refund_outcomes.require_refund(tx, pair.refund.id)
@@ -312,7 +322,7 @@ class RefundProber:
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
         elif refund.state is RefundState.SUBMITTED:
-            self._apply_poll_answer(tx, refund, outcome, capabilities, automatic=automatic)
+            self._apply_poll_answer(tx, refund, outcome, capabilities, is_automatic=is_automatic)
         elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is RefundState.COMPLETED:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
@@ -325,16 +335,16 @@ class RefundProber:
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
         *,
-        automatic: bool,
+        is_automatic: bool,
     ) -> None:
         """Write the provider's answer to a poll into an accepted refund: completed, failed, or not completed yet.
-        An answer "not found" opens a case, and the refund's state stays. `automatic` is True for a due task,
+        An answer "not found" opens a case, and the refund's state stays. `is_automatic` is True for a due task,
         which also schedules the next poll.
         """
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.write_known_outcome(
-                context, tx, refund, outcome, capabilities, {"by": "poll" if automatic else "probe"}
+                context, tx, refund, outcome, capabilities, {"by": "poll" if is_automatic else "probe"}
             )
             return
         if outcome.kind is OutcomeClass.NOT_FOUND:
@@ -345,7 +355,7 @@ class RefundProber:
             values |= refunds.make_work_values(
                 Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
             )
-        elif automatic:
+        elif is_automatic:
             values |= refunds.make_work_values(self._make_next_poll_work(refund, capabilities))
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
@@ -379,7 +389,7 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
     """Return the provider's answer. If it contains another provider's refund id than our refund has, return it as
     an unknown outcome with the reason other_id."""
-    report, own_number = outcome.found, refund.provider_refund_id
-    if report is None or own_number is None or report.provider_refund_id in (None, own_number):
+    report, own_refund_id = outcome.found, refund.provider_refund_id
+    if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")

@@ -108,19 +108,19 @@ class RefundRequestService:
         """Return the facts that a person should read before requesting a refund of this payment. Nothing is
         reserved or written.
 
-        `amount` is decimal text; None means the whole refundable amount. Raises not_found, invalid_amount,
-        no_operator, and not_allowed if the acting person may not read.
+        `amount` is decimal text; None means the whole refundable amount. Raises not_found if there is no such
+        payment, not_allowed if the acting person may not read, and invalid_amount as `parse_amount` does.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             context.find_reading_person(conn)
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
+            amount_minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
-            signals = risk_signals.find_risk_signals(signal_facts, minor) if minor else ()
+            signals = risk_signals.find_risk_signals(signal_facts, amount_minor) if amount_minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
-            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, minor)
+            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, amount_minor)
             switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
@@ -134,9 +134,11 @@ class RefundRequestService:
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker_reasons=refund_rules.find_second_checker_reasons(
-                refund_facts, minor, len(signal_facts.payer_refunds), now
+                refund_facts, amount_minor, len(signal_facts.payer_refunds), now
             ),
-            cooling_off_until=refund_rules.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
+            cooling_off_until=refund_rules.find_cooling_off_end(
+                context, payment, amount_minor, refund_facts.limits, now
+            ),
             approvers=approvers,
             refusal_code=reason,
             refusal_facts=facts,
@@ -162,8 +164,8 @@ class RefundRequestService:
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
-        is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
-        set_aside_minor = payment.set_aside_minor if is_only_aside else None
+        is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
+        set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
         _, code, facts = self._check_all_refund_rules(
             conn, refund_facts, set_aside_minor or payment.refundable_minor, set_aside_minor
         )
@@ -211,8 +213,8 @@ class RefundRequestService:
         try:
             reader = self._payment_providers.get_reader(payment.provider)
             refund_rules.require_two_person_database(context, payment)
-        except ConsoleError as unfit:
-            reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
+        except ConsoleError as error:
+            reason = "refund_sqlite" if error.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment)
         checks = refund_rules.check_refund_rules(
@@ -244,9 +246,15 @@ class RefundRequestService:
         """Insert a refund request of the acting person, and reserve its amount on the payment; nothing is sent.
         Return the refund.
 
-        Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after
-        an audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
-        outside_window, already_decided.
+        Raises not_found if the payment or the request's set-aside is missing; invalid_amount as `parse_amount` does;
+        usage if the reason is missing or the reason or the ticket is too long; bad_profile if the provider is not
+        configured on this desk; not_allowed if the acting person has no right to request refunds, or if the database
+        can't enforce two people; stale_view if the payment has another version than the request's `saw`;
+        exceeds_captured if the amount is more than the refundable amount, or not the whole set-aside; already_decided
+        if the set-aside is not open; possible_repeat for an equal recent refund that the maker has not confirmed;
+        in_progress if another refund of the payment is open, or if the database has lost one; and the errors of
+        `raise_first_broken_rule`. An error with exit status 3 is
+        also written into the audit trail.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(
@@ -259,18 +267,20 @@ class RefundRequestService:
             self._context.failpoints.reach("after_request")
         return refund_records.read_refund(self._context, refund_id)
 
-    def propose_refund(self, item: SetAside) -> int:
-        """Request the refund of the set-aside `item`, with the program itself as the maker; two people must
+    def propose_refund(self, set_aside: SetAside) -> int:
+        """Request the refund of the set-aside `set_aside`, with the program itself as the maker; two people must
         approve it. Return the refund's id.
 
-        The program requests the refund of a set-aside only once. If people reject this request or if it expires,
-        only people can request the refund again. Raises the errors of `request_refund`, but without audit entries,
-        because a due task repeats the request.
+        The program requests the refund of a set-aside only once. If people reject this request or if it expires, only
+        people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
+        due task repeats the request; also raises already_decided if a refund of the set-aside was requested before.
         """
         maker = self._context.require_right("refund_propose").name
-        amount = format_decimal(Money(item.amount_minor, item.currency))
+        amount = format_decimal(Money(set_aside.amount_minor, set_aside.currency))
         valid_request = self._validate_request(
-            RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
+            RefundRequest(
+                set_aside.payment_id, amount, "", set_aside_id=set_aside.id, reason_code=RefundReason.SET_ASIDE
+            ),
             maker,
         )
         return self._write_request(replace(valid_request, is_by_program=True))
@@ -278,7 +288,7 @@ class RefundRequestService:
     def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
             payment = refund_records.require_payment(conn, request.payment_id)
-        minor = parse_amount(request.amount, payment)
+        amount_minor = parse_amount(request.amount, payment)
         reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
         needs_text = request.reason_code in (None, RefundReason.OTHER)
         if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
@@ -292,11 +302,11 @@ class RefundRequestService:
             )
         refund_rules.require_two_person_database(self._context, payment)
         reader = self._payment_providers.get_reader(payment.provider)
-        return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
+        return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, amount_minor, reader)
 
     def _write_request(self, valid_request: _ValidRequest) -> int:
         """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
-        in_progress if another refund of the payment is open, and the errors of the rules."""
+        in_progress if another refund of the payment is open, and the errors of `_insert_refund`."""
         try:
             return self._context.write(lambda tx: self._insert_refund(tx, valid_request))
         except UniqueViolation:
@@ -311,7 +321,11 @@ class RefundRequestService:
     @refunds.run_again_if_stale()
     def _insert_refund(self, tx: Transaction, valid_request: _ValidRequest) -> int:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
-        on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
+        on the payment's row makes parallel requests run one after another.
+
+        Raises stale_view if the payment has another version than the request's `saw`; exceeds_captured if the amount
+        is more than the refundable amount; already_decided if the program itself requests a set-aside's refund a
+        second time; and the errors of `_find_set_aside` and `_judge_request`."""
         context, now, request = self._context, self._context.now(), valid_request.request
         # Two parallel requests for different payments could together exceed the maker's limit per day.
         lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
@@ -336,8 +350,10 @@ class RefundRequestService:
         reasons = refund_rules.find_second_checker_reasons(
             refund_facts, valid_request.amount_minor, payer_refund_count, refund_facts.now
         )
-        needed_checkers = 2 if valid_request.is_by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed_checkers, refund_facts.now)
+        needed_checker_count = 2 if valid_request.is_by_program or reasons else 1
+        new_refund = self._make_new_refund(
+            refund_facts, valid_request, signals, needed_checker_count, refund_facts.now
+        )
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -355,13 +371,15 @@ class RefundRequestService:
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
         """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
-        within PAYER_HISTORY_PERIOD. Raises the errors of the rules, in_progress if the database has lost a refund of
-        the payment, and possible_repeat for an equal recent refund that the maker has not confirmed. `refund_facts`
-        are the facts for the rules; `set_aside` is the set-aside to refund, if any."""
-        context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
+        within PAYER_HISTORY_PERIOD. `refund_facts` are the facts for the rules; `set_aside` is the set-aside to
+        refund, None if the money to refund is not set aside.
+
+        Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
+        refund that the maker has not confirmed, and the errors of `raise_first_broken_rule`."""
+        context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
-        lookalike_refund = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
+        lookalike_refund = risk_signals.find_similar_refund(conn, payment.id, amount_minor, refund_facts.now)
         if lookalike_refund is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
                 "record": lookalike_refund,
@@ -372,14 +390,14 @@ class RefundRequestService:
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         set_aside_minor = set_aside.amount_minor if set_aside is not None else None
         checks = refund_rules.check_refund_rules(
-            refund_facts, minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
+            refund_facts, amount_minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
         )
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
-        answers = dict(valid_request.request.answers)
+        comment_by_rule = dict(valid_request.request.answers)
         signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
         signals = tuple(
-            replace(signal, answer=answers.get(signal.rule))
-            for signal in risk_signals.find_risk_signals(signal_facts, minor)
+            replace(signal, answer=comment_by_rule.get(signal.rule))
+            for signal in risk_signals.find_risk_signals(signal_facts, amount_minor)
         )
         return signals, len(signal_facts.payer_refunds)
 
@@ -388,14 +406,14 @@ class RefundRequestService:
         refund_facts: RefundFacts,
         valid_request: _ValidRequest,
         signals: Sequence[RiskSignal],
-        checkers_needed: int,
+        needed_checker_count: int,
         now: datetime,
     ) -> NewRefund:
-        payment, request, minor = refund_facts.payment, valid_request.request, valid_request.amount_minor
+        payment, request, amount_minor = refund_facts.payment, valid_request.request, valid_request.amount_minor
         return NewRefund(
             payment_id=payment.id,
             order_id=payment.order_id,
-            amount_minor=minor,
+            amount_minor=amount_minor,
             currency=payment.currency,
             maker=valid_request.maker,
             reason=request.reason,
@@ -404,9 +422,11 @@ class RefundRequestService:
             risk_signals=json.dumps(
                 [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
             ),
-            checkers_needed=checkers_needed,
+            checkers_needed=needed_checker_count,
             decide_by=now + self._context.scale.scale_delta(REFUND_DECISION_TIME_LIMIT),
-            sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
+            sends_after=refund_rules.find_cooling_off_end(
+                self._context, payment, amount_minor, refund_facts.limits, now
+            ),
             ticket=request.ticket,
             intended_repeat=request.intended_repeat,
             set_aside_id=request.set_aside_id,
@@ -415,15 +435,15 @@ class RefundRequestService:
 
 def parse_amount(text: str, payment: Payment) -> int:
     """Return the amount in the decimal text `text` in minor units of the payment's currency. Raises
-    invalid_amount."""
+    invalid_amount if the text is no amount of this currency, or an amount of 0."""
     facts: InvalidAmountDetail = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
-        money = parse_money(text, payment.currency)
+        amount = parse_money(text, payment.currency)
     except InvalidAmountText:
         raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.WRONG_FORM}) from None
-    if money.minor == 0:
+    if amount.minor == 0:
         raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.NOT_POSITIVE})
-    return money.minor
+    return amount.minor
 
 
 def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
@@ -457,33 +477,34 @@ def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:
-    """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found,
-    already_decided if the set-aside is not open, and exceeds_captured if its amount is not `amount_minor`."""
+    """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found if the
+    payment has no such set-aside, already_decided if the set-aside is not open, and exceeds_captured if its amount is
+    not `amount_minor`."""
     if request.set_aside_id is None:
         return None
-    item = set_asides.find(conn, request.set_aside_id)
-    if item is None or item.payment_id != request.payment_id:
+    set_aside = set_asides.find(conn, request.set_aside_id)
+    if set_aside is None or set_aside.payment_id != request.payment_id:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(request.set_aside_id)})
-    if item.state is not SetAsideState.OPEN:
+    if set_aside.state is not SetAsideState.OPEN:
         raise ConsoleError(
-            ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}
+            ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": set_aside.refund_id}
         )
-    if item.amount_minor != amount_minor:
-        amount = format_decimal(Money(amount_minor, item.currency))
+    if set_aside.amount_minor != amount_minor:
+        amount = format_decimal(Money(amount_minor, set_aside.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
-            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": item.amount_minor, "amount": amount},
+            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
         )
-    return item
+    return set_aside
 
 
 def _refuse_second_proposal(refund_facts: RefundFacts, request: RefundRequest) -> None:
     """Raise already_decided if a refund of the request's set-aside was requested before: the program itself
     requests the refund of a set-aside only once. `refund_facts` contain the payment's refunds."""
-    for earlier in refund_facts.refunds:
-        if earlier.set_aside_id == request.set_aside_id:
+    for earlier_refund in refund_facts.refunds:
+        if earlier_refund.set_aside_id == request.set_aside_id:
             raise ConsoleError(
-                ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": earlier.id}
+                ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": earlier_refund.id}
             )
 
 

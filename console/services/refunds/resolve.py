@@ -37,11 +37,11 @@ class RefundResolver:
     """Stores people's decisions about unknown refunds. This class can query providers but not send refunds."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLeaseService
+        self, context: ServiceContext, payment_providers: PaymentProviders, lease_service: RefundLeaseService
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._leases = leases
+        self._lease_service = lease_service
 
     def resolve(
         self,
@@ -58,10 +58,14 @@ class RefundResolver:
         The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
         decide with evidence; the second one must be an approver. `proof` is a file or a written statement;
         `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
-        version that the person's screen shows; `reason` is the person's reason, None for a script without one. Raises
-        usage, nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts
-        the person, the second person gives another number, or another refund has the number), no_evidence,
-        not_found and stale_view.
+        version that the person's screen shows; `reason` is the person's reason, None for a script without one.
+
+        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form, or if `provider_id` is missing
+        for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting person
+        has no right to resolve, or may not be the second person; same_person if the proposer decides again;
+        evidence_mismatch if the provider contradicts the person, the second person gives another number, or another
+        refund has the number; bad_profile if the provider is not configured on this desk; and the errors of
+        `RefundLeaseService.hold_refund_lease`.
         """
         person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)
@@ -69,7 +73,7 @@ class RefundResolver:
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
         ):
             person = self._context.require_right("resolve").name
-            with self._leases.hold_refund_lease(refund_id, expected_version) as pair:
+            with self._lease_service.hold_refund_lease(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
                 awaited_step = self._decide_refund(pair, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
@@ -92,8 +96,8 @@ class RefundResolver:
                 lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
             )
             if mismatch is not None:
-                current = refund_records.read_refund(context, refund.id)
-                raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": mismatch})
+                current_refund = refund_records.read_refund(context, refund.id)
+                raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
@@ -104,21 +108,21 @@ class RefundResolver:
     def _settle_by_provider_answer(
         self,
         tx: Transaction,
-        decided: Refund,
+        decided_refund: Refund,
         outcome: Outcome[RefundReport],
         state: RefundState,
         number: str | None,
         proof: PersonProof,
     ) -> MismatchReason | None:
-        """Settle the refund `decided` with the provider's stored answer, and store the person's evidence `proof`.
-        Return None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
-        `number` is the person's refund number at the provider; if the answer has another one, settle nothing. If the
-        refund has been settled since it was read, for example by a report about its payment, the answer counts as a
-        late answer, which never settles a refund twice; only a refund that the provider has merely accepted can still
-        fail.
+        """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
+        `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
+        mismatch. `number` is the person's refund number at the provider; if the answer has another one, settle
+        nothing. If the refund has been settled since it was read, for example by a report about its payment, the
+        answer counts as a late answer, which never settles a refund twice; only a refund that the provider has merely
+        accepted can still fail.
         """
         context = self._context
-        refund = refund_outcomes.require_refund(tx, decided.id)
+        refund = refund_outcomes.require_refund(tx, decided_refund.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
@@ -130,9 +134,9 @@ class RefundResolver:
             proof,
             context.now(),
         )
-        is_accepted = refund.state is RefundState.SUBMITTED and refund.operation_id == decided.operation_id
+        is_accepted = refund.state is RefundState.SUBMITTED and refund.operation_id == decided_refund.operation_id
         may_still_fail = is_accepted and outcome.kind is OutcomeClass.FAILED_DEFINITE
-        if not may_still_fail and _get_settled_facts(refund) != _get_settled_facts(decided):
+        if not may_still_fail and _get_settled_facts(refund) != _get_settled_facts(decided_refund):
             return self._compare_with_settled_refund(tx, refund, outcome, state)
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
@@ -150,8 +154,8 @@ class RefundResolver:
         the refund's state is the person's decision `state` and the answer doesn't contradict it, otherwise the
         reason of the mismatch."""
         refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
-        is_decided_so = refund_outcomes.require_refund(tx, refund.id).state is state
-        if is_decided_so and not refund_outcomes.is_contradicting_answer(refund, outcome):
+        is_decided_state = refund_outcomes.require_refund(tx, refund.id).state is state
+        if is_decided_state and not refund_outcomes.is_contradicting_answer(refund, outcome):
             return None
         return MismatchReason.PROVIDER_SAYS_OTHERWISE
 
@@ -160,20 +164,20 @@ class RefundResolver:
     def _write_decision(
         self,
         tx: Transaction,
-        decided: Refund,
+        decided_refund: Refund,
         state: RefundState,
         number: str | None,
         proof: PersonProof,
         person: str,
     ) -> bool:
-        """Write the first person's proposal that the refund's state is `state`, or settle the refund with the
-        second person's decision. Return True if a second person must still agree. `decided` is the refund as it
-        was read, `number` the person's refund number at the provider, `proof` the person's evidence. Raises
-        StaleRow if the refund has changed since it was read, and evidence_mismatch if another refund has `number`.
+        """Write the first person's proposal that the refund's state is `state`, or settle the refund with the second
+        person's decision. Return True if a second person must still agree. `decided_refund` is the refund as it was
+        read, `number` the person's refund number at the provider, `proof` the person's evidence. Raises StaleRow if
+        the refund has changed since it was read, and evidence_mismatch if another refund has `number`.
         """
         context, now = self._context, self._context.now()
-        refund = refund_outcomes.require_refund(tx, decided.id)
-        if refund.version != decided.version:
+        refund = refund_outcomes.require_refund(tx, decided_refund.id)
+        if refund.version != decided_refund.version:
             raise refunds.StaleRow(refund.id)
         if number is not None:
             _refuse_number_of_other_refund(context, tx, refund, number)

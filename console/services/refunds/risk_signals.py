@@ -51,25 +51,32 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
         return ()
     refund_payments = [facts.payment for facts in rule_facts]
     order_ids = {payment.order_id for payment in refund_payments if payment.order_id is not None}
-    of_orders = _group_records_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
+    payments_by_order_id = _group_records_by(
+        payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id
+    )
     numbers = {payment.corporation_number for payment in refund_payments if payment.corporation_number}
     amounts = {payment.captured_minor for payment in refund_payments}
-    of_corporations = _group_records_by(
+    payments_by_number = _group_records_by(
         payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
-    open_cases = cases.list_rules_of_open_cases_by_id(
+    case_rules_by_payment_id = cases.list_rules_of_open_cases_by_id(
         conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}
     )
-    order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
-    payers = {payment.id: payment.payer for payment in refund_payments if payment.payer}
-    payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD)
+    refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
+    payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
+    payer_refunds_by_payment_id = refunds.find_by_payers_since(
+        conn, payer_by_payment_id, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD
+    )
     return tuple(
         RiskSignalFacts(
             facts,
-            (*of_orders.get(payment.order_id, ()), *of_corporations.get(payment.corporation_number, ())),
-            open_cases.get(payment.id, ()),
-            tuple(order_refunds.get(payment.order_id, ())),
-            payer_refunds.get(payment.id, ()),
+            (
+                *payments_by_order_id.get(payment.order_id, ()),
+                *payments_by_number.get(payment.corporation_number, ()),
+            ),
+            case_rules_by_payment_id.get(payment.id, ()),
+            tuple(refunds_by_order_id.get(payment.order_id, ())),
+            payer_refunds_by_payment_id.get(payment.id, ()),
         )
         for facts, payment in zip(rule_facts, refund_payments, strict=True)
     )
@@ -93,10 +100,10 @@ def find_risk_signals(
     return tuple(signals)
 
 
-def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
+def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
     """Return a refund of the same payment and amount that was requested within LOOKALIKE_REFUND_PERIOD before `now`;
     None if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
-    return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
+    return refunds.find_similar_refund(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
 
 
 def _find_lookalike_signals(
@@ -106,19 +113,19 @@ def _find_lookalike_signals(
     LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id` itself doesn't
     count."""
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
-    earlier = next(
+    lookalike_refund = next(
         (
             refund
             for refund in refund_facts.refunds
             if refund.id != own_refund_id
             and refund.amount_minor == amount_minor
             and _is_requested_since(refund, since)
-            and refund.state not in refunds.STATES_WITHOUT_MONEY
+            and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY
         ),
         None,
     )
-    if earlier is not None:
-        yield _make_refund_signal("exact_lookalike", earlier)
+    if lookalike_refund is not None:
+        yield _make_refund_signal("exact_lookalike", lookalike_refund)
 
 
 def _is_requested_since(refund: Refund, since: datetime) -> bool:
@@ -170,7 +177,7 @@ def _find_order_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id
     since = facts.rule_facts.now - PAYER_LOOK_BACK_PERIOD
     for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
-        if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
+        if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY:
             yield _make_refund_signal(
                 "similar_amount" if _is_similar_amount(refund, amount_minor) else "same_order", refund
             )

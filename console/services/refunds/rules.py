@@ -101,26 +101,26 @@ def read_facts_of_refunds(
     now = read_current_time(conn, context.now())
     midnight = get_start_of_day(now.astimezone(JST).date())
     requested_payments, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
-    refunds_of: dict[int, tuple[Refund, ...]] = {}
+    refunds_by_payment_id: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(
         conn, {payment.id for payment in requested_payments}, journal.list_lapsed_subjects(conn, REFUND_KIND)
     ):
-        refunds_of[refund.payment_id] = (*refunds_of.get(refund.payment_id, ()), refund)
+        refunds_by_payment_id[refund.payment_id] = (*refunds_by_payment_id.get(refund.payment_id, ()), refund)
     order_ids = {payment.order_id for payment in requested_payments if payment.order_id is not None}
-    order_of = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
-    limits_of = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
-    sums = refunds.read_sums_of_makers_since(conn, makers, midnight)
+    order_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
+    limits_by_currency = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
+    sum_by_maker_and_currency = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_names(context, conn, makers)
     return tuple(
         RefundFacts(
             payment=payment,
-            order=order_of.get(payment.order_id) if payment.order_id is not None else None,
-            refunds=refunds_of.get(payment.id, ()),
-            limits=limits_of[payment.currency],
+            order=order_by_id.get(payment.order_id) if payment.order_id is not None else None,
+            refunds=refunds_by_payment_id.get(payment.id, ()),
+            limits=limits_by_currency[payment.currency],
             maker=maker,
-            today_minor=sums.get((maker, payment.currency), 0),
+            today_minor=sum_by_maker_and_currency.get((maker, payment.currency), 0),
             is_maker_active=maker in active_makers,
-            contradicted_refund=find_contradicted_refund(refunds_of.get(payment.id, ())),
+            contradicted_refund=find_contradicted_refund(refunds_by_payment_id.get(payment.id, ())),
             now=now,
         )
         for payment, maker in requests
@@ -144,8 +144,8 @@ def find_active_names(context: ServiceContext, conn: Connection, names: Collecti
     """Return those of `names` that belong to an active operator. In a SQLite database, the worker is always
     active."""
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
-    asked_names = set(names) - worker_names
-    return worker_names | people.find_enabled_names(conn, asked_names, admit_unlisted=context.admits_unlisted_names)
+    names_to_find = set(names) - worker_names
+    return worker_names | people.find_enabled_names(conn, names_to_find, admit_unlisted=context.admits_unlisted_names)
 
 
 def check_refund_rules(
@@ -166,8 +166,8 @@ def check_refund_rules(
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
-    free_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
-    request_checks = _check_request_rules(facts, amount_minor, free_minor, capabilities) if is_request else []
+    requestable_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
+    request_checks = _check_request_rules(facts, amount_minor, requestable_minor, capabilities) if is_request else []
     return (
         _check_confirmed_as_paid(payment),
         *_check_other_refunds(facts, is_request=is_request),
@@ -210,15 +210,15 @@ def _check_other_refunds(facts: RefundFacts, *, is_request: bool) -> list[RuleCh
 
 
 def _check_request_rules(
-    facts: RefundFacts, amount_minor: int, free_minor: int, capabilities: PaymentCapabilities
+    facts: RefundFacts, amount_minor: int, requestable_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
     """Return the checks of the rules that apply only to the request of a refund, because they count amounts and
-    refunds that already exist. `free_minor` is the amount that can still be requested, in minor units."""
+    refunds that already exist. `requestable_minor` is the amount that can still be requested, in minor units."""
     return [
         RuleCheck(
             ExceedsReason.MORE_THAN_REFUNDABLE,
-            0 < amount_minor <= free_minor,
-            {"left": free_minor, "minor": amount_minor},
+            0 < amount_minor <= requestable_minor,
+            {"left": requestable_minor, "minor": amount_minor},
         ),
         RuleCheck(
             WindowReason.NO_SECOND_REFUND,
@@ -227,8 +227,8 @@ def _check_request_rules(
         ),
         RuleCheck(
             WindowReason.REFUND_COUNT_REACHED,
-            capabilities.most_refunds is None or facts.accepted_refund_count < capabilities.most_refunds,
-            {"most": capabilities.most_refunds},
+            capabilities.max_refunds is None or facts.accepted_refund_count < capabilities.max_refunds,
+            {"most": capabilities.max_refunds},
         ),
         RuleCheck(
             LimitReason.LIMIT_PER_PERSON_AND_DAY,
@@ -238,10 +238,12 @@ def _check_request_rules(
     ]
 
 
-def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
-    """Raise the error of the first broken rule in `results`; do nothing if no rule is broken. `record` is the
-    record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
-    broken_check = next((check for check in results if not check.holds), None)
+def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
+    """Raise the error of the first broken rule in `checks`; do nothing if no rule is broken. The type of the rule
+    decides the error code: exceeds_captured (amounts), in_progress (other refunds), over_limit (limits),
+    outside_window (the provider's limits of time, number and size) or not_allowed (the maker). `record` is
+    the record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
+    broken_check = next((check for check in checks if not check.holds), None)
     if broken_check is None:
         return
     refund_of_rule: Mapping[RefundRule, Refund | None] = {
@@ -260,9 +262,8 @@ def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: Refund
 def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise an error if the approved refund must not be sent now: it breaks a rule, has too few checkers, or its
-    cooling-off period has not ended. The error is exceeds_captured, in_progress, over_limit, outside_window or
-    not_allowed.
+    """Raise an error if the approved refund must not be sent now: that of `raise_first_broken_rule` if it breaks a
+    rule, or not_allowed if it has too few checkers or its cooling-off period has not ended.
     """
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)
@@ -289,8 +290,8 @@ def find_second_checker_reasons(
         provider=payment.provider,
         amount_minor=amount_minor,
         today_minor=facts.today_minor,
-        paid_for=None if payment.paid_at is None else now - payment.paid_at,
-        payer_refunds=payer_refund_count,
+        time_since_paid=None if payment.paid_at is None else now - payment.paid_at,
+        payer_refund_count=payer_refund_count,
     )
     return limit_rules.find_second_checker_reasons(
         checker_facts, refund_limits.second_checker_above, refund_limits.conditions
@@ -303,9 +304,9 @@ def count_needed_checkers(facts: RefundFacts, refund: Refund) -> int:
     the payer's other refunds count as they were at the request.
     """
     provider_condition = f"{limit_rules.PROVIDER_CONDITION_PREFIX}{facts.payment.provider}"
-    limits_now = facts.limits.second_checker_above, facts.limits.conditions.get(provider_condition)
-    exceeds = any(limit is not None and refund.amount_minor > limit for limit in limits_now)
-    return max(refund.checkers_needed, 2 if exceeds else 1)
+    present_limits = facts.limits.second_checker_above, facts.limits.conditions.get(provider_condition)
+    is_limit_exceeded = any(limit is not None and refund.amount_minor > limit for limit in present_limits)
+    return max(refund.checkers_needed, 2 if is_limit_exceeded else 1)
 
 
 def find_cooling_off_end(
@@ -341,12 +342,12 @@ def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, ref
     maker's desk has written it. Return None if there is neither.
     """
     requested_at = refund.created_at
-    computed = (
+    computed_end = (
         find_cooling_off_end(context, facts.payment, refund.amount_minor, facts.limits, requested_at)
         if requested_at
         else None
     )
-    return max((end for end in (computed, refund.sends_after) if end is not None), default=None)
+    return max((end for end in (computed_end, refund.sends_after) if end is not None), default=None)
 
 
 def require_two_person_database(context: ServiceContext, payment: Payment) -> None:

@@ -38,8 +38,12 @@ class LostRefundProber:
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Ask the provider about the lost refund in a spool entry. Return True if the provider has processed or
-        accepted the refund, False if it has refused it. Raises outcome_unknown for any other answer,
-        not_allowed, provider_auth and the other errors of a failed read.
+        accepted the refund, False if it has refused it.
+
+        Raises not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured
+        on this desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials,
+        refuses the call because of too many calls, or doesn't answer; outcome_unknown for any other answer, and if
+        the database doesn't have the refund's payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")

@@ -74,9 +74,16 @@ class RefundSubmitter:
         each step.
 
         `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is
-        not asked again. Raises not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off
-        period), exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record), and
-        the other error codes of `find_error_code`.
+        not asked again.
+
+        Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
+        right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
+        configured on this desk; read_only while a read-only switch is on; in_progress if the database has lost
+        another sent refund of the payment; lease_timeout if another process holds the lease too long; and the errors
+        of `require_sendable_refund`, `refuse_unsendable_refund`, `require_refundable` and
+        `RefundProber.check_earlier_refunds`. Afterwards, raises already_decided if the provider's answer contradicts
+        the refund's state, otherwise the error of `find_error_code` (such as outcome_unknown, with detail.record) if
+        the provider has not accepted the refund.
         """
         attempt = _SubmissionAttempt(
             self._context,
@@ -102,7 +109,7 @@ class _SubmissionAttempt:
         is_payment_just_read: bool,
     ) -> None:
         self._context, self._payment_providers, self._refund_prober = context, payment_providers, refund_prober
-        self._id, self._is_payment_just_read = refund_id, is_payment_just_read
+        self._refund_id, self._is_payment_just_read = refund_id, is_payment_just_read
         self._pair: RefundWithPayment
         self._adapter: PaymentProvider
         self._claimed_pair: RefundWithPayment
@@ -112,7 +119,7 @@ class _SubmissionAttempt:
         unless that was just done, about the payment. Raise an error if the refund may not be sent. No refund is sent.
         """
         context = self._context
-        self._pair = pair = refund_records.read_with_payment(context, self._id)
+        self._pair = pair = refund_records.read_with_payment(context, self._refund_id)
         provider = pair.payment.provider
         refund_rules.require_two_person_database(context, pair.payment)
         self._adapter = self._payment_providers.get_adapter(provider)
@@ -125,13 +132,14 @@ class _SubmissionAttempt:
 
     # The pipeline's steps
 
-    def lease(self) -> str | None:
+    def make_lease_name(self) -> str | None:
         return make_refund_lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Raise an error if the refund is not approved or breaks a rule, if the database has lost another sent
-        refund of the payment, or if a read-only switch is on."""
-        pair = refund_records.require_with_payment(conn, self._id)
+        """Check that the refund may be sent. Raises the errors of `require_sendable_refund` and
+        `refuse_unsendable_refund`, in_progress if the database has lost another sent refund of the payment, and
+        read_only while a read-only switch is on."""
+        pair = refund_records.require_with_payment(conn, self._refund_id)
         require_sendable_refund(conn, pair.refund)
         refund_rules.refuse_unsendable_refund(self._context, conn, pair, self._adapter)
         self._refuse_if_refund_lost(conn, pair)
@@ -154,7 +162,7 @@ class _SubmissionAttempt:
         call to the provider are read here too, so that nothing must be read between the claim and the call.
         """
         context, now = self._context, self._context.now()
-        refund = refund_outcomes.require_refund(tx, self._id)
+        refund = refund_outcomes.require_refund(tx, self._refund_id)
         require_sendable_refund(tx.conn, refund)
         payment = refund_records.require_payment(tx.conn, refund.payment_id)
         key = find_refund_key(context, tx.conn, refund, payment)
@@ -224,7 +232,7 @@ REFUND_SUBMISSION_ACTION: GuardedAction[_SubmissionAttempt, ServiceContext, Refu
     waits_for_lease=True,
     answer=RefundReport,
     prepare=_SubmissionAttempt.prepare,
-    lease=_SubmissionAttempt.lease,
+    lease=_SubmissionAttempt.make_lease_name,
     check=_SubmissionAttempt.check,
     claim=_SubmissionAttempt.claim,
     call=_SubmissionAttempt.call,
@@ -255,19 +263,19 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
     effect, its key is free and is used again; for a repeated refund of the same amount, the key has the next
     number.
     """
-    repeat: int | None = None
+    repetition_number: int | None = None
     while True:
-        key = idempotency.make_refund_key(refund.payment_id, refund.maker, refund.amount_minor, repeat)
+        key = idempotency.make_refund_key(refund.payment_id, refund.maker, refund.amount_minor, repetition_number)
         if keys.find_use(conn, key) is None:
             return key
-        repeat = (repeat or 1) + 1
+        repetition_number = (repetition_number or 1) + 1
 
 
 def _query_and_send(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
     if pair.refund.error_code == SIMILAR_REFUND_REASON or not adapter.capabilities.keeps_idempotency_keys:
-        earlier = _find_earlier_attempt(pair, adapter)
-        if earlier is not None:
-            return earlier
+        earlier_outcome = _find_earlier_attempt(pair, adapter)
+        if earlier_outcome is not None:
+            return earlier_outcome
     return adapter.refund(pair.refund_order)
 
 

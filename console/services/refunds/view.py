@@ -88,12 +88,12 @@ class RefundDetailsReader:
 
     def read_refund(self, refund_id: int) -> RefundDetails:
         """Return one refund with all data of its screen, and write an audit entry that the acting person has
-        opened it. Raises not_found, and not_allowed if the acting person may not read."""
+        opened it. Raises not_found if there is no such refund, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            view = self._read_details(conn, refund_id, person)
+            details = self._read_details(conn, refund_id, person)
         self._opening_log.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
-        return view
+        return details
 
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision, oldest first, in two lists: those about which the acting
@@ -116,27 +116,27 @@ class RefundDetailsReader:
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
-        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting
-        person may not read.
+        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found if one of these refunds is
+        missing, and not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             ids = refund_ids[:MAX_REFUND_SUMMARIES]
             pairs = refund_records.require_all_with_payment(conn, ids)
             requests = [(pair.payment, pair.refund.maker) for pair in pairs]
-            facts_of_rules = refund_rules.read_facts_of_refunds(self._context, conn, requests)
-            facts_of_signals = refund_risks.read_signal_facts(conn, facts_of_rules)
+            rule_facts = refund_rules.read_facts_of_refunds(self._context, conn, requests)
+            signal_facts = refund_risks.read_signal_facts(conn, rule_facts)
             stored_texts = refunds.read_request_facts(conn, ids)
         return {
             pair.refund.id: self._summarize_request(pair, facts, stored_texts.get(pair.refund.id))
-            for pair, facts in zip(pairs, facts_of_signals, strict=True)
+            for pair, facts in zip(pairs, signal_facts, strict=True)
         }
 
     def _summarize_request(
         self, pair: RefundWithPayment, facts: RiskSignalFacts, stored_texts: tuple[str, str] | None
     ) -> RefundRequestSummary:
-        _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
-        signals = _find_current_signals(facts, pair.refund, stored_hits)
+        _, stored_signals = _parse_facts_at_request(pair.refund.id, stored_texts)
+        signals = _find_current_signals(facts, pair.refund, stored_signals)
         broken_checks = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
         return RefundRequestSummary(pair.payment, len(signals) + len(broken_checks))
 
@@ -149,7 +149,7 @@ class RefundDetailsReader:
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
         stored_texts = refunds.read_request_facts(conn, [refund_id]).get(refund_id)
-        facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
+        facts_at_request, stored_signals = _parse_facts_at_request(refund_id, stored_texts)
         holder = leases.find_holder(conn, make_refund_lease_name(payment.id))
         switch = find_read_only_switch(conn, payment.provider)
         server_now = read_current_time(conn, now)
@@ -172,7 +172,7 @@ class RefundDetailsReader:
                 now,
             ),
             money=compute_money_parts(payment, refund_facts.refunds),
-            against=_find_current_signals(signal_facts, refund, stored_hits),
+            against=_find_current_signals(signal_facts, refund, stored_signals),
             checks=self._make_rule_checks(refund_facts, refund),
             needed_checkers=refund_rules.count_needed_checkers(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
@@ -266,42 +266,59 @@ def _parse_facts_at_request(
     if stored_texts is None:
         return {}, ()
     try:
-        facts_at_request, stored_hits = (json.loads(text) for text in stored_texts)
-        hits = tuple(
-            RiskSignal(hit["rule"], hit["facts"], hit["kind"], hit["id"], hit["answer"]) for hit in stored_hits
+        facts_at_request, stored_signals = (json.loads(text) for text in stored_texts)
+        signals = tuple(
+            RiskSignal(
+                signal_fields["rule"],
+                signal_fields["facts"],
+                signal_fields["kind"],
+                signal_fields["id"],
+                signal_fields["answer"],
+            )
+            for signal_fields in stored_signals
         )
-        return dict(facts_at_request.items()), hits
+        return dict(facts_at_request.items()), signals
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         _log.warning("refund %s: what its maker saw can't be read", refund_id)
         return {}, ()
 
 
 def _find_current_signals(
-    facts: RiskSignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
+    facts: RiskSignalFacts, refund: Refund, stored_signals: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
     """Return the risk signals that the refund has now, with the maker's comments. After them, return those signals
-    in `stored_hits` (stored with the refund request) that the refund no longer has."""
-    answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
-    now = tuple(
-        RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in refund_risks.find_risk_signals(facts, refund.amount_minor, own_refund_id=refund.id)
+    in `stored_signals` (stored with the refund request) that the refund no longer has."""
+    comment_by_signal = {(signal.rule, signal.kind, signal.id): signal.answer for signal in stored_signals}
+    current_signals = tuple(
+        RiskSignal(
+            signal.rule,
+            signal.facts,
+            signal.kind,
+            signal.id,
+            comment_by_signal.get((signal.rule, signal.kind, signal.id)),
+        )
+        for signal in refund_risks.find_risk_signals(facts, refund.amount_minor, own_refund_id=refund.id)
     )
-    present_keys = {(hit.rule, hit.kind, hit.id) for hit in now}
+    present_keys = {(signal.rule, signal.kind, signal.id) for signal in current_signals}
     return (
-        *now,
-        *(hit for hit in stored_hits if (hit.rule, hit.kind, hit.id) not in present_keys and hit.id != refund.id),
+        *current_signals,
+        *(
+            signal
+            for signal in stored_signals
+            if (signal.rule, signal.kind, signal.id) not in present_keys and signal.id != refund.id
+        ),
     )
 
 
 def _find_changed_fields(
-    facts_at_request: Mapping[str, Any], now: Mapping[str, object], refund: Refund
+    facts_at_request: Mapping[str, Any], present_facts: Mapping[str, object], refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
     """Return the payment's fields that have changed since the refund request: (old value, new value) by field
     name. The payment's version is left out, because the request itself raises it."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
     return {
-        name: (facts_at_request.get(name), now[name])
-        for name in now
-        if name != "version" and facts_at_request.get(name) != now[name]
+        name: (facts_at_request.get(name), present_facts[name])
+        for name in present_facts
+        if name != "version" and facts_at_request.get(name) != present_facts[name]
     }

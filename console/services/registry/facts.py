@@ -71,15 +71,15 @@ def complete_with_corporations(
         return tuple(records)
     from console.services.registry.numbers import find_corporation_numbers
 
-    number_of = find_corporation_numbers(conn, records)
-    numbers = frozenset(number_of.values())
-    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
-    if reading is None:
+    number_by_record = find_corporation_numbers(conn, records)
+    numbers = frozenset(number_by_record.values())
+    date_and_corporations = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
+    if date_and_corporations is None:
         return tuple(records)
-    registry_date, corporations = reading
+    registry_date, corporations = date_and_corporations
     entries = {number: RegistryEntry(corporation, registry_date) for number, corporation in corporations.items()}
     return tuple(
-        replace(record, registry_entry=entries.get(number_of.get((type(record), record.id), "")))
+        replace(record, registry_entry=entries.get(number_by_record.get((type(record), record.id), "")))
         for record in records
     )
 

@@ -44,7 +44,7 @@ class LiveNumberQueries:
         self._context, self._open_api = context, open_api
         self._lock = Lock()
         self._answers: OrderedDict[str, _StoredAnswer] = OrderedDict()
-        self._silent_until = float("-inf")
+        self._paused_until = float("-inf")
 
     def ask_publisher(self, number: str) -> None:
         """Query the publisher about a number that this desk's registry doesn't have, unless its answer is stored.
@@ -68,7 +68,7 @@ class LiveNumberQueries:
         now = self._context.clock.monotonic()
         with self._lock:
             answer = self._answers.get(number)
-            if now < self._silent_until or (answer is not None and now < answer.until):
+            if now < self._paused_until or (answer is not None and now < answer.until):
                 return False
         reader = self._context.open_registry()
         return reader is not None and reader.find(number) is None
@@ -93,6 +93,6 @@ class LiveNumberQueries:
 
     def _pause_queries(self, reason: str | None, seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
         with self._lock:
-            self._silent_until = self._context.clock.monotonic() + seconds
+            self._paused_until = self._context.clock.monotonic() + seconds
         if reason is not None:
             _log.info("a number could not be asked live: %s", reason)

@@ -24,6 +24,10 @@ def find_matches(
     numbers = reader.search_numbers(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
-    ours = our_records.find_our_numbers(conn, numbers)
-    first = sorted(numbers, key=lambda number: (not ours.get(number, False), number not in ours))[:limit]
-    return RegistryMatches(make_matches(tuple(reader.find_many(first).values()), ours), reader.registry_date)
+    is_open_by_number = our_records.find_our_numbers(conn, numbers)
+    first_numbers = sorted(
+        numbers, key=lambda number: (not is_open_by_number.get(number, False), number not in is_open_by_number)
+    )[:limit]
+    return RegistryMatches(
+        make_matches(tuple(reader.find_many(first_numbers).values()), is_open_by_number), reader.registry_date
+    )

@@ -93,7 +93,7 @@ class RegistryService:
         desk has no registry. Raises not_allowed if the acting person may not read."""
         self._require_reading_person()
         reader = self._context.open_registry()
-        return None if reader is None else reader.status()
+        return None if reader is None else reader.read_status()
 
     def list_changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
         """Return the changes in the imported differences of the day `since` and of later days: only the changes of
@@ -106,7 +106,7 @@ class RegistryService:
             if reader is None:
                 return ()
             numbers = None if all_corporations else our_records.list_all_numbers(conn)
-        return reader.changes(since, numbers)
+        return reader.list_changes(since, numbers)
 
     def import_files(
         self,
@@ -119,8 +119,8 @@ class RegistryService:
         """Import whole files or differences of the publisher. If an earlier import was stopped, continue it. Return
         the status of the registry in use afterwards. If `should_stop` returns True, the import stops.
 
-        On a database server only a worker's database account may import; the registry is then published to the
-        desks. Raises not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
+        On a database server only a worker's database account may import (any other account raises not_allowed); the
+        registry is then published to the desks. Raises the errors of the function `import_files`.
         """
         with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=REGISTRY_KIND):
             if self._context.database.is_server:
@@ -136,7 +136,7 @@ class RegistryService:
         """Replace this desk's registry with the registry that a worker of the team has published in the documents
         folder or bucket. Return its status; None if there is no newer one, or if the database is not on a
         server. A signal that asks the process to end stops the copying; the next call continues it. Raises
-        not_allowed, and the errors of the document storage.
+        not_allowed if the acting person may not read, and the errors of the document storage.
         """
         self._require_reading_person()
         if not self._context.database.is_server:

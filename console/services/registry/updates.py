@@ -53,7 +53,7 @@ class RegistryUpdater:
     ) -> None:
         self._context, self._folder = context, context.registry_folder
         self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
-        self._ask_after: datetime | None = None
+        self._next_query_at: datetime | None = None
 
     def import_new_files(self) -> int:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return
@@ -62,15 +62,15 @@ class RegistryUpdater:
         If the import refuses a file, each run raises the error again without reading the file, until a person
         replaces or deletes it. So the failure of the task stays visible.
         """
-        is_team, documents = self._context.database.is_server, self._context.documents
-        if is_team:  # another worker's registry may be newer, and goes before
+        is_server, documents = self._context.database.is_server, self._context.documents
+        if is_server:  # another worker's registry may be newer, and goes before
             self._fetch_published(documents)
         watched_folder = self._context.settings.registry_folder
         count = (
             0 if watched_folder is None else self._import_watched_files(WatchedFolder(watched_folder, self._folder))
         )
         count += self._import_fetched_differences()
-        if is_team:  # what an earlier run could not store; nothing is done if the desks have it
+        if is_server:  # what an earlier run could not store; nothing is done if the desks have it
             publish_registry(self._folder, documents)
         return count
 
@@ -86,18 +86,18 @@ class RegistryUpdater:
 
     # The watched folder
 
-    def _import_watched_files(self, watched: WatchedFolder) -> int:
-        planned_files = plan_import(watched.list_complete_files(), self._read_status())
+    def _import_watched_files(self, watched_folder: WatchedFolder) -> int:
+        planned_files = plan_import(watched_folder.list_complete_files(), self._read_status())
         if not planned_files:
             return 0
-        refused = watched.find_refused_file(planned_files)
-        if refused is not None:
-            raise refused.make_error()
+        refused_file = watched_folder.find_refused_file(planned_files)
+        if refused_file is not None:
+            raise refused_file.make_error()
         try:
-            self._import_files([watched.get_path_of(file) for file in planned_files])
+            self._import_files([watched_folder.get_path_of(file) for file in planned_files])
         except ConsoleError as error:
             if _is_refusal_of_file(error):
-                watched.store_refusal(str(error.detail.get("file", "")), error)
+                watched_folder.store_refusal(str(error.detail.get("file", "")), error)
             raise
         return len(planned_files)
 
@@ -110,7 +110,7 @@ class RegistryUpdater:
         """
         status = self._read_status()
         now = self._context.now()
-        if status is None or (self._ask_after is not None and now < self._ask_after):
+        if status is None or (self._next_query_at is not None and now < self._next_query_at):
             return 0  # without a registry there is nothing that a difference could change
         today = now.astimezone(JST).date()
         days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
@@ -121,7 +121,7 @@ class RegistryUpdater:
                 break
             path = self._fetch_day(api, day) if api is not None else None
             if path is None:
-                self._ask_after = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
+                self._next_query_at = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
                 break
             try:
                 self._import_files([path])
@@ -132,30 +132,31 @@ class RegistryUpdater:
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
         """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format,
-        and return the file's path; None if the publisher has not published the day yet. Raises the error of a
-        call that got no usable answer.
+        and return the file's path; None if the publisher has not published the day yet. Raises the errors of
+        `_require_difference_part`; provider_answer_unusable if the difference changes between two calls or has
+        another number of rows than stated; interrupted if the process must end.
         """
-        first = _require_difference_part(api.read_difference(day), day)
-        if first.updated_on < day:
+        first_part = _require_difference_part(api.read_difference(day), day)
+        if first_part.updated_on < day:
             return None
         with open_fetched_difference(self._folder, day) as (path, add_lines):
-            add_lines(first.lines)
-            count = len(first.lines)
-            for divide in range(2, first.parts + 1):
+            add_lines(first_part.lines)
+            count = len(first_part.lines)
+            for part_number in range(2, first_part.part_count + 1):
                 if self._should_stop():
                     raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
-                part = _require_difference_part(api.read_difference(day, divide), day)
-                if (part.rows, part.parts) != (first.rows, first.parts):
+                part = _require_difference_part(api.read_difference(day, part_number), day)
+                if (part.row_count, part.part_count) != (first_part.row_count, first_part.part_count):
                     raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
                 add_lines(part.lines)
                 count += len(part.lines)
-            if count != first.rows:
+            if count != first_part.row_count:
                 raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
         return path
 
     def _read_status(self) -> RegistryStatus | None:
         reader = self._context.open_registry()
-        return None if reader is None else reader.status()
+        return None if reader is None else reader.read_status()
 
 
 def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
@@ -175,5 +176,5 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 def _is_refusal_of_file(error: ConsoleError) -> bool:
     """True if the import would refuse the file again: no file is missing before it, and it wasn't replaced during
     the import."""
-    is_passing = error.detail.get("missing_days") or error.detail.get("problem") == RegistryFileProblem.FILE_CHANGED
-    return error.code in REFUSED_FILE_ERROR_CODES and not is_passing
+    is_temporary = error.detail.get("missing_days") or error.detail.get("problem") == RegistryFileProblem.FILE_CHANGED
+    return error.code in REFUSED_FILE_ERROR_CODES and not is_temporary

@@ -56,7 +56,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
         _read_money_per_currency(conn, provider, period, unknown_at_start, unknown_at_end),
         unknown_at_end,
         None if run is None else _read_reconciliation(conn, run),
-        _list_open_points(day, unknown_at_end, run, now),
+        _list_not_final_reasons(day, unknown_at_end, run, now),
         now,
         None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
         is_complete=has_all_at_start and has_all_at_end,
@@ -76,16 +76,25 @@ def _read_money_per_currency(
     """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums, and the sums
     that were unknown at the start and at the end of the day."""
     captured_sums = store.sum_captured(conn, provider, period)
-    refunded = store.sum_refunded(conn, provider, period)
+    refunded_sums = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
-    opening, closing = _sum_unknown_records(unknown_at_start), _sum_unknown_records(unknown_at_end)
+    unknown_sums_at_start, unknown_sums_at_end = (
+        _sum_unknown_records(unknown_at_start),
+        _sum_unknown_records(unknown_at_end),
+    )
     empty_sum = CountAndSum()
     return tuple(
         DailyCloseMoney(
             currency,
-            *(sums.get(currency, empty_sum) for sums in (captured_sums, refunded, reversed_sums, opening, closing)),
+            *(
+                sums.get(currency, empty_sum)
+                for sums in (captured_sums, refunded_sums, reversed_sums, unknown_sums_at_start, unknown_sums_at_end)
+            ),
         )
-        for currency in sorted({*captured_sums, *refunded, *reversed_sums, *opening, *closing}, reverse=True)
+        for currency in sorted(
+            {*captured_sums, *refunded_sums, *reversed_sums, *unknown_sums_at_start, *unknown_sums_at_end},
+            reverse=True,
+        )
     )
 
 
@@ -107,18 +116,18 @@ def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseRecon
     )  # fmt: skip
 
 
-def _list_open_points(
+def _list_not_final_reasons(
     day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
     """Return the reasons for which the close isn't final. A run that began while the day was still running hasn't
     compared the rest of the day."""
     end = get_end_of_day(day)
-    points = {
+    is_open_by_reason = {
         NotFinalReason.DAY_RUNNING: now < end,
         NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in unknown_at_end),
         NotFinalReason.NOT_RECONCILED: run is None or run.begun_at < end,
     }
-    return tuple(point for point, is_open in points.items() if is_open)
+    return tuple(reason for reason, is_open in is_open_by_reason.items() if is_open)
 
 
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:

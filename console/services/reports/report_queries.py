@@ -35,31 +35,35 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
     """Return the sums of payments and refunds per provider, currency and day, for the last DAYS_OF_DAILY_REPORTS
     days."""
     period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
-    refunds = settlement.sum_refunds(conn, period)
-    are_refunds_complete = sum(item.rows for item in refunds) < settlement.MAX_ROWS
-    series: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
+    refund_sums = settlement.sum_refunds(conn, period)
+    are_refunds_complete = sum(sum_of_day.read_row_count for sum_of_day in refund_sums) < settlement.MAX_ROWS
+    days_by_provider_and_currency: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
         lambda: {day: SettlementDay(day) for day in period.days}
     )
-    capped = set()
+    capped_providers = set()
     for provider in provider_success.list_providers(conn):
-        sums = settlement.sum_payments(conn, provider, period)
-        if sum(item.rows for item in sums) >= settlement.MAX_ROWS:
-            capped.add(provider)
-        for item in sums:
-            if not item.count:
+        payment_sums = settlement.sum_payments(conn, provider, period)
+        if sum(sum_of_day.read_row_count for sum_of_day in payment_sums) >= settlement.MAX_ROWS:
+            capped_providers.add(provider)
+        for sum_of_day in payment_sums:
+            if not sum_of_day.count:
                 continue
-            days = series[provider, item.currency]
-            days[item.day] = replace(days[item.day], payments=item.count, paid_minor=item.minor)
-    for item in refunds:
-        days = series[item.provider, item.currency]
-        days[item.day] = replace(days[item.day], refunds=item.count, refunded_minor=item.minor)
+            days = days_by_provider_and_currency[provider, sum_of_day.currency]
+            days[sum_of_day.day] = replace(
+                days[sum_of_day.day], payments=sum_of_day.count, paid_minor=sum_of_day.sum_minor
+            )
+    for sum_of_day in refund_sums:
+        days = days_by_provider_and_currency[sum_of_day.provider, sum_of_day.currency]
+        days[sum_of_day.day] = replace(
+            days[sum_of_day.day], refunds=sum_of_day.count, refunded_minor=sum_of_day.sum_minor
+        )
     return SettlementReport(
         period,
         tuple(
             SettlementSeries(
-                provider, currency, tuple(days.values()), are_refunds_complete and provider not in capped
+                provider, currency, tuple(days.values()), are_refunds_complete and provider not in capped_providers
             )
-            for (provider, currency), days in sorted(series.items())
+            for (provider, currency), days in sorted(days_by_provider_and_currency.items())
         ),
         now,
     )
@@ -69,9 +73,9 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     """Return how long outcomes stayed unknown, per kind of record, for the calls of the last
     DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes."""
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
-    kinds = []
+    results_by_kind = []
     for kind, waits in PROBE_SCHEDULES.items():
-        unknowns, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)
+        unknown_outcomes, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)
         schedule = scale.scale_delta(sum(waits, timedelta()))
-        kinds.append(compute_time_to_truth(kind, unknowns, schedule, now, is_complete=is_complete))
-    return TimeToTruthReport(period, tuple(kinds), now)
+        results_by_kind.append(compute_time_to_truth(kind, unknown_outcomes, schedule, now, is_complete=is_complete))
+    return TimeToTruthReport(period, tuple(results_by_kind), now)

@@ -84,15 +84,15 @@ class DueTasks:
         If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case; the answer
         then stays in the spool until a person has acknowledged the case.
         """
-        count, context = 0, self._context
+        delivered_count, context = 0, self._context
         if not context.spool.list_undelivered_entries(context.database_id):
             return 0
         with skip_failures("opening kept answers"):
             context.spool.set_cipher(context.cipher)
         for entry in iterate_until_stopped(context.spool.list_undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
-                count += self._deliver_answer(entry)
-        return count
+                delivered_count += self._deliver_answer(entry)
+        return delivered_count
 
     def _deliver_answer(self, entry: SpoolEntry) -> int:
         context, operation_id = self._context, entry.intent.operation_id
@@ -179,8 +179,10 @@ class DueTasks:
         with skip_failures("what was never sent"):
             unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
-            lapsed_ids = journal.list_lapsed_operations(conn)
-        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed_ids))
+            lapsed_operations = journal.list_lapsed_operations(conn)
+        return unsent_count + sum(
+            self._record_lapse(operation) for operation in iterate_until_stopped(lapsed_operations)
+        )
 
     def _record_lapse(self, operation: Operation) -> int:
         """Settle one operation whose process ended without recording an answer. Return 1 if the operation has
@@ -198,7 +200,9 @@ class DueTasks:
         return int(has_ended)
 
     def _probe_due_checks(self) -> int:
-        return self._run_for_due_checks("unknown", lambda record: self._check_prober.probe(record.id, automatic=True))
+        return self._run_for_due_checks(
+            "unknown", lambda record: self._check_prober.probe(record.id, is_automatic=True)
+        )
 
     def _refetch_due_checks(self) -> int:
         return self._run_for_due_checks("incomplete", self._refetch_missing_parts)
@@ -221,8 +225,8 @@ class DueTasks:
 
     def _run_for_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
         with self._context.database.read() as conn:
-            current = credit_checks.find(conn, record.id)
-        if current is None or current.version != record.version:
+            current_check = credit_checks.find(conn, record.id)
+        if current_check is None or current_check.version != record.version:
             return 0
         with skip_failures(f"{reason} of {record.id}", record.work.attempt):
             act(record)
@@ -233,13 +237,13 @@ class DueTasks:
         number and their state, and fill the columns that the other application does not know. If that is
         impossible, open a case. Return the number of adopted rows.
         """
-        count = 0
+        adopted_count = 0
         with self._context.database.read() as conn:
             has_rows = bool(queues.find_foreign_rows(conn, 1))
         while has_rows:
-            adopted = self._adopt_row_batch()
-            count, has_rows = count + adopted, adopted > 0
-        return count
+            batch_count = self._adopt_row_batch()
+            adopted_count, has_rows = adopted_count + batch_count, batch_count > 0
+        return adopted_count
 
     def _adopt_row_batch(self) -> int:
         """Adopt up to ROWS_PER_TRANSACTION rows that another application has written, in one transaction. If the
@@ -267,21 +271,23 @@ class DueTasks:
         return self._context.write(lambda tx: self._adopt_row(tx, *row))
 
     @credit_checks.run_again_if_stale()
-    def _adopt_row(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
-        """Adopt the row `record_id`. `raw` is its corporation number as it was written, `key` the value of its
-        column `number_key`. Return False if another process has adopted the row meanwhile; its newer values are
-        not overwritten.
+    def _adopt_row(self, tx: Transaction, record_id: int, written_number: str, number_key: str) -> bool:
+        """Adopt the row `record_id`. `written_number` is its corporation number as it was written, `number_key` the
+        value of its column `number_key`. Return False if another process has adopted the row meanwhile; its newer
+        values are not overwritten.
         """
-        context, number = self._context, key
+        context, number = self._context, number_key
         with suppress(InvalidCorporationNumber):
-            number = parse_number(raw, allow_dummies=True).value
+            number = parse_number(written_number, allow_dummies=True).value
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.
         if record is None or not queues.is_foreign_row(tx.conn, record_id):
             return False
         now = context.now()
-        claim_holder = credit_checks.find_other_claim_holder(tx.conn, record, number) if raw != number else None
+        claim_holder = (
+            credit_checks.find_other_claim_holder(tx.conn, record, number) if written_number != number else None
+        )
         columns: dict[str, object] = {"duplicate_of": claim_holder.id} if claim_holder else {}
         is_readable = len(number) == DIGIT_COUNT and number.isascii() and number.isdigit()
         if is_readable:  # an unreadable number stays as it was written
@@ -291,9 +297,11 @@ class DueTasks:
         columns |= {"status": record.state, **credit_checks.make_work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)
         if work.reason in (WorkReason.NUMBER_UNREADABLE, WorkReason.DUPLICATE):
-            cases.open_case(tx.conn, work.reason, credit_checks.CREDIT_CHECK_KIND, record_id, raw, "13 digits", now)
+            cases.open_case(
+                tx.conn, work.reason, credit_checks.CREDIT_CHECK_KIND, record_id, written_number, "13 digits", now
+            )
         context.record_audit(
-            tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, {"written": raw[:64]}, reason=work.reason
+            tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, {"written": written_number[:64]}, reason=work.reason
         )
         return True
 

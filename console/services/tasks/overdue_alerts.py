@@ -62,9 +62,9 @@ class OverdueTaskAlerts:
     ) -> None:
         now = self._context.now()
         for task in new_tasks:
-            number, words = compute_task_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
+            number, state_text = compute_task_subject_id(task.name), f"every {task.interval.total_seconds():.0f} s"
             alerts.raise_alert(
-                tx.conn, OVERDUE_TASK_ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), words, now
+                tx.conn, OVERDUE_TASK_ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), state_text, now
             )
         for alert in settled_alerts:
             alerts.resolve(tx.conn, alert.id, now)

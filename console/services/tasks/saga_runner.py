@@ -173,7 +173,7 @@ class SagaRunner:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
         return self._write_change_or_read(
-            saga, lambda tx, current: self._apply_verdict(tx, current, StepWaiting(reason))
+            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, StepWaiting(reason))
         )
 
     def delay_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
@@ -181,16 +181,19 @@ class SagaRunner:
         with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
         return self._write_change_or_read(
-            saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
+            saga,
+            lambda tx, current_saga: sagas.postpone_step(
+                tx.conn, current_saga, now, at, reason, counts_as_attempt=False
+            ),
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
         """Resume a stopped saga after a person's decision. `write_decision` writes the decision in the same
         transaction. Return the saga afterwards."""
 
-        def write_decision_and_resume(tx: Transaction, current: Saga) -> Saga:
+        def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)
-            return sagas.resume_saga(tx.conn, current, self._context.now(), {FAULTS_FACT: 0})
+            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {FAULTS_FACT: 0})
 
         return self._write_change_or_read(saga, write_decision_and_resume)
 
@@ -200,14 +203,14 @@ class SagaRunner:
         the saga afterwards.
         """
 
-        def count_error(tx: Transaction, current: Saga) -> Saga:
-            now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
-            if faults < MAX_INTERNAL_ERRORS:
+        def count_error(tx: Transaction, current_saga: Saga) -> Saga:
+            now, fault_count = self._context.now(), int(str(current_saga.facts.get(FAULTS_FACT, 0))) + 1
+            if fault_count < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
-                    self._plan.schedule, current.attempts, now, self._context.scale
+                    self._plan.schedule, current_saga.attempts, now, self._context.scale
                 )
-                return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
-            stuck_saga = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
+                return sagas.postpone_step(tx.conn, current_saga, now, at, code, {FAULTS_FACT: fault_count})
+            stuck_saga = sagas.mark_stuck(tx.conn, current_saga, now, code, {FAULTS_FACT: fault_count})
             self._plan.on_stop(tx, stuck_saga)
             return stuck_saga
 
@@ -228,15 +231,15 @@ class SagaRunner:
     # Do steps
 
     def _run_step(self, saga: Saga) -> Saga:
-        step, reach = self._plan.find_step(saga.step), self._context.failpoints.reach
-        reach(f"before_{step.name}")
-        do = step.ask(saga) if isinstance(step, QuestionStep) else step.do
+        step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
+        reach_failpoint(f"before_{step.name}")
+        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.do
         if isinstance(step, QuestionStep):
-            reach(f"answered_{step.name}")
+            reach_failpoint(f"answered_{step.name}")
         advanced_saga = self._write_change(
-            saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current))
+            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, write_effect(tx, current_saga))
         )
-        reach(f"after_{step.name}")
+        reach_failpoint(f"after_{step.name}")
         return advanced_saga
 
     def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
@@ -244,10 +247,10 @@ class SagaRunner:
         which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
         def write_change_if_current(tx: Transaction) -> Saga:
-            current = sagas.find(tx.conn, saga.id)
-            if current is None or current.version != saga.version:
+            current_saga = sagas.find(tx.conn, saga.id)
+            if current_saga is None or current_saga.version != saga.version:
                 raise StepTakenOver
-            return change(tx, current)
+            return change(tx, current_saga)
 
         try:
             return self._context.write(write_change_if_current)
@@ -278,11 +281,11 @@ class SagaRunner:
                 return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        next_name = self._plan.find_step_name_after(saga.step)
-        if next_name is None:
+        next_step_name = self._plan.find_step_name_after(saga.step)
+        if next_step_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
         saga_facts = {**facts, DONE_FACT: self._add_present_time(saga, DONE_FACT)}
-        return sagas.advance_saga(tx.conn, saga, self._context.now(), next_name, saga_facts)
+        return sagas.advance_saga(tx.conn, saga, self._context.now(), next_step_name, saga_facts)
 
     def _add_present_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
         """Return the times in the saga's fact `fact_key` (ISO text by step name: when each step was done or
@@ -295,11 +298,11 @@ class SagaRunner:
     def _undo_step(self, saga: Saga) -> Saga:
         """Undo the saga's present step if it was done, and move the saga to the step before it. Return the saga
         afterwards."""
-        step, reach = self._plan.find_step(saga.step), self._context.failpoints.reach
-        reach(f"before_undo_{step.name}")
-        moved_back = self._write_change(saga, lambda tx, current: self._undo_done_step(tx, current, step))
-        reach(f"after_undo_{step.name}")
-        return moved_back
+        step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
+        reach_failpoint(f"before_undo_{step.name}")
+        moved_saga = self._write_change(saga, lambda tx, current_saga: self._undo_done_step(tx, current_saga, step))
+        reach_failpoint(f"after_undo_{step.name}")
+        return moved_saga
 
     def _undo_done_step(self, tx: Transaction, saga: Saga, step: SagaStep) -> Saga:
         done_times = saga.facts.get(DONE_FACT)
@@ -316,9 +319,9 @@ class SagaRunner:
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in
         the state compensated. `facts` are stored with the saga. Return the saga afterwards."""
-        now, previous_name = self._context.now(), self._plan.find_step_name_before(saga.step)
+        now, previous_step_name = self._context.now(), self._plan.find_step_name_before(saga.step)
         reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
-        moved_back = sagas.advance_saga(tx.conn, saga, now, previous_name or saga.step, facts, reason=reason)
-        if previous_name is not None:
-            return moved_back
-        return sagas.end_saga(tx.conn, moved_back, now, SagaState.COMPENSATED, reason)
+        moved_saga = sagas.advance_saga(tx.conn, saga, now, previous_step_name or saga.step, facts, reason=reason)
+        if previous_step_name is not None:
+            return moved_saga
+        return sagas.end_saga(tx.conn, moved_saga, now, SagaState.COMPENSATED, reason)

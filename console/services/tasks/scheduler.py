@@ -75,14 +75,14 @@ class _TaskRun:
     interval: TaskInterval
     lease: Lease
     task: ScheduledTask
-    stop: Callable[[], bool]
+    should_stop: Callable[[], bool]
     is_lease_lost: bool = False
     record_count: int = 0
     error: Exception | None = field(default=None, repr=False)
 
     def may_continue(self) -> bool:
-        """True until the lease is lost or `stop` returns True."""
-        return not (self.is_lease_lost or self.stop())
+        """True until the lease is lost or `should_stop` returns True."""
+        return not (self.is_lease_lost or self.should_stop())
 
     @property
     def error_code(self) -> str | None:
@@ -96,13 +96,13 @@ class _TaskRun:
         wrong clock may have stored."""
         if self.error is not None:
             return now + context.scale.scale_delta(
-                compute_wait_after_failures(self.interval.every, self.task.failures + 1)
+                compute_wait_after_failures(self.interval.duration, self.task.failures + 1)
             )
-        if self.stop():
+        if self.should_stop():
             return now  # due immediately, so that another worker continues
         is_batch_full = 0 < self.interval.batch <= self.record_count
         return now + context.scale.scale_delta(
-            min(FULL_BATCH_INTERVAL, self.interval.every) if is_batch_full else self.interval.every
+            min(FULL_BATCH_INTERVAL, self.interval.duration) if is_batch_full else self.interval.duration
         )
 
 
@@ -147,10 +147,10 @@ class Scheduler:
             return tasks.list_tasks(conn)
 
     def run_due(
-        self, stop: Callable[[], bool] = _never_stop, early_margin: timedelta = timedelta()
+        self, should_stop: Callable[[], bool] = _never_stop, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
-        """Run the due tasks that no other process runs, and return their runs. After `stop` returns True, no other
-        task begins.
+        """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, no
+        other task begins.
 
         A task that becomes due within `early_margin` runs too, for callers that call this method rarely. If a task
         fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
@@ -164,13 +164,13 @@ class Scheduler:
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
             for name in self._exclude_money_tasks(_select_permitted_names(due_names, person)):
-                if stop() or interrupts.is_interrupt_pending():
+                if should_stop() or interrupts.is_interrupt_pending():
                     break
-                run = self._end_and_begin_run(run, name, stop, lambda task: self._is_due(task, early_margin))
+                run = self._end_and_begin_run(run, name, should_stop, lambda task: self._is_due(task, early_margin))
                 runs += [self._run_task(run)] if run else []
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
-            if not stop():
+            if not should_stop():
                 self._overdue_alerts.update_alerts(pass_began_at)
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
@@ -220,13 +220,13 @@ class Scheduler:
         holds. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
             stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
-            names = [
+            due_names = [
                 name
                 for name in self._tasks
                 if name not in stored_tasks or self._is_due(stored_tasks[name], early_margin)
             ]
-            leases_held = _list_held_lease_names(conn) if names else frozenset()
-        return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
+            held_lease_names = _list_held_lease_names(conn) if due_names else frozenset()
+        return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
         """True if the task is due now or within `early_margin`. Also True if its next run is later than the
@@ -234,7 +234,7 @@ class Scheduler:
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
-            compute_longest_wait(get_interval(task.name).every)
+            compute_longest_wait(get_interval(task.name).duration)
         )
 
     # Begin and end a run
@@ -243,7 +243,7 @@ class Scheduler:
         self,
         ended_run: _TaskRun | None,
         name: str | None = None,
-        stop: Callable[[], bool] = _never_stop,
+        should_stop: Callable[[], bool] = _never_stop,
         is_due: TaskDuePredicate = _treat_every_task_as_due,
     ) -> _TaskRun | None:
         """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None.
@@ -257,7 +257,7 @@ class Scheduler:
         def end_and_begin(tx: Transaction) -> _TaskRun | None:
             if ended_run is not None:
                 self._end_run(tx, ended_run)
-            return None if name is None else self._begin_run(tx, name, stop, is_due)
+            return None if name is None else self._begin_run(tx, name, should_stop, is_due)
 
         return self._context.write(end_and_begin)
 
@@ -280,7 +280,7 @@ class Scheduler:
             return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
 
     def _begin_run(
-        self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: TaskDuePredicate
+        self, tx: Transaction, name: str, should_stop: Callable[[], bool], is_due: TaskDuePredicate
     ) -> _TaskRun | None:
         context, interval = self._context, get_interval(name)
         now = context.now()
@@ -291,7 +291,7 @@ class Scheduler:
             return None
         task = tasks.find_or_insert_task(tx.conn, name, interval.seconds, now)
         if is_due(task):
-            return _TaskRun(name, interval, lease, tasks.begin_run(tx.conn, task, now), stop)
+            return _TaskRun(name, interval, lease, tasks.begin_run(tx.conn, task, now), should_stop)
         leases.release(tx.conn, lease)
         return None
 
@@ -335,8 +335,8 @@ class Scheduler:
                 self._release_lease_early(run)
                 raise
             level = logging.INFO if run.record_count else logging.DEBUG  # most runs handle no record
-            ms = round((self._context.clock.monotonic() - started_at) * 1000)
-            _log.log(level, "task %s: took %d in %d ms", run.name, run.record_count, ms)
+            duration_ms = round((self._context.clock.monotonic() - started_at) * 1000)
+            _log.log(level, "task %s: took %d in %d ms", run.name, run.record_count, duration_ms)
         return run
 
     @contextmanager

@@ -59,10 +59,10 @@ class InventedApprover:
     def _must_decline(self, conn: Connection, refund: Refund) -> bool:
         payment = payments.find(conn, refund.payment_id)
         attempts = self._scores.read_attempts().items()
-        of_payment = {
+        keys_of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
+        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in keys_of_payment):
             return False
         declined_refunds = [
             (other_refund.reason_code, other_refund.reason.strip())

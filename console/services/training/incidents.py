@@ -47,8 +47,8 @@ def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> Verd
         return Verdict.BOUGHT_TWICE
     if record.certainty is Certainty.UNKNOWN:
         return Verdict.LEFT_OPEN
-    is_true = record.state == "success" and str(record.credit_check_id) == facts["provider_id"]
-    return Verdict.RIGHT if is_true else Verdict.SETTLED_AGAINST_TRUTH
+    is_settled_rightly = record.state == "success" and str(record.credit_check_id) == facts["provider_id"]
+    return Verdict.RIGHT if is_settled_rightly else Verdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
@@ -100,22 +100,22 @@ def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) ->
 
 
 def _judge_refunded_amounts(actual: ActualRecordReader, order: str, amount: int) -> Verdict:
-    refunded = actual.ledger.list_refunded_amounts(order)
-    if not refunded:
+    refunded_amounts = actual.ledger.list_refunded_amounts(order)
+    if not refunded_amounts:
         return Verdict.LEFT_OPEN
-    if sum(refunded) == amount:
+    if sum(refunded_amounts) == amount:
         is_known = all(refund.certainty is Certainty.KNOWN for refund in actual.list_refunds(order))
         return Verdict.RIGHT if is_known else Verdict.LEFT_OPEN
-    is_repeated = len(refunded) > 1 and amount in refunded
+    is_repeated = len(refunded_amounts) > 1 and amount in refunded_amounts
     return Verdict.REFUNDED_TWICE if is_repeated else Verdict.REFUNDED_WRONG_AMOUNT
 
 
 def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
     corporation = world.make_corporation()
-    first, second = (world.add_order(7_700, corporation=corporation) for _ in range(2))
-    for order in (first, second):
+    first_order, second_order = (world.add_order(7_700, corporation=corporation) for _ in range(2))
+    for order in (first_order, second_order):
         world.pay_order(order, 7_700)
-    return {"first": first, "order": second, "amount": "7700", "number": corporation}
+    return {"first": first_order, "order": second_order, "amount": "7700", "number": corporation}
 
 
 def _judge_double_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
@@ -148,10 +148,10 @@ def _is_payment_booked(actual: ActualRecordReader, facts: IncidentFacts) -> bool
 def _create_notice_without_payment(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 1
     order = world.add_order(6_600)
-    unknown = f"{order}-2"  # the shop charged this order under a number of its own
-    world.pay_without_notice(unknown, 6_600, day)
-    world.send_notice(unknown, 6_600, day)
-    return {"order": unknown, "amount": "6600", "day": world.publish_daily_file(day)}
+    unknown_number = f"{order}-2"  # the shop charged this order under a number of its own
+    world.pay_without_notice(unknown_number, 6_600, day)
+    world.send_notice(unknown_number, 6_600, day)
+    return {"order": unknown_number, "amount": "6600", "day": world.publish_daily_file(day)}
 
 
 def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
@@ -193,8 +193,8 @@ def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> V
     refund = actual.require_refund(int(facts["refund"]))
     if refund.certainty is Certainty.UNKNOWN:
         return Verdict.LEFT_OPEN
-    is_true = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    return Verdict.RIGHT if is_true else Verdict.SETTLED_AGAINST_TRUTH
+    is_settled_rightly = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    return Verdict.RIGHT if is_settled_rightly else Verdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:

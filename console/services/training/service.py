@@ -41,29 +41,29 @@ def require_training_profile(settings: Settings, url: str) -> None:
 
 
 def judge_attempts(
-    database: Database, ledger: ProviderLedger, score_file: ScoreFile, run: str, now: datetime
+    database: Database, ledger: ProviderLedger, score_file: ScoreFile, training_id: str, now: datetime
 ) -> None:
-    """Judge the begun incidents of the training with the id `run` by the providers' ledger and the database, and
-    store the verdicts. An attempt that was already judged as wrong is not judged again. `score_file` is the
+    """Judge the begun incidents of the training with the id `training_id` by the providers' ledger and the database,
+    and store the verdicts. An attempt that was already judged as wrong is not judged again. `score_file` is the
     person's score file. Raises storage_full if the file can't be written.
     """
     for key, attempt in score_file.read_attempts().items():
-        if attempt.run != run or _find_training_state(attempt) is TrainingState.WRONG:
+        if attempt.run != training_id or _find_training_state(attempt) is TrainingState.WRONG:
             continue
         with database.read() as conn:
             verdict = INCIDENT_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
         score_file.write_attempt(key, attempt.add_verdict(verdict, now))
 
 
-def read_overview(score_file: ScoreFile, run: str | None) -> TrainingOverview:
-    """Return all incidents with their stored verdicts, and the score. `score_file` is the person's score file. `run`
-    is the id of the person's running training; None if none runs."""
+def read_overview(score_file: ScoreFile, training_id: str | None) -> TrainingOverview:
+    """Return all incidents with their stored verdicts, and the score. `score_file` is the person's score file.
+    `training_id` is the id of the person's running training; None if none runs."""
     attempts = score_file.read_attempts()
     incidents = tuple(
-        _make_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), run)
+        _make_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), training_id)
         for declaration in INCIDENT_DECLARATIONS
     )
-    return TrainingOverview(incidents, score_file.compute_score(), is_running=run is not None)
+    return TrainingOverview(incidents, score_file.compute_score(), is_running=training_id is not None)
 
 
 def _parse_verdict(attempt: IncidentAttempt) -> Verdict | None:
@@ -77,16 +77,18 @@ def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
     return TrainingState.OPEN if verdict is None else get_training_state(verdict)
 
 
-def _make_incident(incident: IncidentDeclaration, attempt: IncidentAttempt, run: str | None) -> TrainingIncident:
+def _make_incident(
+    declaration: IncidentDeclaration, attempt: IncidentAttempt, training_id: str | None
+) -> TrainingIncident:
     """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun, because
-    the records of that training are deleted. `run` is the id of the training that is running now, None without
-    one."""
-    state, is_of_run = _find_training_state(attempt), attempt.run == run
-    if state is TrainingState.OPEN and not is_of_run:
+    the records of that training are deleted. `training_id` is the id of the training that is running now, None
+    without one."""
+    state, is_of_running_training = _find_training_state(attempt), attempt.run == training_id
+    if state is TrainingState.OPEN and not is_of_running_training:
         state = TrainingState.NOT_BEGUN
     is_begun = state is not TrainingState.NOT_BEGUN
     return TrainingIncident(
-        incident.key,
+        declaration.key,
         state,
         _parse_verdict(attempt) if is_begun else None,
         dict(attempt.facts) if is_begun else {},
@@ -101,34 +103,47 @@ class TrainingService:
     may use the service. `run` is the id of this training."""
 
     def __init__(
-        self, context: ServiceContext, world: InventedWorld, ledger: ProviderLedger, score_file: ScoreFile, run: str
+        self,
+        context: ServiceContext,
+        world: InventedWorld,
+        ledger: ProviderLedger,
+        score_file: ScoreFile,
+        training_id: str,
     ) -> None:
-        self._context, self._world, self._ledger, self._scores, self._run = context, world, ledger, score_file, run
+        self._context, self._world, self._ledger, self._scores, self._training_id = (
+            context,
+            world,
+            ledger,
+            score_file,
+            training_id,
+        )
         self._approver = InventedApprover(context, world, score_file)
         self._lock = Lock()
 
     def read_overview(self) -> TrainingOverview:
         """Return all incidents with their stored verdicts, and the score."""
-        return read_overview(self._scores, self._run)
+        return read_overview(self._scores, self._training_id)
 
     def begin_incident(self, key: str) -> TrainingOverview:
         """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for
         an unknown key, and the errors of the services that create the records."""
-        incident = INCIDENT_DECLARATION_BY_KEY.get(key)
-        if incident is None:
+        declaration = INCIDENT_DECLARATION_BY_KEY.get(key)
+        if declaration is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "training", "id": key[:40]})
         with self._lock:
-            earlier = self._scores.read_attempt(key)
-            number = earlier.number + 1
-            facts = incident.create(self._world, number)
-            attempt = IncidentAttempt(number, self._run, facts, solved_at_attempt=earlier.solved_at_attempt)
+            earlier_attempt = self._scores.read_attempt(key)
+            number = earlier_attempt.number + 1
+            facts = declaration.create(self._world, number)
+            attempt = IncidentAttempt(
+                number, self._training_id, facts, solved_at_attempt=earlier_attempt.solved_at_attempt
+            )
             self._scores.write_attempt(key, attempt)
         return self.read_overview()
 
     def check_incidents(self) -> TrainingOverview:
         """Judge all incidents that the person has begun, and return all incidents with the new verdicts."""
         with self._lock:
-            judge_attempts(self._context.database, self._ledger, self._scores, self._run, self._context.now())
+            judge_attempts(self._context.database, self._ledger, self._scores, self._training_id, self._context.now())
         return self.read_overview()
 
     def make_approver_decide(self) -> None:

@@ -62,16 +62,16 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
             raise
         return None
     accounts_per_name = Counter(_decode_text(user) for user, *_ in rows)
-    problems = [f"several_accounts {name}" for name, n in sorted(accounts_per_name.items()) if name and n > 1]
+    faults = [f"several_accounts {name}" for name, n in sorted(accounts_per_name.items()) if name and n > 1]
     for user, host, tls, plugin, secret in rows:
         account = f"{_decode_text(user)}@{_decode_text(host)}"
         if not _decode_text(user):
-            problems.append(f"anonymous_account {account}")
+            faults.append(f"anonymous_account {account}")
         elif not _decode_text(secret) and _decode_text(plugin) in _PASSWORD_PLUGINS:
-            problems.append(f"no_password {account}")
+            faults.append(f"no_password {account}")
         if is_remote and not _decode_text(tls) and not is_this_machine(_decode_text(host)):
-            problems.append(f"not_encrypted {account}")
-    return tuple(problems)
+            faults.append(f"not_encrypted {account}")
+    return tuple(faults)
 
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:

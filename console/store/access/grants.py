@@ -278,29 +278,29 @@ def renew_role_rights(conn: Connection) -> None:
 
 
 def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return missing and excess rights, and missing roles and views. An account that may grant rights (`may_grant`)
-    checks all roles; any other account checks only its own rights.
+    """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
+    rights (`may_grant`) checks all roles; any other account checks only its own rights.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
-    result: list[AccessFault] = []
-    used = _read_used_roles(conn) if may_grant(conn) else frozenset()
+    faults: list[AccessFault] = []
+    used_roles = _read_used_roles(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
         rights = read_rights_of_role(conn, make_role_name(database, role))
-        if rights is None and role in used:
-            result.append(AccessFault("missing_role", role))
+        if rights is None and role in used_roles:
+            faults.append(AccessFault("missing_role", role))
         if rights is not None and may_grant(conn):
             required_rights = _list_required_rights(database, role, columns)
-            result += [
+            faults += [
                 AccessFault("missing_grant", f"{role}: {_format_right(right)}")
                 for right in sorted(required_rights - rights)
             ]
-            result += [
+            faults += [
                 AccessFault("unexpected_grant", f"{role}: {_format_right(right)}")
                 for right in sorted(rights - required_rights)
             ]
-    if REQUESTER_ROLES & used:
-        result += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
-    return (*result, *_find_own_faults(conn, database, columns))
+    if REQUESTER_ROLES & used_roles:
+        faults += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
+    return (*faults, *_find_own_faults(conn, database, columns))
 
 
 def _read_used_roles(conn: Connection) -> frozenset[str]:
@@ -346,18 +346,18 @@ def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     """
     if not is_mariadb(conn):
         return _read_rights_on_mysql(conn, role)
-    before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
+    active_roles = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
     try:
         run_statement(conn, f"SET ROLE {quote_identifier(role)}")
-        lines = list(conn.exec_driver_sql("SHOW GRANTS FOR CURRENT_ROLE").scalars())
+        grant_lines = list(conn.exec_driver_sql("SHOW GRANTS FOR CURRENT_ROLE").scalars())
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
         return None
     finally:
         if not conn.invalidated:
-            run_statement(conn, f"SET ROLE {quote_identifier(before) if before else 'NONE'}")
-    return frozenset(right for line in lines for right in _parse_grant(line))
+            run_statement(conn, f"SET ROLE {quote_identifier(active_roles) if active_roles else 'NONE'}")
+    return frozenset(right for line in grant_lines for right in _parse_grant(line))
 
 
 def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
@@ -368,31 +368,33 @@ def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | Non
     account's own rights, such as those of the schema account on tables of the server, are subtracted.
     """
     try:
-        lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR {quote_identifier(role)}").scalars())
-        return frozenset(right for line in lines for right in _parse_grant(line))
+        grant_lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR {quote_identifier(role)}").scalars())
+        return frozenset(right for line in grant_lines for right in _parse_grant(line))
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
     try:
-        lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR CURRENT_USER() USING {quote_identifier(role)}").scalars())
+        grant_lines = list(
+            conn.exec_driver_sql(f"SHOW GRANTS FOR CURRENT_USER() USING {quote_identifier(role)}").scalars()
+        )
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
         return None
-    parsed_rights = (right for line in lines for right in _parse_grant(line) if not right[0].endswith(".*"))
+    parsed_rights = (right for line in grant_lines for right in _parse_grant(line) if not right[0].endswith(".*"))
     return frozenset(parsed_rights) - _read_own_rights_on_mysql(conn)
 
 
 def _read_own_rights_on_mysql(conn: Connection) -> frozenset[Right]:
     """Return the rights that the connected account has without any role."""
-    before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()  # NONE, or a list of quoted names
+    active_roles = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()  # NONE, or a list of quoted names
     run_statement(conn, "SET ROLE NONE")
     try:
-        lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
+        grant_lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     finally:
         if not conn.invalidated:
-            run_statement(conn, f"SET ROLE {before}")
-    return frozenset(right for line in lines for right in _parse_grant(line))
+            run_statement(conn, f"SET ROLE {active_roles}")
+    return frozenset(right for line in grant_lines for right in _parse_grant(line))
 
 
 def run_statement(conn: Connection, statement: str, secret: str | None = None) -> None:
@@ -431,9 +433,13 @@ def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[s
     """Return the rights that the server's role for the console role `role` must have on this database, limited to
     the tables and columns that exist (`columns`): before its adoption a table has only some columns."""
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
-    place = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
+    quoted_database = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
     return frozenset(
-        (f"{_PROCEDURE_PREFIX if privilege == 'EXECUTE' else ''}{place}.{quote_identifier(table)}", privilege, column)
+        (
+            f"{_PROCEDURE_PREFIX if privilege == 'EXECUTE' else ''}{quoted_database}.{quote_identifier(table)}",
+            privilege,
+            column,
+        )
         for table, privilege, column in RIGHTS_OF_ROLE[role]
         if table in tables and (not column or (table, column) in columns)
     )
@@ -485,9 +491,9 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     present_rights = frozenset(
         right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)
     )
-    places = [f"{quote_identifier(name)}." for name in (database, make_people_database_name(database))]
-    own_places = ("*.", *places, *(f"{_PROCEDURE_PREFIX}{place}" for place in places))
-    present_rights = frozenset(right for right in present_rights if right[0].startswith(own_places))
+    database_prefixes = [f"{quote_identifier(name)}." for name in (database, make_people_database_name(database))]
+    own_prefixes = ("*.", *database_prefixes, *(f"{_PROCEDURE_PREFIX}{prefix}" for prefix in database_prefixes))
+    present_rights = frozenset(right for right in present_rights if right[0].startswith(own_prefixes))
     columns |= {(LOCK_PROCEDURE, "")}  # MySQL doesn't list a procedure to an account that may run it by a role
     required_rights: frozenset[Right] = frozenset().union(
         *(_list_required_rights(database, role, columns) for role in roles)
@@ -503,8 +509,8 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
 
 def may_grant(conn: Connection) -> bool:
     """True if the connected account may grant its rights to others (WITH GRANT OPTION)."""
-    lines = conn.exec_driver_sql("SHOW GRANTS").scalars()
-    return any("WITH GRANT OPTION" in line for line in lines)
+    grant_lines = conn.exec_driver_sql("SHOW GRANTS").scalars()
+    return any("WITH GRANT OPTION" in line for line in grant_lines)
 
 
 def _format_right(right: Right) -> str:

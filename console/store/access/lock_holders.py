@@ -90,9 +90,10 @@ def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure LOCK_PROCEDURE. Each call of the procedure ends at most one
     session of a person: one that blocks others or runs for too long. It returns the account of that session and
     the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does."""
-    waits = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
-    has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
-    acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
+    lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
+    has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
+    may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
+    wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
     return f"""BEGIN
   DECLARE session_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
@@ -104,22 +105,22 @@ def _make_procedure_body(conn: Connection) -> str:
     JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
     LEFT JOIN (
-      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since FROM ({waits}) l
+      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since FROM ({lock_waits_query}) l
       JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
       JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
       GROUP BY b.trx_mysql_thread_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
-    WHERE NOT {has_role.format(WORKER)} AND (
+    WHERE NOT {has_role_template.format(WORKER)} AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
       OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
-          <= now_here - INTERVAL IF({acts}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS}) SECOND)
+          <= now_here - INTERVAL {wait_limit_sql} SECOND)
     LIMIT 1;
   IF session_id IS NOT NULL THEN
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
-    SELECT 1 FROM ({waits}) l
+    SELECT 1 FROM ({lock_waits_query}) l
     JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
     JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
     WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
@@ -152,23 +153,25 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
     Empty for any other account, which can't see the schema account's rights."""
     if not may_grant(conn):
         return ()
-    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
-    if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in lines):
+    grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
+    if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in grant_lines):
         return ()
     needed_patterns = _RIGHT_PATTERNS_ON_MARIADB if is_mariadb(conn) else _RIGHT_PATTERNS_ON_MYSQL
     return [
-        right for right, pattern in needed_patterns.items() if not any(re.search(pattern, line) for line in lines)
+        right
+        for right, pattern in needed_patterns.items()
+        if not any(re.search(pattern, line) for line in grant_lines)
     ]
 
 
 def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
-    """Return the rights that a worker's account lacks to roll prepared transactions back. None for every other
-    account, and on MariaDB, where each account can do that.
+    """Return the rights that a worker's account lacks to roll prepared transactions back. Return None for every
+    other account, and on MariaDB, where each account can do that.
     """
-    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
-    if is_mariadb(conn) or may_grant(conn) or not any(LOCK_PROCEDURE in line for line in lines):
+    grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
+    if is_mariadb(conn) or may_grant(conn) or not any(LOCK_PROCEDURE in line for line in grant_lines):
         return None
-    return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in lines) else (XA_RIGHT,)
+    return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in grant_lines) else (XA_RIGHT,)
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
@@ -184,26 +187,27 @@ def list_prepared_transactions(conn: Connection) -> tuple[str, ...]:
     """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
     return tuple(
-        _format_transaction_id(int(form), int(length), _encode_bytes(data)) for form, length, _, data in rows
+        _format_transaction_id(int(format_id), int(first_part_length), _encode_bytes(id_bytes))
+        for format_id, first_part_length, _, id_bytes in rows
     )
 
 
-def _format_transaction_id(form: int, length: int, data: bytes) -> str:
-    """Return the SQL form of an XA transaction id: `form` is its format id, `length` the size (bytes) of the first of
-    the two parts in `data`.
+def _format_transaction_id(format_id: int, first_part_length: int, id_bytes: bytes) -> str:
+    """Return the SQL form of an XA transaction id: `format_id` is its format id, `first_part_length` the size (bytes)
+    of the first of the two parts in `id_bytes`.
     """
-    return f"X'{data[:length].hex()}',X'{data[length:].hex()}',{form}"
+    return f"X'{id_bytes[:first_part_length].hex()}',X'{id_bytes[first_part_length:].hex()}',{format_id}"
 
 
-def _encode_bytes(data: object) -> bytes:
-    return data if isinstance(data, bytes) else str(data).encode()
+def _encode_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
-def roll_back_prepared_transaction(conn: Connection, transaction: str) -> bool:
-    """Roll back a prepared XA transaction. `transaction` is its XA id, written as in an XA statement. Return False
+def roll_back_prepared_transaction(conn: Connection, transaction_id: str) -> bool:
+    """Roll back a prepared XA transaction. `transaction_id` is its XA id, written as in an XA statement. Return False
     if the transaction has ended already or belongs to a session that still exists."""
     try:
-        conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
+        conn.exec_driver_sql(f"XA ROLLBACK {transaction_id}")
     except DBAPIError as error:
         if find_error_number(error) not in _TRANSACTION_NOT_FOUND_ERRORS:
             raise

@@ -26,11 +26,11 @@ class StoredPerson:
 
 
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
-ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("who"), operators.c.disabled_at.is_(None))
+ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("person_name"), operators.c.disabled_at.is_(None))
 _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
 _ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_NAMES_QUERY = select(operators.c.name).where(
-    operators.c.name.in_(bindparam("some", expanding=True)), operators.c.disabled_at.is_(None)
+    operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
@@ -40,7 +40,7 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
 
     While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
-    return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"who": name}).first()) or (
+    return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": name}).first()) or (
         find_person_without_operators(conn, name) if admit_unlisted else None
     )
 
@@ -51,7 +51,7 @@ def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlist
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
-    stored_names = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
+    stored_names = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"names": sorted(names)})}
     if not stored_names and admit_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
     return frozenset(name for name in names if name.casefold() in stored_names)
@@ -61,7 +61,7 @@ def asks_worker(conn: Connection, name: str) -> bool:
     """Return True if a worker acts for the person of that name. The database account of such a person may only read
     views and insert desk requests.
     """
-    return bool(conn.execute(_ASKS_WORKER_QUERY, {"who": name}).scalar())
+    return bool(conn.execute(_ASKS_WORKER_QUERY, {"person_name": name}).scalar())
 
 
 def list_names_without_worker(conn: Connection) -> list[str]:
@@ -149,7 +149,7 @@ def begin_session(
     operator: str | None,
     desk: str,
     host: str,
-    process: int,
+    process_id: int,
     program: str,
     now: datetime,
 ) -> None:
@@ -165,7 +165,7 @@ def begin_session(
             operator=operator,
             desk=desk,
             host=host,
-            process=process,
+            process=process_id,
             program=program,
             started_at=convert_to_naive_utc(now),
         )

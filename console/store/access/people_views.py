@@ -57,7 +57,7 @@ _JOIN_PAYMENT_OF_SUBJECT_SQL = (
 )
 _PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref)"
 """SQL of the payer of the payment to which a row belongs. It needs the join _JOIN_PAYMENT_OF_SUBJECT_SQL, a value of
-`_PeopleView.joined_for_masks`. A row about a refund belongs to the refund's payment.
+`_PeopleView.joined_for_masks_sql`. A row about a refund belongs to the refund's payment.
 """
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 """Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
@@ -68,22 +68,23 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 class _PeopleView:
     """A view of one table. In its SQL the rows of the table have the alias `t`.
 
-    - `columns`: for some columns, by name, the constant that replaces their value
-    - `masks`: for some columns, by name, the SQL of their masked value; in it the row has the alias `m`
-    - `joined_for_masks`: SQL that joins further tables, for use in `masks`; `{0}` is the console's database
-    - `visible`: SQL that is true for the rows that the reading account may see; None: all rows
-    - `searched`: the columns by which the view is searched; only they have their value also in rows that the
+    - `constant_by_column`: for some columns, by name, the constant that replaces their value
+    - `mask_by_column`: for some columns, by name, the SQL of their masked value; in it the row has the alias `m`
+    - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
+      database
+    - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows
+    - `searched_columns`: the columns by which the view is searched; only they have their value also in rows that the
       reading account may not see, where all other columns are NULL
-    - `joined`: SQL that joins further tables, for use in `visible`; `{0}` is the console's database
+    - `joined_sql`: SQL that joins further tables, for use in `visible_sql`; `{0}` is the console's database
     """
 
     table: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    visible: str | None = None
-    searched: tuple[str, ...] = ()
-    joined: str = ""
-    masks: Mapping[str, str] = field(default_factory=dict)
-    joined_for_masks: str = ""
+    constant_by_column: Mapping[str, str] = field(default_factory=dict)
+    visible_sql: str | None = None
+    searched_columns: tuple[str, ...] = ()
+    joined_sql: str = ""
+    mask_by_column: Mapping[str, str] = field(default_factory=dict)
+    joined_for_masks_sql: str = ""
 
     def make_select_sql(self, database: str, names: Iterable[str]) -> str:
         """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
@@ -91,16 +92,16 @@ class _PeopleView:
         """
         table = f"{database}.{_quote_identifier(self.table)}"
         columns = ", ".join(self._make_column_sql(name, database) for name in names)
-        rows = f" WHERE {self.visible}" if self.visible else ""
-        return f"SELECT {columns} FROM {table} t{self.joined.format(database)}{rows}"  # noqa: S608  # constants
+        where_clause = f" WHERE {self.visible_sql}" if self.visible_sql else ""
+        return f"SELECT {columns} FROM {table} t{self.joined_sql.format(database)}{where_clause}"  # noqa: S608  # constants
 
     def _make_column_sql(self, name: str, database: str) -> str:
-        value = self.columns.get(name, f"t.{_quote_identifier(name)}")
-        if name in self.masks:
-            tables = f"{database}.{_quote_identifier(self.table)} m{self.joined_for_masks.format(database)}"
-            value = f"(SELECT {self.masks[name]} FROM {tables} WHERE m.id = t.id)"  # noqa: S608  # constants
-        is_shown = self.visible is None or name in self.searched
-        return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quote_identifier(name)}"
+        value = self.constant_by_column.get(name, f"t.{_quote_identifier(name)}")
+        if name in self.mask_by_column:
+            tables = f"{database}.{_quote_identifier(self.table)} m{self.joined_for_masks_sql.format(database)}"
+            value = f"(SELECT {self.mask_by_column[name]} FROM {tables} WHERE m.id = t.id)"  # noqa: S608  # constants
+        is_shown = self.visible_sql is None or name in self.searched_columns
+        return f"{value if is_shown else f'IF({self.visible_sql}, {value}, NULL)'} AS {_quote_identifier(name)}"
 
 
 def _make_masked_payer_sql(payer: str) -> str:
@@ -144,7 +145,7 @@ def _make_is_own_sql(column: str) -> str:
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 
-def _make_views_by_name() -> Mapping[str, _PeopleView]:
+def _make_table_views() -> Mapping[str, _PeopleView]:
     """Return the definition of every view except SAME_PAYER_VIEW, by the name of the view."""
     kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
     # The name is compared within the condition for each column: the server may join another person's row first.
@@ -154,7 +155,7 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
         f" OR t.subject_kind IN ({kinds})))"
     )
     shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META_NAMES)
-    views = (
+    table_views = (
         *(
             _PeopleView(table)
             for table in (
@@ -177,7 +178,7 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
             "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
         ),
     )
-    return {view.table: view for view in views} | {
+    return {view.table: view for view in table_views} | {
         OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
         LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
         WORKERS_VIEW: _PeopleView("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
@@ -189,36 +190,36 @@ def _list_views_that_mask_payers() -> tuple[_PeopleView, ...]:
     return (
         _PeopleView(
             "alerts",
-            masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
-            joined_for_masks=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
         _PeopleView(
             "evidence",
-            masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
-            joined_for_masks=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
         _PeopleView(
             "payments",
             {"handle": "NULL", "url": "NULL"},
-            masks={"payer_ref": _make_masked_payer_sql("m.payer_ref")},
+            mask_by_column={"payer_ref": _make_masked_payer_sql("m.payer_ref")},
         ),
         _PeopleView(
             "payment_events",
-            masks=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "body"),
-            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "body"),
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "reconciliation_rows",
-            masks=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "ours", "theirs"),
-            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "ours", "theirs"),
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "refunds",
-            masks={
+            mask_by_column={
                 "saw": _make_masked_facts_sql("m.saw"),
                 **_make_masked_text_columns(_PAYER_OF_ROW_SQL, "reason", "declined_because"),
             },
-            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
     )
 
@@ -256,8 +257,8 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
     for name, sql in _make_select_statements(conn, database).items():
         if replace_existing or name not in columns_by_view:
-            place = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
-            yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
+            quoted_view = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
+            yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {quoted_view} AS {sql}"
 
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
@@ -277,17 +278,17 @@ def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str
     """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
     before its adoption a table has only some columns.
     """
-    place, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
+    quoted_database, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {
-        name: view.make_select_sql(place, sorted(tables[view.table]))
-        for name, view in _make_views_by_name().items()
+        name: view.make_select_sql(quoted_database, sorted(tables[view.table]))
+        for name, view in _make_table_views().items()
         if view.table in tables
     }
     if "payments" in definitions:
         definitions[SAME_PAYER_VIEW] = (
-            f"SELECT a.id AS payment_id, b.id AS other_id FROM {place}.payments a"  # noqa: S608  # a quoted name of this program
-            f" JOIN {place}.payments b ON b.payer_ref ="
-            f" (SELECT m.payer_ref FROM {place}.payments m WHERE m.id = a.id AND m.payer_ref <> '')"
+            f"SELECT a.id AS payment_id, b.id AS other_id FROM {quoted_database}.payments a"  # noqa: S608  # a quoted name of this program
+            f" JOIN {quoted_database}.payments b ON b.payer_ref ="
+            f" (SELECT m.payer_ref FROM {quoted_database}.payments m WHERE m.id = a.id AND m.payer_ref <> '')"
         )
     return definitions
 

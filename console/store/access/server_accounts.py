@@ -31,6 +31,8 @@ _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE o
 class DesiredAccount:
     """The desired state of a database account.
 
+    - `is_new`: the account must be created; `is_locked`: nobody can log in with it; `needs_tls`: it may only be used
+      over encrypted connections
     - `password`: None keeps the present password
     - `roles_before`: roles that may be granted now; those that aren't in `roles` are revoked
     - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
@@ -81,7 +83,7 @@ def make_account_statements(
     """
     quoted_account = f"'{account.name}'@'%'"
     own_role = quote_identifier(f"console:{account.name}")
-    holder = own_role if is_mariadb else quoted_account
+    role_holder = own_role if is_mariadb else quoted_account
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
         yield AccountStatement(
@@ -92,11 +94,11 @@ def make_account_statements(
         yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
     for role in sorted((account.roles_before | account.roles) - roles):
         yield AccountStatement(
-            f"REVOKE {quote_identifier(make_role_name(database, role))} FROM {holder}",
+            f"REVOKE {quote_identifier(make_role_name(database, role))} FROM {role_holder}",
             harmless_errors=_ROLE_NOT_GRANTED_ERRORS,
         )
     for role in sorted(roles):
-        yield AccountStatement(f"GRANT {quote_identifier(make_role_name(database, role))} TO {holder}")
+        yield AccountStatement(f"GRANT {quote_identifier(make_role_name(database, role))} TO {role_holder}")
     if is_mariadb:
         yield AccountStatement(f"GRANT {own_role} TO {quoted_account}")
     if not account.is_locked:
@@ -104,14 +106,16 @@ def make_account_statements(
 
 
 def _make_alter_user_statement(account: DesiredAccount, quoted_account: str, *, is_mariadb: bool) -> AccountStatement:
-    password = f" IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}" if account.password is not None else ""
-    tls = "SSL" if account.needs_tls else "NONE"
-    lock = "LOCK" if account.is_locked else "UNLOCK"
-    limits = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
+    password_clause = f" IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}" if account.password is not None else ""
+    tls_clause = "SSL" if account.needs_tls else "NONE"
+    lock_clause = "LOCK" if account.is_locked else "UNLOCK"
+    limit_clause = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
-        limits += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"
+        limit_clause += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"
     return AccountStatement(
-        f"ALTER USER {quoted_account}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password
+        f"ALTER USER {quoted_account}{password_clause} REQUIRE {tls_clause}"
+        f" WITH {limit_clause} ACCOUNT {lock_clause}",
+        account.password,
     )
 
 

@@ -40,15 +40,16 @@ def make_thirteen_digits_condition(conn: Connection, column: ColumnElement[str])
     return and_(pattern, func.char_length(column) == 13)
 
 
-def list_id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of about `size` rows each of the table of credit checks, as (after, up to). Together they cover
-    all ids with `after` < id <= `up_to_id`."""
+def list_id_ranges(conn: Connection, after: int, up_to_id: int, row_count: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of about `row_count` rows each of the table of credit checks, as (after, up to). Together they
+    cover all ids with `after` < id <= `up_to_id`.
+    """
     while after < up_to_id:
         ids = (
             select(credit_checks.c.id)
             .where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id)
             .order_by(credit_checks.c.id)
-            .limit(size)
+            .limit(row_count)
             .subquery()
         )
         end = conn.scalar(select(func.max(ids.c.id)))
@@ -80,8 +81,8 @@ def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_statu
         status,
     )
     in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id).order_by(credit_checks.c.id)
-    for record_id, client, raw, purchased_at, word in conn.execute(in_range):
-        yield int(record_id), str(client or 0), raw, purchased_at, str(word)
+    for record_id, client, stored_number, purchased_at, status_text in conn.execute(in_range):
+        yield int(record_id), str(client or 0), stored_number, purchased_at, str(status_text)
 
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
@@ -89,7 +90,9 @@ def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     compared byte by byte, independently of the column's collation. Reads the whole table once."""
     exact_status = cast(credit_checks.c.status, LargeBinary)
     return tuple(
-        bytes(word).decode(errors="replace") for word in conn.scalars(select(exact_status).distinct()) if word
+        bytes(status_bytes).decode(errors="replace")
+        for status_bytes in conn.scalars(select(exact_status).distinct())
+        if status_bytes
     )
 
 
@@ -103,7 +106,10 @@ def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
         credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _UNADOPTED_ROW_CONDITION, ~is_normalised
     )
-    return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
+    return tuple(
+        (int(record_id), stored_number)
+        for record_id, stored_number in conn.execute(query.order_by(credit_checks.c.id))
+    )
 
 
 def write_normalised_number(
@@ -150,17 +156,17 @@ def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> b
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     """Return the rows that must give up their claim, because another row has the same client and corporation
     number; each as (id, id of the row that keeps the claim, number). Reads the whole table once."""
-    order = (
+    claim_order = (
         credit_checks.c.credit_check_id.is_(None),
         credit_checks.c.purchased_at.desc(),
         credit_checks.c.expired_at.desc(),
         credit_checks.c.id.desc(),
     )
-    stays = func.first_value(credit_checks.c.id).over(
-        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=order
+    claim_holder_id = func.first_value(credit_checks.c.id).over(
+        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=claim_order
     )
     ranked_rows = (
-        select(credit_checks.c.id, credit_checks.c.number_key, stays.label("stays"))
+        select(credit_checks.c.id, credit_checks.c.number_key, claim_holder_id.label("stays"))
         .where(
             make_thirteen_digits_condition(conn, credit_checks.c.number_key),
             credit_checks.c.seen_status.in_(("pending", "success")),
@@ -203,11 +209,11 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
             "rule_id": WorkReason.DUPLICATE,
             "subject_kind": CREDIT_CHECK_KIND,
             "subject_id": record_id,
-            "observed": f"{number}: {record_id}, {stays}",
-            "expected": f"{number}: {stays}",
+            "observed": f"{number}: {record_id}, {remaining_id}",
+            "expected": f"{number}: {remaining_id}",
             "detected_at": convert_to_naive_utc(now),
         }
-        for record_id, stays, number in duplicates
+        for record_id, remaining_id, number in duplicates
         if record_id not in open_ids
     ]
     if rows:
@@ -277,7 +283,7 @@ def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object
         .order_by(credit_checks.c.work_at, credit_checks.c.id)
         .limit(limit)
     )
-    return tuple((int(record_id), raw) for record_id, raw in conn.execute(query))
+    return tuple((int(record_id), stored_number) for record_id, stored_number in conn.execute(query))
 
 
 def _make_status_sql() -> ColumnElement[str]:

@@ -31,7 +31,9 @@ claim of its client and corporation number.
 """
 
 CLAIM_INDEX = "uq_credit_checks_claim"
-TIME_ZONE_COLUMN = "dates_zone"
+DATES_ZONE_NAME = "dates_zone"
+"""Name of the column, and of the value in `console_meta`, that has the time zone of the dates of adopted rows."""
+
 _IN_PLACE_ALTER_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
 _ONLINE_ALTER_OPTIONS = _IN_PLACE_ALTER_OPTIONS[1:]
 _COPYING_ALTER_OPTIONS = (", ALGORITHM=COPY",)
@@ -69,13 +71,13 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
     in the order in which they must be made. `dialect` is sqlite or the dialect of a server; `zone`: the time
     zone of the table's dates, None if it isn't known.
     """
-    result = (
+    changes = (
         *_list_conversion_changes(table),
         *_list_missing_columns(table, dialect, zone),
         *_list_missing_indexes(table, dialect),
         *_list_claim_default_change(table, dialect),
     )
-    return tuple(result)
+    return tuple(changes)
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
@@ -92,7 +94,7 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
     if table.engine != "InnoDB":
         yield TableChange("engine", f"ALTER TABLE {TABLE_NAME} ENGINE = InnoDB", is_online=False)
     column = table.columns["id"]
-    if "auto_increment" not in column.extra.lower():
+    if "auto_increment" not in column.further_properties.lower():
         yield TableChange(
             "own_numbers",
             f"ALTER TABLE {TABLE_NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT",
@@ -132,13 +134,13 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     default = _make_default_sql(column)
-    if column.name == TIME_ZONE_COLUMN and zone is not None and not table.dates_are_utc:
+    if column.name == DATES_ZONE_NAME and zone is not None and not table.has_utc_dates:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
-    null = "" if column.nullable else " NOT NULL"
+    null_clause = "" if column.is_nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
-    options = f"{null}{default_clause}{_get_invisible_option(table)}"
+    options = f"{null_clause}{default_clause}{_get_invisible_option(table)}"
     return f"ADD COLUMN {column.name} {_make_type_sql(column, dialect)}{options}"
 
 
@@ -175,10 +177,10 @@ def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, d
     """
     source = table.number_source_sql
     expressions = {
-        "number_key": claim_sql.number_key_sql(dialect, source),
+        "number_key": claim_sql.make_number_key_sql(dialect, source),
         "seen_status": claim_sql.EFFECTIVE_STATUS_SQL,
         "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
-        "claim_number": claim_sql.claim_number_sql(dialect, source),
+        "claim_number": claim_sql.make_claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
         "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
     }
@@ -196,10 +198,10 @@ def _list_missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableCha
 
 
 def _make_index_sql(index: Index, dialect: str) -> str:
-    unique, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
+    unique_keyword, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
     if dialect == "sqlite":
-        return f"CREATE {unique}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
-    return f"ALTER TABLE {TABLE_NAME} ADD {unique}INDEX {index.name} ({columns})"
+        return f"CREATE {unique_keyword}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
+    return f"ALTER TABLE {TABLE_NAME} ADD {unique_keyword}INDEX {index.name} ({columns})"
 
 
 def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
@@ -219,21 +221,21 @@ def apply_table_change(
     change: TableChange,
     zone: str | None,
     *,
-    convert: bool,
+    may_copy_table: bool,
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Make one change, unless it is done already. `convert`: the server may copy the table for the change.
+    """Make one change, unless it is done already. `may_copy_table`: the server may copy the table for the change.
     `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
     transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
     schema_mismatch (detail.problem `needs_conversion`) if the server can make the change only by copying the
-    table and `convert` is False; database_locked if other sessions used the table during all tries.
+    table and `may_copy_table` is False; database_locked if other sessions used the table during all tries.
     """
     if not database.is_server:
         _apply_change_on_sqlite(database, change, zone, before_claim_index)
         return
-    for ending in _list_alter_endings(change, convert=convert):
+    for ending in _list_alter_endings(change, may_copy_table=may_copy_table):
         try:
             online_ddl.alter_table(
                 database,
@@ -251,17 +253,18 @@ def apply_table_change(
     )
 
 
-def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...]:
+def _list_alter_endings(change: TableChange, *, may_copy_table: bool) -> tuple[str, ...]:
     """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
     they are tried. The endings that let other sessions write come first; the ending that copies the table comes last,
-    if `convert` allows a copy. A change that isn't online has only this last ending, also without `convert`.
+    if `may_copy_table` allows a copy. A change that isn't online has only this last ending, also without
+    `may_copy_table`.
     """
     online_endings = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
         if change.is_online
         else ()
     )
-    return (*online_endings, *_COPYING_ALTER_OPTIONS) if convert or not change.is_online else online_endings
+    return (*online_endings, *_COPYING_ALTER_OPTIONS) if may_copy_table or not change.is_online else online_endings
 
 
 def _apply_change_on_sqlite(
@@ -281,4 +284,4 @@ def begin_adoption(conn: Connection, zone: str) -> str:
     """Store in `console_meta` that the table of credit checks waits for adoption, and the time zone of its dates,
     unless an earlier run has stored them. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, TIME_ZONE_COLUMN, zone)
+    return migrate.write_meta(conn, DATES_ZONE_NAME, zone)

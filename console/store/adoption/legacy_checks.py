@@ -25,7 +25,7 @@ _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
 _SMALLEST_WIDTH_OF_COLUMN = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
 _WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
-_SHARED_COLUMNS = frozenset({"created_at", "status"})
+_COLUMNS_OF_BOTH_APPLICATIONS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS_CHARACTERS = max(len(state) for state in CheckState)
@@ -49,17 +49,17 @@ def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return the obstacles in the structure of this table that must be removed before it can be adopted. On a server
     the engine, the types and the widths of columns are checked only if there is no other obstacle.
     """
-    problems = [
+    obstacles = [
         *_find_missing_columns(table),
         *_find_key_obstacles(table),
         *_find_foreign_columns(table),
         *_find_name_obstacles(table),
     ]
-    if table.engine is not None and not problems:
-        problems += [*_find_engine_obstacles(table), *_find_type_obstacles(table), *_find_copy_obstacles(table)]
+    if table.engine is not None and not obstacles:
+        obstacles += [*_find_engine_obstacles(table), *_find_type_obstacles(table), *_find_copy_obstacles(table)]
     elif table.engine is None:
-        problems += [AdoptionObstacle("must_be_null", name, "not null") for name in _list_not_null_columns(table)]
-    return tuple(problems)
+        obstacles += [AdoptionObstacle("must_be_null", name, "not null") for name in _list_not_null_columns(table)]
+    return tuple(obstacles)
 
 
 def has_numeric_ids(table: LegacyTable) -> bool:
@@ -81,7 +81,7 @@ def _find_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("primary_key", "id", ", ".join(table.primary_key))
     elif table.engine is None and column.type != "integer":
         yield AdoptionObstacle("no_own_numbers", "id", column.type)
-    elif table.engine is not None and "auto_increment" not in column.extra.lower():
+    elif table.engine is not None and "auto_increment" not in column.further_properties.lower():
         yield AdoptionObstacle("no_own_numbers", "id", column.type, is_convertible=True)
 
 
@@ -91,7 +91,7 @@ def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """
     our_columns = set(credit_checks.c.keys())
     for column in table.columns.values():
-        if column.name not in our_columns and not column.nullable and not column.has_default_value:
+        if column.name not in our_columns and not column.is_nullable and not column.has_default_value:
             yield AdoptionObstacle("needs_default", column.name, column.type)
 
 
@@ -100,9 +100,9 @@ def _find_name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     this program's schema, but isn't the same: a column that the earlier program added for its own use, a status
     with another meaning, or an index on other columns.
     """
-    if not table.is_begun:
+    if not table.has_adoption_begun:
         for name in sorted(
-            set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
+            set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _COLUMNS_OF_BOTH_APPLICATIONS
         ):
             yield AdoptionObstacle("column_taken", name, table.columns[name].type)
         yield from _find_status_obstacles(table)
@@ -123,7 +123,7 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         column.width is not None and column.width < _LONGEST_STATUS_CHARACTERS
     ):
         yield AdoptionObstacle("column_taken", "status", column.type)
-    elif column.nullable:
+    elif column.is_nullable:
         yield AdoptionObstacle("status_null", "status", column.type)
     elif column.default is not None and column.default.strip("'\"") != CheckState.PENDING:
         yield AdoptionObstacle("status_default", "status", column.default)
@@ -184,7 +184,7 @@ def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _list_not_null_columns(table: LegacyTable) -> list[str]:
-    return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].nullable]
+    return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].is_nullable]
 
 
 def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
@@ -195,19 +195,19 @@ def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
         column = table.columns[name]
         is_narrow = column.width is not None and column.width < _SMALLEST_WIDTH_OF_COLUMN.get(name, 0)
         lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
-        if not column.nullable or is_narrow or lacks_unicode:
+        if not column.is_nullable or is_narrow or lacks_unicode:
             kind = f"varchar({_WIDTH_BY_TEXT_COLUMN[name]})" if is_narrow else column.type
-            changed_columns[name] = kind + _format_column_options(column, unicode=lacks_unicode)
+            changed_columns[name] = kind + _format_column_options(column, as_utf8=lacks_unicode)
     return changed_columns
 
 
-def _format_column_options(column: LegacyColumn, *, unicode: bool) -> str:
+def _format_column_options(column: LegacyColumn, *, as_utf8: bool) -> str:
     if column.charset is None:
-        letters = ""
-    elif unicode:
-        letters = " CHARACTER SET utf8mb4"
+        charset_clause = ""
+    elif as_utf8:
+        charset_clause = " CHARACTER SET utf8mb4"
     else:
-        letters = f" CHARACTER SET {column.charset} COLLATE {column.collation}"
+        charset_clause = f" CHARACTER SET {column.charset} COLLATE {column.collation}"
     default = f" DEFAULT {column.default}" if column.default is not None else ""
-    note = column.comment.replace("\\", "\\\\").replace("'", "''")
-    return f"{letters} NULL{default}" + (f" COMMENT '{note}'" if note else "")
+    escaped_comment = column.comment.replace("\\", "\\\\").replace("'", "''")
+    return f"{charset_clause} NULL{default}" + (f" COMMENT '{escaped_comment}'" if escaped_comment else "")

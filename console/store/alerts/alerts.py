@@ -27,7 +27,7 @@ _ALERTS_QUERY = select(
     alerts.c.expected, alerts.c.detected_at, alerts.c.resolved_at, alerts.c.acknowledged_by, alerts.c.acknowledged_at,
     alerts.c.note,
 )  # fmt: skip
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 _OPEN_ALERT_CONDITION = alerts.c.resolved_at.is_(None)
 _OPEN_ALERTS_PAGE_QUERY = (
     _ALERTS_QUERY.where(_OPEN_ALERT_CONDITION, alerts.c.id > bindparam("after"))
@@ -52,12 +52,12 @@ _UNACKNOWLEDGED_ALERT_IDS_OF_RULE_SUBQUERY = (
 )
 _UNACKNOWLEDGED_ALERT_COUNT_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_ALERT_IDS_OF_RULE_SUBQUERY.c.id))
 _OPEN_ALERT_COUNT_QUERY = select(func.count(), func.min(_OPEN_ALERT_IDS_OF_RULE_SUBQUERY.c.id))
-_ALERT_BY_ID_QUERY = _ALERTS_QUERY.where(alerts.c.id == bindparam("of"))
+_ALERT_BY_ID_QUERY = _ALERTS_QUERY.where(alerts.c.id == bindparam("alert_id"))
 _NEWEST_ALERTS_PAGE_QUERY = (
     _ALERTS_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
 _ALERTS_OF_SUBJECT_QUERY = _ALERTS_QUERY.where(
-    alerts.c.subject_kind == bindparam("kind"), alerts.c.subject_id == bindparam("of")
+    alerts.c.subject_kind == bindparam("kind"), alerts.c.subject_id == bindparam("subject_id")
 ).order_by(alerts.c.id)
 _NEWEST_ALERTS_OF_SUBJECT_QUERY = (
     _ALERTS_OF_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
@@ -79,17 +79,23 @@ _NEWEST_ALERTS_OF_KIND_QUERY = (
 )
 _INSERT_ALERT_STATEMENT = into(alerts)
 _RESOLVE_ALERT_STATEMENT = (
-    update(alerts).where(alerts.c.id == bindparam("of"), _OPEN_ALERT_CONDITION).values(resolved_at=bindparam("at"))
+    update(alerts)
+    .where(alerts.c.id == bindparam("alert_id"), _OPEN_ALERT_CONDITION)
+    .values(resolved_at=bindparam("at"))
 )
 _ACKNOWLEDGE_ALERT_STATEMENT = (
     update(alerts)
-    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
-    .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
+    .where(alerts.c.id == bindparam("alert_id"), alerts.c.acknowledged_by.is_(None))
+    .values(acknowledged_by=bindparam("person_name"), acknowledged_at=bindparam("at"), note=bindparam("note_text"))
 )
 
 _UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT = (
     update(alerts)
-    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by == bindparam("who"), _OPEN_ALERT_CONDITION)
+    .where(
+        alerts.c.id == bindparam("alert_id"),
+        alerts.c.acknowledged_by == bindparam("person_name"),
+        _OPEN_ALERT_CONDITION,
+    )
     .values(acknowledged_by=None, acknowledged_at=None, note=None)
 )
 
@@ -133,31 +139,33 @@ def raise_alert(
 
 def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> bool:
     return (
-        conn.execute(_OPEN_ALERT_OF_SUBJECT_AND_RULE_QUERY, {"rule": rule, "kind": kind, "of": subject_id}).first()
+        conn.execute(
+            _OPEN_ALERT_OF_SUBJECT_AND_RULE_QUERY, {"rule": rule, "kind": kind, "subject_id": subject_id}
+        ).first()
         is not None
     )
 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
     """Return the alert with this id; None if there is none, or if its row can't be read."""
-    return next(iter(_select_alerts(conn, _ALERT_BY_ID_QUERY, of=alert_id)), None)
+    return next(iter(_select_alerts(conn, _ALERT_BY_ID_QUERY, alert_id=alert_id)), None)
 
 
 def list_open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_ALERTS_PAGE_QUERY, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_QUERY, limit=limit, after=after)
 
 
 def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
-    return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after)
 
 
 def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
-    return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, limit=limit, after=after)
 
 
 def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
@@ -175,7 +183,7 @@ def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[
 
 
 def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
-    count, oldest_id = conn.execute(query, {"rule": rule, "most": limit}).one()
+    count, oldest_id = conn.execute(query, {"rule": rule, "limit": limit}).one()
     oldest = None if oldest_id is None else find(conn, oldest_id)
     return count, None if oldest is None else oldest.detected_at
 
@@ -184,18 +192,18 @@ def list_alerts(conn: Connection, limit: int, before: int | None = None) -> tupl
     """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page
     (None: the first page)."""
     return _select_alerts(
-        conn, _NEWEST_ALERTS_PAGE_QUERY, most=limit, before=_ID_ABOVE_ALL_ALERTS if before is None else before
+        conn, _NEWEST_ALERTS_PAGE_QUERY, limit=limit, before=_ID_ABOVE_ALL_ALERTS if before is None else before
     )
 
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """Return all open and resolved alerts of one record, oldest first."""
-    return _select_alerts(conn, _ALERTS_OF_SUBJECT_QUERY, kind=kind, of=subject_id)
+    return _select_alerts(conn, _ALERTS_OF_SUBJECT_QUERY, kind=kind, subject_id=subject_id)
 
 
 def list_newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts of one record, newest first."""
-    return _select_alerts(conn, _NEWEST_ALERTS_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
+    return _select_alerts(conn, _NEWEST_ALERTS_OF_SUBJECT_QUERY, kind=kind, subject_id=subject_id, limit=limit)
 
 
 def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
@@ -205,7 +213,7 @@ def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple
 
 def list_newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts about records of this kind, newest first."""
-    return _select_alerts(conn, _NEWEST_ALERTS_OF_KIND_QUERY, kind=kind, most=limit)
+    return _select_alerts(conn, _NEWEST_ALERTS_OF_KIND_QUERY, kind=kind, limit=limit)
 
 
 def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
@@ -221,14 +229,14 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     """Store that `person` has acknowledged the alert, with the time and a note. Return False if somebody acknowledged
     it before; then the stored person and note don't change.
     """
-    values = {"of": alert_id, "who": person, "words": note, "at": convert_to_naive_utc(now)}
+    values = {"alert_id": alert_id, "person_name": person, "note_text": note, "at": convert_to_naive_utc(now)}
     return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)
 
 
 def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:
     """Remove the acknowledgement and its note from an open alert. Return False, without a change, if `person`
     hasn't acknowledged this alert or the alert isn't open."""
-    values = {"of": alert_id, "who": person}
+    values = {"alert_id": alert_id, "person_name": person}
     return _announce_change(conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT, values).rowcount, alert_id, now)
 
 
@@ -237,17 +245,19 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     was resolved before."""
     return _announce_change(
         conn,
-        conn.execute(_RESOLVE_ALERT_STATEMENT, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount,
+        conn.execute(_RESOLVE_ALERT_STATEMENT, {"alert_id": alert_id, "at": convert_to_naive_utc(now)}).rowcount,
         alert_id,
         now,
     )
 
 
-def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
-    """Announce the change of an alert if `rows`, the number of updated rows, isn't 0. Return True if it is 1."""
-    if rows:
+def _announce_change(conn: Connection, updated_row_count: int, alert_id: int, now: datetime) -> bool:
+    """Announce the change of an alert if `updated_row_count`, the number of updated rows, isn't 0. Return True if it
+    is 1.
+    """
+    if updated_row_count:
         compare_and_swap.announce_change(conn, ALERT_KIND, alert_id, now)
-    return rows == 1
+    return updated_row_count == 1
 
 
 def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:

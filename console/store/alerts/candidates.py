@@ -25,7 +25,7 @@ _CHANGED_ROWS_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id, changes.c.at)
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
-    .limit(bindparam("most", type_=Whole))
+    .limit(bindparam("limit", type_=Whole))
 )
 _ORDER_IDS_OF_PAYMENTS_QUERY = (
     select(payment_rows.c.order_id)
@@ -57,7 +57,7 @@ _CANDIDATE_ORDER_CONDITION = or_(
 )
 _CANDIDATE_ORDER_IDS_QUERY = (
     select(order_rows.c.id)
-    .where(order_rows.c.id > bindparam("after"), order_rows.c.id <= bindparam("upto"), _CANDIDATE_ORDER_CONDITION)
+    .where(order_rows.c.id > bindparam("after"), order_rows.c.id <= bindparam("up_to_id"), _CANDIDATE_ORDER_CONDITION)
     .order_by(order_rows.c.id)
 )
 
@@ -83,7 +83,7 @@ def find_latest_change_id(conn: Connection) -> int:
 
 def list_changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
     """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
-    rows = conn.execute(_CHANGED_ROWS_QUERY, {"after": after, "most": limit})
+    rows = conn.execute(_CHANGED_ROWS_QUERY, {"after": after, "limit": limit})
     return tuple(
         ChangedRow(int(row.id), str(row.kind), int(row.subject_id), convert_to_aware_utc(row.at)) for row in rows
     )
@@ -93,14 +93,14 @@ def find_orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow
     """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
     change feed.
     """
-    own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
+    changed_order_ids = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
     changed_payment_ids = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
     order_ids = (
         conn.scalars(_ORDER_IDS_OF_PAYMENTS_QUERY, {"ids": sorted(changed_payment_ids)})
         if changed_payment_ids
         else ()
     )
-    return frozenset(own | {int(order_id) for order_id in order_ids})
+    return frozenset(changed_order_ids | {int(order_id) for order_id in order_ids})
 
 
 def find_newest_order_id(conn: Connection) -> int:
@@ -111,17 +111,19 @@ def find_newest_order_id(conn: Connection) -> int:
 def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
     """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. They
     contain each order for which an alert rule opens an alert, and some for which none does."""
-    return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after, "upto": up_to_id})))
+    return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after, "up_to_id": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
     """Return the orders with these ids, each with all its payments. An order whose stored state is unreadable is
     left out, because it waits for a person's review already."""
-    of: dict[int, list[Payment]] = {}
+    payments_by_order_id: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
     for payment in payments.select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values) if ids else ():
-        of.setdefault(payment.order_id or 0, []).append(payment)
+        payments_by_order_id.setdefault(payment.order_id or 0, []).append(payment)
     records = orders.select_records(conn, _ORDERS_BY_ID_QUERY, values) if ids else ()
     return tuple(
-        (order, of.get(order.id, ())) for order in records if order.work.reason != orders.UNREADABLE_STATE_REASON
+        (order, payments_by_order_id.get(order.id, ()))
+        for order in records
+        if order.work.reason != orders.UNREADABLE_STATE_REASON
     )

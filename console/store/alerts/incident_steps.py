@@ -28,7 +28,7 @@ _STEPS_OF_INCIDENTS_QUERY = (
     .order_by(incident_steps.c.id)
 )  # fmt: skip
 _LAST_STEP_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
-    incident_steps.c.incident_id == bindparam("of")
+    incident_steps.c.incident_id == bindparam("incident_id")
 )
 _INSERT_INCIDENT_STEP_STATEMENT = into(incident_steps)
 
@@ -38,7 +38,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
     changed. Return the step with its position. Raises RunAgain if somebody else added a step to this incident
     at the same time.
     """
-    position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
+    position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"incident_id": step.incident_id}) or 0) + 1
     row = {
         "incident_id": step.incident_id,
         "position": position,
@@ -67,7 +67,7 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
     rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
     steps = unreadable_rows.read_each(
-        "incident_steps", rows, lambda row: _make_step(*row), key_of=lambda row: f"{row.incident_id}/{row.position}"
+        "incident_steps", rows, lambda row: _make_step(*row), get_key=lambda row: f"{row.incident_id}/{row.position}"
     )
     for step in steps:
         by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
@@ -76,7 +76,7 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
 
 def _make_step(
     incident_id: int, position: int, action: str, person: str, at: datetime, new_owner: str | None,
-    until: datetime | None, words: str | None, extent: str | None,
+    until: datetime | None, note_text: str | None, extent: str | None,
 ) -> IncidentStep:  # fmt: skip
     return IncidentStep(
         incident_id,
@@ -86,14 +86,14 @@ def _make_step(
         convert_to_aware_utc(at),
         new_owner,
         read_as_utc(until),
-        words,
+        note_text,
         None if extent is None else _parse_extent(extent),
     )
 
 
 def _format_extent(extent: IncidentExtent) -> str:
     return json.dumps(
-        {"newest_alert": extent.newest_alert, "records": extent.records, "sums": dict(extent.sums or {})},
+        {"newest_alert": extent.newest_alert_id, "records": extent.record_count, "sums": dict(extent.sums or {})},
         sort_keys=True,
     )
 

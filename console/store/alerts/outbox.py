@@ -26,7 +26,7 @@ _OUTBOX_EVENTS_QUERY = select(
     outbox.c.id, outbox.c.topic, outbox.c.event_id, outbox.c.record_key, outbox.c.body, outbox.c.created_at,
     outbox.c.next_at, outbox.c.attempts, outbox.c.trouble, outbox.c.published_at,
 )  # fmt: skip
-_OUTBOX_EVENT_BY_ID_QUERY = _OUTBOX_EVENTS_QUERY.where(outbox.c.event_id == bindparam("of"))
+_OUTBOX_EVENT_BY_ID_QUERY = _OUTBOX_EVENTS_QUERY.where(outbox.c.event_id == bindparam("event_id"))
 _earlier_events = outbox.alias("earlier")
 _EARLIER_UNPUBLISHED_EVENT_CONDITION = exists().where(
     _earlier_events.c.record_key == outbox.c.record_key,
@@ -37,30 +37,31 @@ _UNPUBLISHED_EVENT_CONDITION = outbox.c.published_at.is_(None)
 _DUE_EVENTS_QUERY = (
     _OUTBOX_EVENTS_QUERY.where(
         _UNPUBLISHED_EVENT_CONDITION,
-        or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("too_far")),
+        or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("latest_credible")),
         ~_EARLIER_UNPUBLISHED_EVENT_CONDITION,
     )
     .order_by(outbox.c.next_at, outbox.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _UNPUBLISHED_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_UNPUBLISHED_EVENT_CONDITION)
 _INSERT_EVENT_STATEMENT = into(outbox)
 _UPDATE_UNPUBLISHED_EVENT_STATEMENT = update(outbox).where(
-    outbox.c.id == bindparam("of"), _UNPUBLISHED_EVENT_CONDITION
+    outbox.c.id == bindparam("row_id"), _UNPUBLISHED_EVENT_CONDITION
 )
 _MARK_EVENT_PUBLISHED_STATEMENT = _UPDATE_UNPUBLISHED_EVENT_STATEMENT.values(
     published_at=bindparam("at"), trouble=None
 )
 _POSTPONE_EVENT_STATEMENT = _UPDATE_UNPUBLISHED_EVENT_STATEMENT.where(
-    outbox.c.attempts == bindparam("as_read")
-).values(attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why"))
+    outbox.c.attempts == bindparam("attempts_as_read")
+).values(attempts=outbox.c.attempts + 1, next_at=bindparam("next_attempt_at"), trouble=bindparam("error"))
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """A row of `outbox`. `body` is JSON text; `next_at` is the time of the next attempt to publish the event;
-    `last_error` is the error of the last attempt. Events with the same `record_key` are published in the order of
-    their ids.
+    """A row of `outbox`. `topic` names the kind of event, `event_id` is the unique id under which it is published.
+    `body` is JSON text; `attempts` is the number of failed attempts to publish the event, `next_at` the time of the
+    next one; `last_error` is the error of the last attempt; `published_at` is None until the event is published.
+    Events with the same `record_key` are published in the order of their ids.
     """
 
     id: int
@@ -123,7 +124,7 @@ def add_alert_event(
 
 def find(conn: Connection, event_id: str) -> OutboxEvent | None:
     """Return the event of the outbox with this event id; None if there is none, or if its row can't be read."""
-    return next(iter(_select_events(conn, _OUTBOX_EVENT_BY_ID_QUERY, of=event_id)), None)
+    return next(iter(_select_events(conn, _OUTBOX_EVENT_BY_ID_QUERY, event_id=event_id)), None)
 
 
 def list_due_events(
@@ -140,15 +141,16 @@ def list_due_events(
         conn,
         _DUE_EVENTS_QUERY,
         now=convert_to_naive_utc(now),
-        too_far=convert_to_naive_utc(latest_credible),
-        most=limit,
+        latest_credible=convert_to_naive_utc(latest_credible),
+        limit=limit,
     )
 
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
     """Mark an event as published. Return False if another process has marked it before."""
     return (
-        conn.execute(_MARK_EVENT_PUBLISHED_STATEMENT, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
+        conn.execute(_MARK_EVENT_PUBLISHED_STATEMENT, {"row_id": event.id, "at": convert_to_naive_utc(now)}).rowcount
+        == 1
     )
 
 
@@ -156,14 +158,19 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
     """Count a failed attempt to publish an event, and set the time of the next attempt (`next_at`). Return False if
     another process has published the event or counted an attempt since it was read.
     """
-    values = {"of": event.id, "as_read": event.attempts, "at": convert_to_naive_utc(next_at), "why": error}
+    values = {
+        "row_id": event.id,
+        "attempts_as_read": event.attempts,
+        "next_attempt_at": convert_to_naive_utc(next_at),
+        "error": error,
+    }
     return conn.execute(_POSTPONE_EVENT_STATEMENT, values).rowcount == 1
 
 
 def count_unpublished(conn: Connection) -> OutboxCounts:
     """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
-    number, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
-    return OutboxCounts(int(number), read_as_utc(oldest))
+    count, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
+    return OutboxCounts(int(count), read_as_utc(oldest))
 
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:

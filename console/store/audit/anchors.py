@@ -72,17 +72,19 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it may not be
     on the server's disk yet.
     """
-    in_process = conn.dialect.name == "sqlite"
+    is_sqlite = conn.dialect.name == "sqlite"
     rows = conn.execute(
-        _ANCHOR_COMPARISON_QUERY if in_process else _ANCHOR_COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
+        _ANCHOR_COMPARISON_QUERY if is_sqlite else _ANCHOR_COMPARISON_WITH_TIMES_QUERY, _make_ids_parameter(heads)
     ).all()
     if _find_heads_without_row(heads, rows):
         return True, None
-    last = max(rows, key=lambda row: int(row[0]), default=None)
-    if last is None or _make_head(last) in heads:
+    newest_row = max(rows, key=lambda row: int(row[0]), default=None)
+    if newest_row is None or _make_head(newest_row) in heads:
         return False, None
-    on_disk = in_process or last[5] - last[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_server_rows_on_disk(conn)
-    return False, _make_head(last) if on_disk else None
+    is_on_disk = (
+        is_sqlite or newest_row[5] - newest_row[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_server_rows_on_disk(conn)
+    )
+    return False, _make_head(newest_row) if is_on_disk else None
 
 
 def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:

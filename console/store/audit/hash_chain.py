@@ -83,11 +83,12 @@ def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
     return sha256((previous_hash + _json_encoder(content)).encode()).hexdigest()
 
 
-def _compute_row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
-    """Return the hash of an audit row with this content whose previous row has the hash `before`. Return None if a
-    value has a type that this program never hashes."""
+def _compute_row_hash_if_hashable(previous_hash: object, content: Sequence[object]) -> str | None:
+    """Return the hash of an audit row with this content whose previous row has the hash `previous_hash`. Return None
+    if a value has a type that this program never hashes.
+    """
     try:
-        return compute_row_hash(str(before), content)
+        return compute_row_hash(str(previous_hash), content)
     except TypeError:
         return None
 
@@ -100,21 +101,21 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
     anchors were read may be invisible. Raises DBAPIError if the connection is lost.
     """
     remaining_anchors = iter(anchors)
-    first = next(remaining_anchors, None)
-    walk = _ChainVerification(chained([first], remaining_anchors) if first else ())
+    first_anchor = next(remaining_anchors, None)
+    verification = _ChainVerification(chained([first_anchor], remaining_anchors) if first_anchor else ())
     try:
         for row in _read_rows_by_chain(conn):
-            walk.check_row(row)
+            verification.check_row(row)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
         unreadable_id = _find_unreadable_row(conn)
         if unreadable_id is None:
             raise
-        walk.report_bad_row(unreadable_id, "edited")
+        verification.report_bad_row(unreadable_id, "edited")
     else:
-        walk.report_missing_anchors()
-    return AuditVerificationResult(walk.row_count, walk.first_bad_row_id, walk.reason)
+        verification.report_missing_anchors()
+    return AuditVerificationResult(verification.row_count, verification.first_bad_row_id, verification.reason)
 
 
 def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
@@ -122,10 +123,10 @@ def _read_rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
     rows = conn.execute(_FIRST_AUDIT_ROWS_QUERY).all()
     while rows:
         yield from rows
-        last = {"chain": rows[-1][0], "after": rows[-1][1]}
+        last_position = {"chain": rows[-1][0], "after": rows[-1][1]}
         rows = (
-            conn.execute(_LATER_ROWS_OF_CHAIN_QUERY, last).all()
-            or conn.execute(_ROWS_OF_LATER_CHAINS_QUERY, last).all()
+            conn.execute(_LATER_ROWS_OF_CHAIN_QUERY, last_position).all()
+            or conn.execute(_ROWS_OF_LATER_CHAINS_QUERY, last_position).all()
         )
 
 

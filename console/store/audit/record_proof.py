@@ -32,7 +32,7 @@ class ChainRow:
     hash: str
 
     @property
-    def position(self) -> ChainHead:
+    def head(self) -> ChainHead:
         """This row as a `ChainHead`: its chain, its position in the chain (seq), its row id and its hash."""
         return ChainHead(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
@@ -40,13 +40,13 @@ class ChainRow:
 def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
     """Yield the audit rows about one record, oldest first. Rows that only report that a person has read the record
     are left out. The rows are read page by page, so memory stays constant."""
-    last = 0
+    last_id = 0
     query = _AUDIT_ROWS_OF_RECORD_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == id)
-    while page := conn.execute(query.where(audit_log.c.id > last)).all():
+    while page := conn.execute(query.where(audit_log.c.id > last_id)).all():
         for row in page:
             content = dict(zip(HASHED_COLUMNS, row[1:-2], strict=True))
             yield ChainRow(row.id, content, row.prev_hash, row.hash)
-        last = page[-1].id
+        last_id = page[-1].id
 
 
 def find_head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:

@@ -38,7 +38,7 @@ _AUDIT_ROOT_CONDITIONS = (
     audit_log.c.subject_id == ROOT_SUBJECT_ID,
     audit_log.c.what == ROOT_ACTION,
 )
-_WRITTEN_BY_WORKER_CONDITION = audit_log.c.who.in_(bindparam("keepers", expanding=True))
+_WRITTEN_BY_WORKER_CONDITION = audit_log.c.who.in_(bindparam("root_writers", expanding=True))
 _NEWEST_ROOT_DETAIL_QUERY = (
     select(audit_log.c.detail)
     .where(*_AUDIT_ROOT_CONDITIONS, _WRITTEN_BY_WORKER_CONDITION)
@@ -58,16 +58,16 @@ _OLDEST_UNCOVERED_ROW_QUERY = (
     .limit(1)
 )
 _FIRST_AUDIT_ID_AFTER_QUERY = select(func.min(audit_log.c.id)).where(audit_log.c.id > bindparam("after"))
-_LAST_AUDIT_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("most"))
+_LAST_AUDIT_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("up_to_id"))
 _NEWEST_COVERABLE_AUDIT_ID_QUERY = (
     select(audit_log.c.id)
-    .where(or_(audit_log.c.at <= bindparam("settled"), audit_log.c.at > bindparam("present")))
+    .where(or_(audit_log.c.at <= bindparam("old_before"), audit_log.c.at > bindparam("now")))
     .order_by(audit_log.c.id.desc())
     .limit(1)
 )
 _newest_row_ids = (
     select(func.max(audit_log.c.id).label("id"))
-    .where(audit_log.c.id > bindparam("after"), audit_log.c.id <= bindparam("upto"))
+    .where(audit_log.c.id > bindparam("after"), audit_log.c.id <= bindparam("up_to_id"))
     .group_by(audit_log.c.session)
     .subquery()
 )
@@ -110,18 +110,18 @@ class _AuditRoot:
             and self.covered.previous_end <= self.covered.last_end < self.row_id
         )
 
-    def has_newest(self, conn: Connection, after: int, upto: int) -> bool:
-        """True if, for each chain with rows in the range `after` < id <= `upto`, the root stores the newest of
+    def has_newest_heads(self, conn: Connection, after: int, up_to_id: int) -> bool:
+        """True if, for each chain with rows in the range `after` < id <= `up_to_id`, the root stores the newest of
         these rows or a newer row of the chain."""
-        newest = {head.chain: head.row_id for head in self.heads}
-        rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": after, "upto": upto})
-        return all(newest.get(str(row.session), 0) >= row.id for row in rows)
+        row_id_by_chain = {head.chain: head.row_id for head in self.heads}
+        rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": after, "up_to_id": up_to_id})
+        return all(row_id_by_chain.get(str(row.session), 0) >= row.id for row in rows)
 
 
 def read_covered_rows(conn: Connection) -> RowsCoveredByRoots:
     """Return the ends of the ranges that the last root written by a worker covers; zeros if there is no such root
     or its detail is unreadable."""
-    detail = conn.scalar(_NEWEST_ROOT_DETAIL_QUERY, {"keepers": sorted(_read_root_writers(conn))})
+    detail = conn.scalar(_NEWEST_ROOT_DETAIL_QUERY, {"root_writers": sorted(_read_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
     # An unreadable root wasn't written by this program: then the next root covers all rows.
     return root.covered if root else RowsCoveredByRoots()
@@ -140,43 +140,45 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
     )
 
 
-def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
-    """Return the id of the newest audit row whose age is at least `seconds`; 0 if there is none. The caller gives
-    a time so long that every row with a smaller id is committed by then.
+def find_newest_row_older_than(conn: Connection, now: datetime, min_age_seconds: float) -> int:
+    """Return the id of the newest audit row whose age is at least `min_age_seconds`; 0 if there is none. The caller
+    gives a time so long that every row with a smaller id is committed by then.
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    values = {"settled": at - timedelta(seconds=seconds), "present": at}
+    values = {"old_before": at - timedelta(seconds=min_age_seconds), "now": at}
     return int(conn.scalar(_NEWEST_COVERABLE_AUDIT_ID_QUERY, values) or 0)
 
 
-def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByRoots, now: datetime) -> float | None:
+def compute_oldest_uncovered_age_seconds(
+    conn: Connection, covered_rows: RowsCoveredByRoots, now: datetime
+) -> float | None:
     """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows. The rows of
-    the roots themselves aren't counted. `since`: the ends of the ranges that the last root covers. The present time
-    is the server's, or `now` on SQLite.
+    the roots themselves aren't counted. `covered_rows`: the ends of the ranges that the last root covers. The present
+    time is the server's, or `now` on SQLite.
     """
-    at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": since.last_end})
+    at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": covered_rows.last_end})
     return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
 
 def list_heads_to_store(
-    conn: Connection, since: RowsCoveredByRoots, last_id: int
+    conn: Connection, covered_rows: RowsCoveredByRoots, last_id: int
 ) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
     """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of each
-    chain that has rows in the new range or in the last root's. `since`: the ends of the ranges that the last root
-    covers.
+    chain that has rows in the new range or in the last root's. `covered_rows`: the ends of the ranges that the last
+    root covers.
 
     The new range ends at the row `last_id` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
-    If there is no row to cover, the result is (`since`, ()).
+    If there is no row to cover, the result is (`covered_rows`, ()).
     """
-    first = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
-    if first is None or first > last_id:
-        return since, ()
-    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last_id)})
-    rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
-    newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
-    return RowsCoveredByRoots(since.last_end, int(upto)), newest
+    first_id = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": covered_rows.last_end})  # ids have gaps
+    if first_id is None or first_id > last_id:
+        return covered_rows, ()
+    up_to_id = conn.scalar(_LAST_AUDIT_ID_QUERY, {"up_to_id": min(first_id + ROWS_PER_ROOT, last_id)})
+    rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": covered_rows.previous_end, "up_to_id": up_to_id})
+    newest_heads = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
+    return RowsCoveredByRoots(covered_rows.last_end, int(up_to_id)), newest_heads
 
 
 def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
@@ -184,12 +186,12 @@ def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHea
     and the ends of the ranges that the whole root covers (`covered_rows`).
     """
     for i in range(0, len(heads), HEADS_PER_ROW):
-        part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
+        stored_heads = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
         yield {
             "since": covered_rows.previous_end,
             "upto": covered_rows.last_end,
-            "root": _compute_json_digest(part),
-            "heads": part,
+            "root": _compute_json_digest(stored_heads),
+            "heads": stored_heads,
         }
 
 
@@ -215,16 +217,22 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     root. It may lack rows that were committed late; the next root has them. The last root must also contain the
     heads of its own range.
     """
-    writers, end_id, settled = _read_root_writers(conn), 0, 0
-    last: _AuditRoot | None = None
+    writers, end_id, checked_end_id = _read_root_writers(conn), 0, 0
+    previous_root: _AuditRoot | None = None
     for row_id, root in _read_roots(conn, writers):
-        if root is None or not root.is_valid(end_id) or not root.has_newest(conn, settled, root.covered.previous_end):
+        if (
+            root is None
+            or not root.is_valid(end_id)
+            or not root.has_newest_heads(conn, checked_end_id, root.covered.previous_end)
+        ):
             yield row_id, "forged"
             continue
-        end_id, settled, last = max(end_id, root.covered.last_end), root.covered.previous_end, root
+        end_id, checked_end_id, previous_root = max(end_id, root.covered.last_end), root.covered.previous_end, root
         yield from _find_head_faults(conn, root.heads)
-    if last is not None and not last.has_newest(conn, last.covered.previous_end, last.covered.last_end):
-        yield last.row_id, "forged"
+    if previous_root is not None and not previous_root.has_newest_heads(
+        conn, previous_root.covered.previous_end, previous_root.covered.last_end
+    ):
+        yield previous_root.row_id, "forged"
 
 
 def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _AuditRoot | None]]:
@@ -236,11 +244,11 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
         return (session, person, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
     for _, rows in groupby(_read_root_rows(conn, writers), make_root_key):
-        parts = list(rows)
-        roots = [root for *_, root in parts if root is not None]
+        rows_of_root = list(rows)
+        roots = [root for *_, root in rows_of_root if root is not None]
         heads = tuple(head for root in roots for head in root.heads)
-        first = parts[0][0]
-        yield first, _AuditRoot(first, roots[0].covered, heads) if roots else None
+        first_row_id = rows_of_root[0][0]
+        yield first_row_id, _AuditRoot(first_row_id, roots[0].covered, heads) if roots else None
 
 
 def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _AuditRoot | None]]:
@@ -256,14 +264,14 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
     its digest isn't that of its heads."""
     try:
         root = json.loads(detail)
-        covers, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]
+        covered_rows, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]
         heads = tuple(
             ChainHead(str(chain), int(seq), int(number), str(row_hash)) for chain, seq, number, row_hash in rows
         )
         is_intact = root.get("root") == _compute_json_digest(rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return _AuditRoot(row_id, covers, heads) if is_intact else None
+    return _AuditRoot(row_id, covered_rows, heads) if is_intact else None
 
 
 def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:

@@ -70,7 +70,8 @@ _AUDIT_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COL
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
     """An audit entry to be written: `person` does the action `action` with the record `subject_kind`, `subject_id`
-    (None: no record). `result` is done, refused or failed; `detail` has facts without secrets."""
+    (None: no record). `result` is done, refused or failed; `reason` is the error code of a refusal or
+    failure, or another reason of the result; `detail` has facts without secrets."""
 
     person: str
     action: str
@@ -86,11 +87,11 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
     `at`.
     """
-    naive, seq, before = _compute_next_position(tx.conn, session, at)
+    utc_time, seq, previous_hash = _compute_next_position(tx.conn, session, at)
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
-        "at": format_hashed_instant(naive),
+        "at": format_hashed_instant(utc_time),
         "who": entry.person,
         "desk": desk,
         "what": entry.action,
@@ -101,9 +102,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "detail": _format_canonical_json(entry.detail),
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
-    row_hash = compute_row_hash(before, list(values.values()))
+    row_hash = compute_row_hash(previous_hash, list(values.values()))
     insert_result = tx.conn.execute(
-        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": naive, "prev_hash": before, "hash": row_hash}
+        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": utc_time, "prev_hash": previous_hash, "hash": row_hash}
     )
     key = insert_result.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
@@ -117,11 +118,11 @@ def _compute_next_position(conn: Connection, session: str, at: datetime) -> tupl
     time on SQLite; on a server the time is the server's.
     """
     if conn.dialect.name == "sqlite":
-        last = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
-        naive = at.astimezone(UTC).replace(tzinfo=None)
-        return (naive, last.seq + 1, last.hash) if last else (naive, 1, FIRST_PREVIOUS_HASH)
-    now, seq, before = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
-    return now, (seq or 0) + 1, before or FIRST_PREVIOUS_HASH
+        last_row = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
+        utc_time = at.astimezone(UTC).replace(tzinfo=None)
+        return (utc_time, last_row.seq + 1, last_row.hash) if last_row else (utc_time, 1, FIRST_PREVIOUS_HASH)
+    now, seq, previous_hash = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
+    return now, (seq or 0) + 1, previous_hash or FIRST_PREVIOUS_HASH
 
 
 class AuditTrail:
@@ -137,22 +138,22 @@ class AuditTrail:
         session: str,
         desk: str,
         clock: Clock,
-        anchor: Callable[[Sequence[ChainHead]], None],
-        begin: Callable[[Connection], None] | None = None,
+        store_anchors: Callable[[Sequence[ChainHead]], None],
+        insert_session: Callable[[Connection], None] | None = None,
     ) -> None:
         self._session = session
         self._desk = desk
         self._clock = clock
-        self._anchor = anchor
-        self._begin = begin
+        self._store_anchors = store_anchors
+        self._insert_session = insert_session
         self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
 
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
         together in the spool as anchors."""
-        if self._begin is not None:
-            self._begin(tx.conn)
+        if self._insert_session is not None:
+            self._insert_session(tx.conn)
             tx.call_after_commit(self._forget_session_begin)
         now = self._clock.now()
         heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
@@ -160,7 +161,7 @@ class AuditTrail:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
     def _forget_session_begin(self) -> None:
-        self._begin = None
+        self._insert_session = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
         """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these
@@ -168,7 +169,7 @@ class AuditTrail:
         with self._lock:
             self._unanchored_heads.extend(heads)
             try:
-                self._anchor(tuple(self._unanchored_heads))
+                self._store_anchors(tuple(self._unanchored_heads))
             except ConsoleError as error:
                 _log.error("%d audit rows could not be anchored yet: %s", len(self._unanchored_heads), error.code)
             else:

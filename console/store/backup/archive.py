@@ -144,24 +144,25 @@ def _require_empty_folder(folder: Path) -> None:
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
 
 
-def _move_finished_files(partial: Path, folder: Path) -> None:
-    """Move the files of the finished folder `partial` into the folder around it, the manifest last: without one the
-    folder is no backup. Raises bad_backup (not_empty) if another process has written files into `folder` meanwhile.
+def _move_finished_files(partial_folder: Path, folder: Path) -> None:
+    """Move the files of the finished folder `partial_folder` into the folder around it, the manifest last: without
+    one the folder is no backup. Raises bad_backup (not_empty) if another process has written files into `folder`
+    meanwhile.
     """
-    if any(entry != partial for entry in folder.iterdir()):
+    if any(entry != partial_folder for entry in folder.iterdir()):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
-    for entry in sorted(partial.iterdir(), key=lambda entry: entry.name == MANIFEST_NAME):
+    for entry in sorted(partial_folder.iterdir(), key=lambda entry: entry.name == MANIFEST_NAME):
         if entry.name == MANIFEST_NAME:
             sync_folder(folder)
         entry.rename(folder / entry.name)
     sync_folder(folder)
 
 
-def _rename_finished_folder(partial: Path, folder: Path) -> None:
-    """Rename the finished folder `partial` to `folder`. Raises bad_backup (not_empty) if another process has
+def _rename_finished_folder(partial_folder: Path, folder: Path) -> None:
+    """Rename the finished folder `partial_folder` to `folder`. Raises bad_backup (not_empty) if another process has
     created `folder` meanwhile."""
     try:
-        partial.rename(folder)
+        partial_folder.rename(folder)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder)) from None
@@ -191,10 +192,10 @@ def read_manifest(folder: Path) -> BackupManifest:
     try:
         if not is_ordinary_file(file):
             raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
-        wrapped = json.loads(file.read_bytes())
-        content = wrapped["content"]
+        manifest_json = json.loads(file.read_bytes())
+        content = manifest_json["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
-        if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
+        if hashlib.sha256(text.encode()).hexdigest() != manifest_json["sha256"]:
             raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
         if content.pop("format") != FORMAT_NAME:
             raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)

@@ -82,8 +82,8 @@ def load_dump(database: Database, dump: Path) -> None:
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
-    RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK, or a mark
-    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore.
+    RESTORE_MARK, unless an interrupted restore has left it. Raises bad_backup (target_not_empty) if the database has
+    tables but no RESTORE_MARK, or if it has RESTORE_MARK and is complete (it has its schema version).
     """
     tables = read_table_names(conn)
     if RESTORE_MARK in tables and _has_schema_version(conn, tables):
@@ -94,8 +94,8 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     if RESTORE_MARK not in tables:
         conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
     if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK}")) == 0:  # noqa: S608  # a constant
-        insert = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
-        conn.execute(text(insert), {"hash": dump_hash})
+        insert_sql = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
+        conn.execute(text(insert_sql), {"hash": dump_hash})
 
 
 def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
@@ -190,9 +190,11 @@ def _is_mariadb_program(program: str) -> bool:
     return "mariadb" in completed_process.stdout.lower()
 
 
-def _require_success(process: subprocess.CompletedProcess[bytes]) -> None:
-    if process.returncode != 0:
-        lines = process.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]
+def _require_success(completed_process: subprocess.CompletedProcess[bytes]) -> None:
+    if completed_process.returncode != 0:
+        lines = completed_process.stderr.decode(errors="replace").strip().splitlines() or [
+            f"exit status {completed_process.returncode}"
+        ]
         problem = ForeignText(lines[-1][:300])
         if "on write" in lines[-1]:  # `Got errno 28 on write`: the dump's file, not the server
             error_detail: StorageFullDetail = {"problem": problem}

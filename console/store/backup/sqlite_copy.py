@@ -24,13 +24,13 @@ _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 _META_QUERY = "SELECT name, value FROM console_meta"
 
 
-def copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source_file: Path, target_file: Path) -> None:
     """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
     write-ahead log: it is one file."""
-    make_private_file(target)
+    make_private_file(target_file)
     with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
-        closing(sqlite3.connect(target)) as copy,
+        closing(sqlite3.connect(f"{source_file.absolute().as_uri()}?mode=ro", uri=True)) as original,
+        closing(sqlite3.connect(target_file)) as copy,
     ):
         original.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
@@ -42,11 +42,11 @@ def read_meta(file: Path) -> dict[str, str]:
     program.
     """
     with _open_copy(file) as conn:
-        state = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
-        is_own = state.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
-        versions = OWN_VERSION_TABLE if is_own else "alembic_version"
-        ((state["schema"],),) = conn.execute(f"SELECT version_num FROM {versions}")  # noqa: S608  # a constant
-        return state
+        meta = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
+        has_own_version_table = meta.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
+        version_table = OWN_VERSION_TABLE if has_own_version_table else "alembic_version"
+        ((meta["schema"],),) = conn.execute(f"SELECT version_num FROM {version_table}")  # noqa: S608  # a constant
+        return meta
 
 
 def require_readable_database(file: Path) -> None:
@@ -92,10 +92,10 @@ def _find_meta(file: Path) -> dict[str, str] | None:
 
 
 def replace_database_file(
-    copy: Path, database: Path, kept_name: str, prepare: Callable[[Path], None] = lambda _draft: None
+    source_file: Path, database: Path, former_file_name: str, prepare: Callable[[Path], None] = lambda _draft: None
 ) -> Path | None:
-    """Replace the database file `database` by a copy of the file `copy`. The former database file stays in the
-    same folder under the name `kept_name` (with a number if that name is used). Return the new path of the
+    """Replace the database file `database` by a copy of the file `source_file`. The former database file stays in the
+    same folder under the name `former_file_name` (with a number if that name is used). Return the new path of the
     former file; None if there was none. `prepare` may change the new file before it gets its name.
 
     If the process is killed in between, `database` is either the former file or the new one. Raises
@@ -111,40 +111,41 @@ def replace_database_file(
         with translate_errors(database):
             make_private_folder(database.parent)
             make_private_file(draft)
-            shutil.copyfile(copy, draft)
+            shutil.copyfile(source_file, draft)
             prepare(draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            kept_path = _keep_database_under_name(database, kept_name) if database.exists() else None
+            former_path = _keep_database_under_name(database, former_file_name) if database.exists() else None
             # also if the file is gone, but not its log: SQLite would write that into the new file
-            _rename_side_files(database, kept_path or database.with_name(f"{kept_name}-{draft.name[-12:]}"))
+            _rename_side_files(database, former_path or database.with_name(f"{former_file_name}-{draft.name[-12:]}"))
             draft.replace(database)
             sync_folder(database.parent)
-            return kept_path
+            return former_path
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _keep_database_under_name(database: Path, kept_name: str) -> Path:
-    """Give the database file a second name in the same folder: `kept_name`, with a number if that name is used.
-    Return the path with this name."""
+def _keep_database_under_name(database: Path, former_file_name: str) -> Path:
+    """Give the database file a second name in the same folder: `former_file_name`, with a number if that name is
+    used. Return the path with this name.
+    """
     require_unused_database(database)
-    kept_path = database.with_name(kept_name)
+    former_path = database.with_name(former_file_name)
     for number in count(2):
         try:
-            kept_path.hardlink_to(database)
+            former_path.hardlink_to(database)
             break
         except FileExistsError:
-            kept_path = database.with_name(f"{kept_name}-{number}")
-    return kept_path
+            former_path = database.with_name(f"{former_file_name}-{number}")
+    return former_path
 
 
-def _rename_side_files(database: Path, kept_file: Path) -> None:
-    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `kept_file`.
+def _rename_side_files(database: Path, former_file: Path) -> None:
+    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `former_file`.
     They would damage the new database."""
     for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
-            database.with_name(database.name + suffix).rename(kept_file.with_name(kept_file.name + suffix))
+            database.with_name(database.name + suffix).rename(former_file.with_name(former_file.name + suffix))
 
 
 def require_unused_database(database: Path) -> None:

@@ -12,6 +12,7 @@ from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     UTC_NOW_SQL,
     TriggerRule,
+    are_unchanged_sql,
     equals_sql,
     exists_sql,
     has_answer_key_sql,
@@ -22,7 +23,6 @@ from console.store.constraints.sql_expressions import (
     is_allowed_step_sql,
     is_requested_sql,
     is_second_person_sql,
-    unchanged_sql,
 )
 from console.store.schema.claim_columns import NUMBER_KEY_SQL
 from console.store.schema.core import credit_checks
@@ -125,12 +125,13 @@ CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
     TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}", "a company is bought again by a renewal alone"),
 )
 CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
-    TriggerRule(unchanged_sql(*_COLUMNS_NEVER_CHANGED), "whose credit check it is never changes"),
+    TriggerRule(are_unchanged_sql(*_COLUMNS_NEVER_CHANGED), "whose credit check it is never changes"),
     TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.make_server_rule("status", "certainty"),
     TriggerRule(
-        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_STATE_SQL})",
+        f"{are_unchanged_sql('credit_check_id')}"
+        f" OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_STATE_SQL})",
         "what was bought stays bought",
     ),
     TriggerRule(f"NEW.status <> {_ERROR_STATE_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
@@ -139,7 +140,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "success has the provider's id",
     ),
     TriggerRule(
-        f"{unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
+        f"{are_unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY_SQL}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
@@ -172,7 +173,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL_SQL}"
+        f"{are_unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL_SQL}"
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
         f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW_SQL}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
@@ -187,22 +188,22 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
     TriggerRule(
-        f"{unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
+        f"{are_unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
         " OR (OLD.superseded_by IS NULL AND NEW.superseded_at IS NOT NULL AND "
         + _make_other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
     TriggerRule(
-        f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH_SQL})", "a document is kept under its content"
+        f"{are_unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH_SQL})", "a document is kept under its content"
     ),
     TriggerRule(
-        f"({unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER_SQL})"
-        f" AND ({unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER_SQL})",
+        f"({are_unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER_SQL})"
+        f" AND ({are_unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER_SQL})",
         "how long it is valid only the provider's answer says",
     ),
     TriggerRule(
-        f"{unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
+        f"{are_unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
         + _make_other_row_exists_sql(
             "o.id = NEW.duplicate_of AND o.id <> OLD.id AND o.client_id = OLD.client_id"
             " AND o.claim_number = NEW.corporation_number"
@@ -221,17 +222,19 @@ CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
 )
 CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
-        unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
+        are_unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR ({_HAS_VALID_STATUS_SQL}"
+        f"{are_unchanged_sql('status')} OR ({_HAS_VALID_STATUS_SQL}"
         " AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(
-        f"{unchanged_sql('id')} AND (OLD.work_state IS NULL OR {unchanged_sql('client_id', 'corporation_number')}"
-        f" AND ({unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
+        f"{are_unchanged_sql('id')} AND (OLD.work_state IS NULL"
+        f" OR {are_unchanged_sql('client_id', 'corporation_number')}"
+        f" AND ({are_unchanged_sql('credit_check_id')}"
+        f" OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
         "what was taken into service stays whose it is",
     ),
 )

@@ -25,12 +25,12 @@ from console.store.constraints.sql_expressions import (
     UTC_NOW_SQL,
     TriggerEvent,
     TriggerRule,
-    aggregate_sql,
+    are_unchanged_sql,
     equals_sql,
     exists_sql,
     has_role_sql,
     is_allowed_step_sql,
-    unchanged_sql,
+    make_aggregate_sql,
 )
 
 MAX_WAITING_REQUESTS = 100
@@ -97,7 +97,7 @@ _REQUEST_INSERT_RULES = (
         "the id of a request is a UUID of version 7",
     ),
     TriggerRule(
-        aggregate_sql(
+        make_aggregate_sql(
             "COUNT(*)",
             f"{_make_requests_of_person_sql('NEW.who')} AND r.state = 'asked'"
             f" AND (r.action = '{AUDIT_REQUEST_ACTION}') = (NEW.action = '{AUDIT_REQUEST_ACTION}')",
@@ -107,7 +107,9 @@ _REQUEST_INSERT_RULES = (
         "too many requests of this person wait",
     ),
     TriggerRule(
-        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}")
+        make_aggregate_sql(
+            "COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}"
+        )
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
@@ -126,7 +128,7 @@ _IS_REQUEST_NEWLY_TAKEN_SQL = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR
 _REQUEST_UPDATE_RULES = (
     TriggerRule(has_role_sql(WORKER), "only a worker executes requests"),
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id",
             "who",
             "at",
@@ -157,7 +159,7 @@ _REQUEST_UPDATE_RULES = (
     ),
     TriggerRule(
         f"{_IS_REQUEST_NEWLY_TAKEN_SQL} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
-        f" AND CAST(OLD.taken_by AS BINARY) = account AND {unchanged_sql('taken_by', 'worker')})",
+        f" AND CAST(OLD.taken_by AS BINARY) = account AND {are_unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
     TriggerRule(
@@ -187,7 +189,7 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             "a part is short",
         ),
         TriggerRule(
-            aggregate_sql(
+            make_aggregate_sql(
                 "COUNT(f.part)",
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
                 " JOIN request_files f ON f.request = r.id"

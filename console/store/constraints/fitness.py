@@ -66,11 +66,11 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
 
 
 def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk."""
-    journal = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
-    facts = {"journal": journal, "synchronous": synchronous}
-    yield FitnessFinding("durability", journal == "wal" and synchronous == 2, facts)
+    """Check that SQLite uses WAL and `synchronous_mode=FULL`, so that a COMMIT waits for the disk."""
+    journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    synchronous_mode = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    facts = {"journal": journal_mode, "synchronous": synchronous_mode}
+    yield FitnessFinding("durability", journal_mode == "wal" and synchronous_mode == 2, facts)
 
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
@@ -88,11 +88,11 @@ def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the server is at least OLDEST_MARIADB or OLDEST_MYSQL. A failure is only reported."""
-    maria = bool(getattr(conn.dialect, "is_mariadb", False))
+    is_mariadb = bool(getattr(conn.dialect, "is_mariadb", False))
     version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))
-    facts = {"engine": "MariaDB" if maria else "MySQL", "version": ".".join(map(str, version))}
+    facts = {"engine": "MariaDB" if is_mariadb else "MySQL", "version": ".".join(map(str, version))}
     yield FitnessFinding(
-        "server_version", version >= (OLDEST_MARIADB if maria else OLDEST_MYSQL), facts, stops_purchases=False
+        "server_version", version >= (OLDEST_MARIADB if is_mariadb else OLDEST_MYSQL), facts, stops_purchases=False
     )
 
 
@@ -116,17 +116,17 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
     desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes. A single server
     without Galera isn't checked.
     """
-    nodes = len(database.server.nodes) if database.server else 1
+    configured_node_count = len(database.server.nodes) if database.server else 1
     is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
-    if not is_cluster_on and nodes == 1:
+    if not is_cluster_on and configured_node_count == 1:
         return
-    size, status = (
+    cluster_size, status = (
         _read_status_variable(conn, "wsrep_cluster_size") or "0",
         _read_status_variable(conn, "wsrep_cluster_status") or "-",
     )
-    facts = {"size": int(size), "status": status, "nodes": nodes}
+    facts = {"size": int(cluster_size), "status": status, "nodes": configured_node_count}
     yield FitnessFinding("cluster", is_cluster_on and status == "Primary", facts)
-    yield FitnessFinding("cluster_size", int(size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
+    yield FitnessFinding("cluster_size", int(cluster_size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
 
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
@@ -152,16 +152,16 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
         yield FitnessFinding("accounts", not is_unreadable, facts, stops_purchases=False)
     else:
         yield FitnessFinding("accounts", not faults, {"faults": faults[:_MAX_LISTED_FAULTS], "count": len(faults)})
-    missing = account_properties.find_missing_password_rules(conn) if accepts_remote else ()
-    yield FitnessFinding("passwords", not missing, {"missing": list(missing)}, stops_purchases=False)
+    missing_rules = account_properties.find_missing_password_rules(conn) if accepts_remote else ()
+    yield FitnessFinding("passwords", not missing_rules, {"missing": list(missing_rules)}, stops_purchases=False)
 
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials
     on the own desk, and an account with many rights. A failure is only reported."""
-    people = operators.list_names_without_worker(conn)
-    facts = {"people": people[:_MAX_LISTED_FAULTS], "count": len(people)}
-    yield FitnessFinding("acting", not people, facts, stops_purchases=False)
+    person_names = operators.list_names_without_worker(conn)
+    facts = {"people": person_names[:_MAX_LISTED_FAULTS], "count": len(person_names)}
+    yield FitnessFinding("acting", not person_names, facts, stops_purchases=False)
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
@@ -170,30 +170,38 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
     can roll prepared transactions back. Yield a finding for each failure; these findings are only reported.
     """
     if grants.may_grant(conn):
-        missing = lock_holders.list_missing_procedure_rights(conn)
-        yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
-    of_worker = lock_holders.list_missing_worker_rights(conn)
-    if of_worker is not None:
-        facts = {"missing": list(of_worker)}
-        yield FitnessFinding("prepared_transactions", not of_worker, facts, stops_purchases=False)
+        missing_procedure_rights = lock_holders.list_missing_procedure_rights(conn)
+        yield FitnessFinding(
+            "lock_holders",
+            not missing_procedure_rights,
+            {"missing": list(missing_procedure_rights)},
+            stops_purchases=False,
+        )
+    missing_worker_rights = lock_holders.list_missing_worker_rights(conn)
+    if missing_worker_rights is not None:
+        facts = {"missing": list(missing_worker_rights)}
+        yield FitnessFinding("prepared_transactions", not missing_worker_rights, facts, stops_purchases=False)
 
 
 def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the unique index of the claim exists, which allows only one live credit check per client and
     company."""
-    unique = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
-    yield FitnessFinding("claim_index", _CLAIM_INDEX in unique, {"index": _CLAIM_INDEX})
+    unique_indexes = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
+    yield FitnessFinding("claim_index", _CLAIM_INDEX in unique_indexes, {"index": _CLAIM_INDEX})
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check the AUTO_INCREMENT counter with the largest share of used ids. A finding reports it if at least
     _COUNTER_FAULT_PERCENT of its ids are used; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
     most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
-    used = round(100 * (1 - most_used.remaining / most_used.largest_id), 1)
-    facts = {"table": most_used.table, "left": most_used.remaining, "used_percent": used}
-    at_its_end = most_used.remaining < row_counters.MIN_REMAINING_IDS
+    used_percent = round(100 * (1 - most_used.remaining_ids / most_used.largest_id), 1)
+    facts = {"table": most_used.table, "left": most_used.remaining_ids, "used_percent": used_percent}
+    has_few_ids_left = most_used.remaining_ids < row_counters.MIN_REMAINING_IDS
     yield FitnessFinding(
-        "counters", not at_its_end and used < _COUNTER_FAULT_PERCENT, facts, stops_purchases=at_its_end
+        "counters",
+        not has_few_ids_left and used_percent < _COUNTER_FAULT_PERCENT,
+        facts,
+        stops_purchases=has_few_ids_left,
     )
 
 
@@ -206,8 +214,8 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
         ("guards", server_triggers.find_trigger_faults(conn)),
         ("grants", grants.find_right_faults(conn)),
     ):
-        described = [f"{fault.code} {fault.object_name}" for fault in faults[:_MAX_LISTED_FAULTS]]
-        yield FitnessFinding(name, not faults, {"faults": described, "count": len(faults)})
+        fault_texts = [f"{fault.code} {fault.object_name}" for fault in faults[:_MAX_LISTED_FAULTS]]
+        yield FitnessFinding(name, not faults, {"faults": fault_texts, "count": len(faults)})
 
 
 def _read_server_variable(conn: Connection, name: str) -> str | None:

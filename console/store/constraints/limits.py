@@ -7,12 +7,12 @@ from console.store.constraints.sql_expressions import (
     IS_REQUEST_CONFIRMED_SQL,
     UTC_NOW_SQL,
     TriggerRule,
+    are_unchanged_sql,
     exists_sql,
     has_role_sql,
     is_other_person_sql,
     is_requested_sql,
     person_has_role_sql,
-    unchanged_sql,
 )
 
 _IS_LIMIT_CHANGE_REQUEST_SQL = (
@@ -37,24 +37,27 @@ def _make_two_administrators_rule(old_value: str) -> TriggerRule:
     SQL of the limit's value before the change."""
     subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
     value = "CAST(CAST(NEW.value AS CHAR) AS BINARY)"
-    first = exists_sql(
+    has_first_proposal_sql = exists_sql(
         "approvals a JOIN operators p ON p.name = a.person WHERE a.action = 'limit'"
         f" AND a.subject_kind = '{LIMIT_KIND}' AND CAST(a.subject_id AS BINARY) = {subject}"
         f" AND CAST(a.proposed AS BINARY) = {value} AND a.closed_at IS NULL"
         f" AND a.at > {UTC_NOW_SQL} - INTERVAL {int(PROPOSAL_TIME_LIMIT.total_seconds())} SECOND"
         f" AND {is_other_person_sql('me', 'a.person')} AND p.disabled_at IS NULL AND ({person_has_role_sql(ADMIN)})"
     )
-    second = is_requested_sql(
+    has_second_request_sql = is_requested_sql(
         f"{_IS_LIMIT_CHANGE_REQUEST_SQL} AND CAST(r.subject_id AS BINARY) = {subject}"
         f" AND CAST(r.proposed AS BINARY) = {value}"
     )
-    return TriggerRule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
+    return TriggerRule(
+        f"{has_role_sql(ADMIN)} AND {has_second_request_sql} AND {has_first_proposal_sql}",
+        "two administrators change a limit",
+    )
 
 
 _LIMIT_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
 LIMIT_INSERT_RULES = (_LIMIT_VALUE_RULE, _make_two_administrators_rule("'none'"))
 LIMIT_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
+    TriggerRule(are_unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
     _LIMIT_VALUE_RULE,
     _make_two_administrators_rule("OLD.value"),
 )

@@ -13,6 +13,7 @@ from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     WORK_STATE_RULE,
     TriggerRule,
+    are_unchanged_sql,
     enters_state_sql,
     equals_sql,
     exists_sql,
@@ -20,9 +21,8 @@ from console.store.constraints.sql_expressions import (
     implies_sql,
     is_allowed_step_sql,
     make_state_list_sql,
+    make_sum_sql,
     not_exists_sql,
-    sum_sql,
-    unchanged_sql,
 )
 from console.store.schema.payments import orders
 
@@ -37,8 +37,8 @@ _HAS_ENDED_UNPAID_SQL = exists_sql(
     f"{_ORDER_PAYMENTS_SQL} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}"
 )
 _IS_REFUNDED_WHOLLY_SQL = (
-    f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS_SQL)}"
-    f" BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS_SQL)}"
+    f"{make_sum_sql('p.captured_minor', _ORDER_PAYMENTS_SQL)}"
+    f" BETWEEN 1 AND {make_sum_sql('p.refunded_minor', _ORDER_PAYMENTS_SQL)}"
 )
 _ORDER_STATES_SET_BY_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
@@ -49,26 +49,30 @@ def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
     """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with
     a value that a payment `p` of this order has. `proof`: SQL conditions on the payment `p`."""
     is_proven_sql = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
-    empty = f"COALESCE(OLD.{column}, '') = '' AND {is_proven_sql}"
+    may_fill_sql = f"COALESCE(OLD.{column}, '') = '' AND {is_proven_sql}"
     return TriggerRule(
-        f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
+        f"{are_unchanged_sql(column)} OR ({may_fill_sql})",
+        "the shop's columns are filled once, by a payment of the order",
     )
 
 
 _IS_PAYMENT_PAID_SQL = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
-_PAID_SUM_OF_ORDER_SQL = sum_sql(
+_PAID_SUM_OF_ORDER_SQL = make_sum_sql(
     "p.captured_minor", f"{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL} AND p.currency = OLD.currency"
 )
 
 
 def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
     """Yield the rules for those columns of an order that have the ids of this provider."""
-    by_it = f"p.provider = '{provider.name}'"
+    is_of_provider_sql = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
-        yield _make_fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
+        yield _make_fill_rule(column, is_of_provider_sql, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
     if column := provider.order_payment_column:
         yield _make_fill_rule(
-            column, by_it, _IS_PAYMENT_PAID_SQL, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
+            column,
+            is_of_provider_sql,
+            _IS_PAYMENT_PAID_SQL,
+            equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)"),
         )
 
 
@@ -83,7 +87,7 @@ ORDER_INSERT_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "orders are written by the
 ORDER_UPDATE_RULES_FOR_PEOPLE = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id", "user_id", "corporation_number", "merch_txn_id", "total_amount", "currency", "created_at"
         ),
         "what was ordered is the shop's to write",
@@ -111,7 +115,7 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
         "an order is refunded when all of it went back",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _ORDER_STATES_SET_BY_CONSOLE)}",
+        f"{are_unchanged_sql('status')} OR {has_state_sql('NEW.status', _ORDER_STATES_SET_BY_CONSOLE)}",
         "what is shipped the shop says",
     ),
 )
@@ -125,7 +129,7 @@ ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
-    TriggerRule(unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes its own columns alone"),
+    TriggerRule(are_unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes its own columns alone"),
     _ORDER_STATE_RULE,
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )

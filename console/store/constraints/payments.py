@@ -26,7 +26,7 @@ from console.store.constraints.sql_expressions import (
     WORK_STATE_RULE,
     TriggerEvent,
     TriggerRule,
-    aggregate_sql,
+    are_unchanged_sql,
     equals_sql,
     exists_sql,
     has_outcome_sql,
@@ -35,9 +35,9 @@ from console.store.constraints.sql_expressions import (
     implies_sql,
     is_allowed_step_sql,
     is_second_person_sql,
+    make_aggregate_sql,
     make_state_list_sql,
-    sum_sql,
-    unchanged_sql,
+    make_sum_sql,
 )
 
 MONEY_MOVED_STATES = (
@@ -54,7 +54,7 @@ _QUERY_CALL_NAME, _START_CALL_NAME = "payment", "start"
 the start of a payment.
 """
 _PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
-_HAS_SUM_CHANGED_SQL = f"(NOT ({unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
+_HAS_SUM_CHANGED_SQL = f"(NOT ({are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
 def _make_increase_sql(column: str) -> str:
@@ -63,7 +63,7 @@ def _make_increase_sql(column: str) -> str:
 
 def _make_refund_sum_sql(states: Iterable[RefundState]) -> str:
     """Return SQL for the sum (minor units) of the refunds of the changed payment (OLD) that are in these states."""
-    return sum_sql(
+    return make_sum_sql(
         "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {make_state_list_sql(states)}"
     )
 
@@ -72,12 +72,12 @@ _CALL_NAME_SQL = "SUBSTRING_INDEX(e.source, '.', -1)"
 _EVIDENCE_OF_PAYMENT_SQL = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
 
 
-def _has_answer_sql(*kinds: OutcomeClass, condition: str) -> str:
+def _has_answer_sql(*outcomes: OutcomeClass, condition: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
     answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
         f"{_EVIDENCE_OF_PAYMENT_SQL} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
-        f" AND {has_outcome_sql(*kinds)}"
+        f" AND {has_outcome_sql(*outcomes)}"
         f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition}"
     )
 
@@ -112,7 +112,7 @@ has no payment or that the payment is still pending.
 """
 _WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
 _OUTCOMES_THAT_END_UNKNOWN = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
-_LAST_UNKNOWN_EVIDENCE_ID_SQL = aggregate_sql(
+_LAST_UNKNOWN_EVIDENCE_ID_SQL = make_aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
@@ -155,17 +155,17 @@ _PAYMENT_INSERT_RULES = (
 _PAYMENT_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
+        are_unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
+        f"{are_unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
-    TriggerRule(unchanged_sql("order_id"), "a payment stays with its order"),
-    TriggerRule(f"{unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
+    TriggerRule(are_unchanged_sql("order_id"), "a payment stays with its order"),
+    TriggerRule(f"{are_unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
     TriggerRule(
-        f"{unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
+        f"{are_unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
         f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
         f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_START_CALL)})",
@@ -206,7 +206,8 @@ _PAYMENT_UPDATE_RULES = (
     ),
     TriggerRule(
         implies_sql(
-            f"({_make_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
+            f"({_make_increase_sql('captured_minor')} > 0"
+            f" OR NOT ({are_unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
             f"{_WAS_PAYMENT_PAID_SQL}"
             f" OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK_SQL})"
@@ -268,7 +269,7 @@ def _make_sql_list(values: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in values) + ")"
 
 
-_OPEN_SET_ASIDES_SUM_SQL = sum_sql(
+_OPEN_SET_ASIDES_SUM_SQL = make_sum_sql(
     "s.amount_minor", "set_asides s WHERE s.payment_id = NEW.payment_id AND s.status = 'open'"
 )
 _SET_ASIDE_INSERT_RULES = (
@@ -292,12 +293,12 @@ _SET_ASIDE_INSERT_RULES = (
 _SET_ASIDE_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"),
+        are_unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"),
         "what was set aside stays",
     ),
     TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of what was set aside"),
     TriggerRule(
-        f"NEW.refund_id IS NULL OR {unchanged_sql('refund_id')} OR "
+        f"NEW.refund_id IS NULL OR {are_unchanged_sql('refund_id')} OR "
         + exists_sql("refunds r WHERE r.id = NEW.refund_id AND r.set_aside_id = OLD.id"),
         "the refund is of this very sum",
     ),
@@ -313,7 +314,8 @@ _SET_ASIDE_UPDATE_RULES = (
 _ACCOUNT_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql("id", "corporation_number", "currency", "limit_minor"), "only the schema account changes this"
+        are_unchanged_sql("id", "corporation_number", "currency", "limit_minor"),
+        "only the schema account changes this",
     ),
     TriggerRule(
         "NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0 AND NEW.balance_minor + NEW.reserved_minor <="
@@ -335,15 +337,15 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ),
     ("payment_events", "UPDATE"): (
         TriggerRule(
-            unchanged_sql(
+            are_unchanged_sql(
                 "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at",
                 "received_at", "body", "signature", "who",
             )
-            + f" AND ({unchanged_sql('payment_id')} OR OLD.payment_id IS NULL)",
+            + f" AND ({are_unchanged_sql('payment_id')} OR OLD.payment_id IS NULL)",
             "what was told is never changed",
         ),
         TriggerRule(
-            f"{unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
+            f"{are_unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
             f" {_make_sql_list(_NOTICE_RESULT_STEPS)}"
             + "".join(
                 f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_NOTICE_RESULT)}"

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
-    CHECKER_AGE,
-    CHECKER_AMOUNT,
-    CHECKER_PAYER,
-    CHECKER_TODAY,
     PAYER_HISTORY_PERIOD,
     PROVIDER_CONDITION_PREFIX,
+    SECOND_CHECKER_ABOVE,
+    SECOND_CHECKER_AGE,
+    SECOND_CHECKER_PAYER,
+    SECOND_CHECKER_TODAY,
 )
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
@@ -39,7 +39,7 @@ from console.store.constraints.sql_expressions import (
     WORK_STATE_RULE,
     TriggerEvent,
     TriggerRule,
-    aggregate_sql,
+    are_unchanged_sql,
     enters_state_sql,
     equals_sql,
     exists_sql,
@@ -51,11 +51,11 @@ from console.store.constraints.sql_expressions import (
     is_other_person_sql,
     is_requested_sql,
     is_second_person_sql,
+    make_aggregate_sql,
     make_refusal_rules,
     make_state_list_sql,
+    make_sum_sql,
     person_has_role_sql,
-    sum_sql,
-    unchanged_sql,
 )
 
 _VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
@@ -72,7 +72,7 @@ provider and this name as its source, for example `paypay.refund`.
 _IS_REFUND_SENDING_STEP_SQL = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 _IS_REFUND_APPROVAL_STEP_SQL = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _IS_RETURNED_TO_APPROVED_SQL = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
-_OTHER_REFUNDS_SUM_SQL = sum_sql(
+_OTHER_REFUNDS_SUM_SQL = make_sum_sql(
     "r.refund_amount",
     f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(RESERVING_REFUND_STATES)}",
 )
@@ -84,11 +84,11 @@ _IS_VOTE_FOR_REFUND_SQL = (
 _EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL = exists_sql(
     "limits l JOIN payments q ON q.id = OLD.payment_id WHERE l.currency = OLD.currency"
     " AND l.value < OLD.refund_amount"
-    f" AND (l.name = '{CHECKER_AMOUNT}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
+    f" AND (l.name = '{SECOND_CHECKER_ABOVE}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
 )
 """SQL condition: the refund's amount needs a second approver by the limits of now, which may have been lowered since
 the request."""
-_HAS_ENOUGH_VOTES_SQL = aggregate_sql(
+_HAS_ENOUGH_VOTES_SQL = make_aggregate_sql(
     f"COUNT(DISTINCT a.person) >= GREATEST(OLD.checkers_needed, 1 + {_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL})"
     " AND SUM(CAST(a.person AS BINARY) = me) = 1",
     f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL}"
@@ -108,13 +108,13 @@ def _make_is_maker_active_sql(maker: str) -> str:
     return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
 
 
-def _has_answer_sql(*kinds: OutcomeClass, condition: str = "TRUE") -> str:
+def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
     """Return an SQL condition: an answer of the payment's provider about this refund is stored as evidence, the
     answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
         "evidence e JOIN payments p ON p.id = OLD.payment_id WHERE e.subject_kind = 'refund'"
         f" AND e.subject_id = OLD.id AND LEFT(e.source, CHAR_LENGTH(p.provider) + 1) = CONCAT(p.provider, '.')"
-        f" AND {has_outcome_sql(*kinds)} AND {condition}"
+        f" AND {has_outcome_sql(*outcomes)} AND {condition}"
     )
 
 
@@ -122,17 +122,17 @@ def _make_is_second_person_sql(proposed_state: RefundState) -> str:
     return is_second_person_sql("OLD.id", "refund", proposed_state.value)
 
 
-def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
-    """Return an SQL condition: the desk request `r` requests this action on the refund. `refund` is SQL of the
+def _is_request_about_refund_sql(action: str, refund_id: str = "OLD.id") -> str:
+    """Return an SQL condition: the desk request `r` requests this action on the refund. `refund_id` is SQL of the
     refund's id."""
     return (
         f"r.action = '{action}' AND r.subject_kind = {_REFUND_KIND}"
-        f" AND CAST(r.subject_id AS BINARY) = CAST({refund} AS CHAR)"
+        f" AND CAST(r.subject_id AS BINARY) = CAST({refund_id} AS CHAR)"
     )
 
 
 _IS_EVIDENCE_OF_LAST_SENDING_SQL = "e.operation_id = OLD.operation_id"
-_NOT_FOUND_COUNT_SQL = aggregate_sql(
+_NOT_FOUND_COUNT_SQL = make_aggregate_sql(
     "COUNT(*)",
     f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
     f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_EVIDENCE_OF_LAST_SENDING_SQL}",
@@ -157,23 +157,23 @@ people must approve it.
 _REFUND_HAS_EFFECT_SQL = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
 _NOW_WITH_LAG_SQL = _add_clock_lag_sql(UTC_NOW_SQL)
 _MIDNIGHT_IN_JAPAN_SQL = f"(DATE({_NOW_WITH_LAG_SQL} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
-_MAKER_SUM_TODAY_SQL = aggregate_sql(
+_MAKER_SUM_TODAY_SQL = make_aggregate_sql(
     "COALESCE(SUM(r.refund_amount), 0)",
     "refunds r WHERE r.maker = NEW.maker AND r.currency = NEW.currency"
     f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN_SQL} AND {_REFUND_HAS_EFFECT_SQL}",
 )
-_PAYER_REFUND_COUNT_SQL = aggregate_sql(
+_PAYER_REFUND_COUNT_SQL = make_aggregate_sql(
     "COUNT(*)",
     "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
     f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG_SQL} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
     f" AND {_REFUND_HAS_EFFECT_SQL}",
 )
-_IS_CHECKER_CONDITION_EXCEEDED_SQL = exists_sql(
+_NEEDS_SECOND_CHECKER_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
-    f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
-    f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
+    f"(l.name = '{SECOND_CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
+    f" OR (l.name = '{SECOND_CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
     f" {UTC_NOW_SQL} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
-    f" OR (l.name = '{CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
+    f" OR (l.name = '{SECOND_CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
 """SQL condition: the refund fulfils a condition by which it needs a second approver."""
@@ -212,7 +212,7 @@ REFUND_INSERT_RULES = (
         "a request waits three days at most for its decision",
     ),
     TriggerRule(
-        aggregate_sql(
+        make_aggregate_sql(
             "COUNT(*)",
             "limits l WHERE l.currency = NEW.currency AND ("
             "(l.name = 'per_refund' AND l.value >= NEW.refund_amount) OR (l.name = 'second_checker_above'"
@@ -223,7 +223,7 @@ REFUND_INSERT_RULES = (
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     TriggerRule(
-        f"NEW.checkers_needed > 1 OR NOT {_IS_CHECKER_CONDITION_EXCEEDED_SQL}",
+        f"NEW.checkers_needed > 1 OR NOT {_NEEDS_SECOND_CHECKER_SQL}",
         "the day's sum, the payment's age, its payer or provider needs a second checker",
     ),
     TriggerRule(
@@ -245,7 +245,7 @@ REFUND_INSERT_RULES = (
 )
 
 _REFUND_REQUEST_UNCHANGED_RULE = TriggerRule(
-    unchanged_sql(
+    are_unchanged_sql(
         "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code", "ticket",
         "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by",
         "created_at",
@@ -254,7 +254,7 @@ _REFUND_REQUEST_UNCHANGED_RULE = TriggerRule(
 )  # fmt: skip
 _ENDED_REFUND_UNCHANGED_RULE = TriggerRule(
     f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)} OR "
-    + unchanged_sql(
+    + are_unchanged_sql(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
         "first_not_found_at", "error_code", "operation_id",
     ),
@@ -286,7 +286,7 @@ _REFUND_DECISION_RULES = (
         "an approver declines, never one's own, and says why",
     ),
     TriggerRule(
-        f"{unchanged_sql('declined_because')} OR {enters_state_sql(RefundState.REJECTED)}",
+        f"{are_unchanged_sql('declined_because')} OR {enters_state_sql(RefundState.REJECTED)}",
         "an approver declines, never one's own, and says why",
     ),
     TriggerRule(
@@ -325,27 +325,27 @@ _REFUND_SENDING_RULES = (
             "NEW.provider_refund_key IS NOT NULL AND NOT NEW.provider_refund_key REGEXP '[^A-Za-z0-9-]'"
             " AND NEW.sent_count = OLD.sent_count + 1 AND NEW.first_sent_at IS NOT NULL"
             " AND NEW.last_sent_at IS NOT NULL AND NEW.operation_id IS NOT NULL"
-            f" AND NOT ({unchanged_sql('operation_id')})",
+            f" AND NOT ({are_unchanged_sql('operation_id')})",
         ),
         "before it is sent: our key for life, the time, one more sending, its operation",
     ),
     TriggerRule(
-        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP_SQL}",
+        f"{are_unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP_SQL}",
         "sendings are counted as they begin",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')}"
+        f"{are_unchanged_sql('provider_refund_key')}"
         f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "the key towards the provider is for life",
     ),
     TriggerRule(
-        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
+        f"{are_unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "it was first sent once",
     ),
 )
 _REFUND_ANSWER_RULES = (
     TriggerRule(
-        f"{unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
+        f"{are_unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
         f" AND ({enters_state_sql(RefundState.SUBMITTED)} OR {enters_state_sql(RefundState.COMPLETED)}))",
         "the provider's number is set once, by its answer",
     ),
@@ -449,7 +449,7 @@ _APPROVAL_INSERT_RULES = (
 )
 _APPROVAL_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
+        are_unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
         BINDS_SCHEMA_ACCOUNT,
     ),

@@ -8,7 +8,7 @@ their old id, may have an id near the existing ids.
 
 from collections.abc import Mapping
 
-from console.store.constraints.sql_expressions import TriggerRule, aggregate_sql
+from console.store.constraints.sql_expressions import TriggerRule, make_aggregate_sql
 from console.store.database.row_counters import COUNTED_TABLES
 from console.store.schema.core import credit_checks
 
@@ -36,8 +36,8 @@ def _is_id_from_counter_sql() -> str:
 
 
 def _is_near_highest_id_sql(table: str, distance: int) -> str:
-    highest = aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
-    return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
+    highest_id_sql = make_aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
+    return f"NEW.id BETWEEN 0 AND {highest_id_sql} + {distance}"
 
 
 def make_id_rules(table: str) -> tuple[TriggerRule, ...]:

@@ -24,6 +24,7 @@ from console.store.constraints.sql_expressions import (
     UTC_NOW_SQL,
     TriggerEvent,
     TriggerRule,
+    are_unchanged_sql,
     equals_sql,
     exists_sql,
     has_answer_key_sql,
@@ -37,7 +38,6 @@ from console.store.constraints.sql_expressions import (
     is_second_person_sql,
     make_refusal_rules,
     make_state_list_sql,
-    unchanged_sql,
 )
 from console.store.database.error_codes import AUDIT_TIME_MESSAGE
 from console.store.database.lease_clock import lease_clock_id, lease_now
@@ -153,7 +153,7 @@ _CALL_PAUSE_RULE = TriggerRule(
 _IS_OWN_OPERATION_SQL = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
 _OPERATION_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "fingerprint",
             "operator", "desk", "host", "process", "session", "started_at", "lease_clock", "answer_lock",
         ),
@@ -162,17 +162,17 @@ _OPERATION_UPDATE_RULES = (
     TriggerRule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     TriggerRule(
-        f"{unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_OPERATION_STATES}"
+        f"{are_unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_OPERATION_STATES}"
         " AND NEW.idempotency_key = CONCAT(LEFT(OLD.idempotency_key, 200), '#', OLD.id))",
         "a key is set aside when its operation has ended, and never changed",
     ),
     TriggerRule(
         f"OLD.state NOT IN {_ENDED_OPERATION_STATES}"
-        f" OR ({unchanged_sql(*_FINAL_OPERATION_COLUMNS)})",
+        f" OR ({are_unchanged_sql(*_FINAL_OPERATION_COLUMNS)})",
         "an operation that has ended stays as it is",
     ),
     TriggerRule(
-        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION_SQL}"
+        f"NEW.state <> 'calling' OR {are_unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION_SQL}"
         f" AND {is_short_lease_sql()}",
         "only who began an operation keeps its lease",
     ),
@@ -195,18 +195,19 @@ _OPERATION_UPDATE_RULES = (
     ),
 )  # fmt: skip
 _LEASE_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("name", "slot"), "a lease keeps its name"),
+    TriggerRule(are_unchanged_sql("name", "slot"), "a lease keeps its name"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     TriggerRule(
         f"NOT {is_live_lease_sql('OLD')} OR CAST(OLD.operator AS BINARY) = me", "somebody else holds this lease"
     ),
     TriggerRule(
-        f"CAST(NEW.operator AS BINARY) <=> me OR (NOT {is_live_lease_sql('NEW')} AND {unchanged_sql('operator')})",
+        "CAST(NEW.operator AS BINARY) <=> me"
+        f" OR (NOT {is_live_lease_sql('NEW')} AND {are_unchanged_sql('operator')})",
         "nobody takes a lease in the name of somebody else",
     ),
     TriggerRule(
         f"{is_live_lease_sql('OLD')} OR NOT {is_live_lease_sql('NEW')} OR NEW.fence = OLD.fence + 1"
-        f" OR ({unchanged_sql('token')}"
+        f" OR ({are_unchanged_sql('token')}"
         " AND CAST(OLD.operator AS BINARY) = me)",  # the holder renews its lease just after it expired
         "taking a lease raises its token",
     ),
@@ -252,7 +253,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ),
     ("request_ids", "UPDATE"): (
         _REQUEST_ID_RULE,
-        TriggerRule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),
+        TriggerRule(are_unchanged_sql("person", "request_id"), "a request id stays its own person's"),
         TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
         TriggerRule(
             f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
@@ -274,14 +275,14 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("call_rates", "INSERT"): (_CALL_PAUSE_RULE,),
-    ("call_rates", "UPDATE"): (TriggerRule(unchanged_sql("name"), "a rate keeps its name"), _CALL_PAUSE_RULE),
+    ("call_rates", "UPDATE"): (TriggerRule(are_unchanged_sql("name"), "a rate keeps its name"), _CALL_PAUSE_RULE),
     ("provider_tokens", "INSERT"): (
         _PROVIDER_TOKEN_RULE,
         TriggerRule("NEW.version = 1", "tokens are replaced one after the other"),
     ),
     ("provider_tokens", "UPDATE"): (
         TriggerRule(
-            f"{unchanged_sql('provider')} AND NEW.version = OLD.version + 1",
+            f"{are_unchanged_sql('provider')} AND NEW.version = OLD.version + 1",
             "tokens are replaced one after the other",
         ),
         TriggerRule(

@@ -121,14 +121,20 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
         for name, stored in existing_triggers.items()
         if name in required_triggers and stored == (required_triggers[name].body, owner)
     }
-    altered_names, unknown = (
+    altered_names, unknown_names = (
         sorted(set(existing_triggers) & set(required_triggers) - intact_names),
         sorted(set(existing_triggers) - set(required_triggers)),
     )
-    steps = [(name, step) for name in altered_names for step in _make_replacement_statements(required_triggers[name])]
-    steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing_triggers))]
-    steps += [(name, _make_drop_statement(name)) for name in unknown]
-    for name, sql in steps:
+    named_statements = [
+        (name, statement)
+        for name in altered_names
+        for statement in _make_replacement_statements(required_triggers[name])
+    ]
+    named_statements += [
+        (name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing_triggers))
+    ]
+    named_statements += [(name, _make_drop_statement(name)) for name in unknown_names]
+    for name, sql in named_statements:
         if run_on_shared_table is not None and name.startswith(TRIGGER_PREFIX + checks.CREDIT_CHECK_TABLE):
             run_on_shared_table(sql)
         else:
@@ -156,11 +162,11 @@ def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return the faults of the triggers that the connected account may see. A fault is a missing, altered or
     unknown trigger, triggers with different owners, or a server whose SYSDATE a session can forge."""
     existing_triggers = _read_existing_triggers(conn)
-    visible = list_tables_with_visible_triggers(conn)
+    visible_tables = list_tables_with_visible_triggers(conn)
     required_triggers = {
         trigger.name: trigger
         for trigger in _list_applicable_triggers(conn)
-        if visible is None or trigger.table in visible
+        if visible_tables is None or trigger.table in visible_tables
     }
     owners = {owner for _, owner in existing_triggers.values()}
     missing_faults = [
@@ -171,11 +177,11 @@ def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
         for name in sorted(set(required_triggers) & set(existing_triggers))
         if existing_triggers[name][0] not in (required_triggers[name].body, None)
     ]
-    unknown = [
+    unknown_faults = [
         AccessFault("unknown_trigger", name) for name in sorted(set(existing_triggers) - set(required_triggers))
     ]
     owner_faults = [AccessFault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
-    return (*missing_faults, *altered_faults, *unknown, *owner_faults, *_find_clock_faults(conn))
+    return (*missing_faults, *altered_faults, *unknown_faults, *owner_faults, *_find_clock_faults(conn))
 
 
 def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
@@ -187,46 +193,59 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
 
 
 def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
-    console_rules, by_others = (
+    id_rules_of_console, id_rules_of_others = (
         row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
         row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
     )
-    by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
+    rules_by_event: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         (
             "INSERT",
-            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *console_rules),
-            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS, *by_others),
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *id_rules_of_console),
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS, *id_rules_of_others),
         ),
         ("UPDATE", checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS),
         ("DELETE", checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
-    for event, people, by_others_rules in by_both:
-        operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
-        last = state_since.make_server_assignment(checks.CREDIT_CHECK_TABLE, event)
+    for event, rules_of_people, rules_of_others in rules_by_event:
+        operation_declaration = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
+        last_statement = state_since.make_server_assignment(checks.CREDIT_CHECK_TABLE, event)
         yield ServerTrigger(
-            checks.CREDIT_CHECK_TABLE, event, _make_trigger_body(people, by_others_rules, operation, last=last)
+            checks.CREDIT_CHECK_TABLE,
+            event,
+            _make_trigger_body(
+                rules_of_people, rules_of_others, operation_declaration, last_statement=last_statement
+            ),
         )
 
 
 def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
-    by_others = (
+    insert_rules_of_others = (
         *orders.ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS,
         *row_counters.make_id_rules_for_others(orders.ORDER_TABLE),
     )
-    by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
-        ("INSERT", orders.ORDER_INSERT_RULES_FOR_PEOPLE, by_others),
+    rules_by_event: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
+        ("INSERT", orders.ORDER_INSERT_RULES_FOR_PEOPLE, insert_rules_of_others),
         ("UPDATE", orders.ORDER_UPDATE_RULES_FOR_PEOPLE, orders.ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS),
         ("DELETE", orders.ORDER_DELETE_RULES_FOR_PEOPLE, orders.ORDER_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
-    for event, people, by_others_rules in by_both:
-        last = state_since.make_server_assignment(orders.ORDER_TABLE, event)
-        yield ServerTrigger(orders.ORDER_TABLE, event, _make_trigger_body(people, by_others_rules, last=last))
+    for event, rules_of_people, rules_of_others in rules_by_event:
+        last_statement = state_since.make_server_assignment(orders.ORDER_TABLE, event)
+        yield ServerTrigger(
+            orders.ORDER_TABLE,
+            event,
+            _make_trigger_body(rules_of_people, rules_of_others, last_statement=last_statement),
+        )
 
 
 def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
-    table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
-    by_others = (*worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS, *row_counters.make_id_rules_for_others(table))
-    yield ServerTrigger(table, "INSERT", _make_trigger_body(worker_rules.STOCK_INSERT_RULES_FOR_PEOPLE, by_others))
+    table, delete_rules = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
+    insert_rules_of_others = (
+        *worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS,
+        *row_counters.make_id_rules_for_others(table),
+    )
+    yield ServerTrigger(
+        table, "INSERT", _make_trigger_body(worker_rules.STOCK_INSERT_RULES_FOR_PEOPLE, insert_rules_of_others)
+    )
     yield ServerTrigger(
         table,
         "UPDATE",
@@ -234,7 +253,7 @@ def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
             worker_rules.STOCK_UPDATE_RULES_FOR_PEOPLE, worker_rules.STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS
         ),
     )
-    yield ServerTrigger(table, "DELETE", _make_trigger_body(deleted))
+    yield ServerTrigger(table, "DELETE", _make_trigger_body(delete_rules))
 
 
 def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
@@ -242,58 +261,62 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
     connected account.
     """
     for (table, event), rules in desk_requests.DESK_REQUEST_RULES.items():
-        first = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
+        assignments = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
         yield ServerTrigger(
             table,
             event,
-            _make_trigger_body(rules, more_declarations=first, person_declaration=_PERSON_IS_ACCOUNT_DECLARATION),
+            _make_trigger_body(
+                rules, further_declarations=assignments, person_declaration=_PERSON_IS_ACCOUNT_DECLARATION
+            ),
         )
 
 
 def _make_trigger_body(
     rules: Sequence[TriggerRule],
     rules_of_others: Sequence[TriggerRule] | None = None,
-    more_declarations: str = "",
+    further_declarations: str = "",
     person_declaration: str = _PERSON_DECLARATION,
-    last: str = "",
+    last_statement: str = "",
 ) -> str:
     """Return the SQL body of a trigger. Rules with `binds_schema_account` apply to every statement. The other rules
     apply if the acting person `me` isn't the trigger's owner.
 
     If `rules_of_others` is given, these rules apply instead of the other rules if `me` isn't an operator and isn't
-    the owner. `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it. `last`
-    is the trigger's last statement.
+    the owner. `person_declaration` declares the variable `me`; `further_declarations` is SQL that follows it.
+    `last_statement` is the trigger's last statement.
     """
-    lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
+    lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([further_declarations] if further_declarations else [])]
     lines += [_make_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
     lines += ["IF me <> owner THEN"]
-    people = [_make_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
+    refusals_of_people = [_make_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
     if rules_of_others is None:
-        lines += people
+        lines += refusals_of_people
     else:
         lines += [
             f"IF {is_operator_sql()} THEN",
-            *people,
+            *refusals_of_people,
             "ELSE",
             *map(_make_refusal_sql, rules_of_others),
             "END IF;",
         ]
-    lines += ["END IF;", *([last] if last else []), "END"]
+    lines += ["END IF;", *([last_statement] if last_statement else []), "END"]
     return "\n".join(lines).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 
 def _make_refusal_sql(rule: TriggerRule) -> str:
-    words = f"console: {rule.message}".replace("'", "''")
-    assert len(words) <= LONGEST_MESSAGE_CHARACTERS, words  # noqa: S101  # constants, and a test checks their length
-    return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
+    message = f"console: {rule.message}".replace("'", "''")
+    assert len(message) <= LONGEST_MESSAGE_CHARACTERS, message  # noqa: S101  # constants, and a test checks their length
+    return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'; END IF;"
 
 
 def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:
     """Return all triggers that this database must have now. The triggers of the table of credit checks are left
     out until the adoption has decided all rows of this table."""
     table = legacy_table.read_table(conn)
-    adopted = table is not None and table.admits_claims
-    return tuple(trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or adopted)
+    is_adopted = table is not None and table.admits_claims
+    return tuple(
+        trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or is_adopted
+    )
 
 
 def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:

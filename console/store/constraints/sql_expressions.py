@@ -62,7 +62,7 @@ def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
     return (TriggerRule(NEVER_TRUE_SQL, message, BINDS_SCHEMA_ACCOUNT),)
 
 
-def unchanged_sql(*columns: str) -> str:
+def are_unchanged_sql(*columns: str) -> str:
     """Return an SQL condition: the UPDATE changes none of these columns. Texts are compared byte by byte."""
     return " AND ".join(f"{_make_binary_sql('NEW', name)} <=> {_make_binary_sql('OLD', name)}" for name in columns)
 
@@ -90,11 +90,11 @@ def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
     """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
     `transitions` allows after the old one."""
-    step = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
-    return f"({unchanged_sql(column)} OR {step} IN {step_list_sql(transitions)})"
+    step_sql = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
+    return f"({are_unchanged_sql(column)} OR {step_sql} IN {make_step_list_sql(transitions)})"
 
 
-def step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
+def make_step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
     """Return all allowed changes of state (`transitions`: from a state to the states that may follow it) as an SQL
     list in brackets, sorted. Each one is a text `before>after`."""
     return (
@@ -149,32 +149,33 @@ evidence from people has no dot.
 """
 
 
-def has_outcome_sql(*kinds: OutcomeClass) -> str:
+def has_outcome_sql(*outcomes: OutcomeClass) -> str:
     """Return an SQL condition: the provider's answer in the row `e` of `evidence` has one of these outcomes."""
-    return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in kinds)})( |$)'"
+    return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in outcomes)})( |$)'"
 
 
-def has_provider_answer_sql(operation: str) -> str:
-    """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation` is SQL
-    of the operation's id.
+def has_provider_answer_sql(operation_id: str) -> str:
+    """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation_id` is
+    SQL of the operation's id.
     """
-    return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_EVIDENCE_FROM_PROVIDER}")
+    return exists_sql(f"evidence e WHERE e.operation_id = {operation_id} AND {IS_EVIDENCE_FROM_PROVIDER}")
 
 
-def has_provider_refusal_sql(operation: str) -> str:
-    """Return an SQL condition: the provider has answered that this operation bought nothing. `operation` is SQL of
+def has_provider_refusal_sql(operation_id: str) -> str:
+    """Return an SQL condition: the provider has answered that this operation bought nothing. `operation_id` is SQL of
     the operation's id.
     """
     return exists_sql(
-        f"evidence e WHERE e.operation_id = {operation} AND e.source LIKE 'alarmbox.purchase%'"
+        f"evidence e WHERE e.operation_id = {operation_id} AND e.source LIKE 'alarmbox.purchase%'"
         f" AND {has_outcome_sql(*REFUSAL_OUTCOMES)}"
     )
 
 
-def has_answer_key_sql(row: str, lock: str) -> str:
-    """Return an SQL condition: the row `row` of `operations` has the answer key, a secret whose SHA-256 is the
-    column `answer_lock` of the row `lock`. Only the sender of the operation's request knows this secret."""
-    return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
+def has_answer_key_sql(operation_row: str, lock_row: str) -> str:
+    """Return an SQL condition: the row `operation_row` of `operations` has the answer key, a secret whose SHA-256 is
+    the column `answer_lock` of the row `lock_row`. Only the sender of the operation's request knows this secret.
+    """
+    return f"{lock_row}.answer_lock = SHA2({operation_row}.answer_key, 256)"
 
 
 IS_REQUEST_CONFIRMED_SQL = "r.confirmed = 1"
@@ -190,19 +191,20 @@ def is_requested_sql(condition: str) -> str:
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
 
 
-def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: str) -> str:
-    """Return an SQL condition: the acting person is the second person of a decision about the record `subject` (SQL
-    of its id) of this kind.
+def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed: str) -> str:
+    """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
+    (SQL of its id) of this kind.
 
     That means: another person has proposed one of the final states `proposed` (default: `error`); the acting person
     is an approver and has stored evidence after the proposal; and if a worker executes this person's desk request,
     the person has typed the password for it.
     """
-    ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
+    final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     other_proposal_sql = exists_sql(
         f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
-        f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed IN ({ends})"
-        f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
+        f" AND a.subject_id = CAST({subject_id} AS CHAR) AND a.closed_at IS NULL"
+        f" AND a.proposed IN ({final_states_sql})"
+        f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
     return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other_proposal_sql})"
@@ -213,7 +215,7 @@ def exists_sql(from_clause: str) -> str:
     return f"EXISTS (SELECT 1 FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
-def aggregate_sql(expression: str, from_clause: str) -> str:
+def make_aggregate_sql(expression: str, from_clause: str) -> str:
     """Return SQL for the aggregate `expression` (such as COUNT(*)) over the rows of `from_clause` (table, joins and
     WHERE).
     """
@@ -223,12 +225,12 @@ def aggregate_sql(expression: str, from_clause: str) -> str:
 def not_exists_sql(from_clause: str) -> str:
     """Return an SQL condition: `from_clause` (table, joins and WHERE) has no row now. It reads with a shared lock
     and so sees the latest rows; the transaction's snapshot may be older."""
-    return aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
+    return make_aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
 
 
-def sum_sql(column: str, from_clause: str) -> str:
+def make_sum_sql(column: str, from_clause: str) -> str:
     """Return SQL for the sum of `column` over the rows that `from_clause` (table, joins and WHERE) has now; 0 if
     there are none. It reads with a shared lock and so sees the latest rows; the transaction's snapshot may be
     older.
     """
-    return aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")
+    return make_aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from console.store.constraints.sql_expressions import TriggerRule, exists_sql, step_list_sql
+from console.store.constraints.sql_expressions import TriggerRule, exists_sql, make_step_list_sql
 
 State = TypeVar("State", bound=StrEnum)
 TriggerRules = tuple[TriggerRule, ...]
@@ -37,7 +37,7 @@ class TriggerDefinition:
         return "\n".join((f"CREATE TRIGGER {self.name} BEFORE {self.event} ON {self.table} BEGIN", *refusals, "END"))
 
 
-def unchanged_sql(*columns: str) -> str:
+def are_unchanged_sql(*columns: str) -> str:
     """Return an SQL condition: the UPDATE changes none of these columns."""
     return " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns)
 
@@ -45,7 +45,7 @@ def unchanged_sql(*columns: str) -> str:
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str = "status") -> str:
     """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
     `transitions` allows after the old one."""
-    return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
+    return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {make_step_list_sql(transitions)}"
 
 
 def make_no_replacement_rule(table: str, key: str = "id") -> TriggerRule:

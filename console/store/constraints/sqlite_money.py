@@ -24,9 +24,9 @@ from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule,
 from console.store.constraints.sqlite_expressions import (
     TriggerDefinition,
     TriggerRules,
+    are_unchanged_sql,
     is_allowed_step_sql,
     make_no_replacement_rule,
-    unchanged_sql,
 )
 
 _TRIGGERS_QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
@@ -56,8 +56,8 @@ def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state
     return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 
 
-def _make_refund_sum_sql(states: Collection[RefundState], payment: str) -> str:
-    rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {make_state_list_sql(states)}"
+def _make_refund_sum_sql(states: Collection[RefundState], payment_id: str) -> str:
+    rows = f"refunds r WHERE r.payment_id = {payment_id} AND r.status IN {make_state_list_sql(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
 
@@ -87,7 +87,7 @@ _REFUND_INSERT_RULES: TriggerRules = (
 _REFUND_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id",
             "order_id",
             "payment_id",
@@ -110,7 +110,7 @@ _REFUND_UPDATE_RULES: TriggerRules = (
     TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS), "no such step of a refund"),
     TriggerRule(
         f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)}"
-        f" OR ({unchanged_sql('status', 'refund_txn_id', 'declined_because')})",
+        f" OR ({are_unchanged_sql('status', 'refund_txn_id', 'declined_because')})",
         "a refund that was decided stays as it was decided",
     ),
     TriggerRule(
@@ -120,7 +120,7 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         "as many approvers as needed, none the maker",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')}"
+        f"{are_unchanged_sql('provider_refund_key')}"
         f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "the key towards the provider is for life",
     ),
@@ -128,7 +128,7 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         f"NOT {_IS_REFUND_SENDING_STEP_SQL} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"
     ),
     TriggerRule(
-        f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
+        f"{are_unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
     ),
     TriggerRule(
         "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"
@@ -147,11 +147,11 @@ _PAYMENT_INSERT_RULES: TriggerRules = (
 _PAYMENT_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
+        are_unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
+        f"{are_unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_TRANSITIONS), "no such step of a payment"),
@@ -170,7 +170,7 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
-        f"{unchanged_sql(*_PAYMENT_SUM_COLUMNS)}"
+        f"{are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}"
         f" OR NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,), 'OLD.id')}",
         "what completed refunds gave back is refunded",
     ),
@@ -191,13 +191,13 @@ _APPROVAL_INSERT_RULES: TriggerRules = (
 )
 _APPROVAL_UPDATE_RULES: TriggerRules = (
     TriggerRule(
-        unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
+        are_unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
     ),
 )
 _PAYMENT_EVENT_UPDATE_RULES: TriggerRules = (
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body",
             "signature", "who",
         ),
@@ -209,7 +209,7 @@ _SET_ASIDE_INSERT_RULE = TriggerRule(
 )
 _SET_ASIDE_UPDATE_RULES: TriggerRules = (
     TriggerRule(
-        unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"
+        are_unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"
     ),
     TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of what was set aside"),
 )
@@ -244,8 +244,8 @@ def _make_trigger_definitions() -> Iterator[TriggerDefinition]:
     yield TriggerDefinition(
         "orders", "UPDATE", (TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS), "no such step of an order"),)
     )
-    for table, words in _DELETION_MESSAGE_BY_TABLE.items():
-        yield TriggerDefinition(table, "DELETE", (TriggerRule("0", words),))
+    for table, message in _DELETION_MESSAGE_BY_TABLE.items():
+        yield TriggerDefinition(table, "DELETE", (TriggerRule("0", message),))
 
 
 SQLITE_CONSTRAINTS = (*_make_trigger_definitions(), *sqlite_worker.WORKER_CONSTRAINTS)

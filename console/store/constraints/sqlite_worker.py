@@ -14,16 +14,16 @@ from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule,
 from console.store.constraints.sqlite_expressions import (
     TriggerDefinition,
     TriggerRules,
+    are_unchanged_sql,
     is_allowed_step_sql,
     make_no_replacement_rule,
-    unchanged_sql,
 )
 from console.store.constraints.worker import COUNT_COLUMNS
 
 _RECONCILIATION_END_RULE = TriggerRule(
     "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
 )
-_ACKNOWLEDGEMENT_UNCHANGED_SQL = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
+_ACKNOWLEDGEMENT_UNCHANGED_SQL = are_unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
 _INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
@@ -71,22 +71,26 @@ _INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
 _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "alerts": (
         TriggerRule(
-            unchanged_sql(
+            are_unchanged_sql(
                 "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
             ),
             "a case stays what it is",
         ),
-        TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+        TriggerRule(
+            f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"
+        ),
         TriggerRule(
             f"({_ACKNOWLEDGEMENT_UNCHANGED_SQL}) OR OLD.acknowledged_by IS NULL"
             " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
             "who has seen it first stays so",
         ),
     ),
-    "tasks": (VERSION_RULE, TriggerRule(unchanged_sql("name"), "a task keeps its name")),
+    "tasks": (VERSION_RULE, TriggerRule(are_unchanged_sql("name"), "a task keeps its name")),
     "sagas": (
         VERSION_RULE,
-        TriggerRule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+        TriggerRule(
+            are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"
+        ),
         TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
         TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
         TriggerRule(
@@ -95,7 +99,7 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     ),
     "outbox": (
         TriggerRule(
-            unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
+            are_unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
             "what is published stays as it was kept",
         ),
         TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
@@ -103,7 +107,7 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "reconciliations": (
         VERSION_RULE,
         TriggerRule(
-            unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
+            are_unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
             "a reconciliation stays what it is",
         ),
         TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
@@ -114,31 +118,31 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     ),
     "reconciliation_rows": (
         TriggerRule(
-            unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
+            are_unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
             + " AND NEW.case_opened >= OLD.case_opened",
             "what was found stays as it was found",
         ),
     ),
     "bulk_runs": (
         VERSION_RULE,
-        TriggerRule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+        TriggerRule(are_unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
         TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
     ),
     "bulk_rows": (
         TriggerRule(
-            unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
+            are_unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
             "what was frozen stays as it was seen",
         ),
         TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
     ),
     "takes": (
-        TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
-        TriggerRule(f"{unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
+        TriggerRule(are_unchanged_sql("kind", "subject_id"), "which record it is stays"),
+        TriggerRule(f"{are_unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
     ),
     "lost_operations": (TriggerRule("0", "what a database has lost is never changed"),),
     "watched_corporations": (
         VERSION_RULE,
-        TriggerRule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+        TriggerRule(are_unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
         TriggerRule(
             "NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"
         ),
@@ -146,21 +150,21 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "notes": (TriggerRule("0", "notes are never changed"),),
     "read_only_switches": (TriggerRule("0", "settings of a read-only switch are never changed"),),
     "mentions": (
-        TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
+        TriggerRule(are_unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
         TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     ),
     "incident_steps": (TriggerRule("0", "steps of incidents are never changed"),),
     "saved_views": (
         VERSION_RULE,
-        TriggerRule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+        TriggerRule(are_unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
         TriggerRule(
             "(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"
         ),
         TriggerRule("NEW.is_team OR NEW.changed_by = OLD.maker", "nobody changes the view of somebody else"),
     ),
-    "request_ids": (TriggerRule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
+    "request_ids": (TriggerRule(are_unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
-        TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+        TriggerRule(are_unchanged_sql("id", "order_id"), "a reservation stays its order's"),
         TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }

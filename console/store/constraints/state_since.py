@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from console.store.constraints.sql_expressions import UTC_NOW_SQL, TriggerRule
-from console.store.constraints.sql_expressions import unchanged_sql as unchanged_on_server_sql
-from console.store.constraints.sqlite_expressions import unchanged_sql as unchanged_in_file_sql
+from console.store.constraints.sql_expressions import are_unchanged_sql as unchanged_on_server_sql
+from console.store.constraints.sqlite_expressions import are_unchanged_sql as unchanged_in_file_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders
@@ -55,8 +55,8 @@ def make_server_assignment(table: str, event: str) -> str:
         return ""
     condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
     if event == "UPDATE":
-        old, new = (_STATE_SQL[table].format(row) for row in ("OLD", "NEW"))
-        condition = f"NEW.version <=> OLD.version AND NOT ({old} <=> {new})"
+        old_state_sql, new_state_sql = (_STATE_SQL[table].format(row) for row in ("OLD", "NEW"))
+        condition = f"NEW.version <=> OLD.version AND NOT ({old_state_sql} <=> {new_state_sql})"
     return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW_SQL}; END IF;"
 
 
@@ -78,8 +78,8 @@ class SqliteTrigger:
         """The statement that creates the trigger."""
         condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
         if self.event == "UPDATE":
-            old, new = (_STATE_SQL[self.table].format(row) for row in ("OLD", "NEW"))
-            condition = f"NEW.version IS OLD.version AND {old} IS NOT {new}"
+            old_state_sql, new_state_sql = (_STATE_SQL[self.table].format(row) for row in ("OLD", "NEW"))
+            condition = f"NEW.version IS OLD.version AND {old_state_sql} IS NOT {new_state_sql}"
         return (
             f"CREATE TRIGGER {self.name} AFTER {self.event} ON {self.table} WHEN {condition} BEGIN\n"
             f"UPDATE {self.table} SET state_since = {_NOW_ON_SQLITE} WHERE id = NEW.id; END"  # constants

@@ -18,6 +18,7 @@ from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     TriggerEvent,
     TriggerRule,
+    are_unchanged_sql,
     equals_sql,
     exists_sql,
     has_role_sql,
@@ -25,7 +26,6 @@ from console.store.constraints.sql_expressions import (
     is_allowed_step_sql,
     is_requested_sql,
     make_refusal_rules,
-    unchanged_sql,
 )
 
 STOCK_TABLE = "stock_reservations"
@@ -92,19 +92,19 @@ _UNDOES_OWN_ACKNOWLEDGEMENT_SQL = (
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
 _ALERT_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql(
+        are_unchanged_sql(
             "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
         ),
         "a case stays what it is",
     ),
-    TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+    TriggerRule(f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
     TriggerRule(
-        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
+        f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
         f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
         "nobody acknowledges in the name of somebody else",
     ),
     TriggerRule(
-        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
+        f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
         f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
         "who has seen it first stays so",
     ),
@@ -118,7 +118,7 @@ _SAGA_INSERT_RULES = (
 )
 _SAGA_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+    TriggerRule(are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
     TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
     TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
     TriggerRule(_make_end_condition("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
@@ -128,7 +128,7 @@ _OUTBOX_INSERT_RULES = (
 )
 _OUTBOX_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
+        are_unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
         "what is published stays as it was kept",
     ),
     TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
@@ -145,7 +145,7 @@ _RECONCILIATION_INSERT_RULES = (
 _RECONCILIATION_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
-        unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
+        are_unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
         "a reconciliation stays what it is",
     ),
     TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
@@ -162,7 +162,7 @@ _RECONCILIATION_ROW_INSERT_RULES = (
 )
 _RECONCILIATION_ROW_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
+        are_unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
         + " AND NEW.case_opened >= OLD.case_opened",
         "what was found stays as it was found",
     ),
@@ -177,7 +177,7 @@ _BULK_RUN_INSERT_RULES = (
 )
 _BULK_RUN_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+    TriggerRule(are_unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
     TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
 )
 _BULK_ROW_INSERT_RULES = (
@@ -192,7 +192,8 @@ _BULK_ROW_INSERT_RULES = (
 )
 _BULK_ROW_UPDATE_RULES = (
     TriggerRule(
-        unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"
+        are_unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
+        "what was frozen stays as it was seen",
     ),
     TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
 )
@@ -203,7 +204,7 @@ _TAKE_LENGTH_RULE = TriggerRule(
     f"NEW.until <= {UTC_NOW_SQL} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
 _TAKE_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
+    TriggerRule(are_unchanged_sql("kind", "subject_id"), "which record it is stays"),
     TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW_SQL}", "somebody else has this record"),
     _TAKE_IN_OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
@@ -229,7 +230,7 @@ _MENTION_INSERT_RULES = (
     TriggerRule(has_state_sql("NEW.how", MentionSource), "a mention comes from a note or a hand-over"),
 )
 _MENTION_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
+    TriggerRule(are_unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
     TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
     TriggerRule(is_requested_sql(_IS_MENTION_DONE_REQUEST_SQL), "nobody ends the mention of somebody else"),
@@ -245,7 +246,7 @@ _SAVED_VIEW_INSERT_RULES = (
 )
 _SAVED_VIEW_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+    TriggerRule(are_unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
     TriggerRule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
     TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody changes a view in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role changes no view"),
@@ -257,7 +258,7 @@ _SAVED_VIEW_UPDATE_RULES = (
 )
 _WATCHED_CORPORATION_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+    TriggerRule(are_unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
     TriggerRule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
 )
 
@@ -275,7 +276,7 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("tasks", "INSERT"): (TriggerRule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
     ("tasks", "UPDATE"): (
         VERSION_RULE,
-        TriggerRule(unchanged_sql("name"), "a task keeps its name"),
+        TriggerRule(are_unchanged_sql("name"), "a task keeps its name"),
         TriggerRule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
     ),
     ("tasks", "DELETE"): _make_no_deletion_rules("tasks are"),
@@ -341,16 +342,17 @@ STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
 )
 STOCK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(
-        unchanged_sql("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"
+        are_unchanged_sql("id", "order_id", "item", "quantity", "created_at"),
+        "what was reserved is the shop's to write",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', (StockState.RELEASED,))}",
+        f"{are_unchanged_sql('status')} OR {has_state_sql('NEW.status', (StockState.RELEASED,))}",
         "the console gives free, nothing else",
     ),
     _STOCK_STATE_RULE,
 )
 STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
-    TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+    TriggerRule(are_unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )
 STOCK_DELETE_RULES = _make_no_deletion_rules("reservations are")

@@ -26,7 +26,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.calendar_days import convert_to_zone
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.database import compare_and_swap
@@ -36,13 +36,13 @@ from console.store.database.compare_and_swap import (
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.instants import convert_to_naive_utc, read_current_time
-from console.store.schema.core import credit_checks
+from console.store.schema.core import alerts, credit_checks
 
 CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
 
 _CREDIT_CHECKS_QUERY = select(*CREDIT_CHECK_COLUMNS)
-_CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bindparam("of"))
+_CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bindparam("record_id"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
 # worker corrects them. So each search reads up to 200 of them.
 _other_check = credit_checks.alias("other").c
@@ -80,11 +80,11 @@ _CREDIT_CHECK_BY_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.join_from(
 _own_check = credit_checks.alias("own")
 _CREDIT_CHECKS_OF_SAME_NUMBER_QUERY = _CREDIT_CHECKS_QUERY.join_from(
     _own_check, credit_checks, credit_checks.c.number_key == _own_check.c.number_key
-).where(_own_check.c.id == bindparam("of"))
+).where(_own_check.c.id == bindparam("record_id"))
 _renewal_check = credit_checks.alias("renewal")
 _RENEWED_CREDIT_CHECK_QUERY = _CREDIT_CHECKS_QUERY.join_from(
     _renewal_check, credit_checks, credit_checks.c.id == _renewal_check.c.renews
-).where(_renewal_check.c.id == bindparam("of"), credit_checks.c.superseded_by == bindparam("of"))
+).where(_renewal_check.c.id == bindparam("record_id"), credit_checks.c.superseded_by == bindparam("record_id"))
 _successor_check = credit_checks.alias("successor").c
 _LIVE_SUCCESSOR_CONDITION = exists().where(
     _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
@@ -102,17 +102,34 @@ _LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
-_POSSIBLE_CLAIM_HOLDER_QUERY = union_all(
-    select(_CLAIMED_CHECK_IDS_SUBQUERY.c.id), select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION)
+_DENIED_BUT_BOUGHT_CONDITION = and_(
+    credit_checks.c.number_key == bindparam("number"),
+    credit_checks.c.status == CheckState.ERROR.value,
+    credit_checks.c.work_reason == WorkReason.CONTRADICTED.value,
+    exists().where(
+        alerts.c.rule_id == WorkReason.CONTRADICTED.value,
+        alerts.c.subject_kind == CREDIT_CHECK_KIND,
+        alerts.c.subject_id == credit_checks.c.id,
+        alerts.c.resolved_at.is_(None),
+        alerts.c.acknowledged_by.is_(None),
+    ),
+)
+_DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(_DENIED_BUT_BOUGHT_CONDITION).order_by(credit_checks.c.id)
+_POSSIBLE_PURCHASE_BLOCKER_QUERY = union_all(
+    select(_CLAIMED_CHECK_IDS_SUBQUERY.c.id),
+    select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION),
+    select(credit_checks.c.id).where(
+        _DENIED_BUT_BOUGHT_CONDITION, credit_checks.c.client_id + 0 == bindparam("client")
+    ),
 ).limit(1)
-"""Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
-the purchase saves two reads of all columns (0.9 ms on MariaDB).
+"""Query of one id that `find_purchase_blocker` must read. A number that is bought for the first time has no such row,
+so the purchase saves the reads of all columns (0.9 ms on MariaDB).
 """
 _NUMBERS_BY_CHECK_ID_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
-    credit_checks.c.id.in_(bindparam("some", expanding=True))
+    credit_checks.c.id.in_(bindparam("ids", expanding=True))
 )
 _STORED_NUMBER_SPELLING_QUERY = select(credit_checks.c.corporation_number).where(
-    credit_checks.c.id == bindparam("of")
+    credit_checks.c.id == bindparam("record_id")
 )
 _INSERT_CREDIT_CHECK_STATEMENT = insert(credit_checks)
 
@@ -120,7 +137,7 @@ _INSERT_CREDIT_CHECK_STATEMENT = insert(credit_checks)
 def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> CreditCheck | None:
     """Return the credit check with this id; None if there is none. `lapsed_ids`: ids of credit checks whose purchase
     call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
-    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}).first()
     return make_record(row, lapsed_ids) if row else None
 
 
@@ -157,8 +174,8 @@ def find_live(
     is neither. `lapsed_ids`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
     pending are returned with an unknown outcome.
     """
-    pair = (int(client_id), number)
-    rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
+    client_and_number = (int(client_id), number)
+    rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": client_and_number[0], "number": number}).all()
     records = [
         make_record(row, lapsed_ids) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))
     ]
@@ -166,7 +183,7 @@ def find_live(
         (
             record
             for record in records
-            if record.is_live and (int(record.client_id), record.corporation_number) == pair
+            if record.is_live and (int(record.client_id), record.corporation_number) == client_and_number
         ),
         None,
     )
@@ -196,17 +213,29 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
     return checks_by_number
 
 
-def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live credit check of this client and corporation number. If there is none, return the newest credit
-    check that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
+def find_purchase_blocker(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
+    """Return the credit check that blocks a purchase of this corporation number for this client, the first that
+    exists of: the live one; the newest that gave up its claim for a renewal which doesn't exist or has failed; the
+    oldest of `find_denied_but_bought`. Return None if there is none."""
     parameters = {"client": int(client_id), "number": number}
-    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, parameters).first() is None:
+    if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
         return live_record
-    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).all()
-    return make_record(rows[0], frozenset()) if rows else None
+    row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()
+    if row is not None:
+        return make_record(row, frozenset())
+    denied_checks = find_denied_but_bought(conn, number)
+    return next((record for record in denied_checks if record.client_id == client_id), None)
+
+
+def find_denied_but_bought(conn: Connection, number: str) -> tuple[CreditCheck, ...]:
+    """Return the credit checks of this corporation number, for any client, whose purchase was decided as not made
+    (state error) while AlarmBox said later that it was made, oldest first. Those whose case (an alert of the rule
+    `contradicted`) is resolved or acknowledged by a person are left out."""
+    rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"number": number})
+    return tuple(make_record(row, frozenset()) for row in rows)
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
@@ -217,7 +246,7 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     StaleRow if the row has changed since it was read.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    stored_spelling = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
+    stored_spelling = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"record_id": record.id})
     values = {} if stored_spelling == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
 
@@ -231,11 +260,11 @@ def find_by_operation(conn: Connection, number: str, operation_id: str) -> Credi
 def find_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
     """Return the credit check with this id and all others with the same corporation number, as far as SQL can
     normalise their numbers; () if there is none with this id."""
-    rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"of": record_id})
+    rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"record_id": record_id})
     return tuple(make_record(row, frozenset()) for row in rows)
 
 
-def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
+def list_numbers_with_checks(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return those of the corporation numbers for which the table has credit checks: at most `limit`, sorted."""
     query = (
         select(credit_checks.c.number_key)
@@ -285,16 +314,18 @@ def _read_records_in_range(
     conn: Connection,
     column: ColumnElement[Any],
     first_value: str,
-    beyond: str,
+    end_value: str,
     limit: int,
     lapsed_ids: AbstractSet[int],
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks with `first_value` <= `column` < `beyond`, sorted by the value of the
+    """Return at most `limit` credit checks with `first_value` <= `column` < `end_value`, sorted by the value of the
     column, then descending id. The query first reads at most `limit` distinct values, because a server would
     otherwise sort all rows of the range.
     """
-    values = select(column.label("value")).where(column >= first_value, column < beyond).distinct().order_by(column)
-    first_values = values.limit(limit).subquery()
+    values_query = (
+        select(column.label("value")).where(column >= first_value, column < end_value).distinct().order_by(column)
+    )
+    first_values = values_query.limit(limit).subquery()
     rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
         column, credit_checks.c.id.desc()
     )
@@ -307,13 +338,13 @@ def insert_pending(
     number: str,
     operation_id: str,
     now: datetime,
-    renews: int | None,
+    renewed_id: int | None,
     given_id: int | None = None,
 ) -> int:
     """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
     IntegrityError if another live credit check holds the claim.
 
-    `renews`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
+    `renewed_id`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
     restored; None: the database assigns an id.
     """
     at = convert_to_naive_utc(now)
@@ -324,7 +355,7 @@ def insert_pending(
         "certainty": Certainty.KNOWN.value,
         "work_state": WorkState.NONE.value,
         "operation_id": operation_id,
-        "renews": renews,
+        "renews": renewed_id,
         "dates_zone": None,  # an adopted table has another default
         "asked_at": at,
         "created_at": at,
@@ -347,15 +378,15 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     The state of a row that another application wrote is derived until its `work_state` is written. So a write of
     `work_state` also writes the state.
     """
-    target = values.get("status", record.state if "work_state" in values else None)
-    if target is not None:
-        states.require_check_transition(record.state, CheckState(str(target)))
-        values["status"] = CheckState(str(target)).value
+    new_state = values.get("status", record.state if "work_state" in values else None)
+    if new_state is not None:
+        states.require_check_transition(record.state, CheckState(str(new_state)))
+        values["status"] = CheckState(str(new_state)).value
     values |= _convert_dates_to_zone(record.dates_zone, values)
-    if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
+    if new_state not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
-    parameters = {"of": record.id, "as_read": record.version}
+    parameters = {"record_id": record.id, "version_as_read": record.version}
     if conn.execute(_make_update_statement(tuple(values)), values | parameters).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
@@ -379,7 +410,7 @@ def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
     `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it
     was read.
     """
-    values = {"version": record.version + 1, "of": record.id, "as_read": record.version}
+    values = {"version": record.version + 1, "record_id": record.id, "version_as_read": record.version}
     if conn.execute(_make_update_statement(("version",)), values).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
@@ -388,16 +419,16 @@ def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
 @cache
 def _make_update_statement(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
-    swap = update(credit_checks).where(
-        credit_checks.c.id == bindparam("of"), credit_checks.c.version == bindparam("as_read")
+    update_statement = update(credit_checks).where(
+        credit_checks.c.id == bindparam("record_id"), credit_checks.c.version == bindparam("version_as_read")
     )
-    return swap.values({column: bindparam(column) for column in columns})
+    return update_statement.values({column: bindparam(column) for column in columns})
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
     """Raise StaleRow if the credit check's row doesn't have the version of `record` any more. For decisions that
     write only to other tables."""
-    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record.id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record.id}).first()
     if row is None or row.version != record.version:
         raise StaleRow(record.id)
 
@@ -413,19 +444,19 @@ def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) 
 def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return the credit check whose claim the renewal with the id `record_id` has taken over; None if there is
     none."""
-    row = conn.execute(_RENEWED_CREDIT_CHECK_QUERY, {"of": record_id}).first()
+    row = conn.execute(_RENEWED_CREDIT_CHECK_QUERY, {"record_id": record_id}).first()
     return make_record(row, frozenset()) if row else None
 
 
 def has_later_success_sql() -> ColumnElement[bool]:
     """Return an SQL condition on a row of the table of credit checks: a later credit check of the same client and
     number succeeded. A failed row for which it is true needs no attention."""
-    later = credit_checks.alias("later")
+    later_check = credit_checks.alias("later")
     return exists().where(
-        later.c.number_key == credit_checks.c.number_key,
-        later.c.client_id == credit_checks.c.client_id,
-        later.c.id > credit_checks.c.id,
-        later.c.seen_status == CheckState.SUCCESS.value,
+        later_check.c.number_key == credit_checks.c.number_key,
+        later_check.c.client_id == credit_checks.c.client_id,
+        later_check.c.id > credit_checks.c.id,
+        later_check.c.seen_status == CheckState.SUCCESS.value,
     )
 
 
@@ -449,7 +480,7 @@ def _get_record_id(record: CreditCheck) -> int:
 def read_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return the corporation number of each of these credit checks, by its id."""
     return (
-        {row.id: row.number_key for row in conn.execute(_NUMBERS_BY_CHECK_ID_QUERY, {"some": sorted(ids)})}
+        {row.id: row.number_key for row in conn.execute(_NUMBERS_BY_CHECK_ID_QUERY, {"ids": sorted(ids)})}
         if ids
         else {}
     )

@@ -35,7 +35,7 @@ _NUMBER_SEARCH_QUERY = select(
     *_person_row.c, ORDERS_OR_PAYMENTS_EXIST_EXPRESSION, _LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS
 ).select_from(_joined_tables)
 _CREDIT_CHECK_BY_ID_QUERY = select(_LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS).where(
-    checks.c.id == bindparam("of")
+    checks.c.id == bindparam("record_id")
 )
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
@@ -56,7 +56,7 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
     orders or payments. With `admit_unlisted` every name is a person with all roles while the table `operators`
     is empty.
     """
-    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": number, "who": name}).all()
+    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admit_unlisted:
         person = people.find_person_without_operators(conn, name)
@@ -69,5 +69,5 @@ def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return one credit check; None if there is none. A pending one is returned with an unknown outcome if the lease
     of its purchase call has expired.
     """
-    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
+    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}).first()
     return make_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

@@ -35,7 +35,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         record_id,
         raw_number,
         number_key,
-        client,
+        client_id,
         status,
         certainty,
         work_state,
@@ -46,19 +46,19 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         name,
         result,
         purchased_at,
-        expired,
-        pdf,
+        expired_at,
+        pdf_path,
         superseded_by,
         operation_id,
         version,
         created_at,
         changed_at,
         error_code,
-        viewing_over,
+        has_viewing_period_ended,
         duplicate_of,
         own_work,
         dates_zone,
-        since,
+        state_since,
         sent_at,
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
@@ -68,7 +68,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
     return CreditCheck(
         id=record_id,
         corporation_number=_get_normalised_number(number_key, raw_number),
-        client_id=str(client),
+        client_id=str(client_id),
         state=state,
         certainty=Certainty(certainty),
         work=work,
@@ -76,9 +76,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         company_name=name,
         result=result,
         purchased_at=_read_as_utc(purchased_at, dates_zone),
-        expired_at=_read_as_utc(expired, dates_zone),
-        pdf_file_path=pdf,
-        incomplete=_list_missing_values(name, result, purchased_at and expired, pdf)
+        expired_at=_read_as_utc(expired_at, dates_zone),
+        pdf_file_path=pdf_path,
+        incomplete=_list_missing_values(name, result, purchased_at and expired_at, pdf_path)
         if state is CheckState.SUCCESS
         else (),
         superseded_by=superseded_by,
@@ -86,10 +86,10 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         version=version,
         created_at=_read_as_utc(created_at),
         changed_at=_read_as_utc(changed_at),
-        state_since=convert_to_known_instant(since),
+        state_since=convert_to_known_instant(state_since),
         sent_at=_read_as_utc(sent_at),
         error_code=error_code,
-        viewing_over=bool(viewing_over),
+        viewing_over=bool(has_viewing_period_ended),
         duplicate_of=duplicate_of,
         dates_zone=dates_zone,
     )
@@ -112,8 +112,8 @@ def _derive_state(
 
 
 def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
-    parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
-    return tuple(part for part, value in parts.items() if value is None or value == "")
+    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
+    return tuple(name_of_value for name_of_value, value in value_by_name.items() if value is None or value == "")
 
 
 def _get_normalised_number(key: str | None, stored_number: object) -> str:

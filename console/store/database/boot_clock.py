@@ -27,8 +27,8 @@ def read_boot_id() -> str:
     try:
         return _BOOT_ID_FILE.read_text().strip()
     except OSError:
-        began = round((SystemClock().now().timestamp() - read_uptime_ms() / 1000) / 60)
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}-{began}"))
+        boot_minute = round((SystemClock().now().timestamp() - read_uptime_ms() / 1000) / 60)
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}-{boot_minute}"))
 
 
 def read_uptime_ms() -> int:

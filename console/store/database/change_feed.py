@@ -1,5 +1,5 @@
-"""Reads the change feed (table `changes`), which windows read once a second. A reader's mark (`FeedMark`) tells up
-to which id, and which open ids, it has read.
+"""Reads the change feed (table `changes`), which windows read once a second. A reader's mark (`FeedMark`) has the
+newest id that the reader got, the id up to which no further row can appear, and the ids above it that the reader got.
 
 A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a
 row with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also
@@ -22,7 +22,7 @@ from console.store.schema.core import changes
 FeedRow = Row[int, str, int]
 MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one reading returns. The next reading returns the rest."""
-FIRST_OPEN_IDS = 1_000
+INITIAL_OPEN_ID_COUNT = 1_000
 """Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
 they were assigned.
 """
@@ -37,7 +37,7 @@ _LATER_CHANGES_QUERY = (
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
 )
-_OPEN_CHANGE_ID_CONDITIONS = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
+_OPEN_CHANGE_ID_CONDITIONS = changes.c.id > bindparam("closed_id"), changes.c.id <= bindparam("up_to_id")
 _OPEN_CHANGES_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id)
     .where(*_OPEN_CHANGE_ID_CONDITIONS)
@@ -70,24 +70,26 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
 
 
 def make_state_parameters(after: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed` and `upto`, the range
-    of its open ids."""
-    return {"closed": after.closed, "upto": after.latest}
+    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed_id` and `up_to_id`, the
+    range of its open ids.
+    """
+    return {"closed_id": after.complete_up_to_id, "up_to_id": after.newest_id}
 
 
 def read_changes_after_state_query(
-    conn: Connection, after: FeedMark, state: Row[Any, Any]
+    conn: Connection, after: FeedMark, state_row: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
-    the caller has already run FEED_STATE_QUERY, and `state` is the row of its result.
+    the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
     """
-    if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
+    if state_row.open_rows < len(after.read_ids):  # fewer rows than before: the database was restored from a backup
         return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
-    if state.open_rows > len(after.seen):
-        rows += [row for row in _read_open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
-    if (state.latest or 0) > after.latest:
+    if state_row.open_rows > len(after.read_ids):
+        open_rows = _read_open_rows(conn, after.complete_up_to_id, after.newest_id)
+        rows += [row for row in open_rows if row.id not in after.read_ids]
+    if (state_row.latest or 0) > after.newest_id:
         rows += _read_later_rows(conn, after)
     return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 
@@ -99,32 +101,33 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
 def _make_present_mark(conn: Connection) -> FeedMark:
     """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
     latest = int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
-    closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
+    closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - INITIAL_OPEN_ID_COUNT)
     seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed_id, latest))
     return FeedMark(latest, seen_ids, closed_id, latest, time.monotonic())
 
 
 def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
-    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
+    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.newest_id}).all()
 
 
-def _read_open_rows(conn: Connection, closed_id: int, upto: int) -> Sequence[FeedRow]:
-    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed_id, "upto": upto}).all()
+def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence[FeedRow]:
+    return conn.execute(_OPEN_CHANGES_QUERY, {"closed_id": closed_id, "up_to_id": up_to_id}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
-    on SQLite, where no id is open. Once OPEN_SECONDS have passed since ids were last closed, the ids up to the latest
-    one of that time are closed: the reader expects no further rows with them, so the mark doesn't list them.
+    on SQLite, where no id is open. Once OPEN_SECONDS have passed since the last closing of ids, the ids up to the
+    id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
+    them.
     """
-    latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
-    seen_ids, closed_id, closing, turned = (
-        after.seen.union(new_ids),
-        after.closed,
-        after.latest_when_marked,
+    latest, now = max([after.newest_id, *(row.id for row in rows)]), time.monotonic()
+    seen_ids, closed_id, next_closed_id, last_closing_at = (
+        after.read_ids.union(new_ids),
+        after.complete_up_to_id,
+        after.newest_id_when_marked,
         after.marked_at_seconds,
     )
-    if now - turned >= OPEN_SECONDS:
-        closed_id, closing, turned = closing, latest, now
+    if now - last_closing_at >= OPEN_SECONDS:
+        closed_id, next_closed_id, last_closing_at = next_closed_id, latest, now
         seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed_id)
-    return FeedMark(latest, seen_ids, closed_id, closing, turned)
+    return FeedMark(latest, seen_ids, closed_id, next_closed_id, last_closing_at)

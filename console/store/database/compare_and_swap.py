@@ -50,7 +50,12 @@ def update_if_unchanged(
     }
     compared_values = {f"as_read_{column}": make_storable_value(value) for column, value in unchanged.items()}
     statement = _make_update_statement(table, tuple(written_values), tuple(unchanged))
-    if conn.execute(statement, {**written_values, **compared_values, "of": row_id, "as_read": version}).rowcount != 1:
+    if (
+        conn.execute(
+            statement, {**written_values, **compared_values, "row_id": row_id, "version_as_read": version}
+        ).rowcount
+        != 1
+    ):
         raise StaleRow(row_id)
 
 
@@ -60,7 +65,9 @@ def _make_update_statement(table: Table, columns: tuple[str, ...], unchanged: tu
     `unchanged`. Cached for each combination.
     """
     same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged]
-    statement = update(table).where(table.c.id == bindparam("of"), table.c.version == bindparam("as_read"), *same_sql)
+    statement = update(table).where(
+        table.c.id == bindparam("row_id"), table.c.version == bindparam("version_as_read"), *same_sql
+    )
     return statement.values({column: bindparam(column) for column in columns})
 
 
@@ -108,15 +115,15 @@ def make_work_values(work: Work) -> dict[str, object]:
     }
 
 
-def make_due_query(table: Table, rows: Select[Any]) -> Select[Any]:
-    """Return `rows` narrowed to rows of `table` whose work is scheduled and due, sorted by due time.
+def make_due_query(table: Table, rows_query: Select[Any]) -> Select[Any]:
+    """Return `rows_query` narrowed to rows of `table` whose work is scheduled and due, sorted by due time.
 
-    Parameters of the query: `now`, `reasons` (the accepted work reasons) and `most` (the largest number of rows).
+    Parameters of the query: `now`, `reasons` (the accepted work reasons) and `limit` (the largest number of rows).
     """
     columns = table.c
-    waits = columns.work_state == WorkState.SCHEDULED.value, columns.work_at <= bindparam("now")
-    waiting_rows = rows.where(*waits, columns.work_reason.in_(bindparam("reasons", expanding=True)))
-    return waiting_rows.order_by(columns.work_at).limit(bindparam("most", type_=Integer))
+    is_due_conditions = columns.work_state == WorkState.SCHEDULED.value, columns.work_at <= bindparam("now")
+    waiting_rows = rows_query.where(*is_due_conditions, columns.work_reason.in_(bindparam("reasons", expanding=True)))
+    return waiting_rows.order_by(columns.work_at).limit(bindparam("limit", type_=Integer))
 
 
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:

@@ -64,11 +64,11 @@ class Database:
         try:
             self.url = make_url(url)
         except ValueError:
-            form: BadProfileDetail = {
+            error_detail: BadProfileDetail = {
                 "variable": "CONSOLE_DATABASE_URL",
                 "problem": SettingProblem.INVALID_DATABASE_URL,
             }
-            raise ConsoleError(ErrorCode.BAD_PROFILE, form) from None
+            raise ConsoleError(ErrorCode.BAD_PROFILE, error_detail) from None
         backend = self.url.get_backend_name()
         if backend not in ("sqlite", *_SERVER_BACKENDS):
             problem: BadProfileDetail = {
@@ -90,10 +90,10 @@ class Database:
             if self.is_server
             else None
         )
-        self.engine, self._reader = self._open_engines()
+        self.engine, self._read_engine = self._open_engines()
         self._write_queue = WriteQueueLock(self.file)
         self._path = str(self.file) if self.file else None
-        self._identity: tuple[int, int] | None = None
+        self._file_identity: tuple[int, int] | None = None
         self._has_connected = False
         self._is_closed = False
 
@@ -130,11 +130,11 @@ class Database:
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._connect(self._reader) as conn, self._make_interruptible(conn):
+                with self._connect(self._read_engine) as conn, self._make_interruptible(conn):
                     self._has_connected = True
                     yield conn
             else:
-                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._make_interruptible(conn):
+                with self._open_sqlite_transaction("BEGIN DEFERRED") as conn, self._make_interruptible(conn):
                     yield conn
         except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
             _raise_console_error(error)
@@ -153,15 +153,15 @@ class Database:
         return interruption.make_interruptible(lambda: nullcontext(driver.interrupt))
 
     @contextmanager
-    def _open_session_ender(self, session: server_engine.Session) -> Iterator[Callable[[], None]]:
+    def _open_session_ender(self, session: server_engine.ServerSession) -> Iterator[Callable[[], None]]:
         """Open a connection and yield the function that ends the running statement of `session`. On another node of
         a cluster, where the session can't be reached, the function does nothing."""
-        with self._connect(self._reader) as conn:
+        with self._connect(self._read_engine) as conn:
             is_same_node = server_engine.get_session(conn).node == session.node
 
             def end_statement() -> None:
                 if is_same_node:
-                    conn.exec_driver_sql(f"KILL QUERY {session.number}")
+                    conn.exec_driver_sql(f"KILL QUERY {session.connection_id}")
 
             yield end_statement
 
@@ -206,20 +206,22 @@ class Database:
             self._report_transaction_change(-1)
         tx.run_commit_hooks()
 
-    def _attempt_transaction(self, work: Callable[[Transaction], T], lost_transactions: list[Transaction]) -> T:
-        """Call `work` in one write transaction and return its result. `lost_transactions` are earlier attempts whose
-        COMMIT wasn't answered; if one of them turns out to be committed, return its result instead.
+    def _attempt_transaction(
+        self, run_in_transaction: Callable[[Transaction], T], lost_transactions: list[Transaction]
+    ) -> T:
+        """Call `run_in_transaction` in one write transaction and return its result. `lost_transactions` are earlier
+        attempts whose COMMIT wasn't answered; if one of them turns out to be committed, return its result instead.
 
-        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
-        attempt has read the same state and writes the same keys as the earlier attempt, so only one of them can
-        commit. Raises RunAgain if it has become visible meanwhile.
+        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `run_in_transaction`
+        either, this attempt has read the same state and writes the same keys as the earlier attempt, so only one of
+        them can commit. Raises RunAgain if it has become visible meanwhile.
         """
         self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
                 committed_transaction = _find_first_committed(lost_transactions, tx.conn) or tx
                 if committed_transaction is tx:
-                    tx.result = work(tx)
+                    tx.result = run_in_transaction(tx)
                     if _find_first_committed(lost_transactions, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
@@ -241,7 +243,7 @@ class Database:
                 yield tx
                 self._commit_transaction(tx)
             return
-        with self._write_queue.hold_writer_lock(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
+        with self._write_queue.hold_writer_lock(), self._open_sqlite_transaction("BEGIN IMMEDIATE") as conn:
             self._check_database_if_due(conn)
             yield Transaction(conn)
             self._require_same_file()
@@ -278,7 +280,7 @@ class Database:
                 raise CommitUnproven(tx) from error
 
     def _was_committed(
-        self, tx: Transaction, session: server_engine.Session, commit_at: float, error: DBAPIError
+        self, tx: Transaction, session: server_engine.ServerSession, commit_at: float, error: DBAPIError
     ) -> bool:
         """Return True if the COMMIT of `tx`, which the server didn't answer, took effect; False if it didn't, or if
         `tx` has no proof. The answer is known once the session of `tx` has ended: then the row that only `tx` can
@@ -310,7 +312,7 @@ class Database:
             time.sleep(_MAX_WAIT_SECONDS)
 
     @contextmanager
-    def _sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
+    def _open_sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
         """Context manager: open an SQLite transaction with `begin_statement`, and yield its connection.
 
         The driver would send its own BEGIN only before the first write; in a test, 890 of 960 updates were lost
@@ -320,7 +322,7 @@ class Database:
         self._require_same_file()
         with self._connect(self.engine) as conn, conn.begin():
             conn.exec_driver_sql(begin_statement)
-            if self._identity is None:
+            if self._file_identity is None:
                 self._require_same_file()
             try:
                 yield conn
@@ -338,20 +340,20 @@ class Database:
             return
         try:
             status = os.stat(self._path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
-            identity = (status.st_dev, status.st_ino)
+            file_identity = (status.st_dev, status.st_ino)
         except FileNotFoundError:
-            identity = None
-        if self._identity is None:
-            self._identity = identity
-        elif identity != self._identity:
+            file_identity = None
+        if self._file_identity is None:
+            self._file_identity = file_identity
+        elif file_identity != self._file_identity:
             raise ConsoleError(
                 ErrorCode.DATABASE_UNREACHABLE,
                 {"problem": UnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
             )
 
-    def _report_transaction_change(self, step: int) -> None:
+    def _report_transaction_change(self, change: int) -> None:
         if self.observer is not None:
-            self.observer(step)
+            self.observer(change)
 
     @contextmanager
     def _connect(self, engine: Engine) -> Iterator[Connection]:
@@ -370,7 +372,7 @@ class Database:
         of its transaction, and so is every connection that is opened later."""
         self._is_closed = True
         self.engine.dispose()
-        self._reader.dispose()
+        self._read_engine.dispose()
 
 
 def _get_no_executed_request() -> None:

@@ -98,10 +98,10 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
     race and a lost connection always have a code, also those that have no error number of their own.
     """
-    number, words = find_error_number(error), str(error.orig)
-    if _is_unnumbered_race(number, words):
+    number, message = find_error_number(error), str(error.orig)
+    if _is_unnumbered_race(number, message):
         return ErrorCode.DATABASE_LOCKED
-    code = _find_code_of_sqlite_message(words) if number is None else _CODE_BY_NUMBER.get(number)
+    code = _find_code_of_sqlite_message(message) if number is None else _CODE_BY_NUMBER.get(number)
     if code is None and error.connection_invalidated:
         return ErrorCode.DATABASE_UNREACHABLE
     return code

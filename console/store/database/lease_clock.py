@@ -70,18 +70,18 @@ def make_lease_expiry_sql() -> ColumnElement[int]:
     """Return SQL for the instant that is `lease_ms` milliseconds from now. `lease_ms` is a parameter of the
     statement.
     """
-    later: Any = lease_now() + bindparam("lease_ms", type_=BigInteger())
-    return later  # type: ignore[no-any-return]  # an expression of an integer and a parameter
+    expiry: Any = lease_now() + bindparam("lease_ms", type_=BigInteger())
+    return expiry  # type: ignore[no-any-return]  # an expression of an integer and a parameter
 
 
-def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnElement[bool]:
+def make_is_live_condition(clock_id: ColumnElement[str], expiry: ColumnElement[int]) -> ColumnElement[bool]:
     """Return an SQL condition: the lease with this clock id and this expiry hasn't expired."""
-    return and_(clock == lease_clock_id(), expires > lease_now())
+    return and_(clock_id == lease_clock_id(), expiry > lease_now())
 
 
 def register_functions(connection: DBAPIConnection) -> None:
     """Register the two SQL functions of the lease clock on an SQLite connection: `lease_now()` returns the machine's
     uptime in milliseconds, `lease_mark()` the id of its present boot (text)."""
-    create: Any = connection
-    create.create_function("lease_now", 0, lambda: boot_clock.read_uptime_ms())
-    create.create_function("lease_mark", 0, lambda: boot_clock.read_boot_id())
+    sqlite_connection: Any = connection
+    sqlite_connection.create_function("lease_now", 0, lambda: boot_clock.read_uptime_ms())
+    sqlite_connection.create_function("lease_mark", 0, lambda: boot_clock.read_boot_id())

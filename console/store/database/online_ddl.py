@@ -68,19 +68,19 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
 
 
 def _run_watched_statement(database: Database, sql: str) -> None:
-    watch = _LockWaitWatch(database)
+    lock_wait_watch = _LockWaitWatch(database)
     with database.engine.connect() as conn:
         # A limit in case this process dies while the ALTER waits.
         conn.exec_driver_sql("SET SESSION lock_wait_timeout = 1")
         if copies := " MODIFY " in sql or " ENGINE " in sql:  # the copy must accept old values such as 0000-00-00
             conn.exec_driver_sql("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'")
-        watch.begin(int(conn.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()))
+        lock_wait_watch.begin(int(conn.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()))
         try:
             conn.exec_driver_sql(sql)
         finally:
-            watch.end()
+            lock_wait_watch.end()
             if (
-                watch.was_cancelled or copies
+                lock_wait_watch.was_cancelled or copies
             ):  # a late KILL QUERY and the changed settings must not affect the next user of this connection
                 conn.invalidate()
             else:
@@ -97,9 +97,9 @@ class _LockWaitWatch:
         self._end_event = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def begin(self, connection: int) -> None:
+    def begin(self, connection_id: int) -> None:
         self._thread = threading.Thread(
-            target=self._watch_until_end, args=(connection,), name="ddl watch", daemon=True
+            target=self._watch_until_end, args=(connection_id,), name="ddl watch", daemon=True
         )
         self._thread.start()
 
@@ -108,22 +108,22 @@ class _LockWaitWatch:
         if self._thread is not None:
             self._thread.join()
 
-    def _watch_until_end(self, connection: int) -> None:
-        since: float | None = None
+    def _watch_until_end(self, connection_id: int) -> None:
+        waiting_since: float | None = None
         while not self._end_event.wait(_POLL_INTERVAL_SECONDS):
             try:
                 with self._database.read() as conn:
                     is_waiting = (
-                        "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
+                        "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection_id})).lower()
                     )
-                    since = (since or time.monotonic()) if is_waiting else None
-                    if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
-                        self._kill_query(conn, connection)
-                        since = None
+                    waiting_since = (waiting_since or time.monotonic()) if is_waiting else None
+                    if waiting_since is not None and time.monotonic() - waiting_since >= LONGEST_WAIT_SECONDS:
+                        self._kill_query(conn, connection_id)
+                        waiting_since = None
             except (ConsoleError, DBAPIError) as error:  # without the watch, lock_wait_timeout limits the wait
                 _log.info("the watch over an ALTER: %s", error)
 
-    def _kill_query(self, conn: Connection, connection: int) -> None:
+    def _kill_query(self, conn: Connection, connection_id: int) -> None:
         if not self._end_event.is_set():
             self.was_cancelled = True
-            conn.exec_driver_sql(f"KILL QUERY {connection}")
+            conn.exec_driver_sql(f"KILL QUERY {connection_id}")

@@ -29,7 +29,7 @@ class RetryCounters:
     def __init__(self) -> None:
         self._begun_at = time.monotonic()
         self._race_count = 0
-        self._absence_count = 0
+        self._unreachable_count = 0
         self._chain_count = 0
 
     def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
@@ -44,8 +44,8 @@ class RetryCounters:
         if consequence == "gone":
             # The first retry is free of the time limit: the first try may have hung on one node while another one
             # works.
-            self._absence_count += 1
-            return was_connected and (self._absence_count == 1 or seconds < get_unreachable_retry_seconds(error))
+            self._unreachable_count += 1
+            return was_connected and (self._unreachable_count == 1 or seconds < get_unreachable_retry_seconds(error))
         if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
         if error_codes.is_conflict_in_own_chain(error):

@@ -56,7 +56,7 @@ class RowCounter:
     largest_id: int
 
     @property
-    def remaining(self) -> int:
+    def remaining_ids(self) -> int:
         """The number of ids that the table can still assign."""
         return max(0, self.largest_id - self.next_id + 1)
 
@@ -73,11 +73,11 @@ def require_remaining_ids(conn: Connection) -> None:
     had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read."""
     if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return
-    if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
+    if all(counter.remaining_ids >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
         _check_valid_until_by_engine[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
         return
     for counter in read_counters(conn):
-        if counter.remaining < MIN_REMAINING_IDS:
+        if counter.remaining_ids < MIN_REMAINING_IDS:
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"problem": "counter_used_up", "table": counter.table})
 
 
@@ -94,13 +94,15 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
                 str(table): _compute_largest_id(kind, column_type)
                 for table, kind, column_type in conn.exec_driver_sql(_COUNTER_COLUMNS_QUERY)
             }
-        ends = _largest_ids_by_engine[conn.engine]
+        largest_ids = _largest_ids_by_engine[conn.engine]
         rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
         existing_counters = [
-            RowCounter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
+            RowCounter(str(table), int(next_id), largest_ids[str(table)])
+            for table, next_id in rows
+            if str(table) in largest_ids
         ]
     our_counters = (counter for counter in existing_counters if counter.table in COUNTED_TABLES)
-    return tuple(sorted(our_counters, key=lambda counter: counter.remaining / counter.largest_id))
+    return tuple(sorted(our_counters, key=lambda counter: counter.remaining_ids / counter.largest_id))
 
 
 def _compute_largest_id(kind: str, column_type: str) -> int:

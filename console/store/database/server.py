@@ -75,8 +75,9 @@ def reads_views(conn: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server database: its nodes (host, port) in the order in which they are tried, and the driver's arguments
-    for a connection. `has_no_time_limit`: statements may take any time."""
+    """A server database: the URL that names it, its nodes (host, port) in the order in which they are tried, and the
+    driver's arguments for a connection. `has_no_time_limit`: statements may take any time.
+    """
 
     url: URL
     nodes: tuple[tuple[str, int], ...]
@@ -100,9 +101,11 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
     bad_profile for any other option, because a mistyped option must not turn a protection off unnoticed.
     """
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
-    unknown = sorted(name for name, value in query.items() if name not in _TLS_OPTIONS or not isinstance(value, str))
-    if unknown:
-        raise _make_bad_profile_error(SettingProblem.UNKNOWN_OPTION, option=unknown[0])
+    unknown_options = sorted(
+        name for name, value in query.items() if name not in _TLS_OPTIONS or not isinstance(value, str)
+    )
+    if unknown_options:
+        raise _make_bad_profile_error(SettingProblem.UNKNOWN_OPTION, option=unknown_options[0])
     nodes = ((url.host or "127.0.0.1", url.port or 3306), *_parse_fallback_nodes(url))
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -111,8 +114,8 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
         "charset": "utf8mb4",
         **_make_tls_options(query, nodes),
     }
-    plain = URL.create("mysql+pymysql", url.username, url.password, *nodes[0], url.database)
-    return Server(plain, nodes, arguments, without_time_limit)
+    url_without_options = URL.create("mysql+pymysql", url.username, url.password, *nodes[0], url.database)
+    return Server(url_without_options, nodes, arguments, without_time_limit)
 
 
 def _parse_fallback_nodes(url: URL) -> list[tuple[str, int]]:
@@ -130,14 +133,14 @@ def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]
     """Return the driver's TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the
     system's certificate authorities. Only connections to this machine are unencrypted, if the URL names no TLS file.
     """
-    files = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password") if name in query}
-    if not files and all(is_this_machine(host) for host, _ in nodes):
+    tls_files = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password") if name in query}
+    if not tls_files and all(is_this_machine(host) for host, _ in nodes):
         return {"ssl_disabled": True}  # otherwise PyMySQL reads the system's authorities at each connection (20 ms)
-    if not files.get("ssl_ca"):
+    if not tls_files.get("ssl_ca"):
         import ssl
 
-        files["ssl_ca"] = ssl.get_default_verify_paths().cafile
-    return {**files, "ssl_verify_cert": True, "ssl_verify_identity": True}
+        tls_files["ssl_ca"] = ssl.get_default_verify_paths().cafile
+    return {**tls_files, "ssl_verify_cert": True, "ssl_verify_identity": True}
 
 
 def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
@@ -203,8 +206,8 @@ class _ConnectionOpener:
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
         nodes, error = self._server.nodes, None
-        for step in range(len(nodes)):
-            node_index = (self._first_node + step) % len(nodes)
+        for attempt in range(len(nodes)):
+            node_index = (self._first_node + attempt) % len(nodes)
             host, port = nodes[node_index]
             options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
             open_node = partial(_open_connection, dialect, arguments, options)
@@ -307,20 +310,20 @@ def _has_unread_bytes(connection: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ServerSession:
     """A session on a server: the address of its node, and its connection id there."""
 
     node: tuple[str, int]
-    number: int
+    connection_id: int
 
 
-def get_session(conn: Connection) -> Session:
+def get_session(conn: Connection) -> ServerSession:
     """Return the session of a connection. Needs no round trip."""
     dbapi: Any = conn.connection.dbapi_connection
-    return Session((dbapi.host, dbapi.port), dbapi.thread_id())
+    return ServerSession((dbapi.host, dbapi.port), dbapi.thread_id())
 
 
-def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_session: Session) -> bool:
+def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_session: ServerSession) -> bool:
     """Return True if the COMMIT of the session `lost_session` took effect, False if it never will. `conn` can't be
     used afterwards.
 
@@ -340,7 +343,7 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_se
         ):
             raise
     try:
-        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.number}")
+        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.connection_id}")
     except (
         DatabaseError
     ) as kill_error:  # the session may have ended by itself; every account may kill its own sessions

@@ -19,14 +19,14 @@ class AnswerReader(io.RawIOBase):
     """Reader of a PyMySQL connection's socket; it replaces the driver's own reader. It needs no thread and no
     extra round trip.
 
-    The function `serves` returns True while the server still works on the statement. The waiting thread calls it
-    after SECONDS_UNTIL_FIRST_CHECK and then every CHECK_INTERVAL_SECONDS. If `serves` returns False or the time limit
-    is over, the reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
+    The function `is_serving` returns True while the server still works on the statement. The waiting thread calls it
+    after SECONDS_UNTIL_FIRST_CHECK and then every CHECK_INTERVAL_SECONDS. If `is_serving` returns False or the time
+    limit is over, the reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
     """
 
-    def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:
-        self._socket, self._serves = connection._sock, serves
-        self.seconds = SECONDS_UNTIL_FIRST_CHECK
+    def __init__(self, connection: Any, is_serving: Callable[[], bool]) -> None:
+        self._socket, self._is_serving = connection._sock, is_serving
+        self.time_limit_seconds = SECONDS_UNTIL_FIRST_CHECK
         connection._rfile.close()
         connection._rfile = io.BufferedReader(self)
 
@@ -39,14 +39,16 @@ class AnswerReader(io.RawIOBase):
         work any more or the time limit is over.
         """
         try:
-            size: int = self._socket.recv_into(buffer)
+            byte_count: int = self._socket.recv_into(buffer)
         except TimeoutError:
-            return self._wait_for_bytes(buffer, time.monotonic() + self.seconds - self._socket.gettimeout())
-        return size
+            return self._wait_for_bytes(
+                buffer, time.monotonic() + self.time_limit_seconds - self._socket.gettimeout()
+            )
+        return byte_count
 
-    def _wait_for_bytes(self, buffer: Any, until: float) -> int:
-        while (remaining_seconds := until - time.monotonic()) > 0:
-            if not self._serves():
+    def _wait_for_bytes(self, buffer: Any, deadline: float) -> int:
+        while (remaining_seconds := deadline - time.monotonic()) > 0:
+            if not self._is_serving():
                 raise TimeoutError("the server serves no more")
             self._socket.settimeout(max(_SHORTEST_TIMEOUT_SECONDS, min(remaining_seconds, CHECK_INTERVAL_SECONDS)))
             try:
@@ -62,8 +64,8 @@ def limit_answer_time(connection: Any, seconds: float | None) -> None:
 
     PyMySQL has no public method for this limit, so the private attribute that it reads is set.
     """
-    answers = getattr(connection._rfile, "raw", None)
-    if isinstance(answers, AnswerReader) and seconds is not None:
-        answers.seconds = seconds
+    answer_reader = getattr(connection._rfile, "raw", None)
+    if isinstance(answer_reader, AnswerReader) and seconds is not None:
+        answer_reader.time_limit_seconds = seconds
         seconds = min(seconds, SECONDS_UNTIL_FIRST_CHECK)
     connection._read_timeout = seconds

@@ -42,30 +42,30 @@ _unreported_rows: list[UnreadableRow] = []
 def read_each(
     table: str,
     rows: Iterable[Any],
-    read: Callable[[Any], T],
-    subject_of: Callable[[Any], tuple[str, int]] | None = None,
-    key_of: Callable[[Any], object] = itemgetter(0),
+    read_row: Callable[[Any], T],
+    find_subject: Callable[[Any], tuple[str, int]] | None = None,
+    get_key: Callable[[Any], object] = itemgetter(0),
 ) -> tuple[T, ...]:
-    """Return `read(row)` for each row that can be read; skip the others, and log each of them once per process.
-    `subject_of` returns the kind and id of the record to which a row belongs; if it is given, the next call of
-    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `key_of`
+    """Return `read_row(row)` for each row that can be read; skip the others, and log each of them once per process.
+    `find_subject` returns the kind and id of the record to which a row belongs; if it is given, the next call of
+    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key`
     returns the value that identifies a row in its table; by default that of the first column.
     """
-    return tuple(_iterate_readable_rows(table, rows, read, subject_of, key_of))
+    return tuple(_iterate_readable_rows(table, rows, read_row, find_subject, get_key))
 
 
 def _iterate_readable_rows(
     table: str,
     rows: Iterable[Any],
-    read: Callable[[Any], T],
-    subject_of: Callable[[Any], tuple[str, int]] | None,
-    key_of: Callable[[Any], object],
+    read_row: Callable[[Any], T],
+    find_subject: Callable[[Any], tuple[str, int]] | None,
+    get_key: Callable[[Any], object],
 ) -> Iterator[T]:
     for row in rows:
         try:
-            record = read(row)
+            record = read_row(row)
         except READ_ERRORS as fault:
-            _report_row(table, str(key_of(row))[:64], row, fault, subject_of)
+            _report_row(table, str(get_key(row))[:64], row, fault, find_subject)
         else:
             yield record
 
@@ -97,12 +97,12 @@ def put_back_row(row: UnreadableRow) -> None:
 
 
 def _report_row(
-    table: str, key: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None
+    table: str, key: str, row: Any, fault: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
 ) -> None:
     with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return
         _logged_rows.add((table, key))
-        if subject_of is not None:
-            _unreported_rows.append(UnreadableRow(table, key, *subject_of(row)))
+        if find_subject is not None:
+            _unreported_rows.append(UnreadableRow(table, key, *find_subject(row)))
     _log.warning("%s %r can't be read and is passed over: %s", table, key, type(fault).__name__)

@@ -6,14 +6,14 @@ from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorke
 from console.domain.service_results import DeskNews, FeedMark
 from console.store.access.people_views import WORKERS_VIEW
 from console.store.database import change_feed
-from console.store.database.lease_clock import is_live, lease_now
+from console.store.database.lease_clock import lease_now, make_is_live_condition
 from console.store.schema.core import leases
 from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS_VIEW)
 _REMAINING_PRESENCE_MS_EXPRESSION = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
-_LIVE_WORKER_CONDITION = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
+_LIVE_WORKER_CONDITION = make_is_live_condition(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
 _ANY_LIVE_WORKER_EXISTS_EXPRESSION = exists().where(_LIVE_WORKER_CONDITION).label("is_worker_there")
 _SWITCHES_VERSION_EXPRESSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
@@ -33,21 +33,21 @@ _PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_
 )
 
 
-def read_silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
+def read_silent_seconds(conn: Connection, lease_seconds: float) -> dict[str, float]:
     """Return, by the token of its presence lease, for how many seconds each worker hasn't renewed this lease.
-    `seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
+    `lease_seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
 
     A worker that has released its lease isn't among them, because it still finishes the requests that it executes.
     """
-    return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_PRESENCE_TOKENS_QUERY).all()}
+    return {row.token: lease_seconds - row.remaining_ms / 1000 for row in conn.execute(_PRESENCE_TOKENS_QUERY).all()}
 
 
-def find_newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
-    """Return the worker that has renewed its presence lease last; None if no such lease is live. `seconds` is the
-    length of the lease. Costs one read of a few rows by the primary key.
+def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | None:
+    """Return the worker that has renewed its presence lease last; None if no such lease is live. `lease_seconds` is
+    the length of the lease. Costs one read of a few rows by the primary key.
     """
     row = conn.execute(_NEWEST_WORKER_QUERY).first()
-    return None if row is None else AliveWorker(str(row.operator), max(0.0, seconds - row.remaining_ms / 1000))
+    return None if row is None else AliveWorker(str(row.operator), max(0.0, lease_seconds - row.remaining_ms / 1000))
 
 
 def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
@@ -59,8 +59,8 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
     """
     if after is None:
         mark, changes = change_feed.list_changes_since(conn, None)
-        state = conn.execute(_WORKER_PRESENCE_QUERY).one()
+        state_row = conn.execute(_WORKER_PRESENCE_QUERY).one()
     else:
-        state = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
-        mark, changes = change_feed.read_changes_after_state_query(conn, after, state)
-    return DeskNews(mark, changes, not state.is_worker_there, int(state.switches_version))
+        state_row = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
+        mark, changes = change_feed.read_changes_after_state_query(conn, after, state_row)
+    return DeskNews(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

@@ -90,13 +90,13 @@ invent such an entry; a desk may request them only with the result refused.
 """
 
 
-def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
-    """Return the audit entry that a desk request asks for. `person` is the sender of the request, `args` its JSON
-    text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may
+def parse_audit_entry(person: str, arguments_json: str) -> NewAuditEntry:
+    """Return the audit entry that a desk request asks for. `person` is the sender of the request, `arguments_json`
+    its JSON text. Raises ValueError for a text that isn't an audit entry, or for an action and result that a desk may
     not request.
     """
     try:
-        facts = json.loads(args, parse_constant=_refuse_json_constant)
+        facts = json.loads(arguments_json, parse_constant=_refuse_json_constant)
         action_text, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
         json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite

@@ -40,7 +40,7 @@ from console.domain.desk_requests.records import (
 )
 from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction
-from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
+from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
@@ -52,7 +52,7 @@ _MAX_REQUESTS_MARKED_LAPSED = 100
 _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 
-_LIVE_LEASE_CONDITION = is_live(requests.c.lease_clock, requests.c.lease_expires)
+_LIVE_LEASE_CONDITION = make_is_live_condition(requests.c.lease_clock, requests.c.lease_expires)
 _WAITING_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
 _ABANDONED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
 _withdrawal_request = requests.alias("withdrawal")
@@ -105,7 +105,9 @@ _open_requests = select(
 # waits for all requests of somebody else.
 _TAKABLE_REQUESTS_QUERY = (
     select(_open_requests.c.id, _open_requests.c.fence)
-    .where(not_(_open_requests.c.running), _open_requests.c.place == 1, _open_requests.c.turn <= bindparam("turns"))
+    .where(
+        not_(_open_requests.c.running), _open_requests.c.place == 1, _open_requests.c.turn <= bindparam("last_turn")
+    )
     .order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)
     .limit(_MAX_TAKABLE_REQUESTS)
 )
@@ -117,15 +119,15 @@ _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken:
 )
 _LARGEST_TURN_NUMBER = 1_000_000
 _REQUEST_HELD_HERE_CONDITION = and_(
-    requests.c.id == bindparam("of"),
-    requests.c.fence == bindparam("held"),
+    requests.c.id == bindparam("desk_request_id"),
+    requests.c.fence == bindparam("fence_as_taken"),
     requests.c.state == DeskRequestState.TAKEN,
 )
 _TAKE_REQUEST_STATEMENT = (
     update(requests)
     .where(
-        requests.c.id == bindparam("of"),
-        requests.c.fence == bindparam("held"),
+        requests.c.id == bindparam("desk_request_id"),
+        requests.c.fence == bindparam("fence_as_taken"),
         or_(_WAITING_REQUEST_CONDITION, _ABANDONED_REQUEST_CONDITION),
     )
     .values(
@@ -137,7 +139,7 @@ _TAKEN_REQUEST_QUERY = select(
     requests.c.id, requests.c.who, requests.c.action, requests.c.args, func.coalesce(requests.c.request_id,
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
-).where(requests.c.id == bindparam("of"))  # fmt: skip
+).where(requests.c.id == bindparam("desk_request_id"))  # fmt: skip
 _RENEW_REQUEST_LEASE_STATEMENT = (
     update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
@@ -149,7 +151,7 @@ _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.worker).wher
 )
 _END_REQUEST_LEASES_STATEMENT = (
     update(requests)
-    .where(requests.c.id == bindparam("of"), requests.c.worker == bindparam("token"))
+    .where(requests.c.id == bindparam("desk_request_id"), requests.c.worker == bindparam("token"))
     .values(lease_expires=0)
 )
 _END_HELD_REQUEST_LEASE_STATEMENT = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=0)
@@ -165,12 +167,12 @@ _LAPSED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, r
 # By its id: a search by state would wait for the transactions in which people insert requests.
 _MARK_REQUESTS_LAPSED_STATEMENT = (
     update(requests)
-    .where(requests.c.id == bindparam("of"), _LAPSED_REQUEST_CONDITION)
+    .where(requests.c.id == bindparam("desk_request_id"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
-_LAPSED_REQUEST_IDS_QUERY = select(requests.c.id).where(_LAPSED_REQUEST_CONDITION).limit(bindparam("most"))
+_LAPSED_REQUEST_IDS_QUERY = select(requests.c.id).where(_LAPSED_REQUEST_CONDITION).limit(bindparam("limit"))
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
-_OWN_LIVE_LEASE_CONDITION = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
+_OWN_LIVE_LEASE_CONDITION = make_is_live_condition(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
 _OWN_LAPSED_REQUEST_CONDITION = and_(
     _own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL
 )
@@ -183,13 +185,13 @@ _REQUEST_PROGRESS_QUERY = select(
     and_(_own_requests.c.state == DeskRequestState.TAKEN, not_(_OWN_LIVE_LEASE_CONDITION)).label("abandoned"),
     select(_withdrawals.c.id)
     .where(
-        _withdrawals.c.id == bindparam("withdrawal"),
+        _withdrawals.c.id == bindparam("withdrawal_id"),
         _withdrawals.c.action == WITHDRAW_ACTION,
-        _withdrawals.c.subject_id == bindparam("of"),
+        _withdrawals.c.subject_id == bindparam("desk_request_id"),
     )
     .exists()
     .label("withdrawn"),
-).where(_own_requests.c.id == bindparam("of"))
+).where(_own_requests.c.id == bindparam("desk_request_id"))
 _LONGEST_LISTED_RESULT_CHARACTERS = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads."""
 _OWN_REQUESTS_QUERY = (
@@ -207,34 +209,41 @@ _OWN_REQUESTS_QUERY = (
         ).label("result"),
     )
     .where(
-        _own_requests.c.id >= bindparam("first"),
+        _own_requests.c.id >= bindparam("first_id"),
         _own_requests.c.action.not_in((AUDIT_REQUEST_ACTION, WITHDRAW_ACTION)),
     )
     .order_by(_own_requests.c.id.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _SUBJECT_OF_OWN_REQUEST_QUERY = (
     select(_own_requests.c.subject_kind, _own_requests.c.subject_id)
     .where(
-        _own_requests.c.id >= bindparam("first"),
-        or_(_own_requests.c.id == bindparam("of"), _own_requests.c.request_id == bindparam("of")),
+        _own_requests.c.id >= bindparam("first_id"),
+        or_(
+            _own_requests.c.id == bindparam("request_or_act_id"),
+            _own_requests.c.request_id == bindparam("request_or_act_id"),
+        ),
     )
     .order_by(_own_requests.c.id.desc())
     .limit(1)
 )
 _OWN_WITHDRAWALS_QUERY = select(_own_requests.c.subject_id, _own_requests.c.at).where(
-    _own_requests.c.id >= bindparam("first"), _own_requests.c.action == WITHDRAW_ACTION
+    _own_requests.c.id >= bindparam("first_id"), _own_requests.c.action == WITHDRAW_ACTION
 )
-_STORED_REQUEST_QUERY = make_locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
+_STORED_REQUEST_QUERY = make_locking_read(
+    select(_own_requests.c.id).where(_own_requests.c.id == bindparam("desk_request_id"))
+)
 _FILE_PARTS_QUERY = (
-    select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
+    select(request_files.c.content)
+    .where(request_files.c.request == bindparam("desk_request_id"))
+    .order_by(request_files.c.part)
 )
 
 
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
     """Insert a desk request, and its file in parts. Do nothing if a request with this id is stored: then an
     earlier INSERT succeeded, but its answer was lost."""
-    if tx.conn.execute(_STORED_REQUEST_QUERY, {"of": request.id}).first() is not None:
+    if tx.conn.execute(_STORED_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None:
         return
     values = {
         "id": request.id, "who": "", "at": _NOW_SQL, "expires_at": _NOW_SQL, "action": request.action,
@@ -251,58 +260,72 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     )
     for number, content in enumerate(parts):
         tx.conn.execute(insert(request_files).values(request=request.id, part=number, content=content))
-    tx.set_commit_proof(lambda conn: conn.execute(_STORED_REQUEST_QUERY, {"of": request.id}).first() is not None)
-
-
-def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
-    """Withdraw the desk request with the id `request`, which the person of the connected account has sent: insert
-    a withdrawal, itself a desk request. Raises UniqueViolation if a worker has already taken the request."""
-    insert_request(
-        tx, NewDeskRequest(make_withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
+    tx.set_commit_proof(
+        lambda conn: conn.execute(_STORED_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
     )
 
 
-def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
-    """Return the progress of a desk request that the connected account has sent; None if it isn't stored. Costs
-    two reads by the primary key."""
-    row = conn.execute(_REQUEST_PROGRESS_QUERY, {"of": request, "withdrawal": make_withdrawal_id(request)}).first()
+def insert_withdrawal(tx: Transaction, desk_request_id: str, desk: str) -> None:
+    """Withdraw the desk request with the id `desk_request_id`, which the person of the connected account has sent:
+    insert a withdrawal, itself a desk request. Raises UniqueViolation if a worker has already taken the request.
+    """
+    insert_request(
+        tx,
+        NewDeskRequest(
+            make_withdrawal_id(desk_request_id), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, desk_request_id
+        ),
+        desk,
+    )
+
+
+def read_progress(conn: Connection, desk_request_id: str) -> DeskRequestProgress | None:
+    """Return the progress of the desk request with this id, which the connected account has sent; None if it isn't
+    stored. Costs two reads by the primary key."""
+    row = conn.execute(
+        _REQUEST_PROGRESS_QUERY,
+        {"desk_request_id": desk_request_id, "withdrawal_id": make_withdrawal_id(desk_request_id)},
+    ).first()
     if row is None:
         return None
-    state, progress, result, is_over, is_abandoned, is_withdrawn = row
+    state, progress, result, is_expired, is_abandoned, is_withdrawn = row
     return DeskRequestProgress(
-        DeskRequestState(state), progress, result, bool(is_over), bool(is_abandoned), bool(is_withdrawn)
+        DeskRequestState(state), progress, result, bool(is_expired), bool(is_abandoned), bool(is_withdrawn)
     )
 
 
-def list_own_requests(conn: Connection, first_request: str, limit: int) -> tuple[StoredRequest, ...]:
-    """Return the desk requests of the connected account with ids from `first_request` on (ids grow with time), newest
-    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that its desk
-    withdrew after its time was over, to be sure that no worker takes it, has lapsed."""
-    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first": first_request})}
+def list_own_requests(conn: Connection, oldest_id: str, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the desk requests of the connected account with ids from `oldest_id` on (ids grow with time), newest
+    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that no worker took
+    in time is returned as lapsed, also if its desk withdrew it afterwards so that no worker can take it.
+    """
+    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first_id": oldest_id})}
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
             _make_own_request_state(
                 row.state,
-                is_over=bool(row.over),
+                is_expired=bool(row.over),
                 is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
             ), row.result,
         )
-        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first_request, "most": limit})
+        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first_id": oldest_id, "limit": limit})
     )  # fmt: skip
 
 
-def find_subject_of_own_request(conn: Connection, first_request: str, request: str) -> tuple[str, str] | None:
-    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or
-    it is about no record. `request` is its id or its request id. Only desk requests of the connected database
-    account with an id from `first_request` on are searched; of several, the newest counts.
+def find_subject_of_own_request(conn: Connection, oldest_id: str, request_or_act_id: str) -> tuple[str, str] | None:
+    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or it
+    is about no record. `request_or_act_id` is the id of the desk request, or the request id of the act. Only desk
+    requests of the connected database account with an id from `oldest_id` on are searched; of several, the newest
+    counts.
     """
-    row = conn.execute(_SUBJECT_OF_OWN_REQUEST_QUERY, {"first": first_request, "of": request}).first()
+    row = conn.execute(
+        _SUBJECT_OF_OWN_REQUEST_QUERY, {"first_id": oldest_id, "request_or_act_id": request_or_act_id}
+    ).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
-def _make_own_request_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
-    """Return the state of an own desk request as the person sees it. `is_over`: no worker took it in time. The
+def _make_own_request_state(state: str, *, is_expired: bool, is_withdrawn: bool) -> OwnRequestState:
+    """Return the state of an own desk request as the person sees it. `is_expired`: no worker took it in time. The
     stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed."""
     match DeskRequestState(state):
         case DeskRequestState.TAKEN:
@@ -311,7 +334,7 @@ def _make_own_request_state(state: str, *, is_over: bool, is_withdrawn: bool) ->
             return OwnRequestState.ENDED
     if is_withdrawn:
         return OwnRequestState.WITHDRAWN
-    is_lapsed = is_over or state == DeskRequestState.LAPSED
+    is_lapsed = is_expired or state == DeskRequestState.LAPSED
     return OwnRequestState.LAPSED if is_lapsed else OwnRequestState.WAITING
 
 
@@ -322,29 +345,29 @@ def count_takable_requests(conn: Connection) -> int:
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
-    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": 1}).all())
+    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"limit": 1}).all())
 
 
 def take_next_request(
-    tx: Transaction, holder: Holder, seconds: float, *, only_first_of_person: bool = False
+    tx: Transaction, holder: Holder, lease_seconds: float, *, only_first_of_person: bool = False
 ) -> TakenDeskRequest | None:
-    """Take the next desk request with a lease of `seconds` and return it; None if there is none. A request isn't
-    taken while another request about the same record is executed. Requests that no worker took in time are
+    """Take the next desk request with a lease of `lease_seconds` and return it; None if there is none. A request
+    isn't taken while another request about the same record is executed. Requests that no worker took in time are
     marked as lapsed first.
 
     Each person's oldest request comes before any person's second one; requests for audit entries come last.
     `only_first_of_person`: take no request of a person for whom another request is executed now; requests for audit
     entries are excepted.
     """
-    for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": _MAX_REQUESTS_MARKED_LAPSED}).all():
-        tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"of": id})
+    for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"limit": _MAX_REQUESTS_MARKED_LAPSED}).all():
+        tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": id})
     for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
         values = {
-            "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
-            "lease_ms": int(seconds * 1000),
+            "desk_request_id": row.id, "fence_as_taken": row.fence, "account": holder.operator,
+            "session": holder.session, "lease_ms": int(lease_seconds * 1000),
         }  # fmt: skip
         if _take_request(tx.conn, values):
-            return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"of": row.id}).one())
+            return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": row.id}).one())
     return None
 
 
@@ -362,7 +385,9 @@ def _read_takable_requests(conn: Connection, *, only_first_of_person: bool = Fal
     either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
     If there are none, return requests for audit entries.
     """
-    rows = conn.execute(_TAKABLE_REQUESTS_QUERY, {"turns": 1 if only_first_of_person else _LARGEST_TURN_NUMBER}).all()
+    rows = conn.execute(
+        _TAKABLE_REQUESTS_QUERY, {"last_turn": 1 if only_first_of_person else _LARGEST_TURN_NUMBER}
+    ).all()
     return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY).all()
 
 
@@ -371,7 +396,9 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
     have the SHA-256 that the request names."""
     if request.evidence_sha256 is None:
         return None
-    content = b"".join(bytes(part) for part in conn.execute(_FILE_PARTS_QUERY, {"of": request.id}).scalars())
+    content = b"".join(
+        bytes(part) for part in conn.execute(_FILE_PARTS_QUERY, {"desk_request_id": request.id}).scalars()
+    )
     if hashlib.sha256(content).hexdigest() != request.evidence_sha256:
         raise ValueError("the file of a request is not the one that it names")
     return content
@@ -387,16 +414,17 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
     for id, token in tx.conn.execute(
         _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}
     ).all():
-        tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"of": id, "token": token})
+        tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"desk_request_id": id, "token": token})
 
 
-def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: float) -> bool:
-    """Extend the lease of a taken desk request to `seconds` from now. Return False if another worker has taken the
-    request meanwhile."""
+def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
+    """Extend the lease of a taken desk request to `lease_seconds` from now. Return False if another worker has taken
+    the request meanwhile.
+    """
     return (
         conn.execute(
             _RENEW_REQUEST_LEASE_STATEMENT,
-            _make_held_request_parameters(taken_request) | {"lease_ms": int(seconds * 1000)},
+            _make_held_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -409,8 +437,9 @@ def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
-    """Store the step of the execution that this worker has reached in the desk request. The window of the sender
-    shows it."""
+    """Store in the desk request which step of its execution this worker has reached (`step`). The window of the
+    sender shows the step.
+    """
     conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
 
 
@@ -426,4 +455,4 @@ def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) 
 
 
 def _make_held_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
-    return {"of": taken_request.id, "held": taken_request.fencing_token}
+    return {"desk_request_id": taken_request.id, "fence_as_taken": taken_request.fencing_token}

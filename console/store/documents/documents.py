@@ -101,7 +101,9 @@ class Documents:
     def list_paths(self) -> Iterator[str]:
         """Yield the path of every stored document, without the parts of a corporation registry."""
         yield from (
-            path for path in self._storage.names() if _PATH_PATTERN.fullmatch(path) and not path.endswith(".reg")
+            path
+            for path in self._storage.list_all_paths()
+            if _PATH_PATTERN.fullmatch(path) and not path.endswith(".reg")
         )
 
     def put_back(self, path: str, content: bytes) -> None:

@@ -55,13 +55,13 @@ class DocumentFolder:
         """
         with self._translate_errors():
             folder = self._open_subfolder(path[:2])
-            final = self.root / path
-            if _has_content(final, path):
+            final_path = self.root / path
+            if _has_content(final_path, path):
                 return
             draft = folder / f".{token_hex(8)}.tmp"
             try:
                 _write_draft(draft, content, self.root)
-                _give_final_name(draft, final)
+                _give_final_name(draft, final_path)
             finally:
                 draft.unlink(missing_ok=True)
             _sync_names(folder)
@@ -103,7 +103,7 @@ class DocumentFolder:
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 
-    def names(self) -> Iterator[str]:
+    def list_all_paths(self) -> Iterator[str]:
         """Yield the path of every file in the subfolders of documents (two hexadecimal digits), also of files that
         aren't documents. Raises documents_unreachable if the shared folder isn't connected; storage_full if a
         folder can't be read.
@@ -201,11 +201,11 @@ def _make_subfolder(folder: Path) -> None:
             raise
 
 
-def _has_content(final: Path, path: str) -> bool:
-    """True if the file `final` has the SHA-256 that `path` contains. A file with other content is renamed to
+def _has_content(final_path: Path, path: str) -> bool:
+    """True if the file `final_path` has the SHA-256 that `path` contains. A file with other content is renamed to
     `….damaged-…`; then, and if there is no file, return False."""
     try:
-        if matches_path(path, _read_content(final)):
+        if matches_path(path, _read_content(final_path)):
             return True
     except FileNotFoundError:
         return False
@@ -213,7 +213,7 @@ def _has_content(final: Path, path: str) -> bool:
         if error.errno in _DISCONNECTED_ERRORS:
             raise
         # A link, a folder, an unreadable or too large file: not a document.
-    final.rename(final.with_name(f"{final.name}.damaged-{token_hex(4)}"))
+    final_path.rename(final_path.with_name(f"{final_path.name}.damaged-{token_hex(4)}"))
     return False
 
 
@@ -254,16 +254,17 @@ def _share_with_group(file: Path, root: Path) -> None:
         file.chmod(0o2770 if stat.S_ISDIR(status.st_mode) else 0o640)
 
 
-def _give_final_name(draft: Path, final: Path) -> None:
-    """Give the written file `draft` the name `final`. Do nothing if another process has stored a file of this name
-    first, because that file has the same content."""
+def _give_final_name(draft: Path, final_path: Path) -> None:
+    """Give the written file `draft` the name `final_path`. Do nothing if another process has stored a file of this
+    name first, because that file has the same content.
+    """
     try:
-        final.hardlink_to(draft)
+        final_path.hardlink_to(draft)
     except FileExistsError:
         return
     except OSError:
         # No hard links here (FAT, some shares). A rename may replace a file, but only one with the same content.
-        draft.replace(final)
+        draft.replace(final_path)
 
 
 def _sync_names(folder: Path) -> None:

@@ -82,7 +82,12 @@ class DocumentBucket:
         if size > LARGEST_BYTES or metadata.get("contentEncoding"):
             raise OSError("not a stored document")  # a compressed object could become any size while it is read
         return self._send_request(
-            "GET", _OBJECT_PATH, *self._get_bucket_and_name(path), path_prefix="download/", alt="media", size=size
+            "GET",
+            _OBJECT_PATH,
+            *self._get_bucket_and_name(path),
+            path_prefix="download/",
+            alt="media",
+            byte_count=size,
         )
 
     def replace(self, path: str, content: bytes) -> None:
@@ -99,7 +104,7 @@ class DocumentBucket:
         except (FileNotFoundError, FileExistsError):
             return  # another desk has deleted or replaced it meanwhile
 
-    def names(self) -> Iterator[str]:
+    def list_all_paths(self) -> Iterator[str]:
         """Yield the path, relative to the prefix, of every object below the prefix of the URL. Raises
         documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
         query_arguments: dict[str, Any] = {"prefix": self._prefix}
@@ -140,7 +145,7 @@ class DocumentBucket:
     def _upload_object(self, path: str, content: bytes, **conditions: str) -> None:
         """Send the content to the bucket in one request, which stores it as the object with this path.
         `conditions` are parameters of the request, such as ifGenerationMatch. Raises FileExistsError if a
-        condition isn't met; documents_unreachable.
+        condition isn't met; documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist.
         """
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
@@ -158,7 +163,7 @@ class DocumentBucket:
                 **conditions,
                 headers={"Content-Type": f"multipart/related; boundary={boundary}"},
                 data=UnclosableBytesIO(body),
-                size=len(content),
+                byte_count=len(content),
             )
         except FileNotFoundError:
             raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
@@ -197,22 +202,24 @@ class DocumentBucket:
         return self._bucket, self._prefix + path
 
     def _send_request(
-        self, method: str, path: str, *names: str, path_prefix: str = "", size: int = 0, **more: Any
+        self, method: str, path: str, *names: str, path_prefix: str = "", byte_count: int = 0, **gcsfs_arguments: Any
     ) -> bytes:
         """Send one request to Google, with the retries of gcsfs and one time limit for all of them, and return the
-        body of the answer. `path` is a template into which `names` are put; `size`: bytes to transfer, which
-        lengthen the time limit; `more`: further arguments of gcsfs.
+        body of the answer. `path` is a template into which `names` are put; `byte_count`: bytes to transfer, which
+        lengthen the time limit; `gcsfs_arguments`: further arguments of gcsfs.
 
         Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable (any other
         failure).
         """
         from fsspec import asyn
 
-        seconds = self._seconds + size / _BYTES_PER_SECOND
+        seconds = self._seconds + byte_count / _BYTES_PER_SECOND
         try:
-            files = self._file_system
-            url = files.base.replace("/storage/v1/", f"/{path_prefix}storage/v1/{path}")
-            _, answer = asyn.sync(files.loop, files._call, method, url, *names, timeout=seconds, **more)
+            file_system = self._file_system
+            url = file_system.base.replace("/storage/v1/", f"/{path_prefix}storage/v1/{path}")
+            _, answer = asyn.sync(
+                file_system.loop, file_system._call, method, url, *names, timeout=seconds, **gcsfs_arguments
+            )
         except (FileNotFoundError, FileExistsError, ConsoleError):
             raise
         except Exception as error:  # three libraries with exceptions of their own
@@ -239,10 +246,12 @@ def _make_multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
     """Return a random boundary and, with it, the body of a multipart upload: the object's metadata (JSON), then
     its content."""
     boundary = token_hex(24)
-    mark = f"--{boundary}".encode()
-    head = mark + b"\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + metadata + b"\r\n"
-    tail = mark + b"\r\nContent-Type: application/pdf\r\n\r\n" + content + b"\r\n" + mark + b"--"
-    return boundary, head + tail
+    boundary_line = f"--{boundary}".encode()
+    metadata_part = boundary_line + b"\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + metadata + b"\r\n"
+    content_part = (
+        boundary_line + b"\r\nContent-Type: application/pdf\r\n\r\n" + content + b"\r\n" + boundary_line + b"--"
+    )
+    return boundary, metadata_part + content_part
 
 
 def _get_failure_reason(error: Exception) -> DocumentsReason:

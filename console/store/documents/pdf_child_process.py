@@ -50,8 +50,8 @@ def main(arguments: list[str]) -> int:
     pages = _OpenPdfDocument(pdfium, content)
     for line in source:
         _limit_processor_time(seconds)
-        head, payload = _answer_request(pages, json.loads(line))
-        target.write(json.dumps({**head, "bytes": len(payload)}).encode() + b"\n")
+        answer_head, payload = _answer_request(pages, json.loads(line))
+        target.write(json.dumps({**answer_head, "bytes": len(payload)}).encode() + b"\n")
         target.write(payload)
         target.flush()
     return 0
@@ -89,8 +89,8 @@ def _limit_processor_time(seconds: int) -> None:
     with suppress(ImportError):
         import resource
 
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        allowed_seconds = math.ceil(used.ru_utime + used.ru_stime) + seconds
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        allowed_seconds = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
@@ -99,11 +99,11 @@ def _load_pdfium(fonts: str) -> Any:
     every desk renders the same image, also of Japanese text."""
     import pypdfium2
 
-    raw = pypdfium2.raw
-    raw.FPDF_DestroyLibrary()
+    raw_module = pypdfium2.raw
+    raw_module.FPDF_DestroyLibrary()
     folders = (ctypes.POINTER(ctypes.c_char) * 2)()
     folders[0] = ctypes.cast(ctypes.c_char_p(os.fsencode(fonts)), ctypes.POINTER(ctypes.c_char))
-    raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
+    raw_module.FPDF_InitLibraryWithConfig(raw_module.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
     _pdfium_objects_in_use.append(folders)  # the library may read them later
     return pypdfium2
 
@@ -112,15 +112,15 @@ def _answer_request(pages: "_OpenPdfDocument", request: dict[str, Any]) -> tuple
     try:
         match request["do"]:
             case "count":
-                return {"count": pages.page_count()}, b""
+                return {"count": pages.count_pages()}, b""
             case "image":
-                return pages.page_image(request["index"], request["width"])
+                return pages.render_page(request["index"], request["width"])
             case "words":
-                return {}, json.dumps(pages.page_words(request["index"])).encode()
+                return {}, json.dumps(pages.read_page_words(request["index"])).encode()
             case "compare":
                 return {}, json.dumps(compare_words(request["old"], request["new"])).encode()
             case "text":
-                return {}, pages.page_text(request["index"]).encode("utf-8", "replace")
+                return {}, pages.read_page_text(request["index"]).encode("utf-8", "replace")
             case _:
                 return {}, json.dumps(list(pages.search(request["words"]))).encode()
     except PageRefused as refusal:
@@ -141,10 +141,10 @@ class _OpenPdfDocument:
         self._content = content
         self._document: Any = None
 
-    def page_count(self) -> int:
+    def count_pages(self) -> int:
         return len(self._open_document())
 
-    def page_image(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
+    def render_page(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
         with closing(self._load_page(index)) as page:
             bitmap = page.render(scale=_compute_image_scale(page, width), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
@@ -153,33 +153,33 @@ class _OpenPdfDocument:
                 rows = (view[start : start + row_bytes] for start in range(0, stride * bitmap.height, stride))
                 return {"width": bitmap.width, "height": bitmap.height}, b"".join(rows)
 
-    def page_text(self, index: int) -> str:
+    def read_page_text(self, index: int) -> str:
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             return "".join(chr(code) for code in self._read_character_codes(text))
 
-    def page_words(self, index: int) -> dict[str, object]:
+    def read_page_words(self, index: int) -> dict[str, object]:
         """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
         MAX_CHARACTERS_PER_PAGE characters, and whether the page has more words or characters. A Chinese or Japanese
         character is a word of its own, because no spaces separate words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-            codes = self._read_character_codes(text)
-            ranges = list(islice(_find_word_ranges(codes), MAX_WORDS + 1))
+            character_codes = self._read_character_codes(text)
+            ranges = list(islice(_find_word_ranges(character_codes), MAX_WORDS + 1))
             words = [
                 {
-                    "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD_CHARACTERS],
+                    "text": "".join(map(chr, character_codes[first : last + 1]))[:LONGEST_WORD_CHARACTERS],
                     "boxes": self._list_boxes(page, text, first, last),
                 }
                 for first, last in ranges[:MAX_WORDS]
             ]
             return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS_PER_PAGE}
 
-    def search(self, words: str) -> Iterator[dict[str, object]]:
-        """Yield each match of the text `words` with the index of its page and the boxes around it, at most
+    def search(self, typed_text: str) -> Iterator[dict[str, object]]:
+        """Yield each match of the text `typed_text` with the index of its page and the boxes around it, at most
         MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
-        searched_text = "".join(part for letter in words for part in _make_comparable_form(letter))
+        searched_text = "".join(part for letter in typed_text for part in _make_comparable_form(letter))
         hits = 0
-        for index in range(self.page_count() if searched_text else 0):
+        for index in range(self.count_pages() if searched_text else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
                 for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
@@ -192,15 +192,15 @@ class _OpenPdfDocument:
             try:
                 document = self.pdfium.PdfDocument(self._content)
             except self.pdfium.PdfiumError as error:
-                locked = error.err_code in (self._raw.FPDF_ERR_PASSWORD, self._raw.FPDF_ERR_SECURITY)
-                raise PageRefused("encrypted" if locked else "unreadable") from None
+                is_locked = error.err_code in (self._raw.FPDF_ERR_PASSWORD, self._raw.FPDF_ERR_SECURITY)
+                raise PageRefused("encrypted" if is_locked else "unreadable") from None
             if len(document) > MAX_PAGES:
                 raise PageRefused("too_many_pages")
             self._document = document
         return self._document
 
     def _load_page(self, index: int) -> Any:
-        if not 0 <= index < self.page_count():
+        if not 0 <= index < self.count_pages():
             raise PageRefused("no_such_page")
         return self._open_document()[index]
 
@@ -210,8 +210,8 @@ class _OpenPdfDocument:
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
     def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
-        count = text.count_rects(first_character, last_character - first_character + 1)
-        return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
+        box_count = text.count_rects(first_character, last_character - first_character + 1)
+        return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(box_count)]
 
     def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
         left, bottom, right, top = corners
@@ -233,11 +233,12 @@ class _OpenPdfDocument:
         return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
 
 
-def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield, for each word in the text of a page, the indexes of its first and its last character. `codes` are the
-    character codes of the text."""
+def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each word in the text of a page, the indexes of its first and its last character. `character_codes`
+    are the character codes of the text.
+    """
     first = -1
-    for index, code in enumerate(codes):
+    for index, code in enumerate(character_codes):
         character = chr(code)
         is_alone = code >= _FIRST_CJK_CHARACTER_CODE and code not in _WIDE_LATIN_CODES
         is_part = not character.isspace() and character.isprintable()
@@ -249,7 +250,7 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
         elif is_part and first < 0:
             first = index
     if first >= 0:
-        yield first, len(codes) - 1
+        yield first, len(character_codes) - 1
 
 
 def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
@@ -265,16 +266,24 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     old_words, new_words = (
         [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
     )
-    shorter = min(len(old_words), len(new_words))
-    head = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
-    tail = next(
-        (place for place in range(shorter - head) if old_words[-1 - place] != new_words[-1 - place]), shorter - head
+    shorter_length = min(len(old_words), len(new_words))
+    equal_at_start = next(
+        (place for place in range(shorter_length) if old_words[place] != new_words[place]), shorter_length
+    )
+    equal_at_end = next(
+        (place for place in range(shorter_length - equal_at_start) if old_words[-1 - place] != new_words[-1 - place]),
+        shorter_length - equal_at_start,
     )
     matcher = difflib.SequenceMatcher(
-        None, old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
+        None,
+        old_words[equal_at_start : len(old_words) - equal_at_end],
+        new_words[equal_at_start : len(new_words) - equal_at_end],
     )
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
-    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)]
+    return [
+        [kind, *(equal_at_start + place for place in places)]
+        for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)
+    ]
 
 
 def _compute_image_scale(page: Any, width: int) -> float:
@@ -289,9 +298,9 @@ def _compute_image_scale(page: Any, width: int) -> float:
     scale: float = min(
         (min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
     )
-    dots = math.ceil(page_width * scale) * math.ceil(page_height * scale)
-    if dots > MAX_PIXELS:
-        scale *= math.sqrt(MAX_PIXELS / dots)
+    pixel_count = math.ceil(page_width * scale) * math.ceil(page_height * scale)
+    if pixel_count > MAX_PIXELS:
+        scale *= math.sqrt(MAX_PIXELS / pixel_count)
     if math.ceil(page_width * scale) * math.ceil(page_height * scale) > MAX_PIXELS * 1.1:
         raise PageRefused("page_size")
     return scale
@@ -299,26 +308,28 @@ def _compute_image_scale(page: Any, width: int) -> float:
 
 def _make_comparable_form(letter: str) -> str:
     """Return a letter in the form in which texts are compared: NFKD, case-folded, without blanks."""
-    plain = unicodedata.normalize("NFKD", letter).casefold()
-    return "".join(part for part in plain if not part.isspace() and part.isprintable())
+    folded_letter = unicodedata.normalize("NFKD", letter).casefold()
+    return "".join(part for part in folded_letter if not part.isspace() and part.isprintable())
 
 
-def _find_match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield, for each match of `searched` in the text of a page, the indexes of its first and its last character.
-    `searched` is in comparable form (`_make_comparable_form`), `codes` are the character codes of the text.
-    Matches don't overlap.
+def _find_match_ranges(searched_text: str, character_codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each match of `searched_text` in the text of a page, the indexes of its first and its last
+    character. `searched_text` is in comparable form (`_make_comparable_form`), `character_codes` are the character
+    codes of the text. Matches don't overlap.
     """
-    pairs = [(part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))]
-    plain = "".join(part for part, _ in pairs)
-    at = plain.find(searched)
+    letters_with_index = [
+        (part, index) for index, code in enumerate(character_codes) for part in _make_comparable_form(chr(code))
+    ]
+    comparable_text = "".join(part for part, _ in letters_with_index)
+    at = comparable_text.find(searched_text)
     while at >= 0:
-        end = at + len(searched)
-        yield pairs[at][1], pairs[end - 1][1]
-        at = plain.find(searched, end)
+        end = at + len(searched_text)
+        yield letters_with_index[at][1], letters_with_index[end - 1][1]
+        at = comparable_text.find(searched_text, end)
 
 
-def _convert_to_page_fraction(dots: int) -> float:
-    return min(max(dots / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
+def _convert_to_page_fraction(grid_units: int) -> float:
+    return min(max(grid_units / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,18 @@
 """Renders and searches pages of an untrusted PDF in a child process, which is killed if it takes too long.
 
-Raises ConsoleError `provider_answer_unusable`, detail.reason: not_pdf · too_large · encrypted · unreadable ·
-too_many_pages · page_size · no_such_page · too_much_memory · took_too_long · crashed · closed
+A method of `PdfDocument` that can't answer raises ConsoleError `provider_answer_unusable`. Its detail.reason is:
+
+- not_pdf: the first bytes aren't those of a PDF
+- too_large: the file has more than LARGEST_BYTES
+- encrypted: the PDF needs a password
+- unreadable: the file can't be read, or it is no valid PDF
+- too_many_pages: the PDF has more pages than the child process accepts
+- page_size: the size of a page isn't valid, or even its smallest image would have too many pixels
+- no_such_page: the PDF has no page with the index
+- too_much_memory: the child process reached its limit of memory
+- took_too_long: the request took more than its time limit, or more than the processor time of the child process
+- crashed: the child process ended without an answer, or its answer has a wrong form
+- closed: `close` was called
 """
 
 import io
@@ -55,27 +66,29 @@ class PdfDocument:
         self._child: subprocess.Popen[bytes] | None = None
         self._is_closed = False
 
-    def page_count(self) -> int:
+    def count_pages(self) -> int:
         """Return the number of pages of the document."""
-        head, _ = self._ask_child(do="count")
-        return _parse_positive_number(head, "count")
+        answer_head, _ = self._ask_child(do="count")
+        return _parse_positive_number(answer_head, "count")
 
-    def page_image(self, index: int, width: int) -> PageImage:
+    def render_page(self, index: int, width: int) -> PageImage:
         """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
         pixels. `index` counts from 0.
         """
-        head, pixels = self._ask_child(do="image", index=index, width=width)
-        image = PageImage(_parse_positive_number(head, "width"), _parse_positive_number(head, "height"), pixels)
+        answer_head, pixels = self._ask_child(do="image", index=index, width=width)
+        image = PageImage(
+            _parse_positive_number(answer_head, "width"), _parse_positive_number(answer_head, "height"), pixels
+        )
         if len(pixels) != image.width * image.height * 3:
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
         return image
 
-    def page_text(self, index: int) -> str:
+    def read_page_text(self, index: int) -> str:
         """Return the text of the page with this index (from 0)."""
         _, payload = self._ask_child(do="text", index=index)
         return payload.decode("utf-8", "replace")
 
-    def page_words(self, index: int) -> PageWords:
+    def read_page_words(self, index: int) -> PageWords:
         """Return the words of the page with this index (from 0), at most 4,000."""
         _, payload = self._ask_child(do="words", index=index)
         try:
@@ -95,10 +108,10 @@ class PdfDocument:
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
-    def search(self, words: str) -> tuple[PageHit, ...]:
-        """Return the matches of the text `words` in all pages, at most 1,000. Character width, case and line
+    def search(self, typed_text: str) -> tuple[PageHit, ...]:
+        """Return the matches of the text `typed_text` in all pages, at most 1,000. Character width, case and line
         breaks are ignored."""
-        _, payload = self._ask_child(do="search", words=words)
+        _, payload = self._ask_child(do="search", words=typed_text)
         try:
             return tuple(_make_page_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
@@ -126,19 +139,19 @@ class PdfDocument:
                 _raise_unusable(UnusableReason.PDF_READER_CLOSED)
             is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
-            watch = _RequestTimer(child, self._seconds)
+            request_timer = _RequestTimer(child, self._seconds)
             try:
                 if is_new_child:
                     _send_document(child, self._source)
-                head, payload = _exchange_messages(child, request)
+                answer_head, payload = _exchange_messages(child, request)
             except (OSError, ValueError, EOFError, RecursionError):
                 self._end_child()
-                _raise_unusable(self._get_failure_reason(child, watch))
+                _raise_unusable(self._get_failure_reason(child, request_timer))
             finally:
-                watch.stop()
-        if "refused" in head:
-            _raise_unusable(ForeignText(str(head["refused"])))
-        return head, payload
+                request_timer.stop()
+        if "refused" in answer_head:
+            _raise_unusable(ForeignText(str(answer_head["refused"])))
+        return answer_head, payload
 
     def _start_child(self) -> subprocess.Popen[bytes]:
         _check_source(self._source)
@@ -158,11 +171,11 @@ class PdfDocument:
             _end_process(self._child)
             self._child = None
 
-    def _get_failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
+    def _get_failure_reason(self, child: subprocess.Popen[bytes], request_timer: "_RequestTimer") -> UnusableReason:
         if self._is_closed:
             return UnusableReason.PDF_READER_CLOSED
-        out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
-        return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.PDF_READER_CRASHED
+        is_out_of_time = request_timer.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
+        return UnusableReason.TOOK_TOO_LONG if is_out_of_time else UnusableReason.PDF_READER_CRASHED
 
 
 class _RequestTimer:
@@ -186,8 +199,9 @@ class _RequestTimer:
 
 
 def _check_source(source: bytes | Path) -> None:
-    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError (too_large,
-    not_pdf, unreadable).
+    """Check the length and the first bytes of the document, without parsing it. Raises provider_answer_unusable with
+    the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't those of a PDF) or unreadable (the
+    file can't be opened).
     """
     with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
@@ -218,17 +232,17 @@ def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object
     """Send one request to the child process and return its answer: the JSON line and the payload. Their sizes are
     checked, because the child isn't trusted. Raises ValueError, EOFError or RecursionError for a wrong answer;
     OSError if the child process has ended."""
-    question, answer = _require_pipe(child.stdin), _require_pipe(child.stdout)
-    question.write(json.dumps(request).encode() + b"\n")
-    question.flush()
-    head = json.loads(answer.readline(_LONGEST_LINE_BYTES))
-    length = head.get("bytes") if isinstance(head, dict) else None
+    request_pipe, answer_pipe = _require_pipe(child.stdin), _require_pipe(child.stdout)
+    request_pipe.write(json.dumps(request).encode() + b"\n")
+    request_pipe.flush()
+    answer_head = json.loads(answer_pipe.readline(_LONGEST_LINE_BYTES))
+    length = answer_head.get("bytes") if isinstance(answer_head, dict) else None
     if not isinstance(length, int) or not 0 <= length <= _LARGEST_ANSWER_BYTES:
         raise ValueError("not an answer of ours")
-    payload = answer.read(length)
+    payload = answer_pipe.read(length)
     if len(payload) != length:
         raise EOFError
-    return head, payload
+    return answer_head, payload
 
 
 def _make_page_hit(answer: dict[str, Any]) -> PageHit:
@@ -246,15 +260,15 @@ def _make_boxes(answer: list[list[float]]) -> tuple[PageBox, ...]:
 def _make_word_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
     """Return one difference of words from its form in the child's answer. `old_count` and `new_count` are the
     numbers of compared words. Raises ValueError if the answer names words that don't exist."""
-    _, *places = answer
-    old_begin, old_end, new_begin, new_end = map(int, places)
+    _, *word_indexes = answer
+    old_begin, old_end, new_begin, new_end = map(int, word_indexes)
     if not (0 <= old_begin <= old_end <= old_count and 0 <= new_begin <= new_end <= new_count):
         raise ValueError("no such words")
     return WordChange(slice(old_begin, old_end), slice(new_begin, new_end))
 
 
-def _parse_positive_number(head: dict[str, Any], name: str) -> int:
-    number = head.get(name)
+def _parse_positive_number(answer_head: dict[str, Any], name: str) -> int:
+    number = answer_head.get(name)
     if not isinstance(number, int) or number < 1:
         _raise_unusable(UnusableReason.PDF_READER_CRASHED)
     return number

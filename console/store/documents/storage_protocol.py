@@ -33,7 +33,7 @@ class DocumentStorage(Protocol):
     def delete(self, path: str) -> None:
         """Delete the content with this path, if there is any."""
 
-    def names(self) -> Iterator[str]:
+    def list_all_paths(self) -> Iterator[str]:
         """Yield the path of every stored file or object, including those that aren't documents."""
 
     def check_writable(self) -> None:
@@ -46,8 +46,10 @@ def matches_path(path: str, content: bytes) -> bool:
     return sha256(content).hexdigest() == path[3:-4]
 
 
-def make_unreachable_error(place: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
-    """Return the error documents_unreachable for the folder or bucket `place`: this desk can't reach it for this
+def make_unreachable_error(location: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
+    """Return the error documents_unreachable for the folder or bucket `location`: this desk can't reach it for this
     reason, though its documents may exist. `problem`: details for the log.
     """
-    return ConsoleError(ErrorCode.DOCUMENTS_UNREACHABLE, {"place": place, "reason": reason, "problem": str(problem)})
+    return ConsoleError(
+        ErrorCode.DOCUMENTS_UNREACHABLE, {"place": location, "reason": reason, "problem": str(problem)}
+    )

@@ -87,16 +87,16 @@ class RecordSearch:
     """The conditions of a search over all kinds of records.
 
     - `choice`: the filter; `days`: the days to which the records must belong (None: any)
-    - `lapsed`: ids of the records whose operation has lapsed
+    - `lapsed_ids`: ids of the records whose operation has lapsed
     - `limit`: the largest number of records of each kind in the answer
-    - `named`: ids of the records that the words of the search name; None if the search has no words
+    - `named_ids`: ids of the records that the words of the search name; None if the search has no words
     """
 
     choice: QueueChoice
     days: DayRange | None
-    lapsed: LapsedIds
+    lapsed_ids: LapsedIds
     limit: int
-    named: IdsByKind | None = None
+    named_ids: IdsByKind | None = None
 
     @property
     def record_filter(self) -> RecordFilter:
@@ -116,7 +116,7 @@ class _IndexedCondition:
 
 @dataclass(slots=True)
 class _IndexedConditions:
-    parts: list[_IndexedCondition] = field(default_factory=list)
+    conditions: list[_IndexedCondition] = field(default_factory=list)
     is_partial: bool = False
 
 
@@ -126,7 +126,7 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
-    lapsed_ids = get_lapsed_ids(queries, search.lapsed)
+    lapsed_ids = get_lapsed_ids(queries, search.lapsed_ids)
     conditions = (
         None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
     )
@@ -134,15 +134,17 @@ def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search:
         return NOTHING_FOUND
     if search.days is not None:
         conditions = [*conditions, _make_days_condition(queries.kind, search.days)]
-    sources = _find_indexed_conditions(conn, queries, search)
+    indexed_conditions = _find_indexed_conditions(conn, queries, search)
     found_keys: set[tuple[int, int]] = set()
-    for source in sources.parts:
+    for source in indexed_conditions.conditions:
         found_keys.update(
             (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(queries, source, conditions, search))
         )
     ids = [-negative_id for _, negative_id in sorted(found_keys)]
     return FoundRecords(
-        _read_records(conn, queries, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
+        _read_records(conn, queries, ids[: search.limit], search),
+        len(ids) > search.limit,
+        indexed_conditions.is_partial,
     )
 
 
@@ -152,7 +154,7 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
     record_filter = search.record_filter
     certainties = {Certainty.KNOWN} if kind == orders.ORDER_KIND else set(Certainty)
     return (
-        (search.named is not None and not search.named.get(kind))
+        (search.named_ids is not None and not search.named_ids.get(kind))
         or (
             bool(record_filter.states)
             and record_filter.states.isdisjoint({*_STATES_BY_KIND[kind], *certainties, *WorkState})
@@ -164,14 +166,14 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 
 def _make_id_query(
     queries: RecordTableQueries,
-    source: _IndexedCondition,
+    indexed_condition: _IndexedCondition,
     conditions: Sequence[ColumnElement[bool]],
     search: RecordSearch,
 ) -> Select[Any]:
-    rank = literal(0) if source.is_newest else _make_work_rank_sql(queries)
-    order = [queries.id.desc()] if source.is_newest else [rank, queries.id.desc()]
-    query = select(queries.id, rank.label("place")).where(source.condition, *conditions)
-    return query.order_by(*order).limit(search.limit + 1)
+    rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
+    sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]
+    query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
+    return query.order_by(*sort_columns).limit(search.limit + 1)
 
 
 def _make_work_rank_sql(queries: RecordTableQueries) -> ColumnElement[Any]:
@@ -185,8 +187,10 @@ def _read_records(
     """Return the records with these ids in the given order. A record that was deleted meanwhile is left out."""
     if not ids:
         return ()
-    rows = conn.execute(queries.rows.where(queries.id.in_(sorted(ids)))).all()
-    records = {record.id: record for record in queries.read(conn, rows, get_lapsed_ids(queries, search.lapsed))}
+    rows = conn.execute(queries.rows_query.where(queries.id.in_(sorted(ids)))).all()
+    records = {
+        record.id: record for record in queries.read_records(conn, rows, get_lapsed_ids(queries, search.lapsed_ids))
+    }
     return tuple(records[row_id] for row_id in ids if row_id in records)
 
 
@@ -196,21 +200,24 @@ def _read_records(
 def _find_indexed_conditions(
     conn: Connection, queries: RecordTableQueries, search: RecordSearch
 ) -> _IndexedConditions:
-    if search.named is not None:
-        return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named[queries.kind])))])
-    floor = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
-    newest = _IndexedCondition(queries.id > floor, is_newest=True)
+    if search.named_ids is not None:
+        return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
+    last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
+    newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, is_newest=True)
     for ranges in _list_index_ranges(queries, search):
         if _count_rows(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
             return _IndexedConditions(
-                [*map(_IndexedCondition, ranges), *([newest] if _may_be_unreadable(queries, search) else [])]
+                [
+                    *map(_IndexedCondition, ranges),
+                    *([newest_rows_condition] if _may_be_unreadable(queries, search) else []),
+                ]
             )
-    sources = _IndexedConditions([newest], is_partial=floor > 0)
+    indexed_conditions = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
     if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
-        if floor and _count_rows(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
-            sources.parts += [_IndexedCondition(condition) for condition in days]
-    return sources
+        if last_unread_id and _count_rows(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
+            indexed_conditions.conditions += [_IndexedCondition(condition) for condition in days]
+    return indexed_conditions
 
 
 def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
@@ -228,7 +235,7 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     contain all rows that fulfil it, except orders with an unknown status (`_may_be_unreadable`). A lapsed row is
     stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
     """
-    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed)
+    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed_ids)
     lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
     if record_filter.states and record_filter.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [
@@ -280,13 +287,15 @@ def _count_rows(conn: Connection, queries: RecordTableQueries, ranges: Sequence[
 def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
     """Return an SQL condition: an instant of the record (_DAY_COLUMNS) is in these days. A credit check that
     another application wrote has only the instant of its purchase, in the time zone of the adopted table."""
-    first, end = _convert_to_utc_bounds(days)
-    conditions = [_make_between_condition(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
+    begin, end = _convert_to_utc_bounds(days)
+    conditions = [_make_between_condition(column, Instant, begin, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
-        local = [at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instants())]
-        in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, first, end)
-        in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *local)
+        bounds_in_japan = [
+            at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instants())
+        ]
+        in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, begin, end)
+        in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *bounds_in_japan)
         conditions.append(
             and_(
                 is_foreign,
@@ -309,8 +318,8 @@ def _make_between_condition(
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
-    first, end = days.compute_instants()
-    return convert_to_naive_utc(first), convert_to_naive_utc(end)
+    begin, end = days.compute_instants()
+    return convert_to_naive_utc(begin), convert_to_naive_utc(end)
 
 
 # -- records of corporation numbers

@@ -26,25 +26,25 @@ _DERIVED_COLUMN_SQL_ON_SERVERS = {
 def create_table(table: sa.Table) -> None:
     """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet (none in
     a table that waits for adoption). On a server, texts are compared byte by byte."""
-    present: set[str] = set()
+    present_indexes: set[str] = set()
     if sa.inspect(op.get_bind()).has_table(table.name):
-        present = _index_names(table.name)
+        present_indexes = _read_index_names(table.name)
     else:
         op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
-    missing = [index for index in table.indexes if index.name not in present]
-    if missing and not waits_for_adoption(table.name):
-        _add_indexes(table.name, sorted(missing, key=lambda index: str(index.name)))
+    missing_indexes = [index for index in table.indexes if index.name not in present_indexes]
+    if missing_indexes and not waits_for_adoption(table.name):
+        _add_indexes(table.name, sorted(missing_indexes, key=lambda index: str(index.name)))
 
 
 def _add_indexes(table: str, indexes: Sequence[sa.Index]) -> None:
     """Add indexes to a table, on a server in one statement: after each such statement a server opens the table
     again, and all nodes of a cluster wait for it."""
     if is_on_server():
-        added = (
+        index_clauses = (
             f"ADD {'UNIQUE ' if index.unique else ''}INDEX {index.name} ({', '.join(index.columns.keys())})"
             for index in indexes
         )
-        op.execute(f"ALTER TABLE {table} {', '.join(added)}")
+        op.execute(f"ALTER TABLE {table} {', '.join(index_clauses)}")
         return
     for index in indexes:
         op.create_index(str(index.name), table, index.columns.keys(), unique=index.unique)
@@ -52,7 +52,7 @@ def _add_indexes(table: str, indexes: Sequence[sa.Index]) -> None:
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
     """Create an index, unless it exists, or the table belongs to another application and waits for adoption."""
-    if name not in _index_names(table) and not waits_for_adoption(table):
+    if name not in _read_index_names(table) and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
@@ -89,14 +89,14 @@ def replace_index(name: str, table: str, columns: list[str]) -> None:
 
 
 def _is_hidden(table: str, column: str) -> bool:
-    extra = op.get_bind().scalar(
+    column_properties = op.get_bind().scalar(
         sa.text(
             "SELECT extra FROM information_schema.columns"
-            " WHERE table_schema = DATABASE() AND table_name = :name AND column_name = :of"
+            " WHERE table_schema = DATABASE() AND table_name = :table_name AND column_name = :column_name"
         ),
-        {"name": table, "of": column},
+        {"table_name": table, "column_name": column},
     )
-    return "INVISIBLE" in str(extra).upper()
+    return "INVISIBLE" in str(column_properties).upper()
 
 
 def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
@@ -107,7 +107,7 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
     """
     if waits_for_adoption(table):
         return
-    if index in _index_names(table):
+    if index in _read_index_names(table):
         op.drop_index(index, table)
     if column.name in _read_column_names(table):
         op.drop_column(table, str(column.name))
@@ -125,7 +125,7 @@ def _read_column_names(table: str) -> set[str]:
     return {str(column["name"]) for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
-def _index_names(table: str) -> set[str]:
+def _read_index_names(table: str) -> set[str]:
     return {str(index["name"]) for index in sa.inspect(op.get_bind()).get_indexes(table)}
 
 

@@ -57,21 +57,21 @@ def ensure_schema(database: Database) -> dict[str, str]:
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
-    state = read_meta_and_schema(database)
-    _require_head(state["schema"])
-    if state.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
+    meta = read_meta_and_schema(database)
+    _require_newest_version(meta["schema"])
+    if meta.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
         raise _make_not_adopted_error()
-    return state
+    return meta
 
 
 def require_current_version(conn: Connection) -> None:
     """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
     stops writing.
     """
-    _require_head(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
+    _require_newest_version(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
 
 
-def _require_head(version: str) -> None:
+def _require_newest_version(version: str) -> None:
     if version != SCHEMA_VERSION:
         raise make_schema_error(version)
 
@@ -106,25 +106,26 @@ def _has_no_tables(database: Database) -> bool:
 
 def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
-    not_our_database or schema_mismatch if the database lacks this program's tables.
+    not_our_database if the database has only tables of other programs; schema_mismatch if it has no tables, or if its
+    table of credit checks waits for adoption.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
-        versions = _get_version_table_name(tables)
-        if "console_meta" not in tables or versions not in tables:
+        version_table = _get_version_table_name(tables)
+        if "console_meta" not in tables or version_table not in tables:
             if legacy_table.has_table(conn, tables):
                 raise _make_not_adopted_error()
             code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[versions])}
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[version_table])}
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
     """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if it exists, or if
     there are other tables but no `console_meta` (another application used the database before the console, or the
     console's first upgrade was interrupted). Otherwise `alembic_version`."""
-    came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
-    return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
+    is_console_second = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
+    return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or is_console_second else "alembic_version"
 
 
 def _read_stored_version_table(conn: Connection) -> str:
@@ -147,9 +148,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     after.
 
     May be run at any time, by two desks at the same time, and again after an interruption. Another application's
-    table of credit checks isn't changed before its adoption. Raises not_our_database; schema_mismatch for a database
-    of a newer program, or one older than BASELINE_VERSION; on a server database_locked if this process lost the
-    upgrade lock, because it was suspended (checked between the steps).
+    table of credit checks isn't changed before its adoption. Raises not_our_database if the tables are those of
+    another program (`_require_upgradable`); schema_mismatch for a database of a newer program, or one older than
+    BASELINE_VERSION; on a server database_locked if this process lost the upgrade lock, because it was suspended
+    (checked between the steps).
     """
     _make_folder(database)
     if database.is_server:
@@ -158,17 +160,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with upgrade_lock.hold_upgrade_lock(database) as lock:
         require_held = _require_nothing if lock is None else lock.require_held
         with database.write_without_retries() as tx:
-            before = _read_version(tx.conn)
-            if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
-                raise make_schema_error(before)
-            if before != SCHEMA_VERSION:
+            former_version = _read_version(tx.conn)
+            if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
+                raise make_schema_error(former_version)
+            if former_version != SCHEMA_VERSION:
                 _run_alembic(tx.conn, require_held)
                 _store_database_id(tx.conn)
             if not database.is_server:
                 renew_sqlite_constraints(tx.conn)
         if database.is_server:
             renew_constraints(database, require_held)
-    return before, SCHEMA_VERSION
+    return former_version, SCHEMA_VERSION
 
 
 def _require_nothing() -> None:
@@ -216,9 +218,9 @@ def _make_folder(database: Database) -> None:
 
 def _read_version(conn: Connection) -> str | None:
     tables = _read_table_names(conn)
-    versions = _get_version_table_name(tables)
-    if versions in tables and "console_meta" in tables:
-        version = conn.scalar(_VERSION_QUERY_BY_TABLE[versions])
+    version_table = _get_version_table_name(tables)
+    if version_table in tables and "console_meta" in tables:
+        version = conn.scalar(_VERSION_QUERY_BY_TABLE[version_table])
         return None if version is None else str(version)
     _require_upgradable(conn, tables)
     return None
@@ -266,9 +268,9 @@ def _store_database_id(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
-    versions = _get_version_table_name(_read_table_names(conn))
-    if versions == OWN_VERSION_TABLE:
-        write_meta(conn, VERSION_TABLE_META_KEY, versions)
+    version_table = _get_version_table_name(_read_table_names(conn))
+    if version_table == OWN_VERSION_TABLE:
+        write_meta(conn, VERSION_TABLE_META_KEY, version_table)
     if legacy_table.waits_for_adoption(conn):
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 

@@ -15,7 +15,7 @@ _RECENT_REQUESTS_QUERY = (
         requests.c.at > SERVER_TIME_EXPRESSION - literal_column("INTERVAL 10 MINUTE"), requests.c.confirmed.is_(False)
     )
     .order_by(requests.c.at.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _MAX_REQUESTS = 2_000
 
@@ -34,7 +34,7 @@ def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[floa
     it. Only a worker can call this function.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
-    for request_id, person, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):
+    for request_id, person, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"limit": _MAX_REQUESTS}):
         made_at = (UUID(request_id).int >> 80) / 1000
         key = (str(desk), str(person))
         delays[key] = (*delays.get(key, ()), convert_to_aware_utc(at).timestamp() - made_at)

@@ -25,7 +25,7 @@ LONGEST_WAIT_MS = 86_400_000
 """Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a
 larger value may be invented.
 """
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 _NEWEST_ANSWERS_QUERY = (
     select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
     .order_by(evidence.c.id.desc())
@@ -123,17 +123,17 @@ def find_newest_audit_id(conn: Connection) -> int:
 
 
 def read_figures_of_other_processes(
-    conn: Connection, after: int, session: str, duplicates: Collection[str]
+    conn: Connection, after: int, own_session: str, duplicate_reasons: Collection[str]
 ) -> OtherProcessFigures:
     """Return figures from the audit entries with ids above `after` that other processes wrote: entries of all
-    sessions but `session`. Reads at most MAX_ROWS entries, the oldest ones. `duplicates`: the reasons of a refusal
-    that count as a duplicate.
+    sessions but `own_session`. Reads at most MAX_ROWS entries, the oldest ones. `duplicate_reasons`: the reasons of a
+    refusal that count as a duplicate.
     """
-    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "most": MAX_ROWS}).all()
-    foreign_rows = [row for row in rows if row.session != session]
-    refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign_rows)
-    waits = tuple(wait for row in foreign_rows if (wait := _parse_waited_seconds(row.detail)) is not None)
-    return OtherProcessFigures(int(rows[-1].id) if rows else after, refused, waits)
+    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "limit": MAX_ROWS}).all()
+    rows_of_others = [row for row in rows if row.session != own_session]
+    duplicate_count = sum(row.result == "refused" and row.reason in duplicate_reasons for row in rows_of_others)
+    wait_seconds = tuple(wait for row in rows_of_others if (wait := _parse_waited_seconds(row.detail)) is not None)
+    return OtherProcessFigures(int(rows[-1].id) if rows else after, duplicate_count, wait_seconds)
 
 
 def _parse_waited_seconds(detail: str) -> float | None:
@@ -144,4 +144,4 @@ def _parse_waited_seconds(detail: str) -> float | None:
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
-    return [row for row in conn.execute(query, {"most": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]
+    return [row for row in conn.execute(query, {"limit": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]

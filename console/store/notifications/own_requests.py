@@ -19,7 +19,7 @@ _DECIDED_REFUNDS_QUERY = (
     select(refunds.c.id, refunds.c.status, payments.c.merchant_payment_id)
     .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
     .where(
-        refunds.c.maker == bindparam("who"),
+        refunds.c.maker == bindparam("person_name"),
         refunds.c.created_at >= bindparam("since"),
         refunds.c.status.not_in((RefundState.REQUESTED.value, RefundState.WITHDRAWN.value)),
     )
@@ -32,7 +32,7 @@ _CLOSED_PROPOSALS_QUERY = (
     .where(
         approvals.c.vote_of.is_(None),
         approvals.c.action == RESOLVE_ACTION,
-        approvals.c.person == bindparam("who"),
+        approvals.c.person == bindparam("person_name"),
         approvals.c.at >= bindparam("since"),
     )
     .order_by(approvals.c.id.desc())
@@ -40,7 +40,7 @@ _CLOSED_PROPOSALS_QUERY = (
 )
 _ENDED_BULK_RUNS_QUERY = (
     select(bulk_runs.c.id, bulk_runs.c.reason)
-    .where(bulk_runs.c.made_by == bindparam("who"), bulk_runs.c.state == RUN_DONE)
+    .where(bulk_runs.c.made_by == bindparam("person_name"), bulk_runs.c.state == RUN_DONE)
     .order_by(bulk_runs.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )
@@ -69,18 +69,18 @@ class ClosedProposal:
 def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
     """Return the newest 50 decided refunds that the person has requested since the instant `since`, newest first.
     Refunds that the person has withdrawn are left out."""
-    rows = conn.execute(_DECIDED_REFUNDS_QUERY, {"who": person, "since": convert_to_naive_utc(since)})
+    rows = conn.execute(_DECIDED_REFUNDS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)})
     return tuple(DecidedRefund(id, RefundState(status), number) for id, status, number in rows)
 
 
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
     """Of the newest 50 proposals that the person has made since the instant `since`, return those that are closed. A
     proposal that the person has replaced by a newer proposal about the same record is left out."""
-    rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
-    newest = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
+    rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)}).all()
+    newest_by_record = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
     return tuple(
         ClosedProposal(id, kind, subject)
-        for (kind, subject), (id, closed_at) in newest.items()
+        for (kind, subject), (id, closed_at) in newest_by_record.items()
         if closed_at is not None
     )
 
@@ -88,4 +88,4 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
 def list_ended_bulk_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
     """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is None
     if no reason is stored."""
-    return tuple((id, reason) for id, reason in conn.execute(_ENDED_BULK_RUNS_QUERY, {"who": person}))
+    return tuple((id, reason) for id, reason in conn.execute(_ENDED_BULK_RUNS_QUERY, {"person_name": person}))

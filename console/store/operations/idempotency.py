@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import is_live
+from console.store.database.lease_clock import make_is_live_condition
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.operations import leases
 from console.store.operations.leases import Holder
@@ -25,26 +25,28 @@ _IDEMPOTENCY_KEY_USE_QUERY = select(
     operations.c.operator,
     operations.c.desk,
     operations.c.started_at,
-    is_live(operations.c.lease_clock, operations.c.lease_expires).label("live"),
+    make_is_live_condition(operations.c.lease_clock, operations.c.lease_expires).label("live"),
 ).where(operations.c.idempotency_key == bindparam("key"))
 _END_OPERATION_STATEMENT = (
     update(operations)
     .where(
-        operations.c.id == bindparam("of"),
-        operations.c.fence == bindparam("held"),
+        operations.c.id == bindparam("operation_id"),
+        operations.c.fence == bindparam("fence_as_begun"),
         operations.c.state == OperationState.CALLING.value,
     )
-    .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
+    .values(state=bindparam("final_state"), result=bindparam("final_result"), ended_at=bindparam("at"))
 )
 _OPERATION_RESULT_QUERY = select(operations.c.result).where(
-    operations.c.id == bindparam("of"), operations.c.fence == bindparam("held"), operations.c.state == bindparam("to")
+    operations.c.id == bindparam("operation_id"),
+    operations.c.fence == bindparam("fence_as_begun"),
+    operations.c.state == bindparam("final_state"),
 )
 _FREE_IDEMPOTENCY_KEY_STATEMENT = (
-    update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+    update(operations).where(operations.c.id == bindparam("operation_id")).values(idempotency_key=bindparam("key"))
 )
 LONGEST_EPOCH = timedelta(hours=1)
-_EPOCH_ROW_PARAMETERS = {"of": "idempotency_cache"}
-_EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
+_EPOCH_ROW_PARAMETERS = {"lease_name": "idempotency_cache"}
+_EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("lease_name"), named_leases.c.slot == 0)
 _CACHE_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_EPOCH_ROW_CONDITION)
 _REPLACE_CACHE_EPOCH_STATEMENT = (
     update(named_leases)
@@ -96,9 +98,11 @@ def end_operation(
 
     A second call with the same fencing token, state and result returns True, too.
     """
-    values = {"of": operation_id, "held": fence, "to": state.value}
+    values = {"operation_id": operation_id, "fence_as_begun": fence, "final_state": state.value}
     if (
-        conn.execute(_END_OPERATION_STATEMENT, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount
+        conn.execute(
+            _END_OPERATION_STATEMENT, values | {"final_result": result, "at": convert_to_naive_utc(now)}
+        ).rowcount
         == 1
     ):
         return True
@@ -109,7 +113,9 @@ def end_operation(
 def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
     """Make the idempotency key of an operation usable for another operation. The present one stays in the journal
     under a new, unique key."""
-    conn.execute(_FREE_IDEMPOTENCY_KEY_STATEMENT, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
+    conn.execute(
+        _FREE_IDEMPOTENCY_KEY_STATEMENT, {"operation_id": operation_id, "key": f"{key[:200]}#{operation_id}"}
+    )
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
@@ -138,5 +144,5 @@ def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
     """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
     if tx.conn.execute(_REPLACE_CACHE_EPOCH_STATEMENT, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
-        leases.acquire(tx, _EPOCH_ROW_PARAMETERS["of"], holder, now, 0.0)
+        leases.acquire(tx, _EPOCH_ROW_PARAMETERS["lease_name"], holder, now, 0.0)
     return read_current_epoch(tx.conn, now)

@@ -44,7 +44,7 @@ _STORE_RESULT_SCRIPT = (
 class CacheAnswer:
     """Answer of Redis about an idempotency key. `result`: the stored result that may be used; None if there is
     none. `is_missing`: Redis had no entry for the key, didn't answer or wasn't asked. `epoch`: the epoch for which
-    the answer holds, also if Redis couldn't be reached; None if the epoch or the keys weren't known.
+    the answer holds, also if Redis couldn't be reached; None if the epoch or the store key wasn't known.
     """
 
     result: str | None = None
@@ -56,13 +56,13 @@ _NO_CACHE_ANSWER = CacheAnswer()
 
 
 class NoIdempotencyCache:
-    """The cache of a process without a configured Redis: it has no results. `questions` is the number of times
-    that this process has asked Redis about a key; `answered` is the number of times that it has used the
+    """The cache of a process without a configured Redis: it has no results. `question_count` is the number of times
+    that this process has asked Redis about a key; `used_answer_count` is the number of times that it has used the
     answer. Both are approximate.
     """
 
-    questions = 0
-    answered = 0
+    question_count = 0
+    used_answer_count = 0
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -77,7 +77,7 @@ class NoIdempotencyCache:
         """
         return None
 
-    def refresh_epoch(self, read: Callable[[], str]) -> str | None:
+    def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
         """Return None: without Redis no epoch is needed."""
         return None
 
@@ -107,65 +107,66 @@ class IdempotencyCache(NoIdempotencyCache):
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
-        self._link = RedisLink(url, self._require_keys)
+        self._redis_link = RedisLink(url, self._require_entry_cipher)
         self._database_id = database_id
         self._store_key = store_key
-        self._keys: _CacheEntryCipher | None = None
-        self._epoch_read = (-EPOCH_VALID_MS, "")  # when the epoch was asked for, and the epoch
+        self._entry_cipher: _CacheEntryCipher | None = None
+        self._time_and_epoch = (-EPOCH_VALID_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()
-        self.questions = self.answered = 0
-        self._reported = (0, 0)
+        self.question_count = self.used_answer_count = 0
+        self._reported_counts = (0, 0)
 
     @property
     def counts(self) -> tuple[int, int]:
-        """The numbers of used answers and of questions to Redis, which Redis counts for all desks together. If Redis
-        doesn't answer, the numbers of this process."""
-        return self._add_counts_and_read_sums() or (self.answered, self.questions)
+        """The numbers (used answers, questions to Redis): the sums of all desks, which Redis stores. If Redis doesn't
+        answer, both numbers are those of this process.
+        """
+        return self._add_counts_and_read_sums() or (self.used_answer_count, self.question_count)
 
     def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
         """Add the counts of this process since the last call to the counts in Redis, and return the sums as (used
         answers, questions). Return None if Redis doesn't answer, answers impossible numbers, or was never
         connected."""
-        keys = self._keys
-        if keys is None:
+        entry_cipher = self._entry_cipher
+        if entry_cipher is None:
             return None
         with self._lock:
-            now, before = (self.answered, self.questions), self._reported
-            self._reported = now
-        added_counts = [after - reported_count for after, reported_count in zip(now, before, strict=True)]
-        sums: Any = self._link.send_command(
-            "EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added_counts
+            present_counts, reported_counts = (self.used_answer_count, self.question_count), self._reported_counts
+            self._reported_counts = present_counts
+        added_counts = [after - before for after, before in zip(present_counts, reported_counts, strict=True)]
+        sums: Any = self._redis_link.send_command(
+            "EVAL", _ADD_COUNTS_SCRIPT, 1, entry_cipher.make_entry_name("figures"), *added_counts
         )
         try:
-            answered_count, questions = (int(count) for count in sums)
+            used_answer_sum, question_sum = (int(count) for count in sums)
         except (TypeError, ValueError):
             return None
-        return (answered_count, questions) if 0 <= answered_count <= questions else None
+        return (used_answer_sum, question_sum) if 0 <= used_answer_sum <= question_sum else None
 
     @property
     def state(self) -> Literal["on", "off"]:
         """The state of the cache: "on" while Redis answers, "off" while it can't be reached."""
-        return "on" if self._link.is_up else "off"
+        return "on" if self._redis_link.is_up else "off"
 
     def connect(self) -> bool:
         """Connect to Redis now instead of in the background. Return True if Redis can be used."""
-        return self._link.connect()
+        return self._redis_link.connect()
 
     def close(self) -> None:
         """Add the counts of this process to the counts in Redis, and close the connections to Redis."""
-        if self.questions > self._reported[1]:
+        if self.question_count > self._reported_counts[1]:
             self._add_counts_and_read_sums()
-        self._link.close()
+        self._redis_link.close()
 
-    def refresh_epoch(self, read: Callable[[], str]) -> str | None:
+    def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
         """Return the epoch: the random text in the database that changes when a result is forgotten. Return None if
         the database has none, or if reading it took more than a second. If the known epoch was read more than a
-        second ago, it is first read again from the database, by calling `read`."""
+        second ago, it is first read again from the database, by calling `read_epoch`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
-            time_and_epoch = (asked_at, read())
+            time_and_epoch = (asked_at, read_epoch())
             with self._lock:
-                self._epoch_read = max(self._epoch_read, time_and_epoch)
+                self._time_and_epoch = max(self._time_and_epoch, time_and_epoch)
         return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
@@ -184,16 +185,16 @@ class IdempotencyCache(NoIdempotencyCache):
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
         result was read from the database or stored in it.
         """
-        keys, plain = self._keys, result.encode()
-        if keys is None or epoch is None or len(plain) > LARGEST_RESULT_BYTES:
+        entry_cipher, plaintext = self._entry_cipher, result.encode()
+        if entry_cipher is None or epoch is None or len(plaintext) > LARGEST_RESULT_BYTES:
             return
-        name = keys.make_entry_name(key)
-        self._link.send_command(
+        name = entry_cipher.make_entry_name(key)
+        self._redis_link.send_command(
             "EVAL",
             _STORE_RESULT_SCRIPT,
             1,
             name,
-            keys.encrypt(_make_associated_data(name, epoch, fingerprint), plain),
+            entry_cipher.encrypt(_make_associated_data(name, epoch, fingerprint), plaintext),
             RESULT_LIFETIME_MS,
         )
 
@@ -202,46 +203,46 @@ class IdempotencyCache(NoIdempotencyCache):
         for five minutes. Before this call the caller must have committed a new epoch of the cache
         (`console.store.operations.idempotency`) in the database."""
         with self._lock:
-            self._epoch_read = (-EPOCH_VALID_MS, "")
-        if self._keys is not None:
-            self._link.send_command(
-                "SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", FORGOTTEN_MARK_LIFETIME_MS
+            self._time_and_epoch = (-EPOCH_VALID_MS, "")
+        if self._entry_cipher is not None:
+            self._redis_link.send_command(
+                "SET", self._entry_cipher.make_entry_name(key), _FORGOTTEN_MARK, "PX", FORGOTTEN_MARK_LIFETIME_MS
             )
 
     def _send_key_command(
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
     ) -> CacheAnswer:
         """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
-        return the answer. Nothing is sent if the keys or the epoch aren't known. If the known epoch has changed or
-        is more than a second old when the answer comes, the result is dropped, because this process may have
-        been suspended meanwhile.
+        return the answer. Nothing is sent if the store key or the epoch isn't known. If the known epoch has changed
+        or is more than a second old when the answer comes, the result is dropped, because this process may have been
+        suspended meanwhile.
         """
-        keys, epoch = self._keys, self._get_known_epoch()
-        if not self._link.is_up:
-            self._link.connect_in_background()
-        if keys is None or epoch is None:
+        entry_cipher, epoch = self._entry_cipher, self._get_known_epoch()
+        if not self._redis_link.is_up:
+            self._redis_link.connect_in_background()
+        if entry_cipher is None or epoch is None:
             return _NO_CACHE_ANSWER
-        name = keys.make_entry_name(key)
-        self.questions += 1
-        entry: Any = self._link.send_command(command, name, *further_arguments)
+        name = entry_cipher.make_entry_name(key)
+        self.question_count += 1
+        entry: Any = self._redis_link.send_command(command, name, *further_arguments)
         if not isinstance(entry, bytes):
             return CacheAnswer(epoch=epoch)
         result = (
-            keys.decrypt(_make_associated_data(name, epoch, fingerprint), entry)
+            entry_cipher.decrypt(_make_associated_data(name, epoch, fingerprint), entry)
             if entry[:1] == _RESULT_MARK
             else None
         )
         usable_result = result if self._get_known_epoch() == epoch else None
-        self.answered += usable_result is not None
+        self.used_answer_count += usable_result is not None
         return CacheAnswer(usable_result, is_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
-        asked_at, epoch = self._epoch_read
+        asked_at, epoch = self._time_and_epoch
         return epoch or None if read_uptime_ms() - asked_at < EPOCH_VALID_MS else None
 
-    def _require_keys(self) -> None:
-        if self._keys is None:
-            self._keys = _CacheEntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
+    def _require_entry_cipher(self) -> None:
+        if self._entry_cipher is None:
+            self._entry_cipher = _CacheEntryCipher(derive_key(self._store_key(), f"cache/{self._database_id}"))
 
 
 def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:

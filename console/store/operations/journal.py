@@ -19,7 +19,7 @@ from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import list_earlier_operation_states
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
+from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.schema.core import operations
 
@@ -50,8 +50,10 @@ def find_kind_of_action(action: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class NewOperation:
-    """An operation to be inserted into the journal before its request is sent. `key` is its idempotency key,
-    `fingerprint` the digest of the request.
+    """An operation to be inserted into the journal before its request is sent. `subject_kind` and `subject_id` are
+    its record. `client_id` and `corporation_number` are those of a purchase. `key` is its idempotency key,
+    `fingerprint` the digest of the request, `answer_key` a secret: a trigger of a server lets nobody write that
+    the operation failed without it (None: the operation has no such secret).
     """
 
     id: str
@@ -73,10 +75,10 @@ _OPERATION_COLUMNS = (
     operations.c.operator, operations.c.desk, operations.c.started_at, operations.c.ended_at,
     operations.c.corporation_number, operations.c.client_id, operations.c.outcome_class, operations.c.outcome_reason,
 )  # fmt: skip
-_LIVE_LEASE_CONDITION = is_live(operations.c.lease_clock, operations.c.lease_expires)
+_LIVE_LEASE_CONDITION = make_is_live_condition(operations.c.lease_clock, operations.c.lease_expires)
 _OWN_CALL_CONDITIONS = (
-    operations.c.id == bindparam("of"),
-    operations.c.fence == bindparam("held"),
+    operations.c.id == bindparam("operation_id"),
+    operations.c.fence == bindparam("fence_as_begun"),
     operations.c.state == OperationState.CALLING.value,
 )
 _RENEW_OPERATION_LEASE_STATEMENT = (
@@ -88,23 +90,23 @@ _INSERT_OPERATION_STATEMENT = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_clock_id(), "lease_expires": make_lease_expiry_sql(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_OPERATION_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
+_OPERATION_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("operation_id")))
 _END_OPERATION_STATEMENT = update(operations).values(
     state=bindparam("new_state"),
-    outcome_class=bindparam("kind"),
-    outcome_reason=bindparam("why"),
+    outcome_class=bindparam("outcome_class_name"),
+    outcome_reason=bindparam("reason"),
     ended_at=bindparam("at"),
-    answer_key=bindparam("shown"),
+    answer_key=bindparam("shown_key"),
 )
 _END_OWN_CALL_STATEMENT = _END_OPERATION_STATEMENT.where(*_OWN_CALL_CONDITIONS)
-_IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
-_OPERATION_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
+_IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("operation_id"))
+_OPERATION_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("operation_id"))
 _EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION)).where(
-    operations.c.id == bindparam("of")
+    operations.c.id == bindparam("operation_id")
 )
 _OPERATIONS_OF_SUBJECT_QUERY = (
     select(*_OPERATION_COLUMNS)
-    .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of"))
+    .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("subject_id"))
     .order_by(operations.c.started_at)
 )
 _CALLING_OPERATIONS_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
@@ -113,16 +115,20 @@ _LAPSED_OPERATIONS_QUERY = _CALLING_OPERATIONS_QUERY.where(not_(_LIVE_LEASE_COND
 )
 _LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
     operations.c.state == OperationState.CALLING.value,
-    operations.c.action == bindparam("effect"),
+    operations.c.action == bindparam("effective_action"),
     not_(_LIVE_LEASE_CONDITION),
 )
 _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
-    _LIVE_LEASE_CONDITION, operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of")
+    _LIVE_LEASE_CONDITION,
+    operations.c.subject_kind == bindparam("kind"),
+    operations.c.subject_id == bindparam("subject_id"),
 )
 
 
-def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
-    """Insert an operation in state `calling` into the journal and return its fencing token. `seconds` is the
+def begin_operation(
+    tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, lease_seconds: float
+) -> int:
+    """Insert an operation in state `calling` into the journal and return its fencing token. `lease_seconds` is the
     length of its lease.
 
     Raises IntegrityError if another operation has this idempotency key.
@@ -144,17 +150,18 @@ def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", 
         "session": holder.session,
         "started_at": convert_to_naive_utc(now),
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
-        "lease_ms": int(seconds * 1000),
+        "lease_ms": int(lease_seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
-    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": operation.id}) is not None)
+    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"operation_id": operation.id}) is not None)
     return FIRST_FENCE
 
 
-def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
-    """Extend the lease of a `calling` operation to `seconds` from now (heartbeat), even if it has expired. Return
-    False if the operation has ended or another process has declared it lapsed."""
-    values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
+def renew_lease(conn: Connection, operation_id: str, fence: int, lease_seconds: float) -> bool:
+    """Extend the lease of a `calling` operation to `lease_seconds` from now (heartbeat), even if it has expired.
+    Return False if the operation has ended or another process has declared it lapsed.
+    """
+    values = {"operation_id": operation_id, "fence_as_begun": fence, "lease_ms": int(lease_seconds * 1000)}
     return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1
 
 
@@ -173,7 +180,7 @@ def end_operation(
     `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this secret.
     """
-    values = {"of": operation_id, "held": fence}
+    values = {"operation_id": operation_id, "fence_as_begun": fence}
     return (
         conn.execute(_END_OWN_CALL_STATEMENT, values | _make_ending_values(state, outcome, now, answer_key)).rowcount
         == 1
@@ -205,10 +212,10 @@ def _make_ending_values(
     state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
 ) -> dict[str, object]:
     return {
-        "shown": answer_key if state is OperationState.FAILED else None,
+        "shown_key": answer_key if state is OperationState.FAILED else None,
         "new_state": state.value,
-        "kind": outcome.kind.value,
-        "why": outcome.reason[:64],
+        "outcome_class_name": outcome.kind.value,
+        "reason": outcome.reason[:64],
         "at": None if state is OperationState.UNKNOWN else convert_to_naive_utc(now),
     }
 
@@ -239,26 +246,26 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
 
 def find(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation by its id; None if there is none."""
-    row = conn.execute(_OPERATION_BY_ID_QUERY, {"of": operation_id}).first()
+    row = conn.execute(_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     return _make_operation(row) if row else None
 
 
 def find_with_effective_state(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation; None if there is none. An operation that is stored as `calling` but has an expired
     lease is returned with the state that `mark_lapsed` will write."""
-    row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"of": operation_id}).first()
+    row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
-    *columns, lease_over = row
+    *columns, has_lease_expired = row
     operation = _make_operation(columns)
-    if operation.state is not OperationState.CALLING or not lease_over:
+    if operation.state is not OperationState.CALLING or not has_lease_expired:
         return operation
     return replace(operation, state=get_state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
 
 
 def find_idempotency_key(conn: Connection, operation_id: str) -> str | None:
     """Return the idempotency key of an operation; None if there is no such operation."""
-    return conn.scalar(_IDEMPOTENCY_KEY_QUERY, {"of": operation_id})
+    return conn.scalar(_IDEMPOTENCY_KEY_QUERY, {"operation_id": operation_id})
 
 
 def get_state_after_lapse(action: str) -> OperationState:
@@ -271,13 +278,15 @@ def get_state_after_lapse(action: str) -> OperationState:
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
     """Return the operations on one record, in any state, oldest first. Rows that can't be read are left out."""
     return unreadable_rows.read_each(
-        "operations", conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "of": subject_id}), _make_operation
+        "operations",
+        conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "subject_id": subject_id}),
+        _make_operation,
     )
 
 
 def find_running_operation(conn: Connection, kind: str, subject_id: int) -> Operation | None:
     """Return the `calling` operation on this record whose lease hasn't expired; None if there is none."""
-    row = conn.execute(_RUNNING_OPERATION_QUERY, {"kind": kind, "of": subject_id}).first()
+    row = conn.execute(_RUNNING_OPERATION_QUERY, {"kind": kind, "subject_id": subject_id}).first()
     return _make_operation(row) if row else None
 
 
@@ -309,7 +318,12 @@ def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozen
     """Return the ids of the records of a kind whose operation that costs or moves money has lapsed: it is
     `calling` with an expired lease. Readers of these records show their outcome as unknown."""
     return frozenset(
-        [subject for (subject,) in conn.execute(_LAPSED_SUBJECTS_QUERY, {"effect": EFFECTIVE_ACTION_OF_KIND[kind]})]
+        [
+            subject
+            for (subject,) in conn.execute(
+                _LAPSED_SUBJECTS_QUERY, {"effective_action": EFFECTIVE_ACTION_OF_KIND[kind]}
+            )
+        ]
     )
 
 
@@ -323,24 +337,26 @@ def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
 
 
 @cache
-def _make_lapsed_by_kind_query(*effects: str) -> Select[Any]:
+def _make_lapsed_by_kind_query(*effective_actions: str) -> Select[Any]:
     """Return the query of `list_lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN
     again for each call."""
-    any_effect = or_(*(operations.c.action == action for action in effects))
+    has_effective_action = or_(*(operations.c.action == action for action in effective_actions))
     return select(operations.c.subject_kind, operations.c.subject_id).where(
-        operations.c.state == OperationState.CALLING.value, any_effect, not_(_LIVE_LEASE_CONDITION)
+        operations.c.state == OperationState.CALLING.value, has_effective_action, not_(_LIVE_LEASE_CONDITION)
     )
 
 
 def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return an SQL condition: the operation that costs or moves money on the record of this kind with the id
     `subject_id` (a column) has lapsed."""
-    broken_off = and_(
+    is_lapsed_operation = and_(
         operations.c.state == OperationState.CALLING.value,
         operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
         not_(_LIVE_LEASE_CONDITION),
     )
-    return exists().where(operations.c.subject_kind == kind, operations.c.subject_id == subject_id, broken_off)
+    return exists().where(
+        operations.c.subject_kind == kind, operations.c.subject_id == subject_id, is_lapsed_operation
+    )
 
 
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:

@@ -22,7 +22,7 @@ from console.domain.records import LeaseHolder
 from console.store.database import unreadable_rows
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import is_live, lease_clock_id, make_lease_expiry_sql
+from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
 from console.store.schema.core import leases
 
@@ -51,24 +51,34 @@ class Lease:
     token: str
 
 
-_LIVE_LEASE_CONDITION = is_live(leases.c.lease_clock, leases.c.lease_expires)
+_LIVE_LEASE_CONDITION = make_is_live_condition(leases.c.lease_clock, leases.c.lease_expires)
 _ACQUIRE_LEASE_STATEMENT = (
     update(leases)
-    .where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), not_(_LIVE_LEASE_CONDITION))
+    .where(
+        leases.c.name == bindparam("lease_name"),
+        leases.c.slot == bindparam("lease_slot"),
+        not_(_LIVE_LEASE_CONDITION),
+    )
     .values(
-        operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
-        since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
+        operator=bindparam("person_name"), desk=bindparam("desk_"), host=bindparam("host_"),
+        process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
+        token=bindparam("token_"), lease_clock=lease_clock_id(),
         lease_expires=make_lease_expiry_sql(), fence=leases.c.fence + 1,
     )
 )  # fmt: skip
 _INSERT_LEASE_STATEMENT = insert(leases).values(
-    name=bindparam("of"), slot=bindparam("at"), operator=bindparam("who"), desk=bindparam("desk_"),
-    host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
-    token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=1,
+    name=bindparam("lease_name"), slot=bindparam("lease_slot"), operator=bindparam("person_name"),
+    desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"),
+    until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
+    lease_expires=make_lease_expiry_sql(), fence=1,
 )  # fmt: skip
-_LEASE_SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
+_LEASE_SLOT_QUERY = select(leases.c.slot).where(
+    leases.c.name == bindparam("lease_name"), leases.c.slot == bindparam("lease_slot")
+)
 _OWN_LEASE_CONDITION = and_(
-    leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), leases.c.token == bindparam("own")
+    leases.c.name == bindparam("lease_name"),
+    leases.c.slot == bindparam("lease_slot"),
+    leases.c.token == bindparam("own_token"),
 )
 _RELEASE_LEASE_STATEMENT = update(leases).where(_OWN_LEASE_CONDITION).values(lease_expires=0)
 _RENEW_LEASE_STATEMENT = (
@@ -77,28 +87,30 @@ _RENEW_LEASE_STATEMENT = (
     .values(lease_expires=make_lease_expiry_sql(), until=bindparam("until_"))
 )
 _LEASE_TOKEN_QUERY = make_locking_read(
-    select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
+    select(leases.c.token).where(leases.c.name == bindparam("lease_name"), leases.c.slot == bindparam("lease_slot"))
 )
 # Implied by _LIVE_LEASE_CONDITION, but a server uses no index for a comparison with its clock.
 _INDEXED_LIVE_LEASE_CONDITION = and_(_LIVE_LEASE_CONDITION, leases.c.lease_expires > 0)
 _LEASE_HOLDERS_QUERY = select(
     leases.c.name, leases.c.operator, leases.c.desk, leases.c.host, leases.c.process, leases.c.since, leases.c.until
 ).where(_INDEXED_LIVE_LEASE_CONDITION)
-_LEASE_HOLDER_QUERY = _LEASE_HOLDERS_QUERY.where(leases.c.name == bindparam("of")).order_by(leases.c.slot).limit(1)
+_LEASE_HOLDER_QUERY = (
+    _LEASE_HOLDERS_QUERY.where(leases.c.name == bindparam("lease_name")).order_by(leases.c.slot).limit(1)
+)
 
 
 def acquire(
-    tx: Transaction, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1
+    tx: Transaction, name: str, holder: Holder, now: datetime, lease_seconds: float, slots: int = 1
 ) -> Lease | None:
-    """Acquire the lease `name` for `seconds`. A name with several `slots` has as many leases; the first free one is
-    acquired. Return None if all of them are held.
+    """Acquire the lease `name` for `lease_seconds`. A name with several `slots` has as many leases; the first free
+    one is acquired. Return None if all of them are held.
 
     Raises RunAgain if another process inserted the row at the same time.
     """
     token = str(uuid.uuid4())
-    values = _make_lease_values(holder, now, seconds) | {"token_": token}
+    values = _make_lease_values(holder, now, lease_seconds) | {"token_": token}
     for slot in range(slots):
-        parameters = {"of": name, "at": slot}
+        parameters = {"lease_name": name, "lease_slot": slot}
         is_acquired = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, parameters | values).rowcount == 1
         if not is_acquired and tx.conn.execute(_LEASE_SLOT_QUERY, parameters).first() is None:
             _insert_lease(tx.conn, parameters | values)
@@ -114,19 +126,22 @@ def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool
     return bool(conn.scalar(_LEASE_TOKEN_QUERY, slot) == token)
 
 
-def _make_lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
+def _make_lease_values(holder: Holder, now: datetime, lease_seconds: float) -> dict[str, object]:
     return {
-        "who": holder.operator,
+        "person_name": holder.operator,
         "desk_": holder.desk,
         "host_": holder.host,
         "process_": holder.process,
         "since_": convert_to_naive_utc(now),
-        **_make_expiry_values(now, seconds),
+        **_make_expiry_values(now, lease_seconds),
     }
 
 
-def _make_expiry_values(now: datetime, seconds: float) -> dict[str, object]:
-    return {"lease_ms": int(seconds * 1000), "until_": convert_to_naive_utc(now) + timedelta(seconds=seconds)}
+def _make_expiry_values(now: datetime, lease_seconds: float) -> dict[str, object]:
+    return {
+        "lease_ms": int(lease_seconds * 1000),
+        "until_": convert_to_naive_utc(now) + timedelta(seconds=lease_seconds),
+    }
 
 
 def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
@@ -138,21 +153,24 @@ def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
 
 def release(conn: Connection, lease: Lease) -> None:
     """Release a lease. Does nothing if another process has acquired it meanwhile."""
-    conn.execute(_RELEASE_LEASE_STATEMENT, {"of": lease.name, "at": lease.slot, "own": lease.token})
+    conn.execute(
+        _RELEASE_LEASE_STATEMENT, {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
+    )
 
 
-def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
-    """Extend the lease to `seconds` from now (heartbeat). Return False if the lease has expired or another process
-    has acquired it."""
-    values = {"of": lease.name, "at": lease.slot, "own": lease.token}
-    return conn.execute(_RENEW_LEASE_STATEMENT, values | _make_expiry_values(now, seconds)).rowcount == 1
+def renew(conn: Connection, lease: Lease, now: datetime, lease_seconds: float) -> bool:
+    """Extend the lease to `lease_seconds` from now (heartbeat). Return False if the lease has expired or another
+    process has acquired it.
+    """
+    values = {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
+    return conn.execute(_RENEW_LEASE_STATEMENT, values | _make_expiry_values(now, lease_seconds)).rowcount == 1
 
 
 def find_holder(conn: Connection, name: str) -> LeaseHolder | None:
     """Return the present holder of the lease `name`; if it has several slots, the holder of the first held one.
     Return None if the lease is free.
     """
-    row = conn.execute(_LEASE_HOLDER_QUERY, {"of": name}).first()
+    row = conn.execute(_LEASE_HOLDER_QUERY, {"lease_name": name}).first()
     return _make_holder(row) if row else None
 
 

@@ -57,7 +57,7 @@ _CLAIM_HOLDING_CONDITIONS = (
     ~_FAILED_LOST_OPERATION_CONDITION,
 )
 _NUMBER_CONDITIONS = (lost_operations.c.corporation_number == bindparam("number"), *_CLAIM_HOLDING_CONDITIONS)
-_CLIENT_CONDITION = lost_operations.c.client_id == bindparam("client")
+_CLIENT_CONDITION = lost_operations.c.client_id == bindparam("client_number")
 _INTENTS_BY_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_NUMBER_CONDITIONS)
 _INTENTS_BY_CLIENT_AND_NUMBER_QUERY = _INTENTS_BY_NUMBER_QUERY.where(_CLIENT_CONDITION)
 _IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_NUMBER_CONDITIONS, _CLIENT_CONDITION)
@@ -65,7 +65,7 @@ _INTENTS_OF_REFUNDS_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id.is_not(None), *_CLAIM_HOLDING_CONDITIONS
 )
 _INTENTS_OF_STARTED_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
-    lost_operations.c.action == bindparam("action"), lost_operations.c.record_id == bindparam("payment")
+    lost_operations.c.action == bindparam("action"), lost_operations.c.record_id == bindparam("payment_id_before")
 )
 _RESTORED_PAYMENT_CONDITION = or_(
     exists().where(payments.c.operation_id == lost_operations.c.id),
@@ -75,15 +75,15 @@ _RESTORED_PAYMENT_CONDITION = or_(
 # key whether the payment of another start is there.
 _INTENTS_OF_STARTS_QUERY = select(*_INTENT_COLUMNS).where(
     or_(
-        lost_operations.c.provider_key == bindparam("key"),
-        lost_operations.c.provider_key.like(bindparam("beginning"), escape="/"),
+        lost_operations.c.provider_key == bindparam("first_key"),
+        lost_operations.c.provider_key.like(bindparam("later_key_pattern"), escape="/"),
         lost_operations.c.fingerprint == bindparam("fingerprint"),
     ),
     or_(lost_operations.c.provider_key.is_not(None), ~_RESTORED_PAYMENT_CONDITION),
     *_CLAIM_HOLDING_CONDITIONS,
 )
 _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
-    lost_operations.c.id == bindparam("of")
+    lost_operations.c.id == bindparam("operation_id")
 )
 _NEWEST_LOST_OPERATIONS_QUERY = (
     select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
@@ -161,7 +161,7 @@ def list_purchases_holding_claim(
         return tuple(
             _make_intent(row) for row in conn.execute(_INTENTS_BY_NUMBER_QUERY, {"number": corporation_number})
         )
-    values = {"number": corporation_number, "client": int(client_id)}
+    values = {"number": corporation_number, "client_number": int(client_id)}
     if conn.execute(_IDS_BY_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_CLIENT_AND_NUMBER_QUERY, values))
@@ -175,15 +175,15 @@ def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:
 
 def list_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
     """Return the lost starts of payments that had the id `payment_id` before the database lost them."""
-    values = {"action": AuditAction.PAYMENT_START.value, "payment": payment_id}
+    values = {"action": AuditAction.PAYMENT_START.value, "payment_id_before": payment_id}
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTED_PAYMENT_QUERY, values))
 
 
 def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
     """Return the lost starts of payments with these keys that the provider may have accepted. Those with a stored key
     whose payment was restored are included; the caller leaves them out."""
-    beginning = re.sub("[/%_]", r"/\g<0>", keys.later_beginning) + "%"
-    values = {"key": keys.first, "beginning": beginning, "fingerprint": keys.fingerprint}
+    later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
+    values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTS_QUERY, values))
 
 
@@ -197,13 +197,13 @@ def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tu
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
     """Return the lost operation with this id, in the form of a spool entry; None if there is none."""
-    row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"of": operation_id}).first()
+    row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
-    *intent_values, provider_id, holds = row
-    state = SpoolState.CALLING if holds else SpoolState.ENDED
+    *intent_values, provider_id, holds_claim = row
+    state = SpoolState.CALLING if holds_claim else SpoolState.ENDED
     return SpoolEntry(
-        _make_intent(intent_values), state, bool(holds), provider_id, None, has_answer=False, is_delivered=False
+        _make_intent(intent_values), state, bool(holds_claim), provider_id, None, has_answer=False, is_delivered=False
     )
 
 

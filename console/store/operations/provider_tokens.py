@@ -39,23 +39,24 @@ def read_token(conn: Connection, provider: str) -> StoredToken | None:
     ).first()
     if row is None:
         return None
-    expires = convert_to_aware_utc(row.expires_at) if row.expires_at else None
-    return StoredToken(row.sealed, expires, row.version, tuple(json.loads(row.used_first)))
+    expires_at = convert_to_aware_utc(row.expires_at) if row.expires_at else None
+    return StoredToken(row.sealed, expires_at, row.version, tuple(json.loads(row.used_first)))
 
 
 def replace_token(
-    conn: Connection, provider: str, before: StoredToken | None, after: StoredToken, now: datetime
+    conn: Connection, provider: str, former_token: StoredToken | None, new_token: StoredToken, now: datetime
 ) -> bool:
-    """Write the pair of tokens `after` if the provider's row still has the version of `before` (None: there is no
-    row). Return False if another desk has written the row meanwhile."""
+    """Write the pair of tokens `new_token` if the provider's row still has the version of `former_token` (None: there
+    is no row). Return False if another desk has written the row meanwhile.
+    """
     values = {
-        "sealed": after.encrypted_pair,
-        "expires_at": convert_to_naive_utc(after.expires_at) if after.expires_at else None,
-        "version": after.version,
-        "used_first": json.dumps(after.hashes_of_used_first_tokens),
+        "sealed": new_token.encrypted_pair,
+        "expires_at": convert_to_naive_utc(new_token.expires_at) if new_token.expires_at else None,
+        "version": new_token.version,
+        "used_first": json.dumps(new_token.hashes_of_used_first_tokens),
         "changed_at": convert_to_naive_utc(now),
     }
-    if before is None:
+    if former_token is None:
         try:
             conn.execute(insert(provider_tokens).values(provider=provider, **values))
         except IntegrityError:  # two desks wrote the first pair at the same time
@@ -63,7 +64,7 @@ def replace_token(
         return True
     is_replaced = (
         update(provider_tokens)
-        .where(provider_tokens.c.provider == provider, provider_tokens.c.version == before.version)
+        .where(provider_tokens.c.provider == provider, provider_tokens.c.version == former_token.version)
         .values(**values)
     )
     return conn.execute(is_replaced).rowcount == 1

@@ -17,7 +17,7 @@ _next_start_is_ahead = (call_rates.c.lease_clock == lease_clock_id()) & (call_ra
 # value of `lease_clock`.
 _RESERVE_NEXT_CALL_START_STATEMENT = (
     update(call_rates)
-    .where(call_rates.c.name == bindparam("of"))
+    .where(call_rates.c.name == bindparam("rate_name"))
     .ordered_values(
         (
             call_rates.c.not_before,
@@ -27,10 +27,10 @@ _RESERVE_NEXT_CALL_START_STATEMENT = (
     )
 )
 _WAIT_UNTIL_CALL_START_QUERY = select(call_rates.c.not_before - _spacing_ms - lease_now()).where(
-    call_rates.c.name == bindparam("of")
+    call_rates.c.name == bindparam("rate_name")
 )
 _INSERT_CALL_RATE_STATEMENT = insert(call_rates).values(
-    name=bindparam("of"), lease_clock=lease_clock_id(), not_before=lease_now() + _spacing_ms
+    name=bindparam("rate_name"), lease_clock=lease_clock_id(), not_before=lease_now() + _spacing_ms
 )
 
 
@@ -41,7 +41,7 @@ def reserve_call_start(conn: Connection, name: str, spacing_seconds: float) -> f
 
     Raises RunAgain if another process inserted the row of this name at the same time.
     """
-    values = {"of": name, "spacing_ms": int(spacing_seconds * 1000)}
+    values = {"rate_name": name, "spacing_ms": int(spacing_seconds * 1000)}
     if conn.execute(_RESERVE_NEXT_CALL_START_STATEMENT, values).rowcount == 1:
         return max(0, int(conn.scalar(_WAIT_UNTIL_CALL_START_QUERY, values) or 0)) / 1000
     try:

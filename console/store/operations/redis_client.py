@@ -35,13 +35,13 @@ class RedisLink:
     def __init__(self, url: str, prepare: Callable[[], None] | None = None) -> None:
         self._options = _parse_options(url)
         self._prepare = prepare
-        self._open: Any = None
-        self._idle_clients: list[Any] = []
+        self._open_connection: Any = None
+        self._idle_connections: list[Any] = []
         self._is_reachable = self._is_closed = self._has_warned = False
         self._lock = Lock()
         self._connecting_thread: Thread | None = None
-        self._not_before = 0
-        self._warned_at = -_WARNING_INTERVAL_MS
+        self._next_attempt_ms = 0
+        self._warned_at_ms = -_WARNING_INTERVAL_MS
 
     @property
     def is_up(self) -> bool:
@@ -67,9 +67,9 @@ class RedisLink:
         than five seconds ago, or the link is closed."""
         with self._lock:
             now = read_uptime_ms()
-            if now < self._not_before or self._is_closed:
+            if now < self._next_attempt_ms or self._is_closed:
                 return
-            self._not_before = now + _RECONNECT_PAUSE_MS
+            self._next_attempt_ms = now + _RECONNECT_PAUSE_MS
             self._connecting_thread = Thread(target=self._connect, name="cache", daemon=True)
             self._connecting_thread.start()
 
@@ -90,7 +90,7 @@ class RedisLink:
         try:
             if self._prepare is not None:
                 self._prepare()
-            self._open = self._open or _make_connection_opener(self._options)
+            self._open_connection = self._open_connection or _make_connection_opener(self._options)
             self._send_command(_PERMISSION_CHECK_COMMAND)
         except Exception as error:
             self._log_unreachable(error)
@@ -103,12 +103,12 @@ class RedisLink:
     def _send_command(self, command: tuple[str | bytes | int, ...]) -> Any:
         """Send one command to Redis and return its answer. Idle connections that the server has closed are
         dropped, and the command is sent again. Other errors of Redis and of the connection are raised."""
-        from redis.exceptions import ConnectionError as Broken
+        from redis.exceptions import ConnectionError as RedisConnectionError
 
-        while self._idle_clients:
-            with suppress(Broken, IndexError):  # IndexError: another thread took the last connection
-                return self._send_and_receive(self._idle_clients.pop(), command)
-        return self._send_and_receive(self._open(), command)
+        while self._idle_connections:
+            with suppress(RedisConnectionError, IndexError):  # IndexError: another thread took the last connection
+                return self._send_and_receive(self._idle_connections.pop(), command)
+        return self._send_and_receive(self._open_connection(), command)
 
     def _send_and_receive(self, connection: Any, command: tuple[str | bytes | int, ...]) -> Any:
         from redis.exceptions import ResponseError
@@ -117,12 +117,12 @@ class RedisLink:
             connection.send_command(*command)
             answer = connection.read_response()
         except ResponseError:
-            self._idle_clients.append(connection)
+            self._idle_connections.append(connection)
             raise
         except BaseException:  # the rest of the answer may still arrive: the connection is of no use
             connection.disconnect()
             raise
-        self._idle_clients.append(connection)
+        self._idle_connections.append(connection)
         return answer
 
     def _handle_lost_connection(self, error: Exception) -> None:
@@ -131,7 +131,7 @@ class RedisLink:
         with self._lock:
             if not self._is_reachable:
                 return
-            self._is_reachable, self._not_before = False, read_uptime_ms() + _RECONNECT_PAUSE_MS
+            self._is_reachable, self._next_attempt_ms = False, read_uptime_ms() + _RECONNECT_PAUSE_MS
         self._close_connections()
         self._log_unreachable(error)
 
@@ -139,26 +139,26 @@ class RedisLink:
         self._is_reachable = False
         with suppress(IndexError):
             while True:
-                self._idle_clients.pop().disconnect()
+                self._idle_connections.pop().disconnect()
 
     def _log_unreachable(self, error: Exception) -> None:
         """Log one warning that Redis is unreachable: not again until Redis has answered, and at most once a
         minute."""
         now = read_uptime_ms()
-        if not self._has_warned and now - self._warned_at >= _WARNING_INTERVAL_MS:
-            self._has_warned, self._warned_at = True, now
+        if not self._has_warned and now - self._warned_at_ms >= _WARNING_INTERVAL_MS:
+            self._has_warned, self._warned_at_ms = True, now
             # The error's kind alone: its message may repeat data that the server sent.
-            kind = error.code if isinstance(error, ConsoleError) else type(error).__name__
-            _log.warning("the cache is away (%s); the database answers alone", kind)
+            error_name = error.code if isinstance(error, ConsoleError) else type(error).__name__
+            _log.warning("the cache is away (%s); the database answers alone", error_name)
 
 
 def is_usable(url: str) -> bool:
     """True if the Redis server at this URL accepts a connection and a test command now."""
-    link = RedisLink(url)
+    redis_link = RedisLink(url)
     try:
-        return link.connect()
+        return redis_link.connect()
     finally:
-        link.close()
+        redis_link.close()
 
 
 class _BoundedSocket:
@@ -167,20 +167,23 @@ class _BoundedSocket:
 
     def __init__(self, raw_socket: Any) -> None:
         self._socket = raw_socket
-        self._until, self._room = 0.0, 0
+        self._deadline_ms, self._remaining_bytes = 0.0, 0
         self.settimeout = raw_socket.settimeout
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
 
     def sendall(self, data: bytes) -> None:
-        self._until, self._room = read_uptime_ms() + 1000 * ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES
+        self._deadline_ms, self._remaining_bytes = (
+            read_uptime_ms() + 1000 * ANSWER_TIMEOUT_SECONDS,
+            LARGEST_ANSWER_BYTES,
+        )
         self._socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
         received_bytes: bytes = self._socket.recv(size)
-        self._room -= len(received_bytes)
-        if self._room < 0 or read_uptime_ms() > self._until:
+        self._remaining_bytes -= len(received_bytes)
+        if self._remaining_bytes < 0 or read_uptime_ms() > self._deadline_ms:
             raise TimeoutError
         return received_bytes
 
@@ -189,17 +192,17 @@ def _parse_options(url: str) -> dict[str, Any]:
     """Return the address, the account, the database number and (for rediss) the file of CA certificates in the URL of
     Redis, as options of its client. Other options in the URL are ignored, such as one that turns off the verification
     of certificates."""
-    parts = urlsplit(url)
-    parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    split_url = urlsplit(url)
+    parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(split_url.query).items()}
     options: dict[str, Any] = {
-        "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
+        "username": unquote(split_url.username) if split_url.username else None,
+        "password": unquote(split_url.password) if split_url.password else None,
     }
-    if parts.scheme == "unix":
-        return options | {"path": unquote(parts.path), "db": int(parameters.get("db", 0))}
-    options |= {"host": parts.hostname or "localhost", "port": parts.port or 6379}
-    options["db"] = int(parts.path.strip("/") or parameters.get("db", 0))
-    if parts.scheme == "rediss":
+    if split_url.scheme == "unix":
+        return options | {"path": unquote(split_url.path), "db": int(parameters.get("db", 0))}
+    options |= {"host": split_url.hostname or "localhost", "port": split_url.port or 6379}
+    options["db"] = int(split_url.path.strip("/") or parameters.get("db", 0))
+    if split_url.scheme == "rediss":
         options |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
         options["ssl_ca_certs"] = parameters.get("ssl_ca_certs")
     return options
@@ -218,13 +221,13 @@ def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
     elif "ssl_cert_reqs" in options:
         connection_class = SSLConnection
 
-    class Bounded(connection_class):  # type: ignore[misc]  # the client is imported late, and which class is decided here
+    class _BoundedConnection(connection_class):  # type: ignore[misc]  # the client is imported late, and which class is decided here
         """Connection whose socket limits each answer. Its base class depends on the URL (with or without TLS)."""
 
         def _connect(self) -> _BoundedSocket:
             return _BoundedSocket(super()._connect())
 
-    return lambda: Bounded(
+    return lambda: _BoundedConnection(
         **options,
         protocol=2,
         driver_info=None,

@@ -16,7 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.records import LeaseHolder
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.database.lease_clock import database_unix_ms, is_live, lease_clock_id, make_lease_expiry_sql
+from console.store.database.lease_clock import (
+    database_unix_ms,
+    lease_clock_id,
+    make_is_live_condition,
+    make_lease_expiry_sql,
+)
 from console.store.database.transaction import make_locking_read
 from console.store.schema.core import request_ids
 
@@ -26,16 +31,18 @@ if TYPE_CHECKING:
 ANSWER_RETENTION = timedelta(hours=24)
 USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
 
-_REQUEST_ID_CONDITION = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
+_REQUEST_ID_CONDITION = and_(
+    request_ids.c.person == bindparam("person_name"), request_ids.c.request_id == bindparam("used_id")
+)
 _OWN_USE_CONDITION = and_(
-    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == USE_RUNNING
+    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("fence_as_acquired"), request_ids.c.state == USE_RUNNING
 )
 _USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
 _REQUEST_ID_USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
     request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
     request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
-    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"),
+    make_is_live_condition(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"),
     _USE_AGE_MS_EXPRESSION.label("age_ms"),
 ).where(_REQUEST_ID_CONDITION)  # fmt: skip
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
@@ -50,13 +57,15 @@ _NEW_USE_VALUES = {
     "lease_expires": make_lease_expiry_sql(),
 }
 _INSERT_REQUEST_ID_STATEMENT = insert(request_ids).values(
-    person=bindparam("who"), request_id=bindparam("of"), fence=1, **_NEW_USE_VALUES
+    person=bindparam("person_name"), request_id=bindparam("used_id"), fence=1, **_NEW_USE_VALUES
 )
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
 _ACQUIRE_REQUEST_ID_STATEMENT = (
     update(request_ids)
     .where(
-        _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read")
+        _REQUEST_ID_CONDITION,
+        request_ids.c.fence == bindparam("fence_as_acquired"),
+        request_ids.c.state == bindparam("state_as_read"),
     )
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_NEW_USE_VALUES)
 )
@@ -68,16 +77,16 @@ _STORE_RESULT_IDS_STATEMENT = (
     update(request_ids)
     .where(_OWN_USE_CONDITION)
     .values(
-        subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("kind")),
-        subject_id=func.coalesce(request_ids.c.subject_id, bindparam("subject")),
-        operation_id=func.coalesce(bindparam("operation"), request_ids.c.operation_id),
+        subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("result_kind")),
+        subject_id=func.coalesce(request_ids.c.subject_id, bindparam("result_subject_id")),
+        operation_id=func.coalesce(bindparam("result_operation_id"), request_ids.c.operation_id),
     )
 )
 _OWN_USE_FENCE_QUERY = select(request_ids.c.fence).where(_OWN_USE_CONDITION)
 _END_REQUEST_ID_USE_STATEMENT = (
     update(request_ids)
     .where(_OWN_USE_CONDITION)
-    .values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
+    .values(state=bindparam("final_state"), answer=bindparam("answer_"), lease_expires=0)
 )
 _END_REQUEST_ID_LEASE_STATEMENT = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=0)
 
@@ -96,15 +105,15 @@ class RequestKey:
     @property
     def parameters(self) -> dict[str, object]:
         """The parameters of SQL statements that select the row of this person and request id."""
-        return {"who": self.person, "of": self.request_id}
+        return {"person_name": self.person, "used_id": self.request_id}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestIdUse:
-    """The stored use of a request id: the command, its state (running, kept: an answer is stored, free) and its
-    answer. `subject_kind`, `subject_id` and `operation_id` are the record and operation that the action wrote.
-    `holder` is the process that used the id last. `has_live_lease`: the lease hasn't expired. `age`: the time
-    since the use began.
+    """The stored use of a request id: the command, the digest of its arguments (`fingerprint`), its state (running,
+    kept: an answer is stored, free) and its answer. `subject_kind`, `subject_id` and `operation_id` are the record
+    and operation that the action wrote. `holder` is the process that used the id last. `fence` is the fencing token
+    of its lease; `has_live_lease`: this lease hasn't expired. `age`: the time since the use began.
     """
 
     command: str
@@ -176,21 +185,26 @@ def find_subject(conn: Connection, person: str, request_id: str) -> tuple[str, s
     """Return the kind and id of the first record that the action of a person's request id wrote; None if the
     request id isn't stored or its action wrote no record.
     """
-    row = conn.execute(_RESULT_IDS_QUERY, {"who": person, "of": request_id}).first()
+    row = conn.execute(_RESULT_IDS_QUERY, {"person_name": person, "used_id": request_id}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
 def find_operation_id(conn: Connection, person: str, request_id: str) -> str | None:
     """Return the id of the last operation that the action of a person's request id began; None if there is none."""
-    row = conn.execute(_RESULT_IDS_QUERY, {"who": person, "of": request_id}).first()
+    row = conn.execute(_RESULT_IDS_QUERY, {"person_name": person, "used_id": request_id}).first()
     return None if row is None else row.operation_id
 
 
 def acquire_request_id(
-    tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
+    tx: Transaction,
+    request: RequestKey,
+    use: RequestIdUse | None,
+    holder: "Holder",
+    now: datetime,
+    lease_seconds: float,
 ) -> HeldRequestId:
-    """Give this process the lease of the request id for `seconds`, and return the id with its fencing token. `use`
-    is the id's stored use as read in this transaction; None if there was none.
+    """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
+    `use` is the id's stored use as read in this transaction; None if there was none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -203,7 +217,7 @@ def acquire_request_id(
         "process_": holder.process,
         "since_": convert_to_naive_utc(now),
         "token_": token,
-        "lease_ms": int(seconds * 1000),
+        "lease_ms": int(lease_seconds * 1000),
     }
     if use is None:
         try:
@@ -213,7 +227,9 @@ def acquire_request_id(
         fence = 1
     else:
         if (
-            tx.conn.execute(_ACQUIRE_REQUEST_ID_STATEMENT, row | {"held": use.fence, "as_read": use.state}).rowcount
+            tx.conn.execute(
+                _ACQUIRE_REQUEST_ID_STATEMENT, row | {"fence_as_acquired": use.fence, "state_as_read": use.state}
+            ).rowcount
             != 1
         ):
             raise RunAgain
@@ -222,13 +238,13 @@ def acquire_request_id(
     return HeldRequestId(request, fence)
 
 
-def renew_lease(conn: Connection, held_request_id: HeldRequestId, seconds: float) -> bool:
-    """Extend the lease of a request id to `seconds` from now (heartbeat). Return False if another process has
+def renew_lease(conn: Connection, held_request_id: HeldRequestId, lease_seconds: float) -> bool:
+    """Extend the lease of a request id to `lease_seconds` from now (heartbeat). Return False if another process has
     acquired the id or its use has ended."""
     return (
         conn.execute(
             _RENEW_REQUEST_ID_LEASE_STATEMENT,
-            _make_own_use_parameters(held_request_id) | {"lease_ms": int(seconds * 1000)},
+            _make_own_use_parameters(held_request_id) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -242,7 +258,7 @@ def store_result_ids(
 
     Return False if another process has acquired the id meanwhile.
     """
-    values = {"kind": kind, "subject": subject_id, "operation": operation_id}
+    values = {"result_kind": kind, "result_subject_id": subject_id, "result_operation_id": operation_id}
     if conn.execute(_STORE_RESULT_IDS_STATEMENT, _make_own_use_parameters(held_request_id) | values).rowcount == 1:
         return True
     return (
@@ -256,7 +272,7 @@ def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer
     return (
         conn.execute(
             _END_REQUEST_ID_USE_STATEMENT,
-            _make_own_use_parameters(held_request_id) | {"to": state, "answer_": answer},
+            _make_own_use_parameters(held_request_id) | {"final_state": state, "answer_": answer},
         ).rowcount
         == 1
     )
@@ -269,4 +285,4 @@ def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
 
 
 def _make_own_use_parameters(held_request_id: HeldRequestId) -> dict[str, object]:
-    return held_request_id.request.parameters | {"held": held_request_id.fence}
+    return held_request_id.request.parameters | {"fence_as_acquired": held_request_id.fence}

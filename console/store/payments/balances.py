@@ -20,13 +20,13 @@ PAYMENT_KIND = "payment"
 MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor"})
 """Columns of amounts, which only the functions of this module write."""
 
-_AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
+_AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("amount_minor")
 _REFUNDABLE_AMOUNT_EXPRESSION = (
     payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
 )
 _UPDATE_PAYMENT_AMOUNTS_STATEMENT = (
     update(payments)
-    .where(payments.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)
+    .where(payments.c.id == bindparam("payment_id"), _AMOUNT_MINOR_PARAMETER > 0)
     .values(version=payments.c.version + 1, changed_at=bindparam("at"))
 )
 _NOT_REVERSED_CONDITION = payments.c.status != PaymentState.REVERSED.value
@@ -56,7 +56,7 @@ _NEW_REFUNDED_AMOUNT_EXPRESSION, _PROVIDER_REFUNDED_EXPRESSION = (
 _MOVE_TO_REFUNDED_STATEMENT = (
     update(payments)
     .where(
-        payments.c.id == bindparam("of"),
+        payments.c.id == bindparam("payment_id"),
         _AMOUNT_MINOR_PARAMETER > 0,
         payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER,
     )
@@ -125,11 +125,16 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Run the update `statement` of a payment's amounts. Return False if the payment
-    doesn't fulfil its conditions."""
-    moved = (
-        conn.execute(statement, {"of": payment_id, "x": amount_minor, "at": convert_to_naive_utc(now)}).rowcount == 1
+    """Run the UPDATE `statement`, which moves `amount_minor` between the amounts of a payment, and announce the
+    change of the payment. Return False, without a write, if the payment doesn't fulfil the conditions of the
+    statement.
+    """
+    is_moved = (
+        conn.execute(
+            statement, {"payment_id": payment_id, "amount_minor": amount_minor, "at": convert_to_naive_utc(now)}
+        ).rowcount
+        == 1
     )
-    if moved:
+    if is_moved:
         compare_and_swap.announce_change(conn, PAYMENT_KIND, payment_id, now)
-    return moved
+    return is_moved

@@ -9,7 +9,7 @@ from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
 _LIMITS_OF_CURRENCIES_QUERY = select(limits.c.currency, limits.c.name, limits.c.value).where(
-    limits.c.currency.in_(bindparam("some", expanding=True))
+    limits.c.currency.in_(bindparam("currencies", expanding=True))
 )
 _STRICTEST_LIMITS = {
     "per_refund": 0,
@@ -35,7 +35,7 @@ def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Ma
     values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
     conditions: dict[str, dict[str, int]] = {currency: {} for currency in currencies}
     for currency, name, value in (
-        conn.execute(_LIMITS_OF_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ()
+        conn.execute(_LIMITS_OF_CURRENCIES_QUERY, {"currencies": sorted(values)}) if values else ()
     ):
         if currency not in values:
             continue

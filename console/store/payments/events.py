@@ -23,37 +23,39 @@ _PAYMENT_EVENTS_QUERY = select(
     payment_events.c.signature, payment_events.c.who,
 )  # fmt: skip
 _EVENT_BY_SOURCE_ID_QUERY = _PAYMENT_EVENTS_QUERY.where(
-    payment_events.c.source == bindparam("whose"), payment_events.c.event_id == bindparam("of")
+    payment_events.c.source == bindparam("source"), payment_events.c.event_id == bindparam("event_id")
 )
-_EVENTS_BY_ID_QUERY = _PAYMENT_EVENTS_QUERY.where(payment_events.c.id.in_(bindparam("some", expanding=True)))
-_EVENTS_OF_PAYMENT_QUERY = _PAYMENT_EVENTS_QUERY.where(payment_events.c.payment_id == bindparam("of")).order_by(
-    payment_events.c.id
-)
+_EVENTS_BY_ID_QUERY = _PAYMENT_EVENTS_QUERY.where(payment_events.c.id.in_(bindparam("ids", expanding=True)))
+_EVENTS_OF_PAYMENT_QUERY = _PAYMENT_EVENTS_QUERY.where(
+    payment_events.c.payment_id == bindparam("payment_id")
+).order_by(payment_events.c.id)
 _EVENTS_PER_PAGE = 100
 _EVENTS_PAGE_OF_PAYMENT_QUERY = (
     _PAYMENT_EVENTS_QUERY.where(
-        payment_events.c.payment_id == bindparam("of"), payment_events.c.id > bindparam("after")
+        payment_events.c.payment_id == bindparam("payment_id"), payment_events.c.id > bindparam("after")
     )
     .order_by(payment_events.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _EVENTS_WITH_RESULT_QUERY = (
-    _PAYMENT_EVENTS_QUERY.where(payment_events.c.done == bindparam("what"), payment_events.c.id > bindparam("after"))
+    _PAYMENT_EVENTS_QUERY.where(
+        payment_events.c.done == bindparam("result"), payment_events.c.id > bindparam("after")
+    )
     .order_by(payment_events.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _IDS_OF_EVENTS_WITH_RESULT_SUBQUERY = (
     select(payment_events.c.id)
-    .where(payment_events.c.done == bindparam("what"))
-    .limit(bindparam("most", type_=Integer))
+    .where(payment_events.c.done == bindparam("result"))
+    .limit(bindparam("limit", type_=Integer))
     .subquery()
 )
 _COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY)
 _INSERT_EVENT_STATEMENT = into(payment_events)
 _WRITE_EVENT_RESULT_STATEMENT = (
     update(payment_events)
-    .where(payment_events.c.id == bindparam("of"), payment_events.c.done == bindparam("was"))
-    .values(done=bindparam("becomes"), payment_id=bindparam("whose"))
+    .where(payment_events.c.id == bindparam("row_id"), payment_events.c.done == bindparam("result_as_read"))
+    .values(done=bindparam("new_result"), payment_id=bindparam("new_payment_id"))
 )
 
 
@@ -61,19 +63,22 @@ _WRITE_EVENT_RESULT_STATEMENT = (
 class PaymentEvent:
     """One event that a source (a provider or a bank) sent.
 
+    - `event_id`: the id that the source gave to the event; `kind`: the source's name of the kind of event.
+    - `payment_id`: the payment to which the event belongs; None: not known, or none. `order_no`: the order number in
+      the notice (of a notice about a file: its day). `occurred_at`: when the event happened at the source.
     - `body`: the redacted text of the notice.
-    - `done`: the result (booked, unchanged, queued, unmatched, kept and others).
+    - `result`: the result of its handling (booked, unchanged, queued, unmatched, kept and others).
     - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and
       the signature is verified again before the row is used for a booking.
-    - `who`: the database account that stored the row.
-    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`, `received_at`
-      and `who`.
+    - `storing_account`: the database account that stored the row.
+    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`,
+      `received_at` and `storing_account`.
     """
 
     source: str
     event_id: str
     kind: str
-    done: str
+    result: str
     body: str = field(repr=False)
     payment_id: int | None = None
     order_no: str | None = None
@@ -82,7 +87,7 @@ class PaymentEvent:
     occurred_at: datetime | None = None
     received_at: datetime | None = None
     signature: str | None = field(default=None, repr=False)
-    who: str | None = None
+    storing_account: str | None = None
     id: int = 0
 
     @property
@@ -108,7 +113,7 @@ def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime
         "currency": event.currency,
         "occurred_at": compare_and_swap.make_storable_value(event.occurred_at),
         "received_at": convert_to_naive_utc(now),
-        "done": event.done,
+        "done": event.result,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
         "signature": event.signature,
         "who": account,
@@ -124,44 +129,44 @@ def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime
 
 def find_by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this event id of this source; None if there is none."""
-    row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
+    row = conn.execute(_EVENT_BY_SOURCE_ID_QUERY, {"source": source, "event_id": event_id}).first()
     return make_event(row) if row else None
 
 
 def find_by_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
     """Return the events of a payment in the order of their arrival."""
-    return _select_events(conn, _EVENTS_OF_PAYMENT_QUERY, {"of": payment_id})
+    return _select_events(conn, _EVENTS_OF_PAYMENT_QUERY, {"payment_id": payment_id})
 
 
 def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
     """Yield the events of a payment in the order of their arrival, page by page."""
-    last = 0
+    last_id = 0
     while page := _select_events(
-        conn, _EVENTS_PAGE_OF_PAYMENT_QUERY, {"of": payment_id, "after": last, "most": _EVENTS_PER_PAGE}
+        conn, _EVENTS_PAGE_OF_PAYMENT_QUERY, {"payment_id": payment_id, "after": last_id, "limit": _EVENTS_PER_PAGE}
     ):
         yield from page
-        last = page[-1].id
+        last_id = page[-1].id
 
 
 def list_events_with_result(conn: Connection, result: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
-    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"what": result, "after": after, "most": limit})
+    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"result": result, "after": after, "limit": limit})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
     """Return the events with these ids, in any order."""
-    return _select_events(conn, _EVENTS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
+    return _select_events(conn, _EVENTS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
 
 
 def count_events_with_result(conn: Connection, result: str, limit: int) -> int:
     """Return the number of events with the result `result`, counted up to `limit`."""
-    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"what": result, "most": limit}) or 0)
+    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"result": result, "limit": limit}) or 0)
 
 
 def write_result(conn: Connection, event: PaymentEvent, result: str, payment_id: int | None) -> bool:
     """Write the result `result` of an event and the id of the payment to which it belongs (None: no payment). Return
     False, without a write, if another process has changed the event's result since `event` was read."""
-    values = {"of": event.id, "was": event.done, "becomes": result, "whose": payment_id}
+    values = {"row_id": event.id, "result_as_read": event.result, "new_result": result, "new_payment_id": payment_id}
     return conn.execute(_WRITE_EVENT_RESULT_STATEMENT, values).rowcount == 1
 
 
@@ -181,7 +186,7 @@ def make_event(row: Any) -> PaymentEvent:
         source=row.source,
         event_id=row.event_id,
         kind=row.kind,
-        done=row.done,
+        result=row.done,
         body=row.body,
         payment_id=row.payment_id,
         order_no=row.order_no,
@@ -190,5 +195,5 @@ def make_event(row: Any) -> PaymentEvent:
         occurred_at=read_as_utc(row.occurred_at),
         received_at=convert_to_aware_utc(row.received_at),
         signature=row.signature,
-        who=row.who,
+        storing_account=row.who,
     )

@@ -23,21 +23,21 @@ from console.store.schema.payments import limits, metadata
 LIMIT_ACTION = "limit"
 _proposals_view = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
 _LIMIT_VALUE_QUERY = select(limits.c.value).where(
-    limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
+    limits.c.name == bindparam("limit_name"), limits.c.currency == bindparam("currency")
 )
 _LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
 def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
     """Return the stored value of a limit; None if the table `limits` has no row for it."""
-    value = conn.scalar(_LIMIT_VALUE_QUERY, {"of": name, "in_currency": currency})
+    value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": name, "currency": currency})
     return None if value is None else int(value)
 
 
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
-    """Return the stored limits, sorted by currency and name. After those of a currency follow its conditions for a
-    second approver that have no row yet (value None). A limit has its newest proposal that is neither closed
-    nor expired at `now`.
+    """Return the stored limits, sorted by currency and name. The limits of a currency are followed by those
+    conditions for a second approver that have no row in this currency yet; their value is None. Each returned limit
+    contains its newest proposal that is neither closed nor expired at `now`.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
     values_by_currency: dict[str, dict[str, int | None]] = {}
@@ -60,27 +60,30 @@ def _make_limit(name: str, currency: str, value: int | None, proposals: Mapping[
     return Limit(name, currency, value, int(proposal.proposed), proposal.person)
 
 
-def find_proposers(conn: Connection, subject: str, value: int, now: datetime) -> tuple[str, ...]:
-    """Return the people who have proposed `value` for the limit `subject`, the first one first. Proposals that are
-    closed or expired at `now` are left out."""
+def find_proposers(conn: Connection, limit_subject: str, value: int, now: datetime) -> tuple[str, ...]:
+    """Return the people who have proposed `value` for the limit `limit_subject`, the first one first. Proposals that
+    are closed or expired at `now` are left out.
+    """
     rows = _read_open_proposals(conn, now)
-    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (subject, str(value)))
+    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
 
 
 def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
-    c = _proposals_view.c if reads_views(conn) else approvals.c
-    query = select(c.subject_id, c.proposed, c.person).where(
-        c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT)
+    columns = _proposals_view.c if reads_views(conn) else approvals.c
+    query = select(columns.subject_id, columns.proposed, columns.person).where(
+        columns.subject_kind == LIMIT_KIND,
+        columns.closed_at.is_(None),
+        columns.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT),
     )
-    return tuple(conn.execute(query.order_by(c.id)))
+    return tuple(conn.execute(query.order_by(columns.id)))
 
 
-def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert the proposal of `person` to set the limit `subject` to `value`."""
+def insert_proposal(conn: Connection, limit_subject: str, value: int, person: str, now: datetime) -> None:
+    """Insert the proposal of `person` to set the limit `limit_subject` to `value`."""
     conn.execute(
         insert(approvals).values(
-            subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,
-            at=convert_to_naive_utc(now),
+            subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(value),
+            person=person, at=convert_to_naive_utc(now),
         )
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
-_VALUES_PARAMETER: BindParameter[str] = bindparam("some", expanding=True)
-_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
+_VALUES_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER_QUERY = (
     payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
@@ -34,9 +34,9 @@ def _make_period_condition(column: Column[datetime]) -> ColumnElement[bool]:
 
 
 _PROVIDER_AND_PRICE_CONDITIONS = (
-    payment_rows.c.provider == bindparam("whose"),
+    payment_rows.c.provider == bindparam("provider"),
     payment_rows.c.currency == bindparam("currency"),
-    payment_rows.c.asked_minor == bindparam("minor"),
+    payment_rows.c.asked_minor == bindparam("amount_minor"),
 )
 _PAYMENTS_OF_DAY_QUERIES = [
     payments.get_base_query()
@@ -49,10 +49,10 @@ _ORDERS_OF_DAY_QUERY = (
     orders.get_base_query()
     .where(
         order_rows.c.status == OrderState.PENDING.value,
-        order_rows.c.work_state == bindparam("work"),
+        order_rows.c.work_state == bindparam("work_state"),
         _make_period_condition(order_rows.c.state_since),
         order_rows.c.currency == bindparam("currency"),
-        order_rows.c.total_amount == bindparam("minor"),
+        order_rows.c.total_amount == bindparam("amount_minor"),
     )
     .order_by(order_rows.c.state_since)
     .limit(_LIMIT_PARAMETER)
@@ -64,7 +64,7 @@ def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order |
     of a payment, or as order number."""
     if not numbers:
         return ()
-    values = {"some": sorted(numbers), "most": MAX_CANDIDATES * len(numbers)}
+    values = {"numbers": sorted(numbers), "limit": MAX_CANDIDATES * len(numbers)}
     records_by_key: dict[tuple[str, int], Order | Payment] = {}
     for query in (_PAYMENTS_BY_OUR_NUMBER_QUERY, _PAYMENTS_BY_PROVIDER_ID_QUERY):
         records_by_key |= {
@@ -82,26 +82,30 @@ def find_by_amount_and_day(
 ) -> tuple[Order | Payment, ...]:
     """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
     from `since` to `until`, and the orders with this total that have been pending since an instant of this
-    period. At most MAX_CANDIDATES rows are read by each query. Return all payments found, and after them as many
-    orders as fill up 2 * MAX_CANDIDATES records, but in any case up to MAX_CANDIDATES orders.
+    period. Each query reads at most MAX_CANDIDATES rows. All payments found are returned; orders follow, until there
+    are 2 * MAX_CANDIDATES records. If the payments leave room for fewer than MAX_CANDIDATES orders, up to
+    MAX_CANDIDATES orders are returned all the same.
     """
     values: dict[str, object] = {
-        "minor": amount_minor,
+        "amount_minor": amount_minor,
         "currency": currency,
         "since": convert_to_naive_utc(since),
         "until": convert_to_naive_utc(until),
-        "most": MAX_CANDIDATES,
+        "limit": MAX_CANDIDATES,
     }
-    of_provider: dict[int, Payment] = {}
+    payments_by_id: dict[int, Payment] = {}
     for query in _PAYMENTS_OF_DAY_QUERIES:
-        rows = payments.select_records(conn, query, {**values, "whose": source})
-        of_provider |= {record.id: record for record in rows}
-    pending = tuple(_read_pending_orders(conn, values))
-    return (*of_provider.values(), *pending[: max(MAX_CANDIDATES, 2 * MAX_CANDIDATES - len(of_provider))])
+        rows = payments.select_records(conn, query, {**values, "provider": source})
+        payments_by_id |= {record.id: record for record in rows}
+    pending_orders = tuple(_read_pending_orders(conn, values))
+    return (
+        *payments_by_id.values(),
+        *pending_orders[: max(MAX_CANDIDATES, 2 * MAX_CANDIDATES - len(payments_by_id))],
+    )
 
 
 def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
     """Yield the pending orders of the period and amount in `values` (parameters of the query). Each work state has
     a query of its own, because its rows are one range of an index."""
-    for work in WorkState:
-        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work": work.value})
+    for work_state in WorkState:
+        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work_state": work_state.value})

@@ -34,10 +34,10 @@ UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
 
 _ORDERS_QUERY = select(*ORDER_COLUMNS)
-_ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("of"))
-_ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
-_ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
-_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("of")).order_by(
+_ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("order_id"))
+_ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("ids", expanding=True)))
+_ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("order_number"))
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("corporation_number")).order_by(
     orders.c.id.desc()
 )
 _PAYMENT_IDS_OF_ORDERS_QUERY = (
@@ -54,7 +54,9 @@ _KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be inserted as the shop would insert it; the total is in minor units of `currency`."""
+    """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number; `total_minor` is in
+    minor units of `currency`.
+    """
 
     merch_txn_id: str
     total_minor: int
@@ -69,22 +71,22 @@ class NewOrder:
 
 def find(conn: Connection, order_id: int) -> Order | None:
     """Return one order; None if there is none."""
-    return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"of": order_id})
+    return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"order_id": order_id})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
     """Return the orders with these ids, in any order."""
-    return select_records(conn, _ORDERS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
+    return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
 
 
 def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     """Return the order with this order number; None if there is none."""
-    return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"of": merch_txn_id})
+    return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"order_number": merch_txn_id})
 
 
 def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first."""
-    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"of": number})
+    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": number})
 
 
 def get_base_query() -> Select[Any]:
@@ -117,27 +119,28 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     changed.
     """
     (
-        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created_at,
-        updated_at, work_state, work_at, work_reason, attempts, token, transaction, since,
+        order_id, order_number, stored_corporation_number, number_key, status, currency, total_minor, version,
+        payment_method, created_at, updated_at, work_state, work_at, work_reason, attempts, token, transaction,
+        state_since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
         id=order_id,
-        merch_txn_id=number,
-        corporation_number=_get_normalised_number(corporation, raw_corporation),
+        merch_txn_id=order_number,
+        corporation_number=_get_normalised_number(number_key, stored_corporation_number),
         state=OrderState(status),
         currency=currency,
-        total_minor=total,
+        total_minor=total_minor,
         payment_ids=payment_ids,
         version=version,
-        payment_method=method,
+        payment_method=payment_method,
         atom_token_id=token,
         atom_txn_id=transaction,
         created_at=convert_to_known_instant(created_at),
         changed_at=convert_to_known_instant(updated_at),
-        state_since=convert_to_known_instant(since),
+        state_since=convert_to_known_instant(state_since),
         work=work,
     )
 
@@ -175,14 +178,14 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     """Write columns of the order's row. Values may be aware instants and enum members.
 
     Raises StaleRow if the row's version or stored state isn't that of `order`: a change by the shop that leaves the
-    state as it is isn't noticed, and an order with an unreadable state can't be changed. ForbiddenTransition (a bug
-    of the caller) for a state change that the transition table doesn't have, or for a column that never
+    state as it is isn't noticed, and an order with an unreadable state can't be changed. Raises ForbiddenTransition
+    (a bug of the caller) for a state change that the transition table doesn't have, or for a column that never
     changes.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if "status" in values:
-        values["status"] = target = OrderState(str(values["status"]))
-        states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
+        values["status"] = new_state = OrderState(str(values["status"]))
+        states.require_transition(states.ORDER_TRANSITIONS, order.state, new_state)
     written_values = {**values, "updated_at": now}
     if values.get("status", order.state) is not order.state:
         written_values["state_since"] = now
@@ -211,9 +214,17 @@ def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Ma
     Raises StaleRow if the row's version or stored state isn't that of `order`, or if one of the columns isn't empty:
     the shop writes without incrementing the version.
     """
-    empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
-    as_read = orders.c.id == order.id, orders.c.version == order.version, orders.c.status == order.state.value
-    statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
+    are_empty_conditions = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
+    unchanged_conditions = (
+        orders.c.id == order.id,
+        orders.c.version == order.version,
+        orders.c.status == order.state.value,
+    )
+    statement = (
+        update(orders)
+        .where(*unchanged_conditions, *are_empty_conditions)
+        .values({**values, "version": order.version + 1})
+    )
     if conn.execute(statement).rowcount != 1:
         raise StaleRow(order.id)
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)

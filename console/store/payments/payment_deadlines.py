@@ -14,7 +14,9 @@ from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
 _OPEN_SAGA_OF_PAYMENT_QUERY = select(sagas.c.id).where(
-    sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == PAYMENT_KIND, sagas.c.open_subject == payments.c.id
+    sagas.c.kind == bindparam("saga_kind"),
+    sagas.c.subject_kind == PAYMENT_KIND,
+    sagas.c.open_subject == payments.c.id,
 )
 _OVERDUE_PAYMENTS_QUERY = (
     get_base_query()
@@ -25,16 +27,16 @@ _OVERDUE_PAYMENTS_QUERY = (
         ~_OPEN_SAGA_OF_PAYMENT_QUERY.exists(),
     )
     .order_by(payments.c.payment_expires_at, payments.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 
 
-def list_overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
+def list_overdue_payments(conn: Connection, saga_kind: str, now: datetime, limit: int) -> tuple[Payment, ...]:
     """Return at most `limit` payments that wait for their payer, with a known outcome, and whose `payment_expires_at`
     is before `now`; the earliest comes first.
 
-    Payments with an unfinished saga of the kind `saga` are left out.
+    Payments with an unfinished saga of the kind `saga_kind` are left out.
     """
     return select_records(
-        conn, _OVERDUE_PAYMENTS_QUERY, {"saga": saga, "now": convert_to_naive_utc(now), "most": limit}
+        conn, _OVERDUE_PAYMENTS_QUERY, {"saga_kind": saga_kind, "now": convert_to_naive_utc(now), "limit": limit}
     )

@@ -33,31 +33,37 @@ from console.store.schema.core import alerts
 from console.store.schema.payments import payments, refunds
 
 _PAYMENTS_QUERY = select(*PAYMENT_COLUMNS)
-_PAYMENT_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id == bindparam("of"))
-_PAYMENTS_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id.in_(bindparam("some", expanding=True)))
-_PAYMENTS_OF_PROVIDER_QUERY = _PAYMENTS_QUERY.where(payments.c.provider == bindparam("whose"))
-_PAYMENT_BY_MERCHANT_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(payments.c.merchant_payment_id == bindparam("of"))
-_PAYMENT_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(payments.c.provider_payment_id == bindparam("of"))
-_PAYMENTS_OF_ORDER_QUERY = _PAYMENTS_QUERY.where(payments.c.order_id == bindparam("of")).order_by(
+_PAYMENT_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id == bindparam("payment_id"))
+_PAYMENTS_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id.in_(bindparam("ids", expanding=True)))
+_PAYMENTS_OF_PROVIDER_QUERY = _PAYMENTS_QUERY.where(payments.c.provider == bindparam("provider"))
+_PAYMENT_BY_MERCHANT_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
+    payments.c.merchant_payment_id == bindparam("merchant_payment_id")
+)
+_PAYMENT_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
+    payments.c.provider_payment_id == bindparam("provider_payment_id")
+)
+_PAYMENTS_OF_ORDER_QUERY = _PAYMENTS_QUERY.where(payments.c.order_id == bindparam("order_id")).order_by(
     payments.c.id.desc()
 )
 _PAYMENTS_OF_ORDERS_QUERY = _PAYMENTS_QUERY.where(
-    payments.c.order_id.in_(bindparam("some", expanding=True))
+    payments.c.order_id.in_(bindparam("order_ids", expanding=True))
 ).order_by(payments.c.id.desc())
-_PAYMENTS_OF_CORPORATION_QUERY = _PAYMENTS_QUERY.where(payments.c.corporation_number == bindparam("of")).order_by(
-    payments.c.id.desc()
-)
+_PAYMENTS_OF_CORPORATION_QUERY = _PAYMENTS_QUERY.where(
+    payments.c.corporation_number == bindparam("corporation_number")
+).order_by(payments.c.id.desc())
 _PAYMENTS_OF_CORPORATIONS_QUERY = _PAYMENTS_QUERY.where(
-    payments.c.corporation_number.in_(bindparam("some", expanding=True)),
+    payments.c.corporation_number.in_(bindparam("numbers", expanding=True)),
     payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
 ).order_by(payments.c.id.desc())
 _PAYERS_QUERY = select(payments.c.payer_ref).where(payments.c.payer_ref.is_not(None))
 _PAYERS_QUERIES = {
-    PAYMENT_KIND: _PAYERS_QUERY.where(payments.c.id == bindparam("of")),
-    "refund": _PAYERS_QUERY.where(payments.c.id == refunds.c.payment_id, refunds.c.id == bindparam("of")),
-    "order": _PAYERS_QUERY.where(payments.c.order_id == bindparam("of")),
+    PAYMENT_KIND: _PAYERS_QUERY.where(payments.c.id == bindparam("record_id")),
+    "refund": _PAYERS_QUERY.where(payments.c.id == refunds.c.payment_id, refunds.c.id == bindparam("record_id")),
+    "order": _PAYERS_QUERY.where(payments.c.order_id == bindparam("record_id")),
 }
-_SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(alerts.c.id == bindparam("of"))
+_SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(
+    alerts.c.id == bindparam("record_id")
+)
 _DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
 _INSERT_PAYMENT_STATEMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
@@ -75,6 +81,7 @@ _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
 class NewPayment:
     """A new payment. Instants are aware; amounts are in minor units of `currency`.
 
+    `asked_minor`: the requested price. `by_code`: the payer pays with a code that the console requested.
     `account_minor`: the amount that the payment reserves on its account. `given_id`: the former id of a row that is
     restored; None: the database assigns an id.
     """
@@ -102,37 +109,41 @@ def find(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = froze
     """Return one payment; None if there is none. `lapsed_ids`: ids of payments whose call has lapsed (its process
     crashed or froze); such a payment is returned with an unknown outcome.
     """
-    return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"of": payment_id}, lapsed_ids)
+    return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
 
 def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
     """Return the payers, as their provider names them, of a payment, of a refund's payment, of all payments of an
     order, or of the record that an alert is about (`kind`: payment, refund, order, alert)."""
     if kind == "alert":
-        subject = conn.execute(_SUBJECT_OF_ALERT_QUERY, {"of": str(record_id)}).first()
+        subject = conn.execute(_SUBJECT_OF_ALERT_QUERY, {"record_id": str(record_id)}).first()
         if subject is None or subject.subject_kind not in _PAYERS_QUERIES:
             return ()
         kind, record_id = subject
-    return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"of": str(record_id)}))
+    return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"record_id": str(record_id)}))
 
 
 def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.
     """
-    return _find_first_payment(conn, _PAYMENT_BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
+    return _find_first_payment(
+        conn, _PAYMENT_BY_MERCHANT_ID_QUERY, {"provider": provider, "merchant_payment_id": merchant_payment_id}
+    )
 
 
 def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
     """Return the payment to which this provider gave this id; None if there is none."""
-    return _find_first_payment(conn, _PAYMENT_BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
+    return _find_first_payment(
+        conn, _PAYMENT_BY_PROVIDER_ID_QUERY, {"provider": provider, "provider_payment_id": provider_payment_id}
+    )
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return all payments of an order, newest first. `lapsed_ids`: ids of payments whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"of": order_id}, lapsed_ids)
+    return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
 
 def find_by_orders(
@@ -142,7 +153,9 @@ def find_by_orders(
     process crashed or froze), returned with an unknown outcome.
     """
     return (
-        select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed_ids) if order_ids else ()
+        select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}, lapsed_ids)
+        if order_ids
+        else ()
     )
 
 
@@ -153,7 +166,7 @@ def find_by_corporation(
     payment's order isn't compared. `lapsed_ids`: ids of payments whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"of": number}, lapsed_ids)
+    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"corporation_number": number}, lapsed_ids)
 
 
 def find_by_corporations(
@@ -163,7 +176,7 @@ def find_by_corporations(
     (minor units), newest first."""
     if not numbers or not captured_amounts:
         return ()
-    values = {"some": sorted(numbers), "amounts": sorted(captured_amounts)}
+    values = {"numbers": sorted(numbers), "amounts": sorted(captured_amounts)}
     return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values)
 
 
@@ -171,7 +184,7 @@ def list_due_payments(conn: Connection, reasons: Collection[str], now: datetime,
     """Return at most `limit` payments whose scheduled work has one of these reasons and whose due time has come,
     sorted by due time."""
     return select_records(
-        conn, _DUE_PAYMENTS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+        conn, _DUE_PAYMENTS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
     )
 
 
@@ -186,7 +199,7 @@ def find_by_ids(
     """Return the payments with these ids, in any order. `lapsed_ids`: ids of records whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed_ids) if ids else ()
+    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
 
 
 def select_records(
@@ -256,16 +269,18 @@ def move_payment_along_path(
     conditions of `change_payment`.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
-    for before, after in pairwise((payment.state, *path)):
-        states.require_transition(PAYMENT_TRANSITIONS, before, after)
+    for former_state, next_state in pairwise((payment.state, *path)):
+        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)
     version = payment.version
     for step in path[:-1]:
         compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
         version += 1
-    last = {"status": path[-1], **_make_columns_when_paid(payment, path, now)} if path else {}
+    last_values = {"status": path[-1], **_make_columns_when_paid(payment, path, now)} if path else {}
     if path or values.get("certainty", payment.certainty) != payment.certainty:
-        last["state_since"] = now
-    compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
+        last_values["state_since"] = now
+    compare_and_swap.update_if_unchanged(
+        conn, payments, (payment.id, version), {**values, **last_values, "changed_at": now}
+    )
     compare_and_swap.announce_change(conn, PAYMENT_KIND, payment.id, now)
 
 

@@ -19,14 +19,14 @@ _SET_ASIDES_QUERY = select(
     set_asides.c.id, set_asides.c.payment_id, set_asides.c.account_id, set_asides.c.amount_minor,
     set_asides.c.currency, set_asides.c.status, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
 )  # fmt: skip
-_SET_ASIDE_BY_ID_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.id == bindparam("of"))
-_SET_ASIDES_OF_PAYMENT_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.payment_id == bindparam("of")).order_by(
+_SET_ASIDE_BY_ID_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.id == bindparam("set_aside_id"))
+_SET_ASIDES_OF_PAYMENT_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.payment_id == bindparam("payment_id")).order_by(
     set_asides.c.id
 )
 _OPEN_SET_ASIDES_QUERY = (
     _SET_ASIDES_QUERY.where(set_asides.c.status == SetAsideState.OPEN.value, set_asides.c.id > bindparam("after"))
     .order_by(set_asides.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _SET_ASIDES_WITHOUT_REFUND_QUERY = _OPEN_SET_ASIDES_QUERY.where(
     ~exists().where(refunds.c.set_aside_id == set_asides.c.id, refunds.c.payment_id == set_asides.c.payment_id)
@@ -51,24 +51,24 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:
     """Return a set-aside by its id; None if there is none."""
-    return next(iter(_select_set_asides(conn, _SET_ASIDE_BY_ID_QUERY, {"of": set_aside_id})), None)
+    return next(iter(_select_set_asides(conn, _SET_ASIDE_BY_ID_QUERY, {"set_aside_id": set_aside_id})), None)
 
 
 def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
     """Return the set-asides of a payment, oldest first."""
-    return _select_set_asides(conn, _SET_ASIDES_OF_PAYMENT_QUERY, {"of": payment_id})
+    return _select_set_asides(conn, _SET_ASIDES_OF_PAYMENT_QUERY, {"payment_id": payment_id})
 
 
 def list_open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides, oldest first; `after` is the last id of the previous page."""
-    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after, "most": limit})
+    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after, "limit": limit})
 
 
 def list_open_set_asides_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` is the
     last id of the previous page.
     """
-    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after, "most": limit})
+    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after, "limit": limit})
 
 
 def change_set_aside(

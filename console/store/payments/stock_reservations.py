@@ -20,13 +20,16 @@ _RESERVATIONS_QUERY = (
         stock_reservations.c.quantity,
         stock_reservations.c.status,
     )
-    .where(stock_reservations.c.order_id == bindparam("of"))
+    .where(stock_reservations.c.order_id == bindparam("reserved_order_id"))
     .order_by(stock_reservations.c.id)
 )
 _HELD_RESERVATIONS_QUERY = _RESERVATIONS_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
 _RELEASE_RESERVATIONS_STATEMENT = (
     update(stock_reservations)
-    .where(stock_reservations.c.order_id == bindparam("of"), stock_reservations.c.status == StockState.HELD.value)
+    .where(
+        stock_reservations.c.order_id == bindparam("reserved_order_id"),
+        stock_reservations.c.status == StockState.HELD.value,
+    )
     .values(status=StockState.RELEASED.value, updated_at=bindparam("at"))
 )
 
@@ -56,7 +59,7 @@ def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     """Change the held stock reservations of an order to released and return their number. Used and released
     reservations don't change."""
     released_count = conn.execute(
-        _RELEASE_RESERVATIONS_STATEMENT, {"of": order_id, "at": convert_to_naive_utc(now)}
+        _RELEASE_RESERVATIONS_STATEMENT, {"reserved_order_id": order_id, "at": convert_to_naive_utc(now)}
     ).rowcount
     if released_count:
         compare_and_swap.announce_change(conn, orders.ORDER_KIND, order_id, now)
@@ -64,5 +67,8 @@ def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
 
 
 def _select_reservations(conn: Connection, query: Select[Any], order_id: int) -> tuple[StockReservation, ...]:
-    rows = conn.execute(query, {"of": order_id})
-    return tuple(StockReservation(row, of, item, pieces, StockState(state)) for row, of, item, pieces, state in rows)
+    rows = conn.execute(query, {"reserved_order_id": order_id})
+    return tuple(
+        StockReservation(row_id, order, item, quantity, StockState(state))
+        for row_id, order, item, quantity, state in rows
+    )

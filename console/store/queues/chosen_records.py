@@ -40,17 +40,18 @@ from console.store.schema.column_types import EPOCH_START
 MAX_RECORDS_GROUPED_BY_CAUSE = 10_000
 """Largest number of records in each range of a queue that `count_records_by_cause` counts."""
 _LARGEST_ID = 2**63 - 1
-_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 SortValue = int | str | datetime
 
 
 class SortPosition(NamedTuple):
-    """Position of a record in a sorted queue: its sort keys, the index of its kind in `QUEUED_RECORD_KINDS`, and
+    """Position of a record in a sorted queue: its sort keys (`first_key` and
+    `second_key`, see `_pad_to_two_keys`), the index of its kind in `QUEUED_RECORD_KINDS`, and
     its id.
     """
 
-    first: SortValue
-    second: SortValue
+    first_key: SortValue
+    second_key: SortValue
     kind_index: int
     id: int
 
@@ -64,13 +65,13 @@ def read_sorted_page(
     """
     positions: list[SortPosition] = []
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
-        if name in kind_queries.queues:
+        if name in kind_queries.conditions_by_queue:
             keys = _make_sorted_keys_query(
                 kind_queries, name, after, kind_index, get_lapsed_ids(kind_queries, lapsed_ids), choice
             )
             if keys is not None:
                 rows = conn.execute(
-                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids)) | {"most": limit}
+                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids)) | {"limit": limit}
                 )
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
@@ -101,26 +102,34 @@ def _make_sorted_keys_query(
         kind_queries.make_shown_columns(lapsed_ids),
         choice,
     )
-    by_age = choice.order.column is SortColumn.AGE
-    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed_ids, by_state=by_age)
+    is_sorted_by_age = choice.order.column is SortColumn.AGE
+    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age)
     conditions = (
-        [] if after is None else [_comes_after(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
+        []
+        if after is None
+        else [_make_comes_after_condition(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
     )
     if not ranges:
         return None
-    labelled_columns = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
+    labelled_columns = [
+        kind_queries.id.label("id"),
+        *(key.label(f"key_{key_index}") for key_index, key in enumerate(keys)),
+    ]
     # By label: a server takes a plain number in ORDER BY for the place of a column.
-    order = [column.desc() if is_descending else column for column in (*labelled_columns[1:], labelled_columns[0])]
-    of_ranges = (
-        select(*labelled_columns).where(rows, *conditions).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges
+    sort_columns_of_range = [
+        column.desc() if is_descending else column for column in (*labelled_columns[1:], labelled_columns[0])
+    ]
+    queries_of_ranges = (
+        select(*labelled_columns).where(rows, *conditions).order_by(*sort_columns_of_range).limit(_LIMIT_PARAMETER)
+        for rows in ranges
     )
-    merged_rows = union_all(*(select(range_query.subquery()) for range_query in of_ranges)).subquery()
-    columns = [merged_rows.c[f"key_{place}"] for place in range(len(keys))]
-    by = [column.desc() if is_descending else column for column in (*columns, merged_rows.c.id)]
-    return select(merged_rows.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
+    merged_rows = union_all(*(select(range_query.subquery()) for range_query in queries_of_ranges)).subquery()
+    columns = [merged_rows.c[f"key_{key_index}"] for key_index in range(len(keys))]
+    sort_columns = [column.desc() if is_descending else column for column in (*columns, merged_rows.c.id)]
+    return select(merged_rows.c.id, *columns).order_by(*sort_columns).limit(_LIMIT_PARAMETER)
 
 
-def _comes_after(
+def _make_comes_after_condition(
     id_column: ColumnElement[Any],
     keys: Sequence[ColumnElement[Any]],
     after: SortPosition,
@@ -130,13 +139,15 @@ def _comes_after(
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a row of the kind `kind_index` comes after the position `after`. Rows with
     equal sort keys are sorted by their kind, then by their id."""
-    last = after.id
+    last_id = after.id
     if kind_index != after.kind_index:
-        last = _LARGEST_ID if kind_index < after.kind_index else 0
-    place = list(zip((*keys, id_column), [*(after.first, after.second)[: len(keys)], last], strict=True))
+        last_id = _LARGEST_ID if kind_index < after.kind_index else 0
+    columns_and_values = list(
+        zip((*keys, id_column), [*(after.first_key, after.second_key)[: len(keys)], last_id], strict=True)
+    )
     alternatives = []
-    for number, (key, value) in enumerate(place):
-        has_equal_keys = [column_value == earlier for column_value, earlier in place[:number]]
+    for number, (key, value) in enumerate(columns_and_values):
+        has_equal_keys = [column_value == earlier for column_value, earlier in columns_and_values[:number]]
         is_beyond = key < value if is_descending else key > value
         alternatives.append(and_(*has_equal_keys, is_beyond))
     return or_(*alternatives)
@@ -151,8 +162,8 @@ def _read_records(
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
-            rows = conn.execute(kind_queries.rows.where(kind_queries.id.in_(ids))).all()
-            records_of_kind = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            rows = conn.execute(kind_queries.rows_query.where(kind_queries.id.in_(ids))).all()
+            records_of_kind = kind_queries.read_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
             records |= {(kind_index, record.id): record for record in records_of_kind}
     for position in positions:
         record = records.get((position.kind_index, position.id))
@@ -170,10 +181,10 @@ def count_chosen_records(
     counts = [
         _make_range_count_query(kind_queries, rows)
         for kind_queries in QUEUE_TABLES
-        if name in kind_queries.queues
+        if name in kind_queries.conditions_by_queue
         for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed_ids))
     ]
-    values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
+    values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
@@ -183,8 +194,10 @@ def count_chosen_records(
     ) if oldest else None
 
 
-def _make_range_count_query(kind_queries: RecordTableQueries, rows: ColumnElement[bool]) -> Select[Any]:
-    counted_rows = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: ColumnElement[bool]) -> Select[Any]:
+    counted_rows = (
+        select(kind_queries.state_since.label("since")).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
+    )
     return select(func.count().label("total"), _make_oldest_sql(counted_rows).label("oldest")).select_from(
         counted_rows
     )
@@ -205,28 +218,30 @@ def count_records_by_cause(
     is_capped = False
     for kind_queries in QUEUE_TABLES:
         ids = get_lapsed_ids(kind_queries, lapsed_ids)
-        for rows in kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.queues else ():
+        for rows in (
+            kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.conditions_by_queue else ()
+        ):
             cause_rows = conn.execute(
                 _make_range_totals_query(kind_queries, rows, ids),
-                kind_queries.make_parameters(ids) | {"most": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
+                kind_queries.make_parameters(ids) | {"limit": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
-            of_range = [_make_cause_total(*row) for row in cause_rows]
-            is_capped = is_capped or sum(total.count for total in of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
-            totals += of_range
+            totals_of_range = [_make_cause_total(*row) for row in cause_rows]
+            is_capped = is_capped or sum(total.count for total in totals_of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
+            totals += totals_of_range
     return tuple(totals), is_capped
 
 
 def _make_range_totals_query(
-    kind_queries: RecordTableQueries, rows: ColumnElement[bool], lapsed_ids: AbstractSet[int]
+    kind_queries: RecordTableQueries, range_condition: ColumnElement[bool], lapsed_ids: AbstractSet[int]
 ) -> Select[Any]:
     shown_columns = kind_queries.make_shown_columns(lapsed_ids)
     columns = (
         shown_columns.cause.label("cause"),
         shown_columns.columns.currency.label("currency"),
-        func.coalesce(shown_columns.columns.minor, 0).label("minor"),
+        func.coalesce(shown_columns.columns.amount_minor, 0).label("minor"),
         kind_queries.state_since.label("since"),
     )
-    counted_rows = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    counted_rows = select(*columns).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
     sums = func.count(), func.sum(counted_rows.c.minor), _make_oldest_sql(counted_rows)
     return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
         counted_rows.c.cause, counted_rows.c.currency

@@ -56,11 +56,11 @@ def _was_paid_since_sql() -> ColumnElement[bool]:
 
 def _was_refunded_since_sql() -> ColumnElement[bool]:
     """Return SQL for a failed refund: true if a later refund of the same payment was completed."""
-    later = refund_table.alias("later")
+    later_refund = refund_table.alias("later")
     return exists().where(
-        later.c.payment_id == refund_table.c.payment_id,
-        later.c.id > refund_table.c.id,
-        later.c.status == RefundState.COMPLETED.value,
+        later_refund.c.payment_id == refund_table.c.payment_id,
+        later_refund.c.id > refund_table.c.id,
+        later_refund.c.status == RefundState.COMPLETED.value,
     )
 
 
@@ -87,11 +87,11 @@ REFUND_COLUMNS = RecordColumns(
     work_at=refund_table.c.work_at,
     work_reason=refund_table.c.work_reason,
     error_code=refund_table.c.error_code,
-    name=null(),
-    number=_make_payment_column_sql(payment_table.c.corporation_number),
+    order_or_payment_number=null(),
+    corporation_number=_make_payment_column_sql(payment_table.c.corporation_number),
     provider=_make_payment_column_sql(payment_table.c.provider),
     has_provider=lambda names: is_one_of(_make_payment_column_sql(payment_table.c.provider), names),
-    minor=refund_table.c.refund_amount,
+    amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     maker=refund_table.c.maker,
 )
@@ -102,11 +102,11 @@ PAYMENT_COLUMNS = RecordColumns(
     work_at=payment_table.c.work_at,
     work_reason=payment_table.c.work_reason,
     error_code=payment_table.c.error_code,
-    name=payment_table.c.merchant_payment_id,
-    number=payment_table.c.corporation_number,
+    order_or_payment_number=payment_table.c.merchant_payment_id,
+    corporation_number=payment_table.c.corporation_number,
     provider=payment_table.c.provider,
     has_provider=lambda names: is_one_of(payment_table.c.provider, names),
-    minor=case(
+    amount_minor=case(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
     currency=payment_table.c.currency,
@@ -119,13 +119,13 @@ ORDER_COLUMNS = RecordColumns(
     work_reason=case(
         (_KNOWN_ORDER_STATE_CONDITION, order_table.c.work_reason), else_=orders.UNREADABLE_STATE_REASON.value
     ),
-    name=order_table.c.merch_txn_id,
-    number=order_table.c.number_key,
+    order_or_payment_number=order_table.c.merch_txn_id,
+    corporation_number=order_table.c.number_key,
     provider=select(func.min(payment_table.c.provider))
     .where(payment_table.c.order_id == order_table.c.id)
     .scalar_subquery(),
     has_provider=_has_payment_of_provider_sql,
-    minor=order_table.c.total_amount,
+    amount_minor=order_table.c.total_amount,
     currency=order_table.c.currency,
 )
 _UNADOPTED_CHECK_CONDITION = and_(check_table.c.work_state.is_(None), check_table.c.seen_work == "needs_review")
@@ -138,21 +138,21 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
         (_UNADOPTED_CHECK_CONDITION, literal(WorkReason.WRITTEN_BY_OTHER.value)), else_=check_table.c.work_reason
     ),
     error_code=check_table.c.error_code,
-    name=null(),
-    number=check_table.c.number_key,
+    order_or_payment_number=null(),
+    corporation_number=check_table.c.number_key,
     provider=literal(CREDIT_CHECK_PROVIDER),
     has_provider=lambda names: is_one_of(literal(CREDIT_CHECK_PROVIDER), names),
-    client=check_table.c.client_id,
+    client_id=check_table.c.client_id,
 )
 REFUND_QUERIES = RecordTableQueries(
     kind=refunds.REFUND_KIND,
     id=refund_table.c.id,
     work_state=refund_table.c.work_state,
     state_since=refund_table.c.state_since,
-    rows=refunds.get_base_query(),
-    read=refunds.read_refunds,
+    rows_query=refunds.get_base_query(),
+    read_records=refunds.read_refunds,
     columns=REFUND_COLUMNS,
-    queues={
+    conditions_by_queue={
         "unknown": [refund_table.c.certainty == "unknown"],
         "error": [
             and_(
@@ -177,10 +177,10 @@ PAYMENT_QUERIES = RecordTableQueries(
     id=payment_table.c.id,
     work_state=payment_table.c.work_state,
     state_since=payment_table.c.state_since,
-    rows=payments.get_base_query(),
-    read=lambda _, rows, lapsed: [payment_rows.make_record(row, lapsed) for row in rows],
+    rows_query=payments.get_base_query(),
+    read_records=lambda _, rows, lapsed: [payment_rows.make_record(row, lapsed) for row in rows],
     columns=PAYMENT_COLUMNS,
-    queues={
+    conditions_by_queue={
         "pending": _make_state_conditions(
             payment_table.c.status, payment_table.c.certainty, _WAITING_PAYMENT_STATES, Certainty.KNOWN
         ),
@@ -204,10 +204,10 @@ ORDER_QUERIES = RecordTableQueries(
     id=order_table.c.id,
     work_state=order_table.c.work_state,
     state_since=order_table.c.state_since,
-    rows=orders.get_base_query(),
-    read=lambda conn, rows, _: orders.read_orders(conn, rows),
+    rows_query=orders.get_base_query(),
+    read_records=lambda conn, rows, _: orders.read_orders(conn, rows),
     columns=ORDER_COLUMNS,
-    queues={
+    conditions_by_queue={
         "pending": [order_table.c.status == OrderState.PENDING.value],
         "review": [order_table.c.work_state == "needs_review"],
         "disagree": [order_table.c.disagrees == 1],
@@ -218,10 +218,10 @@ CREDIT_CHECK_QUERIES = RecordTableQueries(
     id=check_table.c.id,
     work_state=check_table.c.seen_work,
     state_since=check_table.c.state_since,
-    rows=credit_checks.get_base_query(),
-    read=lambda _, rows, lapsed: [make_record(row, lapsed) for row in rows],
+    rows_query=credit_checks.get_base_query(),
+    read_records=lambda _, rows, lapsed: [make_record(row, lapsed) for row in rows],
     columns=CREDIT_CHECK_COLUMNS,
-    queues={
+    conditions_by_queue={
         "pending": [PENDING_CHECK_CONDITION],
         "unknown": [check_table.c.certainty == "unknown"],
         "error": [

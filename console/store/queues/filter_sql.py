@@ -80,7 +80,7 @@ def make_conditions(
     """
     record_filter = choice.record_filter
     if (record_filter.kinds and kind not in record_filter.kinds) or (
-        record_filter.client is not None and shown_columns.columns.client is None
+        record_filter.client is not None and shown_columns.columns.client_id is None
     ):
         return None
     return list(_make_filter_conditions(kind, id_column, since_column, shown_columns, choice))
@@ -111,7 +111,7 @@ def _make_filter_conditions(
     if record_filter.providers:
         yield columns.has_provider(record_filter.providers)
     if record_filter.client is not None:
-        yield func.coalesce(columns.client, 0) == int(record_filter.client)
+        yield func.coalesce(columns.client_id, 0) == int(record_filter.client)
     if record_filter.amount is not None:
         yield _make_amount_condition(shown_columns, record_filter.amount)
     if record_filter.owner is not None:
@@ -140,9 +140,13 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
     for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.compute_minor_bounds(currency)
         if bounds is not None:
-            minor = shown_columns.columns.minor
+            amount_minor = shown_columns.columns.amount_minor
             ranges.append(
-                and_(is_one_of(shown_columns.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1])
+                and_(
+                    is_one_of(shown_columns.columns.currency, {currency}),
+                    amount_minor >= bounds[0],
+                    amount_minor <= bounds[1],
+                )
             )
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
@@ -169,7 +173,7 @@ class _SortedTable:
     kind: str
     id_column: Expression
     since: Expression
-    shown: ShownColumns
+    shown_columns: ShownColumns
     owners: Owners
     is_descending: bool
 
@@ -195,14 +199,14 @@ def _make_text_key(value: Expression) -> Sequence[Expression]:
 
 
 def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
-    client = table.shown.columns.client
+    client = table.shown_columns.columns.client_id
     return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
     return [
         make_position_sql(
-            table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
+            table.shown_columns.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
         )
     ]
 
@@ -211,11 +215,11 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
     """Return two sort keys: the position of the currency in MINOR_DIGITS_BY_CURRENCY, then the amount. The
     currencies follow each other in the same sequence whether the sort order is ascending or descending, and records
     without an amount come last."""
-    columns = table.shown.columns
+    columns = table.shown_columns.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
-    place = make_position_sql(columns.currency, currencies)
-    return len(currencies) - place if table.is_descending else place, func.coalesce(
-        columns.minor, _NUMBER_AFTER_ALL_OTHERS
+    currency_position = make_position_sql(columns.currency, currencies)
+    return len(currencies) - currency_position if table.is_descending else currency_position, func.coalesce(
+        columns.amount_minor, _NUMBER_AFTER_ALL_OTHERS
     )
 
 
@@ -224,9 +228,9 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     attempt; the other records follow, by a stored time of an attempt or else by `state_since`. Both instants are
     columns, because a server would return the instant of a parameter as text.
     """
-    is_scheduled = is_one_of(table.shown.work_state, {WorkState.SCHEDULED})
-    due = func.coalesce(table.shown.columns.work_at, table.since, type_=Instant)
-    return case((is_scheduled, 0), else_=1), due
+    is_scheduled = is_one_of(table.shown_columns.work_state, {WorkState.SCHEDULED})
+    due_at = func.coalesce(table.shown_columns.columns.work_at, table.since, type_=Instant)
+    return case((is_scheduled, 0), else_=1), due_at
 
 
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
@@ -234,27 +238,30 @@ def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     owner has the last place."""
     names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
     owner_by_id = table.owners.get(table.kind, {})
-    places = [
-        (table.id_column.in_(sorted(record for record, owner in owner_by_id.items() if owner == name)), place)
-        for place, name in enumerate(names)
+    owner_positions = [
+        (table.id_column.in_(sorted(record for record, owner in owner_by_id.items() if owner == name)), position)
+        for position, name in enumerate(names)
     ]
-    return [case(*places, else_=len(names)) if places else literal(0, BigInteger)]
+    return [case(*owner_positions, else_=len(names)) if owner_positions else literal(0, BigInteger)]
 
 
 _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
-    SortColumn.WORK: lambda table: (make_position_sql(table.shown.work_state, sorted(WorkState)), table.since),
+    SortColumn.WORK: lambda table: (
+        make_position_sql(table.shown_columns.work_state, sorted(WorkState)),
+        table.since,
+    ),
     SortColumn.AGE: lambda table: [table.since],
-    SortColumn.NUMBER: lambda table: _make_text_key(table.shown.columns.number),
-    SortColumn.RECORD: lambda table: _make_text_key(table.shown.columns.name),
+    SortColumn.NUMBER: lambda table: _make_text_key(table.shown_columns.columns.corporation_number),
+    SortColumn.RECORD: lambda table: _make_text_key(table.shown_columns.columns.order_or_payment_number),
     SortColumn.KIND: lambda _: [literal(0, BigInteger)],  # the kinds follow each other among equal keys
     SortColumn.CLIENT: _make_client_key,
     SortColumn.PROVIDER: _make_provider_key,
     SortColumn.AMOUNT: _make_amount_key,
-    SortColumn.STATE: lambda table: [make_position_sql(table.shown.columns.status, _ALL_RECORD_STATES)],
-    SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown.certainty, tuple(Certainty))],
-    SortColumn.CAUSE: lambda table: _make_text_key(table.shown.cause),
+    SortColumn.STATE: lambda table: [make_position_sql(table.shown_columns.columns.status, _ALL_RECORD_STATES)],
+    SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown_columns.certainty, tuple(Certainty))],
+    SortColumn.CAUSE: lambda table: _make_text_key(table.shown_columns.cause),
     SortColumn.NEXT: _make_next_attempt_key,
     SortColumn.OWNER: _make_owner_key,
-    SortColumn.MAKER: lambda table: _make_text_key(table.shown.columns.maker),
+    SortColumn.MAKER: lambda table: _make_text_key(table.shown_columns.columns.maker),
 }
 """The function that returns the sort keys of a table, by the column of the sort order."""

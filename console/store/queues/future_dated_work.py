@@ -37,24 +37,35 @@ class FutureDatedRow:
 
 @dataclass(frozen=True, slots=True)
 class _WorkColumns:
-    """A table whose rows have scheduled work. `state`, `due_at` and `reason` are names of its columns; `scheduled`
-    is the value of the column `state` in rows with scheduled work."""
+    """A table whose rows have scheduled work. `state_column`, `due_at_column` and `reason_column` are names of its
+    columns; `scheduled_state` is the value of the column `state_column` in rows with scheduled work.
+    """
 
     table: Table
-    state: str
-    scheduled: str
-    due_at: str
-    reason: str
+    state_column: str
+    scheduled_state: str
+    due_at_column: str
+    reason_column: str
 
-    def query(self) -> Select[Any]:
+    def make_query(self) -> Select[Any]:
         """Return the query of the rows with scheduled work whose due time and `changed_at` are later than the
-        parameter `latest`, without those with the reason _REASON_WITH_FIXED_DUE_TIME; the parameter `most` limits
+        parameter `latest`, without those with the reason _REASON_WITH_FIXED_DUE_TIME; the parameter `limit` limits
         their number. It uses the index of state and due time."""
         columns = self.table.c
         latest: BindParameter[datetime] = bindparam("latest")
-        waits = columns[self.state] == self.scheduled, columns[self.due_at] > latest, columns.changed_at > latest
-        is_movable = or_(columns[self.reason].is_(None), columns[self.reason] != _REASON_WITH_FIXED_DUE_TIME)
-        return select(columns.id, columns.version).where(*waits, is_movable).limit(bindparam("most", type_=Integer))
+        is_too_late_conditions = (
+            columns[self.state_column] == self.scheduled_state,
+            columns[self.due_at_column] > latest,
+            columns.changed_at > latest,
+        )
+        is_movable = or_(
+            columns[self.reason_column].is_(None), columns[self.reason_column] != _REASON_WITH_FIXED_DUE_TIME
+        )
+        return (
+            select(columns.id, columns.version)
+            .where(*is_too_late_conditions, is_movable)
+            .limit(bindparam("limit", type_=Integer))
+        )
 
 
 def _make_work_columns(table: Table) -> _WorkColumns:
@@ -67,13 +78,13 @@ _WORK_COLUMNS: Mapping[str, _WorkColumns] = {
     refunds.REFUND_KIND: _make_work_columns(refunds_table),
     sagas.SAGA_KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
 }
-_QUERY_BY_KIND = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}
+_QUERY_BY_KIND = {kind: work_columns.make_query() for kind, work_columns in _WORK_COLUMNS.items()}
 
 
 def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
     """Return the rows with scheduled work whose `changed_at` and due time are later than `latest`, an instant in
     the future; at most `limit` rows of each kind. Refunds in their cooling-off period are left out."""
-    values = {"latest": convert_to_naive_utc(latest), "most": limit}
+    values = {"latest": convert_to_naive_utc(latest), "limit": limit}
     return tuple(
         FutureDatedRow(kind, *row) for kind, query in _QUERY_BY_KIND.items() for row in conn.execute(query, values)
     )
@@ -83,6 +94,6 @@ def set_due_now(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
     """Set the due time of the row's next step to `now`. Raises StaleRow if the row has changed since it was read."""
     work_columns = _WORK_COLUMNS[row.kind]
     compare_and_swap.update_if_unchanged(
-        conn, work_columns.table, (row.id, row.version), {work_columns.due_at: now, "changed_at": now}
+        conn, work_columns.table, (row.id, row.version), {work_columns.due_at_column: now, "changed_at": now}
     )
     compare_and_swap.announce_change(conn, row.kind, row.id, now)

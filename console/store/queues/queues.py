@@ -62,7 +62,7 @@ def read_queue_page(
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
-        if name in kind_queries.queues:
+        if name in kind_queries.conditions_by_queue:
             rows = kind_queries.read_page(
                 conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(kind_queries, lapsed_ids), choice
             )
@@ -82,13 +82,15 @@ def _read_records(
     order of `entries`."""
     records: dict[QueuePosition, QueuedRecord] = {}
     for rank, kind_queries in enumerate(QUEUE_TABLES):
-        places = [place for place, _ in entries if place.kind_index == rank]
-        rows = [row for place, row in entries if place.kind_index == rank]
+        positions_of_kind = [position for position, _ in entries if position.kind_index == rank]
+        rows = [row for position, row in entries if position.kind_index == rank]
         if rows:
             records |= zip(
-                places, kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids)), strict=True
+                positions_of_kind,
+                kind_queries.read_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids)),
+                strict=True,
             )
-    return ((place, records[place]) for place, _ in entries)
+    return ((position, records[position]) for position, _ in entries)
 
 
 def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> AbstractSet[int]:
@@ -104,14 +106,14 @@ def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | 
     """
     if after is None:
         return None
-    last = after.id if kind_index == after.kind_index else (_LARGEST_ID if kind_index < after.kind_index else 0)
-    return after.work_state, after.since, last
+    last_id = after.id if kind_index == after.kind_index else (_LARGEST_ID if kind_index < after.kind_index else 0)
+    return after.work_state, after.since, last_id
 
 
 def count_queue(conn: Connection, name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
     one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
-    values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
+    values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
     query = _make_count_query(name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
@@ -127,11 +129,11 @@ def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSele
     records are lapsed now. It has one row per query of `make_count_queries`, with that query's columns `total` and
     `oldest`.
     """
-    parts = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.queues]
+    queue_tables = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.conditions_by_queue]
     return union_all(
         *(
             query
-            for kind_queries in parts
+            for kind_queries in queue_tables
             for query in kind_queries.make_count_queries(name, has_lapsed=kind_queries.kind in lapsed_kinds)
         )
     )
@@ -184,7 +186,7 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     written_rows = [*conn.execute(new_rows_query)]
     for since in (_BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS):
         written_rows += conn.execute(rows.where(since))
-    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written_rows)
+    return tuple((int(i), _encode_text(stored_number), _encode_text(key)) for i, stored_number, key in written_rows)
 
 
 def _encode_text(value: object) -> str:

@@ -22,29 +22,29 @@ NULL_EXPRESSION: Expression = null()
 
 @dataclass(frozen=True, eq=False)
 class RecordColumns:
-    """The SQL expressions of one table of records. An expression is NULL (`client`: None) if records of the table
+    """The SQL expressions of one table of records. An expression is NULL (`client_id`: None) if records of the table
     have no such value.
 
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
-    - `name`: the order number or our payment number; NULL for other records
+    - `order_or_payment_number`: the order number or our payment number; NULL for other records
     - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
     - `has_provider`: takes the names of providers and returns the condition that the record has one of them
-    - `minor`, `currency`: the amount that lists show, in minor units
+    - `amount_minor`, `currency`: the amount that lists show, in minor units
     """
 
     status: Expression
     work_state: Expression
     work_at: Expression
     work_reason: Expression
-    name: Expression
-    number: Expression
+    order_or_payment_number: Expression
+    corporation_number: Expression
     provider: Expression
     has_provider: Callable[[Collection[str]], ColumnElement[bool]]
     certainty: Expression = field(default_factory=lambda: literal(Certainty.KNOWN.value))
     error_code: Expression = NULL_EXPRESSION
-    minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
+    amount_minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
     currency: Expression = NULL_EXPRESSION
-    client: Expression | None = None
+    client_id: Expression | None = None
     maker: Expression = NULL_EXPRESSION
 
 
@@ -80,11 +80,13 @@ class ShownColumns:
         that of a payment or refund that people have decided as completed), otherwise the reason of its work (LAPSED
         for a lapsed row); NULL if there is neither."""
         columns, reason = self.columns, self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
-        is_good_end = and_(
+        was_decided_as_completed = and_(
             is_one_of(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
             is_one_of(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
         )
-        failed_call = case((is_good_end, literal(None, String)), else_=func.nullif(columns.error_code, ""))
+        failed_call = case(
+            (was_decided_as_completed, literal(None, String)), else_=func.nullif(columns.error_code, "")
+        )
         return func.coalesce(failed_call, reason)
 
 
@@ -102,8 +104,8 @@ def make_hex_text_sql(value: Expression) -> Expression:
 
 def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
     """Return SQL of the index of `value` in `values`; the length of `values` if it isn't one of them."""
-    places = [
-        (make_hex_text_sql(value) == known_value.encode().hex().upper(), place)
-        for place, known_value in enumerate(values)
+    cases = [
+        (make_hex_text_sql(value) == known_value.encode().hex().upper(), position)
+        for position, known_value in enumerate(values)
     ]
-    return case(*places, else_=len(values))
+    return case(*cases, else_=len(values))

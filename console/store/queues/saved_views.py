@@ -41,13 +41,13 @@ _VISIBLE_VIEWS_QUERY = (
     .order_by(saved_views.c.is_team, saved_views.c.id)
     .limit(_MAX_VIEWS)
 )
-_VIEW_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
+_VIEW_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("view_id"))
 _VIEW_BY_CLAIM_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
 _INSERT_VIEW_STATEMENT = into(saved_views)
 _REPLACED_VIEW_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
 _UPDATE_VIEW_STATEMENT = (
     update(saved_views)
-    .where(saved_views.c.id == bindparam("of"), saved_views.c.version == bindparam("as_read"))
+    .where(saved_views.c.id == bindparam("view_id"), saved_views.c.version == bindparam("version_as_read"))
     .values({column: bindparam(column) for column in _REPLACED_VIEW_COLUMNS})
 )
 
@@ -62,11 +62,13 @@ def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
 
 def find(conn: Connection, view_id: int) -> SavedView | None:
     """Return a view by its id, a deleted one too; None if there is none, or if its row can't be read."""
-    views = unreadable_rows.read_each("saved_views", conn.execute(_VIEW_BY_ID_QUERY, {"of": view_id}), _make_view)
+    views = unreadable_rows.read_each(
+        "saved_views", conn.execute(_VIEW_BY_ID_QUERY, {"view_id": view_id}), _make_view
+    )
     return views[0] if views else None
 
 
-def find_named(conn: Connection, view: SavedView) -> SavedView | None:
+def find_by_name(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
     isn't deleted; None if there is none."""
     rows = conn.execute(_VIEW_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
@@ -89,7 +91,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     the new version. Raises RunAgain if the view was changed, or another view got its name, at the same time."""
     try:
         is_written = conn.execute(
-            _UPDATE_VIEW_STATEMENT, _make_row(view) | {"of": view.id, "as_read": view.version - 1}
+            _UPDATE_VIEW_STATEMENT, _make_row(view) | {"view_id": view.id, "version_as_read": view.version - 1}
         ).rowcount
     except IntegrityError:
         raise RunAgain from None

@@ -52,16 +52,17 @@ _QUEUE_WITHOUT_LAPSED_RECORDS = "pending"
 # Without a start value a server sorts all rows if they have the same work state.
 _START_KEY_BY_QUEUE = {"review": ("needs_review", EPOCH_START, 0)}
 _SINCE_PARAMETER: BindParameter[datetime] = bindparam("since", type_=Instant)
-_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, eq=False)
 class RecordTableQueries:
-    """Queries of the queues over one table of records.
+    """Queries of the queues over one table, whose rows are the records of the kind `kind`. `id` is the column of
+    their ids.
 
     - `work_state`, `state_since`: the columns of the work state, and of the instant since which the state holds
-    - `rows`: the query of all columns that `read` converts into records
-    - `queues`: for each queue its SQL conditions, one per range of an index
+    - `rows_query`: the query of all columns that `read_records` converts into records
+    - `conditions_by_queue`: for each queue its SQL conditions, one per range of an index
     - `columns`: the expressions by which rows are filtered, sorted and grouped
     - `may_be_lapsed`: the condition of rows that are stored as being sent, so that their operation may have lapsed
     """
@@ -70,9 +71,9 @@ class RecordTableQueries:
     id: Column[Any]
     work_state: Column[Any]
     state_since: Column[Any]
-    rows: Select[Any]
-    read: RowReader
-    queues: Mapping[str, Sequence[ColumnElement[bool]]]
+    rows_query: Select[Any]
+    read_records: RowReader
+    conditions_by_queue: Mapping[str, Sequence[ColumnElement[bool]]]
     columns: RecordColumns
     may_be_lapsed: ColumnElement[bool] | None = None
 
@@ -122,9 +123,9 @@ class RecordTableQueries:
                 ranges = self._make_conditions_by_range(
                     name, [self.work_state == state, *conditions], has_lapsed=False
                 )
-                start = after if after is not None and state == after[0] else None
-                statements = _make_page_queries(self, ranges, in_one_state=True)
-                rows += self._read_rows_after(conn, statements, start, limit - len(rows), frozenset())
+                start_key = after if after is not None and state == after[0] else None
+                statements = _make_page_queries(self, ranges, has_one_state=True)
+                rows += self._read_rows_after(conn, statements, start_key, limit - len(rows), frozenset())
         return rows
 
     def make_filter_conditions(
@@ -146,17 +147,17 @@ class RecordTableQueries:
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed))
 
     def list_chosen_ranges(
-        self, name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, by_state: bool = False
+        self, name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, is_split_by_state: bool = False
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
         these records fulfils exactly one of the conditions; most conditions are a range of an index. With
-        `by_state` each condition has one work state, except that of the lapsed rows.
+        `is_split_by_state` each condition has one work state, except that of the lapsed rows.
         """
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
         ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids))
-        if by_state or (_reads_each_state(choice) and not lapsed_ids):
+        if is_split_by_state or (_reads_each_state(choice) and not lapsed_ids):
             states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
@@ -184,16 +185,16 @@ class RecordTableQueries:
         rows of the queue.
         """
         if after is None:
-            return self._read_rows(conn, statements.first_rows, lapsed_ids, most=limit)
-        work, since, last = after
+            return self._read_rows(conn, statements.first_rows, lapsed_ids, limit=limit)
+        work_state, since, last_id = after
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for query, values in (
-            (statements.same_instant_rows, {"work": work, "since": since, "last": last}),
-            (statements.later_instant_rows, {"work": work, "since": since}),
-            (statements.later_state_rows, {"work": work}),
+            (statements.same_instant_rows, {"last_work_state": work_state, "since": since, "last_id": last_id}),
+            (statements.later_instant_rows, {"last_work_state": work_state, "since": since}),
+            (statements.later_state_rows, {"last_work_state": work_state}),
         ):
             if query is not None and len(rows) < limit:
-                rows += self._read_rows(conn, query, lapsed_ids, most=limit - len(rows), **values)
+                rows += self._read_rows(conn, query, lapsed_ids, limit=limit - len(rows), **values)
         return rows
 
     def _read_rows(
@@ -204,14 +205,14 @@ class RecordTableQueries:
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return the counting queries of the queue `name`, one per query of `make_since_queries`. Each counts at most
-        as many rows as the parameter `most` says (`total`), and reads the earliest instant at which one of them got
+        as many rows as the parameter `limit` says (`total`), and reads the earliest instant at which one of them got
         its present state (`oldest`). `has_lapsed`: some rows are lapsed now.
         """
         return [_make_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
 
     def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `state_since` of a queue (as `since`), one per index range and, if the queue
-        contains lapsed rows, one for these; each has at most as many rows as the parameter `most` says. The index
+        contains lapsed rows, one for these; each has at most as many rows as the parameter `limit` says. The index
         contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
@@ -225,7 +226,7 @@ class RecordTableQueries:
         continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
         `pending`.
         """
-        ranges = self.queues[name]
+        ranges = self.conditions_by_queue[name]
         if name == _QUEUE_WITHOUT_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
@@ -242,7 +243,7 @@ class RecordTableQueries:
     def _lapsed_rows_query(self) -> Select[Any]:
         """The query of the lapsed rows of this table. It is separate from the query of the queue, because with an
         OR the database would read and sort the whole queue."""
-        return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
+        return self.rows_query.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
     def make_first_rows_query(
         self,
@@ -251,18 +252,18 @@ class RecordTableQueries:
         sort_columns: Sequence[Column[Any]],
     ) -> Select[Any]:
         """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
-        columns `sort_columns`. The parameter `most` limits the number of rows. With several ranges the query reads
+        columns `sort_columns`. The parameter `limit` limits the number of rows. With several ranges the query reads
         the first rows of each range, then merges and sorts them.
         """
         if len(ranges) == 1:
-            return self.rows.where(ranges[0], *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER)
+            return self.rows_query.where(ranges[0], *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER)
         ids = [
             select(self.id).where(rows, *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER).subquery()
             for rows in ranges
         ]
-        first = union_all(*(select(id_query) for id_query in ids)).subquery()
+        first_ids = union_all(*(select(id_query) for id_query in ids)).subquery()
         return (
-            self.rows.join_from(first, self.id.table, self.id == first.c.id)
+            self.rows_query.join_from(first_ids, self.id.table, self.id == first_ids.c.id)
             .order_by(*sort_columns)
             .limit(_LIMIT_PARAMETER)
         )
@@ -300,30 +301,30 @@ def _make_plain_page_queries(kind_queries: RecordTableQueries, name: str, *, has
 
 
 def _make_page_queries(
-    kind_queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]], *, in_one_state: bool = False
+    kind_queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]], *, has_one_state: bool = False
 ) -> _PageQueries:
     """Return the queries of the pages of these index ranges. Rows with equal and with later work states or
     instants have separate queries: with one comparison for all, SQLite would read the index from its start and
-    MariaDB the table. `in_one_state`: all rows of the ranges have the same work state.
+    MariaDB the table. `has_one_state`: all rows of the ranges have the same work state.
     """
-    place = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
-    same_state, since = kind_queries.work_state == bindparam("work"), _SINCE_PARAMETER
+    sort_columns = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
+    same_state, since = kind_queries.work_state == bindparam("last_work_state"), _SINCE_PARAMETER
     return _PageQueries(
-        kind_queries.make_first_rows_query(ranges, sort_columns=place[1:] if in_one_state else place),
+        kind_queries.make_first_rows_query(ranges, sort_columns=sort_columns[1:] if has_one_state else sort_columns),
         kind_queries.make_first_rows_query(
             ranges,
             same_state,
             kind_queries.state_since == since,
-            kind_queries.id > bindparam("last"),
+            kind_queries.id > bindparam("last_id"),
             sort_columns=(kind_queries.id,),
         ),
         kind_queries.make_first_rows_query(
-            ranges, same_state, kind_queries.state_since > since, sort_columns=place[1:]
+            ranges, same_state, kind_queries.state_since > since, sort_columns=sort_columns[1:]
         ),
         None
-        if in_one_state
+        if has_one_state
         else kind_queries.make_first_rows_query(
-            ranges, kind_queries.work_state > bindparam("work"), sort_columns=place
+            ranges, kind_queries.work_state > bindparam("last_work_state"), sort_columns=sort_columns
         ),
     )
 

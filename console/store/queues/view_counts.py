@@ -23,7 +23,7 @@ from console.store.schema.column_types import EPOCH_START
 
 MAX_RECORDS_READ_FOR_COUNT = 10_000
 """Largest number of records of each index range of a queue that are compared with the filters of views."""
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ def count_records_of_choices(
     statement counts all of them."""
     if not choices:
         return ()
-    values: dict[str, object] = {"most": MAX_RECORDS_READ_FOR_COUNT + 1}
+    values: dict[str, object] = {"limit": MAX_RECORDS_READ_FOR_COUNT + 1}
     queries: list[Select[Any]] = []
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
-        if name in kind_queries.queues:
+        if name in kind_queries.conditions_by_queue:
             queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed_ids), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
-    return tuple(_sum_range_counts(rows, place) for place in range(len(choices)))
+    return tuple(_sum_range_counts(rows, choice_index) for choice_index in range(len(choices)))
 
 
 def _make_range_queries(
     kind_queries: RecordTableQueries, name: str, lapsed_ids: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
     """Yield one query for each index range of the queue `name`; the ranges together contain each record once. A
-    query reads at most as many records as its parameter `most` says and returns one row. The row has the number
+    query reads at most as many records as its parameter `limit` says and returns one row. The row has the number
     of records read (`scanned`). For the choice at each index of `choices` it has the number of records that the
     filter selects (`total_0` …), and the earliest time at which one of them got its present state (`oldest_0`
     …).
@@ -70,10 +70,10 @@ def _make_range_queries(
     for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed_ids):
         read_rows = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
-        for place, condition in enumerate(conditions):
+        for choice_index, condition in enumerate(conditions):
             is_dated = and_(condition, kind_queries.state_since > EPOCH_START)
-            columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{place}"))
-            columns.append(func.min(case((is_dated, kind_queries.state_since))).label(f"oldest_{place}"))
+            columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{choice_index}"))
+            columns.append(func.min(case((is_dated, kind_queries.state_since))).label(f"oldest_{choice_index}"))
         yield select(*columns).select_from(read_rows.join(kind_queries.id.table, kind_queries.id == read_rows.c.id))
 
 
@@ -86,9 +86,9 @@ def _make_filter_condition(
     return and_(true(), *conditions)
 
 
-def _sum_range_counts(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
-    count = sum(int(row[f"total_{place}"] or 0) for row in rows)
-    instants = [row[f"oldest_{place}"] for row in rows if row[f"oldest_{place}"] is not None]
+def _sum_range_counts(rows: Sequence[Mapping[str, Any]], choice_index: int) -> ChosenCount:
+    count = sum(int(row[f"total_{choice_index}"] or 0) for row in rows)
+    instants = [row[f"oldest_{choice_index}"] for row in rows if row[f"oldest_{choice_index}"] is not None]
     is_cut = any(row["scanned"] > MAX_RECORDS_READ_FOR_COUNT for row in rows)
     return ChosenCount(
         min(count, MAX_COUNTED_RECORDS),

@@ -37,25 +37,28 @@ class TimedEvent:
     at: datetime
 
 
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_PAYMENTS_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("whose"))
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
+_PAYMENTS_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("provider"))
 _PAYMENTS_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
-    table.c.provider_payment_id.in_(bindparam("some", expanding=True))
+    table.c.provider_payment_id.in_(bindparam("numbers", expanding=True))
 )
 _PAYMENTS_BY_MERCHANT_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
-    table.c.merchant_payment_id.in_(bindparam("some", expanding=True))
+    table.c.merchant_payment_id.in_(bindparam("numbers", expanding=True))
 )
 
 
-def _make_page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
-    """Return the query `rows` limited to one page: sorted by the columns `at` and `row_id`, after the position in
-    the parameters `after_at` and `after_id`, before the parameter `until`. A database server can answer the
-    query from an index.
+def _make_page_query(rows_query: Select[Any], time_column: Any, id_column: Any) -> Select[Any]:
+    """Return the query `rows_query` limited to one page: sorted by the columns `time_column` and `id_column`, after
+    the position in the parameters `after_at` and `after_id`, before the parameter `until`. A database server can
+    answer the query from an index.
     """
-    after = or_(at > bindparam("after_at"), and_(at == bindparam("after_at"), row_id > bindparam("after_id")))
+    is_after = or_(
+        time_column > bindparam("after_at"),
+        and_(time_column == bindparam("after_at"), id_column > bindparam("after_id")),
+    )
     return (
-        rows.where(at >= bindparam("after_at"), at < bindparam("until"), after)
-        .order_by(at, row_id)
+        rows_query.where(time_column >= bindparam("after_at"), time_column < bindparam("until"), is_after)
+        .order_by(time_column, id_column)
         .limit(_LIMIT_PARAMETER)
     )
 
@@ -64,7 +67,7 @@ _PAID_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.
 _BEGUN_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
 _EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
     payment_events.get_base_query().where(
-        events_table.c.source == bindparam("whose"), events_table.c.order_no.is_not(None)
+        events_table.c.source == bindparam("source"), events_table.c.order_no.is_not(None)
     ),
     events_table.c.occurred_at,
     events_table.c.id,
@@ -76,7 +79,7 @@ _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)
     .where(
         events_table.c.done == ANNOUNCED_RESULT,
-        events_table.c.source == bindparam("whose"),
+        events_table.c.source == bindparam("source"),
         events_table.c.order_no == bindparam("day"),
     )
     .order_by(events_table.c.id.desc())
@@ -84,7 +87,7 @@ _ANNOUNCED_EVENTS_QUERY = (
 )
 _OPEN_CASES_OF_PAYMENTS_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
     alerts.c.subject_kind == payments.PAYMENT_KIND,
-    alerts.c.subject_id.in_(bindparam("some", expanding=True)),
+    alerts.c.subject_id.in_(bindparam("payment_ids", expanding=True)),
     alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
     alerts.c.resolved_at.is_(None),
 )
@@ -92,7 +95,7 @@ _CASE_IDS_OF_RUN_QUERY = (
     select(alerts.c.id)
     .join_from(reconciliation_rows, alerts, alerts.c.subject_id == reconciliation_rows.c.payment_id)
     .where(
-        reconciliation_rows.c.run_id == bindparam("run"),
+        reconciliation_rows.c.run_id == bindparam("run_id"),
         alerts.c.subject_kind == payments.PAYMENT_KIND,
         alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
         or_(alerts.c.resolved_at.is_(None), alerts.c.detected_at >= bindparam("since")),
@@ -103,27 +106,32 @@ _CASE_IDS_OF_RUN_QUERY = (
 )
 
 
-def find_by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of `provider` whose provider's payment id is one of `numbers`, by this id."""
+def find_by_provider_ids(
+    conn: Connection, provider: str, provider_payment_ids: Collection[str]
+) -> dict[str, Payment]:
+    """Return the payments of `provider` whose provider's payment id is one of `provider_payment_ids`, by this id."""
     return {
         str(payment.provider_payment_id): payment
-        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, provider_payment_ids)
     }
 
 
-def find_by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of `provider` whose own payment number (which the console assigned) is one of `numbers`,
-    by this number."""
+def find_by_merchant_ids(
+    conn: Connection, provider: str, merchant_payment_ids: Collection[str]
+) -> dict[str, Payment]:
+    """Return the payments of `provider` whose own payment number (which the console assigned) is one of
+    `merchant_payment_ids`, by this number.
+    """
     return {
         payment.merchant_payment_id: payment
-        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_MERCHANT_ID_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_MERCHANT_ID_QUERY, provider, merchant_payment_ids)
     }
 
 
 def _find_by_provider_and_ids(
     conn: Connection, query: Select[Any], provider: str, ids: Collection[str]
 ) -> tuple[Payment, ...]:
-    rows = conn.execute(query, {"whose": provider, "some": sorted(ids)}) if ids else ()
+    rows = conn.execute(query, {"provider": provider, "numbers": sorted(ids)}) if ids else ()
     return tuple(make_record(row) for row in rows)
 
 
@@ -133,7 +141,7 @@ def list_paid_payments(
     """Return at most `limit` payments of a provider that were paid before `until`, sorted by the time of payment
     and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _PAID_PAYMENTS_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
+        conn, _PAID_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -143,7 +151,7 @@ def list_begun_payments(
     """Return at most `limit` payments of a provider that began before `until`, sorted by the time of their
     beginning and the id. `after`: time and id of the last payment of the previous page."""
     return payments.select_records(
-        conn, _BEGUN_PAYMENTS_PAGE_QUERY, {"whose": provider, **_make_page_parameters(after, until, limit)}
+        conn, _BEGUN_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after, until, limit)}
     )
 
 
@@ -158,7 +166,9 @@ def list_events_of_source(
 ) -> tuple[TimedEvent, ...]:
     """Return at most `limit` events of `source` that have an order number and happened there before `until`,
     sorted by that time and the id. `after`: time and id of the last event of the previous page."""
-    rows = conn.execute(_EVENTS_OF_SOURCE_PAGE_QUERY, {"whose": source, **_make_page_parameters(after, until, limit)})
+    rows = conn.execute(
+        _EVENTS_OF_SOURCE_PAGE_QUERY, {"source": source, **_make_page_parameters(after, until, limit)}
+    )
     return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
 
@@ -167,14 +177,14 @@ def _make_page_parameters(after: PagePosition, until: datetime, limit: int) -> d
         "after_at": convert_to_naive_utc(after[0]),
         "after_id": after[1],
         "until": convert_to_naive_utc(until),
-        "most": limit,
+        "limit": limit,
     }
 
 
 def find_announced_event_id(conn: Connection, source: str, day: str) -> str | None:
     """Return the event id of the newest notice by which `source` announced its file of `day` (ISO date); None if
     there is no such notice."""
-    return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"whose": source, "day": day})
+    return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"source": source, "day": day})
 
 
 def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
@@ -195,7 +205,11 @@ def find_open_cases(
     """Return the open cases of these rules about the payments `ids`, by payment id. Each case is (alert id, rule,
     observed text)."""
     by_payment: dict[int, list[tuple[int, str, str]]] = {}
-    rows = conn.execute(_OPEN_CASES_OF_PAYMENTS_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
+    rows = (
+        conn.execute(_OPEN_CASES_OF_PAYMENTS_QUERY, {"payment_ids": sorted(ids), "rules": sorted(rules)})
+        if ids
+        else ()
+    )
     for subject, alert, rule, observed in rows:
         by_payment.setdefault(subject, []).append((alert, rule, observed))
     return by_payment
@@ -208,7 +222,7 @@ def list_cases_of_run(
     closed cases that were opened at `since` or later."""
     ids = conn.scalars(
         _CASE_IDS_OF_RUN_QUERY,
-        {"run": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "most": limit},
+        {"run_id": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "limit": limit},
     ).all()
     alerts_of_run = (alert_rows.find(conn, alert_id) for alert_id in ids)
     return tuple(alert for alert in alerts_of_run if alert is not None)

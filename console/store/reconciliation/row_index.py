@@ -10,13 +10,13 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
 _CREATE_INDEX_TABLE_STATEMENT = """
-    CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
+    CREATE TABLE history (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
-_HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
-_CREATE_OWN_NUMBER_INDEX_STATEMENT = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
-_HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM told WHERE own_number = ? AND refund = ? LIMIT 1"
-_REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
+_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?, ?)"
+_HAS_PAYMENT_QUERY = "SELECT 1 FROM history WHERE payment = ? AND refund = ? LIMIT 1"
+_CREATE_OWN_NUMBER_INDEX_STATEMENT = "CREATE INDEX IF NOT EXISTS history_own_number ON history (own_number)"
+_HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM history WHERE own_number = ? AND refund = ? LIMIT 1"
+_REFUND_TIMES_QUERY = "SELECT at FROM history WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
 
 class HistoryIndex:
@@ -39,10 +39,12 @@ class HistoryIndex:
         equal if payment, amount, state and time are equal.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
-        identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
+        row_identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
-            identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        insert_result = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
+            row_identity = (row.refund.value, row.amount.minor, row.at.isoformat())
+        insert_result = self._connection.execute(
+            _INSERT_ROW_STATEMENT, (payment, *row_identity, row.merchant_payment_id)
+        )
         return insert_result.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:

@@ -48,8 +48,10 @@ def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collect
     """Return the open alerts of these rules about the payments `ids`, by payment id. A payment without such an
     alert is left out."""
     by_payment = alert_rows.read_open_alerts_of_subjects(conn, payments.PAYMENT_KIND, ids)
-    our_cases = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
-    return {payment: cases for payment, cases in our_cases.items() if cases}
+    cases_of_rules = {
+        payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()
+    }
+    return {payment: cases for payment, cases in cases_of_rules.items() if cases}
 
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
@@ -58,16 +60,18 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 
     The query starts with the open cases, because there are few of them even if the run has many differences.
     """
-    of_run = exists().where(
+    is_in_run = exists().where(
         reconciliation_rows.c.payment_id == alerts.c.subject_id, reconciliation_rows.c.run_id == run_id
     )
-    open_ones = (
+    open_case_conditions = (
         alerts.c.subject_kind == payments.PAYMENT_KIND,
         alerts.c.rule_id.in_(sorted(rules)),
         alerts.c.resolved_at.is_(None),
     )
-    subjects = select(alerts.c.subject_id).where(*open_ones, of_run).distinct().limit(MAX_COUNTED_CASES)
-    return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
+    payment_ids = (
+        select(alerts.c.subject_id).where(*open_case_conditions, is_in_run).distinct().limit(MAX_COUNTED_CASES)
+    )
+    return int(conn.scalar(select(func.count()).select_from(payment_ids.subquery())) or 0)
 
 
 def list_files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:

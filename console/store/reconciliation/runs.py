@@ -30,16 +30,16 @@ _RUNS_QUERY = select(
     reconciliations.c.asked_by, reconciliations.c.begun_at, reconciliations.c.changed_at, reconciliations.c.ended_at,
     reconciliations.c.version,
 )  # fmt: skip
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_RUN_BY_ID_QUERY = _RUNS_QUERY.where(reconciliations.c.id == bindparam("of"))
-_OPEN_RUNS_OF_PROVIDER_QUERY = _RUNS_QUERY.where(reconciliations.c.open_provider == bindparam("whose")).order_by(
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
+_RUN_BY_ID_QUERY = _RUNS_QUERY.where(reconciliations.c.id == bindparam("run_id"))
+_OPEN_RUNS_OF_PROVIDER_QUERY = _RUNS_QUERY.where(reconciliations.c.open_provider == bindparam("provider")).order_by(
     reconciliations.c.id
 )
 _OPEN_RUN_OF_DAYS_QUERY = _OPEN_RUNS_OF_PROVIDER_QUERY.where(
-    reconciliations.c.from_day == bindparam("first"), reconciliations.c.to_day == bindparam("last")
+    reconciliations.c.from_day == bindparam("first_day"), reconciliations.c.to_day == bindparam("last_day")
 )
 _LATEST_RUNS_OF_PROVIDER_QUERY = (
-    _RUNS_QUERY.where(reconciliations.c.provider == bindparam("whose"))
+    _RUNS_QUERY.where(reconciliations.c.provider == bindparam("provider"))
     .order_by(reconciliations.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
@@ -47,7 +47,8 @@ _LATEST_RUNS_QUERY = _RUNS_QUERY.order_by(reconciliations.c.id.desc()).limit(_LI
 _INSERT_RUN_STATEMENT = into(reconciliations)
 _INSERT_DIFFERENCE_ROW_STATEMENT = into(reconciliation_rows)
 _DIFFERENCE_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
-    reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of")
+    reconciliation_rows.c.run_id == bindparam("of_run_id"),
+    reconciliation_rows.c.row_key == bindparam("difference_key"),
 )
 _DIFFERENCE_ROWS_QUERY = (
     select(
@@ -59,13 +60,16 @@ _DIFFERENCE_ROWS_QUERY = (
         reconciliation_rows.c.case_opened,
         reconciliation_rows.c.id,
     )
-    .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.id > bindparam("after"))
+    .where(reconciliation_rows.c.run_id == bindparam("of_run_id"), reconciliation_rows.c.id > bindparam("after"))
     .order_by(reconciliation_rows.c.id)
     .limit(_LIMIT_PARAMETER)
 )
 _MARK_CASE_OPENED_STATEMENT = (
     update(reconciliation_rows)
-    .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of"))
+    .where(
+        reconciliation_rows.c.run_id == bindparam("of_run_id"),
+        reconciliation_rows.c.row_key == bindparam("difference_key"),
+    )
     .values(case_opened=True)
 )
 _COLUMNS_NEVER_CHANGED = frozenset(
@@ -77,6 +81,9 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 class ReconciliationRun:
     """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's
     history, then in the phase `ours` the records of this console.
+
+    `from_day` and `to_day` are the first and the last compared day in Japan. `state` is RUN_RUNNING, RUN_DONE or
+    RUN_FAILED; `reason` says why the run failed. `asked_by` is the person or worker who started it.
 
     `position` is the place at which an interrupted run continues. `matched`, `imported`, `missing_there`,
     `different_state` and `different_amount` are numbers of compared rows, about payments and about refunds.
@@ -141,25 +148,25 @@ def open_run(
 
 
 def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> ReconciliationRun | None:
-    days = {"first": from_day.isoformat(), "last": to_day.isoformat()}
-    return next(iter(_select_runs(conn, _OPEN_RUN_OF_DAYS_QUERY, whose=provider, **days)), None)
+    days = {"first_day": from_day.isoformat(), "last_day": to_day.isoformat()}
+    return next(iter(_select_runs(conn, _OPEN_RUN_OF_DAYS_QUERY, provider=provider, **days)), None)
 
 
 def find(conn: Connection, run_id: int) -> ReconciliationRun | None:
     """Return a run by its id; None if there is none."""
-    return next(iter(_select_runs(conn, _RUN_BY_ID_QUERY, of=run_id)), None)
+    return next(iter(_select_runs(conn, _RUN_BY_ID_QUERY, run_id=run_id)), None)
 
 
 def list_unfinished_runs(conn: Connection, provider: str) -> tuple[ReconciliationRun, ...]:
     """Return the unfinished runs of a provider, oldest first."""
-    return _select_runs(conn, _OPEN_RUNS_OF_PROVIDER_QUERY, whose=provider)
+    return _select_runs(conn, _OPEN_RUNS_OF_PROVIDER_QUERY, provider=provider)
 
 
 def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[ReconciliationRun, ...]:
     """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
-        return _select_runs(conn, _LATEST_RUNS_QUERY, most=limit)
-    return _select_runs(conn, _LATEST_RUNS_OF_PROVIDER_QUERY, whose=provider, most=limit)
+        return _select_runs(conn, _LATEST_RUNS_QUERY, limit=limit)
+    return _select_runs(conn, _LATEST_RUNS_OF_PROVIDER_QUERY, provider=provider, limit=limit)
 
 
 def save_progress(conn: Connection, run: ReconciliationRun, now: datetime, **values: Any) -> ReconciliationRun:
@@ -198,7 +205,12 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
     try:
         conn.execute(_INSERT_DIFFERENCE_ROW_STATEMENT, row)
     except IntegrityError:  # only the statement was undone
-        if conn.execute(_DIFFERENCE_ROW_ID_QUERY, {"run": run_id, "of": difference.row_key}).first() is None:
+        if (
+            conn.execute(
+                _DIFFERENCE_ROW_ID_QUERY, {"of_run_id": run_id, "difference_key": difference.row_key}
+            ).first()
+            is None
+        ):
             raise
         return False
     return True
@@ -206,7 +218,7 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
 
 def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
     """Write into the row of the difference `row_key` of this run that a case about it was opened."""
-    conn.execute(_MARK_CASE_OPENED_STATEMENT, {"run": run_id, "of": row_key})
+    conn.execute(_MARK_CASE_OPENED_STATEMENT, {"of_run_id": run_id, "difference_key": row_key})
 
 
 def list_differences(
@@ -222,7 +234,7 @@ def list_differences(
     query = _DIFFERENCE_ROWS_QUERY
     if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
-    differences = conn.execute(query, {"run": run_id, "after": after, "most": limit})
+    differences = conn.execute(query, {"of_run_id": run_id, "after": after, "limit": limit})
     return tuple(
         ReconciliationDifference(
             key, ReconciliationVerdict(verdict), payment, our_text, their_text, bool(case), row_id
@@ -232,7 +244,7 @@ def list_differences(
 
 
 def get_base_query() -> Select[Any]:
-    """Return the query of all runs with the columns of a `Run`. The caller adds conditions to it."""
+    """Return the query of all runs with the columns of a `ReconciliationRun`. The caller adds conditions to it."""
     return _RUNS_QUERY
 
 

@@ -25,8 +25,8 @@ def find(
     for each kind, the ids of the records whose call has lapsed (its process crashed or froze); such a record is
     returned with an unknown outcome.
     """
-    look = _FINDER_BY_KIND.get(kind)
-    return look(conn, record_id, lapsed_ids.get(kind, frozenset())) if look else None
+    find_record = _FINDER_BY_KIND.get(kind)
+    return find_record(conn, record_id, lapsed_ids.get(kind, frozenset())) if find_record else None
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.worker import takes
 
 _TAKES_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until).where(
-    takes.c.kind == bindparam("whose"), takes.c.subject_id.in_(bindparam("ids", expanding=True))
+    takes.c.kind == bindparam("record_kind"), takes.c.subject_id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -27,23 +27,27 @@ _MAX_TAKES = 500
 
 class _TakeStatements:
     """The SQL statements for takes, on a server or on SQLite. `now` is SQL of the present time, `until` SQL of the
-    end of a new take. The condition `possible` is false for a take that a desk wrote while its clock was ahead."""
+    end of a new take. The condition `is_possible` is false for a take that a desk wrote while its clock was ahead."""
 
-    def __init__(self, now: Any, until: Any, possible: Any) -> None:
-        take_update = update(takes).where(takes.c.kind == bindparam("whose"), takes.c.subject_id == bindparam("of"))
-        is_own_take, runs = takes.c.person == bindparam("who"), and_(takes.c.until > now, possible)
-        take_values = {"person": bindparam("who"), "taken_at": now, "until": until}
-        self.renew = take_update.where(is_own_take, runs).values(until=until)
-        self.take_over = take_update.where(~runs).values(take_values)
-        self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **take_values)
-        self.release = take_update.where(is_own_take, runs).values(until=now)
-        self.running = _TAKES_OF_SUBJECTS_QUERY.where(runs)
-        self.all_running = _TAKES_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
-        self.running_of_person = self.all_running.where(is_own_take)
+    def __init__(self, now: Any, until: Any, is_possible: Any) -> None:
+        take_update = update(takes).where(
+            takes.c.kind == bindparam("record_kind"), takes.c.subject_id == bindparam("record_id")
+        )
+        is_own_take, is_running = takes.c.person == bindparam("person_name"), and_(takes.c.until > now, is_possible)
+        take_values = {"person": bindparam("person_name"), "taken_at": now, "until": until}
+        self.renew_statement = take_update.where(is_own_take, is_running).values(until=until)
+        self.take_over_statement = take_update.where(~is_running).values(take_values)
+        self.insert_statement = into(takes).values(
+            kind=bindparam("record_kind"), subject_id=bindparam("record_id"), **take_values
+        )
+        self.release_statement = take_update.where(is_own_take, is_running).values(until=now)
+        self.running_query = _TAKES_OF_SUBJECTS_QUERY.where(is_running)
+        self.all_running_query = _TAKES_QUERY.where(is_running).order_by(takes.c.taken_at).limit(_MAX_TAKES)
+        self.running_of_person_query = self.all_running_query.where(is_own_take)
 
 
 _SERVER_NOW_EXPRESSION = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
-_DURATION_PARAMETER = bindparam("lasts", type_=BigInteger())
+_DURATION_PARAMETER = bindparam("duration_microseconds", type_=BigInteger())
 _TAKE_STATEMENTS_ON_SERVER = _TakeStatements(
     _SERVER_NOW_EXPRESSION,
     func.timestampadd(literal_column("MICROSECOND"), _DURATION_PARAMETER, _SERVER_NOW_EXPRESSION, type_=DateTime()),
@@ -51,8 +55,8 @@ _TAKE_STATEMENTS_ON_SERVER = _TakeStatements(
 )
 _TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(
     bindparam("now", type_=DateTime()),
-    bindparam("ends", type_=DateTime()),
-    takes.c.taken_at <= bindparam("latest", type_=DateTime()),
+    bindparam("take_end", type_=DateTime()),
+    takes.c.taken_at <= bindparam("latest_credible", type_=DateTime()),
 )
 
 
@@ -62,12 +66,15 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """
-    words, values = _choose_take_statements(conn, now, until)
-    values |= {"whose": kind, "of": subject_id, "who": person}
-    is_taken = any(conn.execute(statement, values).rowcount == 1 for statement in (words.renew, words.take_over))
+    statements, values = _choose_take_statements(conn, now, until)
+    values |= {"record_kind": kind, "record_id": subject_id, "person_name": person}
+    is_taken = any(
+        conn.execute(statement, values).rowcount == 1
+        for statement in (statements.renew_statement, statements.take_over_statement)
+    )
     if not is_taken and not read_takes(conn, kind, (subject_id,)):
         try:
-            conn.execute(words.insert, values)
+            conn.execute(statements.insert_statement, values)
         except IntegrityError:  # another process took the record at the same time: read its take
             raise RunAgain from None
         is_taken = True
@@ -78,11 +85,17 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
 
 def release_take(conn: Connection, kind: str, subject_id: int, person: str, now: datetime) -> bool:
     """End the running take of `person`. Return False if this person has no running take of the record."""
-    words, values = _choose_take_statements(conn, now, now)
-    given_up = conn.execute(words.release, values | {"whose": kind, "of": subject_id, "who": person}).rowcount == 1
-    if given_up:
+    statements, values = _choose_take_statements(conn, now, now)
+    is_released = (
+        conn.execute(
+            statements.release_statement,
+            values | {"record_kind": kind, "record_id": subject_id, "person_name": person},
+        ).rowcount
+        == 1
+    )
+    if is_released:
         compare_and_swap.announce_change(conn, kind, subject_id, now)
-    return given_up
+    return is_released
 
 
 def read_takes(
@@ -93,28 +106,28 @@ def read_takes(
     """
     if not subject_ids:
         return {}
-    values: dict[str, object] = {"whose": kind, "ids": list(subject_ids)}
+    values: dict[str, object] = {"record_kind": kind, "ids": list(subject_ids)}
     query = _TAKES_OF_SUBJECTS_QUERY
     if now is not None:
-        words, clock = _choose_take_statements(conn, now, now)
-        query, values = words.running, values | clock
+        statements, clock_values = _choose_take_statements(conn, now, now)
+        query, values = statements.running_query, values | clock_values
     rows = conn.execute(query, values)
     return {
-        of: Take(kind, of, person, convert_to_aware_utc(taken_at), convert_to_aware_utc(until))
-        for of, person, taken_at, until in rows
+        record_id: Take(kind, record_id, person, convert_to_aware_utc(taken_at), convert_to_aware_utc(until))
+        for record_id, person, taken_at, until in rows
     }
 
 
 def list_running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
     """Return the running takes of all records, oldest first, at most 500; with `person` only this person's."""
-    words, values = _choose_take_statements(conn, now, now)
+    statements, values = _choose_take_statements(conn, now, now)
     if person is None:
-        rows = conn.execute(words.all_running, values)
+        rows = conn.execute(statements.all_running_query, values)
     else:
-        rows = conn.execute(words.running_of_person, values | {"who": person})
+        rows = conn.execute(statements.running_of_person_query, values | {"person_name": person})
     return tuple(
-        Take(kind, of, person, convert_to_aware_utc(at), convert_to_aware_utc(until))
-        for kind, of, person, at, until in rows
+        Take(kind, record_id, person, convert_to_aware_utc(at), convert_to_aware_utc(until))
+        for kind, record_id, person, at, until in rows
     )
 
 
@@ -124,7 +137,7 @@ def _choose_take_statements(
     if conn.dialect.name == "sqlite":
         return _TAKE_STATEMENTS_ON_SQLITE, {
             "now": convert_to_naive_utc(now),
-            "ends": convert_to_naive_utc(until),
-            "latest": convert_to_naive_utc(now + CLOCK_TOLERANCE),
+            "take_end": convert_to_naive_utc(until),
+            "latest_credible": convert_to_naive_utc(now + CLOCK_TOLERANCE),
         }
-    return _TAKE_STATEMENTS_ON_SERVER, {"lasts": round((until - now).total_seconds() * 1_000_000)}
+    return _TAKE_STATEMENTS_ON_SERVER, {"duration_microseconds": round((until - now).total_seconds() * 1_000_000)}

@@ -42,11 +42,11 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     `since`, refunds completed since `since`, all submitted refunds, and all refunds with an unknown outcome.
     Reversed payments, and payments with an unknown outcome, are left out.
     """
-    start = convert_to_naive_utc(since)
+    since_utc = convert_to_naive_utc(since)
     is_paid = (
         (payments.c.certainty == _KNOWN_CERTAINTY)
         & payments.c.status.in_([str(state) for state in PAID_STATES])
-        & (payments.c.paid_at >= start)
+        & (payments.c.paid_at >= since_utc)
     )
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
     paid_sums_query = (
@@ -56,28 +56,34 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
         )
         .group_by(payments.c.currency)
     )
-    parts = (
-        (refunds.c.status == RefundState.COMPLETED.value) & is_known & (refunds.c.state_since >= start),
+    refund_conditions = (
+        (refunds.c.status == RefundState.COMPLETED.value) & is_known & (refunds.c.state_since >= since_utc),
         (refunds.c.status == RefundState.SUBMITTED.value) & is_known,
         refunds.c.certainty == Certainty.UNKNOWN.value,
     )
     refunded = (
-        select(refunds.c.currency, *(func.sum(case((part, refunds.c.refund_amount), else_=0)) for part in parts))
+        select(
+            refunds.c.currency,
+            *(
+                func.sum(case((refund_condition, refunds.c.refund_amount), else_=0))
+                for refund_condition in refund_conditions
+            ),
+        )
         .join_from(RECORD_IDS_OF_NUMBER_SUBQUERY, refunds, refunds.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.refund_id)
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for currency, minor in conn.execute(paid_sums_query, {"number": number}):
-        sums[currency][0] = int(minor)
-    for currency, *minors in conn.execute(refunded, {"number": number}):
-        sums[currency][1:] = map(int, minors)
+    for currency, amount_minor in conn.execute(paid_sums_query, {"number": number}):
+        sums[currency][0] = int(amount_minor)
+    for currency, *refund_sums in conn.execute(refunded, {"number": number}):
+        sums[currency][1:] = map(int, refund_sums)
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 
 
-def read_notes(conn: Connection, refs: Collection[RecordReference]) -> tuple[Note, ...]:
+def read_notes(conn: Connection, references: Collection[RecordReference]) -> tuple[Note, ...]:
     """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS of each kind."""
     rows: list[Any] = []
-    for kind, ids in _group_by_kind(refs):
+    for kind, ids in _group_by_kind(references):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
         rows += _read_newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
     notes_query = (
@@ -86,12 +92,12 @@ def read_notes(conn: Connection, refs: Collection[RecordReference]) -> tuple[Not
     return tuple(sorted(notes_query, key=lambda note: note.id, reverse=True))
 
 
-def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
+def read_documents(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
     """Return the newest documents of these records, newest first. The newest document of a record is its current
     one.
     """
     rows: list[Any] = []
-    for kind, ids in _group_by_kind(refs):
+    for kind, ids in _group_by_kind(references):
         rows += _read_newest_rows(
             conn,
             select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
@@ -101,19 +107,21 @@ def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple
     current: set[RecordReference] = set()
     documents_found = []
     for row in rows:
-        ref = (row.subject_kind, row.subject_id)
-        document = Document(row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), ref not in current)
-        current.add(ref)
-        documents_found.append(CompanyDocument(ref, document))
+        reference = (row.subject_kind, row.subject_id)
+        document = Document(
+            row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), reference not in current
+        )
+        current.add(reference)
+        documents_found.append(CompanyDocument(reference, document))
     return tuple(documents_found)
 
 
-def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
+def read_history(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
     """Return the newest events of these records, newest first, at most MAX_COMPANY_ROWS: audit entries, and notices
     that providers sent about payments. Entries which only report that a person has read something are left out.
     """
     events: list[CompanyEvent] = []
-    for kind, ids in _group_by_kind(refs):
+    for kind, ids in _group_by_kind(references):
         events += _read_audit_events(conn, kind, ids)
         if kind == PAYMENT_KIND:
             events += _read_notice_events(conn, ids)
@@ -122,8 +130,10 @@ def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[C
 
 def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
     columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
-    is_own = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
-    for row in _read_newest_rows(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
+    is_about_records = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
+    for row in _read_newest_rows(
+        conn, select(*columns).where(is_about_records, is_not_only_reading_sql()), audit_log.c.id
+    ):
         yield CompanyEvent((kind, int(row.subject_id)), make_audit_event(row, kind, row.subject_id))
 
 
@@ -139,15 +149,15 @@ def _read_notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEve
 def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
     """Return the key by which events are sorted by time. In ascending order a notice comes before an audit entry of
     the same instant."""
-    return event.event.at, event.event.step is not TimelineEventKind.NOTICE, int(event.event.row)
+    return event.event.at, event.event.event_kind is not TimelineEventKind.NOTICE, int(event.event.row)
 
 
-def _group_by_kind(refs: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
+def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
     ids: dict[str, list[int]] = {}
-    for kind, id in sorted(refs, reverse=True):
+    for kind, id in sorted(references, reverse=True):
         ids.setdefault(kind, []).append(id)
     return ((kind, of_kind[:MAX_COMPANY_ROWS]) for kind, of_kind in ids.items())
 
 
-def _read_newest_rows(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
-    return list(conn.execute(query.order_by(id.desc()).limit(MAX_COMPANY_ROWS)))
+def _read_newest_rows(conn: Connection, query: Select[Any], id_column: Any) -> list[Any]:
+    return list(conn.execute(query.order_by(id_column.desc()).limit(MAX_COMPANY_ROWS)))

@@ -164,18 +164,19 @@ def _select_items(conn: Connection, condition: object, limit: int | None = None)
 def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
     """Yield the evidence of a record with its bodies, oldest first. The rows are read 100 at a time, so that the
     used memory doesn't grow with their number."""
-    last = 0
+    last_id = 0
     is_of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
-    while page := _select_items(conn, is_of_subject & (evidence.c.id > last), limit=_ROWS_PER_PAGE):
+    while page := _select_items(conn, is_of_subject & (evidence.c.id > last_id), limit=_ROWS_PER_PAGE):
         yield from page
-        last = page[-1].id
+        last_id = page[-1].id
 
 
 def add_document(
     conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size: int, now: datetime
 ) -> bool:
-    """Insert the row of a stored PDF of the record and return True. If the record already has a PDF with this
-    SHA-256, write only the new time of its fetch and return False.
+    """Insert the row of a stored PDF of the record with this kind and id, and return True. If the record already has
+    a PDF with this SHA-256, write only the new time of its fetch and return False. `path` is the PDF's path in the
+    documents, `size` its length in bytes.
 
     Raises RunAgain if another process inserted the same PDF at the same time.
     """
@@ -211,8 +212,8 @@ def list_document_paths(conn: Connection) -> frozenset[str]:
     return frozenset(conn.scalars(select(documents.c.path)))
 
 
-def list_documents(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
-    """Return the stored PDFs of a record, newest first. `current` is the path that the record's row has; the PDF
+def list_documents(conn: Connection, kind: str, subject_id: int, current_path: str | None) -> tuple[Document, ...]:
+    """Return the stored PDFs of a record, newest first. `current_path` is the path that the record's row has; the PDF
     with this path is marked as current."""
     query = (
         select(documents.c.path, documents.c.sha256, documents.c.bytes, documents.c.fetched_at)
@@ -220,5 +221,6 @@ def list_documents(conn: Connection, kind: str, subject_id: int, current: str | 
         .order_by(documents.c.fetched_at.desc(), documents.c.id.desc())
     )
     return tuple(
-        Document(p, sha, size, convert_to_aware_utc(at), p == current) for p, sha, size, at in conn.execute(query)
+        Document(p, sha, size, convert_to_aware_utc(at), p == current_path)
+        for p, sha, size, at in conn.execute(query)
     )

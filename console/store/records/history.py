@@ -40,14 +40,14 @@ EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 class EventSource:
     """The events of one kind in one table, such as the start of operations or their end.
 
-    `rows` is the query of all their rows; `condition_for` returns the SQL condition for the kind and id of a
+    `rows_query` is the query of all their rows; `make_condition` returns the SQL condition for the kind and id of a
     record; `make_event` converts a row into an event. The rows are sorted by `time_column` (None: not used), then
     by `id_column`.
     """
 
     name: str
-    rows: Select[Any]
-    condition_for: Callable[[str, str], ColumnElement[bool]]
+    rows_query: Select[Any]
+    make_condition: Callable[[str, str], ColumnElement[bool]]
     id_column: ColumnElement[Any]
     make_event: EventMaker
     time_column: ColumnElement[Any] | None = None
@@ -57,11 +57,11 @@ class EventSource:
     ) -> list[TimelineEvent]:
         """Return the next page of events about the record, oldest first. `last_position` is the position of the last
         event of the previous page; None for the first page."""
-        query = self.rows.where(self.condition_for(kind, id))
+        query = self.rows_query.where(self.make_condition(kind, id))
         if last_position is not None:
             query = query.where(self._is_after_sql(*last_position))
-        order = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
-        rows = conn.execute(query.order_by(*order).limit(ROWS_PER_BATCH))
+        sort_columns = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
+        rows = conn.execute(query.order_by(*sort_columns).limit(ROWS_PER_BATCH))
         return [self.make_event(row, kind, id) for row in rows]
 
     def walk_events(
@@ -78,10 +78,10 @@ class EventSource:
 
     def read_newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
         """Return the newest rows of this source about the record, at most `limit`, oldest first."""
-        order = (
+        sort_columns = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
         )
-        rows = conn.execute(self.rows.where(self.condition_for(kind, id)).order_by(*order).limit(limit))
+        rows = conn.execute(self.rows_query.where(self.make_condition(kind, id)).order_by(*sort_columns).limit(limit))
         return list(rows)[::-1]
 
     def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
@@ -122,9 +122,9 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
     record.
     """
     for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
-        first, *other_sources = sources
-        rows = first.read_newest_rows(conn, kind, id, limit)
-        yield [first.make_event(row, kind, id) for row in rows]
+        first_source, *other_sources = sources
+        rows = first_source.read_newest_rows(conn, kind, id, limit)
+        yield [first_source.make_event(row, kind, id) for row in rows]
         for source in other_sources:
             own_rows = (
                 source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)

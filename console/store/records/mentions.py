@@ -19,15 +19,15 @@ _MENTIONS_WITH_NOTE_QUERY = select(
     notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
 ).join(notes, notes.c.id == mentions.c.note_id)  # fmt: skip
 _OPEN_MENTIONS_OF_PERSON_QUERY = (
-    _MENTIONS_WITH_NOTE_QUERY.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
+    _MENTIONS_WITH_NOTE_QUERY.where(mentions.c.person == bindparam("person_name"), mentions.c.done_at.is_(None))
     .order_by(mentions.c.id.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _MENTION_OF_PERSON_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
-    mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who")
+    mentions.c.id == bindparam("mention_id"), mentions.c.person == bindparam("person_name")
 )
 _MARK_MENTION_DONE_STATEMENT = (
-    update(mentions).where(mentions.c.id == bindparam("which"), mentions.c.done_at.is_(None)).values(
+    update(mentions).where(mentions.c.id == bindparam("mention_id"), mentions.c.done_at.is_(None)).values(
         done_at=bindparam("now")
     )
 )  # fmt: skip
@@ -44,12 +44,14 @@ def add_mention(conn: Connection, note_id: int, person: str, now: datetime, sour
 
 def list_open_mentions(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
     """Return the newest open mentions of the person with their notes, newest first, at most `limit`."""
-    return tuple(map(_make_mention, conn.execute(_OPEN_MENTIONS_OF_PERSON_QUERY, {"who": person, "most": limit})))
+    return tuple(
+        map(_make_mention, conn.execute(_OPEN_MENTIONS_OF_PERSON_QUERY, {"person_name": person, "limit": limit}))
+    )
 
 
 def find_mention_of_person(conn: Connection, mention_id: int, person: str) -> Mention | None:
     """Return the mention with this id, open or done; None if it doesn't exist or names another person."""
-    row = conn.execute(_MENTION_OF_PERSON_QUERY, {"which": mention_id, "who": person}).first()
+    row = conn.execute(_MENTION_OF_PERSON_QUERY, {"mention_id": mention_id, "person_name": person}).first()
     return None if row is None else _make_mention(row)
 
 
@@ -57,7 +59,9 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
     """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if there
     is no open mention with this id."""
     is_changed = (
-        conn.execute(_MARK_MENTION_DONE_STATEMENT, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount
+        conn.execute(
+            _MARK_MENTION_DONE_STATEMENT, {"mention_id": mention_id, "now": convert_to_naive_utc(now)}
+        ).rowcount
         == 1
     )
     if is_changed:
@@ -66,7 +70,7 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
 
 
 def _make_mention(row: Sequence[Any]) -> Mention:
-    id, person, at, done_at, mention_source, note_id, kind, subject_id, author, words, written_at = row
-    note = Note(note_id, kind, subject_id, author, words, convert_to_aware_utc(written_at))
+    id, person, at, done_at, mention_source, note_id, kind, subject_id, author, note_text, written_at = row
+    note = Note(note_id, kind, subject_id, author, note_text, convert_to_aware_utc(written_at))
     ended_at = None if done_at is None else convert_to_aware_utc(done_at)
     return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(mention_source))

@@ -55,11 +55,12 @@ class RecordsOfNumber:
 NO_RECORDS_OF_NUMBER = RecordsOfNumber()
 
 
-def _make_id_query(hit: Column[Any]) -> Select[Any]:
-    """Return a query whose result has three columns: order id, payment id and refund id. It selects `hit`, one of
-    these ids; the two other columns are NULL, so that queries of different ids can be joined by UNION."""
+def _make_id_query(id_column: Column[Any]) -> Select[Any]:
+    """Return a query whose result has three columns: order id, payment id and refund id. It selects `id_column`, one
+    of these ids; the two other columns are NULL, so that queries of different ids can be joined by UNION.
+    """
     ids = (
-        column if column is hit else cast(null(), BigInteger)
+        column if column is id_column else cast(null(), BigInteger)
         for column in (order_table.c.id, payment_table.c.id, refund_table.c.id)
     )
     return select(
@@ -138,15 +139,17 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
     """Return the refunds of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. A refund has one row per approver, in
     the order of the approvals, or one row without an approver."""
     lapsed_ids = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
-    votes: dict[int, tuple[str, ...]] = {}
+    checkers_by_refund_id: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        votes[row[_REFUND_INDEX]] = votes.get(row[_REFUND_INDEX], ()) + (
+        checkers_by_refund_id[row[_REFUND_INDEX]] = checkers_by_refund_id.get(row[_REFUND_INDEX], ()) + (
             (row[_CHECKER_INDEX],) if row[_CHECKER_INDEX] else ()
         )
-    first = {row[_REFUND_INDEX]: row for row in rows}
+    row_by_refund_id = {row[_REFUND_INDEX]: row for row in rows}
     return _sort_newest_first(
-        refund_rows.make_record(row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], votes[number], lapsed_ids)
-        for number, row in first.items()
+        refund_rows.make_record(
+            row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], checkers_by_refund_id[number], lapsed_ids
+        )
+        for number, row in row_by_refund_id.items()
     )
 
 

@@ -19,12 +19,12 @@ from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
-_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRecords:
+class PrefixMatches:
     """Result of a search for the beginning of a number or payer: orders, payments and refunds, each kind newest
     first."""
 
@@ -33,15 +33,17 @@ class FoundRecords:
     refunds: tuple[Refund, ...]
 
 
-def _make_prefix_query(kind: str, name: Column[Any], typed_text: str = "id") -> Select[Any]:
-    """Return the query of the kind and id of the first rows whose column `name` begins with a text, sorted by that
-    column. The parameter `most` limits the number of rows. `typed_text` is the beginning of the names of two more
-    parameters: `{typed_text}_first` is the text, `{typed_text}_beyond` a text that is sorted after all texts that
-    begin with it (see `_make_range_parameters`).
+def _make_prefix_query(kind: str, column: Column[Any], parameter_prefix: str = "id") -> Select[Any]:
+    """Return the query of the kind and id of the first rows whose column `column` begins with a text, sorted by that
+    column. The parameter `limit` limits the number of rows. `parameter_prefix` is the beginning of the names of two
+    more parameters: `{typed_text}_first` is the text, `{typed_text}_beyond` a text that is sorted after all texts
+    that begin with it (see `_make_range_parameters`).
     """
-    rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))
-    begins = rows.where(name >= bindparam(f"{typed_text}_first"), name < bindparam(f"{typed_text}_beyond"))
-    return select(begins.order_by(name).limit(_LIMIT_PARAMETER).subquery())
+    rows = select(literal(kind).label("kind"), column.table.c.id.label("id"))
+    rows_in_range = rows.where(
+        column >= bindparam(f"{parameter_prefix}_first"), column < bindparam(f"{parameter_prefix}_beyond")
+    )
+    return select(rows_in_range.order_by(column).limit(_LIMIT_PARAMETER).subquery())
 
 
 _NUMBER_PREFIX_QUERIES = (
@@ -69,7 +71,7 @@ _REFUNDS_BY_ID_QUERY = (
 
 def find_by_prefix(
     conn: Connection, text: str, limit: int, lapsed_ids: Mapping[str, AbstractSet[int]]
-) -> FoundRecords:
+) -> PrefixMatches:
     """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
     each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
@@ -82,7 +84,7 @@ def find_by_prefix(
         {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
     )
     lapsed_ids_by_kind = {kind: lapsed_ids.get(kind, frozenset()) for kind in ids}
-    return FoundRecords(
+    return PrefixMatches(
         orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
         payments.select_records(
             conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids_by_kind[payments.PAYMENT_KIND]
@@ -99,18 +101,18 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
     each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    parameters = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
+    parameters = _make_range_parameters("id", convert_to_nfkc(text)) | _make_range_parameters("payer", text)
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
-    for kind, record_id in conn.execute(query, {**parameters, "most": limit}):
+    for kind, record_id in conn.execute(query, {**parameters, "limit": limit}):
         ids[kind].add(record_id)
     return ids
 
 
-def _make_range_parameters(name: str, text: str) -> dict[str, object]:
-    return {f"{name}_first": text, f"{name}_beyond": text + _LARGEST_CHARACTER}
+def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object]:
+    return {f"{parameter_prefix}_first": text, f"{parameter_prefix}_beyond": text + _LARGEST_CHARACTER}
 
 
-def normalize(text: str) -> str:
+def convert_to_nfkc(text: str) -> str:
     """Return the NFKC form of a text (full-width characters become ASCII), in which numbers and ids are stored."""
     return unicodedata.normalize("NFKC", text)
 
@@ -121,7 +123,9 @@ def is_exact_match(record: QueuedRecord, text: str) -> bool:
     if isinstance(record, CreditCheck):
         return False
     if isinstance(record, Order):
-        return record.merch_txn_id == normalize(text)
+        return record.merch_txn_id == convert_to_nfkc(text)
     if isinstance(record, Payment):
-        return normalize(text) in (record.merchant_payment_id, record.provider_payment_id) or record.payer == text
-    return record.provider_refund_key == normalize(text)
+        return (
+            convert_to_nfkc(text) in (record.merchant_payment_id, record.provider_payment_id) or record.payer == text
+        )
+    return record.provider_refund_key == convert_to_nfkc(text)

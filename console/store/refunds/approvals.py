@@ -59,7 +59,7 @@ class StoredProposal:
     the person's evidence (None if the row has none)."""
 
     id: int
-    proposed: str
+    proposed_state: str
     person: str
     evidence_id: int | None
 

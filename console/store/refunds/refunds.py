@@ -27,44 +27,46 @@ from console.store.refunds.row_mapping import REFUND_COLUMNS, make_record
 from console.store.schema.payments import payments, refunds
 
 REFUND_KIND = approvals.REFUND_KIND
-STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
+STATES_WITHOUT_MOVED_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
 """Final states of refunds that moved no money. Such refunds don't count towards a limit. A new refund of the same
 amount isn't treated as a possible repetition of one of them.
 """
 
 _REFUNDS_QUERY = select(*REFUND_COLUMNS)
-_REFUND_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id == bindparam("of"))
-_REFUNDS_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id.in_(bindparam("some", expanding=True)))
-_REFUNDS_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.payment_id == bindparam("of")).order_by(
+_REFUND_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id == bindparam("refund_id"))
+_REFUNDS_BY_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.id.in_(bindparam("ids", expanding=True)))
+_REFUNDS_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.payment_id == bindparam("payment_id")).order_by(
     refunds.c.id.desc()
 )
 _REFUNDS_OF_PAYMENTS_QUERY = _REFUNDS_QUERY.where(
-    refunds.c.payment_id.in_(bindparam("some", expanding=True))
+    refunds.c.payment_id.in_(bindparam("payment_ids", expanding=True))
 ).order_by(refunds.c.id.desc())
-_REFUNDS_OF_ORDER_QUERY = _REFUNDS_QUERY.where(refunds.c.order_id == bindparam("of")).order_by(refunds.c.id.desc())
-_REFUNDS_OF_ORDERS_QUERY = _REFUNDS_QUERY.where(refunds.c.order_id.in_(bindparam("some", expanding=True))).order_by(
+_REFUNDS_OF_ORDER_QUERY = _REFUNDS_QUERY.where(refunds.c.order_id == bindparam("order_id")).order_by(
     refunds.c.id.desc()
 )
+_REFUNDS_OF_ORDERS_QUERY = _REFUNDS_QUERY.where(
+    refunds.c.order_id.in_(bindparam("order_ids", expanding=True))
+).order_by(refunds.c.id.desc())
 _PAYMENT_NUMBERS_OF_REFUNDS_QUERY = (
     select(refunds.c.id, payments.c.merchant_payment_id)
     .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
-    .where(refunds.c.id.in_(bindparam("some", expanding=True)))
+    .where(refunds.c.id.in_(bindparam("ids", expanding=True)))
 )
-_OPEN_REFUND_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.open_payment == bindparam("of"))
-_REFUND_BY_KEY_QUERY = _REFUNDS_QUERY.where(refunds.c.provider_refund_key == bindparam("of"))
-_REFUNDS_BY_PROVIDER_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.refund_txn_id == bindparam("of"))
+_OPEN_REFUND_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.open_payment == bindparam("payment_id"))
+_REFUND_BY_KEY_QUERY = _REFUNDS_QUERY.where(refunds.c.provider_refund_key == bindparam("refund_key"))
+_REFUNDS_BY_PROVIDER_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.refund_txn_id == bindparam("provider_refund_id"))
 _REFUND_REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
-    refunds.c.id.in_(bindparam("some", expanding=True))
+    refunds.c.id.in_(bindparam("ids", expanding=True))
 )
-_MAY_MOVE_MONEY_CONDITION = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
+_MAY_MOVE_MONEY_CONDITION = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MOVED_MONEY))
 _CREATED_SINCE_CONDITION = refunds.c.created_at >= bindparam("since")
 _SIMILAR_REFUND_QUERY = _REFUNDS_OF_PAYMENT_QUERY.where(
-    refunds.c.refund_amount == bindparam("minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
+    refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
 ).limit(1)
 _SUMS_OF_MAKERS_QUERY = (
     select(refunds.c.maker, refunds.c.currency, func.sum(refunds.c.refund_amount))
     .where(
-        refunds.c.maker.in_(bindparam("some", expanding=True)), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
+        refunds.c.maker.in_(bindparam("makers", expanding=True)), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION
     )
     .group_by(refunds.c.maker, refunds.c.currency)
 )
@@ -77,7 +79,7 @@ _OVERDUE_REQUESTED_REFUNDS_QUERY = (
         refunds.c.decide_by < bindparam("now"),
     )
     .order_by(refunds.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _OVERDUE_APPROVED_REFUNDS_QUERY = (
     _REFUNDS_QUERY.where(
@@ -87,7 +89,7 @@ _OVERDUE_APPROVED_REFUNDS_QUERY = (
         refunds.c.decide_by < bindparam("now"),
     )
     .order_by(refunds.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _INSERT_REFUND_STATEMENT = into(refunds)
 _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT = _INSERT_REFUND_STATEMENT.values(created_at=SERVER_TIME_EXPRESSION)
@@ -97,18 +99,18 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 )  # fmt: skip
 
 
-def _make_first_requested_query(work: WorkState) -> Select[Any]:
-    """Return the query of the ids of requested refunds with the work state `work`, sorted by id: at most as many
-    as the parameter `most` says, with ids above the parameter `after`. Each work state has a query of its own,
+def _make_first_requested_query(work_state: WorkState) -> Select[Any]:
+    """Return the query of the ids of requested refunds with the work state `work_state`, sorted by id: at most as
+    many as the parameter `limit` says, with ids above the parameter `after`. Each work state has a query of its own,
     because no index is sorted by id over all of them.
     """
     requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
-        refunds.c.work_state == work.value,
+        refunds.c.work_state == work_state.value,
     )
     ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
-    return select(ids.limit(bindparam("most", type_=Integer)).subquery())
+    return select(ids.limit(bindparam("limit", type_=Integer)).subquery())
 
 
 def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
@@ -126,8 +128,10 @@ def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> 
         ids = ids.join_from(_same_payer_view, refunds, _same_payer_view.c.other_id == refunds.c.payment_id).where(
             _same_payer_view.c.payment_id == payment_id
         )
-    newest = ids.where(_CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION).order_by(refunds.c.id.desc()).limit(limit)
-    return select(newest.subquery())
+    newest_ids = (
+        ids.where(_CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION).order_by(refunds.c.id.desc()).limit(limit)
+    )
+    return select(newest_ids.subquery())
 
 
 _ids_of_requested_refunds = union_all(*map(_make_first_requested_query, WorkState)).subquery()
@@ -141,8 +145,10 @@ class NewRefund:
     """A new refund request. Instants are aware; `amount_minor` is in minor units of `currency`.
 
     `payment_at_request` is the payment as the maker saw it, `risk_signals` the risk signals with the maker's
-    comments; both are JSON texts, stored unchanged. `given_id`: the former id of a row that is restored; None: the
-    database assigns an id.
+    comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
+    `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
+    such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
+    `given_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int
@@ -168,24 +174,24 @@ def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozen
     """Return one refund; None if there is none. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze); such a refund is returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed_ids)
+    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"refund_id": refund_id}, lapsed_ids)
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund with this idempotency key, under which it is sent to its provider; None if there is none."""
-    return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"of": key})
+    return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"refund_key": key})
 
 
 def find_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
     """Return the refunds with this refund id of a provider; ids of different providers may be equal."""
-    return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"of": provider_refund_id})
+    return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"provider_refund_id": provider_refund_id})
 
 
 def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
     """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
+    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
 
 def find_by_payment(
@@ -194,7 +200,7 @@ def find_by_payment(
     """Return all refunds of a payment, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
+    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
 
 def find_by_payments(
@@ -204,7 +210,7 @@ def find_by_payments(
     process crashed or froze), returned with an unknown outcome.
     """
     return (
-        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed_ids)
+        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"payment_ids": sorted(payment_ids)}, lapsed_ids)
         if payment_ids
         else ()
     )
@@ -216,32 +222,32 @@ def find_by_ids(
     """Return the refunds with these ids, in any order. `lapsed_ids`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed_ids) if ids else ()
+    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of an order, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed_ids)
+    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
 
 def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
     """Return all refunds of these orders, newest first."""
-    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
+    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
 
 
 def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
     last id of the previous page."""
-    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), {"after": after, "most": limit})
+    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), {"after": after, "limit": limit})
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return refunds whose time limit for the decision (`decide_by`) is before `now`, oldest first: at most `limit`
     requests that still wait for a checker's decision, and at most `limit` approved refunds that wait for a person
     because they can't be sent."""
-    parameters = {"now": convert_to_naive_utc(now), "most": limit}
+    parameters = {"now": convert_to_naive_utc(now), "limit": limit}
     return (
         *select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters),
         *select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters),
@@ -252,15 +258,17 @@ def list_due_refunds(conn: Connection, reasons: Collection[str], now: datetime, 
     """Return at most `limit` refunds whose scheduled work has one of these reasons and whose due time has come,
     sorted by due time."""
     return select_records(
-        conn, _DUE_REFUNDS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+        conn, _DUE_REFUNDS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
     )
 
 
-def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
+def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
     """Return the newest refund of the payment with the same amount (`amount_minor`, minor units) that was
-    requested at `since` or later and isn't in a state of `STATES_WITHOUT_MONEY`; None if there is none."""
+    requested at `since` or later and isn't in a state of `STATES_WITHOUT_MOVED_MONEY`; None if there is none."""
     return _find_first_refund(
-        conn, _SIMILAR_REFUND_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
+        conn,
+        _SIMILAR_REFUND_QUERY,
+        {"payment_id": payment_id, "amount_minor": amount_minor, "since": convert_to_naive_utc(since)},
     )
 
 
@@ -268,12 +276,12 @@ def read_sums_of_makers_since(
     conn: Connection, makers: Collection[str], since: datetime
 ) -> Mapping[tuple[str, str], int]:
     """Return, by (maker, currency), the sum (minor units) of the refunds that these makers requested at `since` or
-    later. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MONEY` aren't
+    later. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MOVED_MONEY` aren't
     counted.
     """
     if not makers:
         return {}
-    rows = conn.execute(_SUMS_OF_MAKERS_QUERY, {"some": sorted(makers), "since": convert_to_naive_utc(since)})
+    rows = conn.execute(_SUMS_OF_MAKERS_QUERY, {"makers": sorted(makers), "since": convert_to_naive_utc(since)})
     return {(maker, currency): int(total) for maker, currency, total in rows}
 
 
@@ -281,7 +289,7 @@ def find_by_payers_since(
     conn: Connection, payer_of_payment: Mapping[int, str], since: datetime, limit: int = 100
 ) -> Mapping[int, tuple[Refund, ...]]:
     """Return, for each of these payments, at most `limit` refunds to its payer that were requested at `since` or
-    later, newest first. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
+    later, newest first. Refunds in a state of `STATES_WITHOUT_MOVED_MONEY` are left out.
 
     `payer_of_payment`: the payer of each payment by the payment's id.
     """
@@ -289,24 +297,25 @@ def find_by_payers_since(
         return {}
     # Through views a person sees payers only masked, so a view compares the payers.
     is_masked = reads_views(conn)
-    parts = (
+    queries = (
         _make_ids_by_payer_query(payment_id, None if is_masked else payer, limit)
         for payment_id, payer in payer_of_payment.items()
     )
-    rows = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
-    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in rows})}
-    ids_of = {
+    rows = conn.execute(union_all(*queries), {"since": convert_to_naive_utc(since)}).all()
+    refund_by_id = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in rows})}
+    refund_ids_by_payment = {
         payment_id: [row.id for row in rows if row.for_payment == payment_id] for payment_id in payer_of_payment
     }
     return {
-        payment_id: tuple(refund_of[id] for id in sorted(ids, reverse=True)) for payment_id, ids in ids_of.items()
+        payment_id: tuple(refund_by_id[id] for id in sorted(ids, reverse=True))
+        for payment_id, ids in refund_ids_by_payment.items()
     }
 
 
 def read_request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
     """Return two JSON texts of each of these refunds, by the refund's id: the payment as the maker saw it at the
     request, and the risk signals with the maker's comments."""
-    rows = conn.execute(_REFUND_REQUEST_FACTS_QUERY, {"some": sorted(ids)}) if ids else ()
+    rows = conn.execute(_REFUND_REQUEST_FACTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     return {row.id: (row.saw, row.radar) for row in rows}
 
 
@@ -341,14 +350,16 @@ def read_refunds(
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
     more are left out."""
-    kept_records = tuple(records)
-    names = {name for refund in kept_records if refund.state is RefundState.REQUESTED for name in refund.checkers}
+    remaining_records = tuple(records)
+    names = {
+        name for refund in remaining_records if refund.state is RefundState.REQUESTED for name in refund.checkers
+    }
     lost_names = {name for name in names if not _is_approver(conn, name)}
     return tuple(
         replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost_names))
         if lost_names and refund.state is RefundState.REQUESTED
         else refund
-        for refund in kept_records
+        for refund in remaining_records
     )
 
 
@@ -411,12 +422,12 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
         raise states.ForbiddenTransition("the idempotency key of a refund never changes")
     if "status" in values:
-        values["status"] = target = RefundState(str(values["status"]))
-        states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)
-        if target is RefundState.COMPLETED and not values.get("refund_txn_id", refund.provider_refund_id):
+        values["status"] = new_state = RefundState(str(values["status"]))
+        states.require_transition(states.REFUND_TRANSITIONS, refund.state, new_state)
+        if new_state is RefundState.COMPLETED and not values.get("refund_txn_id", refund.provider_refund_id):
             raise states.ForbiddenTransition("a completed refund has the provider's id")
-    as_read = {"status": refund.state, "certainty": refund.certainty}
-    if any(values.get(column, value) != value for column, value in as_read.items()):
+    state_as_read = {"status": refund.state, "certainty": refund.certainty}
+    if any(values.get(column, value) != value for column, value in state_as_read.items()):
         values["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
     compare_and_swap.announce_change(conn, REFUND_KIND, refund.id, now)
@@ -435,5 +446,5 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
 
 def read_payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return our payment number of the payment of each of these refunds, by the refund's id."""
-    rows = conn.execute(_PAYMENT_NUMBERS_OF_REFUNDS_QUERY, {"some": sorted(ids)}) if ids else ()
+    rows = conn.execute(_PAYMENT_NUMBERS_OF_REFUNDS_QUERY, {"ids": sorted(ids)}) if ids else ()
     return {row.id: row.merchant_payment_id for row in rows}

@@ -31,7 +31,7 @@ from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_status
 from console.store.registry.registry_file import (
     find_registry_file,
-    import_lock,
+    hold_import_lock,
     make_building_path,
     open_for_reading,
     put_registry_in_use,
@@ -63,8 +63,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `base_files`: the
-    SHA-256 of the publisher's files of which the base was made."""
+    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `differences`: the
+    differences that follow the base, in their order. `base_files`: the SHA-256 of each publisher's file of which the
+    base was made. The names of the fields are those of the JSON file.
+    """
 
     form: int
     registry_date: str
@@ -73,7 +75,7 @@ class RegistryManifest:
     differences: Sequence[StoredFile]
 
     @property
-    def files(self) -> list[str]:
+    def file_hashes(self) -> list[str]:
         """The SHA-256 of all publisher's files of which this registry is made, in their order."""
         return [*self.base_files, *(difference.sha256 for difference in self.differences)]
 
@@ -87,21 +89,26 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
     process imports into this folder; storage_full or documents_unreachable if a file can't be stored; bad_profile if
     a newer program wrote the manifest in a form that this program can't read.
     """
-    with import_lock(folder), translate_errors(folder):
+    with hold_import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
         if file is None:
             return
         with closing(open_for_reading(file)) as connection:
             status = read_status(connection)
-        former = _read_replaced_manifest(documents)
-        if former is not None and former.form > FORMAT_VERSION:
+        former_manifest = _read_replaced_manifest(documents)
+        if former_manifest is not None and former_manifest.form > FORMAT_VERSION:
             raise _make_newer_program_error()
-        files = [source.sha256 for source in status.files]
-        if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
+        file_hashes = [source.sha256 for source in status.files]
+        if former_manifest is not None and (former_manifest.file_hashes, former_manifest.form) == (
+            file_hashes,
+            FORMAT_VERSION,
+        ):
             return
-        new_manifest = _append_to_manifest(former, status, paths, documents) or _store_base(folder, file, documents)
+        new_manifest = _append_to_manifest(former_manifest, status, paths, documents) or _store_base(
+            folder, file, documents
+        )
         documents.replace_manifest(json.dumps(asdict(new_manifest)).encode())
-        for path in _list_parts(former) - _list_parts(new_manifest):
+        for path in _list_parts(former_manifest) - _list_parts(new_manifest):
             documents.delete_registry_part(path)
 
 
@@ -124,7 +131,7 @@ def fetch_registry(
     manifest = _read_manifest(documents)
     if manifest is None:
         return None
-    with import_lock(folder), translate_errors(folder):
+    with hold_import_lock(folder), translate_errors(folder):
         recover_unfinished_build(folder)
         status = _read_own_status(folder)
         if not _is_manifest_ahead(manifest, status):
@@ -132,7 +139,7 @@ def fetch_registry(
         if manifest.form > FORMAT_VERSION:
             raise _make_newer_program_error()
         own_hashes = [source.sha256 for source in status.files] if status else []
-        if len(own_hashes) < len(manifest.base_files) or own_hashes != manifest.files[: len(own_hashes)]:
+        if len(own_hashes) < len(manifest.base_files) or own_hashes != manifest.file_hashes[: len(own_hashes)]:
             _fetch_base(folder, manifest, documents, should_stop)
             own_hashes = list(manifest.base_files)
         missing_differences = manifest.differences[len(own_hashes) - len(manifest.base_files) :]
@@ -156,48 +163,53 @@ def is_manifest_damage(error: ConsoleError) -> bool:
 def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
     if status is None:
         return True
-    is_same = manifest.files == [source.sha256 for source in status.files]
+    is_same = manifest.file_hashes == [source.sha256 for source in status.files]
     return not is_same and date.fromisoformat(manifest.registry_date) >= status.registry_date
 
 
 def _append_to_manifest(
-    former: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
+    former_manifest: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> RegistryManifest | None:
     """Store the differences that the former manifest lacks, and return a manifest with them. Return None if
     there is no former manifest or it has another format version, if the registry isn't the former one with more
     differences, or if one of these differences isn't among `paths`."""
-    if former is None or former.form != FORMAT_VERSION:
+    if former_manifest is None or former_manifest.form != FORMAT_VERSION:
         return None
-    files, paths_by_hash = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
-    further_hashes = files[len(former.files) :]
-    if former.files != files[: len(former.files)] or not paths_by_hash.keys() >= set(further_hashes):
+    file_hashes, paths_by_hash = (
+        [source.sha256 for source in status.files],
+        {_hash_file(path): path for path in paths},
+    )
+    further_hashes = file_hashes[len(former_manifest.file_hashes) :]
+    if former_manifest.file_hashes != file_hashes[
+        : len(former_manifest.file_hashes)
+    ] or not paths_by_hash.keys() >= set(further_hashes):
         return None
     stored_files = [_store_file(paths_by_hash[file_hash], file_hash, documents) for file_hash in further_hashes]
     return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
-        former.base,
-        former.base_files,
-        [*former.differences, *stored_files],
+        former_manifest.base,
+        former_manifest.base_files,
+        [*former_manifest.differences, *stored_files],
     )
 
 
 def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManifest:
     """Store a consistent copy of the registry in use (`file`) as a new base, and return a manifest with this base
     only."""
-    snapshot = folder / _SNAPSHOT_FOLDER_NAME
-    shutil.rmtree(snapshot, ignore_errors=True)
-    make_private_folder(snapshot)
-    copy = snapshot / _SNAPSHOT_FILE_NAME
-    make_private_file(copy)
+    snapshot_folder = folder / _SNAPSHOT_FOLDER_NAME
+    shutil.rmtree(snapshot_folder, ignore_errors=True)
+    make_private_folder(snapshot_folder)
+    copy_file = snapshot_folder / _SNAPSHOT_FILE_NAME
+    make_private_file(copy_file)
     try:
-        with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy)) as target:
+        with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy_file)) as target:
             source.backup(target)
-        with closing(open_for_reading(copy)) as connection:
+        with closing(open_for_reading(copy_file)) as connection:
             status = read_status(connection)
-        base = _store_file(copy, _hash_file(copy), documents)
+        base = _store_file(copy_file, _hash_file(copy_file), documents)
     finally:
-        shutil.rmtree(snapshot, ignore_errors=True)
+        shutil.rmtree(snapshot_folder, ignore_errors=True)
     return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
@@ -208,22 +220,22 @@ def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManif
 
 
 def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
-    parts = []
+    part_paths = []
     with path.open("rb") as file:
         while part := file.read(PART_BYTES):
-            parts.append(documents.store(zlib.compress(part, _COMPRESSION_LEVEL), "reg").path)
-    return StoredFile(path.name, digest, path.stat().st_size, parts)
+            part_paths.append(documents.store(zlib.compress(part, _COMPRESSION_LEVEL), "reg").path)
+    return StoredFile(path.name, digest, path.stat().st_size, part_paths)
 
 
 def _fetch_base(
     folder: Path, manifest: RegistryManifest, documents: Documents, should_stop: Callable[[], bool]
 ) -> None:
     """Fetch the base of the manifest and make it the registry in use. The caller holds the import lock."""
-    fetched = _fetch_file(folder, manifest.base, documents, should_stop)
-    with closing(open_for_reading(fetched)) as connection:
+    fetched_file = _fetch_file(folder, manifest.base, documents, should_stop)
+    with closing(open_for_reading(fetched_file)) as connection:
         day = read_status(connection).registry_date
     start_building(folder)
-    fetched.replace(make_building_path(folder))
+    fetched_file.replace(make_building_path(folder))
     put_registry_in_use(folder, day)
 
 
@@ -324,7 +336,7 @@ def _list_texts(manifest: RegistryManifest) -> list[str]:
     """Return all hashes, names and paths of the manifest."""
     stored_files = (manifest.base, *manifest.differences)
     return [
-        *manifest.files,
+        *manifest.file_hashes,
         *(
             text
             for stored_file in stored_files

@@ -155,7 +155,8 @@ def _check_lengths(columns: FileColumns, longest_line: int) -> None:
 
 def _check_field_pairs(columns: FileColumns) -> None:
     """Check the rules that concern two fields of a row: name and image of the name, date and cause of the closure.
-    Raises _BrokenRule."""
+    Raises _BrokenRule if a row has neither a name nor an image of it, or a cause of its closure without a date.
+    """
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")
     if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):

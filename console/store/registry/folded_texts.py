@@ -40,12 +40,12 @@ def fold_names(columns: FileColumns) -> Iterator[str]:
 def _make_folded_names(
     name: str, names: Sequence[str], furigana: str, readings: Sequence[str], english_name: str
 ) -> str:
-    first = "" if names[0] == name else names[0] or _EMPTY_FORM
-    second = "" if readings[0] == furigana else readings[0] or _EMPTY_FORM
+    first_line = "" if names[0] == name else names[0] or _EMPTY_FORM
+    second_line = "" if readings[0] == furigana else readings[0] or _EMPTY_FORM
     if len(names) == len(readings) == 1:
-        text = f"{first}{_LINE_SEPARATOR}{second}" if second else first
+        text = f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
     else:
-        text = _LINE_SEPARATOR.join((first, second, *names[1:], *readings[1:]))
+        text = _LINE_SEPARATOR.join((first_line, second_line, *names[1:], *readings[1:]))
     return (
         f"{text}{_ENGLISH_SEPARATOR}{_LINE_SEPARATOR.join(_list_english_forms(english_name))}"
         if english_name
@@ -64,8 +64,8 @@ def list_name_readings(name: str, furigana: str, folded_names: str | None) -> li
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]
-    first, *other_lines = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
-    readings = [_read_form(first, name)] if name else []
+    first_line, *other_lines = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
+    readings = [_read_form(first_line, name)] if name else []
     if furigana:
         readings.append(_read_form(other_lines[0] if other_lines else "", furigana))
     return readings + other_lines[1:]
@@ -102,10 +102,10 @@ def split_off_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -> str:
     if not text:
         return ""
-    before = _shorten_place(place)
-    template = _fold_without_digits(before, text_without_digits)
+    shortened_place = _shorten_place(place)
+    template = _fold_without_digits(shortened_place, text_without_digits)
     if template is None:
-        return _fold_street_after_place(before, text)
+        return _fold_street_after_place(shortened_place, text)
     return template % tuple(digits)
 
 
@@ -113,8 +113,8 @@ def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -
 def _shorten_place(place: str) -> str:
     """Return only the last character of a place (prefecture and city) if the comparison form of a street behind it
     is the same as behind the whole place; otherwise return the place."""
-    is_usual = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
-    return place[-1:] if is_usual and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
+    can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
+    return place[-1:] if can_shorten and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 
 
 @lru_cache(32_768)
@@ -127,8 +127,12 @@ def _fold_without_digits(place: str, street: str) -> str | None:
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
-    before, whole_address = _fold_place(place), fold_address(f"{place}{street}")
-    return whole_address[len(before) :] if whole_address.startswith(before) else f"{_LINE_SEPARATOR}{whole_address}"
+    folded_place, whole_address = _fold_place(place), fold_address(f"{place}{street}")
+    return (
+        whole_address[len(folded_place) :]
+        if whole_address.startswith(folded_place)
+        else f"{_LINE_SEPARATOR}{whole_address}"
+    )
 
 
 _fold_place = lru_cache(8192)(fold_address)

@@ -46,14 +46,14 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
     places = read_places(connection)
-    done_lines, count = 0, read_registry_fact(connection, "rows")
+    done_lines, count_change = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
         rows = list(_read_rows_in_force(block.columns, inserted_places))
         if len(places) < len(inserted_places):
             places = read_places(connection)
         unindex_rows(connection, _find_ids(connection, rows))
         for row, is_deleted in rows:
-            count += _apply_row(connection, source, row, is_deleted, places)
+            count_change += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_ids(connection, rows))
         line_count, done_lines = block.last_line - done_lines, block.last_line
         run.report_rows("rows", source, done_lines, line_count)
@@ -61,7 +61,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
     )
-    write_summary(connection, (source,), source.day, count)
+    write_summary(connection, (source,), source.day, count_change)
 
 
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
@@ -89,18 +89,22 @@ def _apply_row(
     """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
     corporation has changed. Return by how much the number of corporations has changed: 1, 0 or -1."""
     stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
-    before: StoredCorporationRow | None = stored_row and stored_row[1:]
-    after = None if is_deleted else row
-    if stored_row is None and after is None:
+    former_row: StoredCorporationRow | None = stored_row and stored_row[1:]
+    new_row = None if is_deleted else row
+    if stored_row is None and new_row is None:
         return 0
-    if after is None:
+    if new_row is None:
         connection.execute(_DELETE_CORPORATION_STATEMENT, stored_row[:1])
     elif stored_row is None:
-        connection.execute(INSERT_CORPORATION_STATEMENT, after)
+        connection.execute(INSERT_CORPORATION_STATEMENT, new_row)
     else:
-        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, stored_row[0]))
-    earlier_facts, now = (None if state is None else read_corporation(state, places) for state in (before, after))
-    if find_changed_facts(earlier_facts, now):
-        states = (None if state is None else format_corporation_state(state, places) for state in (before, after))
+        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*new_row, stored_row[0]))
+    earlier_facts, new_state = (
+        None if state is None else read_corporation(state, places) for state in (former_row, new_row)
+    )
+    if find_changed_facts(earlier_facts, new_state):
+        states = (
+            None if state is None else format_corporation_state(state, places) for state in (former_row, new_row)
+        )
         connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
-    return (after is not None) - (before is not None)
+    return (new_row is not None) - (former_row is not None)

@@ -15,13 +15,13 @@ from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
     find_registry_file,
-    import_lock,
+    hold_import_lock,
     open_for_reading,
     open_for_writing,
     put_registry_in_use,
     recover_unfinished_build,
 )
-from console.store.registry.schema import read_applied_hashes, transaction
+from console.store.registry.schema import open_transaction, read_applied_hashes
 from console.store.registry.source_file import SourceFile, open_source
 from console.store.spool.sqlite_file import translate_errors
 
@@ -43,7 +43,7 @@ def import_registry_files(
     for a file that doesn't follow the registry in use; in_progress if another process imports; interrupted if
     `should_stop` returned True; storage_full if the registry can't be written.
     """
-    with import_lock(folder), translate_errors(folder):
+    with hold_import_lock(folder), translate_errors(folder):
         return import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
 
 
@@ -51,11 +51,11 @@ def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> Re
     """Import files as `import_registry_files` does, and return the registry's status after the import. The caller
     holds the import lock and translates the errors."""
     recover_unfinished_build(folder)
-    sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
-    current = _read_current(folder, read_coverage)
-    check_order(current, sources)
+    sources = sorted((_open_source(path, run) for path in paths), key=_make_import_order_key)
+    current_coverage = _read_current(folder, read_coverage)
+    check_order(current_coverage, sources)
     if not sources[0].is_difference:
-        _import_whole(folder, sources, current, run)
+        _import_whole(folder, sources, current_coverage, run)
     else:
         _import_differences(folder, sources, run)
     status = _read_current(folder, read_status)
@@ -65,26 +65,26 @@ def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> Re
 
 def _open_source(path: Path, run: ImportRun) -> SourceFile:
     source = open_source(path, run.should_stop)
-    run.report_rows("read", source, source.lines)
+    run.report_rows("read", source, source.line_count)
     return source
 
 
-def _import_order_key(source: SourceFile) -> tuple[bool, date, str]:
+def _make_import_order_key(source: SourceFile) -> tuple[bool, date, str]:
     """Return the key that sorts whole files first, then the differences by their days."""
     return source.is_difference, source.day, source.name
 
 
 def _import_whole(
-    folder: Path, sources: Sequence[SourceFile], current: RegistryCoverage | None, run: ImportRun
+    folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, run: ImportRun
 ) -> None:
-    wholes = [source for source in sources if not source.is_difference]
-    former, adds = find_registry_file(folder), adds_prefectures(current, wholes)
-    with open_build(folder, sources, former, adds=adds) as connection:
-        build_whole(connection, wholes, run)
-        index_build(connection, wholes[0], run)
+    whole_files = [source for source in sources if not source.is_difference]
+    former_file, is_addition = find_registry_file(folder), adds_prefectures(current_coverage, whole_files)
+    with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
+        build_whole(connection, whole_files, run)
+        index_build(connection, whole_files[0], run)
         for source in sources:
             if source.sha256 not in read_applied_hashes(connection):
-                with transaction(connection):
+                with open_transaction(connection):
                     apply_difference(connection, source, run)
         finish_build(connection)
     put_registry_in_use(folder, sources[-1].day)
@@ -93,19 +93,19 @@ def _import_whole(
 def _import_differences(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
     file = find_registry_file(folder)
     assert file is not None  # noqa: S101  # `check_order` refuses differences without a registry
-    with closing(open_for_writing(file)) as connection, transaction(connection):
+    with closing(open_for_writing(file)) as connection, open_transaction(connection):
         for source in sources:
             apply_difference(connection, source, run)
         delete_build_key(connection)
 
 
-def _read_current(folder: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
+def _read_current(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
     file = find_registry_file(folder)
     if file is None:
         return None
     try:
         with closing(open_for_reading(file)) as connection:
-            return read(connection)
+            return read_connection(connection)
     except sqlite3.OperationalError:
         if file.exists():
             raise

@@ -23,47 +23,52 @@ class RegistryCoverage:
     registry_date: date
 
 
-def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
+def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
     """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by day.
     No day of publication may lie between a difference and the file before it; without one, the date of the registry
-    counts. `current` is the coverage of the registry in use; None if there is no registry. Raises registry_order for
-    the first file that doesn't follow.
+    counts. `current_coverage` is the coverage of the registry in use; None if there is no registry. Raises
+    registry_order for the first file that doesn't follow.
     """
-    wholes = [source for source in sources if not source.is_difference]
-    reached_day = None if current is None else current.registry_date
-    if wholes:
-        _check_whole_files(wholes)
-        reached_day = wholes[0].day
+    whole_files = [source for source in sources if not source.is_difference]
+    complete_until = None if current_coverage is None else current_coverage.registry_date
+    if whole_files:
+        _check_whole_files(whole_files)
+        complete_until = whole_files[0].day
     for source in sources:
         if source.is_difference:
-            reached_day = _check_difference(reached_day, source)
-    if current is None or reached_day is None:
+            complete_until = _check_difference(complete_until, source)
+    if current_coverage is None or complete_until is None:
         return
-    if reached_day < current.registry_date:
-        raise _make_order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
-    if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
-        raise _make_order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
+    if complete_until < current_coverage.registry_date:
+        raise _make_order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current_coverage.registry_date)
+    if whole_files and not (
+        _covers_registry(whole_files, current_coverage) or adds_prefectures(current_coverage, whole_files)
+    ):
+        raise _make_order_error(
+            RegistryOrderProblem.PREFECTURES_MISSING, whole_files[0], current_coverage.registry_date
+        )
 
 
-def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
+def adds_prefectures(current_coverage: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
     """True if the whole files only add further prefectures to a registry of single prefectures. The files must be
     of the same day as the registry, and no difference may have been applied to it."""
-    if current is None or not whole_files:
+    if current_coverage is None or not whole_files:
         return False
     new_prefectures = _list_prefectures(whole_files)
-    is_partial = WHOLE_NATION_CODE not in new_prefectures | current.prefectures and new_prefectures.isdisjoint(
-        current.prefectures
+    is_partial = (
+        WHOLE_NATION_CODE not in new_prefectures | current_coverage.prefectures
+        and new_prefectures.isdisjoint(current_coverage.prefectures)
     )
-    return is_partial and whole_files[0].day == current.whole_day == current.registry_date
+    return is_partial and whole_files[0].day == current_coverage.whole_day == current_coverage.registry_date
 
 
 def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
-def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverage) -> bool:
+def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: RegistryCoverage) -> bool:
     new_prefectures = _list_prefectures(whole_files)
-    return WHOLE_NATION_CODE in new_prefectures or new_prefectures >= current.prefectures
+    return WHOLE_NATION_CODE in new_prefectures or new_prefectures >= current_coverage.prefectures
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
@@ -88,7 +93,7 @@ def _check_difference(complete_until: date | None, source: SourceFile) -> date:
 
 
 def _make_order_error(
-    problem: RegistryOrderProblem, source: SourceFile, complete_until: date | None, missing: Sequence[date] = ()
+    problem: RegistryOrderProblem, source: SourceFile, complete_until: date | None, missing_days: Sequence[date] = ()
 ) -> ConsoleError:
     return ConsoleError(
         ErrorCode.REGISTRY_ORDER,
@@ -96,6 +101,6 @@ def _make_order_error(
             "problem": problem,
             "file": source.name,
             "registry_date": "" if complete_until is None else complete_until.isoformat(),
-            "missing_days": [day.isoformat() for day in missing],
+            "missing_days": [day.isoformat() for day in missing_days],
         },
     )

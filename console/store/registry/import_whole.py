@@ -27,9 +27,9 @@ from console.store.registry.schema import (
     create_indexes,
     create_tables,
     drop_indexes,
+    open_transaction,
     read_applied_hashes,
     read_registry_fact,
-    transaction,
     write_registry_facts,
     write_summary,
 )
@@ -52,14 +52,18 @@ DELETE FROM corporations WHERE id IN (
 
 @contextmanager
 def open_build(
-    folder: Path, sources: Sequence[SourceFile], former: Path | None, *, adds: bool
+    folder: Path, sources: Sequence[SourceFile], former_file: Path | None, *, is_addition: bool
 ) -> Iterator[sqlite3.Connection]:
     """Yield a connection to the build: the unfinished registry.db that is made of exactly these source files. If
-    there is none, begin a new one. `former` is the registry in use: with `adds` a new build begins as a copy of
-    it; otherwise only its table of changes is copied.
+    there is none, begin a new one. `former_file` is the registry in use: with `is_addition` a new build begins as a
+    copy of it; otherwise only its table of changes is copied.
     """
     key = json.dumps(
-        [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
+        [
+            FORMAT_VERSION,
+            str(former_file) if is_addition else "",
+            *((source.name, source.sha256) for source in sources),
+        ]
     )
     file = make_building_path(folder)
     is_new = _read_build_key(file) != key
@@ -67,7 +71,7 @@ def open_build(
         start_building(folder)
     with closing(_open_build(file)) as connection:
         if is_new:
-            _fill_build(connection, former, adds)
+            _fill_build(connection, former_file, is_addition)
             write_registry_facts(connection, {"build": key})
         yield connection
 
@@ -82,7 +86,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
         return
     for source in sources:
         _insert_file(connection, source, run)
-    with transaction(connection):
+    with open_transaction(connection):
         _create_indexes_and_summary(connection, sources)
 
 
@@ -91,24 +95,24 @@ def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportR
     added again. Raises interrupted if the import must stop."""
     if read_registry_fact(connection, "is_indexed"):
         return
-    with transaction(connection):
+    with open_transaction(connection):
         create_search_index(connection)
         begin_bulk_load(connection)
     while not _index_next_rows(connection):
         run.report_rows("finish", source, read_registry_fact(connection, "indexed"))
         run.raise_if_stopped()
-    with transaction(connection):
+    with open_transaction(connection):
         end_bulk_load(connection)
         write_registry_facts(connection, {"is_indexed": 1})
 
 
 def _index_next_rows(connection: sqlite3.Connection) -> bool:
     """Add the next rows to the search index, in a transaction of their own. Return True if no row was left."""
-    with transaction(connection):
-        last = index_all_rows(connection, read_registry_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
-        if last is not None:
-            write_registry_facts(connection, {"indexed": last})
-    return last is None
+    with open_transaction(connection):
+        last_id = index_all_rows(connection, read_registry_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
+        if last_id is not None:
+            write_registry_facts(connection, {"indexed": last_id})
+    return last_id is None
 
 
 def finish_build(connection: sqlite3.Connection) -> None:
@@ -122,30 +126,31 @@ def delete_build_key(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
-def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool) -> None:
-    """Fill a new build: with `adds`, copy the former registry into it; otherwise create empty tables and copy only
-    the changes of corporations from the former registry (None: there is no former one)."""
-    if former is None:
-        with transaction(connection):
+def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_addition: bool) -> None:
+    """Fill a new build: with `is_addition`, copy the former registry into it; otherwise create empty tables and copy
+    only the changes of corporations from the former registry (None: there is no former one).
+    """
+    if former_file is None:
+        with open_transaction(connection):
             create_tables(connection)
         return
-    with closing(open_for_reading(former)) as source:
-        if adds:
+    with closing(open_for_reading(former_file)) as source:
+        if is_addition:
             source.backup(connection)
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
             add_missing_columns(connection)
             drop_indexes(connection)
-            last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
-            write_registry_facts(connection, {"indexed": last, "is_indexed": 0})
+            last_id = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
+            write_registry_facts(connection, {"indexed": last_id, "is_indexed": 0})
             return
-        with transaction(connection):
+        with open_transaction(connection):
             create_tables(connection)
             connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM changes"))
 
 
 def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    fact = f"lines of {source.name}"
-    done_lines = after = read_registry_fact(connection, fact) or 0
+    fact_name = f"lines of {source.name}"
+    done_lines = after = read_registry_fact(connection, fact_name) or 0
     places = PlaceIds(connection)
     blocks = 0
     connection.execute("BEGIN")
@@ -159,12 +164,12 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
             run.report_rows("rows", source, done_lines, line_count)
             is_stopping = run.should_stop()
             if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
-                write_registry_facts(connection, {fact: done_lines})
+                write_registry_facts(connection, {fact_name: done_lines})
                 connection.execute("COMMIT")
                 connection.execute("BEGIN")
             if is_stopping:
                 raise make_stopped_error()
-        write_registry_facts(connection, {fact: done_lines})
+        write_registry_facts(connection, {fact_name: done_lines})
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

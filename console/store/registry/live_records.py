@@ -36,7 +36,7 @@ LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
-_EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("valid_at")
+_EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("expires_after")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
 _is_live_check = (
     credit_checks.c.claim_number.is_not(None),
@@ -58,7 +58,7 @@ _TABLE_BY_RECORD_KIND: Mapping[str, Table] = {"credit-check": credit_checks, "pa
 
 
 def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
-    return table.c.id > bindparam("after"), table.c.id <= bindparam("upto")
+    return table.c.id > bindparam("after"), table.c.id <= bindparam("up_to_id")
 
 
 _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
@@ -106,7 +106,7 @@ def find_newest_id(conn: Connection, kind: str) -> int:
 
 def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
     """Return the corporation numbers of the live or open records of this kind with `after` < id <= `up_to_id`."""
-    values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+    values = {"after": after, "up_to_id": up_to_id, "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     return frozenset(filter(_is_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
 
 
@@ -114,7 +114,7 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
     """Return those of the corporation numbers that are watched, as a mapping to the instant at which the
     corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
-    values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+    values = {"numbers": sorted(numbers), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():
         begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
         known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
@@ -126,7 +126,7 @@ def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: d
     """Return those of the corporation numbers in `since` that have live credit checks, all of which were
     successfully bought and begun after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
-    values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
+    values = {"numbers": sorted(since), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, status, certainty, stored_at in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
         is_bought = status == "success" and certainty == "known" and stored_at is not None
         is_later = is_bought and convert_to_aware_utc(stored_at) > since[number]

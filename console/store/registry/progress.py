@@ -18,17 +18,18 @@ class ImportRun:
         self._on_progress = on_progress
         self._start_seconds = time.monotonic()
         self._reported_at = 0.0
-        self._rows = 0
+        self._new_row_sum = 0
 
-    def report_rows(self, step: str, source: SourceFile, rows: int, new_rows: int = 0) -> None:
-        """Report that `rows` rows of the file are done in this step. `new_rows`: how many of them this run has
-        done since the last call, for the speed."""
-        self._rows += new_rows
+    def report_rows(self, step: str, source: SourceFile, row_count: int, new_row_count: int = 0) -> None:
+        """Report that `row_count` rows of the file are done in this step. `new_row_count`: how many of them this run
+        has done since the last call, for the speed.
+        """
+        self._new_row_sum += new_row_count
         now = time.monotonic()
-        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.lines:
+        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or row_count == source.line_count:
             self._reported_at = now
-            rate = self._rows / (now - self._start_seconds) if now > self._start_seconds else 0.0
-            self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
+            rate = self._new_row_sum / (now - self._start_seconds) if now > self._start_seconds else 0.0
+            self._on_progress(ImportProgress(step, source.name, row_count, source.line_count, rate))
 
     def raise_if_stopped(self) -> None:
         """Raise interrupted if the import must stop."""

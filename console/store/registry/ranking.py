@@ -67,23 +67,25 @@ class Ranking:
     """Computes the rank of corporations for one query."""
 
     def __init__(self, query: RegistryQuery) -> None:
-        self._whole = _prepare_words((query.whole,))
-        self._words = _prepare_words(query.words)
-        self._pieces = _prepare_words(query.pieces)
+        self._prepared_whole = _prepare_words((query.whole_name,))
+        self._prepared_words = _prepare_words(query.words)
+        self._prepared_pieces = _prepare_words(query.script_pieces)
         self._digits = query.digits
 
     def rank(self, corporation: CorporationTexts) -> Rank | None:
         """Return the rank of a corporation for the query; None if the corporation doesn't match."""
         texts = _FoldedTexts(corporation)
-        ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
+        ranks = [
+            _rank_words(texts, words) for words in (self._prepared_whole, self._prepared_words) if words is not None
+        ]
         if self._digits and (
             corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
         ):
             ranks.append(Rank.NAME)
         best_rank = min((rank for rank in ranks if rank is not None), default=None)
-        if self._pieces is not None and (best_rank is None or best_rank > Rank.PART):
-            pieces = _rank_words(texts, self._pieces)
-            return best_rank if pieces is None else max(pieces, Rank.PART)
+        if self._prepared_pieces is not None and (best_rank is None or best_rank > Rank.PART):
+            rank_of_pieces = _rank_words(texts, self._prepared_pieces)
+            return best_rank if rank_of_pieces is None else max(rank_of_pieces, Rank.PART)
         return best_rank
 
 
@@ -96,12 +98,12 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
 
 
 def _prepare_word(word: SearchWord) -> _PreparedWord:
-    parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
+    name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
         tuple(f"{_LINE_BREAK}{bare_name}{_LINE_BREAK}" for bare_name in word.bare_names),
-        tuple(f"{_LINE_BREAK}{part}" for part in parts),
-        parts,
+        tuple(f"{_LINE_BREAK}{part}" for part in name_parts),
+        name_parts,
         word.address,
         tuple(filter(None, _CHARACTERS_CHANGED_IN_ADDRESSES.split(word.address))),
         word.post_code,
@@ -121,11 +123,11 @@ class _FoldedTexts:
         if corporation.furigana:
             self._names += list_readings(corporation.furigana)
         self._bare_english: tuple[str, ...] = ()
-        self.names = self.everything = _LINE_BREAK.join(("", *self._names, ""))
+        self.names = self.names_and_bare_english = _LINE_BREAK.join(("", *self._names, ""))
         if corporation.english_name:
             self._bare_english = list_readings(remove_english_legal_form(corporation.english_name))
             self.names += f"{fold_text(corporation.english_name)}{_LINE_BREAK}"
-            self.everything = self.names + _LINE_BREAK.join((*self._bare_english, ""))
+            self.names_and_bare_english = self.names + _LINE_BREAK.join((*self._bare_english, ""))
         self._bare_names = ""
 
     @property
@@ -152,8 +154,8 @@ class _FoldedTexts:
         if self._plain_address is None:
             has_other_form = has_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)
-        plain = self._plain_address
-        return not plain or _has_all(plain, letters)
+        plain_address = self._plain_address
+        return not plain_address or _has_all(plain_address, letters)
 
 
 def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
@@ -168,7 +170,7 @@ def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank |
 
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
-    if _has_any(texts.everything, word.parts):
+    if _has_any(texts.names_and_bare_english, word.parts):
         if _has_any(texts.names, word.whole_names):
             return Rank.WHOLE_NAME
         if _has_any(texts.bare_names, word.names):
@@ -177,10 +179,10 @@ def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
             return Rank.BEGINNING
         if _has_any(texts.names, word.parts):
             return Rank.PART
-    is_there = (word.address and texts.has_address(word)) or (
+    is_elsewhere = (word.address and texts.has_address(word)) or (
         word.post_code and texts.post_code.startswith(word.post_code)
     )
-    return Rank.ELSEWHERE if is_there else None
+    return Rank.ELSEWHERE if is_elsewhere else None
 
 
 def _has_any(texts: str, parts: tuple[str, ...]) -> bool:

@@ -55,20 +55,20 @@ class _OpenRegistryFile:
     def __init__(self, file: Path, file_version: FileVersion | None) -> None:
         self.file = file
         self.file_version = file_version
-        self.idle: deque[sqlite3.Connection] = deque()
+        self.idle_connections: deque[sqlite3.Connection] = deque()
         self.places: dict[int, PlaceKey] = {}
 
-    def borrow(self) -> sqlite3.Connection:
+    def borrow_connection(self) -> sqlite3.Connection:
         try:
-            return self.idle.pop()
+            return self.idle_connections.pop()
         except IndexError:
             return open_for_reading(self.file)
 
     def close(self) -> None:
-        while self.idle:
-            self.idle.pop().close()
+        while self.idle_connections:
+            self.idle_connections.pop().close()
 
-    def read(self, connection: sqlite3.Connection, row: StoredCorporationRow) -> Corporation:
+    def read_corporation(self, connection: sqlite3.Connection, row: StoredCorporationRow) -> Corporation:
         try:
             return read_corporation(row, self.places)
         except KeyError:  # a place that a difference has added since
@@ -86,7 +86,7 @@ class RegistryReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._current_path = str(folder / CURRENT_REGISTRY_NAME)
-        self._generation: _OpenRegistryFile | None = None
+        self._open_file: _OpenRegistryFile | None = None
 
     @property
     def registry_date(self) -> date:
@@ -101,9 +101,9 @@ class RegistryReader:
         if not _is_number(number):
             return None
 
-        def find_row(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> Corporation | None:
+        def find_row(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> Corporation | None:
             row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, (int(number),)).fetchone()
-            return None if row is None else generation.read(connection, row)
+            return None if row is None else open_file.read_corporation(connection, row)
 
         return self.run_query(find_row)
 
@@ -112,13 +112,13 @@ class RegistryReader:
         the registry doesn't have are left out."""
         valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
-        def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> dict[str, Corporation]:
+        def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row
                 for part in _split_numbers(valid_numbers)
                 for row in connection.execute(_make_in_query(part), part).fetchall()
             )
-            corporations = (generation.read(connection, row) for row in rows)
+            corporations = (open_file.read_corporation(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in corporations}
             return {number: by_number[number] for number in numbers if number in by_number}
 
@@ -139,10 +139,10 @@ class RegistryReader:
             return ()
         numbers = [number for number in our_numbers if _is_number(number)]
 
-        def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
+        def find_matches(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
             def read_by_row_id(row_id: int) -> Corporation | None:
                 row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
-                return None if row is None else generation.read(connection, row)
+                return None if row is None else open_file.read_corporation(connection, row)
 
             return _search_spellings(
                 text, lambda query: search(connection, read_by_row_id, query, prefecture_code, limit, numbers)
@@ -170,9 +170,9 @@ class RegistryReader:
         if not _is_number(number):
             return ()
 
-        def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
+        def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
             rows = connection.execute(_PREDECESSORS_QUERY, (int(number),)).fetchall()
-            return tuple(generation.read(connection, row) for row in rows)
+            return tuple(open_file.read_corporation(connection, row) for row in rows)
 
         return self.run_query(find_rows)
 
@@ -191,12 +191,12 @@ class RegistryReader:
                 chain[corporation.number] = corporation
         return tuple(chain.values())
 
-    def status(self) -> RegistryStatus:
+    def read_status(self) -> RegistryStatus:
         """Return the status of the registry in use: its date, its number of corporations, its source files, and
         the circles of successors."""
         return self.run_query(lambda connection, _: read_status(connection))
 
-    def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
+    def list_changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
         """Return the changes that differences of the day `since` and later contained, sorted by day, then by
         number. With `numbers`, return only the changes of these corporations; None: of all. The registry has only
         the changes of the last DAYS_OF_CHANGES days (module `import_difference`)."""
@@ -209,9 +209,9 @@ class RegistryReader:
     def close(self) -> None:
         """Close the file registry.db; a read that is running in another thread closes its connection when it ends.
         The next read opens the file again."""
-        generation, self._generation = self._generation, None
-        if generation is not None:
-            generation.close()
+        open_file, self._open_file = self._open_file, None
+        if open_file is not None:
+            open_file.close()
 
     def run_query(self, query: Callable[[sqlite3.Connection, _OpenRegistryFile], T]) -> T:
         """Call `query` with a connection to the registry in use and the open file, and return the result. If the
@@ -219,16 +219,16 @@ class RegistryReader:
         while True:
             file_version = read_file_version(self._current_path)
             try:
-                generation = self._open_current(file_version)
-                connection = generation.borrow()
+                open_file = self._open_current(file_version)
+                connection = open_file.borrow_connection()
                 try:
-                    answer = query(connection, generation)
+                    answer = query(connection, open_file)
                 except BaseException:
                     connection.close()
                     raise
-                generation.idle.append(connection)
-                if generation is not self._generation:  # replaced or closed meanwhile: no later read borrows from it
-                    generation.close()
+                open_file.idle_connections.append(connection)
+                if open_file is not self._open_file:  # replaced or closed meanwhile: no later read borrows from it
+                    open_file.close()
                 return answer
             except (sqlite3.Error, OSError) as error:
                 if read_file_version(self._current_path) == file_version:
@@ -236,15 +236,15 @@ class RegistryReader:
                         raise error
 
     def _open_current(self, file_version: FileVersion | None) -> _OpenRegistryFile:
-        generation = self._generation
-        if generation is not None and generation.file_version == file_version:
-            return generation
+        open_file = self._open_file
+        if open_file is not None and open_file.file_version == file_version:
+            return open_file
         file = find_registry_file(self._folder)
         if file is None:
             raise sqlite3.OperationalError("the registry was deleted")
-        if generation is not None:
-            generation.close()
-        self._generation = opened_file = _OpenRegistryFile(file, file_version)
+        if open_file is not None:
+            open_file.close()
+        self._open_file = opened_file = _OpenRegistryFile(file, file_version)
         return opened_file
 
 

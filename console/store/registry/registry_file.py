@@ -74,7 +74,7 @@ def open_for_writing(file: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def import_lock(folder: Path) -> Iterator[None]:
+def hold_import_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of the registry's imports during the block; the system releases the lock if the process ends.
     Raises in_progress if another process holds the lock, and storage_full if the lock file can't be written.
     """
@@ -144,11 +144,11 @@ def recover_unfinished_build(folder: Path) -> None:
 def _list_unused_registries(folder: Path) -> list[Path]:
     """Return the folders of registries that aren't in use, sorted by name; the folder `building` isn't one of
     them. A folder may lack its registry.db, if its deletion was interrupted."""
-    used = find_registry_file(folder)
+    file_in_use = find_registry_file(folder)
     return [
         unused_folder
         for unused_folder in sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))
-        if used is None or unused_folder != used.parent
+        if file_in_use is None or unused_folder != file_in_use.parent
     ]
 
 

@@ -134,7 +134,7 @@ def create_indexes(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def open_transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one transaction. Other processes can't write to the file until its end. An exception undoes
     the transaction."""
     connection.execute("BEGIN IMMEDIATE")
@@ -288,10 +288,10 @@ def write_registry_facts(connection: sqlite3.Connection, facts: Mapping[str, str
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
-def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
+def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, row_count: int) -> None:
     """Write the files that were applied now, and the facts of the whole registry: its date (`day`), its number of
-    corporations (`rows`), and the circles of successors. The caller gives `rows`, because a query that counts
-    them takes as long as the import of a difference.
+    corporations (`row_count`), and the circles of successors. The caller gives `row_count`, because a query that
+    counts them takes as long as the import of a difference.
     """
     connection.executemany(
         "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",
@@ -302,14 +302,14 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
                 source.day.isoformat(),
                 source.is_difference,
                 source.prefecture,
-                source.lines,
+                source.line_count,
             )
             for source in sources
         ),
     )
     write_registry_facts(
         connection,
-        {"registry_date": day.isoformat(), "rows": rows, "cycles": json.dumps(_find_cycles(connection))},
+        {"registry_date": day.isoformat(), "rows": row_count, "cycles": json.dumps(_find_cycles(connection))},
     )
 
 

@@ -45,17 +45,17 @@ _MAX_NUMBERS_PER_QUERY = 500
 
 def search(
     connection: sqlite3.Connection,
-    read: CorporationReader,
+    read_corporation: CorporationReader,
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
     our_numbers: Collection[str] = (),
 ) -> tuple[Corporation, ...]:
-    """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then
-    the others, both sorted by rank. `read` returns the corporation of a row id. `prefecture_code` None: search
-    in all prefectures. A hidden corporation is found only by its complete number.
+    """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
+    others, both sorted by rank. `read_corporation` returns the corporation of a row id. `prefecture_code` None:
+    search in all prefectures. A hidden corporation is found only by its complete number.
     """
-    return _find_matches(_Candidates(connection, query, prefecture_code), read, limit, our_numbers)
+    return _find_matches(_Candidates(connection, query, prefecture_code), read_corporation, limit, our_numbers)
 
 
 def search_numbers(
@@ -123,22 +123,24 @@ class _Candidates:
         self.query = query
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
-        self.budget = MAX_CANDIDATES
+        self.remaining_verifications = MAX_CANDIDATES
         self._known_candidates: dict[int, _Candidate] = {}
-        self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
+        self._filter_sql, self._filter_values = (
+            make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
+        )
 
-    def filter_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
+    def find_filtered_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
         """Yield the id of each row that matches a full-text expression in `table`, one of the two tables of the
         index, in ascending order; each with 0 if the SQL filter excludes it, otherwise 1."""
-        query = _FILTER_MATCHES_QUERY.format(table, self._filter)
+        query = _FILTER_MATCHES_QUERY.format(table, self._filter_sql)
         if self.prefecture_code is not None:
             expression = f'"={self.prefecture_code}" AND ({expression})'
-        return self.connection.execute(query, {**self._values, "terms": expression})
+        return self.connection.execute(query, {**self._filter_values, "terms": expression})
 
-    def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
+    def verify_rows(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
         the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        for row_id, may_match in self.filter_ids(table, expression):
+        for row_id, may_match in self.find_filtered_ids(table, expression):
             yield self.rank_row_id(row_id) if may_match else None
 
     def rank_row_id(self, row_id: int) -> _Candidate:
@@ -159,9 +161,9 @@ class _Candidates:
 
     def find_number(self, row_id: int) -> str | None:
         """Return the corporation number of a row; None if an import has deleted the row."""
-        known = self._known_candidates.get(row_id)
-        if known is not None:
-            return known.number
+        known_candidate = self._known_candidates.get(row_id)
+        if known_candidate is not None:
+            return known_candidate.number
         row = self.connection.execute(_NUMBER_BY_ID_QUERY, (row_id,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -170,8 +172,10 @@ class _Candidates:
         the prefecture of the search (if it has one) and can match the query, each with True if it is closed."""
         for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
             part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
-            query = _TEXTS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter)
-            for *row, is_closed in self.connection.execute(query, {**self._values, "code": self.prefecture_code}):
+            query = _TEXTS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter_sql)
+            for *row, is_closed in self.connection.execute(
+                query, {**self._filter_values, "code": self.prefecture_code}
+            ):
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
@@ -238,7 +242,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
                 yield ranked_candidate.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
-    if candidates.budget == 0:
+    if candidates.remaining_verifications == 0:
         yield from candidates.list_matches()
 
 
@@ -255,7 +259,7 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
     is_closed: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        for row_id, may_match in candidates.filter_ids(table, expression):
+        for row_id, may_match in candidates.find_filtered_ids(table, expression):
             count += 1
             if may_match:
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
@@ -299,10 +303,10 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
     expression = make_expression(candidates.query, rank)
     if expression is None:
         return
-    for candidate in candidates.verify(table, expression):
-        if candidates.budget == 0:
+    for candidate in candidates.verify_rows(table, expression):
+        if candidates.remaining_verifications == 0:
             return
-        candidates.budget -= 1
+        candidates.remaining_verifications -= 1
         if candidate is not None and candidate.rank is not None and candidate.rank <= rank:
             yield candidate
 
@@ -313,19 +317,19 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
 def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
     """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
     texts match it, and few others. None if it can't find any of them."""
-    alternatives = [_make_word_expression(query.whole, rank), *_make_words_expressions(query.words, rank)]
+    alternatives = [_make_word_expression(query.whole_name, rank), *_make_words_expressions(query.words, rank)]
     if rank >= Rank.PART:
-        alternatives += _make_words_expressions(query.pieces, rank)
+        alternatives += _make_words_expressions(query.script_pieces, rank)
     return _join_expressions("OR", alternatives)
 
 
 def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
     """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
     but reads the index once for each word; None if the index can't find any of the matches."""
-    alternatives = _list_anywhere_expressions(query.whole)
-    if min(map(len, query.whole.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
-        alternatives.append(_make_word_expression(query.whole, Rank.NAME))
-    for words in map(_list_indexed_words, (query.words, query.pieces)):
+    alternatives = _list_anywhere_expressions(query.whole_name)
+    if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+        alternatives.append(_make_word_expression(query.whole_name, Rank.NAME))
+    for words in map(_list_indexed_words, (query.words, query.script_pieces)):
         expressions = [_make_anywhere_expression(word) for word in words]
         if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
             alternatives += _list_anywhere_expressions(words[0])
@@ -456,11 +460,11 @@ def _is_kana(term: str) -> bool:
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 
-def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
+def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
     present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
     if len(present_expressions) < 2:
         return present_expressions[0] if present_expressions else None
-    return "(" + f" {operator} ".join(present_expressions) + ")"
+    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
@@ -470,7 +474,9 @@ def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code
         if len(beginning) > _NUMBER_DIGITS:
             continue
         missing_digits = _NUMBER_DIGITS - len(beginning)
-        first = int(beginning) * 10**missing_digits
+        first_number = int(beginning) * 10**missing_digits
         yield from _yield_row_ids(
-            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing_digits - 1, prefecture_code))
+            connection.execute(
+                _IDS_BY_DIGITS_QUERY, (first_number, first_number + 10**missing_digits - 1, prefecture_code)
+            )
         )

@@ -23,7 +23,7 @@ def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
     values: dict[str, str] = {}
     groups = [
         _make_words_condition(words, values)
-        for words in ((query.whole,), query.words, query.pieces)
+        for words in ((query.whole_name,), query.words, query.script_pieces)
         if _can_match(words)
     ]
     if query.digits:

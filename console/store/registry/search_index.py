@@ -68,13 +68,15 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
     """Add the next `limit` corporations with a row id above `after` to the search index. Return the last of their row
     ids; None if there was no further corporation."""
-    last = connection.execute(_LAST_ID_OF_BATCH_QUERY, (after, limit)).fetchone()[0]
-    if last is not None:
+    last_id = connection.execute(_LAST_ID_OF_BATCH_QUERY, (after, limit)).fetchone()[0]
+    if last_id is not None:
         _add_rows(
             connection,
-            connection.execute(f"{_CORPORATION_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)),
+            connection.execute(
+                f"{_CORPORATION_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last_id)
+            ),
         )
-    return None if last is None else int(last)
+    return None if last_id is None else int(last_id)
 
 
 def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
@@ -141,7 +143,9 @@ def _make_terms_of_row(row: TextsRow, street: str, readings: Sequence[str], pair
     _, _, _, english_name, prefecture_code, place, numbered_street, post_code, *_ = row
     street_terms, numbers = _make_street_terms(place[-1:], street)
     terms = [_make_place_terms(prefecture_code, place), street_terms]
-    terms += [_make_number_terms(before, numbered_street[start:end]) for before, start, end in numbers]
+    terms += [
+        _make_number_terms(character_before, numbered_street[start:end]) for character_before, start, end in numbers
+    ]
     if post_code is not None:
         terms.append(_make_post_code_terms(post_code))
     if english_name:
@@ -179,13 +183,13 @@ def _make_place_terms(prefecture_code: str, place: str) -> str:
 
 
 @lru_cache(32_768)
-def _make_street_terms(before: str, street: str) -> tuple[str, Sequence[tuple[str, int, int]]]:
+def _make_street_terms(character_before: str, street: str) -> tuple[str, Sequence[tuple[str, int, int]]]:
     """Return the terms of a street without its numbers, separated by spaces, and its numbers: for each one the
     character before it in comparison form, and its start and end in the street. All digits of `street` are 0, so
-    that the cache has one entry for many streets. `before` is the character before the street.
+    that the cache has one entry for many streets. `character_before` is the character before the street.
     """
     numbers = [(_fold_character(match[1]), *match.span(2)) for match in _NUMBER_PATTERN.finditer(street)]
-    return " ".join(list_address_terms(before + street)), numbers
+    return " ".join(list_address_terms(character_before + street)), numbers
 
 
 def list_character_pairs(folded_text: str) -> list[str]:
@@ -210,7 +214,10 @@ def list_number_terms(text: str) -> list[str]:
     number: `@田2` of 梅田２丁目４番９号. A number that follows a unit, such as ４ after 丁目, has no term,
     because such terms are too frequent.
     """
-    return [f"@{_fold_character(before)}{int(digits)}" for before, digits in _NUMBER_PATTERN.findall(text)]
+    return [
+        f"@{_fold_character(character_before)}{int(digits)}"
+        for character_before, digits in _NUMBER_PATTERN.findall(text)
+    ]
 
 
 _fold_character = lru_cache(8192)(fold_text)
@@ -227,8 +234,8 @@ def make_beginning_term(term: str) -> str:
 
 
 @lru_cache(32_768)
-def _make_number_terms(before: str, digits: str) -> str:
-    start, number = f"@{before}", str(int(digits))
+def _make_number_terms(character_before: str, digits: str) -> str:
+    start, number = f"@{character_before}", str(int(digits))
     return " ".join((start + number, *(make_beginning_term(start + number[:end]) for end in range(1, len(number)))))
 
 

@@ -47,8 +47,9 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of the publisher that was checked once from its beginning to its end. `prefecture` is the code of the
-    prefecture of a whole file, or WHOLE_NATION_CODE. `lines` is the number of lines of the CSV."""
+    """A file of the publisher that was checked once from its beginning to its end. `day` is the day in its name,
+    `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its CSV. `prefecture` is the code of the
+    prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number of lines of the CSV."""
 
     path: Path
     name: str
@@ -57,7 +58,7 @@ class SourceFile:
     prefecture: str
     sha256: str
     encoding: str
-    lines: int
+    line_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ def make_bad_file_error(
 
 def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
     """Check a file of the publisher: the ZIP, the file name, and the characters and checksum of its CSV. Also compute
-    its SHA-256, find its encoding and count its lines. Raises bad_registry_file; interrupted if `should_stop`
-    returns True.
+    its SHA-256, find its encoding and count its lines. Raises bad_registry_file if the file can't be read or one of
+    the checks fails; interrupted if `should_stop` returns True.
     """
     try:
         with path.open("rb") as file:
@@ -91,7 +92,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         match = _match_names(path.name, member.filename)
         finder = _EncodingFinder(path.name)
         try:
-            lines = _check_all_bytes(path.name, archive, member, finder, should_stop)
+            line_count = _check_all_bytes(path.name, archive, member, finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
@@ -99,7 +100,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
     day = _parse_day(path.name, match["day"])
     prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
-        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, lines
+        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, line_count
     )
 
 
@@ -119,15 +120,17 @@ def _check_all_bytes(
     should_stop: Callable[[], bool],
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
-    bad_registry_file; interrupted if `should_stop` returns True."""
-    lines = 0
+    bad_registry_file for the first line with a control character, in a wrong encoding or of excessive length;
+    interrupted if `should_stop` returns True.
+    """
+    line_count = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
             raise make_stopped_error()
         _check_control_characters(name, first_line, content)
         finder.check_block(first_line, content)
-        lines = first_line + content.count(b"\n") - content.endswith(b"\n")
-    return lines
+        line_count = first_line + content.count(b"\n") - content.endswith(b"\n")
+    return line_count
 
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
@@ -222,11 +225,11 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
         while content := file.read(_BLOCK_BYTES):
             if line == 1 and not partial_line:
                 content = content.removeprefix(_BYTE_ORDER_MARK)
-            block, newline, tail = (partial_line + content).rpartition(b"\n")
+            block, newline, incomplete_line = (partial_line + content).rpartition(b"\n")
             if newline:
                 yield line, block + newline
                 line += block.count(b"\n") + 1
-            partial_line = tail
+            partial_line = incomplete_line
             if len(partial_line) > _LONGEST_LINE_BYTES:
                 raise make_bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
     if partial_line:
@@ -265,8 +268,8 @@ class _EncodingFinder:
         if content.isascii():
             return
         if self._encoding is None:
-            first = next(line for line in content.split(b"\n") if not line.isascii())
-            self._encoding = _UTF8 if _is_utf8(first) else _SHIFT_JIS
+            first_non_ascii_line = next(line for line in content.split(b"\n") if not line.isascii())
+            self._encoding = _UTF8 if _is_utf8(first_non_ascii_line) else _SHIFT_JIS
         has_encoding = _is_utf8 if self._encoding == _UTF8 else _is_shift_jis
         if not has_encoding(content):
             wrong_line_index = next(

@@ -35,7 +35,7 @@ _WATCHED_CORPORATIONS_QUERY = select(
 _WATCHED_CORPORATIONS_PAGE_QUERY = (
     _WATCHED_CORPORATIONS_QUERY.where(watched_corporations.c.corporation_number > bindparam("after"))
     .order_by(watched_corporations.c.corporation_number)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _WATCHED_CORPORATIONS_BY_NUMBER_QUERY = _WATCHED_CORPORATIONS_QUERY.where(
     watched_corporations.c.corporation_number.in_(bindparam("numbers", expanding=True))
@@ -44,14 +44,14 @@ _INSERT_WATCHED_CORPORATION_STATEMENT = insert(watched_corporations)
 _UPDATE_UNCHANGED_CORPORATION_STATEMENT = (
     update(watched_corporations)
     .where(
-        watched_corporations.c.corporation_number == bindparam("of"),
-        watched_corporations.c.version == bindparam("as_read"),
+        watched_corporations.c.corporation_number == bindparam("row_number"),
+        watched_corporations.c.version == bindparam("version_as_read"),
     )
     .values(
-        facts=bindparam("now"),
-        facts_before=bindparam("before"),
-        registry_date=bindparam("day"),
-        changed_at=bindparam("at"),
+        facts=bindparam("new_facts"),
+        facts_before=bindparam("new_facts_before"),
+        registry_date=bindparam("new_registry_date"),
+        changed_at=bindparam("written_at"),
         version=watched_corporations.c.version + 1,
     )
 )
@@ -76,7 +76,7 @@ class WatchedCorporation:
 
 def read_page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
     """Return at most `limit` rows whose corporation number is above `after`, sorted by number."""
-    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after, most=limit)
+    return _select_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after, limit=limit)
 
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
@@ -120,14 +120,14 @@ def store_facts(
     changes that a new alert reports; None leaves the stored earlier facts unchanged, but deletes them if they are
     unreadable. Raises RunAgain if another process has changed the row since it was read.
     """
-    before = facts_before or row.facts_before
+    earlier_facts = facts_before or row.facts_before
     values = {
-        "of": row.number,
-        "as_read": row.version,
-        "now": format_facts(facts),
-        "before": None if before is None else format_facts(before),
-        "day": registry_date.isoformat(),
-        "at": convert_to_naive_utc(now),
+        "row_number": row.number,
+        "version_as_read": row.version,
+        "new_facts": format_facts(facts),
+        "new_facts_before": None if earlier_facts is None else format_facts(earlier_facts),
+        "new_registry_date": registry_date.isoformat(),
+        "written_at": convert_to_naive_utc(now),
     }
     if conn.execute(_UPDATE_UNCHANGED_CORPORATION_STATEMENT, values).rowcount != 1:
         raise RunAgain
@@ -150,7 +150,7 @@ def _select_corporations(conn: Connection, query: Select[Any], **values: object)
 
 
 def _make_row(
-    number: str, facts: str, before: str | None, day: str, version: int, changed_at: datetime
+    number: str, facts: str, facts_before: str | None, day: str, version: int, changed_at: datetime
 ) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
@@ -158,7 +158,7 @@ def _make_row(
         registry_date = date.max
     written_at = convert_to_aware_utc(changed_at)
     return WatchedCorporation(
-        number, _read_facts(facts), registry_date, _read_facts(before or ""), version, written_at
+        number, _read_facts(facts), registry_date, _read_facts(facts_before or ""), version, written_at
     )
 
 

@@ -53,21 +53,21 @@ class WatchedFolder:
         A missing folder has no files. Raises OSError if the folder can't be read or the state can't be written.
         """
         stamps = self._list_stamps()
-        before = self._read_state("seen")
+        former_stamps = self._read_state("seen")
         self._write_state("seen", {file.name: stamp for file, stamp in stamps.items()})
         return tuple(
             file
             for file, stamp in stamps.items()
-            if before.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
+            if former_stamps.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
         )
 
     def find_refused_file(self, files: Collection[PublishedFile]) -> RefusedFile | None:
         """Return the first of these files that an import refused and that hasn't changed since; None if there is
         none."""
-        refused = self._read_state("refused")
+        refusals_by_name = self._read_state("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
-            known_refusal = refused.get(file.name)
+            known_refusal = refusals_by_name.get(file.name)
             if known_refusal is not None and known_refusal["stamp"] == list(stamps.get(file.name, ())):
                 return RefusedFile(
                     (known_refusal["stamp"][0], known_refusal["stamp"][1]),

@@ -139,16 +139,16 @@ def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> 
 def _read_unknown_periods_from_journal(
     conn: Connection, kind: str, at: datetime
 ) -> tuple[dict[int, _UnknownPeriod], bool]:
-    c = select_newest_operations(kind, MAX_OPERATIONS).c
-    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= convert_to_naive_utc(at))
+    columns = select_newest_operations(kind, MAX_OPERATIONS).c
+    was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
-        select(c.subject_id, c.started_at, c.ended_at, c.state)
+        select(columns.subject_id, columns.started_at, columns.ended_at, columns.state)
         .where(
-            c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
-            c.started_at < convert_to_naive_utc(at),
-            or_(was_settled, c.state == OperationState.UNKNOWN.value),
+            columns.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            columns.started_at < convert_to_naive_utc(at),
+            or_(was_settled, columns.state == OperationState.UNKNOWN.value),
         )
-        .order_by(c.started_at.desc())
+        .order_by(columns.started_at.desc())
     ).all()
     unknown_periods = {
         row.subject_id: _UnknownPeriod(
@@ -174,8 +174,8 @@ def _read_records_of_provider(
 ) -> Iterator[UnknownRecord]:
     """Yield those of the records in `unknown_periods` (by record id) that belong to the provider."""
     ids = sorted(unknown_periods)
-    for first in range(0, len(ids), _IDS_PER_QUERY):
-        for row in conn.execute(_make_record_query(kind, provider, ids[first : first + _IDS_PER_QUERY])):
+    for first_index in range(0, len(ids), _IDS_PER_QUERY):
+        for row in conn.execute(_make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])):
             unknown_period = unknown_periods[row.id]
             yield UnknownRecord(
                 kind,

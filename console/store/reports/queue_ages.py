@@ -19,18 +19,18 @@ MAX_RECORDS = 10_000
 def count_ages(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
     """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
     ids of the records whose process crashed or froze during a call."""
-    values: dict[str, object] = {"most": MAX_RECORDS}
+    values: dict[str, object] = {"limit": MAX_RECORDS}
     queries = []
-    for part in QUEUE_TABLES:
-        ids = lapsed_ids.get(part.kind, frozenset())
-        values |= part.make_parameters(ids)
-        if name in part.queues:
-            queries += part.make_since_queries(name, has_lapsed=bool(ids))
+    for kind_queries in QUEUE_TABLES:
+        ids = lapsed_ids.get(kind_queries.kind, frozenset())
+        values |= kind_queries.make_parameters(ids)
+        if name in kind_queries.conditions_by_queue:
+            queries += kind_queries.make_since_queries(name, has_lapsed=bool(ids))
     counts = [
         select(*_make_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)
     ]
     rows = conn.execute(union_all(*counts), values).all()
-    sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
+    sums = [sum(int(row[column_index] or 0) for row in rows) for column_index in range(len(AGE_CLASSES) + 1)]
     return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
 
 
@@ -39,7 +39,7 @@ def _make_age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence
     those of each class of age."""
     starts = [convert_to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]
-    for later, earlier in pairwise(starts):
-        conditions.append((since <= later) & (since > earlier))
+    for later_start, earlier_start in pairwise(starts):
+        conditions.append((since <= later_start) & (since > earlier_start))
     conditions.append((since <= starts[-1]) & (since > EPOCH_START))
     return [func.coalesce(func.sum(case((condition, 1), else_=0)), 0) for condition in conditions]

@@ -28,34 +28,34 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
     that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are read,
     otherwise True. The newest refunds are read for every period, so the period must end now.
     """
-    newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
-    c = newest.c
-    was_sent = c.first_sent_at.is_not(None)
+    newest_refunds = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("limit", type_=Integer)).subquery()
+    columns = newest_refunds.c
+    was_sent = columns.first_sent_at.is_not(None)
     # The votes of a refund that has ended don't tell it: some may be of people who were no approvers any more.
     was_approved = exists().where(
         audit_log.c.subject_kind == REFUND_KIND,
-        audit_log.c.subject_id == cast(c.id, String(40)),
+        audit_log.c.subject_id == cast(columns.id, String(40)),
         audit_log.c.what == AuditAction.REFUND_APPROVED.value,
     )
-    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, was_approved)
+    is_approved = or_(columns.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, was_approved)
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,
-        "refunded": (c.status == RefundState.COMPLETED.value) & (c.certainty == "known"),
-        **{ending: (c.status == ending) & (c.certainty == "known") for ending in OTHER_REFUND_ENDINGS},
-        "unknown": c.certainty == "unknown",
+        "refunded": (columns.status == RefundState.COMPLETED.value) & (columns.certainty == "known"),
+        **{ending: (columns.status == ending) & (columns.certainty == "known") for ending in OTHER_REFUND_ENDINGS},
+        "unknown": columns.certainty == "unknown",
     }
     sums = [
         func.coalesce(func.sum(case((condition, value), else_=0)), 0).label(f"{name}_{figure_name}")
         for name, condition in conditions.items()
-        for figure_name, value in (("count", 1), ("minor", c.refund_amount))
+        for figure_name, value in (("count", 1), ("minor", columns.refund_amount))
     ]
-    in_period = (c.created_at >= convert_to_naive_utc(period.start)) & (
-        c.created_at < convert_to_naive_utc(period.end)
+    in_period = (columns.created_at >= convert_to_naive_utc(period.start)) & (
+        columns.created_at < convert_to_naive_utc(period.end)
     )
-    total = (func.count().label("requested_count"), func.sum(c.refund_amount).label("requested_minor"))
-    query = select(c.currency, *total, *sums).where(in_period).group_by(c.currency)
-    rows = conn.execute(query, {"most": MAX_REFUNDS}).mappings().all()
+    total = (func.count().label("requested_count"), func.sum(columns.refund_amount).label("requested_minor"))
+    query = select(columns.currency, *total, *sums).where(in_period).group_by(columns.currency)
+    rows = conn.execute(query, {"limit": MAX_REFUNDS}).mappings().all()
     names = ("requested", *conditions)
     funnels = tuple(
         RefundFunnel(

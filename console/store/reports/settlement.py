@@ -21,15 +21,16 @@ MAX_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class DaySum:
-    """Number and sum (minor units) of the payments or refunds of one provider on one day in one currency. `rows`
-    is the number of rows that were read for it, including rows that are not summed."""
+    """Number and sum (minor units) of the payments or refunds of one provider on one day in one currency.
+    `read_row_count` is the number of rows that were read for it, including rows that are not summed.
+    """
 
     provider: str
     day: date
     currency: str
     count: int
-    minor: int
-    rows: int
+    sum_minor: int
+    read_row_count: int
 
 
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:

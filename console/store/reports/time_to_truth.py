@@ -54,17 +54,17 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token than
     the operation's first token had an unknown outcome.
     """
-    c = select_newest_operations(kind, MAX_OPERATIONS).c
-    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))
+    columns = select_newest_operations(kind, MAX_OPERATIONS).c
+    was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))
     rows = conn.execute(
-        select(c.started_at, c.ended_at, c.state).where(
-            c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
-            c.started_at >= convert_to_naive_utc(period.start),
-            c.started_at < convert_to_naive_utc(period.end),
-            or_(was_settled, c.state == OperationState.UNKNOWN.value),
+        select(columns.started_at, columns.ended_at, columns.state).where(
+            columns.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            columns.started_at >= convert_to_naive_utc(period.start),
+            columns.started_at < convert_to_naive_utc(period.end),
+            or_(was_settled, columns.state == OperationState.UNKNOWN.value),
         )
     ).all()
-    unknowns = [
+    unknown_outcomes = [
         UnknownOutcome(
             convert_to_aware_utc(row.started_at), None if row.ended_at is None else convert_to_aware_utc(row.ended_at)
         )
@@ -77,4 +77,4 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
-    return unknowns + lapsed_ids, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknown_outcomes + lapsed_ids, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)

@@ -43,7 +43,7 @@ def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
     return _THIRTEEN_DIGITS_SQL[dialect].format(column)
 
 
-def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
+def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the
     column's name or, for a table that another application created, an expression."""
     return (
@@ -62,18 +62,18 @@ IS_INCOMPLETE_SQL = (
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
-NUMBER_KEY_SQL: Mapping[str, str] = {dialect: number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
+NUMBER_KEY_SQL: Mapping[str, str] = {dialect: make_number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
 
 
-def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
+def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the claim: the normalised corporation number if it has 13 digits and the row is pending
     or successful and isn't superseded or a duplicate, otherwise NULL (no claim). `column` is the SQL that
     reads the stored number."""
-    key = f"({number_key_sql(dialect, column)})"
+    key = f"({make_number_key_sql(dialect, column)})"
     return (
         f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
         f"AND duplicate_of IS NULL AND {_has_thirteen_digits_sql(dialect, key)} THEN {key} END"
     )
 
 
-CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
+CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}

@@ -35,10 +35,10 @@ class _ReadableInstant(_LenientInstant):
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        lenient = super().result_processor(dialect, coltype)
+        lenient_processor = super().result_processor(dialect, coltype)
 
         def read_instant(value: Any) -> datetime | None:
-            at = lenient(value) if lenient else value
+            at = lenient_processor(value) if lenient_processor else value
             if at is None:
                 return None if value is None else EPOCH_START
             try:

@@ -7,7 +7,7 @@ from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
 from console.domain.records import WorkReason
 
 
-def _needs_review_sql(kind: str) -> str:
+def _make_needs_review_sql(kind: str) -> str:
     """Return SQL that is true for a record of this kind whose work says that a person must look, because its sides
     disagree."""
     reasons = ", ".join(f"'{reason}'" for reason in sorted(REASONS_BY_KIND[kind]))
@@ -19,11 +19,11 @@ def _make_derived_sql(condition: str) -> str:
 
 
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
-    _make_derived_sql(_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
+    _make_derived_sql(_make_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
 )
 _PAYMENT_AMOUNT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
 PAYMENT_SQL = _make_derived_sql(
-    f"({_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
+    f"({_make_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
     f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_AMOUNT_MINOR_SQL}"
     " OR provider_refunded_minor <> refunded_minor))"
 )

@@ -17,15 +17,15 @@ ORIGINAL_COLUMNS = (
 _LEGACY_COLUMNS_QUERY = text(
     "SELECT column_name, column_type, is_nullable, column_default, character_set_name, collation_name, extra,"
     " column_comment FROM information_schema.columns"
-    " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY ordinal_position"
+    " WHERE table_schema = DATABASE() AND table_name = :table_name ORDER BY ordinal_position"
 )
 _LEGACY_INDEXES_QUERY = text(
     "SELECT index_name, column_name FROM information_schema.statistics"
-    " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY index_name, seq_in_index"
+    " WHERE table_schema = DATABASE() AND table_name = :table_name ORDER BY index_name, seq_in_index"
 )
 _LEGACY_TABLE_OPTIONS_QUERY = text(
     "SELECT engine, create_options, table_collation FROM information_schema.tables"
-    " WHERE table_schema = DATABASE() AND table_name = :name"
+    " WHERE table_schema = DATABASE() AND table_name = :table_name"
 )
 
 
@@ -34,17 +34,18 @@ class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
     `has_default_value`: the column has a default value that the console's connections accept (no day 0000-00-00),
     numbers of its own (auto_increment), or is generated, so that an INSERT needs no value. `default` is the SQL of
-    the default value.
+    the default value. `further_properties` are the properties that a server reports as `extra`, such as
+    auto_increment; `charset` and `collation` are None on SQLite, and for a column that isn't a text.
     """
 
     name: str
     type: str
-    nullable: bool
+    is_nullable: bool
     has_default_value: bool
     default: str | None = None
     charset: str | None = None
     collation: str | None = None
-    extra: str = ""
+    further_properties: str = ""
     comment: str = ""
 
     @property
@@ -63,6 +64,7 @@ class LegacyColumn:
 class LegacyTable:
     """Structure of the table of credit checks in the database.
 
+    - `columns`: the columns by name; `primary_key`: the names of the key's columns
     - `indexes`: for each index name the names of its columns
     - `engine`: the storage engine; None on SQLite
     - `stores_unicode`: texts are stored as UTF-8
@@ -78,7 +80,7 @@ class LegacyTable:
     can_hide_columns: bool = False
 
     @property
-    def is_begun(self) -> bool:
+    def has_adoption_begun(self) -> bool:
         """True if the table has the column `work_state`, because an adoption has begun or the console created the
         table."""
         return "work_state" in self.columns
@@ -105,7 +107,7 @@ class LegacyTable:
         return f"CONVERT({sql} USING utf8mb4)" if is_foreign_charset else sql
 
     @property
-    def dates_are_utc(self) -> bool:
+    def has_utc_dates(self) -> bool:
         """True if `purchased_at` and `expired_at` are TIMESTAMP columns, whose values are instants (UTC)."""
         return {self.columns[name].base_type for name in ("purchased_at", "expired_at")} == {"timestamp"}
 
@@ -131,13 +133,13 @@ def read_table(conn: Connection) -> LegacyTable | None:
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
     """Return the structure of the table of credit checks on MariaDB or MySQL; None if there is no such table."""
-    about = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"name": TABLE_NAME}).first()
-    if about is None:
+    table_row = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"table_name": TABLE_NAME}).first()
+    if table_row is None:
         return None
-    engine, options, letters = about
+    engine, options, table_collation = table_row
     columns = {}
     for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(
-        _LEGACY_COLUMNS_QUERY, {"name": TABLE_NAME}
+        _LEGACY_COLUMNS_QUERY, {"table_name": TABLE_NAME}
     ):
         default_sql = None if default in (None, "NULL") else str(default)
         # MySQL returns a text default without quotes
@@ -156,27 +158,37 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
             comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index, column in conn.execute(_LEGACY_INDEXES_QUERY, {"name": TABLE_NAME}):
-        indexes[index] = (*indexes.get(index, ()), str(column).lower())
-    primary = indexes.pop("PRIMARY", ())
-    unicode = str(letters).startswith("utf8")
+    for index_name, column in conn.execute(_LEGACY_INDEXES_QUERY, {"table_name": TABLE_NAME}):
+        indexes[index_name] = (*indexes.get(index_name, ()), str(column).lower())
+    primary_key = indexes.pop("PRIMARY", ())
+    stores_unicode = str(table_collation).startswith("utf8")
     return LegacyTable(
-        columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, _can_hide_columns(conn)
+        columns,
+        primary_key,
+        indexes,
+        str(engine),
+        "partitioned" in str(options),
+        stores_unicode,
+        _can_hide_columns(conn),
     )
 
 
-def _gives_value(kind: str, default_sql: str | None, extra: str) -> bool:
-    """True if a column of the type `kind`, with the default `default_sql` and the further properties `extra`, gives
-    each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the
-    strict mode refuses.
+def _gives_value(kind: str, default_sql: str | None, further_properties: str) -> bool:
+    """True if a column of the type `kind`, with the default `default_sql` and the further properties
+    `further_properties`, gives each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports
+    the day 0000-00-00, which the strict mode refuses.
     """
     is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
-    return (default_sql is not None and not is_day_zero) or "auto_increment" in extra or "generated" in extra
+    return (
+        (default_sql is not None and not is_day_zero)
+        or "auto_increment" in further_properties
+        or "generated" in further_properties
+    )
 
 
 def _can_hide_columns(conn: Connection) -> bool:
-    maria = bool(getattr(conn.dialect, "is_mariadb", False))
-    return maria or (conn.dialect.server_version_info or ()) >= (8, 0, 23)
+    is_mariadb = bool(getattr(conn.dialect, "is_mariadb", False))
+    return is_mariadb or (conn.dialect.server_version_info or ()) >= (8, 0, 23)
 
 
 def _is_quoted(default: str) -> bool:
@@ -185,17 +197,17 @@ def _is_quoted(default: str) -> bool:
 
 def _read_file_table(conn: Connection) -> LegacyTable | None:
     """Return the structure of the table of credit checks on SQLite; None if there is no such table."""
-    columns, primary = {}, []
+    columns, primary_key = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()
         gives_value = row.dflt_value is not None or row.hidden != 0
         columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, gives_value, row.dflt_value)
         if row.pk:
-            primary.append(name)
+            primary_key.append(name)
     if not columns:
         return None
     indexes = {}
     for index in conn.exec_driver_sql(f"PRAGMA index_list({TABLE_NAME})").all():
-        parts = conn.exec_driver_sql(f"PRAGMA index_info('{index.name}')")
-        indexes[str(index.name)] = tuple(str(part.name).lower() for part in parts)
-    return LegacyTable(columns, tuple(primary), indexes)
+        index_columns = conn.exec_driver_sql(f"PRAGMA index_info('{index.name}')")
+        indexes[str(index.name)] = tuple(str(index_column.name).lower() for index_column in index_columns)
+    return LegacyTable(columns, tuple(primary_key), indexes)

@@ -22,19 +22,19 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 @dataclass(frozen=True, slots=True)
 class StoredReportForm:
     """The stored form of one type of report (`Outcome.found`). `number` identifies the form in the stored text;
-    `from_fields` makes the report of JSON values; `provider_id` returns the id that the provider gave to the
+    `make_report` makes the report of JSON values; `get_provider_id` returns the id that the provider gave to the
     record; for a started payment it returns our payment number.
     """
 
     number: int
-    from_fields: Callable[[Mapping[str, Any]], StoredReport]
-    provider_id: Callable[[Any], int | str | None]
+    make_report: Callable[[Mapping[str, Any]], StoredReport]
+    get_provider_id: Callable[[Any], int | str | None]
 
 
 def encode_answer(answer: Answer) -> str:
     """Return the answer as JSON text, which `decode_answer` can read."""
-    form = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
-    return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
+    form_number = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
+    return json.dumps({"form": form_number, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
@@ -67,7 +67,7 @@ def find_provider_id(report: object) -> int | str | None:
     return (
         None
         if storable_report is None
-        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].provider_id(storable_report)
+        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].get_provider_id(storable_report)
     )
 
 
@@ -78,12 +78,12 @@ def _decode_check_report(fields: Mapping[str, Any]) -> CheckReport:
 
 def _decode_refund_report(fields: Mapping[str, Any]) -> RefundReport:
     amount = fields["amount"]
-    converted = {
+    converted_fields = {
         "state": RefundState(fields["state"]),
         "amount": None if amount is None else Money(**amount),
         "accepted_at": _parse_instant(fields["accepted_at"]),
     }
-    return RefundReport(**{**fields, **converted})
+    return RefundReport(**{**fields, **converted_fields})
 
 
 def _decode_started_payment(fields: Mapping[str, Any]) -> StartedPayment:
@@ -102,4 +102,4 @@ STORED_FORM_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportForm]
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.
 """
-_STORED_FORM_BY_NUMBER = {form.number: form.from_fields for form in STORED_FORM_BY_REPORT_TYPE.values()}
+_STORED_FORM_BY_NUMBER = {form.number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}

@@ -125,15 +125,16 @@ def mark_prepared_as_calling(file: Path) -> None:
     No process may use the file meanwhile. Raises sqlite3.Error if it can't be changed.
     """
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
-        ((application,),) = copy.execute("PRAGMA application_id")
+        ((application_id,),) = copy.execute("PRAGMA application_id")
         ((version,),) = copy.execute("PRAGMA user_version")
-        if application == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
+        if application_id == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
             copy.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call to a provider that the desk `desk_id` was going to send when it stored the intent.
+    """A call to a provider that the desk `desk_id` was going to send when it stored the intent. `operation_id` and
+    `action` are those of the call's operation in the database `database_id`; `operator` is the acting person.
 
     - A purchase has `client_id` and `corporation_number`, and its claim is that pair.
     - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units), and its claim is that part of the
@@ -161,13 +162,13 @@ class Intent:
 
 
 class StartKeys(NamedTuple):
-    """Keys of the starts of payments for one order at one provider: the `provider_key` of the `first` start; the
-    beginning of the `provider_key` of each later start (which the key of another order's start may share); and the
-    `fingerprint`, which all starts of the order have.
+    """Keys of the starts of payments for one order at one provider: the `provider_key` of the first start
+    (`first_key`); the beginning of the `provider_key` of each later start (which the key of another order's start may
+    share); and the `fingerprint`, which all starts of the order have.
     """
 
-    first: str
-    later_beginning: str
+    first_key: str
+    later_key_beginning: str
     fingerprint: str
 
 
@@ -212,7 +213,8 @@ class ChainHead(NamedTuple):
 
 
 class Spool:
-    """The spool of a desk. Any thread and any number of processes may use it at the same time.
+    """The spool of a desk. Any thread and any number of processes may use it at the same time. `home` is the folder
+    of its file.
 
     A method that writes durably returns after the data is on the disk. The file is opened at the first call.
     Methods raise ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged, isn't
@@ -295,8 +297,8 @@ class Spool:
         the operation was never sent, and no process can send it any more. Return False if the operation may
         have been sent, or has no entry.
         """
-        update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
-        return self._file.write(update, (operation_id,), durable=True) == 1
+        statement = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
+        return self._file.write(statement, (operation_id,), durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
@@ -351,8 +353,8 @@ class Spool:
     def mark_delivered(self, operation_id: str) -> None:
         """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a
         power cut undoes it, the answer is delivered again, which changes nothing."""
-        mark = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
-        self._file.write(mark, (operation_id,), durable=False)
+        statement = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
+        self._file.write(statement, (operation_id,), durable=False)
 
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str | None, corporation_number: str
@@ -375,10 +377,18 @@ class Spool:
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
         have accepted, oldest first."""
-        later_end = keys.later_beginning[:-1] + chr(ord(keys.later_beginning[-1]) + 1)
+        later_end = keys.later_key_beginning[:-1] + chr(ord(keys.later_key_beginning[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
-            (database_id, keys.fingerprint, database_id, keys.first, database_id, keys.later_beginning, later_end),
+            (
+                database_id,
+                keys.fingerprint,
+                database_id,
+                keys.first_key,
+                database_id,
+                keys.later_key_beginning,
+                later_end,
+            ),
         )
         return tuple(entry.intent for entry in sent_entries)
 
@@ -454,17 +464,19 @@ class Spool:
 
     # Desk requests whose answer hasn't come
 
-    def store_own_request(self, request: str, database_id: str, forgotten_before: str) -> None:
+    def store_own_request(self, desk_request_id: str, database_id: str, oldest_needed_id: str) -> None:
         """Store the id of a desk request that this desk sends to a worker. Also delete the stored ids that are
-        smaller than `forgotten_before`. The writes aren't synced to the disk: they survive the end of the
+        smaller than `oldest_needed_id`. The writes aren't synced to the disk: they survive the end of the
         process, but not a power cut.
         """
-        self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
-        self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), durable=False)
+        self._file.write(
+            "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), durable=False
+        )
 
-    def forget_own_request(self, request: str) -> None:
+    def forget_own_request(self, desk_request_id: str) -> None:
         """Delete the id of a desk request after this desk has received its answer."""
-        self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id = ?", (desk_request_id,), durable=False)
 
     def list_own_requests(self, database_id: str) -> frozenset[str]:
         """Return the ids of this desk's requests in that database whose answer no process of this desk has
@@ -477,11 +489,11 @@ class Spool:
         rows = self._file.read("SELECT value FROM desk WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
-    def store_value(self, name: str, value: str, *, durable: bool = False) -> None:
-        """Store `value` under `name`; an older value is replaced. With `durable`, the value is on the disk when
+    def store_value(self, name: str, value: str, *, is_durable: bool = False) -> None:
+        """Store `value` under `name`; an older value is replaced. With `is_durable`, the value is on the disk when
         this method returns."""
-        keep = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-        self._file.write(keep, (name, value), durable=durable)
+        statement = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+        self._file.write(statement, (name, value), durable=is_durable)
 
     @property
     def file_exists(self) -> bool:

@@ -42,9 +42,9 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class _Connection(sqlite3.Connection):
-    """A connection to the SQLite file. `durable` is True if each of its writes is synced to the disk."""
+    """A connection to the SQLite file. `is_durable` is True if each of its writes is synced to the disk."""
 
-    durable = True
+    is_durable = True
 
 
 class LocalJournal:
@@ -63,20 +63,20 @@ class LocalJournal:
         self.path = path
         self._tables = tables
         self._schema_upgrades = upgrades
-        self._form = 1 + len(upgrades)
+        self._version = 1 + len(upgrades)
         self._idle_connections: deque[_Connection] = deque()
         self._is_closed = False
-        self._identity: tuple[int, int] | None = None
+        self._file_identity: tuple[int, int] | None = None
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         """Return the rows of a query."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
     def stream_rows(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
         """Yield the rows of a query one by one, from one snapshot of the file. The rows aren't collected in
         memory."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))
             try:
                 yield from cursor
@@ -88,14 +88,14 @@ class LocalJournal:
 
         With `durable`, return after the change has been synced to the disk.
         """
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             _set_durability(conn, durable)
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
         """Run one statement with the values of each of `rows`, in one transaction. With `durable`, return after
         the changes have been synced to the disk."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             _set_durability(conn, durable)
             with _write_transaction(conn):
                 conn.executemany(sql, rows)
@@ -112,7 +112,7 @@ class LocalJournal:
                 self._idle_connections.pop().close()
 
     @contextmanager
-    def _borrowed_connection(self) -> Iterator[_Connection]:
+    def _lend_connection(self) -> Iterator[_Connection]:
         with translate_errors(self.path):
             conn = self._borrow_connection()
             try:
@@ -127,7 +127,7 @@ class LocalJournal:
     def _borrow_connection(self) -> _Connection:
         """Return an idle connection, or a new one. Raises ConsoleError bad_profile if the file was removed or
         replaced, because writes to the old file would be lost."""
-        if self._identity is not None and self._identity != _read_file_identity(self.path):
+        if self._file_identity is not None and self._file_identity != _read_file_identity(self.path):
             self._close_idle_connections()
             raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
@@ -149,7 +149,7 @@ class LocalJournal:
         except BaseException:
             conn.close()
             raise
-        self._identity = self._identity or _read_file_identity(self.path)
+        self._file_identity = self._file_identity or _read_file_identity(self.path)
         return conn
 
     def _make_unfit_error(self, problem: SettingProblem) -> ConsoleError:
@@ -158,35 +158,39 @@ class LocalJournal:
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
         bad_profile for a file of another program or of a newer version."""
-        if _read_stamp(conn) == (APPLICATION_ID, self._form):
+        if _read_id_and_version(conn) == (APPLICATION_ID, self._version):
             return
         with _write_transaction(conn):
-            stamp = _read_stamp(conn)
-            if stamp == (APPLICATION_ID, self._form):
+            id_and_version = _read_id_and_version(conn)
+            if id_and_version == (APPLICATION_ID, self._version):
                 return
-            old = stamp[0] == APPLICATION_ID and 0 < stamp[1] < self._form
-            if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
+            is_older_version = id_and_version[0] == APPLICATION_ID and 0 < id_and_version[1] < self._version
+            if not is_older_version and (
+                id_and_version != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            ):
                 raise self._make_unfit_error(
                     SettingProblem.FILE_OF_NEWER_VERSION
-                    if stamp[0] == APPLICATION_ID
+                    if id_and_version[0] == APPLICATION_ID
                     else SettingProblem.FILE_OF_OTHER_PROGRAM
                 )
-            for statement in itertools.chain(*self._schema_upgrades[stamp[1] - 1 :]) if old else self._tables:
+            for statement in (
+                itertools.chain(*self._schema_upgrades[id_and_version[1] - 1 :]) if is_older_version else self._tables
+            ):
                 conn.execute(statement)
             conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            conn.execute(f"PRAGMA user_version={self._form}")
+            conn.execute(f"PRAGMA user_version={self._version}")
 
 
-def _read_stamp(conn: sqlite3.Connection) -> tuple[int, int]:
-    application = _retry_while_locked(lambda: conn.execute("PRAGMA application_id").fetchone())
-    form = _retry_while_locked(lambda: conn.execute("PRAGMA user_version").fetchone())
-    return int(application[0]), int(form[0])
+def _read_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
+    application_id = _retry_while_locked(lambda: conn.execute("PRAGMA application_id").fetchone())
+    version = _retry_while_locked(lambda: conn.execute("PRAGMA user_version").fetchone())
+    return int(application_id[0]), int(version[0])
 
 
 def _set_durability(conn: _Connection, durable: bool) -> None:
-    if conn.durable is not durable:
+    if conn.is_durable is not durable:
         conn.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-        conn.durable = durable
+        conn.is_durable = durable
 
 
 @contextmanager
@@ -201,13 +205,13 @@ def _write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
     conn.execute("COMMIT")
 
 
-def _retry_while_locked(step: Callable[[], T]) -> T:
-    """Call `step`, again and again while the file is locked, and return its result. Raises
+def _retry_while_locked(run_statement: Callable[[], T]) -> T:
+    """Call `run_statement`, again and again while the file is locked, and return its result. Raises
     sqlite3.OperationalError if the file is still locked after LOCK_WAIT_SECONDS."""
     deadline: float | None = None
     while True:
         try:
-            return step()
+            return run_statement()
         except sqlite3.OperationalError as busy:
             if _get_error_code(busy) not in _LOCKED_CODES:
                 raise
@@ -270,8 +274,8 @@ def sync_folder(folder: Path) -> None:
     nothing."""
     if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
         return
-    handle = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

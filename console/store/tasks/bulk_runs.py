@@ -23,8 +23,8 @@ RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running"
 _ROWS_PER_INSERT = 1_000
 """Largest number of rows in one INSERT."""
 
-_LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_ROW_OF_RUN_CONDITION = bulk_rows.c.run_id == bindparam("run")
+_LIMIT_PARAMETER = bindparam("limit", type_=Integer)
+_ROW_OF_RUN_CONDITION = bulk_rows.c.run_id == bindparam("of_run_id")
 _row_count = select(func.count()).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
 _processed_count = (
     select(func.count())
@@ -36,7 +36,7 @@ _BULK_RUNS_QUERY = select(
     _row_count.label("size"), bulk_runs.c.most, _processed_count.label("done"), bulk_runs.c.words, bulk_runs.c.reason,
     bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
-_BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("of"))
+_BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("run_id"))
 _RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUN_RUNNING).order_by(bulk_runs.c.id)
 _OPEN_BULK_RUNS_QUERY = (
     _BULK_RUNS_QUERY.where(bulk_runs.c.state != RUN_DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
@@ -57,7 +57,7 @@ _BULK_ROWS_OF_RUN_QUERY = (
     .limit(_LIMIT_PARAMETER)
 )
 _BULK_ROWS_WITH_RESULT_QUERY = _BULK_ROWS_OF_RUN_QUERY.where(bulk_rows.c.result == bindparam("result"))
-_rows_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("run")).scalar_subquery()
+_rows_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("of_run_id")).scalar_subquery()
 _NEXT_UNPROCESSED_ROWS_QUERY = (
     _BULK_ROWS_QUERY.where(
         _ROW_OF_RUN_CONDITION, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _rows_to_process
@@ -78,8 +78,8 @@ counts them as done. Both parts are read through ix_bulk_rows_open, so that noth
 _INSERT_BULK_RUN_STATEMENT, _INSERT_BULK_ROWS_STATEMENT = into(bulk_runs), into(bulk_rows)
 _WRITE_ROW_RESULT_STATEMENT = (
     update(bulk_rows)
-    .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("of"), bulk_rows.c.result.is_(None))
-    .values(result=bindparam("what"), reason=bindparam("why"), done_at=bindparam("at"))
+    .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("row_position"), bulk_rows.c.result.is_(None))
+    .values(result=bindparam("row_result"), reason=bindparam("row_reason"), done_at=bindparam("at"))
 )
 
 
@@ -89,10 +89,10 @@ def insert_run(
     rows: Sequence[BulkRow],
     person: str,
     now: datetime,
-    words: str | None = None,
+    note_text: str | None = None,
 ) -> int:
     """Insert a bulk run of `person` with the records in `rows`, without duplicates, at positions from 1. Return
-    the run's id. `words`: the text of the note, if the action writes one.
+    the run's id. `note_text`: the text of the note, if the action writes one.
 
     No record can be added to the run later.
     """
@@ -100,7 +100,7 @@ def insert_run(
     run = {
         "action": action.value,
         "state": RUN_FROZEN,
-        "words": words,
+        "words": note_text,
         "most": len(unique_rows),
         "made_by": person,
         "made_at": convert_to_naive_utc(now),
@@ -110,12 +110,12 @@ def insert_run(
     rows_to_insert = [
         {
             "run_id": run_id,
-            "position": place,
+            "position": position,
             "kind": row.kind,
             "subject_id": row.subject_id,
             "saw": row.expected_version,
         }
-        for place, row in enumerate(unique_rows, 1)
+        for position, row in enumerate(unique_rows, 1)
     ]
     for begin in range(0, len(rows_to_insert), _ROWS_PER_INSERT):
         conn.execute(_INSERT_BULK_ROWS_STATEMENT, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
@@ -124,7 +124,7 @@ def insert_run(
 
 def find(conn: Connection, run_id: int) -> BulkRun | None:
     """Return the bulk run with this id; None if there is none."""
-    return next(iter(_select_runs(conn, _BULK_RUN_BY_ID_QUERY, of=run_id)), None)
+    return next(iter(_select_runs(conn, _BULK_RUN_BY_ID_QUERY, run_id=run_id)), None)
 
 
 def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
@@ -134,12 +134,12 @@ def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
 
 def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
     """Return at most `limit` bulk runs that aren't done, newest first."""
-    return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, most=limit)
+    return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, limit=limit)
 
 
 def list_latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
     """Return the last `limit` bulk runs, newest first."""
-    return _select_runs(conn, _LATEST_BULK_RUNS_QUERY, most=limit)
+    return _select_runs(conn, _LATEST_BULK_RUNS_QUERY, limit=limit)
 
 
 def list_rows(
@@ -149,20 +149,20 @@ def list_rows(
     result. `after` is the last position of the previous page.
     """
     if result is None:
-        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, run_id, after=after, most=limit)
-    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, run_id, after=after, most=limit, result=result)
+        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, run_id, after=after, limit=limit)
+    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, run_id, after=after, limit=limit, result=result)
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows after the number
     of rows to process (column `most` of the run) are left out."""
-    return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run_id, most=limit)
+    return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run_id, limit=limit)
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     """Return the numbers of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
     without a result."""
-    counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"run": run_id})}
+    counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"of_run_id": run_id})}
     counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN]
     return {outcome: number for outcome, number in counts.items() if number}
 
@@ -172,7 +172,13 @@ def write_result(
 ) -> bool:
     """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
     has a result."""
-    values = {"run": run_id, "of": position, "what": result, "why": reason, "at": convert_to_naive_utc(now)}
+    values = {
+        "of_run_id": run_id,
+        "row_position": position,
+        "row_result": result,
+        "row_reason": reason,
+        "at": convert_to_naive_utc(now),
+    }
     if conn.execute(_WRITE_ROW_RESULT_STATEMENT, values).rowcount != 1:
         return False
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run_id, now)
@@ -219,9 +225,9 @@ def _make_run(row: dict[str, Any]) -> BulkRun:
     )
 
 
-def _select_rows(conn: Connection, query: Select[Any], run: int, **values: object) -> tuple[BulkRow, ...]:
-    rows = conn.execute(query, {"run": run, **values})
-    return unreadable_rows.read_each("bulk_rows", rows, _make_row, key_of=lambda row: f"{run}/{row.position}")
+def _select_rows(conn: Connection, query: Select[Any], run_id: int, **values: object) -> tuple[BulkRow, ...]:
+    rows = conn.execute(query, {"of_run_id": run_id, **values})
+    return unreadable_rows.read_each("bulk_rows", rows, _make_row, get_key=lambda row: f"{run_id}/{row.position}")
 
 
 def _make_row(row: Sequence[Any]) -> BulkRow:

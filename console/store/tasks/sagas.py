@@ -27,22 +27,23 @@ _SAGAS_QUERY = select(
     sagas.c.begun_at, sagas.c.changed_at, sagas.c.reason, sagas.c.next_at, sagas.c.attempts, sagas.c.ended_at,
     sagas.c.version,
 )  # fmt: skip
-_SAGA_BY_ID_QUERY = _SAGAS_QUERY.where(sagas.c.id == bindparam("of"))
+_SAGA_BY_ID_QUERY = _SAGAS_QUERY.where(sagas.c.id == bindparam("saga_id"))
 _OPEN_SAGA_OF_SUBJECT_QUERY = _SAGAS_QUERY.where(
     sagas.c.kind == bindparam("kind"),
-    sagas.c.subject_kind == bindparam("whose"),
-    sagas.c.open_subject == bindparam("of"),
+    sagas.c.subject_kind == bindparam("subject_kind"),
+    sagas.c.open_subject == bindparam("subject_id"),
 )
 _SAGAS_OF_SUBJECT_QUERY = _SAGAS_QUERY.where(
-    sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id == bindparam("of")
+    sagas.c.subject_kind == bindparam("subject_kind"), sagas.c.subject_id == bindparam("subject_id")
 ).order_by(sagas.c.id)
 _SAGAS_OF_SUBJECTS_QUERY = _SAGAS_QUERY.where(
-    sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id.in_(bindparam("some", expanding=True))
+    sagas.c.subject_kind == bindparam("subject_kind"),
+    sagas.c.subject_id.in_(bindparam("subject_ids", expanding=True)),
 ).order_by(sagas.c.id)
 _DUE_SAGAS_QUERY = (
     _SAGAS_QUERY.where(sagas.c.state == SagaState.RUNNING.value, sagas.c.next_at <= bindparam("now"))
     .order_by(sagas.c.next_at, sagas.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _OPEN_ALERT_OF_SAGA_QUERY = select(alerts.c.id).where(
     alerts.c.subject_kind == sagas.c.subject_kind,
@@ -55,7 +56,7 @@ _STUCK_SAGAS_WITHOUT_CASE_QUERY = (
         sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT_OF_SAGA_QUERY.exists()
     )
     .order_by(sagas.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
 _INSERT_SAGA_STATEMENT = into(sagas)
 
@@ -99,34 +100,36 @@ def start_saga(
 
 def find(conn: Connection, saga_id: int) -> Saga | None:
     """Return a saga by its id; None if there is none."""
-    return _find_first_saga(conn, _SAGA_BY_ID_QUERY, of=saga_id)
+    return _find_first_saga(conn, _SAGA_BY_ID_QUERY, saga_id=saga_id)
 
 
 def find_open_saga(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
     """Return the unfinished saga of this kind about a record; None if there is none."""
-    return _find_first_saga(conn, _OPEN_SAGA_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
+    return _find_first_saga(
+        conn, _OPEN_SAGA_OF_SUBJECT_QUERY, kind=kind, subject_kind=subject_kind, subject_id=subject_id
+    )
 
 
 def find_by_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
     """Return all sagas of a record, oldest first."""
-    return _select_sagas(conn, _SAGAS_OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
+    return _select_sagas(conn, _SAGAS_OF_SUBJECT_QUERY, subject_kind=subject_kind, subject_id=subject_id)
 
 
 def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int]) -> tuple[Saga, ...]:
     """Return all sagas of these records, oldest first."""
     if not subject_ids:
         return ()
-    return _select_sagas(conn, _SAGAS_OF_SUBJECTS_QUERY, whose=subject_kind, some=sorted(subject_ids))
+    return _select_sagas(conn, _SAGAS_OF_SUBJECTS_QUERY, subject_kind=subject_kind, subject_ids=sorted(subject_ids))
 
 
 def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` running sagas whose next step is due, sorted by due time."""
-    return _select_sagas(conn, _DUE_SAGAS_QUERY, now=convert_to_naive_utc(now), most=limit)
+    return _select_sagas(conn, _DUE_SAGAS_QUERY, now=convert_to_naive_utc(now), limit=limit)
 
 
 def list_stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` stuck sagas of this kind whose record has no open case of the rule `rule` any more."""
-    return _select_sagas(conn, _STUCK_SAGAS_WITHOUT_CASE_QUERY, kind=kind, rule=rule, most=limit)
+    return _select_sagas(conn, _STUCK_SAGAS_WITHOUT_CASE_QUERY, kind=kind, rule=rule, limit=limit)
 
 
 def advance_saga(
@@ -247,7 +250,8 @@ def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tup
 
 
 def _make_saga(
-    saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str, begun: datetime,
+    saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str,
+    begun_at: datetime,
     changed_at: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended_at: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
@@ -259,7 +263,7 @@ def _make_saga(
         SagaState(state),
         step,
         _parse_facts(facts),
-        convert_to_aware_utc(begun),
+        convert_to_aware_utc(begun_at),
         convert_to_aware_utc(changed_at),
         reason,
         read_as_utc(next_at),

@@ -25,30 +25,32 @@ _TASKS_QUERY = select(
     tasks.c.name, tasks.c.every_seconds, tasks.c.next_at, tasks.c.begun_at, tasks.c.ended_at, tasks.c.taken,
     tasks.c.trouble, tasks.c.failures, tasks.c.position, tasks.c.version,
 ).order_by(tasks.c.name)  # fmt: skip
-_TASK_BY_NAME_QUERY = _TASKS_QUERY.where(tasks.c.name == bindparam("of"))
+_TASK_BY_NAME_QUERY = _TASKS_QUERY.where(tasks.c.name == bindparam("task_name"))
 _DUE_TASKS_QUERY = (
     _TASKS_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
 )
 _INSERT_TASK_STATEMENT = into(tasks)
 _UPDATE_TASK_POSITION_STATEMENT = (
-    update(tasks).where(tasks.c.name == bindparam("of")).values(position=bindparam("at"), version=tasks.c.version + 1)
+    update(tasks)
+    .where(tasks.c.name == bindparam("task_name"))
+    .values(position=bindparam("new_position"), version=tasks.c.version + 1)
 )
 _UPDATE_UNCHANGED_TASK_STATEMENT = update(tasks).where(
-    tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read")
+    tasks.c.name == bindparam("task_name"), tasks.c.version == bindparam("version_as_read")
 )
 
 
 def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     """Return the row of the task `name`. A missing row is inserted and due at `now`. If the stored interval isn't
     `every_seconds`, it is replaced. Raises RunAgain if another worker wrote the row at the same time."""
-    task = next(iter(_select_tasks(conn, _TASK_BY_NAME_QUERY, of=name)), None)
+    task = next(iter(_select_tasks(conn, _TASK_BY_NAME_QUERY, task_name=name)), None)
     if task is None:
         return _insert_task(conn, name, every_seconds, now)
-    if task.every == timedelta(seconds=every_seconds):
+    if task.interval == timedelta(seconds=every_seconds):
         return task
     with compare_and_swap.run_again_if_stale():  # a worker ran it at the same time: read it again
         _write_task(conn, task, every_seconds=every_seconds)
-    return replace(task, every=timedelta(seconds=every_seconds), version=task.version + 1)
+    return replace(task, interval=timedelta(seconds=every_seconds), version=task.version + 1)
 
 
 def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
@@ -122,7 +124,7 @@ def end_run(
 def store_position(conn: Connection, name: str, position: str) -> None:
     """Store the position at which the next run of the task `name` continues, also if the present run is interrupted.
     `end_run` replaces it by its own argument."""
-    conn.execute(_UPDATE_TASK_POSITION_STATEMENT, {"of": name, "at": position})
+    conn.execute(_UPDATE_TASK_POSITION_STATEMENT, {"task_name": name, "new_position": position})
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
@@ -131,7 +133,8 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
     }
     if (
         conn.execute(
-            _make_update(tuple(written_values)), {**written_values, "of": task.name, "as_read": task.version}
+            _make_update_statement(tuple(written_values)),
+            {**written_values, "task_name": task.name, "version_as_read": task.version},
         ).rowcount
         != 1
     ):
@@ -139,7 +142,7 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
 
 
 @cache
-def _make_update(columns: tuple[str, ...]) -> Update:
+def _make_update_statement(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. The statements are cached: each run of a
     task uses two of them."""
     return _UPDATE_UNCHANGED_TASK_STATEMENT.values({column: bindparam(column) for column in columns})
@@ -150,18 +153,19 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 
 def _make_task(
-    name: str, every: int, next_at: datetime, begun: datetime | None, ended_at: datetime | None, taken: int,
-    error_code: str | None, failures: int, position: str | None, version: int,
+    name: str, every_seconds: int, next_at: datetime, begun_at: datetime | None, ended_at: datetime | None,
+    record_count: int,
+    error_code: str | None, failure_count: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
         name,
-        timedelta(seconds=every),
+        timedelta(seconds=every_seconds),
         convert_to_aware_utc(next_at),
-        read_as_utc(begun),
+        read_as_utc(begun_at),
         read_as_utc(ended_at),
-        taken,
+        record_count,
         error_code,
-        failures,
+        failure_count,
         position,
         version,
     )

@@ -1,6 +1,6 @@
-"""Columns and rows of three tabs of the administration page, which only show data: the checks of this installation
-(the command `doctor` runs the same checks), the worker's tasks with their schedules, and the reason codes of
-refunds.
+"""Columns and rows of three tabs of the administration page: the checks of this installation (the command `doctor`
+runs the same checks), the worker's due tasks with their schedules, and the reason codes of refunds. These tabs show
+data and have no buttons.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DueTaskRow:
-    """A row of the tab "tasks": a scheduled task of the worker. `is_overdue` is True if an alert about the task is
-    due: its run is late or hangs, or several runs in a row have failed."""
+    """A row of the tab "tasks": a due task of the worker, with its last and next run. `is_overdue` is True if an
+    alert about the task is due: its run is late or hangs, or several runs in a row have failed."""
 
     task: ScheduledTask
     is_overdue: bool
@@ -49,17 +49,17 @@ _ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, ...] | None:
-    """Read the tasks that have run at least once. The order is by state: overdue, failed, running, then waiting;
-    within a state by name. Return None if the database doesn't let this person read them: on a server an
-    administrator without another role reads no records and no tasks."""
-    scale = services.scheduler.scale
+    """Read the due tasks that have run at least once, and return one row each. The order is by state: overdue,
+    failed, running, then waiting; within a state by name. Return None if the database doesn't let this person read
+    tasks: on a server, an administrator without another role can read neither records nor tasks."""
+    time_scale = services.scheduler.scale
     try:
-        states = services.scheduler.read_states()
+        tasks = services.scheduler.read_states()
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         return None
-    rows = [DueTaskRow(task, is_overdue(task, now, scale)) for task in states]
+    rows = [DueTaskRow(task, is_overdue(task, now, time_scale)) for task in tasks]
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 
@@ -100,7 +100,7 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
         Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
         Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,
-               lambda row: wording.format_duration(row.task.every, context.language), "amount"),
+               lambda row: wording.format_duration(row.task.interval, context.language), "amount"),
         Column("last", translate("admin.column.last_run"), 160, make_last_run_cell, "data"),
         Column("next", translate("admin.column.next_run"), 160,
                lambda row: translate("admin.at", at=row.task.next_at), "data"),
@@ -115,15 +115,18 @@ def _format_last_error(row: DueTaskRow, context: WindowContext) -> str:
 
 
 def format_row_detail(row: object, context: WindowContext) -> str:
-    """Return the full text of a row, because its cells may be cut off: the result and the next step of a check, or
-    the error sentence, the error code and the number of failures of a task. Return "" for any other row."""
+    """Return the full text of a row, for the line below the table, because the cells of the table may be cut off: of
+    a check the result and the next step, of a due task the sentence about its last error, the error code and the
+    number of failures. Return "" for a task without an error and for any other row."""
     translate = context.translate
     if isinstance(row, HealthCheck):
         next_step = translate(row.next, **row.facts) if row.next else ""
         return "\n".join(filter(None, (translate(row.message, **row.facts), next_step)))
     if isinstance(row, DueTaskRow) and row.task.error_code:
-        event = _format_last_error(row, context)
-        return translate("admin.task.error_detail", event=event, code=row.task.error_code, count=row.task.failures)
+        error_sentence = _format_last_error(row, context)
+        return translate(
+            "admin.task.error_detail", event=error_sentence, code=row.task.error_code, count=row.task.failures
+        )
     return ""
 
 

@@ -20,7 +20,8 @@ def translate_limit_name(context: WindowContext, name: str) -> str:
 
 
 def format_limit_value(context: WindowContext, limit: Limit, value: int | None) -> str:
-    """Return the `value` of `limit` as text, in its unit; for None, a text which says that the limit isn't set."""
+    """Return `value`, which is a value of the limit `limit`, as text with its unit. For None return a text which says
+    that the limit isn't set."""
     if value is None:
         return context.translate("limit.not_set")
     return limit_words.format_limit_value(limit.name, value, limit.currency, context.language)
@@ -43,8 +44,8 @@ class LimitDialog(FormDialog):
         )
         self._limit = limit
         unit = get_limit_unit(limit.name)
-        key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
-        self.value_field = Field(translate(key), right=True)
+        label_key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
+        self.value_field = Field(translate(label_key), is_right_aligned=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()
@@ -62,8 +63,8 @@ class LimitDialog(FormDialog):
         )
 
     def _parse_typed_value(self) -> int | None:
-        """Return the typed value in the limit's unit (minor units for an amount); None if the text is no valid
-        value."""
+        """Return the typed value in the limit's unit (minor units for an amount); None if the text isn't a valid
+        value of this limit."""
         text = self.value_field.text().strip().replace(",", "")
         if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
             return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None

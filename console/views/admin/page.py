@@ -42,10 +42,10 @@ _ADMIN_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons"
 
 @dataclass(frozen=True, slots=True)
 class _ReadOnlySwitchRow:
-    """A row of the tab "switches": a scope (everything, or one provider), and the newest setting of its read-only
-    switch. `switch` is None if the read-only switch of this scope was never set."""
+    """A row of the tab "switches": a scope (everything, or the name of one provider), and the newest setting of its
+    read-only switch. `switch` is None if the read-only switch of this scope was never set."""
 
-    name: str
+    scope: str
     switch: ReadOnlySwitch | None
 
     @property
@@ -58,7 +58,7 @@ class _AdminPageContents:
     """The data that the page reads from the services and shows. `limits` and `tasks` are None if the acting person
     may not read them."""
 
-    scopes: tuple[_ReadOnlySwitchRow, ...]
+    switch_rows: tuple[_ReadOnlySwitchRow, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
     tasks: tuple[DueTaskRow, ...] | None
@@ -66,8 +66,8 @@ class _AdminPageContents:
 
 class AdminPage(Page):
     """The administration page, with six tabs. Every person sees the read-only switches; each button needs the
-    right for its action. The O key turns read-only on or off for the selected row, the C key changes the
-    selected limit.
+    right for its action. The O key opens the dialog that turns read-only on or off for the selected scope, the C key
+    the dialog for the selected limit.
     """
 
     sidebar_key = "admin"
@@ -89,7 +89,7 @@ class AdminPage(Page):
             self.tabs.add_tab(translate(f"admin.tab.{name}"))
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
-        self.switch_table = self._make_table("switches", _make_switch_columns(context), lambda row: row.name)
+        self.switch_table = self._make_table("switches", _make_switch_columns(context), lambda row: row.scope)
         self.limit_table = self._make_table(
             "limits", _make_limit_columns(context), lambda row: (row.currency, row.name)
         )
@@ -97,7 +97,7 @@ class AdminPage(Page):
         self.health_table = self._make_table("health", make_health_check_columns(context), lambda check: check.name)
         self.task_table = self._make_table("tasks", make_due_task_columns(context), lambda row: row.task.name)
         self.reason_table = self._make_table("reasons", make_refund_reason_columns(context), lambda reason: reason)
-        self._tables = {
+        self._table_by_tab_name = {
             "switches": self.switch_table,
             "limits": self.limit_table,
             "people": self.people_table,
@@ -105,24 +105,30 @@ class AdminPage(Page):
             "tasks": self.task_table,
             "reasons": self.reason_table,
         }
-        self._refusals = {
+        self._refusal_by_tab_name = {
             name: EmptyState(translate(f"admin.no_{name}"), shape="lock") for name in ("limits", "tasks")
         }
-        self.no_tasks = EmptyState(translate("admin.tasks_none"), translate("admin.tasks_none.detail"), shape="clock")
-        self.stack = QStackedWidget()
-        for part in (*self._tables.values(), *self._refusals.values(), self.no_tasks):
-            self.stack.addWidget(part)
-        self._refused_tabs: frozenset[str] = frozenset()
-        self._has_no_tasks = False
+        self.no_tasks_state = EmptyState(
+            translate("admin.tasks_none"), translate("admin.tasks_none.detail"), shape="clock"
+        )
+        self.content_stack = QStackedWidget()
+        for tab_content in (
+            *self._table_by_tab_name.values(),
+            *self._refusal_by_tab_name.values(),
+            self.no_tasks_state,
+        ):
+            self.content_stack.addWidget(tab_content)
+        self._refused_tab_names: frozenset[str] = frozenset()
+        self._is_task_list_empty = False
         self.add_content(self.head)
         self.add_content(tab_line)
-        self.add_content(self.stack, 1)
+        self.add_content(self.content_stack, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self.tabs.currentChanged.connect(self._show_tab)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))
         self.bind_shortcut("C", partial(self.press_button, self.limit_button))
-        set_tab_order(*self.head.stops, self.tabs, *self._tables.values(), *self._buttons)
+        set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
         self._show_tab()
 
     def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
@@ -143,10 +149,12 @@ class AdminPage(Page):
         self.switch_button.clicked.connect(self._open_switch_dialog)
         self.limit_button.clicked.connect(self._open_limit_dialog)
         self._buttons = (self.switch_button, self.limit_button)
-        self._lines = tuple(_make_button_line(button) for button in self._buttons)
+        self._button_lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(is_raised=True, edge="top")
-        self.detail = TextLabel("", "body", wrap=True, selectable=True)
-        self.footer.setLayout(make_column(self.detail, make_row(*self._lines), gap=8, margins=(24, 8, 24, 8)))
+        self.detail_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.footer.setLayout(
+            make_column(self.detail_label, make_row(*self._button_lines), gap=8, margins=(24, 8, 24, 8))
+        )
         return self.footer
 
     # -- reading
@@ -155,7 +163,7 @@ class AdminPage(Page):
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        shown_widget = self.stack.currentWidget()
+        shown_widget = self.content_stack.currentWidget()
         return (shown_widget if isinstance(shown_widget, StaticTable) else None), self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -165,11 +173,13 @@ class AdminPage(Page):
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
         def read_contents(services: "Console") -> _AdminPageContents:
-            switches = {switch.scope: switch for switch in services.read_only.list_switches()}
-            scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
+            switches = {switch.scope: switch for switch in services.read_only_switches.list_switches()}
+            switch_rows = tuple(
+                _ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only_switches.list_scopes()
+            )
             limits = services.limits.list_limits() if may_see_limits else None
             return _AdminPageContents(
-                scopes, limits, services.people.list_people(), read_due_task_rows(services, now)
+                switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
         self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, owner=self, key="admin")
@@ -183,15 +193,17 @@ class AdminPage(Page):
 
     def _show_contents(self, contents: _AdminPageContents) -> None:
         self.hide_reading_failure()
-        self._refused_tabs = frozenset(name for name in self._refusals if getattr(contents, name) is None)
-        self.switch_table.show_rows(contents.scopes)
+        self._refused_tab_names = frozenset(
+            name for name in self._refusal_by_tab_name if getattr(contents, name) is None
+        )
+        self.switch_table.show_rows(contents.switch_rows)
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
         self.task_table.show_rows(contents.tasks or ())
-        self._has_no_tasks = contents.tasks == ()
+        self._is_task_list_empty = contents.tasks == ()
         self.reason_table.show_rows(ALL_REFUND_REASONS)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
-        set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        set_switches = tuple(row.switch for row in contents.switch_rows if row.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
         self._show_tab()
 
@@ -199,36 +211,40 @@ class AdminPage(Page):
 
     @Slot()
     def _show_tab(self) -> None:
-        name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        shown_widget: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
-        if shown_widget is self.task_table and self._has_no_tasks:
-            shown_widget = self.no_tasks
-        self.stack.setCurrentWidget(shown_widget)
+        tab_name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
+        shown_widget: QWidget = (
+            self._refusal_by_tab_name[tab_name]
+            if tab_name in self._refused_tab_names
+            else self._table_by_tab_name[tab_name]
+        )
+        if shown_widget is self.task_table and self._is_task_list_empty:
+            shown_widget = self.no_tasks_state
+        self.content_stack.setCurrentWidget(shown_widget)
         self._update_buttons()
         self.restore_focus()
 
     @Slot()
     def _update_buttons(self) -> None:
-        name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        scope = self.switch_table.current_item
-        is_on = isinstance(scope, _ReadOnlySwitchRow) and scope.is_on
+        tab_name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
+        switch_row = self.switch_table.current_item
+        is_on = isinstance(switch_row, _ReadOnlySwitchRow) and switch_row.is_on
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
-        are_shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
-        for line, is_shown in zip(self._lines, are_shown, strict=True):
+        are_shown = (tab_name == "switches", tab_name == "limits" and tab_name not in self._refused_tab_names)
+        for line, is_shown in zip(self._button_lines, are_shown, strict=True):
             line.setVisible(is_shown)
-        self.detail.show_text(format_row_detail(self._tables[name].current_item, self.context))
-        self.detail.setVisible(bool(self.detail.plain))
-        self.footer.setVisible(any(are_shown) or bool(self.detail.plain))
+        self.detail_label.show_text(format_row_detail(self._table_by_tab_name[tab_name].current_item, self.context))
+        self.detail_label.setVisible(bool(self.detail_label.plain))
+        self.footer.setVisible(any(are_shown) or bool(self.detail_label.plain))
         hints = ("key.read_only", "key.change_limit")
         self.show_key_hints_without({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
 
     @Slot()
     def _open_switch_dialog(self) -> None:
-        scope = self.switch_table.current_item
-        if isinstance(scope, _ReadOnlySwitchRow):
-            dialog = ReadOnlySwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
+        switch_row = self.switch_table.current_item
+        if isinstance(switch_row, _ReadOnlySwitchRow):
+            dialog = ReadOnlySwitchDialog(self.context, switch_row.scope, self.window(), is_on=not switch_row.is_on)
             dialog.answered.connect(self.read_data_again)
             dialog.open()
 
@@ -242,7 +258,7 @@ class AdminPage(Page):
 
 
 def _make_button_line(button: KeyButton) -> QWidget:
-    """Return a widget with the button and a label, which shows why the button is disabled."""
+    """Return a widget with the button and, beside it, a label with the reason why the button is disabled."""
     line = QWidget()
     line.setLayout(make_row(button, ReasonLabel(button), None, gap=8))
     return line
@@ -256,23 +272,23 @@ def _select_first_row(table: StaticTable) -> None:
 def _make_switch_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(scope: _ReadOnlySwitchRow) -> StateCell:
-        if scope.is_on:
+    def make_state_cell(row: _ReadOnlySwitchRow) -> StateCell:
+        if row.is_on:
             return StateCell(translate("status.read_only"), "lock", "care")
         return StateCell(translate("status.writes_on"), "check", "good")
 
-    def format_since(scope: _ReadOnlySwitchRow) -> str:
-        return translate("admin.at", at=scope.switch.at) if scope.switch is not None else ""
+    def format_since(row: _ReadOnlySwitchRow) -> str:
+        return translate("admin.at", at=row.switch.at) if row.switch is not None else ""
 
     return [
         Column("scope", translate("admin.column.scope"), 160,
-               lambda scope: translate_scope_name(context, scope.name)),
+               lambda row: translate_scope_name(context, row.scope)),
         Column("state", translate("column.state"), 150, make_state_cell, "state"),
         Column("since", translate("admin.column.since"), 180, format_since, "data"),
         Column("person", translate("admin.column.person"), 120,
-               lambda scope: scope.switch.person if scope.switch is not None else ""),
+               lambda row: row.switch.person if row.switch is not None else ""),
         Column("reason", translate("admin.column.reason"), 240,
-               lambda scope: scope.switch.reason if scope.switch is not None else "", is_stretched=True),
+               lambda row: row.switch.reason if row.switch is not None else "", is_stretched=True),
     ]  # fmt: skip
 
 

@@ -17,13 +17,16 @@ def translate_scope_name(context: WindowContext, scope: str) -> str:
 
 
 class ReadOnlySwitchDialog(FormDialog):
-    """The dialog in which a person turns read-only on (`is_on`) or off for `scope`: everything, or one provider.
-    The person types the reason, which every person can read."""
+    """The dialog in which a person turns read-only on (if `is_on`) or off for `scope`: everything, or the name of one
+    provider. The person types a reason, which every person can read on the administration page."""
 
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
-        translate, self._word = context.translate, "on" if is_on else "off"
-        title, act_text = f"dialog.read_only.{self._word}.title", translate(f"dialog.read_only.{self._word}.act")
-        super().__init__(context, translate(title, scope=scope), "", parent, act_text=act_text)
+        translate, self._key_part = context.translate, "on" if is_on else "off"
+        title_key, act_text = (
+            f"dialog.read_only.{self._key_part}.title",
+            translate(f"dialog.read_only.{self._key_part}.act"),
+        )
+        super().__init__(context, translate(title_key, scope=scope), "", parent, act_text=act_text)
         self._scope, self._is_on = scope, is_on
         self.reason_field = Field(translate("dialog.read_only.reason"))
         self.reason_field.show_hint(translate("dialog.read_only.reads"))
@@ -35,9 +38,11 @@ class ReadOnlySwitchDialog(FormDialog):
         return self.reason_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        effect = "everything" if self._scope == EVERYTHING_SCOPE else "provider"
-        words = self.context.translate(f"dialog.read_only.{self._word}.effect.{effect}", scope=self._scope)
-        return self.reason_field, TextLabel(words, wrap=True)
+        scope_key = "everything" if self._scope == EVERYTHING_SCOPE else "provider"
+        effect_sentence = self.context.translate(
+            f"dialog.read_only.{self._key_part}.effect.{scope_key}", scope=self._scope
+        )
+        return self.reason_field, TextLabel(effect_sentence, wrap=True)
 
     def find_form_problem(self) -> str:
         return "" if self.reason_field.text().strip() else "dialog.read_only.needs_reason"
@@ -45,12 +50,14 @@ class ReadOnlySwitchDialog(FormDialog):
     def send_form(self) -> None:
         scope, is_on, reason = self._scope, self._is_on, self.reason_field.text().strip()
         self.send_call(
-            lambda services, request_id: services.read_only.set_switch(scope, is_on, reason, request_id=request_id),
+            lambda services, request_id: services.read_only_switches.set_switch(
+                scope, is_on, reason, request_id=request_id
+            ),
             label=self.context.translate("act.read_only"),
             attempt=("read-only set", scope, is_on, reason),
             key=("read-only", scope),
         )
 
     def make_answer_toast(self, answer: ReadOnlySwitch) -> Toast:
-        key = "cli.read_only.on" if answer.is_on else "cli.read_only.off"
-        return Toast(self.context.translate(key, scope=answer.scope))
+        toast_key = "cli.read_only.on" if answer.is_on else "cli.read_only.off"
+        return Toast(self.context.translate(toast_key, scope=answer.scope))

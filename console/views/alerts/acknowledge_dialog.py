@@ -26,24 +26,26 @@ _EFFECT_WORDS_KEY_BY_RULE_ID = {
 
 
 class AcknowledgeAlertsDialog(DialogFrame):
-    """The dialog in which a person acknowledges the alerts of an incident. A note is required only for the alert
-    which says that the database has gone back to an earlier state, because the acknowledgement resolves this alert.
-    The acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the facts
-    match again. A sentence in the dialog says what the acknowledgement does to the alert.
+    """The dialog in which a person acknowledges the alerts of an incident, with a note. The note is required only for
+    the alert which says that the database has gone back to an earlier state. The acknowledgement closes this alert,
+    and an alert about a changed company; any other acknowledged alert stays open until the facts match again. A
+    sentence in the dialog says what the acknowledgement does to the alert.
     """
 
     def __init__(
-        self, context: WindowContext, item: AlertItem, parent: QWidget, other_alerts: Sequence[Alert] = ()
+        self, context: WindowContext, alert_item: AlertItem, parent: QWidget, other_alerts: Sequence[Alert] = ()
     ) -> None:
-        """`item` is the alert that the dialog describes; `other_alerts` are further alerts of the same incident. The
-        person acknowledges all of them together, with one note."""
-        translate, alert = context.translate, item.alert
-        self._subject = (
-            f"{alert_words.format_alert_rule(alert, context)} · {alert_words.format_alert_record(item, context)}"
+        """`alert_item` has the alert that the dialog describes; `other_alerts` are further alerts of the same
+        incident. The person acknowledges all of them together, with one note."""
+        translate, alert = context.translate, alert_item.alert
+        rule_text, record_text = (
+            alert_words.format_alert_rule(alert, context),
+            alert_words.format_alert_record(alert_item, context),
         )
+        self._alert_title = f"{rule_text} · {record_text}"
         super().__init__(
             translate("dialog.acknowledge.title"),
-            self._subject,
+            self._alert_title,
             cancel_text=translate("action.cancel"),
             act_text=translate("dialog.acknowledge.act"),
             kind="primary",
@@ -52,52 +54,52 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
         bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
-        self._ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
-        self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
-        self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
+        self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
+        self.note_field = Field(translate("dialog.acknowledge.words"), is_multi_line=True)
+        self.note_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
-        effect = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
-        content.setLayout(make_column(self.reason_field, TextLabel(translate(effect), wrap=True), gap=12))
+        effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
+        content.setLayout(make_column(self.note_field, TextLabel(translate(effect_key), wrap=True), gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alerts)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
-            self.reason_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
+            self.note_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
             self._update_button()
         else:
             self.enable_act_button(translate("dialog.enter_cancels"))
 
     @Slot()
     def _update_button(self) -> None:
-        if self.reason_field.text().strip():
+        if self.note_field.text().strip():
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
             self.disable_act_button(self._context.translate("dialog.acknowledge.needs_words"))
 
     @Slot()
     def _acknowledge_alerts(self) -> None:
-        words, context, ids = self.reason_field.text().strip(), self._context, self._ids
+        note, context, alert_ids = self.note_field.text().strip(), self._context, self._alert_ids
         if self.is_busy:
             return
         self.set_busy(context.translate("dialog.busy"))
         context.run_acting_call(
-            lambda services, request_id: services.alerts.acknowledge_each(ids, words, request_id=request_id),
+            lambda services, request_id: services.alerts.acknowledge_each(alert_ids, note, request_id=request_id),
             self._show_acknowledged_toast,
             self._show_failure,
             owner=self,
-            label=context.translate("act.acknowledge", id=ids[0]),
+            label=context.translate("act.acknowledge", id=alert_ids[0]),
             describe=lambda _: Toast(context.translate("dialog.acknowledge.done")),
-            attempt=("alert acknowledge", *ids, words),
-            key=("alert", ids[0]),
+            attempt=("alert acknowledge", *alert_ids, note),
+            key=("alert", alert_ids[0]),
             provider="",
         )
 
     def _show_acknowledged_toast(self, _alerts: tuple[Alert, ...]) -> None:
         self.accept()
-        self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._subject)
+        self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._alert_title)
 
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
         content.setLayout(
             make_column(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang"))
         )
-        self.show_outcome(translate("act.refused"), self._subject, content, close=translate("action.close"))
+        self.show_outcome(translate("act.refused"), self._alert_title, content, close_text=translate("action.close"))

@@ -10,7 +10,7 @@ from console.domain.alerts.incidents import AffectedRecord, Incident
 from console.domain.tasks.records import Alert
 from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as record_words
-from console.views.presenters import incidents as words
+from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
@@ -32,62 +32,66 @@ class IncidentCard(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="top")
         self._context = context
-        self._area: QScrollArea = make_scroll_area()
-        self.setLayout(make_column(self._area, gap=0))
+        self._scroll_area: QScrollArea = make_scroll_area()
+        self.setLayout(make_column(self._scroll_area, gap=0))
 
     def show_incident(self, incident: Incident) -> None:
         """Replace the shown incident with `incident`."""
         content = Surface(is_raised=True)
-        left = make_column(
+        left_column = make_column(
             *self._make_state_widgets(incident),
             *self._make_alert_widgets(incident),
             *self._make_record_widgets(incident),
             gap=6,
         )
-        right = make_column(*self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap=6)
-        for column in (left, right):
+        right_column = make_column(
+            *self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap=6
+        )
+        for column in (left_column, right_column):
             column.addStretch(1)
         columns = make_row(gap=32, margins=_CARD_MARGINS_PX)
-        columns.addLayout(left, 3)
-        columns.addLayout(right, 2)
+        columns.addLayout(left_column, 3)
+        columns.addLayout(right_column, 2)
         content.setLayout(columns)
-        old = self._area.takeWidget()
-        self._area.setWidget(content)
-        if old is not None:  # not deleted immediately: Qt may be visiting it
-            old.hide()
-            old.deleteLater()
+        old_content = self._scroll_area.takeWidget()
+        self._scroll_area.setWidget(content)
+        if old_content is not None:  # not deleted immediately: Qt may be visiting it
+            old_content.hide()
+            old_content.deleteLater()
 
-    def _make_heading(self, key: str) -> TextLabel:
-        return TextLabel(self._context.translate(key), "panel_title", heading=2)
+    def _make_heading(self, words_key: str) -> TextLabel:
+        return TextLabel(self._context.translate(words_key), "panel_title", heading=2)
 
     def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
-        title = TitleLabel(
+        title_label = TitleLabel(
             incident_words.format_incident_title(incident, context.translate), "dialog_title", wrap=True, heading=2
         )
-        about = TextLabel(words.format_incident_subject(incident, context), "body", selectable=True, wrap=True)
-        state = TextLabel(
+        subject_label = TextLabel(
+            incident_texts.format_incident_subject(incident, context), "body", selectable=True, wrap=True
+        )
+        state_label = TextLabel(
             incident_words.format_incident_state(incident, context.translate), "body", "care", wrap=True
         )
-        state.setVisible(bool(state.plain))
-        owner = TextLabel(words.format_owner_sentence(incident, context), "body", wrap=True)
+        state_label.setVisible(bool(state_label.plain))
+        owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wrap=True)
         reason_label = TextLabel(
-            alert_words.format_alert_explanation(words.make_main_alert_item(incident), context),
+            alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), context),
             "body",
             wrap=True,
             selectable=True,
         )
         reason_label.setVisible(bool(reason_label.plain))
-        return title, about, owner, state, reason_label
+        return title_label, subject_label, owner_label, state_label, reason_label
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
-        lines = [
+        alert_labels = [
             TextLabel(self._format_alert(alert), "small", wrap=True, selectable=True) for alert in incident.alerts
         ]
         heading = TextLabel(
             self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading=2
         )
-        return heading, *lines
+        return heading, *alert_labels
 
     def _format_alert(self, alert: Alert) -> str:
         context = self._context
@@ -101,15 +105,17 @@ class IncidentCard(Surface):
             "seen": alert.acknowledged_at,
             "note": alert.note,
         }
-        parts = [context.translate("incident.alert_line", **facts)]
+        sentences = [context.translate("incident.alert_line", **facts)]
         if alert.acknowledged_by:
-            key = "seen_note" if alert.note else "seen_at"
-            parts.append(
-                context.translate(f"alerts_screen.{key}", who=facts["who"], at=facts["seen"], note=facts["note"])
+            words_key = "seen_note" if alert.note else "seen_at"
+            sentences.append(
+                context.translate(
+                    f"alerts_screen.{words_key}", who=facts["who"], at=facts["seen"], note=facts["note"]
+                )
             )
         if alert.resolved_at:
-            parts.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
-        return " · ".join(parts)
+            sentences.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
+        return " · ".join(sentences)
 
     def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
         heading = TextLabel(
@@ -118,33 +124,33 @@ class IncidentCard(Surface):
         if not incident.records:
             return (heading,)
         buttons = [self._make_record_button(record) for record in incident.records[:_MAX_RECORD_BUTTONS]]
-        hidden_count = incident.extent.records - len(buttons)
-        rest_label = (
+        hidden_count = incident.extent.record_count - len(buttons)
+        hidden_count_labels = (
             [TextLabel(self._context.translate("incident.more_records", n=hidden_count), "small", "muted")]
             if hidden_count
             else []
         )
-        return heading, make_flow_widget(*buttons, *rest_label, gap=8)
+        return heading, make_flow_widget(*buttons, *hidden_count_labels, gap=8)
 
     def _make_record_button(self, record: AffectedRecord) -> KeyButton:
-        button = KeyButton(words.format_affected_record(record, self._context), kind="inline")
+        button = KeyButton(incident_texts.format_affected_record(record, self._context), kind="inline")
         button.clicked.connect(
             partial(self._context.navigate, make_route_to_record(record.kind, record.id, (), "alerts"))
         )
         return button
 
     def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
-        steps = [
-            TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
-            for number, key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
+        step_labels = [
+            TextLabel(f"{number}. {self._context.translate(words_key)}", "body", wrap=True)
+            for number, words_key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
         ]
-        return self._make_heading("incident.playbook"), *steps
+        return self._make_heading("incident.playbook"), *step_labels
 
     def _make_history_widgets(self, incident: Incident) -> Sequence[QWidget]:
         if not incident.steps:
             return ()
         translate = self._context.translate
-        lines = [
+        step_labels = [
             TextLabel(
                 f"{wording.format_instant(step.at)}  {incident_words.format_incident_step(step, translate)}",
                 "small",
@@ -154,4 +160,4 @@ class IncidentCard(Surface):
             )
             for step in reversed(incident.steps)
         ]
-        return self._make_heading("incident.history"), *lines
+        return self._make_heading("incident.history"), *step_labels

@@ -11,7 +11,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import Incident
 from console.domain.alerts.snooze import find_snooze_ends
 from console.views.pages.form_dialog import FormDialog
-from console.views.presenters import incidents as words
+from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import DropDownList, Field, LineEdit
@@ -24,28 +24,28 @@ class IncidentDialog(FormDialog):
     gap_px = 8
     name = ""
     """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
-    missing_note_words_key = "dialog.note.needs_words"
-    """Wording key of the sentence that demands a text in the lower field; "" if the text is optional."""
+    missing_note_key = "dialog.note.needs_words"
+    """Wording key of the sentence that asks for a note if the person has typed none; "" if the note is optional."""
 
     def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:
         translate = context.translate
         super().__init__(
             context,
             translate(f"dialog.incident_{self.name}.title"),
-            words.format_incident_name(incident, context),
+            incident_texts.format_incident_name(incident, context),
             parent,
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
-        self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
-        if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.textChanged.connect(self.update_submit_button)
-        self.choice = self.make_drop_down_list()
-        if self.choice is not None:
-            self.choice.currentIndexChanged.connect(self.update_submit_button)
+        self.note_field = Field(translate(f"dialog.incident_{self.name}.words"), is_multi_line=True)
+        if not isinstance(self.note_field.edit, LineEdit):
+            self.note_field.edit.textChanged.connect(self.update_submit_button)
+        self.drop_down_list = self.make_drop_down_list()
+        if self.drop_down_list is not None:
+            self.drop_down_list.currentIndexChanged.connect(self.update_submit_button)
         self.show_form()
-        self._act_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        self._act_shortcut.activated.connect(self.submit_form)
+        self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
+        self._submit_shortcut.activated.connect(self.submit_form)
         self.update_submit_button()
 
     def make_drop_down_list(self) -> DropDownList | None:
@@ -53,28 +53,32 @@ class IncidentDialog(FormDialog):
         return None
 
     def find_first_focus(self) -> QWidget:
-        return self.choice or self.words_field.edit
+        return self.drop_down_list or self.note_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        choice: Sequence[QWidget] = (
-            () if self.choice is None else (self._make_drop_down_label(self.choice), self.choice)
+        drop_down_list: Sequence[QWidget] = (
+            ()
+            if self.drop_down_list is None
+            else (self._make_drop_down_label(self.drop_down_list), self.drop_down_list)
         )
-        effect = TextLabel(self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wrap=True)
-        return *choice, self.words_field, effect
+        effect_label = TextLabel(
+            self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wrap=True
+        )
+        return *drop_down_list, self.note_field, effect_label
 
-    def _make_drop_down_label(self, choice: DropDownList) -> TextLabel:
+    def _make_drop_down_label(self, drop_down_list: DropDownList) -> TextLabel:
         label = TextLabel(self.context.translate(f"dialog.incident_{self.name}.choice"), "small", "muted")
-        label.setBuddy(choice)
+        label.setBuddy(drop_down_list)
         return label
 
     def find_form_problem(self) -> str:
-        if self.choice is not None and self.choice.currentIndex() < 0:
+        if self.drop_down_list is not None and self.drop_down_list.currentIndex() < 0:
             return f"dialog.incident_{self.name}.needs_choice"
-        return self.missing_note_words_key if not self.words_field.text().strip() else ""
+        return self.missing_note_key if not self.note_field.text().strip() else ""
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
-        """Return the call to the service that acts on the incident with this id; `note` is the text that the
-        person has typed."""
+        """Return the call to the service that executes this dialog's action on the incident with this id; `note` is
+        the text that the person has typed."""
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def list_attempt_inputs(self) -> tuple[Any, ...]:
@@ -82,11 +86,15 @@ class IncidentDialog(FormDialog):
         If the person sends the form twice with equal inputs, both calls get the same request id, so that the
         service acts once.
         """
-        return (self.incident.id, self.words_field.text(), self.choice.currentText() if self.choice else "")
+        return (
+            self.incident.id,
+            self.note_field.text(),
+            self.drop_down_list.currentText() if self.drop_down_list else "",
+        )
 
     def send_form(self) -> None:
         self.send_call(
-            self.make_incident_call(self.incident.id, self.words_field.text().strip()),
+            self.make_incident_call(self.incident.id, self.note_field.text().strip()),
             label=self.context.translate(f"dialog.incident_{self.name}.act"),
             attempt=(f"incident {self.name}", *self.list_attempt_inputs()),
             key=("incident", self.incident.id),
@@ -108,15 +116,15 @@ class HandOverIncidentDialog(IncidentDialog):
 
     def make_drop_down_list(self) -> DropDownList:
         translate = self.context.translate
-        choice = DropDownList(
-            translate("dialog.incident_hand_over.choice"), empty=translate("dialog.incident_hand_over.empty")
+        drop_down_list = DropDownList(
+            translate("dialog.incident_hand_over.choice"), placeholder=translate("dialog.incident_hand_over.empty")
         )
-        choice.addItems(self._owners)
-        choice.setCurrentIndex(-1)
-        return choice
+        drop_down_list.addItems(self._owners)
+        drop_down_list.setCurrentIndex(-1)
+        return drop_down_list
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
-        owner = self._owners[self.choice.currentIndex()] if self.choice else ""
+        owner = self._owners[self.drop_down_list.currentIndex()] if self.drop_down_list else ""
         return lambda services, request_id: services.incidents.hand_over(id, owner, note, request_id=request_id)
 
 
@@ -124,18 +132,20 @@ class SnoozeIncidentDialog(IncidentDialog):
     """The dialog in which a person snoozes an incident until one of the offered moments, with an optional note."""
 
     name = "snooze"
-    missing_note_words_key = ""
+    missing_note_key = ""
 
     def make_drop_down_list(self) -> DropDownList:
         context = self.context
-        self._ends: Sequence[tuple[str, datetime]] = find_snooze_ends(context.now())
-        choice = DropDownList(context.translate("dialog.incident_snooze.choice"))
-        choice.addItems([context.translate(f"dialog.incident_snooze.{key}", at=at) for key, at in self._ends])
-        choice.setCurrentIndex(0)
-        return choice
+        self._snooze_ends: Sequence[tuple[str, datetime]] = find_snooze_ends(context.now())
+        drop_down_list = DropDownList(context.translate("dialog.incident_snooze.choice"))
+        drop_down_list.addItems(
+            [context.translate(f"dialog.incident_snooze.{key}", at=at) for key, at in self._snooze_ends]
+        )
+        drop_down_list.setCurrentIndex(0)
+        return drop_down_list
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
-        until = self._ends[self.choice.currentIndex() if self.choice else 0][1]
+        until = self._snooze_ends[self.drop_down_list.currentIndex() if self.drop_down_list else 0][1]
         return lambda services, request_id: services.incidents.snooze(id, until, note, request_id=request_id)
 
 
@@ -143,7 +153,7 @@ class ResolveIncidentDialog(IncidentDialog):
     """The dialog in which a person resolves an incident, with the reason why nothing more has to be done."""
 
     name = "resolve"
-    missing_note_words_key = "dialog.incident_resolve.needs_words"
+    missing_note_key = "dialog.incident_resolve.needs_words"
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.resolve(id, note, request_id=request_id)
@@ -153,7 +163,7 @@ class ReopenIncidentDialog(IncidentDialog):
     """The dialog in which a person opens a resolved incident again, with a reason."""
 
     name = "reopen"
-    missing_note_words_key = "dialog.incident_reopen.needs_words"
+    missing_note_key = "dialog.incident_reopen.needs_words"
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)

@@ -26,7 +26,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
-from console.views.presenters import incidents as words
+from console.views.presenters import incidents as incident_texts
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
@@ -42,12 +42,12 @@ from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_INCIDENT_ROWS = 4
-"""The number of rows for which the list always has room, however long the card below the list is."""
+"""The number of rows for which the list always has room, also if the panel below the list is high."""
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
+"""Height of the incident's panel, as a part of the page's height."""
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
-"""Height of the card, as a part of the page's height."""
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
-"""Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
+"""Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
 
 
 class AlertsPage(Page):
@@ -74,38 +74,40 @@ class AlertsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self._shows_closed = False
-        self._wanted_id = 0
-        self._is_there = False
+        self._are_closed_shown = False
+        self._linked_alert_id = 0
+        self._has_current_incident = False
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
-        self._counts: dict[IncidentState, int] = {}
+        self._count_by_state: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
             hideable_columns=("extent",), group_of=self._make_row_group,
         )  # fmt: skip
         ColumnWidthStorage(context, self.table, "incidents")
-        self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
+        self.incident_list = TableOrEmptyState(
+            self.table, EmptyState(translate("alerts_screen.empty"), shape="check")
+        )
+        self.incident_list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
-        self.head.menu_parts.append(partial(add_hidden_buttons_to_menu, self.card))
+        self.head.menu_entry_adders.append(partial(add_hidden_buttons_to_menu, self.card))
         self._make_buttons()
         self.add_content(self.head)
-        self.add_content(self.list, 1)
+        self.add_content(self.incident_list, 1)
         self.add_content(self.card)
         self.add_content(self.footer)
         self.add_key_hints()
-        self.table.opened.connect(self._open_incident_record)
+        self.table.opened.connect(self._open_action_record)
         self.table.current_changed.connect(self._show_incident)
-        self.table.rows.page_applied.connect(self._select_linked_or_first)
+        self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
-        set_tab_order(*self.head.stops, self.table, *self._buttons, self.row.more)
+        set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
-        self.action_button.clicked.connect(self._open_current_record)
+        self.action_button.clicked.connect(self._open_current_action_record)
         self.acknowledge_button = self._make_button(
             "A", self.acknowledge_current_incident, "incident.action.acknowledge"
         )
@@ -117,12 +119,13 @@ class AlertsPage(Page):
         self.hand_over_button = self._make_button("H", self.hand_over_current_incident, "incident.action.hand_over")
         self.snooze_button = self._make_button("S", self.snooze_or_wake_current_incident)
         self.resolve_button = self._make_button("E", self.resolve_or_reopen_current_incident)
-        self.note_button = self._make_button(
+        self.acknowledge_with_note_button = self._make_button(
             "Shift+A", self.open_acknowledge_dialog, "incident.action.acknowledge_note"
         )
         self._buttons = (
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
-            self.acknowledge_button, self.note_button, self.undo_button, self.resolve_button, self.closed_button,
+            self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.resolve_button,
+            self.closed_button,
         )  # fmt: skip
         # A button that undoes an action, such as reopening, has the key of the action but not its hint.
         self._hinted_buttons = (
@@ -133,18 +136,18 @@ class AlertsPage(Page):
             ("key.resolve_incident", "incident.action.resolve", self.resolve_button),
         )
         translate = self.context.translate
-        self.row = ActionRow(
+        self.button_row = ActionRow(
             self._buttons[:-1],
             self._buttons[-1:],
             (),
-            more=translate("action.more"),
-            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+            menu_button_text=translate("action.more"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        self.one_line_words = ElidedLabel("", "body")
-        self.one_line_words.hide()
+        self.summary_label = ElidedLabel("", "body")
+        self.summary_label.hide()
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
-        self.footer.setLayout(make_column(self.one_line_words, self.row, gap=4, margins=(24, 8, 24, 8)))
+        self.footer.setLayout(make_column(self.summary_label, self.button_row, gap=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
@@ -154,15 +157,16 @@ class AlertsPage(Page):
         return button
 
     def _press_button(self, button: KeyButton) -> None:
-        """Press `button` because its key was pressed. The button may be in the menu of a narrow window. If the
-        button is hidden or disabled, show the reason instead."""
+        """Act as if the person had clicked `button`, because its key was pressed. This also works if the button is in
+        the menu of a narrow window. If the button isn't offered or is disabled, show the reason instead."""
         if button in self._offered_buttons and button.isEnabled():
             button.click()
         else:
-            self.press_button(button, self._explain_missing_button(button))
+            self.press_button(button, self._find_missing_button_reason(button))
 
-    def _explain_missing_button(self, button: KeyButton) -> str:
-        """Return the reason why `button` is not offered, or "" if there is no special reason."""
+    def _find_missing_button_reason(self, button: KeyButton) -> str:
+        """Return a sentence with the reason why `button` isn't offered for the selected incident: no incident is
+        selected, or the alerts are acknowledged already. Return "" in any other case."""
         incident = self.current_incident
         if incident is None:
             return self.context.translate("act.none_selected")
@@ -174,15 +178,15 @@ class AlertsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
-        the list becomes lower; the buttons below it stay under the mouse pointer."""
+        the list becomes lower; the buttons don't move away from the mouse pointer."""
         super().resizeEvent(event)
         max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """If `is_low_window`, hide the headings of the incident states and replace the panel of the incident with
-        one line, so that eight incidents stay visible at the largest text size. Otherwise show the headings and
-        the panel again.
+        """If `is_low_window`, hide the headings of the incident states in the list and replace the panel of the
+        incident with one line, so that eight incidents stay visible at the largest text size. Otherwise show the
+        headings and the panel again.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
         self.table.group_rows_by(None if is_low_window else self._make_row_group)
@@ -193,7 +197,7 @@ class AlertsPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, AlertsRoute) and route.id:
-            self._wanted_id = route.id
+            self._linked_alert_id = route.id
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -203,7 +207,7 @@ class AlertsPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        include_closed = self._shows_closed
+        include_closed = self._are_closed_shown
         self.context.run_read(
             lambda services: services.incidents.list_incidents(include_closed=include_closed),
             partial(self._show_incidents, is_automatic=reason == "changed"),
@@ -214,40 +218,46 @@ class AlertsPage(Page):
 
     @Slot()
     def _toggle_closed_incidents(self) -> None:
-        self._shows_closed = not self._shows_closed
+        self._are_closed_shown = not self._are_closed_shown
         self.closed_button.show_text(
-            self.context.translate("incident.hide_closed" if self._shows_closed else "incident.show_closed")
+            self.context.translate("incident.hide_closed" if self._are_closed_shown else "incident.show_closed")
         )
-        words = "incident.closed_shown" if self._shows_closed else "incident.closed_hidden"
-        self.context.show_toast(self.context.translate(words))
+        sentence_key = "incident.closed_shown" if self._are_closed_shown else "incident.closed_hidden"
+        self.context.show_toast(self.context.translate(sentence_key))
         self.refresh("asked")
 
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        rows = sorted(incidents, key=_get_state_position)  # within a state, the order of the service stays
-        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_get_incident_state)}
-        self.list.show_rows(rows, is_automatic=is_automatic)
-        is_waiting = [row.state is IncidentState.OPEN and not row.is_acknowledged for row in rows]
+        sorted_incidents = sorted(
+            incidents, key=_get_state_position
+        )  # within a state, the order of the service stays
+        self._count_by_state = {
+            state: len(list(group)) for state, group in groupby(sorted_incidents, key=_get_incident_state)
+        }
+        self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
+        is_waiting = [
+            incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
+        ]
         self.context.correct_alert_count(sum(is_waiting))
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
-        word, shape, tone = words.get_state_word_icon_and_tone(incident, self.context)
-        count = wording.format_count(self._counts.get(incident.state, 0))
-        return RowGroup(incident.state, word, shape, tone, count)
+        state_word, shape, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
+        count = wording.format_count(self._count_by_state.get(incident.state, 0))
+        return RowGroup(incident.state, state_word, shape, tone, count)
 
     @Slot()
-    def _select_linked_or_first(self) -> None:
-        if self._wanted_id and self.table.go_to_item(self._is_named_by_link):
-            self._wanted_id = 0
+    def _select_linked_or_first_incident(self) -> None:
+        if self._linked_alert_id and self.table.go_to_item(self._is_named_by_link):
+            self._linked_alert_id = 0
         elif self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
 
     def _is_named_by_link(self, incident: Incident) -> bool:
         """Return True if the link that opened this page names one of the incident's alerts."""
-        return any(alert.id == self._wanted_id for alert in incident.alerts)
+        return any(alert.id == self._linked_alert_id for alert in incident.alerts)
 
     @property
     def current_incident(self) -> Incident | None:
@@ -257,13 +267,13 @@ class AlertsPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        self._is_there = isinstance(incident, Incident)
+        self._has_current_incident = isinstance(incident, Incident)
         if not isinstance(incident, Incident):
             self._show_buttons(())
             return
-        self.one_line_words.show_text(words.format_incident_summary(incident, self.context))
+        self.summary_label.show_text(incident_texts.format_incident_summary(incident, self.context))
         self.card.show_incident(incident)
-        translate, is_own = self.context.translate, words.is_own_incident(incident, self.context)
+        translate, is_own = self.context.translate, incident_texts.is_own_incident(incident, self.context)
         is_closed = incident.state is IncidentState.CLOSED
         self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
         self.take_button.show_text(translate("action.take"))
@@ -275,21 +285,21 @@ class AlertsPage(Page):
             translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
         )
         is_acknowledgeable = bool(self._list_unacknowledged_alerts(incident))
-        shown_content = (
+        is_shown_by_button = (
             (self.take_button, incident.owner is None),
             (self.give_back_button, is_own),
             (self.hand_over_button, True),
             (self.snooze_button, not is_resolved),
             (self.acknowledge_button, is_acknowledgeable),
-            (self.note_button, is_acknowledgeable),
+            (self.acknowledge_with_note_button, is_acknowledgeable),
             (self.undo_button, bool(self._list_own_acknowledged_alerts(incident))),
             (self.resolve_button, True),
         )
-        leads_on = words.find_action_route(incident) is not None
+        has_action_route = incident_texts.find_action_route(incident) is not None
         self._show_buttons(
             (
-                *((self.action_button,) if leads_on else ()),
-                *(button for button, is_shown in shown_content if is_shown and not is_closed),
+                *((self.action_button,) if has_action_route else ()),
+                *(button for button, is_shown in is_shown_by_button if is_shown and not is_closed),
             )
         )
 
@@ -300,18 +310,18 @@ class AlertsPage(Page):
         self._show_panel_and_buttons()
         self.show_key_hints_without(
             {
-                hint
-                for hint, words, button in self._hinted_buttons
-                if button not in offered_buttons or button.text() != self.context.translate(words)
+                hint_key
+                for hint_key, words_key, button in self._hinted_buttons
+                if button not in offered_buttons or button.text() != self.context.translate(words_key)
             }
         )
 
     def _show_panel_and_buttons(self) -> None:
         """Show the panel of the selected incident (in a low window one line about it) and the buttons below the
         list. Qt also calls this while the text size changes, so it must not delete any widget."""
-        self.card.setVisible(self._is_there and not self.is_low_window)
-        self.one_line_words.setVisible(self._is_there and self.is_low_window)
-        self.row.offer_buttons(self._offered_buttons)
+        self.card.setVisible(self._has_current_incident and not self.is_low_window)
+        self.summary_label.setVisible(self._has_current_incident and self.is_low_window)
+        self.button_row.offer_buttons(self._offered_buttons)
 
     # -- acknowledgement
 
@@ -323,7 +333,7 @@ class AlertsPage(Page):
         return [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by is None]
 
     def _list_own_acknowledged_alerts(self, incident: Incident) -> list[Alert]:
-        """Return the incident's open alerts that the acting person has acknowledged; the person can undo their
+        """Return the incident's open alerts that the acting person has acknowledged, so that the person can undo the
         acknowledgement. Return an empty list while any open alert of the incident is unacknowledged."""
         if self._list_unacknowledged_alerts(incident):
             return []
@@ -336,8 +346,8 @@ class AlertsPage(Page):
 
     @Slot()
     def acknowledge_current_incident(self) -> None:
-        """Acknowledge all open alerts of the selected incident. If an acknowledgement closes one of the alerts,
-        first open the dialog in which the person confirms it.
+        """Acknowledge all open alerts of the selected incident that nobody has acknowledged. If the acknowledgement
+        would close one of them, open the dialog in which the person confirms it instead.
         """
         incident = self.current_incident
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
@@ -348,7 +358,8 @@ class AlertsPage(Page):
 
     @Slot()
     def undo_acknowledgement(self) -> None:
-        """Undo the acting person's own acknowledgement of the selected incident's alerts."""
+        """Undo the acting person's own acknowledgement of the selected incident's alerts; do nothing if there is
+        none, or if another open alert of the incident is unacknowledged."""
         incident = self.current_incident
         own_alerts = [] if incident is None else self._list_own_acknowledged_alerts(incident)
         if incident is not None and own_alerts:
@@ -359,11 +370,11 @@ class AlertsPage(Page):
         incident = self.current_incident
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
-            main = next(
+            main_alert = next(
                 (alert for alert in alerts if alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0]
             )
-            item = replace(words.make_main_alert_item(incident), alert=main)
-            AcknowledgeAlertsDialog(self.context, item, self.window(), alerts).open()
+            alert_item = replace(incident_texts.make_main_alert_item(incident), alert=main_alert)
+            AcknowledgeAlertsDialog(self.context, alert_item, self.window(), alerts).open()
 
     # -- steps
 
@@ -402,8 +413,8 @@ class AlertsPage(Page):
             )
 
     def _open_hand_over_dialog(self, incident: Incident, owners: tuple[str, ...]) -> None:
-        names = owners or tuple(person.name for person in self.context.people)
-        dialog = HandOverIncidentDialog(self.context, incident, names, self.window())
+        possible_owners = owners or tuple(person.name for person in self.context.people)
+        dialog = HandOverIncidentDialog(self.context, incident, possible_owners, self.window())
         dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
@@ -426,15 +437,15 @@ class AlertsPage(Page):
             is_resolved = self.current_incident.state is IncidentState.RESOLVED
             self._open_incident_dialog(self.current_incident, "reopen" if is_resolved else "resolve")
 
-    def _open_incident_dialog(self, incident: Incident, name: str) -> None:
-        dialog = DIALOG_CLASS_BY_INCIDENT_ACTION[name](self.context, incident, self.window())
+    def _open_incident_dialog(self, incident: Incident, action_name: str) -> None:
+        dialog = DIALOG_CLASS_BY_INCIDENT_ACTION[action_name](self.context, incident, self.window())
         dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
-    def _run_incident_action(self, incident: Incident, name: str, call: ActingCall[object]) -> None:
+    def _run_incident_action(self, incident: Incident, action_name: str, call: ActingCall[object]) -> None:
         context = self.context
         toast = Toast(
-            context.translate(f"incident.done.{name}"),
+            context.translate(f"incident.done.{action_name}"),
             incident_words.format_incident_title(incident, context.translate),
         )
         context.run_acting_call(
@@ -442,9 +453,9 @@ class AlertsPage(Page):
             partial(self._show_action_toast, toast),
             self._show_action_refusal,
             owner=self,
-            label=context.translate(f"incident.done.{name}"),
+            label=context.translate(f"incident.done.{action_name}"),
             describe=lambda _: toast,
-            attempt=(f"incident {name}", incident.id, len(incident.steps)),
+            attempt=(f"incident {action_name}", incident.id, len(incident.steps)),
             key=("incident", incident.id),
             provider="",
         )
@@ -459,22 +470,22 @@ class AlertsPage(Page):
         self.refresh("acted")
 
     def _show_action_refusal(self, failure: Failure) -> None:
-        close = KeyButton(self.context.translate("action.close"), kind="inline")
-        close.clicked.connect(partial(self.hide_bar, "act"))
+        close_button = KeyButton(self.context.translate("action.close"), kind="inline")
+        close_button.clicked.connect(partial(self.hide_bar, "act"))
         message = self.context.format_failure(failure)
         lead = self.context.translate("act.refused")
-        self.show_bar("act", NotificationBar(lead, message, tone="bad", shape="square_bang", button=close))
+        self.show_bar("act", NotificationBar(lead, message, tone="bad", shape="square_bang", button=close_button))
 
     # -- opening
 
     @Slot()
-    def _open_current_record(self) -> None:
+    def _open_current_action_record(self) -> None:
         if self.current_incident is not None:
-            self._open_incident_record(self.current_incident)
+            self._open_action_record(self.current_incident)
 
     @Slot(object)
-    def _open_incident_record(self, incident: Incident) -> None:
-        route = words.find_action_route(incident)
+    def _open_action_record(self, incident: Incident) -> None:
+        route = incident_texts.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)
 
@@ -516,13 +527,13 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
             spoken=lambda incident: record_words.format_spoken_age(incident.since, context),
         ),
         Column("cause", translate("incident.column.what"), 280,
-               lambda incident: words.format_title_and_count(incident, context), is_stretched=True),
+               lambda incident: incident_texts.format_title_and_count(incident, context), is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
-               lambda incident: words.format_incident_subject(incident, context), "data"),
+               lambda incident: incident_texts.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
                lambda incident: incident_words.format_record_count(incident, translate)),
         Column("sums", translate("column.amount"), 110,
                lambda incident: " · ".join(incident_words.format_incident_sums(incident)), "amount"),
         Column("owner", translate("incident.column.owner"), 150,
-               lambda incident: words.make_owner_cell(incident, context), "state"),
+               lambda incident: incident_texts.make_owner_cell(incident, context), "state"),
     ]  # fmt: skip

@@ -35,26 +35,29 @@ def apply_and_store_text_size(context: WindowContext, percent: int) -> None:
 
 def find_preferred_theme(preferences: Preferences) -> ThemeName | None:
     """Return the theme that the person prefers; None means the theme of the operating system."""
-    name = preferences.text("theme", THEME_CHOICES)
+    name = preferences.get_text("theme", THEME_CHOICES)
     return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
 
 
 def find_preferred_language(preferences: Preferences) -> Language | None:
     """Return the language that the person prefers; None if the person has stored none."""
-    return cast("Language | None", preferences.text("language", tuple(wording.LANGUAGES)))
+    return cast("Language | None", preferences.get_text("language", tuple(wording.LANGUAGES)))
 
 
 def apply_preferences(context: WindowContext) -> None:
     """Apply the acting person's stored text size, density, theme and language to the window. A setting without a
     stored preference stays unchanged."""
     preferences, appearance = context.preferences, current_appearance()
-    percent = preferences.number("text_size", 100, 200)
+    percent = preferences.get_number("text_size", 100, 200)
     if percent is not None and percent / 100 != appearance.scale:
         appearance.set_text_scale(percent / 100)
-    density = preferences.text("density", DENSITY_CHOICES)
+    density = preferences.get_text("density", DENSITY_CHOICES)
     if density is not None and density != appearance.density:
         appearance.set_density(cast("Density", density))
-    if preferences.text("theme", THEME_CHOICES) is not None and find_preferred_theme(preferences) != context.theme:
+    if (
+        preferences.get_text("theme", THEME_CHOICES) is not None
+        and find_preferred_theme(preferences) != context.theme
+    ):
         context.theme = find_preferred_theme(preferences)
         appearance.choose_theme(context.theme)
     language = find_preferred_language(preferences)

@@ -61,19 +61,19 @@ class BackgroundRefresh(QObject):
         super().__init__(parent)
         self._context = context
         self._latest_mark: FeedMark | None = None
-        self._running_kinds: set[str] = set()
+        self._running_call_kinds: set[str] = set()
         self._are_counts_outdated = False
         """True if the counts must be read again, because something changed while they were being read."""
-        self._readings_until_presence = 0
-        self._switches_version: int | None = None
+        self._readings_until_presence_reading = 0
+        self._known_switches_version: int | None = None
         self._read_began_at = 0.0
         self._feed_timer = self._make_timer(CHANGE_FEED_INTERVAL_MS, self.read_change_feed)
         self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self._read_counts_unless_running)
-        self._views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
+        self._saved_views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
         self._timers = [
             self._feed_timer,
             self._counts_timer,
-            self._views_timer,
+            self._saved_views_timer,
             self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due_tasks),
             self._make_timer(REGISTRY_FETCH_INTERVAL_MS, self.fetch_registry),
         ]
@@ -119,10 +119,10 @@ class BackgroundRefresh(QObject):
         the feed and the counts now.
         """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
-        for timer in (self._counts_timer, self._views_timer):
+        for timer in (self._counts_timer, self._saved_views_timer):
             timer.setInterval(WORK_COUNTS_INTERVAL_MS if is_attended else UNATTENDED_WORK_COUNTS_INTERVAL_MS)
         if is_attended:
-            self._readings_until_presence = 0
+            self._readings_until_presence_reading = 0
             self.read_change_feed()
             self.read_work_counts()
 
@@ -136,40 +136,42 @@ class BackgroundRefresh(QObject):
         """
         if not self._mark_call_running("feed"):
             return
-        latest_mark, known_switches = self._latest_mark, self._switches_version
+        latest_mark, known_switches = self._latest_mark, self._known_switches_version
         clock = self._context.monotonic
         self._read_began_at = clock()
 
-        was_away = self._context.connection_state.worker_away_since is not None
-        reads_presence = was_away or self._readings_until_presence <= 0
-        self._readings_until_presence = (
-            FEED_READINGS_PER_WORKER_PRESENCE_READING - 1 if reads_presence else self._readings_until_presence - 1
+        was_worker_away = self._context.connection_state.worker_away_since is not None
+        reads_presence = was_worker_away or self._readings_until_presence_reading <= 0
+        self._readings_until_presence_reading = (
+            FEED_READINGS_PER_WORKER_PRESENCE_READING - 1
+            if reads_presence
+            else self._readings_until_presence_reading - 1
         )
 
         def read_feed(services: "Console") -> _FeedReading:
             began_at = clock()
             news = services.desk_status.read_news(latest_mark, with_presence=reads_presence)
-            seconds = clock() - began_at
+            response_seconds = clock() - began_at
             has_same_switches = news.switches_version is not None and news.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches
-            return news, seconds, services.read_only.list_switches() if reads_switches else None
+            return news, response_seconds, services.read_only_switches.list_switches() if reads_switches else None
 
         self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, owner=self)
 
-    def _handle_feed_reading(self, answer: _FeedReading) -> None:
-        self._running_kinds.discard("feed")
-        news, seconds, switches = answer
-        has_mark, self._latest_mark = self._latest_mark is not None, news.mark
+    def _handle_feed_reading(self, reading: _FeedReading) -> None:
+        self._running_call_kinds.discard("feed")
+        news, response_seconds, switches = reading
+        had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
         away_since = (
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )
         self._context.update_connection_state(
-            service_seconds=round(seconds, 1), lost_since=None, worker_away_since=away_since
+            database_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
         )
         if switches is not None:
-            self._switches_version = news.switches_version
+            self._known_switches_version = news.switches_version
             self._context.update_connection_state(read_only_switches=switches)
-        if has_mark and news.changes:
+        if had_mark and news.changes:
             self._context.changed.emit(frozenset(news.changes))
             self.read_work_counts()
             if any(kind == VIEW_KIND for kind, _ in news.changes):
@@ -180,13 +182,13 @@ class BackgroundRefresh(QObject):
         so that the window shows a bar. The rows on screen stay. If the database refuses the account in use,
         emit the context's signal `sign_in_refused` instead, so that the person signs in again.
         """
-        self._running_kinds.discard("feed")
-        self._switches_version = None  # a database that is restored may use an id again
+        self._running_call_kinds.discard("feed")
+        self._known_switches_version = None  # a database that is restored may use an id again
         if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(
-                service_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
+                database_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
             )
         else:
             self._context.update_connection_state(
@@ -197,7 +199,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def _read_counts_unless_running(self) -> None:
-        if "standing" not in self._running_kinds:
+        if "standing" not in self._running_call_kinds:
             self.read_work_counts()
 
     @Slot()
@@ -247,13 +249,13 @@ class BackgroundRefresh(QObject):
         self._context.run_read(read_counts, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
-        self._running_kinds.discard("standing")
+        self._running_call_kinds.discard("standing")
         if work_counts.person == self._context.operator:
             self._context.store_work_counts(work_counts)
         self._read_outdated_counts()
 
     def _handle_work_counts_failure(self, failure: Failure) -> None:
-        self._running_kinds.discard("standing")
+        self._running_call_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
         self._read_outdated_counts()
@@ -273,7 +275,7 @@ class BackgroundRefresh(QObject):
         person = self._context.operator
 
         def store_views_in_context(views: tuple[ViewCount, ...]) -> None:
-            self._running_kinds.discard("views")
+            self._running_call_kinds.discard("views")
             if person == self._context.operator:
                 self._context.store_saved_views(views)
 
@@ -291,7 +293,7 @@ class BackgroundRefresh(QObject):
         self.read_saved_views()
 
     def _handle_saved_views_failure(self, failure: Failure) -> None:
-        self._running_kinds.discard("views")
+        self._running_call_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())
 
@@ -313,10 +315,10 @@ class BackgroundRefresh(QObject):
         )
 
     def _store_leftover_credentials(self, leftovers: LeftoverCredentials) -> None:
-        self._context.update_connection_state(leftovers=leftovers)
+        self._context.update_connection_state(leftover_credentials=leftovers)
 
     def _store_alarmbox_set_up(self, is_set_up: bool) -> None:
-        self._context.update_connection_state(is_provider_missing=not is_set_up)
+        self._context.update_connection_state(is_alarmbox_missing=not is_set_up)
 
     # -- due tasks
 
@@ -343,12 +345,12 @@ class BackgroundRefresh(QObject):
     def _handle_due_tasks(self, runs: tuple[TaskRun, ...] | None) -> None:
         """Store in the context that this desk has just run the due tasks. Store nothing if `runs` is None, which
         means that a worker runs them for this desk."""
-        self._running_kinds.discard("due")
+        self._running_call_kinds.discard("due")
         if runs is not None:
             self._context.store_last_due_tasks_time()
 
     def _handle_due_tasks_failure(self, _failure: Failure) -> None:
-        self._running_kinds.discard("due")
+        self._running_call_kinds.discard("due")
 
     @Slot()
     def fetch_registry(self) -> None:
@@ -362,14 +364,14 @@ class BackgroundRefresh(QObject):
         )
 
     def _end_registry_fetch(self, _outcome: object) -> None:
-        self._running_kinds.discard("registry")
+        self._running_call_kinds.discard("registry")
 
     def _mark_call_running(self, kind: str) -> bool:
         """Mark the repeated call `kind` as running and return True. Return False if the services aren't open, or
         if the previous call of this kind is still running."""
-        if kind in self._running_kinds or not self._context.is_ready:
+        if kind in self._running_call_kinds or not self._context.is_ready:
             return False
-        self._running_kinds.add(kind)
+        self._running_call_kinds.add(kind)
         return True
 
 

@@ -62,9 +62,9 @@ class CommandPalette(QObject):
 
     result_opened = Signal()
 
-    def __init__(self, frame: WindowFrame, functions: FunctionByCommandName) -> None:
+    def __init__(self, frame: WindowFrame, function_by_command_name: FunctionByCommandName) -> None:
         super().__init__(frame)
-        self._frame, self._context, self._functions = frame, frame.context, functions
+        self._frame, self._context, self._function_by_command_name = frame, frame.context, function_by_command_name
         translate = self._context.translate
         hints = (
             (("↓", "↑"), translate("key.choose")),
@@ -73,31 +73,33 @@ class CommandPalette(QObject):
             (("Ctrl+Enter",), translate("search.all_key")),
             (("Esc",), translate("action.close")),
         )
-        self.box = SearchBox(frame.window, translate("search.placeholder"), hints)
-        self.box.setParent(self)
-        self.box.typed.connect(self._search_text)
-        self.box.picked.connect(self._open_result)
-        self.box.closed.connect(self._stop_search)
-        self.box.may_pick = self._may_open_result
-        self.box.may_close = self._may_close
-        self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
-        self._timer.timeout.connect(self._search_records)
-        self._reading: TaskHandle | None = None
-        self._text = self._searched_text = ""
-        self._waits_for_exact = False
-        self._result: SearchResult | None = None
-        self._matches: Sequence[ShownRecord] = ()
+        self.search_box = SearchBox(frame.window, translate("search.placeholder"), hints)
+        self.search_box.setParent(self)
+        self.search_box.typed.connect(self._search_text)
+        self.search_box.picked.connect(self._open_result)
+        self.search_box.closed.connect(self._stop_search)
+        self.search_box.may_pick = self._may_open_result
+        self.search_box.may_close = self._may_close
+        self._search_timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
+        self._search_timer.timeout.connect(self._search_records)
+        self._search_task: TaskHandle | None = None
+        self._typed_text = self._searched_text = ""
+        self._opens_exact_match_later = False
+        self._search_result: SearchResult | None = None
+        self._found_records: Sequence[ShownRecord] = ()
         self._companies: tuple[FoundCompany, ...] = ()
         self._commands: dict[str, WindowCommand] = {}
 
     @Slot()
     def open(self) -> None:
-        if not self.box.is_open and self._context.is_ready:
+        if not self.search_box.is_open and self._context.is_ready:
             self._load_commands()
-            self.box.open()
+            self.search_box.open()
 
     def _load_commands(self) -> None:
-        commands = list_commands(self._frame, self._functions, _find_corporation_number(self._text))
+        commands = list_commands(
+            self._frame, self._function_by_command_name, _find_corporation_number(self._typed_text)
+        )
         self._commands = {command.name: command for command in commands}
 
     # -- search
@@ -105,15 +107,15 @@ class CommandPalette(QObject):
     @Slot(str)
     def _search_text(self, text: str) -> None:
         self._stop_search()
-        self._text = text
+        self._typed_text = text
         self._show_number_check()
         if not text.strip():
             self._show_search_result(text, None)
         else:
-            self._timer.start()
+            self._search_timer.start()
             is_number = _find_corporation_number(text) is not None
             if is_number:  # Enter may open it before its results arrive: no result of an earlier text may be first
-                self._result, self._matches, self._companies = None, (), ()
+                self._search_result, self._found_records, self._companies = None, (), ()
                 self._load_commands()
             if is_number or self._is_completing_value():
                 self._show_result_groups(keeps_current=False)
@@ -121,37 +123,37 @@ class CommandPalette(QObject):
     @Slot()
     def _stop_search(self) -> None:
         """End the search that runs or would begin soon, and remove the text about the search from the box."""
-        self._timer.stop()
-        self._waits_for_exact = False
-        if self._reading is not None:
-            self._reading.cancel()
-        self.box.footer.status_label.show_text("")
+        self._search_timer.stop()
+        self._opens_exact_match_later = False
+        if self._search_task is not None:
+            self._search_task.cancel()
+        self.search_box.footer.status_label.show_text("")
 
     def _is_completing_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
         this case the search box lists the completions first."""
-        word = self._text[: self.box.input.cursorPosition()].rpartition(" ")[2]
-        return ":" in word and bool(list_completions(self._text, self.box.input.cursorPosition()))
+        word = self._typed_text[: self.search_box.input.cursorPosition()].rpartition(" ")[2]
+        return ":" in word and bool(list_completions(self._typed_text, self.search_box.input.cursorPosition()))
 
     def _show_number_check(self) -> None:
         """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
         correct."""
         try:
-            number = parse_number(self._text)
+            number = parse_number(self._typed_text)
         except InvalidCorporationNumber as invalid:
             has_wrong_digit = invalid.reason == "CHECK_DIGIT"
-            formatted = wording.format_corporation_number(invalid.normalized or "") if has_wrong_digit else ""
+            grouped_number = wording.format_corporation_number(invalid.normalized or "") if has_wrong_digit else ""
             remark = self._context.translate("search.wrong_digit") if has_wrong_digit else ""
-            self.box.show_interpretation(formatted, remark, "square_bang", "bad")
+            self.search_box.show_interpretation(grouped_number, remark, "square_bang", "bad")
         else:
             remark = self._context.translate("search.digit_fits")
-            self.box.show_interpretation(wording.format_corporation_number(number.value), remark)
+            self.search_box.show_interpretation(wording.format_corporation_number(number.value), remark)
 
     @Slot()
     def _search_records(self) -> None:
-        text, began_at = self._text, self._context.monotonic()
-        self.box.footer.status_label.show_text(self._context.translate("search.running"))
-        self._reading = self._context.run_read(
+        text, began_at = self._typed_text, self._context.monotonic()
+        self.search_box.footer.status_label.show_text(self._context.translate("search.running"))
+        self._search_task = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
             lambda search_result: self._show_search_result_and_duration(
                 text, search_result, self._context.monotonic() - began_at
@@ -162,57 +164,61 @@ class CommandPalette(QObject):
         )
 
     def _show_search_result_and_duration(self, text: str, result: SearchResult, seconds: float) -> None:
-        if text == self._text:
+        if text == self._typed_text:
             self._show_search_result(text, result)
-            self.box.footer.status_label.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
+            self.search_box.footer.status_label.show_text(
+                self._context.translate("search.took", seconds=f"{seconds:.2f}")
+            )
 
     def _show_search_result(self, text: str, result: SearchResult | None) -> None:
         is_same_text = self._searched_text == text
-        self._result, self._searched_text = result, text
-        self._matches = tuple(result.records) if result is not None else ()
+        self._search_result, self._searched_text = result, text
+        self._found_records = tuple(result.records) if result is not None else ()
         is_company = result is not None and bool(result.query.words)
         self._companies = (
-            list_found_companies(result.companies, self._matches, self._context) if result and is_company else ()
+            list_found_companies(result.companies, self._found_records, self._context)
+            if result and is_company
+            else ()
         )
         self._load_commands()
         self._show_search_problems()
         self._show_result_groups(keeps_current=is_same_text)
-        if self._waits_for_exact:
-            self._waits_for_exact = False
-            if result is not None and (result.exact is not None or not (self._matches or self._companies)):
-                self.box.pick_first_result()
+        if self._opens_exact_match_later:
+            self._opens_exact_match_later = False
+            if result is not None and (result.exact is not None or not (self._found_records or self._companies)):
+                self.search_box.pick_first_result()
 
     def _show_search_problems(self) -> None:
         """Show beside the input field which words of the text the search did not understand. Leave out a condition
         that the person is still typing and whose completions are listed."""
-        problems = self._result.query.problems if self._result is not None else ()
+        problems = self._search_result.query.problems if self._search_result is not None else ()
         if self._make_command_group().entries:  # "Colours: Dark" is a command
             problems = tuple(
                 problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
             )
-        if list_completions(self._text, self.box.input.cursorPosition()):
+        if list_completions(self._typed_text, self.search_box.input.cursorPosition()):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
-            last_word = self._text.split()[-1]
+            last_word = self._typed_text.split()[-1]
             problems = tuple(
                 problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
             )
-        self.box.show_notice(
+        self.search_box.show_notice(
             " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
         )
 
     def _show_failure(self, text: str, failure: Failure) -> None:
-        if text == self._text:
-            self._waits_for_exact = False
-            self.box.footer.status_label.show_text(self._context.format_failure(failure))
+        if text == self._typed_text:
+            self._opens_exact_match_later = False
+            self.search_box.footer.status_label.show_text(self._context.format_failure(failure))
 
     def _may_open_result(self) -> bool:
-        """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
-        corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive. A
-        search that has failed, or that the person has ended, begins again."""
-        if self._searched_text == self._text or _find_corporation_number(self._text) is not None:
+        """Return True if Enter may open a result now: the shown results belong to the typed text, or the text is a
+        corporation number. Otherwise return False, and open an exact match as soon as the results arrive. If no
+        search is running, because it has failed or the person has ended it, also begin the search again."""
+        if self._searched_text == self._typed_text or _find_corporation_number(self._typed_text) is not None:
             return True
-        self._waits_for_exact = True
-        if not (self._is_searching or self._timer.isActive()):
+        self._opens_exact_match_later = True
+        if not (self._is_searching or self._search_timer.isActive()):
             self._search_records()
         return False
 
@@ -222,14 +228,14 @@ class CommandPalette(QObject):
         if not self._is_searching:
             return True
         self._stop_search()
-        words = self._context.translate("search.ended")
-        self.box.footer.status_label.show_text(words)
-        announce(self.box.input, words)
+        sentence = self._context.translate("search.ended")
+        self.search_box.footer.status_label.show_text(sentence)
+        announce(self.search_box.input, sentence)
         return False
 
     @property
     def _is_searching(self) -> bool:
-        return self._reading is not None and self._reading.state in ("waiting", "running")
+        return self._search_task is not None and self._search_task.state in ("waiting", "running")
 
     # -- results
 
@@ -238,21 +244,23 @@ class CommandPalette(QObject):
         of the previous one stay; the commands and completions already belong to the new text. `keeps_current`
         is True if the selected entry stays selected.
         """
-        has_text = bool(self._text.strip())
+        has_text = bool(self._typed_text.strip())
         groups = self._make_result_groups() if has_text else self._make_recent_groups()
         commands, completions = self._make_command_group(), self._make_completion_group()
-        is_nothing = has_text and self._searched_text == self._text and not any(group.entries for group in groups)
+        has_no_match = (
+            has_text and self._searched_text == self._typed_text and not any(group.entries for group in groups)
+        )
         groups = [completions, *groups] if self._is_completing_value() else [*groups, completions]
         groups.append(commands)
-        if is_nothing:
+        if has_no_match:
             groups.append(self._make_nothing_found_group())
-        self.box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
+        self.search_box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
     def _make_nothing_found_group(self) -> ResultGroup:
         """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
         next steps."""
         translate = self._context.translate
-        title = translate("search.none", text=_shorten_company_name(self._text.strip()), at=self._context.now())
+        title = translate("search.none", text=_shorten_company_name(self._typed_text.strip()), at=self._context.now())
         entries = (
             ResultEntry(LookupRoute(), "search", translate("search.none_where")),
             ResultEntry(QueuesRoute("review"), "list", translate("search.none_next")),
@@ -262,31 +270,31 @@ class CommandPalette(QObject):
     def _make_completion_group(self) -> ResultGroup:
         """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
         into the text."""
-        cursor = self.box.input.cursorPosition()
+        cursor = self.search_box.input.cursorPosition()
         entries = tuple(
             ResultEntry(
-                TextCompletion(*completion.apply(self._text)),
+                TextCompletion(*completion.apply(self._typed_text)),
                 "filter",
                 completion.text,
                 format_completion(completion, self._context),
             )
-            for completion in list_completions(self._text, cursor)
+            for completion in list_completions(self._typed_text, cursor)
         )
         return ResultGroup(self._context.translate("search.conditions"), entries)
 
     def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
         then the other records, alerts and operations. The Enter key opens the first entry."""
-        search_result = self._result
+        search_result = self._search_result
         exact_groups = [] if search_result is None else self._make_exact_match_groups(search_result)
         groups = [*exact_groups, self._make_company_group()]
         if search_result is None:
             return groups
         shown_keys = {entry.key for group in exact_groups for entry in group.entries}
         has_words = bool(search_result.query.words)
-        open_records = [record for record in self._matches if has_words and case_words.is_record_open(record)]
+        open_records = [record for record in self._found_records if has_words and case_words.is_record_open(record)]
         remaining_records = [
-            record for record in self._matches if not (has_words and case_words.is_record_open(record))
+            record for record in self._found_records if not (has_words and case_words.is_record_open(record))
         ]
         groups.append(self._make_record_group("lookup.open_matters", open_records, shown_keys))
         for kind in search_result.groups:
@@ -303,7 +311,9 @@ class CommandPalette(QObject):
             return []
         kind, record_id = result.exact
         exact_groups = [
-            match for match in self._matches if (case_words.get_record_kind(match), match.id) == (kind, record_id)
+            match
+            for match in self._found_records
+            if (case_words.get_record_kind(match), match.id) == (kind, record_id)
         ]
         if not exact_groups:
             return [self._make_operation_group(result)]
@@ -362,16 +372,16 @@ class CommandPalette(QObject):
     def _make_company_group(self) -> ResultGroup:
         """Return the group of companies: those of the found records and those of the corporation registry. If the
         typed text is a corporation number that no found company has, the first entry looks this number up."""
-        by_number: dict[str, list[ShownRecord]] = {}
-        for record in self._matches:
+        records_by_number: dict[str, list[ShownRecord]] = {}
+        for record in self._found_records:
             if number := case_words.get_corporation_number(record):
-                by_number.setdefault(number, []).append(record)
+                records_by_number.setdefault(number, []).append(record)
         companies = self._companies
         entries = [
-            _make_company_entry(self._context, company, by_number.get(company.number, ()))
+            _make_company_entry(self._context, company, records_by_number.get(company.number, ()))
             for company in companies[:_MAX_ENTRIES_PER_GROUP]
         ]
-        typed_number = _find_corporation_number(self._text)
+        typed_number = _find_corporation_number(self._typed_text)
         if typed_number is not None and all(company.number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
@@ -386,7 +396,7 @@ class CommandPalette(QObject):
         """Return the heading above the companies. If this desk has a corporation registry, it names the registry's
         date and publisher."""
         translate = self._context.translate
-        registry_date = self._result.companies.registry_date if self._result is not None else None
+        registry_date = self._search_result.companies.registry_date if self._search_result is not None else None
         if registry_date is None:
             return translate("search.corporation")
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
@@ -398,10 +408,12 @@ class CommandPalette(QObject):
     def _make_command_group(self) -> ResultGroup:
         """Return the group of commands whose title matches the text in Japanese or English. The commands that the
         person has used most recently come first."""
-        typed_words = split_into_folded_words(self._text)
-        used = {name: place for place, name in enumerate(list_recent_commands(self._context))}
+        typed_words = split_into_folded_words(self._typed_text)
+        position_by_recent_name = {
+            name: position for position, name in enumerate(list_recent_commands(self._context))
+        }
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
-        commands.sort(key=lambda command: used.get(command.name, len(used)))
+        commands.sort(key=lambda command: position_by_recent_name.get(command.name, len(position_by_recent_name)))
         entries = tuple(self._make_command_entry(command) for command in commands[:_MAX_ENTRIES_PER_GROUP])
         return ResultGroup(self._context.translate("search.commands"), entries)
 
@@ -419,7 +431,9 @@ class CommandPalette(QObject):
         """Return the search result entry of a record: its title, amount and state, and how long it has been in
         this state."""
         context = self._context
-        state = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
+        state_cell = words.make_state_cell(
+            case_words.get_most_specific_badge_key(record, context.now()), context.language
+        )
         since = record.state_since or case_words.get_creation_time(record)
         age, spoken_age = (context.format_age(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
@@ -432,7 +446,7 @@ class CommandPalette(QObject):
                 "document",
                 title,
                 name,
-                state=state,
+                state=state_cell,
                 right_text=age,
                 right_spoken=spoken_age,
             )
@@ -442,7 +456,7 @@ class CommandPalette(QObject):
             case_words.format_record_title(record, context),
             amount=case_words.format_record_amount(record),
             provider=case_words.get_record_provider_name(record, context),
-            state=state,
+            state=state_cell,
             right_text=age,
             right_spoken=spoken_age,
         )
@@ -456,8 +470,10 @@ class CommandPalette(QObject):
             store_recent_command(self._context, key.name)
             key.run()
             return
-        self._context.navigate(LookupRoute(self._text) if key == _ALL_RECORDS_ENTRY_KEY else _require_route(key))
-        if self._text.strip():
+        self._context.navigate(
+            LookupRoute(self._typed_text) if key == _ALL_RECORDS_ENTRY_KEY else _require_route(key)
+        )
+        if self._typed_text.strip():
             self.result_opened.emit()
 
 
@@ -466,13 +482,13 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     word for its closure, the numbers of its found payments and credit checks, the word for its records in this
     database, its prefecture and city.
     """
-    checks = sum(isinstance(record, CreditCheck) for record in records)
-    payments = sum(isinstance(record, Payment) for record in records)
-    counts = [("search.payments", payments), ("search.checks", checks)]
-    count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
-    number = wording.format_corporation_number(company.number)
-    right_text = company.closure or count or company.ours or company.place
-    return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
+    check_count = sum(isinstance(record, CreditCheck) for record in records)
+    payment_count = sum(isinstance(record, Payment) for record in records)
+    counts = [("search.payments", payment_count), ("search.checks", check_count)]
+    counts_text = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
+    number_text = wording.format_corporation_number(company.number)
+    right_text = company.closure_word or counts_text or company.our_records_word or company.prefecture_and_city
+    return ResultEntry(LookupRoute(number_text), "building", company.name, number_text, right_text=right_text)
 
 
 def _find_corporation_number(text: str) -> str | None:

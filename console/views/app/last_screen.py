@@ -18,14 +18,14 @@ class LastScreenStorage(QObject):
         self._frame, self._context = frame, frame.context
         self._is_restored = False
         frame.page_shown.connect(self._store_screen)
-        self._context.own_state.loaded.connect(self._restore_screen)
+        self._context.person_values.loaded.connect(self._restore_screen)
 
     @Slot()
     def _store_screen(self) -> None:
         page, route = self._frame.current_page, self._frame.current_route
         if self._is_restored and page is not None and route is not None:
             screen = {"route": encode_route(route), "page": dict(page.get_screen_state())}
-            self._context.own_state.store(SCREEN_VALUE_NAME, screen)
+            self._context.person_values.store(SCREEN_VALUE_NAME, screen)
 
     @Slot()
     def _restore_screen(self) -> None:
@@ -33,13 +33,13 @@ class LastScreenStorage(QObject):
             self._store_screen()
             return
         self._is_restored = True
-        value = self._context.own_state.value(SCREEN_VALUE_NAME)
-        screen = value if isinstance(value, dict) else {}
+        stored_value = self._context.person_values.get_value(SCREEN_VALUE_NAME)
+        screen = stored_value if isinstance(stored_value, dict) else {}
         route = decode_route(screen.get("route"))
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
-            state = screen.get("page")
-            self._frame.show_route(route, state if isinstance(state, dict) else {})
-            drafts = len(self._context.own_state.list_drafts())
+            page_state = screen.get("page")
+            self._frame.show_route(route, page_state if isinstance(page_state, dict) else {})
+            drafts = len(self._context.person_values.list_drafts())
             if drafts:
                 self._context.show_toast(self._context.translate("draft.waiting", n=drafts), "", "clock", "progress")
         self._store_screen()

@@ -36,24 +36,26 @@ class LeftoverCredentialsDialog(DialogFrame):
             self.disable_act_button(translate("dialog.leftovers.nothing"))
         self.act_button.clicked.connect(self._delete_credentials)
 
-    def _make_content(self, *above: QWidget) -> QWidget:
+    def _make_content(self, *widgets_above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers
-        parts: list[QWidget] = [*above]
+        content_widgets: list[QWidget] = [*widgets_above]
         if leftovers.entries:
-            parts += [
+            content_widgets += [
                 TextLabel(translate("dialog.leftovers.entries"), bold=True),
                 _make_credential_names_label(
                     [case_words.get_provider_name(name, self._context) for name in leftovers.entries]
                 ),
             ]
         if leftovers.variables:
-            parts += [
+            content_widgets += [
                 TextLabel(translate("dialog.leftovers.variables"), bold=True),
                 _make_credential_names_label(leftovers.variables),
             ]
-            parts.append(TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True))
+            content_widgets.append(
+                TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True)
+            )
         content = QWidget()
-        content.setLayout(make_column(*parts, gap=8))
+        content.setLayout(make_column(*content_widgets, gap=8))
         return content
 
     @Slot()
@@ -73,7 +75,7 @@ class LeftoverCredentialsDialog(DialogFrame):
 
     def _show_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> None:
         self._context.toast_requested.emit(self._make_deleted_toast(deleted_credentials))
-        self._context.update_connection_state(leftovers=LeftoverCredentials(deleted_credentials.variables))
+        self._context.update_connection_state(leftover_credentials=LeftoverCredentials(deleted_credentials.variables))
         self.accept()
 
     def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
@@ -85,7 +87,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             self._context.translate("act.refused"),
             "",
             self._make_content(bar),
-            close=self._context.translate("action.close"),
+            close_text=self._context.translate("action.close"),
         )
 
 

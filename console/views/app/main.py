@@ -144,11 +144,11 @@ class WindowOpener(QObject):
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)
-        preferences, own_state = self.context.preferences, self.context.own_state
-        preferences.set_aside.connect(partial(self._show_or_store_moved_file, "preferences.set_aside"))
-        own_state.set_aside.connect(partial(self._show_or_store_moved_file, "person_state.set_aside"))
+        preferences, person_values = self.context.preferences, self.context.person_values
+        preferences.file_renamed.connect(partial(self._show_or_store_moved_file, "preferences.set_aside"))
+        person_values.file_renamed.connect(partial(self._show_or_store_moved_file, "person_state.set_aside"))
         preferences.write_failed.connect(partial(self._show_write_failure, "preferences.unwritten"))
-        own_state.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
+        person_values.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.set_values_of_person(self._person, self._stored_entries)
@@ -167,7 +167,7 @@ class WindowOpener(QObject):
 
         apply_preferences(self.context)
         if self._person is None:
-            restore_geometry(self.window, self.context.preferences.text("window"))
+            restore_geometry(self.window, self.context.preferences.get_text("window"))
             self._person = self.context.preferences.person
 
     def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
@@ -179,7 +179,7 @@ class WindowOpener(QObject):
     def _write_preferences_and_state(self) -> None:
         """Write the person's unsaved preferences and state to their files, because the window closes."""
         self.context.preferences.write_changes()
-        self.context.own_state.write_changes()
+        self.context.person_values.write_changes()
 
     def _show_moved_file_toasts(self) -> None:
         """Show a toast for each file of the person that could not be read: whether it had the preferences, or the
@@ -196,7 +196,7 @@ class WindowOpener(QObject):
         """Read the stored preferences and state of the new acting person."""
         self.context.preferences.load(self.context.operator or "")
         if self.context.is_ready:
-            self.context.own_state.load(self.context.operator or "")
+            self.context.person_values.load(self.context.operator or "")
 
     @Slot()
     def _rebuild_frame(self) -> None:
@@ -213,14 +213,14 @@ class WindowOpener(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
-            self.controller.links.open_link_at_start(self._link)
+            self.controller.link_handler.open_link_at_start(self._link)
             self._link = None
         account = self.settings.sign_in.find_readable_user() if self.settings.sign_in.is_server else None
         if account is not None:
             self.context.change_operator(account)
         self._load_preferences()
         self.context.store_services(services)
-        self.context.own_state.load(self.context.operator or "")
+        self.context.person_values.load(self.context.operator or "")
         self._show_moved_file_toasts()
 
     # -- services that can't be opened
@@ -234,21 +234,21 @@ class WindowOpener(QObject):
         if self.settings.sign_in.is_server and needs_sign_in(failure):
             self._show_sign_in_form(failure)
             return
-        words = self.context.format_failure(failure)
-        if words != self._failure_text:
-            self._show_opening_failure_bar(words)
+        failure_text = self.context.format_failure(failure)
+        if failure_text != self._failure_text:
+            self._show_opening_failure_bar(failure_text)
         if failure.code == ErrorCode.DATABASE_UNREACHABLE:
             self._retry_timer.start()
 
-    def _show_opening_failure_bar(self, words: str) -> None:
+    def _show_opening_failure_bar(self, failure_text: str) -> None:
         from console.views.widgets.buttons import KeyButton
         from console.views.widgets.notification_bars import NotificationBar
 
-        self._failure_text = words
+        self._failure_text = failure_text
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.open_services)
         bar = NotificationBar(
-            self.context.translate("screen.not_open"), words, tone="bad", shape="cross", button=retry_button
+            self.context.translate("screen.not_open"), failure_text, tone="bad", shape="cross", button=retry_button
         )
         self.frame.show_bar(bar)
         retry_button.setFocus()

@@ -42,14 +42,14 @@ class NoticesDialog(DialogFrame):
         self.table = StaticTable(
             context, _make_notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
         )
-        self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
-        self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_NOTICE_ROWS))
-        self.sentence = TextLabel("", wrap=True, selectable=True)
-        self.sentence.setMinimumHeight(2 * current_appearance().line_height("body"))
+        self._table_or_empty_state = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
+        self._table_or_empty_state.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_NOTICE_ROWS))
+        self.sentence_label = TextLabel("", wrap=True, selectable=True)
+        self.sentence_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
         self.file_buttons = FileButtons(translate("action.copy_path"), translate("action.open_folder"))
         self.file_buttons.show_path("")
-        content.setLayout(make_column(self._list, self.sentence, self.file_buttons, gap=8))
+        content.setLayout(make_column(self._table_or_empty_state, self.sentence_label, self.file_buttons, gap=8))
         self.show_content(content)
         self.table.opened.connect(self._open_record_of_notice)
         self.table.current_changed.connect(self._show_selected_notice)
@@ -60,7 +60,7 @@ class NoticesDialog(DialogFrame):
 
     @Slot()
     def show_notices(self) -> None:
-        self._list.show_rows(self._announcer.notices, is_automatic=True)
+        self._table_or_empty_state.show_rows(self._announcer.notices, is_automatic=True)
         self._show_selected_notice()
 
     @Slot()
@@ -73,7 +73,7 @@ class NoticesDialog(DialogFrame):
     @Slot()
     def _show_selected_notice(self) -> None:
         notice = self.table.current_item
-        self.sentence.show_text(notice.sentence if isinstance(notice, Notice) else "")
+        self.sentence_label.show_text(notice.sentence if isinstance(notice, Notice) else "")
         self.file_buttons.show_path(notice.path if isinstance(notice, Notice) else "")
         if isinstance(notice, Notice) and notice.route is not None:
             self.enable_act_button()

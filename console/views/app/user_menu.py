@@ -45,7 +45,7 @@ class PersonMenu(QObject):
 
     @Slot()
     def open(self) -> None:
-        button = self._frame.top.operator
+        button = self._frame.top_bar.operator
         menu = self.build_menu()
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 2))
         menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y()))
@@ -57,8 +57,10 @@ class PersonMenu(QObject):
         menu.setAccessibleName(translate("menu.name"))
         menu.aboutToHide.connect(menu.deleteLater)
         if self._context.settings.environment != "production" and self._context.people:
-            names = [(person.name, _format_person(self._context, person)) for person in self._context.people]
-            self._add_setting_submenu(menu, translate("menu.person"), names, self._context.operator or "", "person")
+            name_choices = [(person.name, _format_person(self._context, person)) for person in self._context.people]
+            self._add_setting_submenu(
+                menu, translate("menu.person"), name_choices, self._context.operator or "", "person"
+            )
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
         self._add_setting_submenu(menu, translate("field.language"), languages, self._context.language, "language")
         themes = [(name, translate(f"theme.{name}")) for name in THEME_CHOICES]
@@ -97,8 +99,8 @@ class PersonMenu(QObject):
         submenu = menu.addMenu(title)
         submenu.setAccessibleName(title)
         group = QActionGroup(submenu)
-        for value, words in choices:
-            action = QAction(words, submenu, checkable=True, checked=value == current)
+        for value, choice_text in choices:
+            action = QAction(choice_text, submenu, checkable=True, checked=value == current)
             action.setData((kind, value))
             group.addAction(action)
             submenu.addAction(action)

@@ -57,13 +57,13 @@ class WindowCommand:
     right_text: str = field(default="", compare=False)
     find_refusal: Callable[[], str] = field(default=lambda: "", compare=False)
 
-    def matches(self, words: Sequence[str]) -> bool:
-        """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or
+    def matches(self, folded_words: Sequence[str]) -> bool:
+        """Return True if each of `folded_words` (as `split_into_folded_words` returns them) occurs in the Japanese or
         English title."""
         titles = " ".join(
             unicodedata.normalize("NFKC", self.title_of(language)) for language in _COMMAND_TITLE_LANGUAGES
         ).casefold()
-        return all(word in titles for word in words)
+        return all(word in titles for word in folded_words)
 
 
 def split_into_folded_words(text: str) -> list[str]:
@@ -87,14 +87,14 @@ def list_commands(
 def list_recent_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored_names = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
+    stored_names = context.person_values.get_value(RECENT_COMMANDS_VALUE_NAME)
     return [name for name in stored_names if isinstance(name, str)] if isinstance(stored_names, list) else []
 
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier = [command_name for command_name in list_recent_commands(context) if command_name != name]
-    context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
+    earlier_names = [command_name for command_name in list_recent_commands(context) if command_name != name]
+    context.person_values.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier_names][:MAX_RECENT_COMMANDS])
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:
@@ -117,11 +117,15 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
         title = _make_choice_title_function("command.go", title_key)
         return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
 
-    for place in frame.list_sidebar_entries():
-        if place.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
+    for sidebar_entry in frame.list_sidebar_entries():
+        if sidebar_entry.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
             continue
         yield make_go_command(
-            f"go.{place.key}", f"screen.{place.key}", ROUTE_BY_SIDEBAR_KEY[place.key], place.icon, place.keys
+            f"go.{sidebar_entry.key}",
+            f"screen.{sidebar_entry.key}",
+            ROUTE_BY_SIDEBAR_KEY[sidebar_entry.key],
+            sidebar_entry.icon,
+            sidebar_entry.shortcut,
         )
     yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
     yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
@@ -185,15 +189,18 @@ def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> Wind
     """Return the command that opens the purchase dialog for the typed corporation number or, if none is typed, for
     the corporation on the lookup page."""
     context, route = frame.context, frame.current_route
-    number = typed_number or (_parse_corporation_number(route.text) if isinstance(route, LookupRoute) else "")
+    corporation_number = typed_number or (
+        _parse_corporation_number(route.text) if isinstance(route, LookupRoute) else ""
+    )
 
     def find_refusal() -> str:
         return context.find_disabled_reason("purchase") or (
-            "" if number else context.translate("reason.no_typed_number")
+            "" if corporation_number else context.translate("reason.no_typed_number")
         )
 
     run = partial(
-        context.navigate, LookupRoute(wording.format_corporation_number(number) if number else "", buy=True)
+        context.navigate,
+        LookupRoute(wording.format_corporation_number(corporation_number) if corporation_number else "", buy=True),
     )
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
     return WindowCommand(

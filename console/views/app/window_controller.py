@@ -114,17 +114,17 @@ class WindowController(QObject):
         self.idle_lock = IdleLock(frame)
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
-        self.links = WindowLinkHandler(frame, self)
-        self.leaving = LeaveConfirmation(frame)
+        self.link_handler = WindowLinkHandler(frame, self)
+        self.leave_confirmation = LeaveConfirmation(frame)
         self.notifications = NotificationWatcher(frame)
-        self.notifications.link_opened.connect(self.links.show_link)
-        self.notifications.runs_opened.connect(self._open_new_messages)
+        self.notifications.link_opened.connect(self.link_handler.show_link)
+        self.notifications.message_without_link_clicked.connect(self._open_new_messages)
         self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
             "notices": self._open_notices_dialog,
             "lock": self.idle_lock.lock_window,
-            "copy_link": self.links.copy_link,
+            "copy_link": self.link_handler.copy_link,
             "help": self._open_help_dialog,
             "keys": self._open_shortcuts_dialog,
             "quit": frame.window.close,
@@ -141,8 +141,8 @@ class WindowController(QObject):
         frame.window_cover.cover_removed.connect(self._update_shortcuts)
         self.context.services_opened.connect(self._open_first_page)
         self._rollback_bar: NotificationBar | None = None
-        self._shown_state: object = None
-        self._hides_leftovers = self._was_lost = self._was_away = False
+        self._shown_connection_state: object = None
+        self._is_leftovers_bar_closed = self._was_connection_lost = self._was_worker_away = False
         self.context.connection_state_changed.connect(self._show_connection_bar)
         self.context.work_counts_changed.connect(self._show_connection_bar)
         self.context.language_changed.connect(self._apply_language)
@@ -160,9 +160,9 @@ class WindowController(QObject):
         person, which are in the previous language; each one is built again at its next use."""
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
-        self.frame.top.search_requested.connect(self._open_search)
-        self.frame.top.operator_requested.connect(self._open_person_menu)
-        self.frame.status.link_pressed.connect(self._open_status_link)
+        self.frame.top_bar.search_requested.connect(self._open_search)
+        self.frame.top_bar.operator_requested.connect(self._open_person_menu)
+        self.frame.status_bar.link_pressed.connect(self._open_status_link)
 
     @property
     def command_palette(self) -> "CommandPalette":
@@ -182,7 +182,7 @@ class WindowController(QObject):
         if self._person_menu is None:
             self._person_menu = PersonMenu(self.frame)
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
-            self._person_menu.link_requested.connect(self.links.copy_link)
+            self._person_menu.link_requested.connect(self.link_handler.copy_link)
             self._person_menu.notifications_requested.connect(self._open_notifications_dialog)
             self._person_menu.about_requested.connect(self._open_about_dialog)
             self._person_menu.left_open_requested.connect(self._open_left_open_tab)
@@ -218,7 +218,7 @@ class WindowController(QObject):
     @Slot()
     def _open_first_page(self) -> None:
         self.frame.show_route(self.frame.current_route or HomeRoute())
-        self.links.open_received_link()
+        self.link_handler.open_received_link()
 
     def _open_password_dialog(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog
@@ -234,10 +234,10 @@ class WindowController(QObject):
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
-            owner.stays_open_words = self.context.translate("dialog.stays_open")
-            owner.too_early_words = self.context.translate("dialog.too_early")
+            owner.stays_open_text = self.context.translate("dialog.stays_open")
+            owner.too_early_text = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
-            owner.show_in_footer(button, button.words)
+            owner.show_in_footer(button, button.wait_label)
 
     @Slot(str)
     def _run_command(self, name: str) -> None:
@@ -281,7 +281,7 @@ class WindowController(QObject):
     def _open_new_messages(self) -> None:
         """Bring the window to the front and open the list of its messages. Don't open the list while a cover or a
         dialog is shown."""
-        self.links.raise_window()
+        self.link_handler.raise_window()
         if not self.frame.window_cover.is_covered and QApplication.activeModalWidget() is None:
             self._open_notices_dialog()
 
@@ -307,7 +307,9 @@ class WindowController(QObject):
     def _request_sign_out(self) -> None:
         """Emit `sign_out_requested`. If the person has unfinished work that the window hasn't shown yet, and no
         acting call is running, first show this work in a dialog, whose button then emits the signal."""
-        if self.context.running_acting_calls or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
+        if self.context.running_acting_calls or self.leave_confirmation.may_leave(
+            self.sign_out_requested.emit, "menu.sign_out"
+        ):
             self.sign_out_requested.emit()
 
     @Slot()
@@ -330,12 +332,12 @@ class WindowController(QObject):
                 part.deleteLater()
         self.frame.rebuild_bars_and_page()
         self._connect_bars()
-        self._rollback_bar = self._shown_state = None
+        self._rollback_bar = self._shown_connection_state = None
         self._show_connection_bar()
 
     @Slot()
     def _show_person(self) -> None:
-        self.frame.top.operator.show_text(self.context.operator or self.context.translate("person.nobody"))
+        self.frame.top_bar.operator.show_text(self.context.operator or self.context.translate("person.nobody"))
 
     @Slot()
     def _show_connection_bar(self) -> None:
@@ -345,11 +347,11 @@ class WindowController(QObject):
         need. Remove the bar if none applies.
         """
         self._show_recovery_toast()
-        state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
+        state, lost_operation_count = self.context.connection_state, self.context.work_counts.lost_operation_count
         if state.lost_since is not None:
             self._show_connection_state_bar(("screen.offline", "screen.state.offline", state.lost_since))
-        elif lost_count is not None:
-            self._show_rollback_bar(lost_count)
+        elif lost_operation_count is not None:
+            self._show_rollback_bar(lost_operation_count)
         elif (switch := state.shown_switch) is not None:
             self._show_read_only_bar(switch)
         elif state.worker_away_since is not None:
@@ -361,25 +363,28 @@ class WindowController(QObject):
 
     def _show_read_only_bar(self, switch: ReadOnlySwitch) -> None:
         """Show the bar about a read-only switch that is on, with a button that opens the administration page."""
-        if switch == self._shown_state:
+        if switch == self._shown_connection_state:
             return
-        self._rollback_bar, self._shown_state = None, switch
+        self._rollback_bar, self._shown_connection_state = None, switch
         open_button = KeyButton(self.context.translate("screen.admin"), kind="inline")
         open_button.clicked.connect(partial(self.context.navigate, AdminRoute()))
-        words = self.context.translate(
+        sentence = self.context.translate(
             "screen.read_only.words", who=switch.person, since=switch.at, note=switch.reason
         )
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
-        self.frame.show_bar(NotificationBar(lead, words, tone="care", shape="lock", button=open_button))
+        self.frame.show_bar(NotificationBar(lead, sentence, tone="care", shape="lock", button=open_button))
 
     def _show_recovery_toast(self) -> None:
         """Show a toast if the database answers again, or if a worker is present again."""
-        state = self.context.connection_state
-        was_lost, was_away = self._was_lost, self._was_away
-        self._was_lost, self._was_away = state.lost_since is not None, state.worker_away_since is not None
-        if was_lost and not self._was_lost:
+        connection_state = self.context.connection_state
+        was_connection_lost, was_worker_away = self._was_connection_lost, self._was_worker_away
+        self._was_connection_lost, self._was_worker_away = (
+            connection_state.lost_since is not None,
+            connection_state.worker_away_since is not None,
+        )
+        if was_connection_lost and not self._was_connection_lost:
             self.context.show_toast(self.context.translate("status.connected_again", at=self.context.now()))
-        elif was_away and not self._was_away and not self._was_lost:
+        elif was_worker_away and not self._was_worker_away and not self._was_connection_lost:
             self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
 
     def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:
@@ -387,36 +392,42 @@ class WindowController(QObject):
         wording key of its sentence, and the instant when the state began. Do nothing if this bar is already
         shown.
         """
-        if state != self._shown_state:
-            lead, words, since = state
-            self._rollback_bar, self._shown_state = None, state
+        if state != self._shown_connection_state:
+            lead, sentence, since = state
+            self._rollback_bar, self._shown_connection_state = None, state
             self.frame.show_bar(
                 NotificationBar(
-                    self.context.translate(lead), self.context.translate(words, at=since), shape="offline"
+                    self.context.translate(lead), self.context.translate(sentence, at=since), shape="offline"
                 )
             )
 
     def _show_leftovers_bar(self) -> None:
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
-        leftovers = self.context.connection_state.leftovers
-        names = (
-            (*leftovers.entries, *leftovers.variables) if leftovers is not None and not self._hides_leftovers else ()
+        leftovers = self.context.connection_state.leftover_credentials
+        credential_names = (
+            (*leftovers.entries, *leftovers.variables)
+            if leftovers is not None and not self._is_leftovers_bar_closed
+            else ()
         )
-        if self._shown_state == names:
+        if self._shown_connection_state == credential_names:
             return
-        self._rollback_bar, self._shown_state = None, names
-        if not names:
+        self._rollback_bar, self._shown_connection_state = None, credential_names
+        if not credential_names:
             self.frame.show_bar(None)
             return
         details_button = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
         details_button.clicked.connect(self._open_leftovers_dialog)
-        close = KeyButton(self.context.translate("action.close"), kind="inline")
-        close.clicked.connect(self._hide_leftovers_bar)
-        words = self.context.translate("screen.leftovers.words", count=len(names))
+        close_button = KeyButton(self.context.translate("action.close"), kind="inline")
+        close_button.clicked.connect(self._hide_leftovers_bar)
+        sentence = self.context.translate("screen.leftovers.words", count=len(credential_names))
         self.frame.show_bar(
             NotificationBar(
-                self.context.translate("screen.leftovers"), words, shape="lock", button=details_button, second=close
+                self.context.translate("screen.leftovers"),
+                sentence,
+                shape="lock",
+                button=details_button,
+                second_button=close_button,
             )
         )
 
@@ -424,32 +435,34 @@ class WindowController(QObject):
     def _open_leftovers_dialog(self) -> None:
         from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 
-        if self.context.connection_state.leftovers is not None:
-            LeftoverCredentialsDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
+        if self.context.connection_state.leftover_credentials is not None:
+            LeftoverCredentialsDialog(
+                self.context, self.context.connection_state.leftover_credentials, self.frame.window
+            ).open()
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:
         """Hide the bar about credentials that this desk no longer needs. It appears again in the next window: after a
         sign-out or the next start of the program."""
-        self._hides_leftovers = True
+        self._is_leftovers_bar_closed = True
         self._show_connection_bar()
 
-    def _show_rollback_bar(self, lost_count: int) -> None:
+    def _show_rollback_bar(self, lost_operation_count: int) -> None:
         """Show the bar which says that the database has gone back to an earlier state and therefore refuses
-        purchases, refunds and payments. `lost_count` is the number of operations that this desk knows and the
-        database lacks.
+        purchases, refunds and payments. `lost_operation_count` is the number of operations that this desk knows and
+        the database lacks.
         """
-        self._shown_state = None
-        lead, words = (
+        self._shown_connection_state = None
+        lead, sentence = (
             self.context.translate("screen.went_back"),
-            self.context.translate("screen.went_back.words", count=lost_count),
+            self.context.translate("screen.went_back.words", count=lost_operation_count),
         )
         if self._rollback_bar is not None:
-            self._rollback_bar.show_text(lead, words)
+            self._rollback_bar.show_text(lead, sentence)
             return
         button = KeyButton(self.context.translate("screen.went_back.act"))
         button.clicked.connect(self._open_alerts_page)
-        self._rollback_bar = NotificationBar(lead, words, tone="bad", button=button)
+        self._rollback_bar = NotificationBar(lead, sentence, tone="bad", button=button)
         self.frame.show_bar(self._rollback_bar)
 
     @Slot()
@@ -460,10 +473,10 @@ class WindowController(QObject):
         """Return True if the window may close now. Return False and open a dialog if acting calls (writes, or
         requests to a provider) are running, or if the person's unfinished work must be shown first."""
         if not self.context.running_acting_calls:
-            return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
+            return self.leave_confirmation.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_running_calls_dialog
 
-        self.leaving.skip_question()
+        self.leave_confirmation.skip_question()
         open_running_calls_dialog(self.frame)
         return False
 

@@ -21,7 +21,7 @@ class WindowLinkHandler(QObject):
     def __init__(self, frame: WindowFrame, parent: QObject) -> None:
         super().__init__(parent)
         self._frame, self._context = frame, frame.context
-        self._waiting: Link | None = None
+        self._waiting_link: Link | None = None
         self.listener = LinkListener(self._context.settings.home, self)
         self.listener.link_received.connect(self.show_link)
         frame.window_cover.cover_removed.connect(self.open_received_link)
@@ -29,13 +29,13 @@ class WindowLinkHandler(QObject):
     def open_link_at_start(self, link: Link | None) -> None:
         """Open the page of this link as soon as the services are open; do nothing for None."""
         if link is not None:
-            self._waiting = link
+            self._waiting_link = link
 
     @Slot(object)
     def show_link(self, link: Link) -> None:
         """Bring the window to the front and open the page of the link, or open it later when the window's cover is
         removed."""
-        self._waiting = link
+        self._waiting_link = link
         self.raise_window()
         self.open_received_link()
 
@@ -51,14 +51,14 @@ class WindowLinkHandler(QObject):
     def open_received_link(self) -> None:
         """Open the page of the received link that has not been opened yet. Do nothing if there is none or the
         window is covered. While a dialog is open, show a toast instead."""
-        link = self._waiting
+        link = self._waiting_link
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
         if QApplication.activeModalWidget() is not None:
-            words = self._context.translate("link.dialog_open", link=format_link(link))
-            self._context.show_toast(words, shape="square_bang", tone="care")
+            sentence = self._context.translate("link.dialog_open", link=format_link(link))
+            self._context.show_toast(sentence, shape="square_bang", tone="care")
             return
-        self._waiting = None
+        self._waiting_link = None
         self._context.navigate(convert_link_to_route(link))
 
     @Slot()

@@ -15,23 +15,20 @@ _RequestOrProposal = Refund | WaitingProposal
 
 
 def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowContext) -> Toast:
-    """Return the toast about newly arrived requests and proposals: their number, and the titles of the first
-    three. A click on the toast opens the page of the first record."""
+    """Return the toast about newly arrived requests and proposals (at least one): their number, and the titles of the
+    first three. A click on the toast opens the page of the first record; it does nothing if the first one is a
+    proposal about an operation."""
     titles = [
-        case_words.format_record_title(waiting_decision, context)
-        if isinstance(waiting_decision, Refund)
-        else format_proposal_title(waiting_decision, context)
-        for waiting_decision in new_items[:_MAX_TITLES_IN_TOAST]
+        case_words.format_record_title(item, context)
+        if isinstance(item, Refund)
+        else format_proposal_title(item, context)
+        for item in new_items[:_MAX_TITLES_IN_TOAST]
     ]
-    words = context.translate("approvals.arrived", n=len(new_items))
-    return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(new_items[0]))
+    sentence = context.translate("approvals.arrived", n=len(new_items))
+    return Toast(sentence, " · ".join(titles), "half_disc", "progress", _find_record_route(new_items[0]))
 
 
-def _find_record_route(waiting_request: _RequestOrProposal) -> RecordPageRoute | None:
-    if isinstance(waiting_request, Refund):
-        return make_route_to_record("refund", waiting_request.id)
-    return (
-        None
-        if waiting_request.kind == "operation"
-        else make_route_to_record(waiting_request.kind, int(waiting_request.record_id))
-    )
+def _find_record_route(item: _RequestOrProposal) -> RecordPageRoute | None:
+    if isinstance(item, Refund):
+        return make_route_to_record("refund", item.id)
+    return None if item.kind == "operation" else make_route_to_record(item.kind, int(item.record_id))

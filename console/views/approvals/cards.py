@@ -25,9 +25,9 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 @dataclass(frozen=True, slots=True)
 class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
-    or (PROPOSAL_KIND, the proposal's id). A screen reader speaks `name` before the other texts; `title` is the
-    number by which people know the record. `remark` is the last line of the card, with an icon (`shape`, "" for
-    none) and a tone.
+    or (PROPOSAL_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title of
+    the record if that number isn't known. A screen reader speaks `name`, the title of the record, before the other
+    texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
     """
 
     ref: RecordRef
@@ -41,15 +41,16 @@ class ApprovalCard:
     tone: Tone = "muted"
 
     def format_spoken_text(self) -> str:
-        parts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
-        return ", ".join(part for part in dict.fromkeys(parts) if part)
+        texts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
+        return ", ".join(text for text in dict.fromkeys(texts) if text)
 
 
 def make_refund_card(
     refund: Refund, context: WindowContext, summary: RefundRequestSummary | None = None
 ) -> ApprovalCard:
-    """Return the card of a refund that waits for a decision or has just been decided. The service reads a summary
-    only for the first requests of the list; without one, the card names only the refund and its maker."""
+    """Return the card of a refund that waits for a decision or has just been decided. `summary` is None for requests
+    far down in the list, because the service reads summaries only for the first ones; the card then shows only the
+    refund's title and its maker."""
     name = case_words.format_record_title(refund, context)
     remark, shape, tone = _make_refund_remark(refund, context, context.now(), summary)
     return ApprovalCard(
@@ -72,15 +73,15 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
     """Return the card of a proposed outcome. Its last line shows the proposed state, or the reason why the acting
     person can't confirm the proposal."""
     remark = format_proposal_refusal(proposal, context)
-    number = proposal.corporation_number
+    corporation_number = proposal.corporation_number
     title = format_proposal_title(proposal, context)
     return ApprovalCard(
         (PROPOSAL_KIND, proposal.id),
         title,
         title,
         format_proposal_amount(proposal, context),
-        wording.format_corporation_number(number)
-        if number
+        wording.format_corporation_number(corporation_number)
+        if corporation_number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.format_age(proposal.since),
         remark or context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
@@ -113,8 +114,8 @@ def format_proposal_amount(proposal: WaitingProposal, context: WindowContext) ->
 
 
 def format_proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the name of the proposed state. A proposal about a credit check always says that it was not bought; a
-    proposal about an operation always says that it failed."""
+    """Return the name of the proposed state. The only state that can be proposed for a credit check is that it was
+    not bought, and for an operation that it failed."""
     match proposal.kind:
         case "credit-check":
             return context.translate("dialog.resolve.as_error")
@@ -124,7 +125,7 @@ def format_proposed_state(proposal: WaitingProposal, context: WindowContext) -> 
 
 
 def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the sentence why the acting person can't confirm the proposal; "" if the person can confirm it."""
+    """Return a sentence with the reason why the acting person can't confirm the proposal; "" if the person can."""
     if proposal.refusal == "role":
         return context.find_missing_right_reason("resolve_second") or context.translate("reason.role")
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
@@ -133,8 +134,8 @@ def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -
 def count_reasons_against_refund(summary: RefundRequestSummary, now: datetime) -> int:
     """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
     provider's last answer about the payment is missing or too old for a decision."""
-    report_time = summary.payment.told_at
-    is_old = report_time is None or (now - report_time).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
+    answer_time = summary.payment.told_at
+    is_old = answer_time is None or (now - answer_time).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
     return summary.reasons_against + is_old
 
 

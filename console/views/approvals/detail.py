@@ -1,5 +1,5 @@
-"""The scroll area of the approvals page that shows one refund request to its approver. The reasons against the
-refund come first; after the decision, its result comes first."""
+"""The scroll area of the approvals page that shows one refund request to its approver. The first panel shows the
+reasons against the refund; after the decision, a panel with the result is above it."""
 
 from collections.abc import Sequence
 
@@ -41,54 +41,55 @@ class RefundRequestEndPanel(QWidget):
     to this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
 
     Signals:
-    - reached: this panel has got the focus.
+    - focused: this panel has got the focus.
     """
 
     focus_ring = 2
-    reached = Signal()
+    focused = Signal()
 
-    def __init__(self, title: str, words: str) -> None:
+    def __init__(self, title: str, sentence: str) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName(f"{title}: {words}")
+        self.setAccessibleName(f"{title}: {sentence}")
         self.setLayout(
-            make_column(TextLabel(title, "panel_title", "muted", heading=3), TextLabel(words, wrap=True), gap=4)
+            make_column(TextLabel(title, "panel_title", "muted", heading=3), TextLabel(sentence, wrap=True), gap=4)
         )
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.reached.emit()
+        self.focused.emit()
 
 
-class ApprovalView(QScrollArea):
-    """The scroll area that shows one refund request. `is_read` is True after the person has reached the end of the
-    shown version of the refund: by scrolling, by the End key, or by the Tab key.
+class RefundRequestPanel(QScrollArea):
+    """The scroll area that shows one refund request. `details` is the data of the shown request; None until a request
+    is shown. `is_read` is True after the person has reached the end of the shown version of the refund: by scrolling,
+    by the End key, or by the Tab key.
 
     Signals:
     - end_reached: the end of the request has become visible.
     - focus_moved(bool): the focus has moved into this scroll area (True), or out of it (False).
-    - left: the person has pressed Esc to go back to the list.
-    - probed: the person has pressed the button that asks the provider about the payment.
-    - risk_signal_opened(str, int): the person has pressed the button of a risk signal, which opens the record with
-      this kind and id.
+    - list_requested: the person has pressed Esc to go back to the list.
+    - probe_requested: the person has pressed the button that asks the provider about the payment.
+    - record_requested(str, int): the person has pressed the button beside a risk signal, which opens the record that
+      the signal is about, with this kind and id.
     """
 
     focus_ring = -2  # inside its edges
     end_reached = Signal()
     focus_moved = Signal(bool)
-    left = Signal()
-    probed = Signal()
-    risk_signal_opened = Signal(str, int)
+    list_requested = Signal()
+    probe_requested = Signal()
+    record_requested = Signal(str, int)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self.view: RefundDetails | None = None
+        self.details: RefundDetails | None = None
         self._read_versions: set[tuple[int, int]] = set()
-        self._request_and_changes_box: QBoxLayout | None = None
+        self._request_and_comparison_box: QBoxLayout | None = None
         self._money_strip: RecordSideStrip | None = None
-        self._side_by_side = True
-        self._end: RefundRequestEndPanel | None = None
+        self._is_side_by_side = True
+        self._end_panel: RefundRequestEndPanel | None = None
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -103,7 +104,9 @@ class ApprovalView(QScrollArea):
 
     @property
     def is_read(self) -> bool:
-        return self.view is not None and (self.view.record.id, self.view.record.version) in self._read_versions
+        return (
+            self.details is not None and (self.details.record.id, self.details.record.version) in self._read_versions
+        )
 
     @Slot()
     def _check_end_visible_later(self) -> None:
@@ -113,9 +116,9 @@ class ApprovalView(QScrollArea):
     def _mark_read_if_end_visible(self) -> None:
         """If the end of the request is visible, mark the shown version of the refund as read and emit
         `end_reached`."""
-        view, bar, content = self.view, self.verticalScrollBar(), self.widget()
+        details, bar, content = self.details, self.verticalScrollBar(), self.widget()
         if (
-            view is None
+            details is None
             or not self.isVisible()
             or content is None
             or content.height() < _MIN_LAID_OUT_CONTENT_HEIGHT_PX
@@ -126,8 +129,8 @@ class ApprovalView(QScrollArea):
 
     @Slot()
     def _mark_end_reached(self) -> None:
-        if self.view is not None and not self.is_read:
-            self._read_versions.add((self.view.record.id, self.view.record.version))
+        if self.details is not None and not self.is_read:
+            self._read_versions.add((self.details.record.id, self.details.record.version))
             self.end_reached.emit()
 
     @Slot()
@@ -142,7 +145,7 @@ class ApprovalView(QScrollArea):
     def focus_stops(self) -> tuple[QWidget, ...]:
         """The widgets of the request that can have the focus, in tab order: this scroll area, its buttons, and the
         last panel."""
-        return self, *self.findChildren(PaintedButton), *([self._end] if self._end is not None else [])
+        return self, *self.findChildren(PaintedButton), *([self._end_panel] if self._end_panel is not None else [])
 
     @Slot("QWidget*", "QWidget*")
     def _report_focus_move(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
@@ -163,7 +166,7 @@ class ApprovalView(QScrollArea):
             case Qt.Key.Key_Space:
                 self.scroll_one_page()
             case Qt.Key.Key_Escape:
-                self.left.emit()
+                self.list_requested.emit()
             case _:
                 super().keyPressEvent(event)
 
@@ -173,17 +176,18 @@ class ApprovalView(QScrollArea):
 
     # -- display
 
-    def arrange_panels(self, *, side_by_side: bool) -> None:
+    def arrange_panels(self, *, is_side_by_side: bool) -> None:
         """Arrange two panels: the request, and the comparison of the payment's values at the time of the request
-        with the present ones. They are `side_by_side`, or one below the other in a narrow window."""
-        self._side_by_side = side_by_side
+        with the present ones. If `is_side_by_side`, one is beside the other; otherwise, in a narrow window, one is
+        below the other."""
+        self._is_side_by_side = is_side_by_side
         self.setMinimumHeight(
-            0 if side_by_side else _MIN_VISIBLE_TEXT_LINES * current_appearance().line_height("body")
+            0 if is_side_by_side else _MIN_VISIBLE_TEXT_LINES * current_appearance().line_height("body")
         )
-        if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
+        if self._request_and_comparison_box is not None and shiboken6.isValid(self._request_and_comparison_box):
             directions = QBoxLayout.Direction
-            self._request_and_changes_box.setDirection(
-                directions.LeftToRight if side_by_side else directions.TopToBottom
+            self._request_and_comparison_box.setDirection(
+                directions.LeftToRight if is_side_by_side else directions.TopToBottom
             )
 
     def _fit_money_strip(self) -> None:
@@ -194,64 +198,71 @@ class ApprovalView(QScrollArea):
         super().resizeEvent(event)
         self._fit_money_strip()
 
-    def show_view(self, view: RefundDetails) -> None:
-        is_same_refund = self.view is not None and self.view.record.id == view.record.id
-        at = self.verticalScrollBar().value() if is_same_refund else 0
-        self.view = view
-        content, had_focus = QWidget(), any(part.hasFocus() for part in self.findChildren(QWidget))
+    def show_details(self, details: RefundDetails) -> None:
+        is_same_refund = self.details is not None and self.details.record.id == details.record.id
+        scroll_position = self.verticalScrollBar().value() if is_same_refund else 0
+        self.details = details
+        content, had_focus = QWidget(), any(child_widget.hasFocus() for child_widget in self.findChildren(QWidget))
         if had_focus:  # the focused widget goes with the old content
             self.setFocus(Qt.FocusReason.OtherFocusReason)
-        is_waiting, self._end = view.record.state in _REFUND_STATES_BEFORE_SENDING, None
-        parts = [
-            *([] if is_waiting else [self._make_result_panel(view)]),
-            self._make_reasons_against_panel(view),
-            self._make_request_panel(view),
-            self._make_compared_sides_panel(view),
-            self._make_money_panel(view),
-            self._make_fulfilled_checks_panel(view),
-            self._make_earlier_refunds_panel(view.earlier),
-            *([self._make_after_approval_panel(view)] if is_waiting else []),
+        is_waiting, self._end_panel = details.record.state in _REFUND_STATES_BEFORE_SENDING, None
+        panels = [
+            *([] if is_waiting else [self._make_result_panel(details)]),
+            self._make_reasons_against_panel(details),
+            self._make_request_and_comparison_panel(details),
+            self._make_payment_sides_panel(details),
+            self._make_money_panel(details),
+            self._make_passed_checks_panel(details),
+            self._make_earlier_refunds_panel(details.earlier),
+            *([self._make_after_approval_panel(details)] if is_waiting else []),
         ]
-        content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
+        content.setLayout(
+            make_column(*panels, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16))
+        )
         self.setWidget(content)
         self._fit_money_strip()
-        self.setAccessibleName(format_approval_title(view, self._context))
-        self.verticalScrollBar().setValue(at)
+        self.setAccessibleName(format_approval_title(details, self._context))
+        self.verticalScrollBar().setValue(scroll_position)
         self._check_end_visible_later()
 
-    def list_reasons_against_refund(self, view: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
-        """Return the reasons against the refund. Each one is a tuple: the name of its icon shape, its sentence,
-        the maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule)."""
+    def list_reasons_against_refund(self, details: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
+        """Return the reasons against the refund. Each one is a tuple: the name of the icon, the sentence about the
+        reason, the maker's answer to it ("" if there is none), and the risk signal (None if the reason is a broken
+        rule)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
-        for hit in view.against:
-            answer_line = context.translate("approvals.makers_answer", maker=view.record.maker, words=hit.answer)
-            answer = answer_line if hit.answer else ""
-            reasons.append(("look_alike", refund_words.format_risk_signal(hit, context), answer, hit))
-        for check in view.checks:
+        for risk_signal in details.against:
+            answer_sentence = context.translate(
+                "approvals.makers_answer", maker=details.record.maker, words=risk_signal.answer
+            )
+            answer = answer_sentence if risk_signal.answer else ""
+            reasons.append(("look_alike", refund_words.format_risk_signal(risk_signal, context), answer, risk_signal))
+        for check in details.checks:
             if not check.holds:
                 reasons.append(
-                    ("cross", refund_words.format_rule_check(check, context, view.record.currency), "", None)
+                    ("cross", refund_words.format_rule_check(check, context, details.record.currency), "", None)
                 )
         return reasons
 
-    def format_stale_answer(self, view: RefundDetails) -> str:
+    def format_stale_answer(self, details: RefundDetails) -> str:
         """Return the sentence which says that the provider's last answer about the payment is missing or too old
         for a decision; "" if the answer is recent enough."""
-        side, context = view.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
-        if side.asked is None:
+        gateway_side, context = details.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
+        if gateway_side.asked is None:
             return context.translate("approvals.never_asked")
-        if money_facts.is_answer_stale(side, context.now(), MAX_PROVIDER_ANSWER_AGE_SECONDS):
+        if money_facts.is_answer_stale(gateway_side, context.now(), MAX_PROVIDER_ANSWER_AGE_SECONDS):
             return context.translate(
-                "approvals.old_fact", age=context.now() - side.asked, limit=int(MAX_PROVIDER_ANSWER_AGE_SECONDS // 60)
+                "approvals.old_fact",
+                age=context.now() - gateway_side.asked,
+                limit=int(MAX_PROVIDER_ANSWER_AGE_SECONDS // 60),
             )
         return ""
 
-    def _make_reasons_against_panel(self, view: RefundDetails) -> QWidget:
+    def _make_reasons_against_panel(self, details: RefundDetails) -> QWidget:
         translate, reasons, stale_sentence = (
             self._context.translate,
-            self.list_reasons_against_refund(view),
-            self.format_stale_answer(view),
+            self.list_reasons_against_refund(details),
+            self.format_stale_answer(details),
         )
         count = len(reasons) + bool(stale_sentence)
         head = make_row(
@@ -261,175 +272,185 @@ class ApprovalView(QScrollArea):
             None,
             gap=8,
         )
-        holder = QWidget()
+        panel = QWidget()
         box = ToneBox("care")
-        lines = make_column(gap=0)
-        for place, (shape, words, answer, hit) in enumerate(reasons):
-            lines.addWidget(self._make_reason_line(shape, words, answer, hit, is_last=place == count - 1))
+        reason_lines = make_column(gap=0)
+        for position, (shape, sentence, answer, risk_signal) in enumerate(reasons):
+            reason_lines.addWidget(
+                self._make_reason_line(shape, sentence, answer, risk_signal, is_last=position == count - 1)
+            )
         if stale_sentence:
-            lines.addWidget(self._make_stale_answer_line(stale_sentence))
-        box.setLayout(lines)
+            reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
+        box.setLayout(reason_lines)
         box.setVisible(bool(count))
-        holder.setLayout(make_column(head, box, gap=8))
-        return holder
+        panel.setLayout(make_column(head, box, gap=8))
+        return panel
 
     def _make_reason_line(
-        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, is_last: bool
+        self, shape: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last: bool
     ) -> QWidget:
         line = Surface(edge="none" if is_last else "bottom")
-        texts = [TextLabel(words, wrap=True, selectable=True)]
+        texts = [TextLabel(sentence, wrap=True, selectable=True)]
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
-        box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon(shape, "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
-        box.addLayout(make_column(*texts, gap=0), 1)
-        if hit is not None and hit.kind is not None and hit.id is not None:
+        line_row = make_row(gap=12, margins=(14, 8, 12, 8))
+        line_row.addWidget(ShapeIcon(shape, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addLayout(make_column(*texts, gap=0), 1)
+        if risk_signal is not None and risk_signal.kind is not None and risk_signal.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
-            button.setAccessibleName(self._context.translate("approvals.open_hit_of", words=words))
-            button.setProperty("kind", hit.kind)
-            button.setProperty("case", hit.id)
+            button.setAccessibleName(self._context.translate("approvals.open_hit_of", words=sentence))
+            button.setProperty("kind", risk_signal.kind)
+            button.setProperty("case", risk_signal.id)
             button.clicked.connect(self._open_clicked_record)
-            box.addWidget(button)
-        line.setLayout(box)
+            line_row.addWidget(button)
+        line.setLayout(line_row)
         return line
 
-    def _make_stale_answer_line(self, words: str) -> QWidget:
+    def _make_stale_answer_line(self, sentence: str) -> QWidget:
         line = Surface()
         button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds=False)
-        button.clicked.connect(self.probed)
+        button.clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
-        box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon("clock", "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
-        box.addLayout(make_column(TextLabel(words, wrap=True), hint, gap=0), 1)
-        box.addWidget(button)
-        line.setLayout(box)
+        line_row = make_row(gap=12, margins=(14, 8, 12, 8))
+        line_row.addWidget(ShapeIcon("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addLayout(make_column(TextLabel(sentence, wrap=True), hint, gap=0), 1)
+        line_row.addWidget(button)
+        line.setLayout(line_row)
         return line
 
-    def _make_request_panel(self, view: RefundDetails) -> QWidget:
-        record, translate = view.record, self._context.translate
+    def _make_request_and_comparison_panel(self, details: RefundDetails) -> QWidget:
+        record, translate = details.record, self._context.translate
         request = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self._context)),
             (translate("field.ticket"), record.ticket),
-            (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
+            (translate("field.payer"), case_words.mask_payer(details.payment.payer)),
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
-        holder = QWidget()
+        panel = QWidget()
         comparison_panel = make_titled_panel(
-            translate("approvals.then_and_now"), self._make_comparison_panel(view), heading=3
+            translate("approvals.then_and_now"), self._make_comparison_panel(details), heading=3
         )
-        columns_box = self._request_and_changes_box = make_row(
+        columns_box = self._request_and_comparison_box = make_row(
             make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap=24
         )
-        self.arrange_panels(side_by_side=self._side_by_side)
+        self.arrange_panels(is_side_by_side=self._is_side_by_side)
         columns_box.setStretch(0, 1)
         columns_box.setStretch(1, 1)
-        holder.setLayout(columns_box)
-        return holder
+        panel.setLayout(columns_box)
+        return panel
 
-    def _make_comparison_panel(self, view: RefundDetails) -> QWidget:
+    def _make_comparison_panel(self, details: RefundDetails) -> QWidget:
         """Return a table with one line per field of the payment: its value when the maker requested the refund,
         its present value, and whether these two values differ."""
-        translate, payment = self._context.translate, view.payment
-        holder = QWidget()
-        grid = QGridLayout(holder)
+        translate, payment = self._context.translate, details.payment
+        panel = QWidget()
+        grid = QGridLayout(panel)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
-        for place in (1, 2, 3):
-            grid.setColumnStretch(place, 1)
-        for place, word, version in ((1, "then", view.version_at_request), (2, "now", payment.version)):
+        for column in (1, 2, 3):
+            grid.setColumnStretch(column, 1)
+        for column, word, version in ((1, "then", details.version_at_request), (2, "now", payment.version)):
             title = translate(f"approvals.{word}")
             if version is not None:
                 title = translate("approvals.of_version", when=title, version=version)
-            grid.addWidget(TextLabel(title, "small", "muted"), 0, place)
-        view_time: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED_PAYMENT_FIELDS}
-        for line, name in enumerate(dict.fromkeys((*_COMPARED_PAYMENT_FIELDS, *view.changed)), 1):
-            value_before, value_now = view.changed.get(name, (view_time.get(name), view_time.get(name)))
-            is_changed = name in view.changed
+            grid.addWidget(TextLabel(title, "small", "muted"), 0, column)
+        present_values: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED_PAYMENT_FIELDS}
+        for line, name in enumerate(dict.fromkeys((*_COMPARED_PAYMENT_FIELDS, *details.changed)), 1):
+            value_before, value_now = details.changed.get(name, (present_values.get(name), present_values.get(name)))
+            is_changed = name in details.changed
             grid.addWidget(TextLabel(translate(f"approvals.field.{name}"), "body", "muted"), line, 0)
-            grid.addWidget(TextLabel(self._format_field(name, value_before, view)), line, 1)
+            grid.addWidget(TextLabel(self._format_field(name, value_before, details)), line, 1)
             grid.addWidget(
-                TextLabel(self._format_field(name, value_now, view), "body", "bad" if is_changed else "text"), line, 2
+                TextLabel(self._format_field(name, value_now, details), "body", "bad" if is_changed else "text"),
+                line,
+                2,
             )
             word = translate("approvals.differs" if is_changed else "approvals.same")
             grid.addWidget(TextLabel(word, "body", "bad" if is_changed else "muted"), line, 3)
-        return holder
+        return panel
 
-    def _format_field(self, name: str, value: object, view: RefundDetails) -> str:
+    def _format_field(self, name: str, value: object, details: RefundDetails) -> str:
         if value is None:
             return wording.NO_VALUE
         if name == "state" and wording.has_sentence(f"state.payment.{value}"):
             return self._context.translate(f"state.payment.{value}")
         if name.endswith("_minor") and isinstance(value, int):
-            return wording.format_amount(value, view.record.currency)
+            return wording.format_amount(value, details.record.currency)
         if name == "order_state" and wording.has_sentence(f"state.order.{value}"):
             return self._context.translate(f"state.order.{value}")
         return case_words.mask_payer(str(value)) if name == "payer" else str(value)
 
-    def _make_compared_sides_panel(self, view: RefundDetails) -> QWidget:
+    def _make_payment_sides_panel(self, details: RefundDetails) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the
         payment provider and in the order, each with the time since it was read."""
         strip = self._money_strip = RecordSideStrip(
             money_facts.make_shown_sides(
-                view.payment_sides, self._context, provider=view.payment.provider, record=view.payment
+                details.payment_sides, self._context, provider=details.payment.provider, record=details.payment
             ),
             self._context.translate("approvals.facts"),
         )
-        holder = QWidget()
-        holder.setLayout(
+        panel = QWidget()
+        panel.setLayout(
             make_column(
                 TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading=3), strip, gap=6
             )
         )
-        return holder
+        return panel
 
-    def _make_money_panel(self, view: RefundDetails) -> QWidget:
-        """Return the panel that divides the payment's amount into refunded, reserved, unknown, set-aside and
-        refundable parts. The amount of this request is a part of its own, apart from the amounts of other
-        waiting requests.
-        """
-        context, money = self._context, view.money
-        own_minor = view.record.amount_minor
+    def _make_money_panel(self, details: RefundDetails) -> QWidget:
+        """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
+        requested by this refund, requested by other waiting refunds, and still refundable."""
+        context, payment_money = self._context, details.money
+        request_minor = details.record.amount_minor
         amounts = MoneyParts(
-            money.currency,
-            money.captured,
-            money.refunded,
-            money.on_its_way,
-            money.unknown,
-            max(0, money.waiting - own_minor),
-            money.set_aside,
-            money.refundable,
+            payment_money.currency,
+            payment_money.captured,
+            payment_money.refunded,
+            payment_money.on_its_way,
+            payment_money.unknown,
+            max(0, payment_money.waiting - request_minor),
+            payment_money.set_aside,
+            payment_money.refundable,
         )
-        own_reserve = own_minor if view.record.state in _REFUND_STATES_BEFORE_SENDING else 0
-        before = money.refundable + (0 if view.record.set_aside_id is not None else own_reserve)
-        rows, remaining_part = money_facts.make_money_parts(amounts, context, before)
-        amount = wording.format_amount(-own_minor, money.currency)
-        rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
+        reserved_by_request_minor = request_minor if details.record.state in _REFUND_STATES_BEFORE_SENDING else 0
+        refundable_before_minor = payment_money.refundable + (
+            0 if details.record.set_aside_id is not None else reserved_by_request_minor
+        )
+        money_parts, remaining_part = money_facts.make_money_parts(amounts, context, refundable_before_minor)
+        amount = wording.format_amount(-request_minor, payment_money.currency)
+        money_parts.append(
+            MoneyPart(context.translate("money.part.this"), amount, request_minor, "back_hatch", "care")
+        )
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_money_parts(rows, remaining_part)
+        strip.show_money_parts(money_parts, remaining_part)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
-    def _make_fulfilled_checks_panel(self, view: RefundDetails) -> QWidget:
-        currency = view.record.currency
-        fulfilled_lines = [
-            refund_words.make_rule_check_line(check, self._context, currency) for check in view.checks if check.holds
+    def _make_passed_checks_panel(self, details: RefundDetails) -> QWidget:
+        currency = details.record.currency
+        passed_check_lines = [
+            refund_words.make_rule_check_line(check, self._context, currency)
+            for check in details.checks
+            if check.holds
         ]
-        holder = QWidget()
-        title_ = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
+        panel = QWidget()
+        heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
         lines = (
-            make_flow_widget(*fulfilled_lines, gap=20, line_gap=6) if fulfilled_lines else TextLabel(wording.NO_VALUE)
+            make_flow_widget(*passed_check_lines, gap=20, line_gap=6)
+            if passed_check_lines
+            else TextLabel(wording.NO_VALUE)
         )
-        holder.setLayout(make_column(title_, lines, gap=6))
-        return holder
+        panel.setLayout(make_column(heading, lines, gap=6))
+        return panel
 
     def _make_earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
         context = self._context
-        title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
+        heading = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
         for refund in refunds:
             badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
-            words = context.translate(
+            refund_sentence = context.translate(
                 "approvals.earlier_line",
                 at=refund.created_at,
                 amount=case_words.format_record_amount(refund),
@@ -438,42 +459,46 @@ class ApprovalView(QScrollArea):
                 reason=record_texts.format_refund_reason(refund, context),
             )
             line = QWidget()
-            line.setLayout(make_row(ShapeIcon(badge.shape, badge.tone, 14), TextLabel(words, wrap=True), gap=6))
+            line.setLayout(
+                make_row(ShapeIcon(badge.shape, badge.tone, 14), TextLabel(refund_sentence, wrap=True), gap=6)
+            )
             lines.append(line)
-        holder = QWidget()
-        holder.setLayout(
-            make_column(title_, *(lines or [TextLabel(context.translate("approvals.no_earlier"))]), gap=4)
+        panel = QWidget()
+        panel.setLayout(
+            make_column(heading, *(lines or [TextLabel(context.translate("approvals.no_earlier"))]), gap=4)
         )
-        return holder
+        return panel
 
-    def _make_after_approval_panel(self, view: RefundDetails) -> QWidget:
+    def _make_after_approval_panel(self, details: RefundDetails) -> QWidget:
         """Return the last panel of the request, which says what happens after the approval."""
-        context, record = self._context, view.record
-        provider = case_words.get_provider_name(view.payment.provider, context)
-        if len(record.checkers) + 1 < view.needed_checkers:
-            words = context.translate("approvals.after_first")
+        context, record = self._context, details.record
+        provider = case_words.get_provider_name(details.payment.provider, context)
+        if len(record.checkers) + 1 < details.needed_checkers:
+            next_step_sentence = context.translate("approvals.after_first")
         elif record.sends_after is not None and record.sends_after > context.now():
-            words = context.translate("approvals.after_cooling_off", at=record.sends_after, provider=provider)
+            next_step_sentence = context.translate(
+                "approvals.after_cooling_off", at=record.sends_after, provider=provider
+            )
         else:
-            words = context.translate("approvals.after_at_once", provider=provider)
-        self._end = RefundRequestEndPanel(context.translate("approvals.afterwards"), words)
-        self._end.reached.connect(self._scroll_to_end_panel)
-        return self._end
+            next_step_sentence = context.translate("approvals.after_at_once", provider=provider)
+        self._end_panel = RefundRequestEndPanel(context.translate("approvals.afterwards"), next_step_sentence)
+        self._end_panel.focused.connect(self._scroll_to_end_panel)
+        return self._end_panel
 
     @Slot()
     def _scroll_to_end_panel(self) -> None:
-        if self._end is not None:
-            self.ensureWidgetVisible(self._end)
+        if self._end_panel is not None:
+            self.ensureWidgetVisible(self._end_panel)
             self._mark_end_reached()
 
-    def _make_result_panel(self, view: RefundDetails) -> QWidget:
+    def _make_result_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
-        shape, tone = case_words.get_verdict_icon_and_tone(view.explanation)
-        verdict, *further_sentences = record_words.format_explanation(view.explanation, self._context)
+        shape, tone = case_words.get_verdict_icon_and_tone(details.explanation)
+        verdict, *further_sentences = record_words.format_explanation(details.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
         lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
-        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)
         panel.setLayout(box)
         return panel
@@ -481,21 +506,22 @@ class ApprovalView(QScrollArea):
     @Slot()
     def _open_clicked_record(self) -> None:
         sender = self.sender()
-        self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
+        self.record_requested.emit(str(sender.property("kind")), int(sender.property("case")))
 
 
-def format_approval_title(view: RefundDetails, context: WindowContext) -> str:
-    amount = wording.format_amount(view.record.amount_minor, view.record.currency)
-    if view.record.state not in _REFUND_STATES_BEFORE_SENDING:
+def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
+    amount = wording.format_amount(details.record.amount_minor, details.record.currency)
+    if details.record.state not in _REFUND_STATES_BEFORE_SENDING:
         return context.translate(
-            "approvals.decided_title", title=case_words.format_record_title(view.record, context), amount=amount
+            "approvals.decided_title", title=case_words.format_record_title(details.record, context), amount=amount
         )
-    if is_same_person(view.record.maker, context.operator or ""):  # a maker is never asked to approve
+    if is_same_person(details.record.maker, context.operator or ""):  # a maker is never asked to approve
         return context.translate("approvals.own_title", amount=amount)
     return context.translate("dialog.approve.title", amount=amount)
 
 
-def make_approval_badges(view: RefundDetails, context: WindowContext) -> list[Badge]:
+def make_approval_badges(details: RefundDetails, context: WindowContext) -> list[Badge]:
     return [
-        Badge.from_badge_key(key, context.language) for key in case_words.get_badge_keys(view.record, context.now())
+        Badge.from_badge_key(key, context.language)
+        for key in case_words.get_badge_keys(details.record, context.now())
     ]

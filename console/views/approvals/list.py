@@ -52,7 +52,7 @@ _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
 class _CardModel(QAbstractListModel):
-    """The Qt model of the list. A line is a card, or the heading of a group as a text; a heading can't be
+    """The Qt model of the list. Each line is a card, or a text: the heading of a group of cards. A heading can't be
     selected."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -83,8 +83,8 @@ class _CardModel(QAbstractListModel):
         self.endResetModel()
 
     def update_lines(self, lines: list[ApprovalCard | str]) -> None:
-        """Replace the texts of the lines, which must be the same cards and headings in the same order. The
-        selection stays."""
+        """Replace the texts of the lines. `lines` must have the same cards and headings as the shown lines, in the
+        same order. The selected card stays selected."""
         self.lines = lines
         self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
 
@@ -95,19 +95,19 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
     Signals:
     - current_changed(object): the person has selected the card with this ref.
-    - entered: the person has pressed Enter to move into the shown request.
-    - read_on: the person has pressed Space to scroll the shown request.
+    - request_focus_requested: the person has pressed Enter to move into the shown request.
+    - scroll_requested: the person has pressed Space to scroll the shown request.
     """
 
     current_changed = Signal(object)
-    entered = Signal()
-    read_on = Signal()
+    request_focus_requested = Signal()
+    scroll_requested = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._cards = _CardModel(self)
-        self._is_filling = False
-        self.setModel(self._cards)
+        self._card_model = _CardModel(self)
+        self._is_replacing_lines = False
+        self.setModel(self._card_model)
         self.setItemDelegate(_CardDelegate(self))
         self.setAccessibleName(name)
         self.setMouseTracking(True)
@@ -120,14 +120,14 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
     @property
     def cards(self) -> tuple[ApprovalCard, ...]:
-        return tuple(line for line in self._cards.lines if isinstance(line, ApprovalCard))
+        return tuple(line for line in self._card_model.lines if isinstance(line, ApprovalCard))
 
     def get_line(self, row: int) -> ApprovalCard | str:
-        return self._cards.lines[row]
+        return self._card_model.lines[row]
 
     @property
     def current_ref(self) -> RecordRef | None:
-        card = self._cards.find_card(self.currentIndex().row())
+        card = self._card_model.find_card(self.currentIndex().row())
         return card.ref if card is not None else None
 
     def show_groups(self, groups: Sequence[tuple[str, Sequence[ApprovalCard]]]) -> None:
@@ -136,43 +136,46 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
         lines: list[ApprovalCard | str] = []
         for heading, cards in groups:
             lines += [heading, *cards]
-        if lines and _list_line_keys(lines) == _list_line_keys(self._cards.lines):
-            self._cards.update_lines(lines)
+        if lines and _list_line_keys(lines) == _list_line_keys(self._card_model.lines):
+            self._card_model.update_lines(lines)
             return
-        current = self.current_ref
-        self._is_filling = True
-        self._cards.show_lines(lines)
-        self.select_card(current)
-        self._is_filling = False
+        current_ref = self.current_ref
+        self._is_replacing_lines = True
+        self._card_model.show_lines(lines)
+        self.select_card(current_ref)
+        self._is_replacing_lines = False
 
     def select_card(self, ref: RecordRef | None) -> None:
         """Select the card with this ref (kind and id); do nothing if the list doesn't contain it."""
-        for row, line in enumerate(self._cards.lines):
+        for row, line in enumerate(self._card_model.lines):
             if isinstance(line, ApprovalCard) and line.ref == ref and self.currentIndex().row() != row:
-                self.setCurrentIndex(self._cards.index(row))
+                self.setCurrentIndex(self._card_model.index(row))
 
     # -- keys and display
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         super().currentChanged(current, previous)
-        card = self._cards.find_card(current.row())
-        if card is not None and not self._is_filling:
+        card = self._card_model.find_card(current.row())
+        if card is not None and not self._is_replacing_lines:
             self.current_changed.emit(card.ref)
 
     def moveCursor(self, action: QListView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Return the model index of the card to which a key moves. Home and End mean the first and the last card;
-        Qt's own implementation returns a heading, which can't be selected."""
-        rows = [row for row in range(self._cards.rowCount()) if self._cards.find_card(row) is not None]
-        ends = {QListView.CursorAction.MoveHome: rows[:1], QListView.CursorAction.MoveEnd: rows[-1:]}
-        for row in ends.get(action, ()):
-            return self._cards.index(row)
+        """Return the model index of the card to which a key moves: for Home the first card, for End the last card.
+        Qt's own implementation would return the heading above the first card, which can't be selected."""
+        card_rows = [row for row in range(self._card_model.rowCount()) if self._card_model.find_card(row) is not None]
+        rows_by_action = {
+            QListView.CursorAction.MoveHome: card_rows[:1],
+            QListView.CursorAction.MoveEnd: card_rows[-1:],
+        }
+        for row in rows_by_action.get(action, ()):
+            return self._card_model.index(row)
         return super().moveCursor(action, modifiers)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.entered.emit()
+            self.request_focus_requested.emit()
         elif event.key() == Qt.Key.Key_Space:
-            self.read_on.emit()
+            self.scroll_requested.emit()
         elif event.text() and event.text().isprintable():
             event.ignore()  # single letters are the page's shortcuts; Qt would search in the cards
         else:
@@ -202,23 +205,25 @@ def compute_card_height_px() -> int:
 
 
 class _CardDelegate(QStyledItemDelegate):
-    def __init__(self, view: ApprovalCardList) -> None:
-        super().__init__(view)
-        self._view = view
+    def __init__(self, list_widget: ApprovalCardList) -> None:
+        super().__init__(list_widget)
+        self._list_widget = list_widget
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        line = self._view.get_line(index.row())
+        line = self._list_widget.get_line(index.row())
         return QSize(200, self._compute_heading_height(line) if isinstance(line, str) else compute_card_height_px())
 
-    def _compute_heading_height(self, words: str) -> int:
+    def _compute_heading_height(self, heading: str) -> int:
         """Return the height of a group's heading in px; its text wraps if it is wider than the list."""
-        room = QRectF(0, 0, self._view.viewport().width() - 2 * _CARD_PADDING_X_PX, _UNLIMITED_WIDGET_SIZE_PX)
+        available_rect = QRectF(
+            0, 0, self._list_widget.viewport().width() - 2 * _CARD_PADDING_X_PX, _UNLIMITED_WIDGET_SIZE_PX
+        )
         metrics = current_appearance().font_metrics("small")
-        words_px = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, words).height()
-        return max(current_appearance().row_height("group"), round(words_px) + 10)
+        text_height_px = metrics.boundingRect(available_rect, Qt.TextFlag.TextWordWrap, heading).height()
+        return max(current_appearance().row_height("group"), round(text_height_px) + 10)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        line, box, colour = self._view.get_line(index.row()), QRectF(option.rect), current_appearance().colour
+        line, box, colour = self._list_widget.get_line(index.row()), QRectF(option.rect), current_appearance().colour
         if isinstance(line, str):
             painter.fillRect(box, colour("raised"))
             painter.setPen(colour("muted"))
@@ -233,25 +238,25 @@ class _CardDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex, card: ApprovalCard
     ) -> None:
         box, colour = QRectF(option.rect), current_appearance().colour
-        is_current = index.row() == self._view.currentIndex().row()
+        is_current = index.row() == self._list_widget.currentIndex().row()
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         painter.fillRect(box, colour("selected" if is_current else "hover" if is_hovered else "base"))
         if is_current:
-            mark = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
-            painter.fillRect(mark, colour("accent"))
+            selection_mark = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
+            painter.fillRect(selection_mark, colour("accent"))
         line_px = current_appearance().line_height("body")
         lines: tuple[tuple[str, tuple[tuple[str, bool], ...], Tone, str], ...] = (
             (card.title, split_amount_font_runs(card.amount), "text", ""),
             (card.detail, split_font_runs(card.age), "muted", ""),
             (card.remark, (), card.tone, card.shape),
         )
-        for place, (text, runs, tone, shape) in enumerate(lines):
+        for line_index, (text, runs, tone, shape) in enumerate(lines):
             line_box = option.rect.adjusted(
-                _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX + place * line_px, -_CARD_PADDING_X_PX, 0
+                _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX + line_index * line_px, -_CARD_PADDING_X_PX, 0
             )
             line_box.setHeight(line_px)
-            _paint_card_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not place)
-        if is_current and self._view.hasFocus():
+            _paint_card_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not line_index)
+        if is_current and self._list_widget.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, tokens().px("focus", "width"))
 
 
@@ -266,18 +271,22 @@ def _paint_card_line(
     is_bold: bool,
 ) -> None:
     """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
-    an age, given as `runs`: pieces of text, each with True if it uses the figures font."""
+    an age. `runs` are the pieces of this right text, each with True if it is drawn in the font for figures."""
     baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
     width_px, x = measure_font_runs(runs, bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
     draw_font_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
     if shape:
-        side = current_appearance().icon_px(_CARD_ICON_SIZE_PX)
-        draw_cached_shape(painter, shape, x, box.top() + (box.height() - side) / 2, side, colour(tone))
-        x += side + 5
+        icon_size_px = current_appearance().icon_px(_CARD_ICON_SIZE_PX)
+        draw_cached_shape(
+            painter, shape, x, box.top() + (box.height() - icon_size_px) / 2, icon_size_px, colour(tone)
+        )
+        x += icon_size_px + 5
     painter.setPen(colour(tone))
-    room_px = box.right() - x - (width_px + 8 if runs else 0)
-    draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(text), room_px, bold=is_bold), bold=is_bold)
+    available_px = box.right() - x - (width_px + 8 if runs else 0)
+    draw_font_runs(
+        painter, x, baseline, elide_font_runs(split_font_runs(text), available_px, bold=is_bold), bold=is_bold
+    )
 
 
 class ApprovalListPanel(Surface):
@@ -285,10 +294,10 @@ class ApprovalListPanel(Surface):
     ApprovalCardList.
 
     Signals:
-    - chosen(object): the person has selected the request or proposal with this kind and id.
+    - card_selected(object): the person has selected the request or proposal with this kind and id.
     """
 
-    chosen = Signal(object)
+    card_selected = Signal(object)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="right")
@@ -296,36 +305,36 @@ class ApprovalListPanel(Surface):
         self._groups: list[CardGroup] = []
         self._summaries: Mapping[int, RefundRequestSummary] = {}
         self._held_back_inbox: tuple[ApprovalInbox, WaitingProposals] | None = None
-        self.requests = ApprovalCardList(context.translate("screen.approvals"))
-        self.requests.current_changed.connect(self.chosen)
+        self.card_list = ApprovalCardList(context.translate("screen.approvals"))
+        self.card_list.current_changed.connect(self.card_selected)
         self.count_label = TextLabel("", "data", "muted")
         head = Surface(edge="bottom")
         title = TitleLabel(context.translate("screen.approvals"))
         head.setLayout(make_row(title, self.count_label, None, margins=(24, 12, 16, 12)))
-        self.setLayout(make_column(head, self.requests, gap=0, margins=(0, 0, 1, 1)))
-        self.arrange_panels(side_by_side=True)
+        self.setLayout(make_column(head, self.card_list, gap=0, margins=(0, 0, 1, 1)))
+        self.arrange_panels(is_side_by_side=True)
 
-    def arrange_panels(self, *, side_by_side: bool) -> None:
+    def arrange_panels(self, *, is_side_by_side: bool) -> None:
         """Set the size of this panel: beside the request it has a fixed width; above the request, in a narrow
         window, it has the whole width and the height of `_VISIBLE_CARDS_IN_NARROW_WINDOW` cards."""
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
         height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * compute_card_height_px())
-        set_style_property(self, "edge", "right" if side_by_side else "bottom")
-        self.setMinimumWidth(width_px if side_by_side else 0)
-        self.setMaximumWidth(width_px if side_by_side else _UNLIMITED_WIDGET_SIZE_PX)
-        self.setMinimumHeight(0 if side_by_side else height_px)
-        self.setMaximumHeight(_UNLIMITED_WIDGET_SIZE_PX if side_by_side else height_px)
+        set_style_property(self, "edge", "right" if is_side_by_side else "bottom")
+        self.setMinimumWidth(width_px if is_side_by_side else 0)
+        self.setMaximumWidth(width_px if is_side_by_side else _UNLIMITED_WIDGET_SIZE_PX)
+        self.setMinimumHeight(0 if is_side_by_side else height_px)
+        self.setMaximumHeight(_UNLIMITED_WIDGET_SIZE_PX if is_side_by_side else height_px)
 
     @property
     def cards(self) -> tuple[ApprovalCard, ...]:
-        return self.requests.cards
+        return self.card_list.cards
 
     @property
     def current_ref(self) -> RecordRef | None:
-        return self.requests.current_ref
+        return self.card_list.current_ref
 
     def select_card(self, ref: RecordRef) -> None:
-        self.requests.select_card(ref)
+        self.card_list.select_card(ref)
 
     def show_inbox(
         self,
@@ -365,14 +374,15 @@ class ApprovalListPanel(Surface):
         if card.ref not in (shown_card.ref for shown_card in self.cards):
             self._groups.append(("decided", (card,)))
         groups = [
-            (name, tuple(card if old.ref == card.ref else old for old in cards)) for name, cards in self._groups
+            (name, tuple(card if shown_card.ref == card.ref else shown_card for shown_card in cards))
+            for name, cards in self._groups
         ]
         self._show_groups(groups)
 
     def _show_groups(self, groups: list[CardGroup]) -> None:
         self._groups = groups
         headed_groups = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
-        self.requests.show_groups(headed_groups)
+        self.card_list.show_groups(headed_groups)
 
     def _make_groups(self, inbox: ApprovalInbox, proposals: WaitingProposals) -> list[CardGroup]:
         own_name = self._context.operator or ""
@@ -400,16 +410,16 @@ class ApprovalListPanel(Surface):
     def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
         """Return the groups of the new inbox. If they don't contain the selected refund request, insert its card
         at its old place."""
-        current = self.current_ref
-        is_shown = any(card.ref == current for _, cards in groups for card in cards)
-        if current is None or current[0] == PROPOSAL_KIND or is_shown:
+        current_ref = self.current_ref
+        is_shown = any(card.ref == current_ref for _, cards in groups for card in cards)
+        if current_ref is None or current_ref[0] == PROPOSAL_KIND or is_shown:
             return groups
-        old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
-        place = [card.ref for card in old_cards].index(current)
+        old_name, old_cards = next(group for group in self._groups if current_ref in (card.ref for card in group[1]))
+        position = [card.ref for card in old_cards].index(current_ref)
         new_cards = dict(groups).get(old_name, ())
-        kept_group = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
+        group_with_current = old_name, (*new_cards[:position], old_cards[position], *new_cards[position:])
         other_groups = [group for group in groups if group[0] != old_name]
-        return sorted((*other_groups, kept_group), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
+        return sorted((*other_groups, group_with_current), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)

@@ -17,7 +17,7 @@ from console.domain.payments.service_results import ApprovalInbox, RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_KIND
-from console.views.approvals.detail import ApprovalView, format_approval_title, make_approval_badges
+from console.views.approvals.detail import RefundRequestPanel, format_approval_title, make_approval_badges
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.proposal import ProposalPanel, make_proposal_route
 from console.views.exports import list_export
@@ -87,13 +87,13 @@ class ApprovalsPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.action_handlers = RecordActionHandlers(context, self, in_bar=True)
+        self.action_handlers = RecordActionHandlers(context, self, is_probe_shown_in_bar=True)
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0
         self.proposal: WaitingProposal | None = None
-        self.list, self.view = ApprovalListPanel(context), ApprovalView(context)
+        self.list_panel, self.request_panel = ApprovalListPanel(context), RefundRequestPanel(context)
         self._make_request_head()
         self._make_footer()
         self._build_layout()
@@ -103,15 +103,15 @@ class ApprovalsPage(Page):
 
     def _make_request_head(self) -> None:
         self.title = TitleLabel(wrap=True, heading=2)
-        self.request_of_words = TextLabel("", "body", wrap=True)
+        self.request_summary_label = TextLabel("", "body", wrap=True)
         self._badges = make_flow_widget(gap=8)
 
     def _make_footer(self) -> None:
         translate = self.context.translate
-        self.decline_button = KeyButton(translate("action.reject"), "D", "danger", binds=False)
+        self.reject_button = KeyButton(translate("action.reject"), "D", "danger", binds=False)
         self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds=False)
         self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds=False)
-        self.reading_notice = TextLabel("", "small", "muted", wrap=True)
+        self.maker_notice_label = TextLabel("", "small", "muted", wrap=True)
         self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -120,50 +120,50 @@ class ApprovalsPage(Page):
         self._title_row = make_row(self.title, gap=12)
         self._title_row.addWidget(self._badges)
         self._title_row.setStretch(0, 1)
-        head.setLayout(make_column(self._title_row, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
+        head.setLayout(make_column(self._title_row, self.request_summary_label, gap=2, margins=(24, 12, 24, 10)))
         self.footer = Surface(is_raised=True, edge="top")
-        parts = (
-            self.decline_button,
+        footer_parts = (
+            self.reject_button,
             self.withdraw_button,
-            self.reading_notice,
+            self.maker_notice_label,
             self.disabled_reason_label,
             self.approve_button,
         )
-        footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
-        footer.setStretch(2, 2)
-        footer.setStretch(3, 3)
-        self.footer.setLayout(footer)
-        self.request_pane = QWidget()
-        self.request_pane.setLayout(make_column(head, self.view, gap=0))
+        footer_row = make_row(*footer_parts, gap=12, margins=(24, 8, 24, 8))
+        footer_row.setStretch(2, 2)
+        footer_row.setStretch(3, 3)
+        self.footer.setLayout(footer_row)
+        self.request_with_head = QWidget()
+        self.request_with_head.setLayout(make_column(head, self.request_panel, gap=0))
         self.content = QStackedWidget()
-        self.empty = QWidget()
-        self.empty_button: KeyButton | None = None
-        self.reading = SkeletonRows(6)
-        self.proposal_view = ProposalPanel(self.context)
-        for part in (self.empty, self.reading, self.request_pane, self.proposal_view):
-            self.content.addWidget(part)
+        self.empty_state = QWidget()
+        self.empty_state_button: KeyButton | None = None
+        self.placeholder_bars = SkeletonRows(6)
+        self.proposal_panel = ProposalPanel(self.context)
+        for content_widget in (self.empty_state, self.placeholder_bars, self.request_with_head, self.proposal_panel):
+            self.content.addWidget(content_widget)
         self.content.currentChanged.connect(self._show_footer)
-        right = QWidget()
-        parts_of_request = make_column(self.content, self.bars_below, self.footer, gap=0)
-        parts_of_request.setStretch(0, 1)
-        right.setLayout(parts_of_request)
-        self._middle_layout = make_row(self.list, right, gap=0)
-        self._middle_layout.setStretch(1, 1)
+        right_side = QWidget()
+        right_column = make_column(self.content, self.bars_below, self.footer, gap=0)
+        right_column.setStretch(0, 1)
+        right_side.setLayout(right_column)
+        self._list_and_content_layout = make_row(self.list_panel, right_side, gap=0)
+        self._list_and_content_layout.setStretch(1, 1)
         self.set_page_name(self.context.translate("screen.approvals"))
-        self.add_content(self._middle_layout, 1)
+        self.add_content(self._list_and_content_layout, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
-        self.list.chosen.connect(self._show_selected_card)
-        self.list.requests.entered.connect(self._open_proposal_or_focus_request)
-        self.proposal_view.opened.connect(self._open_proposal_or_focus_request)
-        self.list.requests.read_on.connect(self.view.scroll_one_page)
-        self.view.left.connect(self.list.requests.setFocus)
-        self.view.end_reached.connect(self._update_buttons)
-        self.view.probed.connect(self.probe_payment)
-        self.view.risk_signal_opened.connect(self._open_record)
+        self.list_panel.card_selected.connect(self._show_selected_card)
+        self.list_panel.card_list.request_focus_requested.connect(self._open_proposal_or_focus_request)
+        self.proposal_panel.record_requested.connect(self._open_proposal_or_focus_request)
+        self.list_panel.card_list.scroll_requested.connect(self.request_panel.scroll_one_page)
+        self.request_panel.list_requested.connect(self.list_panel.card_list.setFocus)
+        self.request_panel.end_reached.connect(self._update_buttons)
+        self.request_panel.probe_requested.connect(self.probe_payment)
+        self.request_panel.record_requested.connect(self._open_record)
         for key, button, act in (
-            ("D", self.decline_button, self.open_rejection_dialog),
+            ("D", self.reject_button, self.open_rejection_dialog),
             ("A", self.approve_button, self.open_approval_dialog),
             ("W", self.withdraw_button, self.open_withdrawal_dialog),
         ):
@@ -177,14 +177,14 @@ class ApprovalsPage(Page):
             self.context.connection_state_changed,
         ):
             signal.connect(self._update_buttons)
-        self._reading_timer = QTimer(self, singleShot=True, interval=tokens().px("motion", "skeleton_after_ms"))
-        self._reading_timer.timeout.connect(self._show_placeholder_bars)
-        self._timer = QTimer(
+        self._placeholder_timer = QTimer(self, singleShot=True, interval=tokens().px("motion", "skeleton_after_ms"))
+        self._placeholder_timer.timeout.connect(self._show_placeholder_bars)
+        self._answer_age_timer = QTimer(
             self, interval=_ANSWER_AGE_CHECK_INTERVAL_MS
         )  # the provider's answer becomes too old while the person reads
-        self._timer.timeout.connect(self._check_answer_age)
-        self._timer.start()
-        self.view.focus_moved.connect(self._show_key_hints)
+        self._answer_age_timer.timeout.connect(self._check_answer_age)
+        self._answer_age_timer.start()
+        self.request_panel.focus_moved.connect(self._show_key_hints)
 
     @Slot()
     def _show_key_hints(self) -> None:
@@ -194,16 +194,16 @@ class ApprovalsPage(Page):
         """
         focused_widget = QApplication.focusWidget()
         is_in_request = focused_widget is not None and (
-            focused_widget is self.view or self.view.isAncestorOf(focused_widget)
+            focused_widget is self.request_panel or self.request_panel.isAncestorOf(focused_widget)
         )
         hints = self.request_key_hints if is_in_request else self.key_hints
         if self.proposal is not None:
             hints = self.proposal_key_hints
-        elif self.shown_view is not None:
-            buttons = {"A": self.approve_button, "D": self.decline_button, "W": self.withdraw_button}
+        elif self.shown_details is not None:
+            buttons = {"A": self.approve_button, "D": self.reject_button, "W": self.withdraw_button}
             hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
             hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
-        self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
+        self.hint_bar.show_key_hints([(keys, self.context.translate(words_key)) for keys, words_key in hints])
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -220,8 +220,11 @@ class ApprovalsPage(Page):
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """The widgets that may get the focus when the page opens: the list, or the button of the empty page. They
         include no decision button, so that Enter never approves or rejects a request."""
-        is_empty_shown = self.content.currentWidget() is self.empty
-        return self.list.requests if self.list.cards else None, self.empty_button if is_empty_shown else None
+        is_empty_shown = self.content.currentWidget() is self.empty_state
+        return (
+            self.list_panel.card_list if self.list_panel.cards else None,
+            self.empty_state_button if is_empty_shown else None,
+        )
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("refund", "payment", "order", "credit-check") for kind, _ in changes)
@@ -247,38 +250,38 @@ class ApprovalsPage(Page):
     ) -> None:
         self.hide_reading_failure()
         self.inbox, self.proposals = inbox, proposals
-        self.list.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
+        self.list_panel.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
         self._correct_decision_count()
         if self.proposal is not None:
             self.proposal = self._find_proposal(self.proposal.id)
         if self.proposal is not None:
             self._show_proposal(self.proposal)
         elif self.refund_id:
-            self.list.select_card(("refund", self.refund_id))
-        elif self.list.first_ref is not None:
-            self._show_selected_card(self.list.first_ref)
+            self.list_panel.select_card(("refund", self.refund_id))
+        elif self.list_panel.first_ref is not None:
+            self._show_selected_card(self.list_panel.first_ref)
         else:
             self._show_empty_state()
-        decidable_count = sum(not proposal.refusal for proposal in proposals)
-        own_count = len(inbox.to_decide) + decidable_count
-        undecided_count = len(inbox.others) + len(proposals) - decidable_count
+        confirmable_count = sum(not proposal.refusal for proposal in proposals)
+        decidable_count = len(inbox.to_decide) + confirmable_count
+        others_count = len(inbox.others) + len(proposals) - confirmable_count
         self.hint_bar.status_label.show_text(
-            self.context.translate("approvals.count", n=own_count, others=undecided_count)
+            self.context.translate("approvals.count", n=decidable_count, others=others_count)
         )
         self.restore_focus()
 
     def _show_empty_state(self) -> None:
-        translate, undecided_count = self.context.translate, len(self.inbox.others)
-        words = (
-            translate("approvals.empty_others", n=undecided_count)
-            if undecided_count
-            else translate("approvals.empty_hint")
+        translate, others_count = self.context.translate, len(self.inbox.others)
+        explanation = (
+            translate("approvals.empty_others", n=others_count) if others_count else translate("approvals.empty_hint")
         )
-        self.empty_button = KeyButton(translate("action.open_queue"))
-        self.empty_button.clicked.connect(self._open_empty_state_queue)
-        empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
-        replace_empty_state(self.content, self.empty, empty)
-        self.empty = empty
+        self.empty_state_button = KeyButton(translate("action.open_queue"))
+        self.empty_state_button.clicked.connect(self._open_empty_state_queue)
+        empty_state = EmptyState(
+            translate("approvals.empty"), explanation, shape="check", button=self.empty_state_button
+        )
+        replace_empty_state(self.content, self.empty_state, empty_state)
+        self.empty_state = empty_state
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:
@@ -289,7 +292,9 @@ class ApprovalsPage(Page):
             self._show_proposal(proposal)
 
     def _correct_decision_count(self) -> None:
-        """Make the sidebar count the decisions that were just read. Without the right to decide, it counts none."""
+        """Set the number that the sidebar shows for this page to the number of requests and proposals that the acting
+        person can decide. Refund requests count only with the right to approve refunds, proposals only with the right
+        to confirm proposals."""
         context = self.context
         refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.to_decide
         proposals = () if context.find_missing_right_reason("resolve_second") else self.proposals
@@ -301,12 +306,12 @@ class ApprovalsPage(Page):
     def _show_proposal(self, proposal: WaitingProposal) -> None:
         """Show this proposal and select its card in the list."""
         self.refund_id, self.proposal = 0, proposal
-        self.list.select_card((PROPOSAL_KIND, proposal.id))
+        self.list_panel.select_card((PROPOSAL_KIND, proposal.id))
         self.hide_bar("act")
         self._update_buttons()
-        self.proposal_view.show_proposal(proposal)
-        self.content.setCurrentWidget(self.proposal_view)
-        set_tab_order(self.list.requests, self.proposal_view.open_button)
+        self.proposal_panel.show_proposal(proposal)
+        self.content.setCurrentWidget(self.proposal_panel)
+        set_tab_order(self.list_panel.card_list, self.proposal_panel.open_button)
         self._show_key_hints()
 
     @Slot()
@@ -315,7 +320,7 @@ class ApprovalsPage(Page):
         if self.proposal is not None:
             self.context.navigate(make_proposal_route(self.proposal))
         else:
-            self.view.setFocus()
+            self.request_panel.setFocus()
 
     def show_refund(self, id: int) -> None:
         """Read the refund request with this id from the service, show it, and select its card in the list."""
@@ -323,73 +328,74 @@ class ApprovalsPage(Page):
             self.proposal = None
             self._show_key_hints()
         self.refund_id = id
-        self.list.select_card(("refund", id))
+        self.list_panel.select_card(("refund", id))
         self.hide_bar("act")
         self._update_buttons()
         self._read_refund(id)
-        self._reading_timer.start()
+        self._placeholder_timer.start()
 
     @Slot()
     def _show_placeholder_bars(self) -> None:
         """Show grey placeholder bars in place of the previous request while the current one is being read."""
-        if self.refund_id and self.shown_view is None:
-            self.content.removeWidget(self.reading)
-            self.reading.deleteLater()
-            self.reading = SkeletonRows(6)
-            self.content.addWidget(self.reading)
-            self.content.setCurrentWidget(self.reading)
+        if self.refund_id and self.shown_details is None:
+            self.content.removeWidget(self.placeholder_bars)
+            self.placeholder_bars.deleteLater()
+            self.placeholder_bars = SkeletonRows(6)
+            self.content.addWidget(self.placeholder_bars)
+            self.content.setCurrentWidget(self.placeholder_bars)
 
     @property
-    def shown_view(self) -> RefundDetails | None:
+    def shown_details(self) -> RefundDetails | None:
         """The data of the current refund request, on which all shortcuts act; None while it is being read."""
-        view = self.view.view
-        return view if view is not None and view.record.id == self.refund_id else None
+        details = self.request_panel.details
+        return details if details is not None and details.record.id == self.refund_id else None
 
     @property
     def _is_refund_decided(self) -> bool:
-        """True if the shown request has been decided and no longer waits for an approval or for sending."""
-        view = self.shown_view
-        return view is not None and view.record.state not in _REFUND_STATES_BEFORE_SENDING
+        """True if the shown request no longer waits for an approval or for sending: it was rejected, withdrawn or
+        sent, or has expired."""
+        details = self.shown_details
+        return details is not None and details.record.state not in _REFUND_STATES_BEFORE_SENDING
 
     def _read_refund(self, id: int) -> None:
         self.context.run_read(
             lambda services: services.refunds.read_refund(id),
-            lambda view: self._show_view(id, view),
+            lambda details: self._show_details(id, details),
             self.show_reading_failure,
             owner=self,
             key=("refund", "show", id),
         )
 
-    def _show_view(self, id: int, view: RefundDetails) -> None:
+    def _show_details(self, id: int, details: RefundDetails) -> None:
         if id != self.refund_id:
             return
         self.hide_reading_failure()
-        self.view.show_view(view)
-        self._show_request_head(view)
-        self.list.show_refund(view.record)
-        self.list.select_card(("refund", id))
-        self.content.setCurrentWidget(self.request_pane)
-        buttons = (self.decline_button, self.withdraw_button, self.approve_button)
-        set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
+        self.request_panel.show_details(details)
+        self._show_request_head(details)
+        self.list_panel.show_refund(details.record)
+        self.list_panel.select_card(("refund", id))
+        self.content.setCurrentWidget(self.request_with_head)
+        buttons = (self.reject_button, self.withdraw_button, self.approve_button)
+        set_tab_order(self.list_panel.card_list, *self.request_panel.focus_stops, *buttons)
         self._update_buttons()
         self.restore_focus()
 
-    def _show_request_head(self, view: RefundDetails) -> None:
-        context, payment = self.context, view.payment
-        self.title.show_text(format_approval_title(view, context))
-        self.request_of_words.show_text(
+    def _show_request_head(self, details: RefundDetails) -> None:
+        context, payment = self.context, details.payment
+        self.title.show_text(format_approval_title(details, context))
+        self.request_summary_label.show_text(
             context.translate(
                 "approvals.whose",
                 number=payment.merchant_payment_id,
                 corporation=payment.corporation_number,
                 amount=wording.format_amount(payment.captured_minor, payment.currency),
                 provider=case_words.get_provider_name(payment.provider, context),
-                maker=view.record.maker,
-                at=view.record.created_at,
-                age=context.format_age(view.record.created_at) if view.record.created_at else None,
+                maker=details.record.maker,
+                at=details.record.created_at,
+                age=context.format_age(details.record.created_at) if details.record.created_at else None,
             )
         )
-        old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(view, context), gap=8)
+        old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(details, context), gap=8)
         self._title_row.replaceWidget(old_badges, self._badges)
         old_badges.hide()
         old_badges.deleteLater()
@@ -401,41 +407,41 @@ class ApprovalsPage(Page):
         """Check the age of the payment provider's last answer. If the answer has become too old for an approval, show
         this in the request and disable the approval.
         """
-        view = self.shown_view
+        details = self.shown_details
         if (
-            view is not None
+            details is not None
             and self.isVisible()
             and self.approve_button.isEnabled()
-            and self.view.format_stale_answer(view)
+            and self.request_panel.format_stale_answer(details)
         ):
-            self.view.show_view(view)
+            self.request_panel.show_details(details)
         self._update_buttons()
 
     @Slot()
     def _update_buttons(self) -> None:
-        view = self.shown_view
-        if view is None:  # no button acts on the previous request
-            reason = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
-            for button in (self.decline_button, self.approve_button, self.withdraw_button):
-                button.disable_with_reason(self.context.translate(reason))
+        details = self.shown_details
+        if details is None:  # no button acts on the previous request
+            reason_key = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
+            for button in (self.reject_button, self.approve_button, self.withdraw_button):
+                button.disable_with_reason(self.context.translate(reason_key))
             return
-        is_own = self.is_own_request(view)
-        is_undecided = view.record.state is RefundState.REQUESTED
-        self.decline_button.setVisible(not is_own and is_undecided)
-        self.approve_button.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
-        self.withdraw_button.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
-        maker = view.record.maker
-        self.reading_notice.show_text(
+        is_own = self.is_own_request(details)
+        is_undecided = details.record.state is RefundState.REQUESTED
+        self.reject_button.setVisible(not is_own and is_undecided)
+        self.approve_button.setVisible(not is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
+        self.withdraw_button.setVisible(is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
+        maker = details.record.maker
+        self.maker_notice_label.show_text(
             self.context.translate("approvals.own")
             if is_own
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
-        self.reading_notice.setVisible(is_own or is_undecided)
+        self.maker_notice_label.setVisible(is_own or is_undecided)
         self._show_footer()
         self._show_key_hints()
         for button, disabled_reason in (
-            (self.decline_button, self._find_disabled_reason(view, "reject")),
-            (self.approve_button, self.find_approval_disabled_reason(view)),
+            (self.reject_button, self._find_disabled_reason(details, "reject")),
+            (self.approve_button, self.find_approval_disabled_reason(details)),
             (self.withdraw_button, self.context.find_disabled_reason("refund_withdraw")),
         ):
             if disabled_reason:
@@ -447,78 +453,80 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _show_footer(self) -> None:
-        """Show the footer with the decision buttons only below a request that isn't sent yet."""
-        view = self.shown_view
-        is_shown = self.content.currentWidget() is self.request_pane
-        self.footer.setVisible(is_shown and (view is None or view.record.state in _REFUND_STATES_BEFORE_SENDING))
+        """Show the footer with the decision buttons below a request that isn't sent yet; hide it otherwise."""
+        details = self.shown_details
+        is_shown = self.content.currentWidget() is self.request_with_head
+        self.footer.setVisible(
+            is_shown and (details is None or details.record.state in _REFUND_STATES_BEFORE_SENDING)
+        )
 
-    def is_own_request(self, view: RefundDetails) -> bool:
+    def is_own_request(self, details: RefundDetails) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't
         approve or reject it.
         """
-        return is_same_person(view.record.maker, self.context.operator or "")
+        return is_same_person(details.record.maker, self.context.operator or "")
 
-    def _find_disabled_reason(self, view: RefundDetails, name: str) -> str:
-        """Return why the acting person can't do the action `name` (approve, reject, withdraw) on this refund: the
-        person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
+    def _find_disabled_reason(self, details: RefundDetails, action_name: str) -> str:
+        """Return why the acting person can't do the action `action_name` (approve, reject, withdraw) on this refund:
+        the person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
         missing_right = self.context.find_disabled_reason("refund_approve")
         if missing_right:
             return missing_right
-        action = next((offer for offer in view.actions if offer.action == name), None)
+        action = next((offer for offer in details.actions if offer.action == action_name), None)
         if action is None or action.allowed:
             return ""
         return self.context.translate(action.reason or "reason.role", **action.facts)
 
-    def find_approval_disabled_reason(self, view: RefundDetails) -> str:
+    def find_approval_disabled_reason(self, details: RefundDetails) -> str:
         """Return why the button "approve" is disabled: the person lacks the right, the service doesn't allow the
         approval, the provider's last answer is too old, or the person has not reached the end of the request.
         Return "" if the button is enabled.
         """
-        service_reason = self._find_disabled_reason(view, "approve")
+        service_reason = self._find_disabled_reason(details, "approve")
         if service_reason:
             return service_reason
-        if self.view.format_stale_answer(view):
+        if self.request_panel.format_stale_answer(details):
             return self.context.translate("approvals.off_old")
-        return "" if self.view.is_read else self.context.translate("approvals.off_unread")
+        return "" if self.request_panel.is_read else self.context.translate("approvals.off_unread")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Adapt the layout to the new width. In a narrow window the badges are below the title, and the request is
         below the list."""
         super().resizeEvent(event)
-        side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
+        is_side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        for box in (self._title_row, self._middle_layout):
-            box.setDirection(left_to_right if side_by_side else top_to_bottom)
-        for part in (self.list, self.view):
-            part.arrange_panels(side_by_side=side_by_side)
+        for box in (self._title_row, self._list_and_content_layout):
+            box.setDirection(left_to_right if is_side_by_side else top_to_bottom)
+        for panel in (self.list_panel, self.request_panel):
+            panel.arrange_panels(is_side_by_side=is_side_by_side)
 
     # -- actions
 
     @Slot()
     def probe_payment(self) -> None:
         """Ask the payment provider for the present state of the payment that the shown refund belongs to."""
-        if self.shown_view is not None:
-            self.action_handlers.probe(self.shown_view.payment)
+        if self.shown_details is not None:
+            self.action_handlers.probe(self.shown_details.payment)
         else:
             self.show_key_refusal(self.context.translate("act.not_for_selected"))
 
     @Slot()
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.approve_button.isEnabled():
-            self.action_handlers.approve(self.shown_view)
+        if self.shown_details is not None and self.approve_button.isEnabled():
+            self.action_handlers.approve(self.shown_details)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.decline_button.isEnabled():
-            self.action_handlers.reject(self.shown_view)
+        if self.shown_details is not None and self.reject_button.isEnabled():
+            self.action_handlers.reject(self.shown_details)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.withdraw_button.isEnabled():
-            self.action_handlers.withdraw(self.shown_view)
+        if self.shown_details is not None and self.withdraw_button.isEnabled():
+            self.action_handlers.withdraw(self.shown_details)
 
     @Slot(str, int)
     def _open_record(self, kind: str, id: int) -> None:
@@ -530,8 +538,8 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _copy_summary(self) -> None:
-        if self.shown_view is not None:
-            self.action_handlers.copy_text(self.shown_view.payment.merchant_payment_id)
+        if self.shown_details is not None:
+            self.action_handlers.copy_text(self.shown_details.payment.merchant_payment_id)
 
 
 def _read_waiting_decisions(

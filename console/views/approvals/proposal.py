@@ -26,32 +26,32 @@ class ProposalPanel(QWidget):
     proposed it, and a button that opens the record.
 
     Signals:
-    - opened: the person has pressed the button.
+    - record_requested: the person has pressed the button.
     """
 
-    opened = Signal()
+    record_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
         self._title = TitleLabel(wrap=True, heading=2)
-        self.words = TextLabel("", wrap=True)
+        self.sentence_label = TextLabel("", wrap=True)
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
-        self.open_button.clicked.connect(self._emit_opened)
+        self.open_button.clicked.connect(self._request_record)
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))
         self._fact_list: QWidget = make_fact_list()
-        self._layout = make_column(
+        self._content_column = make_column(
             self._fact_list,
-            self.words,
+            self.sentence_label,
             make_row(self.open_button, None),
             None,
             gap=14,
             margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16),
         )
-        layout = make_column(head, gap=0)
-        layout.addLayout(self._layout, 1)
-        self.setLayout(layout)
+        panel_column = make_column(head, gap=0)
+        panel_column.addLayout(self._content_column, 1)
+        self.setLayout(panel_column)
 
     def show_proposal(self, proposal: WaitingProposal) -> None:
         context, translate = self._context, self._context.translate
@@ -73,15 +73,17 @@ class ProposalPanel(QWidget):
                 ),
             ),
         )
-        self._layout.replaceWidget(old_fact_list, self._fact_list)
+        self._content_column.replaceWidget(old_fact_list, self._fact_list)
         old_fact_list.hide()
         old_fact_list.deleteLater()
-        self.words.show_text(format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))
-        self.setAccessibleName(f"{self._title.plain}: {self.words.plain}")
+        self.sentence_label.show_text(
+            format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint")
+        )
+        self.setAccessibleName(f"{self._title.plain}: {self.sentence_label.plain}")
 
     @Slot()
-    def _emit_opened(self) -> None:
-        self.opened.emit()
+    def _request_record(self) -> None:
+        self.record_requested.emit()
 
 
 def make_proposal_route(proposal: WaitingProposal) -> Route:

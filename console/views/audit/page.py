@@ -14,10 +14,10 @@ from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
-from console.views.presenters import credit_checks as words
+from console.views.presenters import credit_checks as record_words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import FetchedPage as Rows
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
@@ -40,8 +40,8 @@ _ICON_AND_TONE_BY_AUDIT_RESULT = {
 
 
 class AuditPage(Page):
-    """The page with the list of audit entries, newest first. An operator sees only their own entries, an auditor
-    sees all. Neither can change an entry."""
+    """The page with the list of audit entries, newest first. An operator sees only the entries about their own
+    actions, an auditor sees all entries. Nobody can change an entry."""
 
     sidebar_key = "audit"
     help_key = "help.audit"
@@ -64,16 +64,16 @@ class AuditPage(Page):
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnWidthStorage(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
-        self.rows.page_applied.connect(self._show_rows)
+        self.rows.page_applied.connect(self._show_read_entries)
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
-        tools = Surface(edge="bottom")
+        toolbar = Surface(edge="bottom")
         owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
-        tools.setLayout(
+        toolbar.setLayout(
             make_row(self.verify_button, self.exporter.button, 8, owner_label, margins=(margin, 8, margin, 8))
         )
         self.add_content(self.head)
-        self.add_content(tools)
+        self.add_content(toolbar)
         self.add_content(self.table, 1)
         self.add_key_hints()
         self.add_button_shortcut(self.verify_button)
@@ -96,9 +96,9 @@ class AuditPage(Page):
             self.rows.read_again()
 
     @Slot()
-    def _show_rows(self) -> None:
+    def _show_read_entries(self) -> None:
         self.hide_reading_failure()
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if self.table.current_item is None:
             self.table.go_to_first()
 
@@ -115,18 +115,20 @@ class AuditPage(Page):
         self.verify_button.set_busy(self.context.translate("audit_screen.verifying"))
         self.context.run_read(
             lambda services: services.audit.verify_chains(),
-            self._show_verified_toast,
+            self._show_verified_bar,
             self._show_broken_trail,
             owner=self,
             key="verify",
         )
 
-    def _show_verified_toast(self, rows: int) -> None:
+    def _show_verified_bar(self, row_count: int) -> None:
         self.verify_button.enable_button()
-        sentence = self.context.translate("audit_screen.verified", rows=rows)
+        verified_sentence = self.context.translate("audit_screen.verified", rows=row_count)
         self.show_bar(
             "verify",
-            NotificationBar(self.context.translate("audit_screen.unbroken"), sentence, tone="good", shape="shield"),
+            NotificationBar(
+                self.context.translate("audit_screen.unbroken"), verified_sentence, tone="good", shape="shield"
+            ),
         )
 
     def _show_broken_trail(self, failure: Failure) -> None:
@@ -139,10 +141,10 @@ class AuditPage(Page):
         )
 
 
-def _read_newest_entries(services: "Console", cursor: object, limit: int) -> Rows:
+def _read_newest_entries(services: "Console", cursor: object, limit: int) -> FetchedPage:
     before_id = cursor if isinstance(cursor, int) else None
     entries = services.audit.list_entries(limit, before_id)
-    return Rows(entries, entries[-1].id if len(entries) == limit else None)
+    return FetchedPage(entries, entries[-1].id if len(entries) == limit else None)
 
 
 def _make_audit_columns(context: WindowContext) -> list[Column]:
@@ -160,7 +162,7 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
-        Column("who", translate("column.who"), 96, lambda entry: words.get_actor_name(entry.who, context)),
+        Column("who", translate("column.who"), 96, lambda entry: record_words.get_actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, format_action, is_stretched=True),
         Column("record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject),
         Column("result", translate("column.result"), 120, make_result_cell, "state"),

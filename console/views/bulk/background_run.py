@@ -25,8 +25,8 @@ def execute_run_in_background(
     thread's task.
 
     If the window closes, the thread finishes only the row in progress; the remaining rows stay open. After the
-    last row, the GUI thread shows a toast and calls `on_end`; if the service refuses the run, it calls
-    `on_refused` with the failure. It calls them even if the dialog is already closed.
+    execution has ended, the GUI thread shows a toast and calls `on_end`; if the service refuses the run, the GUI
+    thread calls `on_refused` with the failure. It calls either function even if the dialog is already closed.
     """
 
     def execute_run(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
@@ -35,8 +35,8 @@ def execute_run_in_background(
         )
         return executed_run, services.bulk.count_results(run.id)
 
-    def report_end(end: tuple[BulkRun, BulkProgress]) -> None:
-        context.toast_requested.emit(_make_end_toast(context, *end))
+    def report_end(run_and_progress: tuple[BulkRun, BulkProgress]) -> None:
+        context.toast_requested.emit(_make_end_toast(context, *run_and_progress))
         on_end()
 
     context.own_bulk_runs.add(run.id)
@@ -51,9 +51,9 @@ def execute_run_in_background(
 
 
 def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
-    words = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
-    tally = bulk_words.format_result_counts(progress.result_counts, run.action, context)
+    sentence = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
+    result_counts = bulk_words.format_result_counts(progress.result_counts, run.action, context)
     if not bulk_words.has_run_ended(run):
-        return Toast(words, tally, shape="square_bang", tone="care")
+        return Toast(sentence, result_counts, shape="square_bang", tone="care")
     shape, tone = bulk_words.get_ended_run_icon_and_tone(progress.result_counts)
-    return Toast(words, tally, shape=shape, tone=tone)
+    return Toast(sentence, result_counts, shape=shape, tone=tone)

@@ -1,8 +1,8 @@
-"""The dialog of a bulk run. It stores the list of records as a new run ("freezes" it), makes a dry run, lets the
-person confirm, and shows the progress and the result of each row.
+"""The dialog of a bulk run. It stores the list of records as a new run (the service calls this "freeze"), makes a dry
+run, lets the person confirm, and shows the progress and the result of each row.
 
 The service stores the run, so a person may close the dialog at any time and open it again from the list of
-unfinished work.
+unfinished work. A run that this dialog has created and the person has not confirmed is discarded when it closes.
 """
 
 from PySide6.QtCore import Signal, Slot
@@ -26,16 +26,17 @@ class BulkDialog(BulkRunDialog):
     BulkRun is an existing run, which the dialog shows.
 
     Signals:
-    - begun: the person has confirmed the run, so that the page with the list of records can clear its selection.
+    - run_confirmed: the person has confirmed the run, so that the page with the list of records can clear its
+      selection.
     """
 
-    begun = Signal()
+    run_confirmed = Signal()
 
     def __init__(self, context: WindowContext, parent: QWidget, request_or_run: BulkRequest | BulkRun) -> None:
         super().__init__(context, parent)
         self._request = request_or_run if isinstance(request_or_run, BulkRequest) else None
-        self.plan: BulkPlanPage | None = None
-        self.words_field: Field | None = None
+        self.plan_page: BulkPlanPage | None = None
+        self.note_field: Field | None = None
         if isinstance(request_or_run, BulkRun):
             self.watch_run(request_or_run)
         elif request_or_run.action is BulkAction.NOTE:
@@ -44,50 +45,52 @@ class BulkDialog(BulkRunDialog):
             self._create_run(request_or_run, None)
 
     def find_first_focus(self) -> QWidget:
-        """Return the field of the note, or the cancel button if the dialog has no note to write."""
-        return self.cancel_button if self.words_field is None else self.words_field.edit
+        """Return the field for the note; the cancel button if this dialog has no such field."""
+        return self.cancel_button if self.note_field is None else self.note_field.edit
 
     # -- text of a note
 
-    def _show_note_form(self, request: BulkRequest, *above: QWidget, draft_text: str = "") -> None:
+    def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
-        self.words_field = Field(translate("dialog.note.words"), area=True)
-        if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.setPlainText(draft_text)
-            self.words_field.edit.textChanged.connect(self._update_note_button)
-        self.show_widgets_in_column(*above, self.words_field)
-        self.show_act_button(translate("bulk.next"), self._create_run_with_note)
+        self.note_field = Field(translate("dialog.note.words"), is_multi_line=True)
+        if not isinstance(self.note_field.edit, LineEdit):
+            self.note_field.edit.setPlainText(draft_text)
+            self.note_field.edit.textChanged.connect(self._update_note_button)
+        self.show_widgets_in_column(*widgets_above, self.note_field)
+        self.set_act_button(translate("bulk.next"), self._create_run_with_note)
         self._update_note_button()
 
     @Slot()
     def _update_note_button(self) -> None:
-        if self.words_field is None or not self.words_field.text().strip():
+        if self.note_field is None or not self.note_field.text().strip():
             self.disable_act_button(self._context.translate("dialog.note.needs_words"))
         else:
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
     def _create_run_with_note(self) -> None:
-        if self._request is not None and self.words_field is not None and not self.is_busy:
-            self._create_run(self._request, self.words_field.text())
+        if self._request is not None and self.note_field is not None and not self.is_busy:
+            self._create_run(self._request, self.note_field.text())
 
     # -- creation of the run
 
-    def _create_run(self, request: BulkRequest, words: str | None) -> None:
-        context, action, source = self._context, request.action.value, request.source
+    def _create_run(self, request: BulkRequest, note: str | None) -> None:
+        context, action, list_records = self._context, request.action.value, request.list_records
         self.show_title(context.translate("bulk.freezing"), context.translate("bulk.freezing.what"))
-        if self.words_field is not None:
-            self.words_field.setEnabled(
+        if self.note_field is not None:
+            self.note_field.setEnabled(
                 False
             )  # the text is final; disabling the button would lose the focus otherwise
         self.set_busy(context.translate("bulk.freezing"))
         context.run_acting_call(
-            lambda services, request_id: services.bulk.freeze(action, source(services), words, request_id=request_id),
+            lambda services, request_id: services.bulk.freeze(
+                action, list_records(services), note, request_id=request_id
+            ),
             self._show_created_run,
             self._show_creation_failure,
             owner=self,
             label=context.translate("bulk.freezing"),
-            attempt=("bulk freeze", action, source, words),
+            attempt=("bulk freeze", action, list_records, note),
             provider="",
             describe=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
         )
@@ -96,11 +99,11 @@ class BulkDialog(BulkRunDialog):
         self.show_dry_run(run)
 
     def _show_creation_failure(self, failure: Failure) -> None:
-        context, written_text = self._context, self.words_field.text() if self.words_field is not None else ""
+        context, typed_note = self._context, self.note_field.text() if self.note_field is not None else ""
         self.allow_acting_again(context.translate("action.close"))
         bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
-            self._show_note_form(self._request, bar, draft_text=written_text)
+            self._show_note_form(self._request, bar, draft_text=typed_note)
             return
         self.show_title(context.translate("act.refused"))
         self.show_widgets_in_column(bar)
@@ -109,10 +112,10 @@ class BulkDialog(BulkRunDialog):
     # -- dry run
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run and show its plan, with a forecast of each row's result. A dry run sends nothing to a
-        provider, and the person can close the dialog meanwhile."""
+        """Make the dry run of `run` in a worker thread, then show its plan, which forecasts the result of each row. A
+        dry run sends nothing to a provider. The person can close the dialog while the dry run lasts."""
         context = self._context
-        self.run, self.outcome = run, None
+        self.run, self.progress_page = run, None
         self._timer.stop()
         self.allow_acting_again(context.translate("action.cancel"))
         self.show_title(
@@ -123,25 +126,25 @@ class BulkDialog(BulkRunDialog):
         self.act_button.hide()
 
         def make_plan(report: ProgressReporter) -> BulkPlan:
-            def report_count(n: int) -> None:
+            def report_checked_count(checked_count: int) -> None:
                 report.raise_if_cancelled()
-                report(n)
+                report(checked_count)
 
-            return context.bind_services(lambda services: services.bulk.make_plan(run.id, report_count))()
+            return context.bind_services(lambda services: services.bulk.make_plan(run.id, report_checked_count))()
 
-        def show_count(n: int) -> None:
-            progress.show_text(context.translate("bulk.looked", n=n, of=run.size - run.done))
+        def show_checked_count(checked_count: int) -> None:
+            progress.show_text(context.translate("bulk.looked", n=checked_count, of=run.size - run.done))
 
         context.runner.watch(
-            make_plan, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick"
+            make_plan, self._show_plan, self._show_plan_failure, show_checked_count, owner=self, lane="quick"
         )
 
     def _show_plan(self, plan: BulkPlan) -> None:
-        self.plan = BulkPlanPage(self._context, plan)
-        self.plan.resized.connect(self._update_run_button)
-        self.plan.table.rows.page_applied.connect(self.fit_size)
-        self.show_widgets_in_column(self.plan)
-        self.show_act_button(" ", self._begin_run)
+        self.plan_page = BulkPlanPage(self._context, plan)
+        self.plan_page.row_limit_changed.connect(self._update_run_button)
+        self.plan_page.table.rows.page_applied.connect(self.fit_size)
+        self.show_widgets_in_column(self.plan_page)
+        self.set_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
         self._update_run_button()
 
@@ -153,14 +156,14 @@ class BulkDialog(BulkRunDialog):
 
     @Slot()
     def _update_run_button(self) -> None:
-        if self.plan is None or self.run is None:
+        if self.plan_page is None or self.run is None:
             return
         context, run = self._context, self.run
-        count = self.plan.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN, 0)
-        frozen = context.translate("bulk.frozen", name=run.name, at=run.made_at)
+        count = self.plan_page.limited_plan.row_counts.get(ForecastKind.WOULD_RUN, 0)
+        frozen_sentence = context.translate("bulk.frozen", name=run.name, at=run.made_at)
         action_name = run.action.value
-        title = f"bulk.title.{action_name}" if count else f"bulk.nothing.{action_name}"
-        self.show_title(context.translate(title, n=count), frozen)
+        title_key = f"bulk.title.{action_name}" if count else f"bulk.nothing.{action_name}"
+        self.show_title(context.translate(title_key, n=count), frozen_sentence)
         self.act_button.show_text(
             context.translate(f"bulk.act.{action_name}" if count else f"bulk.action.{action_name}", n=count)
         )
@@ -173,14 +176,14 @@ class BulkDialog(BulkRunDialog):
             self.disable_act_button(context.translate("bulk.nothing_to_do"))
 
     def _begin_run(self) -> None:
-        if self.plan is None or self.run is None or self.is_busy:
+        if self.plan_page is None or self.run is None or self.is_busy:
             return
-        run, max_rows = self.run, self.plan.max_rows
+        run, max_rows = self.run, self.plan_page.max_rows
         self.task = background_run.execute_run_in_background(
             self._context, run, max_rows, self.read_final_result, self.show_run_refusal
         )
-        self.begun.emit()
-        self.plan = None
+        self.run_confirmed.emit()
+        self.plan_page = None
         self.watch_run(run)
 
     # -- closing
@@ -206,4 +209,4 @@ class BulkDialog(BulkRunDialog):
 
 
 def _ignore_value(_value: object) -> None:
-    """Ignore the result or the failure of a call to the service, because the dialog is already closed."""
+    """Ignore the result or the failure of the call that discards the run, because the dialog is already closed."""

@@ -47,28 +47,31 @@ class BulkPlanPage(QWidget):
     """The page of the dialog with the plan of a dry run. The person selects here how many rows the run will execute.
 
     Signals:
-    - resized: the person has selected another number of rows.
+    - row_limit_changed: the person has selected another number of rows.
     """
 
-    resized = Signal()
+    row_limit_changed = Signal()
 
     def __init__(self, context: WindowContext, plan: BulkPlan) -> None:
         super().__init__()
         self._context, self._plan = context, plan
         translate, run = context.translate, plan.run
-        self.chosen_plan = plan
-        self.size_choice = DropDownList(translate("bulk.size"))
-        for max_rows in (len(plan.rows), *(size for size in BULK_ROW_COUNT_OPTIONS if size < len(plan.rows))):
-            key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
-            self.size_choice.addItem(translate(key, n=max_rows), max_rows)
-        self.size_choice.currentIndexChanged.connect(self._show_selected_rows)
-        self.totals = TextLabel("", bold=True, wrap=True)
-        self.time = TextLabel("", "small", "muted", wrap=True)
-        label = TextLabel(translate("bulk.size"), "body", "muted")
-        label.setBuddy(self.size_choice)
+        self.limited_plan = plan
+        self.row_limit_list = DropDownList(translate("bulk.size"))
+        for max_rows in (
+            len(plan.rows),
+            *(row_limit for row_limit in BULK_ROW_COUNT_OPTIONS if row_limit < len(plan.rows)),
+        ):
+            key = "bulk.size.first" if self.row_limit_list.count() else "bulk.size.all"
+            self.row_limit_list.addItem(translate(key, n=max_rows), max_rows)
+        self.row_limit_list.currentIndexChanged.connect(self._show_limited_plan)
+        self.totals_label = TextLabel("", bold=True, wrap=True)
+        self.duration_label = TextLabel("", "small", "muted", wrap=True)
+        list_label = TextLabel(translate("bulk.size"), "body", "muted")
+        list_label.setBuddy(self.row_limit_list)
         action_label = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
-        note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
-        note.setVisible(run.words is not None)
+        note_label = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
+        note_label.setVisible(run.words is not None)
         self.table = _make_bulk_row_table(
             context,
             _make_plan_columns(context, run.action),
@@ -77,14 +80,18 @@ class BulkPlanPage(QWidget):
             len(plan.rows),
         )
         self.table.rows.read_query(self._read_plan_rows)
-        sizes = make_row(label, self.size_choice, None, gap=8)
-        self.setLayout(make_column(action_label, note, sizes, self.totals, self.time, self.table, gap=8))
-        self._show_selected_rows()
+        row_limit_row = make_row(list_label, self.row_limit_list, None, gap=8)
+        self.setLayout(
+            make_column(
+                action_label, note_label, row_limit_row, self.totals_label, self.duration_label, self.table, gap=8
+            )
+        )
+        self._show_limited_plan()
 
     @property
     def max_rows(self) -> int:
         """The position of the last row that the run will execute; 0 if the plan has no rows."""
-        return self.chosen_plan.rows[-1].row.position if self.chosen_plan.rows else 0
+        return self.limited_plan.rows[-1].row.position if self.limited_plan.rows else 0
 
     def _read_plan_rows(self, cursor: object, limit: int) -> FetchedPage:
         begin = cursor if isinstance(cursor, int) else 0
@@ -92,15 +99,15 @@ class BulkPlanPage(QWidget):
         return FetchedPage(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
 
     @Slot()
-    def _show_selected_rows(self) -> None:
+    def _show_limited_plan(self) -> None:
         context = self._context
-        self.chosen_plan = self._plan.limit_to_first_rows(int(self.size_choice.currentData() or 0))
-        self.totals.show_text(bulk_words.format_plan_totals(self.chosen_plan, context))
-        recheck_words = context.translate("bulk.checked_again")
-        words = f"{bulk_words.format_shortest_duration(self.chosen_plan, context)} {recheck_words}"
-        self.time.show_text(words if self.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
-        self.time.setVisible(bool(self.time.plain))
-        self.resized.emit()
+        self.limited_plan = self._plan.limit_to_first_rows(int(self.row_limit_list.currentData() or 0))
+        self.totals_label.show_text(bulk_words.format_plan_totals(self.limited_plan, context))
+        recheck_sentence = context.translate("bulk.checked_again")
+        sentence = f"{bulk_words.format_shortest_duration(self.limited_plan, context)} {recheck_sentence}"
+        self.duration_label.show_text(sentence if self.limited_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
+        self.duration_label.setVisible(bool(self.duration_label.plain))
+        self.row_limit_changed.emit()
 
 
 class BulkProgressPage(QWidget):
@@ -116,14 +123,14 @@ class BulkProgressPage(QWidget):
         super().__init__()
         self._context, self._run = context, run
         translate = context.translate
-        self.bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
-        self._status: bulk_words.RunStatusContent | None = None
-        self.progress = TextLabel("", "panel_title", heading=0)
-        self.tally = TextLabel("", "body", "muted", wrap=True)
-        self.filter = DropDownList(translate("bulk.filter"))
+        self.status_bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
+        self._shown_status: bulk_words.RunStatusContent | None = None
+        self.progress_label = TextLabel("", "panel_title", heading=0)
+        self.result_counts_label = TextLabel("", "body", "muted", wrap=True)
+        self.filter_list = DropDownList(translate("bulk.filter"))
         for filter_name in _ROW_RESULT_FILTERS:
-            self.filter.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
-        self.filter.currentIndexChanged.connect(self._filter_rows)
+            self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
+        self.filter_list.currentIndexChanged.connect(self._filter_rows)
         self.exporter = ListExporter(context, self, self._make_export_request)
         self.discard_button = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
         self.discard_button.clicked.connect(self.discard_requested)
@@ -135,39 +142,52 @@ class BulkProgressPage(QWidget):
             translate("bulk.rows"),
             run.size,
         )
-        self._bar_layout = make_column(self.bar, gap=0)
-        label = TextLabel(translate("bulk.filter"), "body", "muted")
-        label.setBuddy(self.filter)
+        self._bar_layout = make_column(self.status_bar, gap=0)
+        list_label = TextLabel(translate("bulk.filter"), "body", "muted")
+        list_label.setBuddy(self.filter_list)
         line = make_flow_widget(
-            label, self.filter, self.exporter.button, self.discard_button, ReasonLabel(self.discard_button), gap=8
+            list_label,
+            self.filter_list,
+            self.exporter.button,
+            self.discard_button,
+            ReasonLabel(self.discard_button),
+            gap=8,
         )
-        self.setLayout(make_column(self._bar_layout, self.progress, self.tally, line, self.table, gap=8))
+        self.setLayout(
+            make_column(self._bar_layout, self.progress_label, self.result_counts_label, line, self.table, gap=8)
+        )
         self._filter_rows()
 
-    def show_run(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
-        """Show the state, the progress and the results of the run `item`; `runs_here` is True if this window
-        executes it."""
+    def show_run(self, run_item: BulkRunItem, bulk_progress: BulkProgress, *, is_running_here: bool) -> None:
+        """Show the state of the run `run_item`, and its progress and result counts from `bulk_progress`; read the
+        table of the rows again if the progress has changed. `is_running_here` is True if this window executes the
+        run."""
         context = self._context
-        status = bulk_words.make_run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
-        if status != self._status:
-            self._status = status
-            old_bar, self.bar = self.bar, NotificationBar("", status.words, tone=status.tone, shape=status.shape)
-            self._bar_layout.replaceWidget(old_bar, self.bar)
+        status = bulk_words.make_run_status(
+            run_item, context, bulk_progress.result_counts, is_running_here=is_running_here
+        )
+        if status != self._shown_status:
+            self._shown_status = status
+            old_bar, self.status_bar = (
+                self.status_bar,
+                NotificationBar("", status.sentence, tone=status.tone, shape=status.shape),
+            )
+            self._bar_layout.replaceWidget(old_bar, self.status_bar)
             old_bar.deleteLater()
-        words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
-        if words != self.progress.plain:
-            self.progress.show_text(words)
-            self.tally.show_text(
+        sentence = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
+        if sentence != self.progress_label.plain:
+            self.progress_label.show_text(sentence)
+            self.result_counts_label.show_text(
                 bulk_words.format_result_counts(bulk_progress.result_counts, self._run.action, context)
             )
             self.table.rows.read_again()
 
     @property
     def result_filter(self) -> str | None:
-        """The result (such as "failed") to which the person has restricted the table; None if the table shows all
-        rows."""
-        filter_index: str | None = self.filter.currentData()
-        return filter_index
+        """The filter by result that the person has selected for the table: None (all rows) or NOT_DONE_ROWS_FILTER
+        (the rows that are not done)."""
+        result_name: str | None = self.filter_list.currentData()
+        return result_name
 
     @Slot()
     def _filter_rows(self) -> None:
@@ -181,13 +201,13 @@ class BulkProgressPage(QWidget):
 def _read_result_rows(
     services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
-    after = cursor if isinstance(cursor, int) else 0
-    lines = services.bulk.list_lines(run_id, result_filter, after, limit)
+    after_position = cursor if isinstance(cursor, int) else 0
+    lines = services.bulk.list_lines(run_id, result_filter, after_position, limit)
     return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
 def _make_bulk_row_table(
-    context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
+    context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, row_count: int
 ) -> FittedTable:
     table = FittedTable(
         PagedModel(columns, key_of, context.runner),
@@ -197,7 +217,7 @@ def _make_bulk_row_table(
         margin=12,
     )
     table.rows.setParent(table)
-    visible_rows = max(_MIN_TABLE_ROWS, min(rows, _MAX_TABLE_ROWS))
+    visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))
     table.setFixedHeight(
         current_appearance().row_height("header") + visible_rows * current_appearance().row_height() + 2
     )
@@ -207,20 +227,20 @@ def _make_bulk_row_table(
 def _make_bulk_row_columns(
     context: WindowContext,
     row_and_record_of: Callable[[Any], tuple[BulkRow, Any]],
-    state: Column,
-    why: Callable[[Any], str],
+    state_column: Column,
+    format_reason: Callable[[Any], str],
 ) -> list[Column]:
     translate = context.translate
 
-    def format_place(item: Any) -> str:
-        return str(row_and_record_of(item)[0].position)
+    def format_place(forecast_or_result: Any) -> str:
+        return str(row_and_record_of(forecast_or_result)[0].position)
 
-    def format_record(item: Any) -> str:
-        row, record = row_and_record_of(item)
+    def format_record(forecast_or_result: Any) -> str:
+        row, record = row_and_record_of(forecast_or_result)
         return bulk_words.get_row_record_name(record, row, context)
 
-    def format_company(item: Any) -> str:
-        return bulk_words.get_company_name_or_number(row_and_record_of(item)[1], context)
+    def format_company(forecast_or_result: Any) -> str:
+        return bulk_words.get_company_name_or_number(row_and_record_of(forecast_or_result)[1], context)
 
     return [
         Column(
@@ -232,8 +252,8 @@ def _make_bulk_row_columns(
         ),
         Column("record", translate("column.record"), _measure_record_name_width_px() + 20, format_record, "data"),
         Column("company", translate("column.corporation"), 136, format_company),
-        state,
-        Column("why", translate("column.reason"), 220, why, is_stretched=True),
+        state_column,
+        Column("why", translate("column.reason"), 220, format_reason, is_stretched=True),
     ]
 
 
@@ -255,14 +275,16 @@ def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Colum
     longest_word = max(
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
-    state = Column(
+    state_column = Column(
         "verdict",
         context.translate("bulk.column.verdict"),
         measure_column_width(longest_word, 44),
         make_verdict_cell,
         "state",
     )
-    return _make_bulk_row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_reason)
+    return _make_bulk_row_columns(
+        context, lambda forecast: (forecast.row, forecast.record), state_column, format_reason
+    )
 
 
 def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
@@ -282,15 +304,17 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
         ),
         key=len,
     )
-    outcome = Column(
+    result_column = Column(
         "result",
         context.translate("column.result"),
         measure_column_width(longest_word, 44),
         make_result_cell,
         "state",
     )
-    now = Column("state", context.translate("bulk.column.state_now"), 116, make_present_state_cell, "state")
-    *names, result_column, reason = _make_bulk_row_columns(
-        context, lambda line: (line.row, line.record), outcome, format_reason
+    present_state_column = Column(
+        "state", context.translate("bulk.column.state_now"), 116, make_present_state_cell, "state"
     )
-    return [*names, result_column, now, reason]
+    *leading_columns, result_column, reason_column = _make_bulk_row_columns(
+        context, lambda line: (line.row, line.record), result_column, format_reason
+    )
+    return [*leading_columns, result_column, present_state_column, reason_column]

@@ -30,7 +30,8 @@ _PROGRESS_READ_INTERVAL_MS = 400
 
 class BulkRunDialog(DialogFrame):
     """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard
-    the run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it."""
+    the run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it, None before the first
+    reading; `task` is the handle of the execution if this window executes the run."""
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(
@@ -44,14 +45,14 @@ class BulkRunDialog(DialogFrame):
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None
-        self.outcome: BulkProgressPage | None = None
+        self.progress_page: BulkProgressPage | None = None
         self.task: TaskHandle | None = None
-        self._is_reading = self._is_act_delayed = False
-        self._shown_state, self._button_text_number = "", 0
+        self._is_reading_progress = self._is_act_delayed = False
+        self._shown_run_state, self._button_meaning_number = "", 0
         self._timer = QTimer(self, interval=_PROGRESS_READ_INTERVAL_MS)
         self._timer.timeout.connect(self._read_progress)
         self.act_button.clicked.connect(self._call_button_function)
-        self._act_function: Callable[[], None] = _do_nothing
+        self._button_function: Callable[[], None] = _do_nothing
 
     def show_dry_run(self, run: BulkRun) -> None:
         """Make the dry run of the rows that are not executed yet, and show its plan. Abstract: the subclass
@@ -62,7 +63,7 @@ class BulkRunDialog(DialogFrame):
 
     @Slot()
     def _call_button_function(self) -> None:
-        self._act_function()
+        self._button_function()
 
     @Slot()
     def fit_size(self) -> None:
@@ -71,9 +72,9 @@ class BulkRunDialog(DialogFrame):
         old_height, parent = self.height(), self.parentWidget()
         super().fit_size()
         if self.isVisible() and parent is not None and self.height() != old_height:
-            place = self.geometry()
-            place.moveCenter(parent.window().geometry().center())
-            self.move(place.topLeft())
+            frame = self.geometry()
+            frame.moveCenter(parent.window().geometry().center())
+            self.move(frame.topLeft())
 
     @Slot()
     def _enable_act_button(self) -> None:
@@ -81,21 +82,21 @@ class BulkRunDialog(DialogFrame):
         if self._is_act_delayed:
             self.act_button.setEnabled(False)
 
-    def show_act_button(self, text: str, on_press: Callable[[], None]) -> None:
-        """Set the text of the dialog's main button and the function that a press calls. The button calls the new
-        function only after a short delay, so that the second click of a double click doesn't call it."""
-        self._act_function, self._is_act_delayed = _do_nothing, True
+    def set_act_button(self, text: str, on_press: Callable[[], None]) -> None:
+        """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
+        short delay, so that the second click of a double click on the previous button doesn't call `on_press`."""
+        self._button_function, self._is_act_delayed = _do_nothing, True
         self.act_button.show_text(text)
         self.act_button.setVisible(True)
         self.act_button.setEnabled(False)
 
-        self._button_text_number += 1
-        number = self._button_text_number
+        self._button_meaning_number += 1
+        meaning_number = self._button_meaning_number
 
         def allow_press() -> None:
-            if number != self._button_text_number:
+            if meaning_number != self._button_meaning_number:
                 return  # the button has another meaning by now
-            self._act_function, self._is_act_delayed = on_press, False
+            self._button_function, self._is_act_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
                 self.act_button.enable_button()
 
@@ -104,8 +105,8 @@ class BulkRunDialog(DialogFrame):
     # -- progress and result
 
     def watch_run(self, run: BulkRun) -> None:
-        """Show the run, and read its progress every 0.4 seconds until it stops. This window or another process may
-        execute it."""
+        """Show the run, which this window or another process may execute, and read its progress every 0.4 seconds
+        until it stops."""
         context, translate = self._context, self._context.translate
         self.run = run
         self.show_title(
@@ -114,13 +115,13 @@ class BulkRunDialog(DialogFrame):
                 "bulk.run.subtitle", who=record_words.get_actor_name(run.made_by, context), at=run.made_at, n=run.size
             ),
         )
-        self.outcome = BulkProgressPage(context, run)
-        self.outcome.discard_requested.connect(self._discard_run)
-        self.show_widgets_in_column(self.outcome)
+        self.progress_page = BulkProgressPage(context, run)
+        self.progress_page.discard_requested.connect(self._discard_run)
+        self.show_widgets_in_column(self.progress_page)
         self.cancel_button.show_text(translate("action.close"))
         self.hint.show_text("")
         self.act_button.hide()
-        self._shown_state = ""
+        self._shown_run_state = ""
         self._timer.start()
         self._read_progress()
 
@@ -133,75 +134,75 @@ class BulkRunDialog(DialogFrame):
     def _read_progress(self) -> None:
         """Read the run and its result counts from the database in a worker thread, then show them. Do nothing
         while the previous reading lasts."""
-        if self._is_reading or self.outcome is None or self.run is None:
+        if self._is_reading_progress or self.progress_page is None or self.run is None:
             return
-        self._is_reading, run_id = True, self.run.id
+        self._is_reading_progress, run_id = True, self.run.id
 
         def read_run_and_progress(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
         self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, owner=self)
 
-    def _show_progress(self, answer: tuple[BulkRunItem, BulkProgress]) -> None:
-        item, bulk_progress = answer
-        self._is_reading, self.run = False, item.run
-        if self.outcome is None:
+    def _show_progress(self, item_and_progress: tuple[BulkRunItem, BulkProgress]) -> None:
+        run_item, bulk_progress = item_and_progress
+        self._is_reading_progress, self.run = False, run_item.run
+        if self.progress_page is None:
             return
-        runs_here = self.is_running_here
-        self.outcome.show_run(item, bulk_progress, runs_here=runs_here)
-        is_running = runs_here or item.run.state == "running"
+        is_running_here = self.is_running_here
+        self.progress_page.show_run(run_item, bulk_progress, is_running_here=is_running_here)
+        is_running = is_running_here or run_item.run.state == "running"
         if not is_running:
             self._timer.stop()
-        self._show_run_button(item.run, running=is_running)
+        self._show_run_button(run_item.run, is_running=is_running)
 
-    def _show_run_button(self, run: BulkRun, *, running: bool) -> None:
+    def _show_run_button(self, run: BulkRun, *, is_running: bool) -> None:
         """Show the button for the action that the run's state allows: stop for a running run, resume for a stopped
-        one, no button after the end. Do nothing if the button for this state is already shown. `running` is
+        one, no button after the end. Do nothing if the button for this state is already shown. `is_running` is
         True if a process executes the run.
         """
-        state = "running" if running else run.state
-        if state == self._shown_state or self.outcome is None:
+        run_state = "running" if is_running else run.state
+        if run_state == self._shown_run_state or self.progress_page is None:
             return
-        self._shown_state = state
+        self._shown_run_state = run_state
         translate = self._context.translate
-        self._show_discard_button(run, state)
+        self._show_discard_button(run, run_state)
         disabled_reason = self._context.find_lost_connection_reason() or self._context.find_missing_right_reason(
             run.action.value
         )
-        if state == "done":
+        if run_state == "done":
             self.act_button.hide()
             self.cancel_button.setFocus()
-        elif state == "running":
+        elif run_state == "running":
             self._disabled_reason = disabled_reason
-            self.show_act_button(translate("bulk.stop"), self._stop_run)
+            self.set_act_button(translate("bulk.stop"), self._stop_run)
         else:
             self._disabled_reason = disabled_reason or self._find_resume_disabled_reason(run)
-            self.show_act_button(translate("bulk.go_on"), self._resume_run)
-        if self._disabled_reason and state != "done":
+            self.set_act_button(translate("bulk.go_on"), self._resume_run)
+        if self._disabled_reason and run_state != "done":
             self.disable_act_button(self._disabled_reason)
 
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
-        if self.outcome is None:
+        if self.progress_page is None:
             return
-        self.outcome.discard_button.setVisible(state not in ("running", "done"))
+        self.progress_page.discard_button.setVisible(state not in ("running", "done"))
         if is_same_person(run.made_by, self._context.operator or ""):
-            self.outcome.discard_button.enable_button()
+            self.progress_page.discard_button.enable_button()
         else:
-            self.outcome.discard_button.disable_with_reason(
+            self.progress_page.discard_button.disable_with_reason(
                 self._context.translate("error.not_allowed.bulk_discard", maker=run.made_by)
             )
 
     def _find_resume_disabled_reason(self, run: BulkRun) -> str:
-        """Return why the acting person can't resume the run; "" if the person can. A run that writes takes or
-        notes can be resumed only by the person who created it."""
+        """Return a sentence with the reason why the acting person can't resume the run; "" if the person can. Only
+        the person who created a run that writes takes or notes can resume it."""
         is_own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or is_same_person(
             run.made_by, self._context.operator or ""
         )
         return "" if is_own else self._context.translate("bulk.go_on_maker", maker=run.made_by)
 
     def _show_progress_failure(self, failure: Failure) -> None:
-        self._is_reading = False
-        if self.outcome is not None:
+        self._is_reading_progress = False
+        if self.progress_page is not None:
             self.hint.show_text(self._context.format_failure(failure))
 
     def _stop_run(self) -> None:
@@ -242,7 +243,7 @@ class BulkRunDialog(DialogFrame):
 
     def _show_refusal(self, failure: Failure) -> None:
         self.hint.show_text(self._context.format_failure(failure))
-        self._shown_state = ""
+        self._shown_run_state = ""
         self._read_progress()
 
     def read_final_result(self) -> None:

@@ -43,11 +43,13 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.pdf_button = KeyButton(
             translate("action.open_pdf"), SHORTCUT_BY_RECORD_ACTION["open_pdf"], icon="document", binds=False
         )
-        tail = QWidget()
-        tail.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
-        self.documents = DocumentStrip((), translate("record.document_strip"), tail)
+        buttons_column = QWidget()
+        buttons_column.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
+        self.document_panels = DocumentStrip((), translate("record.document_strip"), buttons_column)
         tabs, margin = CreditCheckTabs(context), tokens().px("spacing", "page_margin")
-        super().__init__(context, tabs, below=(make_column(self.documents, margins=(margin, 4, margin, 12)),))
+        super().__init__(
+            context, tabs, widgets_above_tabs=(make_column(self.document_panels, margins=(margin, 4, margin, 12)),)
+        )
         self._provider_id = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
@@ -60,32 +62,34 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def format_reading_title(self, id: int) -> str:
         return self.context.translate("record.title", id=id)
 
-    def get_clipboard_text(self, view: CreditCheckDetails) -> str:
-        return view.record.corporation_number
+    def get_clipboard_text(self, details: CreditCheckDetails) -> str:
+        return details.record.corporation_number
 
     def find_button(self, name: str) -> KeyButton | None:
         return self.pdf_button if name == "open_pdf" else super().find_button(name)
 
     # -- display
 
-    def fill_header(self, view: CreditCheckDetails) -> None:
-        context, record = self.context, view.record
+    def fill_header(self, details: CreditCheckDetails) -> None:
+        context, record = self.context, details.record
         company = case_words.get_record_company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
-        badges = case_words.get_page_badge_keys(view)
+        badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
-            facts.make_compared_sides(view, context),
+            facts.make_compared_sides(details, context),
             {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)},
         )
-        self.answers.setVisible(bool(view.evidence))
-        number = record.credit_check_id
-        self._provider_id.setVisible(number is not None)
-        self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
-        self.documents.show_documents(facts.make_document_summaries(view, context))
-        self.tabs.show_view(view)
+        self.answers.setVisible(bool(details.evidence))
+        provider_id = record.credit_check_id
+        self._provider_id.setVisible(provider_id is not None)
+        self._provider_id.show_id(
+            context.translate("record.side.number", credit_check_id=provider_id), str(provider_id or "")
+        )
+        self.document_panels.show_documents(facts.make_document_summaries(details, context))
+        self.tabs.show_view(details)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(view))
+        self.document_panels.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(details))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:
@@ -94,28 +98,28 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def fit_panel_strips(self) -> None:
         super().fit_panel_strips()
         if (parent_widget := self.parentWidget()) is not None:
-            self.documents.fit_width(parent_widget.width() - 2 * tokens().px("spacing", "page_margin"))
+            self.document_panels.fit_width(parent_widget.width() - 2 * tokens().px("spacing", "page_margin"))
 
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
-    def list_helpful_actions(self, view: CreditCheckDetails) -> tuple[str, ...]:
-        return facts.list_offered_actions(view)
+    def list_helpful_actions(self, details: CreditCheckDetails) -> tuple[str, ...]:
+        return facts.list_offered_actions(details)
 
     # -- changes by other people
 
-    def has_changed(self, before: CreditCheckDetails, view: CreditCheckDetails) -> bool:
-        return before.record.version != view.record.version
+    def has_changed(self, before: CreditCheckDetails, details: CreditCheckDetails) -> bool:
+        return before.record.version != details.record.version
 
     def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
         return words.is_record_opened_entry(entry)
 
-    def show_change(self, before: CreditCheckDetails, view: CreditCheckDetails, last_entry: TimelineEntry) -> None:
+    def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
-        context, changed_names = self.context, facts.find_changed_fields(before.record, view.record)
+        context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
-        self._difference = facts.format_differences(before.record, view.record, context)
+        self._difference_sentence = facts.format_differences(before.record, details.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
         actor_name = words.get_actor_name(last_entry.actor, context)
@@ -125,9 +129,11 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     @Slot()
     def _show_difference_in_bar(self) -> None:
-        close = self.make_close_button()
-        self.show_change_bar(self._difference or self.context.translate("record.changed_nothing"), close)
-        close.setFocus()
+        close_button = self.make_close_button()
+        self.show_change_bar(
+            self._difference_sentence or self.context.translate("record.changed_nothing"), close_button
+        )
+        close_button.setFocus()
 
     # -- actions
 
@@ -138,15 +144,15 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         else:
             super()._run_action_by_shortcut(name)
 
-    def run_kind_action(self, name: str, view: CreditCheckDetails) -> None:
-        record = view.record
+    def run_kind_action(self, name: str, details: CreditCheckDetails) -> None:
+        record = details.record
         match name:
             case "probe":
                 self.action_handlers.probe(record)
             case "refetch":
                 self.action_handlers.refetch(record)
             case "resolve":
-                self.action_handlers.resolve(record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(record, self.action_bar.find_proposer(details))
             case "renew" | "purchase":
                 self.action_handlers.purchase(record.corporation_number, record.client_id)
             case "open_pdf":
@@ -164,8 +170,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         """Open the page that compares the stored PDF with this SHA-256 with the newest one. For the newest PDF or
         "", compare the newest one with the one before it."""
         documents = () if self.view is None else self.view.documents
-        old = None if not documents or sha256 in ("", documents[0].sha256) else sha256
-        self.context.navigate(PdfComparisonRoute(self.id, old))
+        older_sha256 = None if not documents or sha256 in ("", documents[0].sha256) else sha256
+        self.context.navigate(PdfComparisonRoute(self.id, older_sha256))
 
     @Slot(str)
     def _open_stored_pdf(self, sha256: str) -> None:

@@ -37,7 +37,8 @@ _DOCUMENT_FETCH_AUDIT_ACTIONS = (
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
     """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the
-    current PDF, which isn't stored. `pages` is the number of its pages; None if it isn't known."""
+    current PDF, which isn't stored. `key` identifies the row and is the PDF's SHA-256 if it is stored. `pages` is the
+    number of its pages; None if it isn't known."""
 
     key: str
     name: str
@@ -62,22 +63,22 @@ class CreditCheckTabs(RecordTabs):
         self._record_id: int | None = None
         self._document_rows: list[DocumentRow] = []
         self._page_counts: Mapping[str, int] = {}
-        self._counted_keys: set[str] = set()
+        self._requested_sha256s: set[str] = set()
         self._counting_task: TaskHandle | None = None
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
-        self._attempts = TimelineList(
-            context.translate("record.attempts"), repetitions=words.make_repetition_texts(context)
+        self._attempt_list = TimelineList(
+            context.translate("record.attempts"), repetition_texts=words.make_repetition_texts(context)
         )
-        self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
-        self._history = StaticTable(
+        self._attempt_list.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
+        self._earlier_check_table = StaticTable(
             context,
             make_credit_check_columns(context, _HISTORY_COLUMN_NAMES, lambda record: record),
             lambda record: record.id,
             context.translate("record.tab.history"),
         )
-        self._viewing_over_words = TableOrEmptyState(
-            self._history, EmptyState(context.translate("record.no_history"), shape="dash")
+        self._earlier_check_list = TableOrEmptyState(
+            self._earlier_check_table, EmptyState(context.translate("record.no_history"), shape="dash")
         )
         title = make_row(
             TextLabel(context.translate("record.attempts"), "panel_title", "muted"),
@@ -86,35 +87,35 @@ class CreditCheckTabs(RecordTabs):
             margins=(24, 12, 24, 0),
         )
         documents = QWidget()
-        documents.setLayout(make_column(self._document_table, title, self._attempts, gap=0))
-        between = (
-            RecordTab("documents", documents, (self._document_table, self._attempts)),
-            RecordTab("history", self._viewing_over_words, (self._history,)),
+        documents.setLayout(make_column(self._document_table, title, self._attempt_list, gap=0))
+        tabs_between = (
+            RecordTab("documents", documents, (self._document_table, self._attempt_list)),
+            RecordTab("history", self._earlier_check_list, (self._earlier_check_table,)),
         )
-        super().__init__(context, between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
+        super().__init__(context, tabs_between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
         self._compare_button.clicked.connect(self.compare_document)
         self.tabs.currentChanged.connect(self._read_page_counts)
-        self._history.opened.connect(self.related_record_requested)
+        self._earlier_check_table.opened.connect(self.related_record_requested)
 
-    def show_view(self, view: CreditCheckDetails) -> None:
-        """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
-        entries = [entry for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)]
-        next_lines = make_planned_lines(view.record, self._context)
-        if self._record_id != view.record.id:
+    def show_view(self, details: CreditCheckDetails) -> None:
+        """Replace the contents of all tabs with those of `details`; the visible tab stays the same."""
+        entries = [entry for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)]
+        next_lines = make_planned_lines(details.record, self._context)
+        if self._record_id != details.record.id:
             self._cancel_counting()
-        self._record_id, self._document_rows = view.record.id, _make_document_rows(view, self._context)
+        self._record_id, self._document_rows = details.record.id, _make_document_rows(details, self._context)
         rows = self._show_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
-        self._compare_button.setVisible(len(view.documents) > 1)
+        self._compare_button.setVisible(len(details.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _DOCUMENT_FETCH_AUDIT_ACTIONS]
-        self._attempts.show_lines(
+        self._attempt_list.show_lines(
             [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in attempts)]
         )
-        history = [record for record in view.history if record.id != view.record.id]
-        self._viewing_over_words.show_rows(history)
+        history = [record for record in details.history if record.id != details.record.id]
+        self._earlier_check_list.show_rows(history)
         lines = [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in entries)]
-        self.show_record(view, lines, [len(view.documents), len(history)])
+        self.show_record(details, lines, [len(details.documents), len(history)])
         self._read_page_counts()
 
     def _show_document_rows(self) -> list[DocumentRow]:
@@ -129,10 +130,10 @@ class CreditCheckTabs(RecordTabs):
         check's newest PDFs. A child process reads the files, so this is only done when the person opens the tab of
         the documents."""
         record_id = self._record_id
-        shas = {row.key for row in self._document_rows if row.document is not None}
-        if self.current_name != "documents" or record_id is None or shas <= self._counted_keys:
+        sha256s = {row.key for row in self._document_rows if row.document is not None}
+        if self.current_name != "documents" or record_id is None or sha256s <= self._requested_sha256s:
             return
-        self._counted_keys = shas
+        self._requested_sha256s = sha256s
         self._counting_task = self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
@@ -143,15 +144,16 @@ class CreditCheckTabs(RecordTabs):
 
     def _cancel_counting(self) -> None:
         """Forget the numbers of pages of the former record, and cancel the counting of its pages."""
-        self._page_counts, self._counted_keys = {}, set()
+        self._page_counts, self._requested_sha256s = {}, set()
         if self._counting_task is not None:
             self._counting_task.cancel()
             self._counting_task = None
 
     def _forget_failed_count(self, record_id: int) -> None:
-        """Let the pages be counted again when the record is read again."""
+        """Forget that the pages of this record's PDFs were counted, because the counting has failed: they are counted
+        again when the record is read again. Do nothing if the tabs show another record by now."""
         if record_id == self._record_id:
-            self._counted_keys = set()
+            self._requested_sha256s = set()
 
     def _show_page_counts(self, record_id: int, counts: Mapping[str, int]) -> None:
         if record_id == self._record_id:
@@ -173,16 +175,16 @@ class CreditCheckTabs(RecordTabs):
             self.pdf_requested.emit(row.document.sha256)
 
 
-def _make_document_rows(view: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:
-    record, language = view.record, context.language
+def _make_document_rows(details: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:
+    record, language = details.record, context.language
     name = context.translate("record.paper.pdf")
     current_state = StateCell(context.translate("record.document.current"), "check", "good")
     older_state = StateCell(context.translate("record.document.older"), "two_sheets", "muted")
     rows = [
         DocumentRow(document.sha256, name, current_state if document.current else older_state, document)
-        for document in view.documents
+        for document in details.documents
     ]
-    if not any(document.current for document in view.documents):
+    if not any(document.current for document in details.documents):
         missing_state = StateCell(context.translate("record.document.missing_word"), "cross", "bad")
         state_without_pdf = (
             words.make_state_cell(f"work.{WorkState.NONE.value}", language)
@@ -196,7 +198,7 @@ def _make_document_rows(view: CreditCheckDetails, context: WindowContext) -> lis
 def _make_document_table(context: WindowContext) -> StaticTable:
     translate = context.translate
 
-    def format_document(row: DocumentRow, form: str) -> str:
+    def format_document(row: DocumentRow, version_form: str) -> str:
         document = row.document
         if document is None:
             return ""
@@ -206,7 +208,7 @@ def _make_document_table(context: WindowContext) -> StaticTable:
             "pages": lambda: "" if row.pages is None else str(row.pages),
             "sha256": lambda: wording.shorten_id(document.sha256),
         }
-        return forms[form]()
+        return forms[version_form]()
 
     columns = [
         Column("document", translate("column.document"), 260, lambda row: row.name),

@@ -66,42 +66,46 @@ class PdfComparisonPage(Page):
         super().__init__(context)
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
         self.route = PdfComparisonRoute(0)
-        self._documents: PdfComparison | None = None
-        self._is_left = False
+        self._pdf_pair: PdfComparison | None = None
+        self._has_left_page = False
         self._comparison: DocumentComparison | None = None
         self._cancelled = threading.Event()
         self.page_index = 0
         self.title = TitleLabel()
-        self.summary = TextLabel("", "body", "muted", wrap=True)
-        self.position = TextLabel("", "data", "muted")
+        self.summary_label = TextLabel("", "body", "muted", wrap=True)
+        self.page_position_label = TextLabel("", "data", "muted")
         self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
-        self.old_words, self.new_words = (TextLabel("", "small", "muted", wrap=True) for _ in range(2))
+        self.old_version_label, self.new_version_label = (
+            TextLabel("", "small", "muted", wrap=True) for _ in range(2)
+        )
         self.old_view = PdfPageView(translate("compare.old"))
         self.new_view = PdfPageView(translate("compare.new"))
-        self.list = StaticTable(
+        self.difference_table = StaticTable(
             context, _make_difference_columns(context), lambda row: row.number, translate("compare.list")
         )
-        self._rows = TableOrEmptyState(self.list, EmptyState(translate("compare.empty"), shape="check"))
+        self._table_or_empty_state = TableOrEmptyState(
+            self.difference_table, EmptyState(translate("compare.empty"), shape="check")
+        )
         head = Surface(edge="bottom")
-        first_line = make_row(self.title, None, self.position, self.back_button, gap=8)
-        line = make_column(first_line, self.summary, gap=4, margins=(margin, 12, margin, 12))
+        first_line = make_row(self.title, None, self.page_position_label, self.back_button, gap=8)
+        line = make_column(first_line, self.summary_label, gap=4, margins=(margin, 12, margin, 12))
         head.setLayout(line)
-        sides = QSplitter(Qt.Orientation.Horizontal)
-        for words, view in ((self.old_words, self.old_view), (self.new_words, self.new_view)):
+        version_panels = QSplitter(Qt.Orientation.Horizontal)
+        for version_label, view in ((self.old_version_label, self.old_view), (self.new_version_label, self.new_view)):
             side = QWidget()
-            side_layout = make_column(make_row(words, margins=(margin, 4, 8, 4)), gap=0)
+            side_layout = make_column(make_row(version_label, margins=(margin, 4, 8, 4)), gap=0)
             side_layout.addWidget(view, 1)
             side.setLayout(side_layout)
-            sides.addWidget(side)
-        sides.setChildrenCollapsible(False)
-        self._rows.setMinimumHeight(140)
+            version_panels.addWidget(side)
+        version_panels.setChildrenCollapsible(False)
+        self._table_or_empty_state.setMinimumHeight(140)
         self.add_content(head)
-        self.add_content(sides, 3)
-        self.add_content(self._rows, 1)
+        self.add_content(version_panels, 3)
+        self.add_content(self._table_or_empty_state, 1)
         self.add_key_hints()
         self.back_button.clicked.connect(self._go_back)
-        self.list.current_changed.connect(self._show_current_difference)
-        self.list.rows.page_applied.connect(self._select_first_difference)
+        self.difference_table.current_changed.connect(self._show_current_difference)
+        self.difference_table.rows.page_applied.connect(self._select_first_difference)
         for keys, act in (
             ("N", partial(self.select_difference_by_step, 1)),
             ("B", partial(self.select_difference_by_step, -1)),
@@ -115,8 +119,8 @@ class PdfComparisonPage(Page):
     def show_route(self, route: object) -> None:
         if not isinstance(route, PdfComparisonRoute):
             return
-        self._is_left = False
-        if route != self.route or self._documents is None:
+        self._has_left_page = False
+        if route != self.route or self._pdf_pair is None:
             self._close_documents()
             self.route = route
             self.title.show_text(self.context.translate("compare.title", id=route.record))
@@ -124,7 +128,7 @@ class PdfComparisonPage(Page):
             self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return self.list, self.new_view
+        return self.difference_table, self.new_view
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # stored PDFs never change
@@ -147,27 +151,32 @@ class PdfComparisonPage(Page):
         )
 
     def _show_opened_pdfs(
-        self, route: PdfComparisonRoute, documents: "PdfComparison", versions: tuple[Document, ...]
+        self, route: PdfComparisonRoute, pdf_pair: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
-        if route != self.route or self._is_left:
-            self._end_pdf_processes(documents)
+        if route != self.route or self._has_left_page:
+            self._end_pdf_processes(pdf_pair)
             return
         self._close_documents()
         self.hide_reading_failure()
-        self._documents, self.page_index = documents, 0
-        new = next((version for version in versions if version.sha256 == route.new), versions[0])
-        older = versions[versions.index(new) + 1 :]
-        old = next((version for version in versions if version.sha256 == route.old), older[0] if older else new)
-        for label, key, version in ((self.old_words, "old", old), (self.new_words, "new", new)):
+        self._pdf_pair, self.page_index = pdf_pair, 0
+        new_version = next((version for version in versions if version.sha256 == route.new), versions[0])
+        older = versions[versions.index(new_version) + 1 :]
+        old_version = next(
+            (version for version in versions if version.sha256 == route.old), older[0] if older else new_version
+        )
+        for label, key, version in (
+            (self.old_version_label, "old", old_version),
+            (self.new_version_label, "new", new_version),
+        ):
             facts = {"at": version.fetched_at, "sha256": wording.shorten_id(version.sha256)}
             label.show_text(self.context.translate(f"compare.{key}.version", **facts))
-        self._compare_versions(documents)
+        self._compare_versions(pdf_pair)
 
     def _show_opening_failure(self, route: PdfComparisonRoute, failure: Failure) -> None:
-        if route == self.route and not self._is_left:
+        if route == self.route and not self._has_left_page:
             self._show_unreadable_pdfs(failure)
 
-    def _compare_versions(self, documents: "PdfComparison") -> None:
+    def _compare_versions(self, pdf_pair: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
         def compare_pdfs(report: ProgressReporter) -> DocumentComparison:
@@ -176,12 +185,12 @@ class PdfComparisonPage(Page):
                     raise Cancelled
                 report((page, pages))
 
-            return documents.compare(report_compared_pages)
+            return pdf_pair.compare(report_compared_pages)
 
         self.context.runner.watch(
             compare_pdfs,
-            partial(self._show_comparison, documents),
-            partial(self._show_comparison_failure, documents),
+            partial(self._show_comparison, pdf_pair),
+            partial(self._show_comparison_failure, pdf_pair),
             self._show_progress,
             owner=self,
             label=self.title.plain,
@@ -190,68 +199,70 @@ class PdfComparisonPage(Page):
 
     def _show_progress(self, pages: tuple[int, int]) -> None:
         page, count = pages
-        self.summary.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
+        self.summary_label.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
 
-    def _show_comparison(self, documents: "PdfComparison", comparison: DocumentComparison) -> None:
-        if documents is not self._documents:
+    def _show_comparison(self, pdf_pair: "PdfComparison", comparison: DocumentComparison) -> None:
+        if pdf_pair is not self._pdf_pair:
             return
         self._comparison = comparison
-        self.summary.show_text(
+        self.summary_label.show_text(
             " ".join(document_words.format_comparison_summary_lines(comparison, self.context.language))
         )
-        announce(self.summary, self.summary.plain, is_stored=False)
-        self._rows.show_rows([_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)])
+        announce(self.summary_label, self.summary_label.plain, is_stored=False)
+        self._table_or_empty_state.show_rows(
+            [_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)]
+        )
         self._render_pages()
         self.restore_focus()
 
-    def _show_comparison_failure(self, documents: "PdfComparison", failure: Failure) -> None:
-        if documents is self._documents and failure.code != "cancelled":
+    def _show_comparison_failure(self, pdf_pair: "PdfComparison", failure: Failure) -> None:
+        if pdf_pair is self._pdf_pair and failure.code != "cancelled":
             self._show_unreadable_pdfs(failure)
 
     def _show_unreadable_pdfs(self, failure: Failure) -> None:
-        words = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
+        message = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
         if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
-            words = self.context.format_failure(failure)
+            message = self.context.format_failure(failure)
         for view in (self.old_view, self.new_view):
-            view.show_message(words)
-        self.summary.show_text(words)
-        announce(self, words, shape="cross", tone="bad")
+            view.show_message(message)
+        self.summary_label.show_text(message)
+        announce(self, message, shape="cross", tone="bad")
 
     def leave(self) -> None:
-        self._is_left = True
+        self._has_left_page = True
         self._close_documents()
 
     def _close_documents(self) -> None:
         """Cancel the comparison, end the child processes that read the PDFs, and clear the list of differences."""
-        documents, self._documents = self._documents, None
+        pdf_pair, self._pdf_pair = self._pdf_pair, None
         self._cancelled.set()
         self._comparison = None
-        self._rows.show_rows(())
-        self.summary.show_text("")
-        if documents is not None:
-            self._end_pdf_processes(documents)
+        self._table_or_empty_state.show_rows(())
+        self.summary_label.show_text("")
+        if pdf_pair is not None:
+            self._end_pdf_processes(pdf_pair)
 
-    def _end_pdf_processes(self, documents: "PdfComparison") -> None:
-        self.context.runner.run(documents.close, lambda _: None, lambda _: None, owner=self.context)
+    def _end_pdf_processes(self, pdf_pair: "PdfComparison") -> None:
+        self.context.runner.run(pdf_pair.close, lambda _: None, lambda _: None, owner=self.context)
 
     # -- differences
 
     @property
     def current_difference(self) -> PageDifference | None:
         """The selected difference in the list; None if no row is selected."""
-        row = self.list.current_item
+        row = self.difference_table.current_item
         return row.difference if isinstance(row, _DifferenceRow) else None
 
     def select_difference_by_step(self, step: int) -> None:
         """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
-        rows = self.list.all_rows
+        rows = self.difference_table.all_rows
         if rows:
-            self.list.go_to_row(min(max(self.list.current_row + step, 0), len(rows) - 1))
+            self.difference_table.go_to_row(min(max(self.difference_table.current_row + step, 0), len(rows) - 1))
 
     @Slot()
     def _select_first_difference(self) -> None:
-        if self.list.current_item is None:
-            self.list.go_to_first()
+        if self.difference_table.current_item is None:
+            self.difference_table.go_to_first()
 
     @Slot()
     def _show_current_difference(self) -> None:
@@ -260,7 +271,7 @@ class PdfComparisonPage(Page):
             self.page_index = difference.page
             self._render_pages()
             announce(
-                self.list,
+                self.difference_table,
                 document_words.format_page_difference_line(difference, self.context.language),
                 is_stored=False,
             )
@@ -271,26 +282,26 @@ class PdfComparisonPage(Page):
             last = max(comparison.old_pages, comparison.new_pages) - 1
             self.page_index = min(max(self.page_index + step, 0), last)
             self._render_pages()
-            announce(self.position, self.position.plain, is_stored=False)
+            announce(self.page_position_label, self.page_position_label.plain, is_stored=False)
 
     def _render_pages(self) -> None:
         """Let the child processes render the page at `page_index` of both PDFs, and show the two images."""
-        documents, comparison, index = self._documents, self._comparison, self.page_index
-        if documents is None or comparison is None:
+        pdf_pair, comparison, index = self._pdf_pair, self._comparison, self.page_index
+        if pdf_pair is None or comparison is None:
             return
         count = max(comparison.old_pages, comparison.new_pages)
-        self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=count))
-        sides = (
-            (self.old_view, documents.old, comparison.old_pages, "old"),
-            (self.new_view, documents.new, comparison.new_pages, "new"),
+        self.page_position_label.show_text(self.context.translate("pdf.page", page=index + 1, count=count))
+        pages_to_render = (
+            (self.old_view, pdf_pair.old_pdf, comparison.old_pages, "old"),
+            (self.new_view, pdf_pair.new_pdf, comparison.new_pages, "new"),
         )
-        for view, document, pages, side in sides:
+        for view, document, pages, side in pages_to_render:
             if index >= pages:
                 view.show_message(self.context.translate(f"compare.no_page.{side}"))
                 continue
             width = max(view.width() - _PAGE_MARGINS_WIDTH_PX, _MIN_PAGE_WIDTH_PX)
             self.context.runner.run(
-                partial(document.page_image, index, round(width * self.devicePixelRatioF())),
+                partial(document.render_page, index, round(width * self.devicePixelRatioF())),
                 partial(self._show_page_image, view, side, index, width),
                 partial(self._show_page_failure, view),
                 owner=self,
@@ -302,15 +313,17 @@ class PdfComparisonPage(Page):
         comparison = self._comparison
         if comparison is None or index != self.page_index:
             return
-        current = self.current_difference
+        current_difference = self.current_difference
         marks = [
-            PdfPageMark(box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
+            PdfPageMark(
+                box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current_difference
+            )
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
         ]
-        name = self.context.translate(f"compare.{side}")
-        view.show_marked_page(image, width, marks, f"{name}. {self.position.plain}")
+        spoken_name = self.context.translate(f"compare.{side}")
+        view.show_marked_page(image, width, marks, f"{spoken_name}. {self.page_position_label.plain}")
 
     def _show_page_failure(self, view: PdfPageView, failure: Failure) -> None:
         view.show_message(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import PdfDocument
     from console.services.exports.pdf_copies import SavedPdf
 
-T = TypeVar("T")
+ReadT = TypeVar("ReadT")
 _PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
@@ -71,98 +71,104 @@ class PdfPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.route = PdfRoute(0)
-        self._pages: PdfDocument | None = None
-        self._is_left = False
+        self._pdf_document: PdfDocument | None = None
+        self._has_left_page = False
         self.page_count = 0
         self.page_index = 0
-        percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1])
+        percent = context.preferences.get_number(
+            _ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1]
+        )
         self._zoom_index = (
             _PAGE_ZOOMS_PERCENT.index(int(percent)) if percent in _PAGE_ZOOMS_PERCENT else _DEFAULT_PAGE_ZOOM_INDEX
         )
-        self._page_fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
+        self._page_fit = context.preferences.get_text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
-        self._aspect = 2**0.5  # height by width of the visible page, as it is turned
-        self._hits: tuple[PageHit, ...] = ()
-        self._hit_index = -1
+        self._page_aspect_ratio = 2**0.5  # height by width of the visible page, as it is turned
+        self._image_matches: tuple[PageHit, ...] = ()
+        self._match_index = -1
         self._searched_text = ""
-        self._matches: list[tuple[int, int]] = []
+        self._text_matches: list[tuple[int, int]] = []
         self.shows_text = self._has_read_text = False
         self.title = TitleLabel()
-        self.position = TextLabel("", "data", "muted")
-        self.zoom_words = TextLabel("", "data", "muted")
-        self.match_count = TextLabel("", "small", "muted")
-        self.canvas = PdfPageView(context.translate("pdf.page_image"))
-        self.text = PdfTextField(context.translate("pdf.text_name"))
-        self._views = QStackedWidget()
-        for view in (self.canvas, self.text):
-            self._views.addWidget(view)
-        self.printing = PagePrinter(context, self)
+        self.page_position_label = TextLabel("", "data", "muted")
+        self.zoom_label = TextLabel("", "data", "muted")
+        self.match_position_label = TextLabel("", "small", "muted")
+        self.page_view = PdfPageView(context.translate("pdf.page_image"))
+        self.text_field = PdfTextField(context.translate("pdf.text_name"))
+        self._view_stack = QStackedWidget()
+        for view in (self.page_view, self.text_field):
+            self._view_stack.addWidget(view)
+        self.page_printer = PagePrinter(context, self)
         self._build_toolbar()
         self._connect_signals()
 
     def _build_toolbar(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
         self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
-        self.previous = IconButton("arrow_up", translate("action.previous_page"))
-        self.next = IconButton("arrow_down", translate("action.next_page"))
+        self.previous_button = IconButton("arrow_up", translate("action.previous_page"))
+        self.next_button = IconButton("arrow_down", translate("action.next_page"))
         self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
         self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
         self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
-        self.fit_width = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
-        self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
-        self.rotate = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
+        self.fit_width_button = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
+        self.fit_page_button = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
+        self.rotate_button = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
         self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
         self.print_button = KeyButton(translate("action.print"), PRINT_SHORTCUT, "tool", binds=False)
         self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
-        self.search = LineEdit()
-        self.search.setAccessibleName(translate("action.find"))
-        self.search.setFixedWidth(220)
+        self.search_field = LineEdit()
+        self.search_field.setAccessibleName(translate("action.find"))
+        self.search_field.setFixedWidth(220)
         label = TextLabel(translate("action.find"), "body", "muted")
-        label.setBuddy(self.search)
-        find, steps, sizes = QWidget(), QWidget(), QWidget()
-        sizes.setLayout(make_row(self.fit_width, self.fit_page, self.rotate, gap=8))
-        find.setLayout(make_row(label, self.search, self.match_count, gap=8))
-        steps.setLayout(
+        label.setBuddy(self.search_field)
+        search_row, page_buttons, size_buttons = QWidget(), QWidget(), QWidget()
+        size_buttons.setLayout(make_row(self.fit_width_button, self.fit_page_button, self.rotate_button, gap=8))
+        search_row.setLayout(make_row(label, self.search_field, self.match_position_label, gap=8))
+        page_buttons.setLayout(
             make_row(
-                self.previous,
-                self.position,
-                self.next,
+                self.previous_button,
+                self.page_position_label,
+                self.next_button,
                 16,
                 self.zoom_out_button,
-                self.zoom_words,
+                self.zoom_label,
                 self.zoom_in_button,
                 gap=8,
             )
         )
         head = Surface()
-        self.form_words = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
-        head_row = make_row(self.title, 8, self.form_words, self.back_button, gap=4, margins=(margin, 12, margin, 12))
+        self.view_description_label = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
+        head_row = make_row(
+            self.title, 8, self.view_description_label, self.back_button, gap=4, margins=(margin, 12, margin, 12)
+        )
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
-        tools = Surface(is_raised=True, edge="bottom")
-        copies = (self.save_button, self.print_button)
-        flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, *copies, find, gap=16)
-        tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
+        toolbar = Surface(is_raised=True, edge="bottom")
+        copy_buttons = (self.save_button, self.print_button)
+        tool_flow = make_flow_widget(
+            page_buttons, size_buttons, self.text_button, self.compare_button, *copy_buttons, search_row, gap=16
+        )
+        toolbar.setLayout(make_column(tool_flow, margins=(margin, 8, margin, 8)))
         self.add_content(head)
-        self.add_content(tools)
-        self.add_content(self._views, 1)
+        self.add_content(toolbar)
+        self.add_content(self._view_stack, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
         signal_handlers: list[tuple[object, Callable[[], object]]] = [
-            (self.previous.clicked, self.show_previous_page),
-            (self.next.clicked, self.show_next_page),
+            (self.previous_button.clicked, self.show_previous_page),
+            (self.next_button.clicked, self.show_next_page),
             (self.zoom_out_button.clicked, self.zoom_out),
             (self.zoom_in_button.clicked, self.zoom_in),
             (self.text_button.clicked, self.toggle_text_view),
             (self.compare_button.clicked, self._compare_versions),
             (self.save_button.clicked, self.choose_save_path),
             (self.print_button.clicked, self.print_document),
-            (self.fit_width.clicked, self.fit_page_width),
-            (self.fit_page.clicked, self.fit_whole_page),
-            (self.rotate.clicked, self.rotate_pages),
+            (self.fit_width_button.clicked, self.fit_page_width),
+            (self.fit_page_button.clicked, self.fit_whole_page),
+            (self.rotate_button.clicked, self.rotate_pages),
             (self.back_button.clicked, self._go_back),
-            (self.search.returnPressed, self._search_text),
+            (self.search_field.returnPressed, self._search_text),
         ]
         for signal, handler in signal_handlers:
             signal.connect(handler)  # type: ignore[attr-defined]  # a Qt signal
@@ -188,8 +194,8 @@ class PdfPage(Page):
     def show_route(self, route: object) -> None:
         if not isinstance(route, PdfRoute):
             return
-        self._is_left = False
-        if route != self.route or self._pages is None:
+        self._has_left_page = False
+        if route != self.route or self._pdf_document is None:
             self._close_document()
             self.route = route
             self.title.show_text(self.context.translate("pdf.title", id=route.record))
@@ -197,18 +203,18 @@ class PdfPage(Page):
             self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return (self.text if self.shows_text else self.canvas,)
+        return (self.text_field if self.shows_text else self.page_view,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # a stored PDF never changes
 
     def read_data(self, reason: str) -> None:
         route = self.route
-        self.canvas.show_message(self.context.translate("pdf.reading"))
+        self.page_view.show_message(self.context.translate("pdf.reading"))
 
         def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
-            pages = services.pdfs.open_pages(route.record, route.sha256)
-            return pages, pages.page_count()
+            pdf_document = services.pdfs.open_pages(route.record, route.sha256)
+            return pdf_document, pdf_document.count_pages()
 
         self.context.run_read(
             open_pdf,
@@ -218,53 +224,55 @@ class PdfPage(Page):
             key=self,
         )
 
-    def _show_document(self, route: PdfRoute, pages: "PdfDocument", count: int) -> None:
-        if route != self.route or self._is_left:
-            pages.close()
+    def _show_document(self, route: PdfRoute, pdf_document: "PdfDocument", count: int) -> None:
+        if route != self.route or self._has_left_page:
+            pdf_document.close()
             return
         self._close_document()
         self.hide_reading_failure()
-        self._pages, self.page_count, self.page_index = pages, count, 0
+        self._pdf_document, self.page_count, self.page_index = pdf_document, count, 0
         self._render_page()
         if self.shows_text:
             self._read_text()
 
     def _show_opening_failure(self, route: PdfRoute, failure: Failure) -> None:
-        if route == self.route and not self._is_left:
+        if route == self.route and not self._has_left_page:
             self._show_unreadable_pdf(failure)
 
-    def _make_shown_only(self, pages: "PdfDocument", show: Callable[[T], None]) -> Callable[[T], None]:
-        """Return a function that calls `show` with its argument while `pages` is the shown PDF. A request to a PDF
-        that was closed meanwhile fails, and a late answer would be shown with another PDF."""
+    def _make_call_if_shown(
+        self, pdf_document: "PdfDocument", show: Callable[[ReadT], None]
+    ) -> Callable[[ReadT], None]:
+        """Return a function that calls `show` with its argument while `pdf_document` is the shown PDF. A request to a
+        PDF that was closed meanwhile fails, and a late answer would be shown with another PDF."""
 
-        def show_if_shown(result: T) -> None:
-            if pages is self._pages:
+        def show_if_shown(result: ReadT) -> None:
+            if pdf_document is self._pdf_document:
                 show(result)
 
         return show_if_shown
 
     def _show_unreadable_pdf(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
-        words = self.context.translate("pdf.unreadable", reason=reason)
-        self.canvas.show_message(
-            words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.format_failure(failure)
+        message = self.context.translate("pdf.unreadable", reason=reason)
+        self.page_view.show_message(
+            message if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.format_failure(failure)
         )
-        self.position.show_text("")
-        self.text.show_message(self.canvas.message_text)
-        announce(self, self.canvas.message_text, shape="cross", tone="bad")
+        self.page_position_label.show_text("")
+        self.text_field.show_message(self.page_view.message_text)
+        announce(self, self.page_view.message_text, shape="cross", tone="bad")
 
     def _close_document(self) -> None:
         """End the child process that reads the shown PDF, and clear the matches of the search."""
-        pages, self._pages = self._pages, None
-        self._hits, self._hit_index, self.page_count, self.quarter_turns = (), -1, 0, 0
-        self._matches, self._searched_text, self._has_read_text = [], "", False
-        self.text.show_message("")
-        self.match_count.show_text("")
-        if pages is not None:
-            self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
+        pdf_document, self._pdf_document = self._pdf_document, None
+        self._image_matches, self._match_index, self.page_count, self.quarter_turns = (), -1, 0, 0
+        self._text_matches, self._searched_text, self._has_read_text = [], "", False
+        self.text_field.show_message("")
+        self.match_position_label.show_text("")
+        if pdf_document is not None:
+            self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, owner=self.context)
 
     def leave(self) -> None:
-        self._is_left = True
+        self._has_left_page = True
         self._close_document()
 
     # -- text
@@ -274,115 +282,119 @@ class PdfPage(Page):
         """Switch from the images of the PDF's pages to its text, or back, and stay at the same page."""
         self.shows_text = not self.shows_text
         translate = self.context.translate
-        self._views.setCurrentWidget(self.text if self.shows_text else self.canvas)
+        self._view_stack.setCurrentWidget(self.text_field if self.shows_text else self.page_view)
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
-        self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
-        announce(self.form_words, self.form_words.plain, is_stored=False)
+        self.view_description_label.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
+        announce(self.view_description_label, self.view_description_label.plain, is_stored=False)
         for tool in (
             self.zoom_out_button,
-            self.zoom_words,
+            self.zoom_label,
             self.zoom_in_button,
-            self.fit_width,
-            self.fit_page,
-            self.rotate,
+            self.fit_width_button,
+            self.fit_page_button,
+            self.rotate_button,
         ):
             tool.setVisible(not self.shows_text)
-        self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
-        self.match_count.show_text("")
+        self._image_matches, self._match_index, self._text_matches, self._searched_text = (), -1, [], ""
+        self.match_position_label.show_text("")
         if self.shows_text and not self._has_read_text:
             self._read_text()
         elif self.shows_text:
-            self.text.go_to_page(self.page_index)
+            self.text_field.go_to_page(self.page_index)
         else:
-            self.page_index = self.text.get_page_at_cursor()
+            self.page_index = self.text_field.get_page_at_cursor()
             self._render_page()
         self.take_focus()
 
     def _read_text(self) -> None:
         """Let the child process read the text of all pages, then show the text."""
-        pages, count = self._pages, self.page_count
-        if pages is None:
+        pdf_document, count = self._pdf_document, self.page_count
+        if pdf_document is None:
             return
         self._has_read_text = True
-        self.text.show_message(self.context.translate("pdf.reading"))
+        self.text_field.show_message(self.context.translate("pdf.reading"))
         self.context.runner.run(
-            lambda: [pages.page_text(index) for index in range(count)],
-            self._make_shown_only(pages, self._show_text),
-            self._make_shown_only(pages, self._show_unreadable_pdf),
+            lambda: [pdf_document.read_page_text(index) for index in range(count)],
+            self._make_call_if_shown(pdf_document, self._show_text),
+            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
 
     def _show_text(self, texts: list[str]) -> None:
         if not any(clean_pdf_text(text) for text in texts):
-            self.text.show_message(self.context.translate("pdf.no_text"))
-            announce(self.text, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
+            self.text_field.show_message(self.context.translate("pdf.no_text"))
+            announce(self.text_field, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
             return
         headings = [
             self.context.translate("pdf.page", page=index + 1, count=len(texts)) for index in range(len(texts))
         ]
-        self.text.show_pages(headings, texts)
-        self.text.go_to_page(self.page_index)
+        self.text_field.show_pages(headings, texts)
+        self.text_field.go_to_page(self.page_index)
 
     # -- pages
 
     def _render_page(self) -> None:
         """Let the child process render the current page of the PDF at the resolution of the screen, then show the
         image."""
-        pages, index = self._pages, self.page_index
-        if pages is None:
+        pdf_document, index = self._pdf_document, self.page_index
+        if pdf_document is None:
             return
-        self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
+        self.page_position_label.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
         width = self._compute_shown_width_px()
         percent = round(100 * width / _FULL_SIZE_PAGE_WIDTH_PX)
-        self.zoom_words.show_text(self.context.translate("menu.percent", percent=percent))
+        self.zoom_label.show_text(self.context.translate("menu.percent", percent=percent))
         is_turned = self.quarter_turns % 2 == 1
         # A page that lies on its side is as wide as the unturned page is high.
-        width_dots = round((width * self._aspect if is_turned else width) * self.devicePixelRatioF())
-        self.previous.setEnabled(index > 0)
-        self.next.setEnabled(index < self.page_count - 1)
+        width_dots = round((width * self._page_aspect_ratio if is_turned else width) * self.devicePixelRatioF())
+        self.previous_button.setEnabled(index > 0)
+        self.next_button.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
-            lambda: pages.page_image(index, width_dots),
-            self._make_shown_only(pages, partial(self._show_page_image, index)),
-            self._make_shown_only(pages, self._show_unreadable_pdf),
+            lambda: pdf_document.render_page(index, width_dots),
+            self._make_call_if_shown(pdf_document, partial(self._show_page_image, index)),
+            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
 
     def _compute_shown_width_px(self) -> int:
-        """Return the width of the page on the screen in px: by the selected zoom, or by the size of the view if
-        the page is fitted to its width or height."""
-        view = self.canvas.viewport()
-        room = self.canvas.width() - _PAGE_FIT_MARGIN_PX
+        """Return the width of the page on the screen in px. It is computed from the selected zoom or, if the page is
+        fitted to the view, from the view's width, or width and height."""
+        view = self.page_view.viewport()
+        available_width_px = self.page_view.width() - _PAGE_FIT_MARGIN_PX
         if self._page_fit == _FIT_TO_PAGE:
-            room = min(room, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._aspect))
+            available_width_px = min(
+                available_width_px, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._page_aspect_ratio)
+            )
         elif self._page_fit != _FIT_TO_WIDTH:
             return round(_FULL_SIZE_PAGE_WIDTH_PX * _PAGE_ZOOMS_PERCENT[self._zoom_index] / 100)
-        return max(room, _MIN_PAGE_WIDTH_PX)
+        return max(available_width_px, _MIN_PAGE_WIDTH_PX)
 
     def _show_page_image(self, index: int, image: PageImage) -> None:
         if index == self.page_index:
             aspect = image.height / image.width
             shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect
-            has_other_form = abs(shown_aspect - self._aspect) > 0.01
-            self._aspect = shown_aspect
+            has_other_form = abs(shown_aspect - self._page_aspect_ratio) > 0.01
+            self._page_aspect_ratio = shown_aspect
             width = self._compute_shown_width_px()
             if has_other_form and (self._page_fit or self.quarter_turns % 2):
                 self._render_page()  # at the resolution of its true width
-            current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
-            boxes = [box for hit in self._hits if hit.page == index for box in hit.boxes]
+            current_hit = (
+                self._image_matches[self._match_index] if 0 <= self._match_index < len(self._image_matches) else None
+            )
+            boxes = [box for hit in self._image_matches if hit.page == index for box in hit.boxes]
             current_boxes = list(current_hit.boxes) if current_hit is not None and current_hit.page == index else []
             name = self.context.translate("pdf.page", page=index + 1, count=self.page_count)
-            self.canvas.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
+            self.page_view.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
     def _turn_pages(self, step: int) -> None:
         index = self.page_index + step
         if 0 <= index < self.page_count:
             self.page_index = index
-            self.canvas.scroll_to_top()
-            self.text.go_to_page(index)
+            self.page_view.scroll_to_top()
+            self.text_field.go_to_page(index)
             self._render_page()
-            announce(self.position, self.position.plain, is_stored=False)
+            announce(self.page_position_label, self.page_position_label.plain, is_stored=False)
 
     @Slot()
     def show_next_page(self) -> None:
@@ -405,7 +417,9 @@ class PdfPage(Page):
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._page_fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
-            zoom_indexes = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            zoom_indexes = [
+                zoom_index for zoom_index, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0
+            ]
             self._zoom_index = (
                 (zoom_indexes[0] if step > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
             )
@@ -426,88 +440,88 @@ class PdfPage(Page):
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
-        announce(self.zoom_words, self.zoom_words.plain, is_stored=False)
+        announce(self.zoom_label, self.zoom_label.plain, is_stored=False)
 
     @Slot()
     def rotate_pages(self) -> None:
         """Rotate the pages clockwise by 90 degrees. The rotation ends when another PDF is opened."""
         self.quarter_turns = (self.quarter_turns + 1) % 4
-        self._aspect = 1 / self._aspect
+        self._page_aspect_ratio = 1 / self._page_aspect_ratio
         self._render_page()
-        words = self.context.translate("pdf.rotated", degrees=90 * self.quarter_turns)
-        announce(self.canvas, words, is_stored=False)
+        sentence = self.context.translate("pdf.rotated", degrees=90 * self.quarter_turns)
+        announce(self.page_view, sentence, is_stored=False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._page_fit and self.canvas.has_page:
+        if self._page_fit and self.page_view.has_page:
             self._render_page()
 
     # -- search
 
     @Slot()
     def _focus_search_field(self) -> None:
-        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.search.selectAll()
+        self.search_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search_field.selectAll()
 
     @Slot()
     def _search_text(self) -> None:
         """Search the PDF for the text that the person has typed and show the first match. If it is the same text
         as in the last search, show the next match."""
-        words, pages = self.search.text().strip(), self._pages
-        if not words or pages is None:
+        search_text, pdf_document = self.search_field.text().strip(), self._pdf_document
+        if not search_text or pdf_document is None:
             return
         if self.shows_text:
-            self._search_in_text(words)
+            self._search_in_text(search_text)
             return
-        if self._hits and words == self._searched_text:
-            self._show_match(self._hit_index + 1)
+        if self._image_matches and search_text == self._searched_text:
+            self._show_match(self._match_index + 1)
             return
-        self._searched_text = words
+        self._searched_text = search_text
         self.context.runner.run(
-            lambda: pages.search(words),
-            self._make_shown_only(pages, self._show_matches),
-            self._make_shown_only(pages, self._show_unreadable_pdf),
+            lambda: pdf_document.search(search_text),
+            self._make_call_if_shown(pdf_document, self._show_matches),
+            self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
 
-    def _search_in_text(self, words: str) -> None:
-        """Search the PDF's text for `words` and select the first match, or the next match if `words` are those of
-        the last search."""
-        if words != self._searched_text:
-            self._searched_text, self._hit_index = words, -1
-            self._matches = find_text_matches(self.text.toPlainText(), words)
-        if not self._matches:
+    def _search_in_text(self, search_text: str) -> None:
+        """Search the PDF's text for `search_text` and select the first match, or the next match if the last search
+        was for the same text."""
+        if search_text != self._searched_text:
+            self._searched_text, self._match_index = search_text, -1
+            self._text_matches = find_text_matches(self.text_field.toPlainText(), search_text)
+        if not self._text_matches:
             self._show_match_position(self.context.translate("pdf.none_found"))
             return
-        self._hit_index = (self._hit_index + 1) % len(self._matches)
-        self.text.select_match(self._matches[self._hit_index])
-        self.page_index = self.text.get_page_at_cursor()
-        line = self.text.textCursor().block().text().strip()
-        self._show_match_position(self._format_match_position(len(self._matches)), line)
+        self._match_index = (self._match_index + 1) % len(self._text_matches)
+        self.text_field.select_match(self._text_matches[self._match_index])
+        self.page_index = self.text_field.get_page_at_cursor()
+        line = self.text_field.textCursor().block().text().strip()
+        self._show_match_position(self._format_match_position(len(self._text_matches)), line)
 
     def _format_match_position(self, total: int) -> str:
-        return self.context.translate("queue.position", position=self._hit_index + 1, total=total)
+        return self.context.translate("queue.position", position=self._match_index + 1, total=total)
 
-    def _show_match_position(self, words: str, line: str = "") -> None:
-        """Show `words`, which say the number of the current match, and announce them to the screen reader together
-        with the line of text that contains the match."""
-        self.match_count.show_text(words)
-        announce(self.match_count, join_spoken_text(words, line), is_stored=False)
+    def _show_match_position(self, position_text: str, line: str = "") -> None:
+        """Show `position_text`, which contains the number of the current match or says that there is none, and
+        announce it to the screen reader together with `line`, the line of text that contains the match."""
+        self.match_position_label.show_text(position_text)
+        announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 
-    def _show_matches(self, hits: tuple[PageHit, ...]) -> None:
-        self._hits = hits
-        if hits:
+    def _show_matches(self, image_matches: tuple[PageHit, ...]) -> None:
+        self._image_matches = image_matches
+        if image_matches:
             self._show_match(0)
         else:
             self._show_match_position(self.context.translate("pdf.none_found"))
             self._render_page()
 
     def _show_match(self, number: int) -> None:
-        if self._hits:
-            self._hit_index = number % len(self._hits)
-            self.page_index = self._hits[self._hit_index].page
-            self._show_match_position(self._format_match_position(len(self._hits)))
+        if self._image_matches:
+            self._match_index = number % len(self._image_matches)
+            self.page_index = self._image_matches[self._match_index].page
+            self._show_match_position(self._format_match_position(len(self._image_matches)))
         self._render_page()
 
     @Slot()
@@ -525,18 +539,18 @@ class PdfPage(Page):
 
     def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
         if len(versions) < 2:
-            words = self.context.translate("compare.one_version")
-            self.context.show_toast(words, "", "square_bang", "muted")
+            sentence = self.context.translate("compare.one_version")
+            self.context.show_toast(sentence, "", "square_bang", "muted")
             return
-        old = None if route.sha256 in (None, versions[0].sha256) else route.sha256
-        self.context.navigate(PdfComparisonRoute(route.record, old))
+        older_version = None if route.sha256 in (None, versions[0].sha256) else route.sha256
+        self.context.navigate(PdfComparisonRoute(route.record, older_version))
 
     # -- a copy
 
     @Slot()
     def print_document(self) -> None:
         """Open the dialog in which the person selects a printer, and print the shown PDF."""
-        self.printing.print_pdf(self.route.record, self.route.sha256)
+        self.page_printer.print_pdf(self.route.record, self.route.sha256)
 
     @Slot()
     def choose_save_path(self) -> None:
@@ -567,8 +581,8 @@ class PdfPage(Page):
         )
 
     def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:
-        words = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
-        self.context.toast_requested.emit(Toast(words, saved_pdf.file, path=saved_pdf.file))
+        sentence = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
+        self.context.toast_requested.emit(Toast(sentence, saved_pdf.file, path=saved_pdf.file))
 
     def _show_save_failure(self, failure: Failure) -> None:
         message = self.context.format_failure(failure)

@@ -19,37 +19,39 @@ class PdfTextField(QPlainTextEdit):
         self.setReadOnly(True)
         self.setTabChangesFocus(True)
         self.setAccessibleName(name)
-        self._page_starts: list[int] = []
+        self._page_start_positions: list[int] = []
 
     def show_pages(self, headings: Sequence[str], texts: Sequence[str]) -> None:
         """Show the texts of all pages, each below its heading; both sequences have one item per page."""
         parts, length = [], 0
-        self._page_starts = []
+        self._page_start_positions = []
         for heading, text in zip(headings, texts, strict=True):
-            self._page_starts.append(length)
+            self._page_start_positions.append(length)
             part = f"{heading}\n\n{clean_pdf_text(text)}\n\n"
             parts.append(part)
             length += _count_utf16_units(part)
         self.setPlainText("".join(parts).rstrip())
         self.go_to_page(0)
 
-    def show_message(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message in place of the PDF's text, for example while the text is being read."""
-        self._page_starts = []
-        self.setPlainText(words)
+        self._page_start_positions = []
+        self.setPlainText(message)
 
     def go_to_page(self, index: int) -> None:
         """Put the cursor on the heading of the page with this index (from 0) and scroll the heading to the top."""
-        if index < len(self._page_starts):
+        if index < len(self._page_start_positions):
             self.moveCursor(QTextCursor.MoveOperation.End)
             cursor = self.textCursor()
-            cursor.setPosition(self._page_starts[index])
+            cursor.setPosition(self._page_start_positions[index])
             self.setTextCursor(cursor)
 
     def get_page_at_cursor(self) -> int:
         """Return the index (from 0) of the page that contains the cursor."""
-        at = self.textCursor().selectionStart()
-        return max((index for index, start in enumerate(self._page_starts) if start <= at), default=0)
+        cursor_position = self.textCursor().selectionStart()
+        return max(
+            (index for index, start in enumerate(self._page_start_positions) if start <= cursor_position), default=0
+        )
 
     def select_match(self, match: tuple[int, int]) -> None:
         """Select a match, given as (start, end) in characters as `find_text_matches` returns it, and scroll to it."""
@@ -69,17 +71,19 @@ def clean_pdf_text(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 
 
-def find_text_matches(text: str, words: str) -> list[tuple[int, int]]:
-    """Return all matches of `words` in `text` as (start, end), in characters. The comparison ignores character
+def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
+    """Return all matches of `search_text` in `text` as (start, end), in characters. The comparison ignores character
     width, case and white space, as the search on the page images does."""
-    letters = [(form, place) for place, letter in enumerate(text) for form in _normalize_letter(letter)]
-    plain = "".join(form for form, _ in letters)
-    searched_text = "".join(form for letter in words for form in _normalize_letter(letter))
+    letters = [
+        (form, letter_position) for letter_position, letter in enumerate(text) for form in _normalize_letter(letter)
+    ]
+    folded_text = "".join(form for form, _ in letters)
+    searched_text = "".join(form for letter in search_text for form in _normalize_letter(letter))
     matches: list[tuple[int, int]] = []
-    at = plain.find(searched_text) if searched_text else -1
-    while at >= 0:
-        matches.append((letters[at][1], letters[at + len(searched_text) - 1][1] + 1))
-        at = plain.find(searched_text, at + len(searched_text))
+    letter_index = folded_text.find(searched_text) if searched_text else -1
+    while letter_index >= 0:
+        matches.append((letters[letter_index][1], letters[letter_index + len(searched_text) - 1][1] + 1))
+        letter_index = folded_text.find(searched_text, letter_index + len(searched_text))
     return matches
 
 

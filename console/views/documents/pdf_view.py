@@ -61,20 +61,20 @@ class PdfPageView(QScrollArea):
         image: PageImage,
         width: int,
         boxes: Sequence[PageBox],
-        current: Sequence[PageBox],
+        current_boxes: Sequence[PageBox],
         name: str,
         quarter_turns: int = 0,
     ) -> None:
         """Show the image of a PDF page, `width` px wide, turned clockwise by quarter turns. `boxes` are the search
-        matches and `current` the current match, as rectangles in fractions (0 to 1) of the page's width and height.
-        `name` is the description for screen readers.
+        matches and `current_boxes` the current match, as rectangles in fractions (0 to 1) of the page's width and
+        height. `name` is the description for screen readers.
         """
-        current = [rotate_box(box, quarter_turns) for box in current]
+        current_boxes = [rotate_box(box, quarter_turns) for box in current_boxes]
         boxes = [rotate_box(box, quarter_turns) for box in boxes]
-        self._sheet.show_page(image, width, boxes, current, quarter_turns=quarter_turns)
+        self._sheet.show_page(image, width, boxes, current_boxes, quarter_turns=quarter_turns)
         self.setAccessibleDescription(name)
-        if current:
-            left, top, right, bottom = current[0]
+        if current_boxes:
+            left, top, right, bottom = current_boxes[0]
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
 
@@ -83,9 +83,9 @@ class PdfPageView(QScrollArea):
         the description for screen readers."""
         self._sheet.show_page(image, width, (), (), marks)
         self.setAccessibleDescription(name)
-        current = next((mark.box for mark in marks if mark.is_current), None)
-        if current is not None:
-            left, top, right, bottom = current
+        current_box = next((mark.box for mark in marks if mark.is_current), None)
+        if current_box is not None:
+            left, top, right, bottom = current_box
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 80, 120)
 
@@ -93,11 +93,11 @@ class PdfPageView(QScrollArea):
     def marks(self) -> Sequence[PdfPageMark]:
         return self._sheet.marks
 
-    def show_message(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message in place of the PDF page, while the page is being read or because the program can't read
         it."""
-        self._sheet.show_message(words)
-        self.setAccessibleDescription(words)
+        self._sheet.show_message(message)
+        self.setAccessibleDescription(message)
 
     def scroll_to_top(self) -> None:
         self.verticalScrollBar().setValue(0)
@@ -131,20 +131,20 @@ class _PdfPageSheet(QWidget):
         page: PageImage,
         width: int,
         boxes: Sequence[PageBox],
-        current: Sequence[PageBox],
+        current_boxes: Sequence[PageBox],
         marks: Sequence[PdfPageMark] = (),
         quarter_turns: int = 0,
     ) -> None:
         # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
         image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
-        self.message_text, self._boxes, self._current_hit_boxes, self.marks = "", boxes, current, marks
+        self.message_text, self._boxes, self._current_hit_boxes, self.marks = "", boxes, current_boxes, marks
         height = round(width * self.image.height() / self.image.width())
         self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
 
-    def show_message(self, words: str) -> None:
-        self.image, self.message_text, self.marks = None, words, ()
+    def show_message(self, message: str) -> None:
+        self.image, self.message_text, self.marks = None, message, ()
         self.resize(QSize(720, 160))
         self.update()
 

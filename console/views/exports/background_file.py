@@ -31,20 +31,20 @@ class BackgroundFileWriter(QObject):
         self._context, self._parent, self._name, self._label = context, parent, name, label
         self._cancelled = threading.Event()
         self._bar: NotificationBar | None = None
-        self._words: Callable[..., str] = str
+        self._format_progress: Callable[..., str] = str
         self.is_running = False
 
     def write_file(
         self,
         call: Callable[["Console", ProgressCallback], WrittenFile],
         make_toast: Callable[[WrittenFile], Toast],
-        progress_words: Callable[..., str],
+        format_progress: Callable[..., str],
     ) -> None:
-        """Write a file by calling `call(services, progress)` in a worker thread. `progress_words` returns the text
+        """Write a file by calling `call(services, progress)` in a worker thread. `format_progress` returns the text
         of the progress bar for the arguments with which the service calls `progress`; `make_toast` returns the
         toast about the written file.
         """
-        context, self.is_running, self._words = self._context, True, progress_words
+        context, self.is_running, self._format_progress = self._context, True, format_progress
         self._cancelled.clear()
         cancelled = self._cancelled
 
@@ -76,21 +76,21 @@ class BackgroundFileWriter(QObject):
         names the file if it was already complete."""
         self._cancelled.set()
 
-    def show_progress_text(self, words: str) -> None:
+    def show_progress_text(self, progress_text: str) -> None:
         """Show the text of the progress in a bar of the page; a dialog has no such bar."""
         if not isinstance(self._parent, Page):
             return
         if self._bar is None:
-            cancel = KeyButton(self._context.translate("action.cancel"))
-            cancel.clicked.connect(self.cancel)
+            cancel_button = KeyButton(self._context.translate("action.cancel"))
+            cancel_button.clicked.connect(self.cancel)
             self._bar = NotificationBar(
-                "", words, tone="progress", shape="circle_arrow", button=cancel, is_announced=False
+                "", progress_text, tone="progress", shape="circle_arrow", button=cancel_button, is_announced=False
             )
             self._parent.show_bar(self._name, self._bar)
-        self._bar.show_text("", words)
+        self._bar.show_text("", progress_text)
 
     def _show_progress(self, progress_values: tuple[object, ...]) -> None:
-        self.show_progress_text(self._words(*progress_values))
+        self.show_progress_text(self._format_progress(*progress_values))
 
     def _end_writing(self) -> None:
         self.is_running, self._bar = False, None

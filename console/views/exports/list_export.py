@@ -50,7 +50,7 @@ class ListExporter(QObject):
         self.button.clicked.connect(self.choose_export_path)
         if head is not None:
             head.add_button(self.button)
-        self.printing = PagePrinter(context, parent)
+        self.page_printer = PagePrinter(context, parent)
         if isinstance(parent, Page):
             parent.bind_shortcut(PRINT_SHORTCUT, self.print_list)
             parent.bind_shortcut(EXPORT_SHORTCUT, self.choose_export_path)
@@ -71,7 +71,7 @@ class ListExporter(QObject):
         selection."""
         request = self._make_request()
         if request is not None:
-            self.printing.print_list(request)
+            self.page_printer.print_list(request)
 
     @Slot()
     def choose_export_path(self) -> None:
@@ -102,8 +102,8 @@ class ListExporter(QObject):
             return services.exports.write(request, Path(path), language, report)
 
         def make_toast(written_export: WrittenExport) -> Toast:
-            words = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
-            return Toast(words, written_export.file, path=written_export.file)
+            sentence = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
+            return Toast(sentence, written_export.file, path=written_export.file)
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

@@ -94,14 +94,14 @@ class WindowFrame(CoveredWindow):
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
         self._scroll_areas: dict[Page, PageScrollArea] = {}
-        self._visits: list[_NavigationHistoryEntry] = []
+        self._history: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = ToastStack(window, find_lower_bars=self._find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
-        self._covered_toasts: list[Toast] = []
+        self._toasts_held_back: list[Toast] = []
         self._build_bars()
         window.installEventFilter(self)
         self.closing.connect(self._leave_current_page)
@@ -126,38 +126,38 @@ class WindowFrame(CoveredWindow):
 
     def _build_bars(self) -> None:
         context = self.context
-        word = context.settings.environment
-        self._frame = frame = EnvironmentFrame(word)
-        self.top = TopBar(
+        environment_word = context.settings.environment
+        self._frame = frame = EnvironmentFrame(environment_word)
+        self.top_bar = TopBar(
             context.translate("app.name"),
-            context.translate(f"environment.{word}"),
-            word,
+            context.translate(f"environment.{environment_word}"),
+            environment_word,
             context.translate("search.placeholder"),
             context.operator or context.translate("person.nobody"),
             context.translate("screen.places"),
         )
-        self.top.page_menu_requested.connect(self._open_sidebar_menu)
-        self.side = SideBar(self.list_sidebar_entries(), context.translate("screen.places"))
-        self.side.page_requested.connect(self._open_sidebar_entry)
-        self.side.bind_shortcuts(frame)
-        self.stack = QStackedWidget()
-        self.bars = QVBoxLayout()
-        self.status = StatusBar()
+        self.top_bar.page_menu_requested.connect(self._open_sidebar_menu)
+        self.sidebar = SideBar(self.list_sidebar_entries(), context.translate("screen.places"))
+        self.sidebar.page_requested.connect(self._open_sidebar_entry)
+        self.sidebar.bind_shortcuts(frame)
+        self.page_stack = QStackedWidget()
+        self.bar_layout = QVBoxLayout()
+        self.status_bar = StatusBar()
         middle = QHBoxLayout()
         middle.setSpacing(0)
-        middle.addWidget(self.side)
+        middle.addWidget(self.sidebar)
         content = QVBoxLayout()
-        content.addLayout(self.bars)
-        content.addWidget(self.stack, 1)
+        content.addLayout(self.bar_layout)
+        content.addWidget(self.page_stack, 1)
         middle.addLayout(content, 1)
-        frame.inside.addWidget(self.top)
+        frame.inside.addWidget(self.top_bar)
         frame.inside.addLayout(middle, 1)
-        frame.inside.addWidget(self.status)
+        frame.inside.addWidget(self.status_bar)
         self.window.setCentralWidget(frame)
         self._fit_sidebar()
         self._show_window_title()
         self._show_placeholder_rows()
-        StatusBarCells(context, self.status)
+        StatusBarCells(context, self.status_bar)
         self._show_clock()
         self._show_sidebar_counts()
         self._show_sidebar_views()
@@ -166,13 +166,13 @@ class WindowFrame(CoveredWindow):
         """Show the sidebar or, if the window is narrow for the text size, a button that opens its entries as a
         menu."""
         is_narrow = self.window.width() < _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX * current_appearance().scale
-        self.side.setVisible(not is_narrow)
-        self.top.show_page_menu_button(is_shown=is_narrow)
+        self.sidebar.setVisible(not is_narrow)
+        self.top_bar.show_page_menu_button(is_shown=is_narrow)
 
     @Slot()
     def _open_sidebar_menu(self) -> None:
-        button = self.top.page_menu
-        self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
+        button = self.top_bar.page_menu
+        self.sidebar.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def list_sidebar_entries(self) -> list[SidebarEntry]:
         """Return the entries of the sidebar, from top to bottom."""
@@ -195,8 +195,8 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def _show_training_entry(self) -> None:
         """Add the entry "training" to the sidebar, if the opened services are those of a training."""
-        if self.context.has_training and not self.side.has_entry("training"):
-            self.side.add_entry(self.list_sidebar_entries()[-1], self._frame)
+        if self.context.has_training and not self.sidebar.has_entry("training"):
+            self.sidebar.add_entry(self.list_sidebar_entries()[-1], self._frame)
 
     def _show_placeholder_rows(self) -> None:
         """Show placeholder rows in place of the page until the services are open."""
@@ -207,8 +207,8 @@ class WindowFrame(CoveredWindow):
         box.addWidget(TextLabel(self.context.translate("screen.home"), "title"))
         box.addWidget(SkeletonRows(6))
         box.addStretch(1)
-        self.stack.addWidget(placeholder)
-        self.side.show_current("home")
+        self.page_stack.addWidget(placeholder)
+        self.sidebar.show_current("home")
 
     @Slot()
     def rebuild_bars_and_page(self) -> None:
@@ -229,40 +229,40 @@ class WindowFrame(CoveredWindow):
         state of this page that `Page.get_screen_state` returned in an earlier window; None for the page's own
         state."""
         if self.current_route != route:
-            if self._visits:
-                self._visits[-1].focus = self.window.focusWidget()
-            self._visits = [*self._visits[-_MAX_NAVIGATION_HISTORY_LENGTH:], _NavigationHistoryEntry(route)]
+            if self._history:
+                self._history[-1].focus = self.window.focusWidget()
+            self._history = [*self._history[-_MAX_NAVIGATION_HISTORY_LENGTH:], _NavigationHistoryEntry(route)]
         self._show_page(route, state)
 
     @Slot()
     def go_back(self) -> None:
         """Open the previous route of the history; do nothing if there is none. The page keeps the scroll position
         of its list, and the focus returns to the widget that had it."""
-        if len(self._visits) > 1:
-            self._visits.pop()
-            visit = self._visits[-1]
-            self._show_page(visit.route)
-            page, focus = self.current_page, visit.focus
+        if len(self._history) > 1:
+            self._history.pop()
+            history_entry = self._history[-1]
+            self._show_page(history_entry.route)
+            page, focus = self.current_page, history_entry.focus
             if page is not None and focus is not None and shiboken6.isValid(focus) and page.can_focus(focus):
                 focus.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot(object)
     def replace_route(self, route: Route) -> None:
         """Open the page of `route`, and replace the newest entry of the history with this route."""
-        if self._visits:
-            self._visits[-1].route = route
+        if self._history:
+            self._history[-1].route = route
         self._show_page(route)
 
     @property
     def current_route(self) -> Route | None:
         """The route of the visible page; None before the first page is opened."""
-        return self._visits[-1].route if self._visits else None
+        return self._history[-1].route if self._history else None
 
     @property
     def current_page(self) -> Page | None:
         """The visible page; None before the services are open."""
-        sheet = self.stack.currentWidget()
-        page = sheet.widget() if isinstance(sheet, PageScrollArea) else None
+        scroll_area = self.page_stack.currentWidget()
+        page = scroll_area.widget() if isinstance(scroll_area, PageScrollArea) else None
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
@@ -285,11 +285,11 @@ class WindowFrame(CoveredWindow):
     def _show_scroll_area(self, area: PageScrollArea) -> None:
         """Show the page in `area`. The page that was visible stays scrolled as it is: while Qt hides it and moves the
         focus on, it scrolls to the widget that gets the focus."""
-        left = self.stack.currentWidget()
-        scrolled_px = left.verticalScrollBar().value() if isinstance(left, PageScrollArea) else 0
-        self.stack.setCurrentWidget(area)
-        if isinstance(left, PageScrollArea):
-            left.verticalScrollBar().setValue(scrolled_px)
+        previous_area = self.page_stack.currentWidget()
+        scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
+        self.page_stack.setCurrentWidget(area)
+        if isinstance(previous_area, PageScrollArea):
+            previous_area.verticalScrollBar().setValue(scrolled_px)
 
     @Slot()
     def _leave_current_page(self) -> None:
@@ -303,18 +303,21 @@ class WindowFrame(CoveredWindow):
             self._mark_sidebar_entry(self.current_page)
 
     def _mark_sidebar_entry(self, page: Page) -> None:
-        """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
-        is_unlisted_view = parse_saved_view_key(page.sidebar_key) and not self.side.has_entry(page.sidebar_key)
-        self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
+        """Mark the sidebar entry of `page`. If the page shows a saved view that has no entry, mark the entry of the
+        queues."""
+        is_view_without_entry = parse_saved_view_key(page.sidebar_key) and not self.sidebar.has_entry(
+            page.sidebar_key
+        )
+        self.sidebar.show_current("queues" if is_view_without_entry else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
         is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
-            self._scroll_areas[page] = PageScrollArea(page, self.stack)
-            page.renamed.connect(self._show_window_title)
-            self.stack.addWidget(self._scroll_areas[page])
+            self._scroll_areas[page] = PageScrollArea(page, self.page_stack)
+            page.page_name_changed.connect(self._show_window_title)
+            self.page_stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
             page.screen_state_changed.connect(self._mark_entry_of_sender_page)
         return self._pages.get(kind)
@@ -359,8 +362,8 @@ class WindowFrame(CoveredWindow):
     def _show_clock(self) -> None:
         now = self.context.now()
         clock = self.context.translate("status.clock_minutes", at=wording.format_instant(now, "clock")[:5])
-        if self.top.clock.plain != clock:
-            self.top.clock.show_text(clock)
+        if self.top_bar.clock.plain != clock:
+            self.top_bar.clock.show_text(clock)
             self.context.minute_passed.emit()
 
     @Slot()
@@ -377,38 +380,38 @@ class WindowFrame(CoveredWindow):
             sum(queue_count.count for queue_count in counts),
             any(queue_count.capped for queue_count in counts),
         )
-        self.side.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
+        self.sidebar.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count
-        self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
+        self.sidebar.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         alert_count = self.context.work_counts.alert_count
-        self.side.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
+        self.sidebar.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
-        place = SidebarEntry(
+        mentions_entry = SidebarEntry(
             _MENTIONS_ENTRY_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
-        self.side.show_nested("home", [place] if mention_count else [])
+        self.sidebar.show_nested("home", [mentions_entry] if mention_count else [])
 
     @Slot()
     def _show_sidebar_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.side.show_nested("queues", [make_saved_view_sidebar_entry(view) for view in views])
+        self.sidebar.show_nested("queues", [make_saved_view_sidebar_entry(view) for view in views])
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 
     @Slot(object)
     def _show_toast(self, toast: Toast) -> None:
         if self.window_cover.is_covered:
-            self._covered_toasts.append(toast)
+            self._toasts_held_back.append(toast)
             return
         translate = self.context.translate
         frame = ToastFrame(
-            toast.words,
+            toast.message,
             toast.detail,
             shape=toast.shape,
             tone=toast.tone,
-            close=translate("action.close"),
+            close_name=translate("action.close"),
             route=toast.route,
         )
         if toast.path:
@@ -417,27 +420,27 @@ class WindowFrame(CoveredWindow):
 
     def _find_lower_bars(self) -> list[QWidget]:
         """Return the bars that a toast must not cover: the lower bars of the visible page, and the status bar."""
-        return [self.status, *(self.current_page.lower_bars if self.current_page is not None else [])]
+        return [self.status_bar, *(self.current_page.lower_bars if self.current_page is not None else [])]
 
     @Slot()
     def _show_covered_toasts(self) -> None:
         """Show the toasts that arrived while the privacy cover hid the window."""
-        toasts, self._covered_toasts = self._covered_toasts, []
+        toasts, self._toasts_held_back = self._toasts_held_back, []
         for toast in toasts:
             self._show_toast(toast)
 
     def show_bar(self, bar: NotificationBar | None) -> None:
         """Show a bar with a message about the whole window, above the page, in place of the previous bar. If `bar`
         is None, only remove the previous bar."""
-        while item := self.bars.takeAt(0):
+        while item := self.bar_layout.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
         margin = tokens().px("spacing", "page_margin")
         margins = (margin, 8, margin, 0) if bar is not None else (0, 0, 0, 0)
-        self.bars.setContentsMargins(*margins)
+        self.bar_layout.setContentsMargins(*margins)
         if bar is not None:
-            self.bars.addWidget(bar)
+            self.bar_layout.addWidget(bar)
 
     # -- focus
 

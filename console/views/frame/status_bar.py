@@ -40,14 +40,18 @@ class StatusBarCells(QObject):
     def _make_right_cells(self) -> list[StatusCellContent]:
         context = self._context
         unfinished_text = context.translate(
-            "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
+            "status.unfinished",
+            count=len(context.work_counts.unfinished_operations) + context.work_counts.unfinished_run_count,
         )
         cells = [
             StatusCellContent(context.translate("status.notices"), key="notices"),
             StatusCellContent(unfinished_text, key="unfinished"),
         ]
-        if context.due_at is not None:
-            cells.insert(0, StatusCellContent(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
+        if context.last_due_tasks_at is not None:
+            cells.insert(
+                0,
+                StatusCellContent(context.translate("status.due_tasks", at=context.last_due_tasks_at), tone="muted"),
+            )
         lost_since = context.connection_state.lost_since
         if lost_since is not None:
             read_only_text = context.translate(
@@ -74,36 +78,39 @@ def make_database_cell(context: WindowContext) -> StatusCellContent:
     name, connection_state = context.translate("status.service"), context.connection_state
     if connection_state.lost_since is not None:
         return StatusCellContent(name, "offline", "bad", context.translate("status.unreachable"))
-    if connection_state.service_seconds is None:
+    if connection_state.database_seconds is None:
         return StatusCellContent(name, "hourglass", "muted", context.translate("status.opening"))
-    return _make_response_time_cell(context, name, connection_state.service_seconds)
+    return _make_response_time_cell(context, name, connection_state.database_seconds)
 
 
 def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for AlarmBox: the response time of its last answer to this window, or the
     reason why there is none. The function sends no request."""
     name, reach = context.translate("status.alarmbox"), context.connection_state
-    if reach.is_provider_missing:
+    if reach.is_alarmbox_missing:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_configured"))
-    if reach.provider_seconds is None:
+    if reach.alarmbox_seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
-    if reach.is_provider_silent:
-        time_text = format_clock_time(reach.provider_at)
+    if reach.is_alarmbox_silent:
+        time_text = format_clock_time(reach.alarmbox_answered_at)
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
-    return _make_response_time_cell(context, name, reach.provider_seconds)
+    return _make_response_time_cell(context, name, reach.alarmbox_seconds)
 
 
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
     """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
     the reason why there is none. The function sends no request."""
     name = get_provider_name(gateway.name, context)
-    if gateway.seconds is None:
+    if gateway.answer_seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if gateway.is_silent:
         return StatusCellContent(
-            name, "warning", "care", context.translate("status.unreachable_since", at=format_clock_time(gateway.at))
+            name,
+            "warning",
+            "care",
+            context.translate("status.unreachable_since", at=format_clock_time(gateway.answered_at)),
         )
-    return _make_response_time_cell(context, name, gateway.seconds)
+    return _make_response_time_cell(context, name, gateway.answer_seconds)
 
 
 def _make_response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusCellContent:

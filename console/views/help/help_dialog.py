@@ -28,9 +28,9 @@ class HelpDialog(DialogFrame):
     """The dialog that explains the page and the terms; the terms that the page shows come first. The person can
     search the terms; below the list is the meaning of the selected term."""
 
-    def __init__(self, context: WindowContext, about: str, page_text: str, parent: QWidget) -> None:
-        """`about` is the text about the purpose of the page; `page_text` is all text that the page shows, in which
-        the dialog looks for terms."""
+    def __init__(self, context: WindowContext, page_purpose: str, page_text: str, parent: QWidget) -> None:
+        """`page_purpose` is the text about the purpose of the page; `page_text` is all text that the page shows, in
+        which the dialog looks for terms."""
         translate = context.translate
         super().__init__(
             translate("screen.help"),
@@ -40,12 +40,12 @@ class HelpDialog(DialogFrame):
         )
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         terms = list_terms(context.language)
-        self._shown_here = [term for term in terms if is_term_in_text(term, page_text, context.language)]
-        self._other_terms = [term for term in terms if term not in self._shown_here]
-        self._here_word, self._all_word = translate("help.here"), translate("help.words")
-        self.search = LineEdit()
-        self.search.setPlaceholderText(translate("help.find"))
-        self.search.setAccessibleName(translate("help.find"))
+        self._shown_terms = [term for term in terms if is_term_in_text(term, page_text, context.language)]
+        self._other_terms = [term for term in terms if term not in self._shown_terms]
+        self._heading_of_shown_terms, self._heading_of_other_terms = translate("help.here"), translate("help.words")
+        self.search_field = LineEdit()
+        self.search_field.setPlaceholderText(translate("help.find"))
+        self.search_field.setAccessibleName(translate("help.find"))
         self.table = StaticTable(
             context,
             _make_term_columns(context),
@@ -53,34 +53,38 @@ class HelpDialog(DialogFrame):
             translate("help.words"),
             group_of=self._make_row_group,
         )
-        self._list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
-        self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
-        self.meaning = TextLabel("", wrap=True, selectable=True)
-        self.meaning.setMinimumHeight(2 * current_appearance().line_height("body"))
+        self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
+        self._term_list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
+        self.meaning_label = TextLabel("", wrap=True, selectable=True)
+        self.meaning_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
-        content.setLayout(make_column(TextLabel(about, wrap=True), self.search, self._list, self.meaning, gap=12))
+        content.setLayout(
+            make_column(
+                TextLabel(page_purpose, wrap=True), self.search_field, self._term_list, self.meaning_label, gap=12
+            )
+        )
         self.show_content(content)
-        self.search.textChanged.connect(self._show_matching_terms)
+        self.search_field.textChanged.connect(self._show_matching_terms)
         self.table.current_changed.connect(self._show_term_meaning)
         self.table.rows.page_applied.connect(self._select_first_term)
         self._show_matching_terms()
 
     def find_first_focus(self) -> QWidget:
-        return self.search
+        return self.search_field
 
     def _make_row_group(self, term: Term) -> RowGroup:
-        is_here = term in self._shown_here
-        return RowGroup(is_here, self._here_word if is_here else self._all_word)
+        is_shown = term in self._shown_terms
+        return RowGroup(is_shown, self._heading_of_shown_terms if is_shown else self._heading_of_other_terms)
 
     @Slot()
     def _show_matching_terms(self) -> None:
-        search_text = self.search.text().strip().casefold()
+        search_text = self.search_field.text().strip().casefold()
         matches = [
             term
-            for term in (*self._shown_here, *self._other_terms)
+            for term in (*self._shown_terms, *self._other_terms)
             if search_text in term.word.casefold() or search_text in term.meaning.casefold()
         ]
-        self._list.show_rows(matches)
+        self._term_list.show_rows(matches)
         self._show_term_meaning()
 
     @Slot()
@@ -92,7 +96,7 @@ class HelpDialog(DialogFrame):
     @Slot()
     def _show_term_meaning(self) -> None:
         term = self.table.current_item
-        self.meaning.show_text(f"{term.word}: {term.meaning}" if isinstance(term, Term) else "")
+        self.meaning_label.show_text(f"{term.word}: {term.meaning}" if isinstance(term, Term) else "")
 
 
 def _make_term_columns(context: WindowContext) -> list[Column]:
@@ -105,8 +109,8 @@ def _make_term_columns(context: WindowContext) -> list[Column]:
 def open_help_dialog(frame: WindowFrame, page: Page | None) -> HelpDialog:
     """Open the help of `page` over the window, and return the dialog. If `page` is None, it is the help of the
     home page."""
-    about = frame.context.translate(page.help_key if page else "help.home")
-    dialog = HelpDialog(frame.context, about, "\n".join(_list_visible_texts(frame.window)), frame.window)
+    page_purpose = frame.context.translate(page.help_key if page else "help.home")
+    dialog = HelpDialog(frame.context, page_purpose, "\n".join(_list_visible_texts(frame.window)), frame.window)
     dialog.open()
     return dialog
 

@@ -92,15 +92,15 @@ class CountLineButton(PaintedButton):
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
         is_state = bool(line.figure_shape)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
-        role: TypeRoleName = "body" if is_state else "figure"
-        x = right - measure_font_runs(runs, role)
+        font_role: TypeRoleName = "body" if is_state else "figure"
+        x = right - measure_font_runs(runs, font_role)
         painter.setPen(current_appearance().colour(get_state_word_tone(line.figure_tone) if is_state else "text"))
-        draw_font_runs(painter, x, baseline, runs, role)
+        draw_font_runs(painter, x, baseline, runs, font_role)
         if is_state:
             side = current_appearance().icon_px(14)
             x -= side + 5
-            ink = current_appearance().colour(line.figure_tone)
-            draw_cached_shape(painter, line.figure_shape, x, (box.height() - side) / 2, side, ink)
+            ink_colour = current_appearance().colour(line.figure_tone)
+            draw_cached_shape(painter, line.figure_shape, x, (box.height() - side) / 2, side, ink_colour)
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
@@ -127,10 +127,10 @@ class CountPanel(Surface):
     """A panel with a title and a button per CountLine. The arrow keys move the focus between the buttons.
 
     Signals:
-    - chosen(str): the person has pressed the button of the line with this key.
+    - line_pressed(str): the person has pressed the button of the line with this key.
     """
 
-    chosen = Signal(str)
+    line_pressed = Signal(str)
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="all")
@@ -144,13 +144,13 @@ class CountPanel(Surface):
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         self._buttons: list[CountLineButton] = []
-        self._foot_words = TextLabel("", "small", "muted")
+        self._footer_label = TextLabel("", "small", "muted")
         footer = self._footer = Surface(self, edge="top")
-        footer.setLayout(make_row(self._foot_words, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
-        self._words_without_lines = TextLabel("", "body", "muted", wrap=True)
-        body = self._body_without_lines = QWidget(self)
+        footer.setLayout(make_row(self._footer_label, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
+        self._empty_text_label = TextLabel("", "body", "muted", wrap=True)
+        body = self._empty_text_panel = QWidget(self)
         body.setLayout(
-            make_row(self._words_without_lines, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8))
+            make_row(self._empty_text_label, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8))
         )
         self.setLayout(make_column(head, body, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
 
@@ -163,10 +163,10 @@ class CountPanel(Surface):
             button.show_line(line)
         for number, button in enumerate(self._buttons):
             button.setVisible(number < len(lines))
-        self._foot_words.show_text(footer)
-        self._words_without_lines.show_text(footer)
+        self._footer_label.show_text(footer)
+        self._empty_text_label.show_text(footer)
         self._footer.setVisible(bool(lines))
-        self._body_without_lines.setVisible(not lines)
+        self._empty_text_panel.setVisible(not lines)
 
     @property
     def focus_stops(self) -> list[QWidget]:
@@ -183,12 +183,12 @@ class CountPanel(Surface):
     def _open_pressed_line(self) -> None:
         button = self.sender()
         if isinstance(button, CountLineButton):
-            self.chosen.emit(button.line.key)
+            self.line_pressed.emit(button.line.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-        focused_numbers = [number for number, button in enumerate(self._buttons) if button.hasFocus()]
-        if step and focused_numbers and 0 <= focused_numbers[0] + step < len(self._buttons):
-            self._buttons[focused_numbers[0] + step].setFocus(Qt.FocusReason.TabFocusReason)
+        focused_indexes = [number for number, button in enumerate(self._buttons) if button.hasFocus()]
+        if step and focused_indexes and 0 <= focused_indexes[0] + step < len(self._buttons):
+            self._buttons[focused_indexes[0] + step].setFocus(Qt.FocusReason.TabFocusReason)
         else:
             super().keyPressEvent(event)

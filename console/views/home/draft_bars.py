@@ -17,39 +17,50 @@ class DraftBarList(QObject):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         self._page, self._context = page, page.context
-        self._shown_words_by_name: dict[str, str] = {}
-        self._context.own_state.loaded.connect(self.show_drafts)
+        self._shown_sentence_by_draft_name: dict[str, str] = {}
+        self._context.person_values.loaded.connect(self.show_drafts)
 
     @Slot()
     def show_drafts(self) -> None:
         """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
         stays."""
-        drafts = self._context.own_state.list_drafts()[-_MAX_DRAFT_BARS:]
-        words_by_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
-        for name in set(self._shown_words_by_name) - {
-            name for name, words in words_by_name.items() if self._shown_words_by_name.get(name) == words
+        drafts = self._context.person_values.list_drafts()[-_MAX_DRAFT_BARS:]
+        sentence_by_draft_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
+        for name in set(self._shown_sentence_by_draft_name) - {
+            name
+            for name, sentence in sentence_by_draft_name.items()
+            if self._shown_sentence_by_draft_name.get(name) == sentence
         }:
             self._page.hide_bar(name)
-            del self._shown_words_by_name[name]
+            del self._shown_sentence_by_draft_name[name]
         for draft in drafts:
-            if draft.name not in self._shown_words_by_name:
-                self._page.show_bar(draft.name, self._make_draft_bar(draft, words_by_name[draft.name]), above=True)
-                self._shown_words_by_name[draft.name] = words_by_name[draft.name]
+            if draft.name not in self._shown_sentence_by_draft_name:
+                self._page.show_bar(
+                    draft.name,
+                    self._make_draft_bar(draft, sentence_by_draft_name[draft.name]),
+                    is_above_contents=True,
+                )
+                self._shown_sentence_by_draft_name[draft.name] = sentence_by_draft_name[draft.name]
 
-    def _make_draft_bar(self, draft: Draft, words: str) -> NotificationBar:
+    def _make_draft_bar(self, draft: Draft, sentence: str) -> NotificationBar:
         translate = self._context.translate
-        go_on = KeyButton(translate("draft.continue"), kind="inline")
-        discard = KeyButton(translate("draft.discard"), kind="inline")
-        for button, act in ((go_on, self._continue_draft), (discard, self._discard_draft)):
+        continue_button = KeyButton(translate("draft.continue"), kind="inline")
+        discard_button = KeyButton(translate("draft.discard"), kind="inline")
+        for button, act in ((continue_button, self._continue_draft), (discard_button, self._discard_draft)):
             button.setProperty("draft", draft.name)
             button.clicked.connect(act)
         return NotificationBar(
-            translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second=discard
+            translate("home.unfinished"),
+            sentence,
+            tone="progress",
+            shape="clock",
+            button=continue_button,
+            second_button=discard_button,
         )
 
     @Slot()
     def _continue_draft(self) -> None:
-        draft = self._context.own_state.find_draft(str(self.sender().property("draft")))
+        draft = self._context.person_values.find_draft(str(self.sender().property("draft")))
         if draft is None:
             self.show_drafts()
             return
@@ -57,5 +68,5 @@ class DraftBarList(QObject):
 
     @Slot()
     def _discard_draft(self) -> None:
-        self._context.own_state.store(str(self.sender().property("draft")), None)
+        self._context.person_values.store(str(self.sender().property("draft")), None)
         self.show_drafts()

@@ -61,18 +61,18 @@ class FirstTasksPanel(Surface):
 
     def _make_task_line(self, task: FirstTask) -> CountLine:
         is_done = self._context.first_tasks.is_done(task)
-        state = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
+        state_text = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
         shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
-        return CountLine(task, shape, tone, word, state, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
+        return CountLine(task, shape, tone, word, state_text, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _show_tasks(self) -> None:
         tasks = self._context.first_tasks
         for task, button in self.buttons.items():
             button.show_line(self._make_task_line(task))
-        until = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
-        self.until_label.show_text(self._context.translate("first_tasks.until", at=until))
+        end_sentence = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
+        self.until_label.show_text(self._context.translate("first_tasks.until", at=end_sentence))
         self.setVisible(tasks.is_running)
 
     def showEvent(self, event: QShowEvent) -> None:

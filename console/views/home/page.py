@@ -86,22 +86,22 @@ class HomePage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self._shown_work: UnfinishedWork | None = None
-        self._shown_words = ""
+        self._shown_bar_sentence = ""
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
         self.add_content(self.head)
         self.add_bar_container()
         self._own_column, self._provider_column = QWidget(self), QWidget(self)
-        self.my_panel = CountPanel(translate("home.my_work"), self._own_column)
+        self.own_work_panel = CountPanel(translate("home.my_work"), self._own_column)
         self.first_tasks_panel = FirstTasksPanel(context, self._provider_column)
         self.team_panel = CountPanel(translate("home.team"), self)
         self.provider_panel = CountPanel(translate("home.providers"), self._provider_column)
         self.age_panel = QueueAgePanel(context, self._own_column)
         self.views_panel = CountPanel(translate("home.views"), self._provider_column)
-        self.views_panel.chosen.connect(self._open_saved_view)
+        self.views_panel.line_pressed.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
-        self.my_panel.chosen.connect(self._open_queue)
-        self.team_panel.chosen.connect(self._open_queue)
+        self.own_work_panel.line_pressed.connect(self._open_queue)
+        self.team_panel.line_pressed.connect(self._open_queue)
         self.add_content(self._make_count_panels())
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
@@ -113,29 +113,29 @@ class HomePage(Page):
         self._show_providers()
         self._show_saved_views()
         set_tab_order(
-            *self.head.stops,
-            *self.my_panel.focus_stops,
+            *self.head.focus_stops,
+            *self.own_work_panel.focus_stops,
             *self.age_panel.focus_stops,
             *self.team_panel.focus_stops,
             *self.first_tasks_panel.focus_stops,
-            self.link,
+            self.queue_link,
             self.table,
         )
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        self._own_column.setLayout(column := make_column(self.my_panel, self.age_panel, gap=16))
+        self._own_column.setLayout(column := make_column(self.own_work_panel, self.age_panel, gap=16))
         column.setStretch(1, 1)
         provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
         self._provider_column.setLayout(column := make_column(*provider_parts, gap=16))
-        for place in (0, 2):
-            column.setStretch(place, 1)
-        box = self._panel_box = make_row(
+        for column_index in (0, 2):
+            column.setStretch(column_index, 1)
+        panel_row = self._count_panel_row = make_row(
             self._own_column, self.team_panel, self._provider_column, gap=16, margins=(margin, 0, margin, 20)
         )
-        for place in range(3):
-            box.setStretch(place, 1)
-        return box
+        for column_index in range(3):
+            panel_row.setStretch(column_index, 1)
+        return panel_row
 
     def _make_table_and_recent_panel(self) -> QWidget:
         context = self.context
@@ -158,49 +158,51 @@ class HomePage(Page):
         self.table.current_changed.connect(self._show_current_row)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
-        lower = QWidget(self)
-        list_pane = Surface(lower, edge="top")
-        self.list = QStackedWidget(list_pane)
-        self.list.addWidget(self.table)
-        self.list.addWidget(self._make_empty_state())
+        table_and_recent_panel = QWidget(self)
+        list_pane = Surface(table_and_recent_panel, edge="top")
+        self.table_stack = QStackedWidget(list_pane)
+        self.table_stack.addWidget(self.table)
+        self.table_stack.addWidget(self._make_empty_state())
         self._set_min_table_height()
         self._review_count = TextLabel("", "small_data", "muted")
-        link = self.link = LinkButton(context.translate("home.open_queue"))
-        link.clicked.connect(self._open_review_queue)
+        queue_link = self.queue_link = LinkButton(context.translate("home.open_queue"))
+        queue_link.clicked.connect(self._open_review_queue)
         margin = tokens().px("spacing", "page_margin")
         title = make_row(
             TextLabel(context.translate("home.oldest"), "panel_title"),
             self._review_count,
             None,
-            link,
+            queue_link,
             margins=(margin, 8, margin, 8),
         )
-        list_pane.setLayout(make_column(title, self.list, gap=0))
-        self.recent = RecentRecordsPanel(context, lower)
-        box = self._lower_box = make_row(list_pane, self.recent, gap=0)
-        box.setStretch(0, 1)
-        lower.setLayout(box)
-        return lower
+        list_pane.setLayout(make_column(title, self.table_stack, gap=0))
+        self.recent_panel = RecentRecordsPanel(context, table_and_recent_panel)
+        panel_row = self._table_and_recent_row = make_row(list_pane, self.recent_panel, gap=0)
+        panel_row.setStretch(0, 1)
+        table_and_recent_panel.setLayout(panel_row)
+        return table_and_recent_panel
 
     def _set_min_table_height(self) -> None:
         """Make the table as high as its rows, at least four, so that only the page scrolls if the window is too low
         for it."""
-        look, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
-        self.list.setMinimumHeight(look.row_height("header") + rows * look.row_height())
+        appearance, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
+        self.table_stack.setMinimumHeight(appearance.row_height("header") + rows * appearance.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that replaces the table if no record needs a review."""
         translate = self.context.translate
-        self._empty_button = KeyButton(translate("home.open_queue"))
-        self._empty_button.clicked.connect(self._open_review_queue)
-        self.empty_state = EmptyState(translate("home.empty"), translate("home.hint"), button=self._empty_button)
+        self._empty_state_button = KeyButton(translate("home.open_queue"))
+        self._empty_state_button.clicked.connect(self._open_review_queue)
+        self.empty_state = EmptyState(
+            translate("home.empty"), translate("home.hint"), button=self._empty_state_button
+        )
         return self.empty_state
 
     @Slot()
     def _show_rows(self) -> None:
         self.hide_reading_failure()
         is_empty = self.rows.is_complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.empty_state if is_empty else self.table)
+        self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
         if self.table.current_item is None:
             self.table.go_to_first()
         self._set_min_table_height()
@@ -215,7 +217,7 @@ class HomePage(Page):
             area.show_focus()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return self.table, self._empty_button
+        return self.table, self._empty_state_button
 
     def show_route(self, route: object) -> None:
         self.draft_bars.show_drafts()
@@ -236,15 +238,15 @@ class HomePage(Page):
     @Slot()
     def _show_work_counts(self) -> None:
         context, work_counts = self.context, self.context.work_counts
-        self.head.sentence.show_text(_format_today(context))
-        self.head.read_at.show_text(
+        self.head.sentence_label.show_text(_format_today(context))
+        self.head.read_time_label.show_text(
             context.translate("screen.last_read", at=work_counts.read_at) if work_counts.read_at else ""
         )
         self.team_panel.show_lines(
             [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
             context.translate("home.team_foot"),
         )
-        self.my_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
+        self.own_work_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
         review = work_counts.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished_operation_bar()
@@ -255,8 +257,8 @@ class HomePage(Page):
         """Show the response times of the database and the providers, and when the due tasks last ran."""
         context = self.context
         due = (
-            context.translate("home.providers_foot", at=context.due_at)
-            if context.due_at
+            context.translate("home.providers_foot", at=context.last_due_tasks_at)
+            if context.last_due_tasks_at
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
@@ -268,44 +270,46 @@ class HomePage(Page):
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views) or self.first_tasks_panel.isHidden())
         further_count = len(views) - _MAX_SAVED_VIEW_LINES
-        foot = translate("home.views_further", n=further_count) if further_count > 0 else translate("home.views_foot")
-        foot = foot if views else translate("home.views_none")
-        self.views_panel.show_lines(
-            [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], foot
+        footer_text = (
+            translate("home.views_further", n=further_count) if further_count > 0 else translate("home.views_foot")
         )
-        set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.link)
+        footer_text = footer_text if views else translate("home.views_none")
+        self.views_panel.show_lines(
+            [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], footer_text
+        )
+        set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.queue_link)
 
     def _show_unfinished_operation_bar(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
         there is none, hide the bar."""
-        stopped_works = [
-            work
-            for work in _list_own_work(self.context, self.context.work_counts.unfinished)
-            if work.record is not None
+        stopped_operations = [
+            oldest_work
+            for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished_operations)
+            if oldest_work.record is not None
         ]
-        if not stopped_works:
+        if not stopped_operations:
             self.hide_bar("unfinished")
             return
-        work = min(stopped_works, key=lambda item: item.operation.started_at)
-        words = _describe_unfinished_work(self.context, work)
-        if "unfinished" in self.list_bar_names() and words == self._shown_words:
+        oldest_work = min(stopped_operations, key=lambda item: item.operation.started_at)
+        sentence = _describe_unfinished_work(self.context, oldest_work)
+        if "unfinished" in self.list_bar_names() and sentence == self._shown_bar_sentence:
             return
-        self._shown_words, self._shown_work = words, work
+        self._shown_bar_sentence, self._shown_work = sentence, oldest_work
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished_operation)
         bar = NotificationBar(
-            self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button
+            self.context.translate("home.unfinished"), sentence, tone="progress", shape="clock", button=button
         )
-        self.show_bar("unfinished", bar, above=True)
+        self.show_bar("unfinished", bar, is_above_contents=True)
 
     # -- navigation
 
     @Slot(object)
-    def _open_queue_item(self, item: QueueItem) -> None:
+    def _open_queue_item(self, queue_item: QueueItem) -> None:
         trail = tuple(
             _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
         )
-        self.context.navigate(case_words.make_record_route(item.record, trail, "queues"))
+        self.context.navigate(case_words.make_record_route(queue_item.record, trail, "queues"))
 
     @Slot()
     def _open_unfinished_operation(self) -> None:
@@ -331,37 +335,37 @@ class HomePage(Page):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent"):
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent_panel"):
             self._set_min_table_height()
             self._fit_panels_to_width()
 
     def _fit_panels_to_width(self) -> None:
         side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        self._panel_box.setDirection(left_to_right if side_by_side else top_to_bottom)
+        self._count_panel_row.setDirection(left_to_right if side_by_side else top_to_bottom)
         is_wide = side_by_side and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
-        self._lower_box.setDirection(left_to_right if is_wide else top_to_bottom)
-        self.recent.set_beside_table(is_beside=is_wide)
+        self._table_and_recent_row.setDirection(left_to_right if is_wide else top_to_bottom)
+        self.recent_panel.set_beside_table(is_beside=is_wide)
         wide_px = max(_MIN_RECENT_PANEL_WIDTH_PX, self.width() * 6 // 25)
-        self.recent.setMinimumWidth(wide_px if is_wide else 0)
-        self.recent.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)
+        self.recent_panel.setMinimumWidth(wide_px if is_wide else 0)
+        self.recent_panel.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)
 
 
 def _read_oldest_reviews(services: "Console", _cursor: object, limit: int) -> Rows:
     return Rows(services.recovery.read_queue("review", min(limit, _MAX_TABLE_ROWS)).items, None)
 
 
-def _make_queue_item_ref(item: QueueItem) -> RecordRef:
-    return case_words.make_record_ref(item.record)
+def _make_queue_item_ref(queue_item: QueueItem) -> RecordRef:
+    return case_words.make_record_ref(queue_item.record)
 
 
-def _get_queue_item_record(item: QueueItem) -> ShownRecord:
-    return item.record
+def _get_queue_item_record(queue_item: QueueItem) -> ShownRecord:
+    return queue_item.record
 
 
-def _get_waiting_start(item: QueueItem) -> datetime | None:
-    return item.since
+def _get_waiting_start(queue_item: QueueItem) -> datetime | None:
+    return queue_item.since
 
 
 def _format_today(context: WindowContext) -> str:
@@ -391,37 +395,43 @@ def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
-    own_works = _list_own_work(context, context.work_counts.unfinished)
-    calling_works = [work for work in own_works if work.operation.state == "calling"]
-    unknown_works = [work for work in own_works if work.operation.state != "calling"]
-    scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]
-    person_works = [work for work in unknown_works if work not in scheduled_works]
+    own_operations = _list_own_work(context, context.work_counts.unfinished_operations)
+    running_operations = [work for work in own_operations if work.operation.state == "calling"]
+    unknown_operations = [work for work in own_operations if work.operation.state != "calling"]
+    scheduled_operations = [
+        work for work in unknown_operations if work.record is not None and work.record.work.at is not None
+    ]
+    operations_for_person = [work for work in unknown_operations if work not in scheduled_operations]
     return [
-        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
-        _make_unfinished_work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
-        _make_unfinished_work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
+        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", running_operations),
+        _make_unfinished_work_line(
+            context, "unknown", "question", "unknown", "home.to_settle", operations_for_person
+        ),
+        _make_unfinished_work_line(
+            context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_operations
+        ),
     ]
 
 
 def _make_unfinished_work_line(
-    context: WindowContext, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]
+    context: WindowContext, queue: str, shape: str, tone: str, key: str, operations: Sequence[UnfinishedWork]
 ) -> CountLine:
     word = context.translate(key)
-    if not works:
+    if not operations:
         return CountLine(queue, shape, "muted", word, "", "0")
-    oldest = min(work.operation.started_at for work in works)
+    oldest = min(work.operation.started_at for work in operations)
     detail = context.translate("queue.oldest", age=context.format_age(oldest))
-    return CountLine(queue, shape, tone, word, detail, str(len(works)))  # type: ignore[arg-type]  # a tone
+    return CountLine(queue, shape, tone, word, detail, str(len(operations)))  # type: ignore[arg-type]  # a tone
 
 
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
-    return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
+    return [CountLine("", "", "text", cell.name, "", cell.text, cell.shape, cell.tone) for cell in cells]
 
 
-def _list_own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
-    return [work for work in works if work.operation.operator == context.operator]
+def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
+    return [work for work in operations if work.operation.operator == context.operator]
 
 
 def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:

@@ -25,29 +25,30 @@ class RecentRecordsPanel(Surface):
         super().__init__(parent, is_raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
         self._context = context
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(1, 0, 0, 0)
-        self._layout.setSpacing(0)
+        self._line_column = QVBoxLayout(self)
+        self._line_column.setContentsMargins(1, 0, 0, 0)
+        self._line_column.setSpacing(0)
         head = Surface(self, is_raised=True, edge="bottom")
         head.setLayout(
             make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )
-        self._layout.addWidget(head)
+        self._line_column.addWidget(head)
         self._empty_label = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
-        self._layout.addLayout(make_row(self._empty_label, margins=(16, 12, 16, 0)))
-        self._layout.addStretch(1)
+        self._line_column.addLayout(make_row(self._empty_label, margins=(16, 12, 16, 0)))
+        self._line_column.addStretch(1)
         self._lines: list[CountLineButton] = []
         context.visits_changed.connect(self.show_visits)
         context.person_changed.connect(self.show_visits)
         self.show_visits()
 
     def set_beside_table(self, *, is_beside: bool) -> None:
-        """Draw the border of the panel towards the table: beside it, or above the panel."""
+        """Draw the panel's border on the side of the table: at the left edge if the panel is beside the table
+        (`is_beside`), otherwise at the top edge, because the panel is then below the table."""
         edge = "left" if is_beside else "top"
         if self.property("edge") != edge:
             set_style_property(self, "edge", edge)
             gap = 0 if is_beside else tokens().px("spacing", "page_margin") - _LINE_MARGIN_PX
-            self._layout.setContentsMargins(1 + gap, 0, gap, 0)
+            self._line_column.setContentsMargins(1 + gap, 0, gap, 0)
 
     @Slot()
     def show_visits(self) -> None:
@@ -68,7 +69,7 @@ class RecentRecordsPanel(Surface):
         button = CountLineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.clicked.connect(self._open_pressed_line)
-        self._layout.insertWidget(2 + len(self._lines), button)
+        self._line_column.insertWidget(2 + len(self._lines), button)
         self._lines.append(button)
 
     @Slot()

@@ -30,16 +30,16 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
     when. `name_record` returns the text that names the record with a kind and an id."""
     translate = context.translate
 
-    def make_reason_cell(item: LeftOpen) -> StateCell:
+    def make_reason_cell(own_item: LeftOpen) -> StateCell:
         return StateCell(
-            translate(f"left_open.{item.reason.value}"), *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[item.reason]
+            translate(f"left_open.{own_item.reason.value}"), *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason]
         )
 
-    def format_since(item: LeftOpen) -> str:
-        return wording.format_short_instant(item.since, context.now())
+    def format_since(own_item: LeftOpen) -> str:
+        return wording.format_short_instant(own_item.since, context.now())
 
-    def format_until(item: LeftOpen) -> str:
-        return wording.format_instant(item.until, "clock") if item.until is not None else ""
+    def format_until(own_item: LeftOpen) -> str:
+        return wording.format_instant(own_item.until, "clock") if own_item.until is not None else ""
 
     return [
         Column("why", translate("column.what"), 260, make_reason_cell, "state"),
@@ -55,31 +55,33 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
     ]
 
 
-def _format_subject(item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
+def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
     """Return the name of the record, the bulk run or the draft that the row is about."""
-    if item.reason is LeftReason.BULK_RUN:
-        return item.name
-    if item.reason is LeftReason.DRAFT:
-        draft = context.own_state.find_draft(item.name)
-        return format_draft_title(draft) if draft is not None else item.id
-    if item.kind == "company":
-        return wording.format_corporation_number(item.id)
-    if item.kind == OPERATION_KIND:
-        return f"{context.translate('kind.operation')} {shorten_identifier(item.id)}"
-    return name_record(item.kind, item.id)
+    if own_item.reason is LeftReason.BULK_RUN:
+        return own_item.name
+    if own_item.reason is LeftReason.DRAFT:
+        draft = context.person_values.find_draft(own_item.name)
+        return format_draft_title(draft) if draft is not None else own_item.id
+    if own_item.kind == "company":
+        return wording.format_corporation_number(own_item.id)
+    if own_item.kind == OPERATION_KIND:
+        return f"{context.translate('kind.operation')} {shorten_identifier(own_item.id)}"
+    return name_record(own_item.kind, own_item.id)
 
 
-def find_left_open_route(item: LeftOpen) -> Route | None:
+def find_left_open_route(own_item: LeftOpen) -> Route | None:
     """Return the route to the page on which the person continues this work; None for a draft, a bulk run, or a
     request that concerns no record."""
-    if item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):
+    if own_item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):
         return None
-    if item.reason is LeftReason.REFUND:
-        return ApprovalsRoute(int(item.id))
-    if item.reason is LeftReason.INCIDENT:
-        return AlertsRoute(int(item.id))
-    if item.kind == OPERATION_KIND:
-        return OperationRoute(item.id)
+    if own_item.reason is LeftReason.REFUND:
+        return ApprovalsRoute(int(own_item.id))
+    if own_item.reason is LeftReason.INCIDENT:
+        return AlertsRoute(int(own_item.id))
+    if own_item.kind == OPERATION_KIND:
+        return OperationRoute(own_item.id)
     return (
-        make_route_to_record(item.kind, int(item.id)) if item.kind in RECORD_KINDS and item.id.isdecimal() else None
+        make_route_to_record(own_item.kind, int(own_item.id))
+        if own_item.kind in RECORD_KINDS and own_item.id.isdecimal()
+        else None
     )

@@ -60,10 +60,10 @@ class MentionDoneButton(QWidget):
     the reason.
 
     Signals:
-    - ended: the person has marked the mention as done.
+    - mention_done: the person has marked the mention as done.
     """
 
-    ended = Signal()
+    mention_done = Signal()
 
     def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
         super().__init__()
@@ -76,9 +76,9 @@ class MentionDoneButton(QWidget):
         self.done_button.clicked.connect(self._mark_done)
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
 
-    def enable_for_row(self, item: object) -> None:
-        """Enable the button if `item`, the selected row of the table, is a mention; otherwise disable it."""
-        self._mention = item if isinstance(item, Mention) else None
+    def enable_for_row(self, row: object) -> None:
+        """Enable the button if `row`, the selected row of the table, is a mention; otherwise disable it."""
+        self._mention = row if isinstance(row, Mention) else None
         reason = self._context.find_missing_right_reason("note") or (
             "" if self._mention else self._context.translate("reason.mention_choose")
         )
@@ -109,4 +109,4 @@ class MentionDoneButton(QWidget):
 
     def _show_done_toast(self, mention: Mention) -> None:
         self._context.toast_requested.emit(self._make_done_toast(mention))
-        self.ended.emit()
+        self.mention_done.emit()

@@ -32,41 +32,41 @@ class OwnTakeButtons(QWidget):
     reason.
 
     Signals:
-    - ended: the person has given the record or incident back, or handed it over.
+    - take_ended: the person has given the record or incident back, or handed it over.
     """
 
-    ended = Signal()
+    take_ended = Signal()
 
     def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
         super().__init__()
         self._context, self._show_refusal = context, show_refusal
-        self._subject: _SubjectRef | None = None
-        self.give_button, self.hand_over_button = (
+        self._taken_subject: _SubjectRef | None = None
+        self.give_back_button, self.hand_over_button = (
             bind_button_to_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
         )
-        for button in (self.give_button, self.hand_over_button):
+        for button in (self.give_back_button, self.hand_over_button):
             button.acts_on_double_click = False  # the second click would act on the next row
-        self.give_button.clicked.connect(self._give_back_subject)
+        self.give_back_button.clicked.connect(self._give_back_subject)
         self.hand_over_button.clicked.connect(self._open_hand_over_dialog)
-        reason = ReasonLabel(self.give_button, self)
-        self.setLayout(make_row(self.give_button, self.hand_over_button, reason, None))
+        reason = ReasonLabel(self.give_back_button, self)
+        self.setLayout(make_row(self.give_back_button, self.hand_over_button, reason, None))
 
-    def enable_for_row(self, item: object) -> None:
-        """Enable the buttons if the acting person has taken the record, or owns the incident, of `item`, the
+    def enable_for_row(self, row: object) -> None:
+        """Enable the buttons if the acting person has taken the record, or owns the incident, of `row`, the
         selected row; otherwise disable them. None means that no row is selected."""
-        self._subject = _find_taken_subject(item, self._context.operator or "")
-        for button in (self.give_button, self.hand_over_button):
-            if self._subject is None:
+        self._taken_subject = _find_taken_subject(row, self._context.operator or "")
+        for button in (self.give_back_button, self.hand_over_button):
+            if self._taken_subject is None:
                 button.disable_with_reason(self._context.translate("reason.not_your_take"))
             else:
                 button.enable_button()
 
     @Slot()
     def _give_back_subject(self) -> None:
-        if self._subject is None:
+        if self._taken_subject is None:
             return
-        context, (kind, id) = self._context, self._subject
+        context, (kind, id) = self._context, self._taken_subject
         is_incident = kind == INCIDENT_KIND
 
         def give_back(services: "Console", request_id: str) -> bool:
@@ -88,13 +88,13 @@ class OwnTakeButtons(QWidget):
 
     def _show_give_back_toast(self, was_taken: bool) -> None:
         self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
-        self.ended.emit()
+        self.take_ended.emit()
 
     @Slot()
     def _open_hand_over_dialog(self) -> None:
-        if self._subject is None:
+        if self._taken_subject is None:
             return
-        kind, id = self._subject
+        kind, id = self._taken_subject
         if kind == INCIDENT_KIND:
             self._context.run_read(
                 lambda services: (services.incidents.read_incident(id), services.incidents.list_possible_owners()),
@@ -107,22 +107,22 @@ class OwnTakeButtons(QWidget):
 
             self._open_dialog_of_taken_subject(partial(HandOverDialog, self._context, kind, id))
 
-    def _open_incident_dialog(self, answer: tuple[Incident, tuple[str, ...]]) -> None:
+    def _open_incident_dialog(self, incident_and_owners: tuple[Incident, tuple[str, ...]]) -> None:
         from console.views.alerts.incident_dialogs import HandOverIncidentDialog
 
-        self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *answer))
+        self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *incident_and_owners))
 
     def _open_dialog_of_taken_subject(self, make_dialog: Callable[[QWidget], Any]) -> None:
         dialog = make_dialog(self.window())
-        dialog.answered.connect(self.ended)
+        dialog.answered.connect(self.take_ended)
         dialog.open()
 
 
-def _find_taken_subject(item: object, operator: str) -> _SubjectRef | None:
+def _find_taken_subject(row: object, operator: str) -> _SubjectRef | None:
     """Return kind and id of the record that the person has taken, or of the incident that the person owns; None
     for any other row."""
-    if isinstance(item, Take) and is_same_person(item.person, operator):
-        return item.kind, item.subject_id
-    if isinstance(item, LeftOpen) and item.reason in (LeftReason.TAKEN, LeftReason.INCIDENT):
-        return item.kind, int(item.id)
+    if isinstance(row, Take) and is_same_person(row.person, operator):
+        return row.kind, row.subject_id
+    if isinstance(row, LeftOpen) and row.reason in (LeftReason.TAKEN, LeftReason.INCIDENT):
+        return row.kind, int(row.id)
     return None

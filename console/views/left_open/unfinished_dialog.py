@@ -30,7 +30,7 @@ from console.views.left_open.mention_rows import (
 from console.views.left_open.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
-from console.views.presenters import credit_checks as words
+from console.views.presenters import credit_checks as record_words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import measure_column_width
@@ -61,17 +61,17 @@ LeaseOrTake = LeaseHolder | Take
 
 
 class UnfinishedWorkLists(NamedTuple):
-    """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting
-    person's own unfinished work; the person's open mentions; the person's own desk requests. `numbers` has, for
-    each record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
+    """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting person's
+    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` has, for each
+    record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
 
-    works: tuple[UnfinishedWork, ...]
+    operations: tuple[UnfinishedWork, ...]
     runs: tuple[BulkRunItem, ...]
-    holders: tuple[LeaseOrTake, ...]
+    leases_and_takes: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
-    requests: tuple[OwnRequest, ...]
-    numbers: Mapping[str, str]
+    own_requests: tuple[OwnRequest, ...]
+    number_by_record: Mapping[str, str]
 
 
 class UnfinishedWorkDialog(DialogFrame):
@@ -95,7 +95,7 @@ class UnfinishedWorkDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._parent_window = context, parent
-        self._numbers: dict[str, str] = {}
+        self._number_by_record: dict[str, str] = {}
         self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
@@ -109,26 +109,33 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs = TabBar(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add_tab(title, data=name)
-        self.works = _make_work_table(
+        self.operations_table = _make_work_table(
             context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
         )
-        self.runs = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _make_work_table(
+        self.runs_table = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
+        self.leases_and_takes_table = _make_work_table(
             context, _make_lease_or_take_columns(context, self._name_record), _make_lease_or_take_key, titles[2]
         )
-        self.own_items = _make_work_table(
+        self.own_items_table = _make_work_table(
             context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
         )
-        self.mentions = _make_work_table(
+        self.mentions_table = _make_work_table(
             context, make_mention_columns(context, self._name_record), lambda mention: mention.id, titles[4]
         )
-        self.requests: StaticTable | None = None
+        self.own_requests_table: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _make_work_table(
+            self.own_requests_table = _make_work_table(
                 context, _make_request_columns(context, self._name_record), lambda request: request.id, titles[5]
             )
-        requests = (self.requests,) if self.requests else ()
-        self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
+        own_requests = (self.own_requests_table,) if self.own_requests_table else ()
+        self._tables = (
+            self.operations_table,
+            self.runs_table,
+            self.leases_and_takes_table,
+            self.own_items_table,
+            self.mentions_table,
+            *own_requests,
+        )
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
@@ -149,37 +156,45 @@ class UnfinishedWorkDialog(DialogFrame):
             translate("dialog.unfinished.mentions_empty"),
             translate("dialog.unfinished.requests_empty"),
         )
-        self._lists = [
-            TableOrEmptyState(table, EmptyState(words))
-            for table, words in zip(self._tables, empty_texts, strict=False)
+        self._lists_by_tab = [
+            TableOrEmptyState(table, EmptyState(sentence))
+            for table, sentence in zip(self._tables, empty_texts, strict=False)
         ]
-        self._stack = QStackedWidget()
-        for table in self._lists:
-            table.setFixedHeight(self.works.compute_height_for_rows(_VISIBLE_WORK_ROWS))
-            self._stack.addWidget(table)
+        self._content_stack = QStackedWidget()
+        for table in self._lists_by_tab:
+            table.setFixedHeight(self.operations_table.compute_height_for_rows(_VISIBLE_WORK_ROWS))
+            self._content_stack.addWidget(table)
         self._bars = QVBoxLayout()
-        self.answer = TextLabel("", "small", wrap=True, selectable=True)
-        self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
-        self.answer.hide()
+        self.row_sentence_label = TextLabel("", "small", wrap=True, selectable=True)
+        self.row_sentence_label.setMinimumHeight(2 * current_appearance().line_height("small"))
+        self.row_sentence_label.hide()
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
-        self.own_takes.ended.connect(self.read_lists)
+        self.own_takes.take_ended.connect(self.read_lists)
         self.own_takes.hide()
         self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
-        self.mention_buttons.ended.connect(self._read_lists_after_mention)
+        self.mention_buttons.mention_done.connect(self._read_lists_after_mention)
         self.mention_buttons.hide()
         content = QWidget()
         content.setLayout(
-            make_column(self._bars, self.tabs, self._stack, self.answer, self.own_takes, self.mention_buttons, gap=8)
+            make_column(
+                self._bars,
+                self.tabs,
+                self._content_stack,
+                self.row_sentence_label,
+                self.own_takes,
+                self.mention_buttons,
+                gap=8,
+            )
         )
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
-        self.withdraw_reason = TextLabel("", "small", "muted", wrap=True)
-        self.withdraw_button.reason_changed.connect(self.withdraw_reason.show_text)
+        self.withdraw_reason_label = TextLabel("", "small", "muted", wrap=True)
+        self.withdraw_button.reason_changed.connect(self.withdraw_reason_label.show_text)
         self.withdraw_button.clicked.connect(self._withdraw_selected_request)
         self.withdraw_button.hide()
-        self.withdraw_reason.hide()
-        self.show_in_footer(self.withdraw_button, self.withdraw_reason)
+        self.withdraw_reason_label.hide()
+        self.show_in_footer(self.withdraw_button, self.withdraw_reason_label)
         self._requests_timer = QTimer(self, interval=_REQUESTS_READ_INTERVAL_MS)
         self._requests_timer.timeout.connect(self._read_requests)
 
@@ -192,40 +207,44 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        drafts = self._context.own_state.list_drafts()
+        drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
-            holders: tuple[LeaseOrTake, ...] = (
+            leases_and_takes: tuple[LeaseOrTake, ...] = (
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
             )
             operations, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
-            requests = services.own_requests.list_recent()
-            numbers = services.lookup.find_numbers(_list_subjects_of_rows(holders, own_items, mentions, requests))
-            return UnfinishedWorkLists(operations, runs, holders, own_items, mentions, requests, numbers)
+            own_requests = services.own_requests.list_recent()
+            number_by_record = services.lookup.find_numbers(
+                _list_subjects_of_rows(leases_and_takes, own_items, mentions, own_requests)
+            )
+            return UnfinishedWorkLists(
+                operations, runs, leases_and_takes, own_items, mentions, own_requests, number_by_record
+            )
 
         self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, owner=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
-        self._numbers.update(work_lists.numbers)
-        sorted_works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
+        self._number_by_record.update(work_lists.number_by_record)
+        sorted_operations = sorted(work_lists.operations, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        read_lists = (sorted_works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
-        for number, rows in enumerate[Sequence[Any]](read_lists):
-            self._lists[number].show_rows(rows, is_automatic=True)
-            self.tabs.set_count(number, str(len(rows)))
+        read_lists = (sorted_operations, runs, work_lists.leases_and_takes, work_lists.own_items, work_lists.mentions)
+        for tab_index, rows in enumerate[Sequence[Any]](read_lists):
+            self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
+            self.tabs.set_count(tab_index, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
-        self._show_requests(work_lists.requests)
+        self._show_requests(work_lists.own_requests)
         self._update_buttons()
 
     def _name_record(self, kind: str, id: str) -> str:
         """Return the text that names a record in the tables: its kind with the number by which people know it, or
         with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
-        number = self._numbers.get(f"{kind} {id}", shorten_identifier(id))
-        return audit_words.format_record_reference(kind, id, self._context.language, number)
+        known_number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
+        return audit_words.format_record_reference(kind, id, self._context.language, known_number)
 
     @Slot()
     def _read_lists_after_mention(self) -> None:
@@ -246,11 +265,14 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
         """Show the person's desk requests. Those that are open, or whose answer never reached this desk, come
         first and are counted in the tab's title. While one is open, read the list again every second."""
-        if self.requests is None:
+        if self.own_requests_table is None:
             return
-        number, is_done = self._tables.index(self.requests), lambda request: not _needs_attention(request)
-        self._lists[number].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
-        self.tabs.set_count(number, str(sum(_needs_attention(request) for request in own_requests)))
+        tab_index, is_done = (
+            self._tables.index(self.own_requests_table),
+            lambda request: not _needs_attention(request),
+        )
+        self._lists_by_tab[tab_index].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
+        self.tabs.set_count(tab_index, str(sum(_needs_attention(request) for request in own_requests)))
         if any(request.is_open for request in own_requests):
             self._requests_timer.start()
         else:
@@ -274,8 +296,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
 
     @Slot(int)
-    def _show_tab_contents(self, number: int) -> None:
-        self._stack.setCurrentIndex(number)
+    def _show_tab_contents(self, tab_index: int) -> None:
+        self._content_stack.setCurrentIndex(tab_index)
         hints = (
             "dialog.unfinished.hint",
             "dialog.unfinished.runs_hint",
@@ -284,7 +306,7 @@ class UnfinishedWorkDialog(DialogFrame):
             "dialog.unfinished.mentions_hint",
             "dialog.unfinished.requests_hint",
         )
-        self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
+        self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[tab_index]))
         self._update_buttons()
         self._focus_tab_bar_if_hidden()
 
@@ -298,17 +320,17 @@ class UnfinishedWorkDialog(DialogFrame):
     def _update_buttons(self) -> None:
         """Enable the button "open" if the selected row of the visible table has a page or dialog to open;
         otherwise disable it with the reason. Update the other buttons and the sentence below the table, too."""
-        number = self.tabs.currentIndex()
-        table, translate = self._tables[number], self._context.translate
-        has_rows = self._lists[number].currentWidget() is table
+        tab_index = self.tabs.currentIndex()
+        table, translate = self._tables[tab_index], self._context.translate
+        has_rows = self._lists_by_tab[tab_index].currentWidget() is table
         item = table.current_item if has_rows else None
-        self.own_takes.setVisible(table in (self.holders, self.own_items))
+        self.own_takes.setVisible(table in (self.leases_and_takes_table, self.own_items_table))
         self.own_takes.enable_for_row(item)
-        self.mention_buttons.setVisible(table is self.mentions)
+        self.mention_buttons.setVisible(table is self.mentions_table)
         self.mention_buttons.enable_for_row(item)
         if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
-        elif table is self.holders and not _is_take_of_record(item):
+        elif table is self.leases_and_takes_table and not _is_take_of_record(item):
             self.disable_act_button(translate("reason.lease_no_record"))
         elif not self._can_open_item(item):
             self.disable_act_button(translate("reason.request_no_record"))
@@ -317,28 +339,30 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
         self._show_row_sentence(item)
 
-    def _show_row_sentence(self, item: object) -> None:
+    def _show_row_sentence(self, row: object) -> None:
         """Show a sentence about the selected row below the table: the next step of an operation, the result of a
         run, the answer to a request, or the text of a note. The table doesn't contain it, because many rows
         have the same long sentence.
         """
         sentence = ""
-        if isinstance(item, UnfinishedWork):
-            sentence = words.format_next_step(item.next_step, self._context)
-        elif isinstance(item, BulkRunItem):
-            sentence = bulk_words.make_run_status(item, self._context).words
-        elif isinstance(item, OwnRequest):
-            sentence = request_words.format_worker_answer(item, self._context)
-        elif isinstance(item, Mention):
-            sentence = textwrap.shorten(format_note_in_one_line(item), _MAX_NOTE_CHARACTERS, placeholder="…")
-        self.answer.show_text(sentence)
-        self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
+        if isinstance(row, UnfinishedWork):
+            sentence = record_words.format_next_step(row.next_step, self._context)
+        elif isinstance(row, BulkRunItem):
+            sentence = bulk_words.make_run_status(row, self._context).sentence
+        elif isinstance(row, OwnRequest):
+            sentence = request_words.format_worker_answer(row, self._context)
+        elif isinstance(row, Mention):
+            sentence = textwrap.shorten(format_note_in_one_line(row), _MAX_NOTE_CHARACTERS, placeholder="…")
+        self.row_sentence_label.show_text(sentence)
+        self.row_sentence_label.setVisible(
+            self._tables[self.tabs.currentIndex()] not in (self.leases_and_takes_table, self.own_items_table)
+        )
 
     def _update_withdraw_button(self, request: OwnRequest | None) -> None:
         """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
         it can't be withdrawn. Hide the button on the other tabs."""
         is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
-        for widget in (self.withdraw_button, self.withdraw_reason):
+        for widget in (self.withdraw_button, self.withdraw_reason_label):
             widget.setVisible(is_shown)
         if request is None:
             self.withdraw_button.disable_with_reason(translate("reason.request_choose"))
@@ -353,11 +377,13 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def _withdraw_selected_request(self) -> None:
-        request = self.requests.current_item if self.requests is not None else None
+        request = self.own_requests_table.current_item if self.own_requests_table is not None else None
         if not isinstance(request, OwnRequest) or request.state is not OwnRequestState.WAITING:
             return
-        work = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
-        self._context.runner.run(work, self._show_withdrawal, self._show_withdrawal_failure, owner=self)
+        withdraw_in_service = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
+        self._context.runner.run(
+            withdraw_in_service, self._show_withdrawal, self._show_withdrawal_failure, owner=self
+        )
 
     def _show_withdrawal(self, is_withdrawn: bool) -> None:
         """Show a toast which says that the request is withdrawn, or that a worker had already taken it. Then read
@@ -383,47 +409,50 @@ class UnfinishedWorkDialog(DialogFrame):
         self._open_item(self._tables[self.tabs.currentIndex()].current_item)
 
     @Slot(object)
-    def _open_item(self, item: object) -> None:
-        if isinstance(item, UnfinishedWork):
+    def _open_item(self, row: object) -> None:
+        if isinstance(row, UnfinishedWork):
             self.accept()
-            record, operation = item.record, OperationRoute(item.operation.id)
+            record, operation = row.record, OperationRoute(row.operation.id)
             self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
-        elif isinstance(item, BulkRunItem):
+        elif isinstance(row, BulkRunItem):
             from console.views.bulk.dialog import BulkDialog
 
             self.accept()
-            BulkDialog(self._context, self._parent_window, item.run).open()
-        elif isinstance(item, LeftOpen):
-            self._open_own_item(item)
-        elif isinstance(item, OwnRequest):
-            self._open_request(item)
-        elif isinstance(item, Mention):
+            BulkDialog(self._context, self._parent_window, row.run).open()
+        elif isinstance(row, LeftOpen):
+            self._open_own_item(row)
+        elif isinstance(row, OwnRequest):
+            self._open_request(row)
+        elif isinstance(row, Mention):
             self.accept()
-            self._context.navigate(make_mention_route(item))
-        elif isinstance(item, Take) and _is_take_of_record(item):
+            self._context.navigate(make_mention_route(row))
+        elif isinstance(row, Take) and _is_take_of_record(row):
             self.accept()
-            self._context.navigate(make_route_to_record(item.kind, item.subject_id))
+            self._context.navigate(make_route_to_record(row.kind, row.subject_id))
 
-    def _can_open_item(self, item: object) -> bool:
+    def _can_open_item(self, row: object) -> bool:
         """Return True if there is a page or dialog to open for this row. A desk request or own work without a
         record has none."""
-        if isinstance(item, LeftOpen):
+        if isinstance(row, LeftOpen):
             return any(
                 target is not None
-                for target in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
+                for target in (find_left_open_route(row), self._find_draft(row), self._find_run(row))
             )
-        return not isinstance(item, OwnRequest) or _can_open_request(item)
+        return not isinstance(row, OwnRequest) or _can_open_request(row)
 
-    def _find_draft(self, item: LeftOpen) -> Draft | None:
-        return self._context.own_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
+    def _find_draft(self, own_item: LeftOpen) -> Draft | None:
+        return self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftReason.DRAFT else None
 
-    def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
-        is_run = item.reason is LeftReason.BULK_RUN
-        return next((run_item for run_item in self.runs.all_rows if is_run and str(run_item.run.id) == item.id), None)
+    def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
+        is_run = own_item.reason is LeftReason.BULK_RUN
+        return next(
+            (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == own_item.id),
+            None,
+        )
 
-    def _open_own_item(self, item: LeftOpen) -> None:
+    def _open_own_item(self, own_item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
-        route, draft, run = find_left_open_route(item), self._find_draft(item), self._find_run(item)
+        route, draft, run = find_left_open_route(own_item), self._find_draft(own_item), self._find_run(own_item)
         if run is not None:
             self._open_item(run)
         elif draft is not None:
@@ -433,8 +462,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self.accept()
             self._context.navigate(route)
 
-    def offer_to_leave(self, words: str, leave_text: str, leave: Callable[[], object]) -> None:
-        """Show the tab with the person's own unfinished work, and above it a bar with the text `words` and a
+    def offer_to_leave(self, sentence: str, leave_text: str, leave: Callable[[], object]) -> None:
+        """Show the tab with the person's own unfinished work, and above it a bar with the text `sentence` and a
         button. The button closes this dialog and calls `leave`, without a change to the work."""
         self.show_tab("own")
 
@@ -444,7 +473,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
         self.leave_button = KeyButton(leave_text, kind="inline")
         self.leave_button.clicked.connect(leave_now)
-        self._bars.addWidget(NotificationBar("", words, tone="care", shape="warning", button=self.leave_button))
+        self._bars.addWidget(NotificationBar("", sentence, tone="care", shape="warning", button=self.leave_button))
 
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
@@ -462,8 +491,8 @@ def _needs_attention(request: OwnRequest) -> bool:
     return request.is_open or request.is_unanswered
 
 
-def _is_take_of_record(item: object) -> bool:
-    return isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund")
+def _is_take_of_record(row: object) -> bool:
+    return isinstance(row, Take) and row.kind in ("credit-check", "payment", "order", "refund")
 
 
 def _can_open_request(request: OwnRequest) -> bool:
@@ -477,8 +506,8 @@ def open_unfinished_work_dialog(frame: WindowFrame) -> UnfinishedWorkDialog:
     return dialog
 
 
-def _make_left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
-    return item.reason.value, item.kind, item.id, item.name
+def _make_left_open_key(own_item: LeftOpen) -> tuple[str, str, str, str]:
+    return own_item.reason.value, own_item.kind, own_item.id, own_item.name
 
 
 def _make_operation_columns(context: WindowContext) -> list[Column]:
@@ -505,7 +534,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
     def make_work_cell(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
         key = case_words.get_work_badge_key(work.record, context.now()) if work.record else f"work.{state}"
-        return words.make_state_cell(key, context.language)
+        return record_words.make_state_cell(key, context.language)
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
@@ -513,7 +542,10 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column(
-            "who", translate("column.who"), 80, lambda work: words.get_actor_name(work.operation.operator, context)
+            "who",
+            translate("column.who"),
+            80,
+            lambda work: record_words.get_actor_name(work.operation.operator, context),
         ),
         Column("work", translate("column.work"), 160, make_work_cell, "state", is_stretched=True),
     ]
@@ -522,17 +554,17 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_creation_time(item: BulkRunItem) -> str:
-        return wording.format_short_instant(item.run.made_at, context.now())
+    def format_creation_time(run_item: BulkRunItem) -> str:
+        return wording.format_short_instant(run_item.run.made_at, context.now())
 
-    def format_action(item: BulkRunItem) -> str:
-        return translate(f"bulk.action.{item.run.action.value}")
+    def format_action(run_item: BulkRunItem) -> str:
+        return translate(f"bulk.action.{run_item.run.action.value}")
 
-    def format_progress(item: BulkRunItem) -> str:
-        return translate("bulk.progress", done=item.run.done, of=item.run.size)
+    def format_progress(run_item: BulkRunItem) -> str:
+        return translate("bulk.progress", done=run_item.run.done, of=run_item.run.size)
 
-    def format_state(item: BulkRunItem) -> str:
-        return bulk_words.make_run_status(item, context).words
+    def format_state(run_item: BulkRunItem) -> str:
+        return bulk_words.make_run_status(run_item, context).sentence
 
     longest_state = max(
         (translate(f"bulk.state.{state}") for state in ("frozen", "running", "paused", "stopped", "done")), key=len
@@ -555,52 +587,67 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
             measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
             format_progress,
         ),
-        Column("who", translate("column.who"), 96, lambda item: words.get_actor_name(item.run.made_by, context)),
+        Column(
+            "who", translate("column.who"), 96, lambda item: record_words.get_actor_name(item.run.made_by, context)
+        ),
         Column("told", translate("bulk.column.standing"), 240, format_state, is_stretched=True),
     ]
 
 
-def _make_lease_or_take_key(holder: LeaseOrTake) -> tuple[str, int]:
-    return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
+def _make_lease_or_take_key(lease_or_take: LeaseOrTake) -> tuple[str, int]:
+    return (
+        (lease_or_take.kind, lease_or_take.subject_id)
+        if isinstance(lease_or_take, Take)
+        else (lease_or_take.name, -1)
+    )
 
 
 def _list_subjects_of_rows(
-    holders: Sequence[LeaseOrTake],
+    leases_and_takes: Sequence[LeaseOrTake],
     own_items: Sequence[LeftOpen],
     mentions: Sequence[Mention],
-    requests: Sequence[OwnRequest],
+    own_requests: Sequence[OwnRequest],
 ) -> set[str]:
-    """Return kind and id ("payment 17") of each record of these rows. The leases among `holders` are left out."""
+    """Return kind and id ("payment 17") of each record of these rows. The leases among `leases_and_takes` are left
+    out."""
     return {
-        *(f"{holder.kind} {holder.subject_id}" for holder in holders if isinstance(holder, Take)),
+        *(
+            f"{lease_or_take.kind} {lease_or_take.subject_id}"
+            for lease_or_take in leases_and_takes
+            if isinstance(lease_or_take, Take)
+        ),
         *(f"{item.kind} {item.id}" for item in own_items),
         *(f"{mention.note.kind} {mention.note.subject_id}" for mention in mentions),
-        *(f"{request.subject_kind} {request.subject_id}" for request in requests),
+        *(f"{request.subject_kind} {request.subject_id}" for request in own_requests),
     }
 
 
 def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     translate = context.translate
 
-    def format_lease(holder: LeaseOrTake) -> str:
+    def format_lease(lease_or_take: LeaseOrTake) -> str:
         return (
-            translate("dialog.holders.take", record=name_record(holder.kind, str(holder.subject_id)))
-            if isinstance(holder, Take)
-            else holder.name
+            translate("dialog.holders.take", record=name_record(lease_or_take.kind, str(lease_or_take.subject_id)))
+            if isinstance(lease_or_take, Take)
+            else lease_or_take.name
         )
 
-    def get_person_name(holder: LeaseOrTake) -> str:
-        return words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
+    def get_person_name(lease_or_take: LeaseOrTake) -> str:
+        return record_words.get_actor_name(
+            lease_or_take.person if isinstance(lease_or_take, Take) else lease_or_take.operator, context
+        )
 
-    def get_desk_name(holder: LeaseOrTake) -> str:
+    def get_desk_name(lease_or_take: LeaseOrTake) -> str:
         return (
             ""
-            if isinstance(holder, Take)
-            else translate("dialog.holders.at", host=holder.host, process=holder.process)
+            if isinstance(lease_or_take, Take)
+            else translate("dialog.holders.at", host=lease_or_take.host, process=lease_or_take.process)
         )
 
-    def format_since(holder: LeaseOrTake) -> str:
-        return wording.format_instant(holder.taken_at if isinstance(holder, Take) else holder.since, "clock")
+    def format_since(lease_or_take: LeaseOrTake) -> str:
+        return wording.format_instant(
+            lease_or_take.taken_at if isinstance(lease_or_take, Take) else lease_or_take.since, "clock"
+        )
 
     return [
         Column("lease", translate("column.lease"), 280, format_lease),
@@ -611,7 +658,7 @@ def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[s
             "until",
             translate("column.until"),
             96,
-            lambda holder: wording.format_instant(holder.until, "clock"),
+            lambda lease_or_take: wording.format_instant(lease_or_take.until, "clock"),
             "data",
         ),
     ]

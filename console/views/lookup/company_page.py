@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decidable import find_refetch_refusal, is_denied_but_bought
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
@@ -58,14 +58,14 @@ class CompanyPanel(QWidget):
     """The widget that shows all records of one corporation number, as part of the lookup page.
 
     Signals:
-    - opened(object): the person wants to open the page of this record.
-    - counted(str): the position of the selected row in the visible list, as text; "" if no row is selected.
+    - record_requested(object): the person wants to open the page of this record.
+    - position_changed(str): the position of the selected row in the visible list, as text; "" if no row is selected.
     - number_requested(str): the person wants to look up this corporation number.
     """
 
-    opened = Signal(object)
+    record_requested = Signal(object)
     number_requested = Signal(str)
-    counted = Signal(str)
+    position_changed = Signal(str)
 
     def __init__(
         self, context: WindowContext, action_handlers: RecordActionHandlers, parent: QWidget | None = None
@@ -73,9 +73,9 @@ class CompanyPanel(QWidget):
         super().__init__(parent)
         self._context, self._action_handlers = context, action_handlers
         self.number = ""
-        self._has_room = True
-        self.result: LookupResult | None = None
-        self.records: tuple[CreditCheck, ...] = ()
+        self._has_room_for_panel = True
+        self.lookup_result: LookupResult | None = None
+        self.credit_checks: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
         self.open_items = OpenRecordList(context)
         self.table = StaticTable(
@@ -87,89 +87,92 @@ class CompanyPanel(QWidget):
         )
         ColumnWidthStorage(context, self.table, "company.checks")
         self.tabs = TabBar(context.translate("record.tabs"))
-        self.panel = LiveCheckPanel(context)
-        self._empty = QStackedWidget()
+        self.live_check_panel = LiveCheckPanel(context)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._make_company_head())
         layout.addWidget(self.open_items)
-        middle = make_row(self._make_list_tabs(), self.panel, gap=0)
+        middle = make_row(self._make_list_tabs(), self.live_check_panel, gap=0)
         middle.setStretch(0, 1)
         layout.addLayout(middle, 1)
         self._connect_signals()
 
     def _make_company_head(self) -> QWidget:
         translate = self._context.translate
-        self.name = _NameLabel("", "title", heading=2, wrap=True)
-        self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
-        self.copyable.copied.connect(self._action_handlers.show_copied_toast)
-        self.furigana = _NameLabel("", "small", "muted", wrap=True)
+        self.name_label = _NameLabel("", "title", heading=2, wrap=True)
+        self.number_label = CopyableId(
+            "", "", translate("field.corporation_number"), copy_word=translate("action.copy")
+        )
+        self.number_label.copied.connect(self._action_handlers.show_copied_toast)
+        self.furigana_label = _NameLabel("", "small", "muted", wrap=True)
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
-        self.totals = CompanyTotalsPanel(self._context)
+        self.totals_panel = CompanyTotalsPanel(self._context)
         self.copy_button = KeyButton(translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds=False)
         self.copy_button.clicked.connect(self.copy_summary)
-        self.facts = TextLabel("", "body", "muted")
-        self.read_at = TextLabel("", "small", "muted")
+        self.facts_label = TextLabel("", "body", "muted")
+        self.read_time_label = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
         self.buy_button = bind_button_to_right(self._context, buy, "purchase")
         self.buy_button.clicked.connect(self.open_purchase_dialog)
-        label = TextLabel(translate("field.corporation_number"), "small", "muted")
+        number_title = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
-        numbers = make_flow_widget(label, self.copyable, self.facts, self.read_at, gap=12)
-        line = make_row()
-        names = make_flow_widget(self.name, self.furigana, gap=12)
-        line.addLayout(make_column(names, numbers, gap=2), 1)
+        numbers = make_flow_widget(number_title, self.number_label, self.facts_label, self.read_time_label, gap=12)
+        title_line = make_row()
+        names = make_flow_widget(self.name_label, self.furigana_label, gap=12)
+        title_line.addLayout(make_column(names, numbers, gap=2), 1)
         buttons = make_flow_widget(ReasonLabel(self.buy_button), self.copy_button, self.buy_button)
-        line.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
-        head.setLayout(make_column(line, self.registry_facts, self.totals, gap=2, margins=(24, 12, 24, 14)))
+        title_line.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
+        head.setLayout(
+            make_column(title_line, self.registry_facts, self.totals_panel, gap=2, margins=(24, 12, 24, 14))
+        )
         return head
 
     def _make_list_tabs(self) -> QWidget:
         """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
-        holder = QWidget(self)
-        head = Surface(holder, edge="bottom")
+        list_area = QWidget(self)
+        head = Surface(list_area, edge="bottom")
         head.setLayout(make_row(self.tabs, None))
-        self.lists = QStackedWidget(holder)
-        self.money = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
+        self.list_stack = QStackedWidget(list_area)
+        self.money_list_by_name = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         for name in ("payments", "refunds", "orders"):
             self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
-            self.lists.addWidget(self.money[name])
+            self.list_stack.addWidget(self.money_list_by_name[name])
         self.tabs.add_tab(translate("lookup.checks"), data="checks")
         self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
-        self.checks = QStackedWidget(self.lists)
-        self.checks.addWidget(self.table)
-        self.checks.addWidget(self.no_records)
-        self.lists.addWidget(self.checks)
-        self.company_tabs = [CompanyTab(self._context, name, self.lists) for name in COMPANY_TAB_NAMES]
+        self.check_stack = QStackedWidget(self.list_stack)
+        self.check_stack.addWidget(self.table)
+        self.check_stack.addWidget(self.no_records)
+        self.list_stack.addWidget(self.check_stack)
+        self.company_tabs = [CompanyTab(self._context, name, self.list_stack) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
-            tab.place = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
-            tab.counted.connect(self._show_row_counts)
-            tab.opened.connect(self._emit_opened)
-            self.lists.addWidget(tab)
+            tab.tab_index = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
+            tab.row_count_known.connect(self._show_row_counts)
+            tab.record_requested.connect(self._request_record)
+            self.list_stack.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
-        holder.setLayout(make_column(head, self.lists, gap=0))
-        return holder
+        list_area.setLayout(make_column(head, self.list_stack, gap=0))
+        return list_area
 
     def _make_money_list(self, name: str) -> TableOrEmptyState:
         table = make_money_table(self._context, name)
-        table.opened.connect(self.opened)
+        table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
         empty_state = EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash")
-        return TableOrEmptyState(table, empty_state, self.lists)
+        return TableOrEmptyState(table, empty_state, self.list_stack)
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_check_row)
         self.table.current_changed.connect(self._show_selected_check)
         self.table.current_changed.connect(self._show_position)
         self.table.rows.page_applied.connect(self._select_first_check)
-        self.open_items.opened.connect(self.opened)
-        self.panel.opened.connect(self._open_check)
-        self.panel.refetched.connect(self._refetch_live_check)
-        self.panel.pdf_requested.connect(self._open_pdf)
+        self.open_items.record_requested.connect(self.record_requested)
+        self.live_check_panel.record_requested.connect(self._open_check)
+        self.live_check_panel.refetch_requested.connect(self._refetch_live_check)
+        self.live_check_panel.pdf_requested.connect(self._open_pdf)
 
     # -- display
 
@@ -177,62 +180,66 @@ class CompanyPanel(QWidget):
         """Show the records of a corporation number. `is_automatic` is True if the program has read them again
         without a request of the person; then no row may move while the mouse pointer is over the list."""
         context, is_other_number = self._context, result.corporation_number != self.number
-        self.result = result
-        self.number, self.records = result.corporation_number, result.credit_checks
+        self.lookup_result = result
+        self.number, self.credit_checks = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         self._show_company_names(result)
-        self.totals.show_totals(result.totals)
+        self.totals_panel.show_totals(result.totals)
         refs = tuple(case_words.make_record_ref(record) for record in self.all_records)
         for tab in self.company_tabs:
             tab.mark_outdated(refs, is_other_company=is_other_number)
             if is_other_number:
-                self.tabs.set_count(tab.place, "")
-        self.copyable.show_id(wording.format_corporation_number(self.number), self.number)
-        clients = sorted({record.client_id for record in self.records}, key=int)
+                self.tabs.set_count(tab.tab_index, "")
+        self.number_label.show_id(wording.format_corporation_number(self.number), self.number)
+        clients = sorted({record.client_id for record in self.credit_checks}, key=int)
         facts_key = "lookup.facts" if len(clients) == 1 else "lookup.facts_of_several"
-        self.facts.show_text(context.translate(facts_key, n=len(self.records), clients=clients) if clients else "")
+        self.facts_label.show_text(
+            context.translate(facts_key, n=len(self.credit_checks), clients=clients) if clients else ""
+        )
         lists = {"payments": result.payments, "refunds": result.refunds, "orders": result.orders}
-        for place, (name, records) in enumerate(lists.items()):
-            self.money[name].show_rows(records, is_automatic=is_automatic)
-            self.tabs.set_count(place, wording.format_count(len(records)))
-        self.tabs.set_count(len(lists), wording.format_count(len(self.records)))
-        self.read_at.show_text(context.translate("screen.last_read", at=context.now()))
+        for tab_index, (name, records) in enumerate(lists.items()):
+            self.money_list_by_name[name].show_rows(records, is_automatic=is_automatic)
+            self.tabs.set_count(tab_index, wording.format_count(len(records)))
+        self.tabs.set_count(len(lists), wording.format_count(len(self.credit_checks)))
+        self.read_time_label.show_text(context.translate("screen.last_read", at=context.now()))
         self.open_items.show_records([record for record in self.all_records if case_words.is_record_open(record)])
-        self.table.show_rows(self.records, is_automatic=is_automatic)
-        self.checks.setCurrentWidget(self.table if self.records else self.no_records)
+        self.table.show_rows(self.credit_checks, is_automatic=is_automatic)
+        self.check_stack.setCurrentWidget(self.table if self.credit_checks else self.no_records)
         if is_other_number:
             self.tabs.setCurrentIndex(0 if result.payments else len(lists))
         self._show_list_of_tab(self.tabs.currentIndex())
         self._show_selected_check(self.table.current_item)
-        tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
-        head_stops = (self.copyable, *self.registry_facts.focus_stops, self.copy_button, self.buy_button)
+        tables = [table_or_empty_state.table for table_or_empty_state in self.money_list_by_name.values()]
+        head_stops = (self.number_label, *self.registry_facts.focus_stops, self.copy_button, self.buy_button)
         late_tables = [tab.table for tab in self.company_tabs]
         stops = (*head_stops, *self.open_items.focus_stops, self.tabs, *tables, self.table, *late_tables)
-        set_tab_order(*stops, *self.panel.focus_stops)
+        set_tab_order(*stops, *self.live_check_panel.focus_stops)
 
     def _show_company_names(self, result: LookupResult) -> None:
         """Show the company's official name and its reading in kana from the corporation registry (without a
         registry entry, the name from one of the credit checks), and the registry's data about it."""
         context, facts = self._context, result.corporation
         corporation = facts.corporation if facts is not None else None
-        our_names = [record.company_name for record in self.records]
+        our_names = [record.company_name for record in self.credit_checks]
         name = next((name for name in our_names if name), "")
         if corporation is not None:
             name = registry_words.get_official_name(corporation, context.translate)
-        no_name_text = context.translate("record.no_name" if self.records else "lookup.unknown_company")
-        self.name.show_text(name or no_name_text, "text" if name else "muted")
-        self.furigana.show_text(corporation.furigana if corporation is not None else "")
+        no_name_text = context.translate("record.no_name" if self.credit_checks else "lookup.unknown_company")
+        self.name_label.show_text(name or no_name_text, "text" if name else "muted")
+        self.furigana_label.show_text(corporation.furigana if corporation is not None else "")
         self.registry_facts.show_facts(facts, our_names)
 
     @Slot(int)
     def _show_list_of_tab(self, tab_index: int) -> None:
         """Show the list of the tab with the index `tab_index`. The panel with the live credit check is visible only
         beside the list of credit checks."""
-        self.lists.setCurrentIndex(tab_index)
-        shown_list = self.lists.currentWidget()
+        self.list_stack.setCurrentIndex(tab_index)
+        shown_list = self.list_stack.currentWidget()
         if isinstance(shown_list, CompanyTab):
             shown_list.read_rows()
-        self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
+        self.live_check_panel.setVisible(
+            self._has_room_for_panel and bool(self.credit_checks) and self.is_showing_checks
+        )
         self._show_position()
 
     @property
@@ -244,22 +251,22 @@ class CompanyPanel(QWidget):
 
     @property
     def is_showing_checks(self) -> bool:
-        return self.lists.currentWidget() is self.checks
+        return self.list_stack.currentWidget() is self.check_stack
 
     def _get_visible_table(self) -> StaticTable:
-        visible_list = self.lists.currentWidget()
+        visible_list = self.list_stack.currentWidget()
         if isinstance(visible_list, CompanyTab):
             return visible_list.table
         return visible_list.table if isinstance(visible_list, TableOrEmptyState) else self.table
 
     @Slot()
     def _show_position(self) -> None:
-        """Emit `counted` with the position of the selected row, and show the actions that are possible for its
-        record."""
+        """Emit `position_changed` with the position of the selected row, and show the actions that are possible for
+        its record."""
         table = self._get_visible_table()
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
-        words = self._context.translate("queue.position", position=position, total=total) if position else ""
-        self.counted.emit(words)
+        position_text = self._context.translate("queue.position", position=position, total=total) if position else ""
+        self.position_changed.emit(position_text)
         record = table.current_item
         if isinstance(record, CreditCheck | Order | Payment | Refund):
             self._action_handlers.set_current_record(case_words.make_record_ref(record))
@@ -278,26 +285,30 @@ class CompanyPanel(QWidget):
     @Slot(object)
     def _show_selected_check(self, record: object) -> None:
         current_check = record if isinstance(record, CreditCheck) else None
-        self.panel.show_records(current_check, self.records)
+        self.live_check_panel.show_records(current_check, self.credit_checks)
         self._update_purchase_button()
         self._show_position()
 
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the live credit check that the panel shows has an unknown outcome,
-        because it may have been bought already. The button is the primary one only if the panel shows no live check.
+        because it may have been bought already. The button is the primary one only if the panel shows no live check,
+        and if no credit check was decided as not bought while AlarmBox says that it was bought.
         """
-        live_check = self.panel.record
+        live_check = self.live_check_panel.record
+        is_denied = any(
+            isinstance(record, CreditCheck) and is_denied_but_bought(record) for record in self.all_records
+        )
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
-        self.buy_button.kind = "primary" if live_check is None else "default"
+        self.buy_button.kind = "primary" if live_check is None and not is_denied else "default"
         self.buy_button.update()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
         if it has rows, the purchase button, and the corporation number."""
         table = self._get_visible_table()
-        return table if table.all_rows else None, self.buy_button, self.copyable
+        return table if table.all_rows else None, self.buy_button, self.number_label
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         """Return True if this widget shows one of the changed records, given as (kind, id), or if one has a higher
@@ -313,12 +324,13 @@ class CompanyPanel(QWidget):
         """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded."""
         for tab in self.company_tabs:
             if tab.table.all_rows:
-                self.tabs.set_count(tab.place, wording.format_count(len(tab.table.all_rows)))
+                self.tabs.set_count(tab.tab_index, wording.format_count(len(tab.table.all_rows)))
         self._show_position()
 
     @Slot(object)
-    def _emit_opened(self, ref: RecordRef) -> None:
-        """Emit `opened` for the record with this kind and id, to which a document, note or event belongs."""
+    def _request_record(self, ref: RecordRef) -> None:
+        """Emit `record_requested` for the record with this kind and id, to which a document, note or event
+        belongs."""
         record = next(
             (
                 company_record
@@ -328,13 +340,13 @@ class CompanyPanel(QWidget):
             None,
         )
         if record is not None:
-            self.opened.emit(record)
+            self.record_requested.emit(record)
 
     def list_visible_refs(self) -> tuple[RecordRef, ...]:
         """Return kind and id of all records in the visible list; () for documents, notes and history. A route
         stores them, so that the page of a record has keys for the previous and the next record of this list."""
         rows = self._get_visible_table().all_rows
-        if isinstance(self.lists.currentWidget(), CompanyTab):
+        if isinstance(self.list_stack.currentWidget(), CompanyTab):
             return ()
         return tuple(case_words.make_record_ref(record) for record in rows)
 
@@ -349,8 +361,8 @@ class CompanyPanel(QWidget):
         focus = find_focused_widget(self.window())
         if focus is not None and self.open_items.isAncestorOf(focus):
             return self.open_items.find_record(focus)
-        if focus is not None and (id := self.panel.find_check_id(focus)) is not None:
-            return next((check for check in self.records if check.id == id), None)
+        if focus is not None and (id := self.live_check_panel.find_check_id(focus)) is not None:
+            return next((check for check in self.credit_checks if check.id == id), None)
         row = self._get_visible_table().current_item
         return row if isinstance(row, CreditCheck | Payment | Refund | Order) else None
 
@@ -373,7 +385,7 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def _refetch_live_check(self) -> None:
-        self._refetch_record(self.panel.record)
+        self._refetch_record(self.live_check_panel.record)
 
     def _refetch_record(self, record: ShownRecord | None) -> None:
         refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
@@ -419,23 +431,25 @@ class CompanyPanel(QWidget):
     def copy_summary(self) -> None:
         """Copy a summary of the company, without personal data, to the clipboard, so that the person can paste it
         into a support ticket."""
-        if self.result is None:
+        if self.lookup_result is None:
             return
         context = self._context
         open_records = [record for record in self.all_records if case_words.is_record_open(record)]
-        text = format_company_summary(self.result, self.name.plain, open_records, context.now(), context.language)
+        text = format_company_summary(
+            self.lookup_result, self.name_label.plain, open_records, context.now(), context.language
+        )
         QGuiApplication.clipboard().setText(text)
         context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")
 
     @Slot(object)
     def _open_check_row(self, record: CreditCheck) -> None:
-        self.opened.emit(record)
+        self.record_requested.emit(record)
 
     @Slot(int)
     def _open_check(self, id: int) -> None:
-        record = next((check for check in self.records if check.id == id), None)
+        record = next((check for check in self.credit_checks if check.id == id), None)
         if record is not None:
-            self.opened.emit(record)
+            self.record_requested.emit(record)
 
     @Slot(int)
     def _open_pdf(self, id: int) -> None:
@@ -445,10 +459,14 @@ class CompanyPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._has_room = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
-        self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
+        self._has_room_for_panel = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
+        self.live_check_panel.setVisible(
+            self._has_room_for_panel and bool(self.credit_checks) and self.is_showing_checks
+        )
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if is_wide else "approval_list"))
+        self.live_check_panel.setFixedWidth(
+            tokens().px("layout", "company_side_panel" if is_wide else "approval_list")
+        )
 
 
 def _make_check_columns(context: WindowContext) -> list[Column]:
@@ -475,8 +493,12 @@ COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
 
 def make_money_table(context: WindowContext, name: str) -> StaticTable:
     """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
-    kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
-    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=kinds)
+    badge_kinds_by_list = {
+        "payments": ("payment", "waiting", "business"),
+        "refunds": ("refund",),
+        "orders": ("order",),
+    }[name]
+    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=badge_kinds_by_list)
     table = StaticTable(
         context,
         columns,

@@ -39,23 +39,23 @@ class CompanyTab(QWidget):
     reading fails, the earlier rows of this company stay, greyed, with the time at which they were read.
 
     Signals:
-    - opened(object): the person wants to open the record with this kind and id.
-    - counted: the rows have been read, so their number is known.
+    - record_requested(object): the person wants to open the record with this kind and id.
+    - row_count_known: the rows have been read, so their number is known.
     """
 
-    opened = Signal(object)
-    counted = Signal()
+    record_requested = Signal(object)
+    row_count_known = Signal()
 
     def __init__(self, context: WindowContext, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context, self.name = context, name
-        self.place = -1
+        self.tab_index = -1
         """The number of this tab in the bar of tabs."""
         self._refs: tuple[RecordRef, ...] | None = None
-        self._is_read = False
+        self._are_rows_current = False
         self._read_at: datetime | None = None
-        self.failure = TextLabel("", "small", "care", wrap=True)
-        self.failure.hide()
+        self.failure_label = TextLabel("", "small", "care", wrap=True)
+        self.failure_label.hide()
         self.table = StaticTable(
             context, _COLUMN_MAKER_BY_TAB[name](context), _make_row_key, context.translate(f"company_page.tab.{name}")
         )
@@ -64,7 +64,7 @@ class CompanyTab(QWidget):
         self.rows = TableOrEmptyState(self.table, empty_state, self)
         margin = tokens().px("spacing", "page_margin")
         layout = make_column(gap=0)
-        failure_line = make_column(self.failure, margins=(margin, 0, margin, 0))
+        failure_line = make_column(self.failure_label, margins=(margin, 0, margin, 0))
         layout.addLayout(failure_line)
         layout.addWidget(self.rows, 1)
         self.setLayout(layout)
@@ -72,10 +72,10 @@ class CompanyTab(QWidget):
     def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
         """Mark the rows as outdated, so that the tab reads those of `refs` (the company's records) when it is next
         visible. If `is_other_company` is True, also remove the shown rows."""
-        self._refs, self._is_read = refs, False
+        self._refs, self._are_rows_current = refs, False
         if is_other_company:
             self._read_at = None
-            self.failure.hide()
+            self.failure_label.hide()
             self.rows.show_rows(())
         if self.isVisible():
             self.read_rows()
@@ -84,9 +84,9 @@ class CompanyTab(QWidget):
     def read_rows(self) -> None:
         """Read the rows from the service, unless they are up to date."""
         refs, reader = self._refs, _ROW_READER_BY_TAB[self.name]
-        if refs is None or self._is_read or not self._context.is_ready:
+        if refs is None or self._are_rows_current or not self._context.is_ready:
             return
-        self._is_read = True
+        self._are_rows_current = True
 
         def show_rows(rows: tuple[Any, ...]) -> None:
             if refs == self._refs:
@@ -102,10 +102,10 @@ class CompanyTab(QWidget):
 
     def _show_rows(self, rows: tuple[Any, ...]) -> None:
         self._read_at = self._context.now()
-        self.failure.hide()
+        self.failure_label.hide()
         self.table.setEnabled(True)
         self.rows.show_rows(rows)
-        self.counted.emit()
+        self.row_count_known.emit()
 
     def _show_failure(self, failure: Failure) -> None:
         """Grey the rows, and show when they were read and why the program can't read them now."""
@@ -113,14 +113,14 @@ class CompanyTab(QWidget):
         sentence = (
             translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
         )
-        self.failure.show_text(f"{sentence}\n{self._context.format_failure(failure)}")
-        self.failure.show()
+        self.failure_label.show_text(f"{sentence}\n{self._context.format_failure(failure)}")
+        self.failure_label.show()
         self.table.setEnabled(False)
-        self._is_read = False
+        self._are_rows_current = False
 
     @Slot(object)
     def _open_row(self, row: object) -> None:
-        self.opened.emit(_make_row_record_ref(row))
+        self.record_requested.emit(_make_row_record_ref(row))
 
 
 def _make_row_record_ref(row: Any) -> RecordRef:
@@ -141,9 +141,13 @@ def _make_record_column(context: WindowContext) -> Column:
     return Column("record", context.translate("column.record"), 150, format_name, "data")
 
 
-def _make_time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:
+def _make_time_column(context: WindowContext, get_instant: Callable[[Any], datetime]) -> Column:
     return Column(
-        "when", context.translate("column.when"), 190, lambda row: wording.format_instant(instant(row))[:-4], "data"
+        "when",
+        context.translate("column.when"),
+        190,
+        lambda row: wording.format_instant(get_instant(row))[:-4],
+        "data",
     )
 
 
@@ -195,7 +199,7 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     def format_actor(row: CompanyEvent) -> str:
         """Return the person; of a notice, the provider that sent it."""
         actor = row.event.who
-        if row.event.step is TimelineEventKind.NOTICE:
+        if row.event.event_kind is TimelineEventKind.NOTICE:
             return wording.get_provider_name(actor, context.language)
         return words.get_actor_name(actor, context)
 

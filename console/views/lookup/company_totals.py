@@ -46,14 +46,14 @@ class CompanyTotalsPanel(QWidget):
             ("sending", -totals.sending_minor, "text" if totals.sending_minor else "muted"),
             ("unknown", -totals.unknown_minor, "unknown" if totals.unknown_minor else "muted"),
         ]
-        parts = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
-        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *parts, gap=24)
+        amount_labels = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
+        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *amount_labels, gap=24)
         line.setAccessibleName(format_company_totals(totals, self._context.language))
         return line
 
     def _make_amount_label(self, key: str, amount_minor: int, currency: str, tone: Tone) -> QWidget:
-        part = QWidget()
+        amount_widget = QWidget()
         amount = wording.format_amount(amount_minor, currency)
         word = TextLabel(self._context.translate(f"company_page.{key}"), "small", "muted")
-        part.setLayout(make_column(word, TextLabel(amount, "body", tone), gap=0))
-        return part
+        amount_widget.setLayout(make_column(word, TextLabel(amount, "body", tone), gap=0))
+        return amount_widget

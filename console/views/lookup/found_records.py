@@ -46,8 +46,12 @@ class FoundRecordsPanel(QWidget):
         self.more_button = KeyButton(translate("search.show_more"))
         self.more_button.clicked.connect(self.more_requested)
         self.more_button.setVisible(has_more)
-        notes = dict.fromkeys(format_missing_records_note(group, translate) for group in result.groups.values())
-        self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
+        note_sentences = dict.fromkeys(
+            format_missing_records_note(group, translate) for group in result.groups.values()
+        )
+        self.note_label = TextLabel(
+            " ".join(sentence for sentence in note_sentences if sentence), "small", "muted", wrap=True
+        )
         self.table = StaticTable(
             context,
             make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record),
@@ -58,17 +62,17 @@ class FoundRecordsPanel(QWidget):
             group_of=lambda record: self._make_row_group(record, result),
         )
         self.table.opened.connect(self.record_opened)
-        head = Surface(edge="bottom")
-        head.setLayout(
+        heading_row = Surface(edge="bottom")
+        heading_row.setLayout(
             make_row(
                 TextLabel(title, "section", heading=2),
-                self.note,
+                self.note_label,
                 None,
                 self.more_button,
                 margins=(margin, 8, margin, 8),
             )
         )
-        parts: list[QWidget] = [head, self.table]
+        content_widgets: list[QWidget] = [heading_row, self.table]
         self.company_list: CompanyList | None = None
         if companies:
             company_title = translate("corporation.found_for", text=result.query.words[:40], n=len(companies))
@@ -76,9 +80,9 @@ class FoundRecordsPanel(QWidget):
             self.company_list.opened.connect(self.company_opened)
             rows = min(len(companies), _MAX_COMPANY_ROWS)
             self.company_list.table.setMaximumHeight(self.company_list.table.compute_height_for_rows(rows))
-            parts.insert(0, self.company_list)
-        layout = make_column(*parts, gap=0)
-        layout.setStretch(len(parts) - 1, 1)
+            content_widgets.insert(0, self.company_list)
+        layout = make_column(*content_widgets, gap=0)
+        layout.setStretch(len(content_widgets) - 1, 1)
         self.setLayout(layout)
         self.table.rows.page_applied.connect(self._select_first_row)
         self.table.show_rows(records)

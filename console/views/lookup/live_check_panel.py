@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
-from console.views.presenters import credit_checks as words
+from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.widgets.badge import Badge
@@ -26,14 +26,14 @@ class LiveCheckPanel(Surface):
     earlier credit checks.
 
     Signals:
-    - opened(int): the person wants to open the page of the credit check with this id.
+    - record_requested(int): the person wants to open the page of the credit check with this id.
     - pdf_requested(int): the person wants to open the PDF of the credit check with this id.
-    - refetched: the person wants to re-fetch `record`.
+    - refetch_requested: the person wants to re-fetch `record`.
     """
 
-    opened = Signal(int)
+    record_requested = Signal(int)
     pdf_requested = Signal(int)
-    refetched = Signal()
+    refetch_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="left")
@@ -41,35 +41,35 @@ class LiveCheckPanel(Surface):
         self.record: CreditCheck | None = None
         self._shown_key: tuple[object, ...] = ()
         self.setAccessibleName(context.translate("lookup.live"))
-        self._area = make_scroll_area()
+        self._scroll_area = make_scroll_area()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
-        box.addWidget(self._area)
+        box.addWidget(self._scroll_area)
 
-    def show_records(self, current: CreditCheck | None, records: Sequence[CreditCheck]) -> None:
-        """Show those credit checks of `records` that belong to the client of `current` (the selected one). Do
-        nothing if the panel already shows them."""
-        client = current.client_id if current else None
-        of_client = [record for record in records if record.client_id == client]
-        live_check = next((record for record in of_client if record.is_live), None)
-        earlier_checks = [record for record in of_client if record is not live_check]
-        key = (client, live_check, tuple(earlier_checks))
-        if key == self._shown_key:
+    def show_records(self, selected_check: CreditCheck | None, credit_checks: Sequence[CreditCheck]) -> None:
+        """Show those credit checks of `credit_checks` that belong to the client of `selected_check` (the selected
+        one). Do nothing if the panel already shows them."""
+        client = selected_check.client_id if selected_check else None
+        checks_of_client = [record for record in credit_checks if record.client_id == client]
+        live_check = next((record for record in checks_of_client if record.is_live), None)
+        earlier_checks = [record for record in checks_of_client if record is not live_check]
+        shown_key = (client, live_check, tuple(earlier_checks))
+        if shown_key == self._shown_key:
             return
-        self._shown_key, self.record = key, live_check
+        self._shown_key, self.record = shown_key, live_check
         content = Surface(is_raised=True)
-        parts: list[QWidget] = [self._make_panel_head(live_check, client)]
+        sections: list[QWidget] = [self._make_panel_head(live_check, client)]
         if live_check is not None:
-            parts.append(self._make_live_check_section(live_check))
+            sections.append(self._make_live_check_section(live_check))
         if earlier_checks:
-            parts.append(self._make_earlier_checks_section(earlier_checks))
-        content.setLayout(make_column(*parts, None, gap=0))
-        self._area.setWidget(content)
+            sections.append(self._make_earlier_checks_section(earlier_checks))
+        content.setLayout(make_column(*sections, None, gap=0))
+        self._scroll_area.setWidget(content)
 
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the panel, in tab order."""
-        return [*self._area.findChildren(PaintedButton)]
+        return [*self._scroll_area.findChildren(PaintedButton)]
 
     def find_check_id(self, widget: QWidget) -> int | None:
         """Return the id of the credit check that `widget` of this panel belongs to; None for a widget outside the
@@ -82,28 +82,28 @@ class LiveCheckPanel(Surface):
     def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(is_raised=True, edge="bottom")
-        key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
-        words = translate(f"{key}_of", client=client) if client else translate(key)
-        title, number = (
-            TextLabel(words, "panel_title", wrap=True),
+        title_key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
+        title_text = translate(f"{title_key}_of", client=client) if client else translate(title_key)
+        title, id_label = (
+            TextLabel(title_text, "panel_title", wrap=True),
             TextLabel(str(live.id) if live else "", "data", "muted"),
         )
-        head.setLayout(make_row(title, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
+        head.setLayout(make_row(title, id_label, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
         return head
 
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
-        part = Surface(is_raised=True, edge="bottom")
-        keys = [words.get_state_badge_key(record, is_derived=False)]
+        section = Surface(is_raised=True, edge="bottom")
+        keys = [record_words.get_state_badge_key(record, is_derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
-        badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
+        badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap=8)
         link = LinkButton(context.translate("action.open_record"), chevron=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)
         button_column = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
-        part.setLayout(
+        section.setLayout(
             make_column(
                 badges,
                 self._make_fact_list(record),
@@ -112,14 +112,14 @@ class LiveCheckPanel(Surface):
                 margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14),
             )
         )
-        return part
+        return section
 
     def _make_buttons(self, record: CreditCheck) -> list[KeyButton]:
         translate = self._context.translate
         if record.incomplete and record.state == "success":
             # Without a key cap: F means the credit check that has the focus, which may be another one.
             button = KeyButton(translate("action.refetch"))
-            button.clicked.connect(self.refetched)
+            button.clicked.connect(self.refetch_requested)
             return [bind_button_to_right(self._context, button, "refetch")]
         if record.pdf_file_path:
             button = KeyButton(translate("action.open_pdf"), icon="document")
@@ -133,7 +133,8 @@ class LiveCheckPanel(Surface):
         translate = context.translate
         facts = FactList()
         facts.add_fact(
-            translate("field.result"), TextLabel(words.get_result_word(record, context) or nothing_text, bold=True)
+            translate("field.result"),
+            TextLabel(record_words.get_result_word(record, context) or nothing_text, bold=True),
         )
         facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
         facts.add_fact(translate("field.expired_at"), TextLabel(wording.format_instant(record.expired_at, "until")))
@@ -149,17 +150,17 @@ class LiveCheckPanel(Surface):
 
     def _make_document_line(self, record: CreditCheck) -> QWidget:
         translate, has_pdf = self._context.translate, record.pdf_file_path is not None
-        holder = QWidget()
+        document_line = QWidget()
         if not has_pdf and record.state is not CheckState.SUCCESS:
             nothing_yet = TextLabel(translate("record.document.not_yet"), "body", "muted")
-            holder.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
-            return holder
-        sign = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
+            document_line.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
+            return document_line
+        icon = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
         document_label = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
         )
-        holder.setLayout(make_row(sign, document_label, None, gap=5))
-        return holder
+        document_line.setLayout(make_row(icon, document_label, None, gap=5))
+        return document_line
 
     def _make_earlier_checks_section(self, records: Sequence[CreditCheck]) -> QWidget:
         context = self._context
@@ -169,7 +170,7 @@ class LiveCheckPanel(Surface):
         )
         buttons = []
         for record in records[:6]:
-            badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
+            badge = record_words.make_state_cell(record_words.get_state_badge_key(record), context.language)
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone
@@ -177,13 +178,13 @@ class LiveCheckPanel(Surface):
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)
-        part = Surface(is_raised=True)
-        part.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
-        return part
+        section = Surface(is_raised=True)
+        section.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
+        return section
 
     @Slot()
     def _open_clicked_check(self) -> None:
-        self.opened.emit(int(self.sender().property("record")))
+        self.record_requested.emit(int(self.sender().property("record")))
 
     @Slot()
     def _open_pdf(self) -> None:

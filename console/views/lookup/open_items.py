@@ -22,29 +22,32 @@ class OpenRecordList(QWidget):
     records.
 
     Signals:
-    - opened(object): the person wants to open the page of this record.
+    - record_requested(object): the person wants to open the page of this record.
     """
 
-    opened = Signal(object)
+    record_requested = Signal(object)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
         self._records: list[ShownRecord] = []
-        self._title = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
-        self._count = TextLabel("", "data", "muted")
-        self._surface = Surface(edge="all")
-        self._lines = QVBoxLayout(self._surface)
+        self._title_label = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
+        self._count_label = TextLabel("", "data", "muted")
+        self._line_surface = Surface(edge="all")
+        self._lines = QVBoxLayout(self._line_surface)
         self._lines.setContentsMargins(1, 1, 1, 1)
         self._lines.setSpacing(0)
         margin = tokens().px("spacing", "page_margin")
-        holder = Surface(edge="bottom")
-        holder.setLayout(
+        list_area = Surface(edge="bottom")
+        list_area.setLayout(
             make_column(
-                make_row(self._title, self._count, None), self._surface, gap=8, margins=(margin, 12, margin, 16)
+                make_row(self._title_label, self._count_label, None),
+                self._line_surface,
+                gap=8,
+                margins=(margin, 12, margin, 16),
             )
         )
-        self.setLayout(make_column(holder))
+        self.setLayout(make_column(list_area))
 
     def show_records(self, records: Sequence[ShownRecord]) -> None:
         while item := self._lines.takeAt(0):
@@ -56,18 +59,18 @@ class OpenRecordList(QWidget):
             self._lines.addWidget(
                 self._make_record_line(record, is_last=number == min(len(records), _MAX_SHOWN_OPEN_RECORDS) - 1)
             )
-        self._count.show_text(str(len(records)))
+        self._count_label.show_text(str(len(records)))
         self.setVisible(bool(records))
 
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the list, in tab order."""
-        return [*self._surface.findChildren(KeyButton)]
+        return [*self._line_surface.findChildren(KeyButton)]
 
     def find_record(self, widget: QWidget) -> ShownRecord | None:
         """Return the record of the line that contains `widget`; None if no line contains it."""
-        place = widget.property("place") if self.isAncestorOf(widget) else None
-        return self._records[int(place)] if place is not None else None
+        line_index = widget.property("place") if self.isAncestorOf(widget) else None
+        return self._records[int(line_index)] if line_index is not None else None
 
     def _make_record_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
         context = self._context
@@ -92,13 +95,13 @@ class OpenRecordList(QWidget):
         name = TextLabel(case_words.format_short_title(record, context))
         name.setMinimumWidth(64)
         amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
-        text = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
+        step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
         sign = ShapeIcon(badge.shape, badge.tone, 14)
-        box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))
-        box.setStretchFactor(text, 1)
+        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap=5, margins=(14, 5, 10, 5))
+        box.setStretchFactor(step_label, 1)
         line.setLayout(box)
         return line
 
     @Slot()
     def _open_pressed_record(self) -> None:
-        self.opened.emit(self._records[int(self.sender().property("place"))])
+        self.record_requested.emit(self._records[int(self.sender().property("place"))])

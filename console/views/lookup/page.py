@@ -70,100 +70,104 @@ class LookupPage(Page):
         self.head = PageHead(
             context.translate("screen.lookup"),
             context.translate("lookup.sentence"),
-            more=context.translate("action.more"),
+            menu_text=context.translate("action.more"),
         )
         self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
-        self.number = CorporationNumberField(context)
+        self.number_field = CorporationNumberField(context)
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        line.setLayout(make_column(self.number, margins=(margin, 0, margin, 12)))
+        line.setLayout(make_column(self.number_field, margins=(margin, 0, margin, 12)))
         self.add_content(self.head)
         self.add_content(line)
-        self.content = QStackedWidget(self)
-        self.company = CompanyPanel(context, self.action_handlers, self.content)
-        self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
-        self.content.addWidget(QWidget())
-        self.content.addWidget(self.company)
-        self._number, self._limit = "", _FIRST_SEARCH_LIMIT
+        self.result_stack = QStackedWidget(self)
+        self.company_panel = CompanyPanel(context, self.action_handlers, self.result_stack)
+        self.head.menu_entry_adders.append(
+            lambda menu: add_hidden_buttons_to_menu(self.company_panel.live_check_panel, menu)
+        )
+        self.result_stack.addWidget(QWidget())
+        self.result_stack.addWidget(self.company_panel)
+        self._looked_up_text, self._search_limit = "", _FIRST_SEARCH_LIMIT
         self._opens_purchase = False
-        self.add_content(self.content, 1)
+        self.add_content(self.result_stack, 1)
         self.add_key_hints()
-        self.number.lookup_requested.connect(self._look_up_text)
-        self.number.edit.textEdited.connect(self._remove_result_on_edit)
-        self.content.currentChanged.connect(self._set_lookup_button_kind)
-        self.company.opened.connect(self._open_record)
-        self.company.counted.connect(self.hint_bar.status_label.show_text)
-        self.company.number_requested.connect(self._open_corporation_number)
+        self.number_field.lookup_requested.connect(self._look_up_text)
+        self.number_field.edit.textEdited.connect(self._remove_result_on_edit)
+        self.result_stack.currentChanged.connect(self._set_lookup_button_kind)
+        self.company_panel.record_requested.connect(self._open_record)
+        self.company_panel.position_changed.connect(self.hint_bar.status_label.show_text)
+        self.company_panel.number_requested.connect(self._open_corporation_number)
         functions_by_key = {
-            "B": self.company.open_purchase_dialog,
-            "F": self.company.refetch_current_record,
-            "P": self.company.probe_current_record,
-            "R": self.company.request_refund_of_current_record,
+            "B": self.company_panel.open_purchase_dialog,
+            "F": self.company_panel.refetch_current_record,
+            "P": self.company_panel.probe_current_record,
+            "R": self.company_panel.request_refund_of_current_record,
         }
         for key, act in functions_by_key.items():
             self.bind_shortcut(key, act)
-        self.bind_shortcut("Ctrl+C", self.company.copy_number)
-        self.add_button_shortcut(self.company.copy_button)
+        self.bind_shortcut("Ctrl+C", self.company_panel.copy_number)
+        self.add_button_shortcut(self.company_panel.copy_button)
         self.bind_shortcut("Ctrl+F", self._focus_number_field)
 
     def show_route(self, route: object) -> None:
         if not isinstance(route, LookupRoute) or not route.text:
             return
         self._opens_purchase = route.buy
-        self.number.show_text(route.text)
-        if route.text != self._number:
+        self.number_field.show_text(route.text)
+        if route.text != self._looked_up_text:
             self._start_lookup(route.text)
         else:
             self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        is_company_shown = self.content.currentWidget() is self.company
+        is_company_shown = self.result_stack.currentWidget() is self.company_panel
         if is_company_shown:
-            return self.company.list_focus_targets()
-        shown_widget = self.content.currentWidget()
+            return self.company_panel.list_focus_targets()
+        shown_widget = self.result_stack.currentWidget()
         if isinstance(shown_widget, FoundRecordsPanel):
             companies = shown_widget.company_list.table if shown_widget.company_list is not None else None
             return (
                 companies,
                 shown_widget.table,
                 shown_widget.more_button if shown_widget.more_button.isVisible() else None,
-                self.number.edit,
+                self.number_field.edit,
             )
-        return (shown_widget.table if isinstance(shown_widget, CompanyList) else None, self.number.edit)
+        return (shown_widget.table if isinstance(shown_widget, CompanyList) else None, self.number_field.edit)
 
     def take_focus(self) -> None:
         super().take_focus()
-        if self.number.edit.hasFocus():
-            self.number.edit.selectAll()
+        if self.number_field.edit.hasFocus():
+            self.number_field.edit.selectAll()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return bool(self._number) and self.company.is_affected_by(changes)
+        return bool(self._looked_up_text) and self.company_panel.is_affected_by(changes)
 
     @Slot(str)
     def _remove_result_on_edit(self, text: str) -> None:
         """Remove the shown records when the person edits the text in the input field."""
-        if text != self._number and self._number:
-            self._number = ""
+        if text != self._looked_up_text and self._looked_up_text:
+            self._looked_up_text = ""
             self._replace_result(QWidget())
 
     @Slot()
     def _set_lookup_button_kind(self) -> None:
         """Paint the button "look up" as the primary button, but not while a corporation is shown, because the
         person then needs the purchase button."""
-        is_company = self.content.currentWidget() is self.company
-        self.number.button.set_kind("default" if is_company else "primary")
+        is_company = self.result_stack.currentWidget() is self.company_panel
+        self.number_field.button.set_kind("default" if is_company else "primary")
 
     def _make_export_request(self) -> ExportRequest | None:
         """Return the export request for the shown list: the visible tab of a company, or the records or companies
         that a search has found. Return None if no list is shown."""
-        shown_widget = self.content.currentWidget()
-        if shown_widget is self.company and self.company.number:
-            return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
+        shown_widget = self.result_stack.currentWidget()
+        if shown_widget is self.company_panel and self.company_panel.number:
+            return ExportRequest(ListName.LOOKUP, self.company_panel.number, self.company_panel.visible_list_name)
         if isinstance(shown_widget, FoundRecordsPanel):
-            return ExportRequest(ListName.SEARCH, self._number)
-        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown_widget, CompanyList) else None
+            return ExportRequest(ListName.SEARCH, self._looked_up_text)
+        return (
+            ExportRequest(ListName.COMPANIES, self._looked_up_text) if isinstance(shown_widget, CompanyList) else None
+        )
 
     @Slot()
     def _export_evidence_bundle(self) -> None:
@@ -185,14 +189,14 @@ class LookupPage(Page):
             self.context.navigate(LookupRoute(text))
 
     def _start_lookup(self, text: str) -> None:
-        self._number, self._limit = text, _FIRST_SEARCH_LIMIT
+        self._looked_up_text, self._search_limit = text, _FIRST_SEARCH_LIMIT
         if self.isVisible():
             self.read_data("asked")
         else:
             self.refresh("asked")
 
     def read_data(self, reason: str) -> None:
-        text = self._number
+        text = self._looked_up_text
         if not text or not self.context.is_ready:
             return
         self.context.run_read(
@@ -204,28 +208,29 @@ class LookupPage(Page):
         )
 
     def _show_result(self, text: str, result: LookupResult, *, is_automatic: bool = False) -> None:
-        if text != self._number:
+        if text != self._looked_up_text:
             return
         self.hide_reading_failure()
         is_first = (
-            self.content.currentWidget() is not self.company or self.company.number != result.corporation_number
+            self.result_stack.currentWidget() is not self.company_panel
+            or self.company_panel.number != result.corporation_number
         )
-        self.company.show_result(result, is_automatic=is_automatic and not is_first)
+        self.company_panel.show_result(result, is_automatic=is_automatic and not is_first)
         if result.corporation is not None:
-            self.number.field.show_hint("")  # the facts of the registry below say more than the check digit
-        self.content.setCurrentWidget(self.company)
+            self.number_field.field.show_hint("")  # the facts of the registry below say more than the check digit
+        self.result_stack.setCurrentWidget(self.company_panel)
         if is_first:
             self.take_focus()
         if self._opens_purchase:
             self._opens_purchase = False
-            self.company.open_purchase_dialog()
+            self.company_panel.open_purchase_dialog()
 
     def _show_lookup_failure(self, text: str, failure: Failure) -> None:
-        """Show why the lookup of `text` failed: a wrong corporation number in place of the records, any other
-        failure in a bar. If `text` isn't meant as a number, search for it. Ignore the failure if the person has
-        looked up another text since.
+        """Show why the lookup of `text` failed. If `text` is a wrong corporation number, show this in place of the
+        records; show any other failure in a bar. If `text` isn't meant as a number, because it has other characters
+        or too few digits, search for it instead. Do nothing if the person has looked up another text since.
         """
-        if text != self._number:
+        if text != self._looked_up_text:
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
         is_other_text = reason == NumberReason.OTHER_CHARACTER or (
@@ -234,7 +239,7 @@ class LookupPage(Page):
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
             self._search_text(text)
         elif failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:
-            self._number = ""
+            self._looked_up_text = ""
             empty_state = EmptyState(
                 self.context.translate("lookup.not_a_number"),
                 self.context.format_failure(failure),
@@ -248,7 +253,7 @@ class LookupPage(Page):
     def _search_text(self, text: str) -> None:
         """Search for a text that is no corporation number. If exactly one record or company matches, open its
         page; otherwise list the matches or, if there are none, show the next steps."""
-        limit = self._limit
+        limit = self._search_limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
             lambda search_result: self._show_search_result(text, search_result),
@@ -258,34 +263,34 @@ class LookupPage(Page):
         )
 
     def _show_search_result(self, text: str, result: SearchResult) -> None:
-        if text != self._number:
+        if text != self._looked_up_text:
             return
         problems = " ".join(
             format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )
-        self.number.show_search_problem(problems)
+        self.number_field.show_search_problem(problems)
         records = tuple(result.records)
         companies = list_found_companies(result.companies, records, self.context) if result.query.words else ()
         if result.exact is not None and not problems:
             self.context.replacement_requested.emit(_make_subject_route(result.exact))
         elif len(companies) == 1 and not result.query.has_conditions and not problems:
-            number = wording.format_corporation_number(companies[0].number)
-            self.context.replacement_requested.emit(LookupRoute(number))
+            number_text = wording.format_corporation_number(companies[0].number)
+            self.context.replacement_requested.emit(LookupRoute(number_text))
         elif records:
             self._show_found_records(result, companies if not result.query.has_conditions else ())
         elif companies and not result.query.has_conditions:
             self._show_found_companies(result, companies)
         else:
-            self._number = ""
+            self._looked_up_text = ""
             self._replace_result(self._make_nothing_found_message(text.strip()[:40], result.companies))
             self.take_focus()
 
     def _show_found_records(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
-        view = FoundRecordsPanel(self.context, result, companies)
-        view.company_opened.connect(self._open_corporation_number)
-        view.record_opened.connect(self._open_found_record)
-        view.more_requested.connect(self._search_with_higher_limit)
-        self._replace_result(view)
+        found_panel = FoundRecordsPanel(self.context, result, companies)
+        found_panel.company_opened.connect(self._open_corporation_number)
+        found_panel.record_opened.connect(self._open_found_record)
+        found_panel.more_requested.connect(self._search_with_higher_limit)
+        self._replace_result(found_panel)
         self.take_focus()
 
     def _show_found_companies(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
@@ -298,8 +303,8 @@ class LookupPage(Page):
     @Slot()
     def _search_with_higher_limit(self) -> None:
         """Search for the same text again with a higher limit of records per kind."""
-        self._limit = min(self._limit * _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT)
-        self._search_text(self._number)
+        self._search_limit = min(self._search_limit * _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT)
+        self._search_text(self._looked_up_text)
 
     @Slot(object)
     def _open_found_record(self, record: ShownRecord) -> None:
@@ -319,21 +324,21 @@ class LookupPage(Page):
         self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     def _replace_result(self, widget: QWidget) -> None:
-        old_widget = self.content.widget(0)
-        self.content.insertWidget(0, widget)
-        self.content.setCurrentWidget(widget)
+        old_widget = self.result_stack.widget(0)
+        self.result_stack.insertWidget(0, widget)
+        self.result_stack.setCurrentWidget(widget)
         if old_widget is not None:
-            self.content.removeWidget(old_widget)
+            self.result_stack.removeWidget(old_widget)
             old_widget.deleteLater()
 
     @Slot(object)
     def _open_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.make_record_route(record, self.company.list_visible_refs(), "lookup"))
+        self.context.navigate(case_words.make_record_route(record, self.company_panel.list_visible_refs(), "lookup"))
 
     @Slot()
     def _focus_number_field(self) -> None:
-        self.number.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.number.edit.selectAll()
+        self.number_field.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.number_field.edit.selectAll()
 
 
 def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[RecordRef]:
@@ -343,14 +348,14 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
         return list(
             map(case_words.make_record_ref, services.lookup.search(request.subject, _MAX_SEARCH_LIMIT).records)
         )
-    result = services.lookup.find_records(request.subject)
-    of_tab: Mapping[str, Sequence[ShownRecord]] = {
-        "payments": result.payments,
-        "refunds": result.refunds,
-        "orders": result.orders,
-        "checks": result.credit_checks,
+    lookup_result = services.lookup.find_records(request.subject)
+    records_of_tab: Mapping[str, Sequence[ShownRecord]] = {
+        "payments": lookup_result.payments,
+        "refunds": lookup_result.refunds,
+        "orders": lookup_result.orders,
+        "checks": lookup_result.credit_checks,
     }
-    lists = [of_tab[request.part]] if request.part in of_tab else of_tab.values()
+    lists = [records_of_tab[request.part]] if request.part in records_of_tab else records_of_tab.values()
     return [case_words.make_record_ref(record) for records in lists for record in records]
 
 

@@ -37,23 +37,23 @@ class MoneyPage(RecordPage[MoneyView]):
     shows_sides_and_amounts: ClassVar[bool] = True
     help_key = "help.payment"
 
-    def __init__(self, context: WindowContext, *below: QWidget) -> None:
-        """`below` are widgets that the page shows between the explanation and the amounts."""
-        self.money = MoneyPanel(context.translate("money.strip"))
+    def __init__(self, context: WindowContext, *widgets_above_amounts: QWidget) -> None:
+        """`widgets_above_amounts` are widgets that the page shows between the explanation and the amounts."""
+        self.money_panel = MoneyPanel(context.translate("money.strip"))
         self.facts_panel = QScrollArea()
         self.facts_panel.setWidgetResizable(True)
         self.facts_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.facts_panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         tabs = MoneyTabs(context, self.related_tab_names)
-        self._middle = make_row(tabs, self.facts_panel, gap=0)
-        self._middle.setStretch(0, 1)
-        super().__init__(context, tabs, (*below, self.money), self._middle)
+        self._tabs_and_facts_layout = make_row(tabs, self.facts_panel, gap=0)
+        self._tabs_and_facts_layout.setStretch(0, 1)
+        super().__init__(context, tabs, (*widgets_above_amounts, self.money_panel), self._tabs_and_facts_layout)
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
-        self.money.setVisible(self.shows_sides_and_amounts)
+        self.money_panel.setVisible(self.shows_sides_and_amounts)
 
     def show_money_panels(
         self,
-        view: PaymentDetails | RefundDetails,
+        details: PaymentDetails | RefundDetails,
         provider: str,
         *tools: QWidget,
     ) -> None:
@@ -61,16 +61,16 @@ class MoneyPage(RecordPage[MoneyView]):
         parts of the payment's amount. `tools` are links and buttons for the provider's panel.
         """
         context = self.context
-        sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
+        sides = money_facts.make_shown_sides(details.sides, context, provider=provider, record=details.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
-        payment = view.record if isinstance(view, PaymentDetails) else view.payment
+        payment = details.record if isinstance(details, PaymentDetails) else details.payment
         reversed_minor = compute_reversed_minor(payment)
-        parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
-        self.money.show_money_parts(*parts)
+        money_parts = money_facts.make_money_parts(details.money, context, reversed_minor=reversed_minor)
+        self.money_panel.show_money_parts(*money_parts)
 
-    def list_printed_lines(self, view: MoneyView) -> list[str]:
-        amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []
-        return [*super().list_printed_lines(view), *amounts]
+    def list_printed_lines(self, details: MoneyView) -> list[str]:
+        amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []
+        return [*super().list_printed_lines(details), *amounts]
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
@@ -102,11 +102,11 @@ class MoneyPage(RecordPage[MoneyView]):
     def _place_facts(self) -> None:
         """Place the panel with the facts beside the tabs; in a narrow page below them, as high as its facts."""
         if self.width() >= _MIN_WIDTH_WITH_ASIDE_PANEL_PX * current_appearance().scale:
-            self._middle.setDirection(QBoxLayout.Direction.LeftToRight)
+            self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
             self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
             self.facts_panel.setMinimumHeight(0)
             return
-        self._middle.setDirection(QBoxLayout.Direction.TopToBottom)
+        self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.TopToBottom)
         self.facts_panel.setMinimumWidth(0)
         self.facts_panel.setMaximumWidth(UNLIMITED_WIDTH_PX)
         content = self.facts_panel.widget()
@@ -116,10 +116,11 @@ class MoneyPage(RecordPage[MoneyView]):
 
 def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
     """Return a widget with one line per (label, value); a missing value is shown as –."""
-    facts_shown = FactList()
+    fact_list = FactList()
     for label, value in facts:
-        words = value or wording.NO_VALUE
-        facts_shown.add_fact(
-            label, words if isinstance(words, QWidget) else TextLabel(words, wrap=True, selectable=True)
+        value_label = value or wording.NO_VALUE
+        fact_list.add_fact(
+            label,
+            value_label if isinstance(value_label, QWidget) else TextLabel(value_label, wrap=True, selectable=True),
         )
-    return facts_shown
+    return fact_list

@@ -42,27 +42,27 @@ class OrderPage(MoneyPage[OrderDetails]):
     key_hints = make_record_key_hints()
 
     def __init__(self, context: WindowContext) -> None:
-        self.steps = StepList(context.translate("saga.steps"))
-        self.steps.hide()
-        super().__init__(context, self.steps)
+        self.saga_step_list = StepList(context.translate("saga.steps"))
+        self.saga_step_list.hide()
+        super().__init__(context, self.saga_step_list)
 
     def read_view(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
 
-    def get_copied_identifier(self, view: OrderDetails) -> str:
-        return view.record.merch_txn_id
+    def get_copied_identifier(self, details: OrderDetails) -> str:
+        return details.record.merch_txn_id
 
-    def list_related_records(self, view: OrderDetails) -> frozenset[tuple[str, int]]:
-        payments = {("payment", payment.id) for payment in view.payments}
-        return frozenset(payments | {("refund", refund.id) for refund in view.refunds})
+    def list_related_records(self, details: OrderDetails) -> frozenset[tuple[str, int]]:
+        payments = {("payment", payment.id) for payment in details.payments}
+        return frozenset(payments | {("refund", refund.id) for refund in details.refunds})
 
-    def fill_header(self, view: OrderDetails) -> None:
-        record, translate = view.record, self.context.translate
+    def fill_header(self, details: OrderDetails) -> None:
+        record, translate = details.record, self.context.translate
         total = wording.format_amount(record.total_minor, record.currency)
-        badges = case_words.get_page_badge_keys(view)
+        badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number or "", "", total, badges)
-        self._show_saga_steps(view.sagas)
-        self.tabs.show_view(view, payments=view.payments, refunds=view.refunds)
+        self._show_saga_steps(details.sagas)
+        self.tabs.show_view(details, payments=details.payments, refunds=details.refunds)
         facts = make_fact_list(
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.order_number"), record.merch_txn_id),
@@ -78,7 +78,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
         visible_sagas = (unfinished_sagas or list(sagas))[-1:]
-        self.steps.setVisible(bool(visible_sagas))
+        self.saga_step_list.setVisible(bool(visible_sagas))
         if visible_sagas:
             language = self.context.language
             state_text = (
@@ -86,15 +86,17 @@ class OrderPage(MoneyPage[OrderDetails]):
                 saga_wording.format_saga_time(visible_sagas[0], language),
             )
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
-            self.steps.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
+            self.saga_step_list.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
 
-    def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
-        return ("open_payment",) if view.payments else ()
+    def list_helpful_actions(self, details: OrderDetails) -> tuple[str, ...]:
+        return ("open_payment",) if details.payments else ()
 
-    def run_kind_action(self, name: str, view: OrderDetails) -> None:
-        if name == "open_payment" and view.payments:
-            newest = max(payment.id for payment in view.payments)
-            payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest
+    def run_kind_action(self, name: str, details: OrderDetails) -> None:
+        if name == "open_payment" and details.payments:
+            newest_payment = max(payment.id for payment in details.payments)
+            payment_id = (
+                details.alert.id if details.alert is not None and details.alert.kind == "payment" else newest_payment
+            )
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 

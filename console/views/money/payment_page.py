@@ -39,9 +39,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self._reference = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
-        self._probe = KeyButton(translate("action.probe"), "P", "inline", binds=False)
-        self._probe.clicked.connect(self._probe_payment)
+        self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
+        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds=False)
+        self._probe_button.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
         self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
@@ -49,30 +49,30 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def read_view(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
 
-    def get_copied_identifier(self, view: PaymentDetails) -> str:
-        return view.record.merchant_payment_id
+    def get_copied_identifier(self, details: PaymentDetails) -> str:
+        return details.record.merchant_payment_id
 
-    def list_related_records(self, view: PaymentDetails) -> frozenset[tuple[str, int]]:
-        order = {("order", view.order.id)} if view.order is not None else set()
-        return frozenset({("refund", refund.id) for refund in view.refunds} | order)
+    def list_related_records(self, details: PaymentDetails) -> frozenset[tuple[str, int]]:
+        order = {("order", details.order.id)} if details.order is not None else set()
+        return frozenset({("refund", refund.id) for refund in details.refunds} | order)
 
     # -- display
 
-    def fill_header(self, view: PaymentDetails) -> None:
-        context, record = self.context, view.record
+    def fill_header(self, details: PaymentDetails) -> None:
+        context, record = self.context, details.record
         provider = case_words.get_provider_name(record.provider, context)
-        badges = case_words.get_page_badge_keys(view)
+        badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
-        self.show_money_panels(view, record.provider, self._reference, self.answers, self._probe)
-        self._show_side_links(view)
-        self.tabs.show_view(view, refunds=view.refunds)
-        self._fill_aside_panel(view)
-        self._show_unknown_refund_bar(view)
+        self.show_money_panels(details, record.provider, self._number_label, self.answers, self._probe_button)
+        self._show_side_links(details)
+        self.tabs.show_view(details, refunds=details.refunds)
+        self._fill_aside_panel(details)
+        self._show_unknown_refund_bar(details)
 
-    def _show_unknown_refund_bar(self, view: PaymentDetails) -> None:
+    def _show_unknown_refund_bar(self, details: PaymentDetails) -> None:
         """Show a bar if a refund of this payment has an unknown outcome, because another refund is possible only
         after that outcome is recorded. Otherwise hide the bar."""
-        unknown_refund = next((refund for refund in view.refunds if refund.certainty is Certainty.UNKNOWN), None)
+        unknown_refund = next((refund for refund in details.refunds if refund.certainty is Certainty.UNKNOWN), None)
         if unknown_refund is None:
             self.hide_bar("refund")
             return
@@ -81,35 +81,36 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_unknown_refund)
-        words = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
+        sentence = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
         bar = NotificationBar(
-            context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button
+            context.translate("money.blocked_refund"), sentence, tone="unknown", shape="lock", button=button
         )
-        self.show_state_bar("refund", bar, above=True)
+        self.show_state_bar("refund", bar, is_above_contents=True)
 
     @Slot()
     def _open_unknown_refund(self) -> None:
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
-    def _show_side_links(self, view: PaymentDetails) -> None:
+    def _show_side_links(self, details: PaymentDetails) -> None:
         """Show the links and buttons in the panels of the sides. The provider's panel has the provider's number of
         the payment and a link to the provider's stored answers (a probe button if there are none); the order's
         panel has a link to the order.
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
-        number = view.record.provider_payment_id
-        self._reference.setVisible(number is not None)
-        self._reference.show_id(
-            self.context.translate("money.side.reference", number=_shorten_provider_number(number)), number or ""
+        provider_number = details.record.provider_payment_id
+        self._number_label.setVisible(provider_number is not None)
+        self._number_label.show_id(
+            self.context.translate("money.side.reference", number=_shorten_provider_number(provider_number)),
+            provider_number or "",
         )
-        has_answer = view.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
+        has_answer = details.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
-        self._probe.setVisible(not has_answer)
-        self._order_link.setVisible(view.order is not None)
+        self._probe_button.setVisible(not has_answer)
+        self._order_link.setVisible(details.order is not None)
 
-    def _fill_aside_panel(self, view: PaymentDetails) -> None:
-        record, translate = view.record, self.context.translate
+    def _fill_aside_panel(self, details: PaymentDetails) -> None:
+        record, translate = details.record, self.context.translate
         paid_at = wording.format_instant(record.paid_at) if record.paid_at else None
         expires_at = (
             wording.format_instant(record.expires_at)
@@ -134,38 +135,38 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         ]
         if expires_at:
             facts.insert(3, (translate("field.expires_at"), expires_at))
-        if view.set_asides:
+        if details.set_asides:
             set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
             facts.append((translate("money.part.set_aside"), set_aside_amount))
         self.show_aside_panel(translate("case.this_payment"), make_fact_list(*facts))
 
-    def list_helpful_actions(self, view: PaymentDetails) -> tuple[str, ...]:
+    def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
-        advised_action = view.explanation.next_step.action
+        advised_action = details.explanation.next_step.action
         if advised_action == OPEN_ORDER_ACTION:
             return (advised_action,)
-        other_actions = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
-        refund_action = ("refund",) if view.record.state in PAID_STATES else ()
-        names = (advised_action, "probe", *other_actions, *refund_action)
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        other_actions = ("resolve",) if details.record.certainty is Certainty.UNKNOWN else ()
+        refund_action = ("refund",) if details.record.state in PAID_STATES else ()
+        action_names = (advised_action, "probe", *other_actions, *refund_action)
+        return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
     # -- actions
 
-    def run_kind_action(self, name: str, view: PaymentDetails) -> None:
+    def run_kind_action(self, name: str, details: PaymentDetails) -> None:
         match name:
             case "probe":
-                self.action_handlers.probe(view.record)
+                self.action_handlers.probe(details.record)
             case "refund":
-                self.action_handlers.refund(view.record.id, _find_only_set_aside(view))
+                self.action_handlers.refund(details.record.id, _find_only_set_aside(details))
             case _ if name == OPEN_REFUND_ACTION:
-                self._open_pending_refund(view)
+                self._open_pending_refund(details)
             case _ if name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
-                self.action_handlers.resolve(view.record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
             case "move_order":
-                self.action_handlers.move_order(view.record)
+                self.action_handlers.move_order(details.record)
 
     @Slot()
     def _probe_payment(self) -> None:
@@ -186,9 +187,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self.context.translate("reason.payment_no_order"), shape="square_bang", tone="care"
             )
 
-    def _open_pending_refund(self, view: PaymentDetails) -> None:
+    def _open_pending_refund(self, details: PaymentDetails) -> None:
         """Open the page of the payment's refund that has not ended yet."""
-        pending_refund = view.record.relations.pending_refund if view.record.relations is not None else None
+        pending_refund = details.record.relations.pending_refund if details.record.relations is not None else None
         if pending_refund is not None:
             self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
 
@@ -198,11 +199,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
 
 
-def _find_only_set_aside(view: PaymentDetails) -> SetAside | None:
+def _find_only_set_aside(details: PaymentDetails) -> SetAside | None:
     """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
-    if view.record.refundable_minor > 0:
+    if details.record.refundable_minor > 0:
         return None
-    return next((item for item in view.set_asides if item.state is SetAsideState.OPEN), None)
+    return next((item for item in details.set_asides if item.state is SetAsideState.OPEN), None)
 
 
 def _shorten_provider_number(number: str | None) -> str:

@@ -31,34 +31,34 @@ class RefundPage(MoneyPage[RefundDetails]):
     def read_view(self, services: "Console", id: int) -> RefundDetails:
         return services.refunds.read_refund(id)
 
-    def get_copied_identifier(self, view: RefundDetails) -> str:
-        return view.record.provider_refund_key or str(view.record.id)
+    def get_copied_identifier(self, details: RefundDetails) -> str:
+        return details.record.provider_refund_key or str(details.record.id)
 
-    def list_related_records(self, view: RefundDetails) -> frozenset[tuple[str, int]]:
-        return frozenset({("payment", view.payment.id)})
+    def list_related_records(self, details: RefundDetails) -> frozenset[tuple[str, int]]:
+        return frozenset({("payment", details.payment.id)})
 
-    def get_corporation_number(self, view: RefundDetails) -> str:
-        return view.payment.corporation_number or ""
+    def get_corporation_number(self, details: RefundDetails) -> str:
+        return details.payment.corporation_number or ""
 
     # -- display
 
-    def fill_header(self, view: RefundDetails) -> None:
-        context, record, payment = self.context, view.record, view.payment
+    def fill_header(self, details: RefundDetails) -> None:
+        context, record, payment = self.context, details.record, details.payment
         detail = context.translate(
             "case.refund_of",
             amount=case_words.format_record_amount(record),
             number=payment.merchant_payment_id,
             provider=case_words.get_provider_name(payment.provider, context),
         )
-        badges = case_words.get_page_badge_keys(view)
+        badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
-        self.show_money_panels(view, payment.provider, self.answers)
-        self.answers.setVisible(bool(view.evidence))
-        self.tabs.show_view(view, refunds=view.earlier)
-        self._fill_aside_panel(view)
+        self.show_money_panels(details, payment.provider, self.answers)
+        self.answers.setVisible(bool(details.evidence))
+        self.tabs.show_view(details, refunds=details.earlier)
+        self._fill_aside_panel(details)
 
-    def _fill_aside_panel(self, view: RefundDetails) -> None:
-        record, translate = view.record, self.context.translate
+    def _fill_aside_panel(self, details: RefundDetails) -> None:
+        record, translate = details.record, self.context.translate
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),
@@ -67,47 +67,47 @@ class RefundPage(MoneyPage[RefundDetails]):
                 translate("field.checkers"),
                 translate("case.names", names=record.checkers) if record.checkers else None,
             ),
-            (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
+            (translate("field.payer"), case_words.mask_payer(details.payment.payer)),
             (translate("field.refund_key"), self.make_copyable_fact("refund_key", record.provider_refund_key)),
             (
                 translate("field.provider_refund_id"),
                 self.make_copyable_fact("provider_refund_id", record.provider_refund_id),
             ),
             self.make_code_fact(record),
-            (translate("field.sent"), self._format_sending_time(view)),
+            (translate("field.sent"), self._format_sending_time(details)),
             (translate("field.version"), str(record.version)),
         )
         self.show_aside_panel(translate("case.this_refund"), facts)
 
-    def _format_sending_time(self, view: RefundDetails) -> str | None:
-        record = view.record
+    def _format_sending_time(self, details: RefundDetails) -> str | None:
+        record = details.record
         if not record.sent_count or record.last_sent_at is None:
             return None
         key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
-        at = wording.format_instant(record.last_sent_at)
-        return self.context.translate(key, at=at, n=record.sent_count)
+        sending_time = wording.format_instant(record.last_sent_at)
+        return self.context.translate(key, at=sending_time, n=record.sent_count)
 
-    def list_helpful_actions(self, view: RefundDetails) -> tuple[str, ...]:
+    def list_helpful_actions(self, details: RefundDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
         the action of the explained next step and others that may help."""
-        record, advised = view.record, view.explanation.next_step.action
+        record, advised = details.record, details.explanation.next_step.action
         if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
             is_own = is_same_person(record.maker, self.context.operator or "")
             return ("withdraw",) if is_own else ("open_approval",)
-        names = (advised, "probe", "resolve" if advised == "probe" else None, "open_payment")
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        action_names = (advised, "probe", "resolve" if advised == "probe" else None, "open_payment")
+        return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
     # -- actions
 
-    def run_kind_action(self, name: str, view: RefundDetails) -> None:
+    def run_kind_action(self, name: str, details: RefundDetails) -> None:
         match name:
             case "probe":
-                self.action_handlers.probe(view.record)
+                self.action_handlers.probe(details.record)
             case "resolve":
-                self.action_handlers.resolve(view.record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
             case "withdraw":
-                self.action_handlers.withdraw(view)
+                self.action_handlers.withdraw(details)
             case "open_payment":
-                self.context.navigate(PaymentRoute(view.payment.id, (), self.sidebar_key))
+                self.context.navigate(PaymentRoute(details.payment.id, (), self.sidebar_key))
             case "open_approval":
-                self.context.navigate(ApprovalsRoute(view.record.id))
+                self.context.navigate(ApprovalsRoute(details.record.id))

@@ -65,21 +65,27 @@ class SetAsidesPage(Page):
             hideable_columns=("limit",),
         )
         ColumnWidthStorage(context, self.table, "set_asides")
-        self.list = TableOrEmptyState(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
+        self.table_or_empty_state = TableOrEmptyState(
+            self.table, EmptyState(translate("set_asides.empty"), shape="check")
+        )
         self.request_button = bind_button_to_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
         )
         self.request_button.clicked.connect(self.request_refund)
-        self.open_refund = KeyButton(translate("action.open_refund"))
-        self.open_refund.clicked.connect(self._open_refund)
+        self.open_refund_button = KeyButton(translate("action.open_refund"))
+        self.open_refund_button.clicked.connect(self._open_refund)
         footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_row(
-                self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)
+                self.request_button,
+                ReasonLabel(self.request_button),
+                self.open_refund_button,
+                None,
+                margins=(24, 8, 24, 8),
             )
         )
         self.add_content(self.head)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_or_empty_state, 1)
         self.add_content(footer)
         self.add_key_hints()
         self.table.opened.connect(self._open_payment)
@@ -87,7 +93,7 @@ class SetAsidesPage(Page):
         self.table.current_changed.connect(self._update_current_record)
         self.table.rows.page_applied.connect(self._select_first_row)
         self.bind_shortcut("R", self._press_request_button)
-        set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
+        set_tab_order(*self.head.focus_stops, self.table, self.request_button, self.open_refund_button)
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
@@ -109,8 +115,8 @@ class SetAsidesPage(Page):
 
     def _show_set_asides(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        self.list.show_rows(items, is_automatic=is_automatic)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._update_buttons(self.table.current_item)
 
     @Slot()
@@ -126,14 +132,14 @@ class SetAsidesPage(Page):
 
     @property
     def current_item(self) -> SetAsideItem | None:
-        row = self.table.current_item
-        return row if isinstance(row, SetAsideItem) else None
+        selected_row = self.table.current_item
+        return selected_row if isinstance(selected_row, SetAsideItem) else None
 
     @Slot(object)
-    def _update_buttons(self, item: object) -> None:
-        has_refund = isinstance(item, SetAsideItem) and item.record.refund_id is not None
-        self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
-        self.open_refund.setVisible(has_refund)
+    def _update_buttons(self, row: object) -> None:
+        has_refund = isinstance(row, SetAsideItem) and row.record.refund_id is not None
+        self.request_button.setVisible(isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN)
+        self.open_refund_button.setVisible(has_refund)
 
     def _press_request_button(self) -> None:
         key = "act.none_selected" if self.current_item is None else "set_asides.not_open"
@@ -146,8 +152,8 @@ class SetAsidesPage(Page):
             self.action_handlers.refund(item.payment.id, item.record)
 
     @Slot(object)
-    def _open_payment(self, item: SetAsideItem) -> None:
-        self.context.navigate(PaymentRoute(item.payment.id, (), self.sidebar_key))
+    def _open_payment(self, set_aside_item: SetAsideItem) -> None:
+        self.context.navigate(PaymentRoute(set_aside_item.payment.id, (), self.sidebar_key))
 
     @Slot()
     def _open_refund(self) -> None:
@@ -156,21 +162,22 @@ class SetAsidesPage(Page):
             self.context.navigate(RefundRoute(item.record.refund_id, (), self.sidebar_key))
 
 
-def _get_set_aside_id(item: SetAsideItem) -> int:
-    return item.record.id
+def _get_set_aside_id(set_aside_item: SetAsideItem) -> int:
+    return set_aside_item.record.id
 
 
 def _make_set_aside_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(item: SetAsideItem) -> StateCell:
+    def make_state_cell(set_aside_item: SetAsideItem) -> StateCell:
         return StateCell(
-            translate(f"state.set_aside.{item.record.state}"), *_ICON_AND_TONE_BY_SET_ASIDE_STATE[item.record.state]
+            translate(f"state.set_aside.{set_aside_item.record.state}"),
+            *_ICON_AND_TONE_BY_SET_ASIDE_STATE[set_aside_item.record.state],
         )
 
     def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
-        def format_text(item: SetAsideItem) -> str:
-            return wording.format_amount(amount_minor(item), item.record.currency)
+        def format_text(set_aside_item: SetAsideItem) -> str:
+            return wording.format_amount(amount_minor(set_aside_item), set_aside_item.record.currency)
 
         return Column(name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
 

@@ -22,21 +22,21 @@ _COLUMN_NAMES_BY_TAB = {
 
 
 class MoneyTabs(RecordTabs):
-    """The tabs on the page of a payment, an order or a refund. `lists` are the names of the tabs with related
-    records, which are between the tabs "attempts" and "notes"."""
+    """The tabs on the page of a payment, an order or a refund. `related_tab_names` are the names of the tabs with
+    related records, which are between the tabs "attempts" and "notes"."""
 
-    def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
-        self._attempts = TimelineList(
-            context.translate("record.tab.attempts"), repetitions=words.make_repetition_texts(context)
+    def __init__(self, context: WindowContext, related_tab_names: Sequence[str]) -> None:
+        self._attempt_list = TimelineList(
+            context.translate("record.tab.attempts"), repetition_texts=words.make_repetition_texts(context)
         )
-        self._lists = {name: self._make_related_table(context, name) for name in lists}
+        self._list_by_tab_name = {name: self._make_related_table(context, name) for name in related_tab_names}
         related_tabs = (
             RecordTab(name, table_or_nothing, (table_or_nothing.table,))
-            for name, table_or_nothing in self._lists.items()
+            for name, table_or_nothing in self._list_by_tab_name.items()
         )
-        between = (RecordTab("attempts", self._attempts, (self._attempts,)), *related_tabs)
-        super().__init__(context, between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
-        for table_or_nothing in self._lists.values():
+        tabs_between = (RecordTab("attempts", self._attempt_list, (self._attempt_list,)), *related_tabs)
+        super().__init__(context, tabs_between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
+        for table_or_nothing in self._list_by_tab_name.values():
             table_or_nothing.table.opened.connect(self.related_record_requested)
 
     @staticmethod
@@ -51,22 +51,26 @@ class MoneyTabs(RecordTabs):
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
     def show_view(
-        self, view: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
+        self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
     ) -> None:
-        """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `records_by_tab` are
-        the related records by the name of their tab."""
-        context, story = self._context, view.newest_events
-        event_lines = (words.make_event_timeline_line(event, story, context) for event in reversed(story.events))
-        lines = [*make_planned_lines(view.record, context), *event_lines]
+        """Replace the contents of all tabs with those of `details`; the visible tab stays the same. `records_by_tab`
+        are the related records by the name of their tab."""
+        context, timeline_page = self._context, details.newest_events
+        event_lines = (
+            words.make_event_timeline_line(event, timeline_page, context) for event in reversed(timeline_page.events)
+        )
+        lines = [*make_planned_lines(details.record, context), *event_lines]
         attempts = [
             words.make_entry_timeline_line(entry, context)
-            for entry in reversed(view.timeline)
+            for entry in reversed(details.timeline)
             if is_provider_call_entry(entry)
         ]
-        self._attempts.show_lines(attempts)
-        for name, table in self._lists.items():
+        self._attempt_list.show_lines(attempts)
+        for name, table in self._list_by_tab_name.items():
             table.show_rows(list(records_by_tab[name]))
-        self.show_record(view, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._lists)])
+        self.show_record(
+            details, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
+        )
 
 
 def is_provider_call_entry(entry: TimelineEntry) -> bool:

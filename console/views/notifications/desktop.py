@@ -11,10 +11,10 @@ class DesktopMessageTray(QObject):
     """Shows desktop messages through the program's icon in the tray. The icon appears with the first message.
 
     Signals:
-    - opened(object): the person has clicked the newest message; the argument is its Link, or None.
+    - message_clicked(object): the person has clicked the newest message; the argument is its Link, or None.
     """
 
-    opened = Signal(object)
+    message_clicked = Signal(object)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -27,7 +27,7 @@ class DesktopMessageTray(QObject):
         return QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages()
 
     def show_message(self, title: str, text: str, link: Link | None) -> None:
-        """Show a desktop message. A click on it emits `opened` with `link`."""
+        """Show a desktop message. A click on it emits `message_clicked` with `link`."""
         if self._icon is None:
             self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
             self._icon.messageClicked.connect(self.emit_link_of_newest_message)
@@ -38,8 +38,8 @@ class DesktopMessageTray(QObject):
 
     @Slot()
     def emit_link_of_newest_message(self) -> None:
-        """Emit `opened` with the link of the newest message, because the person has clicked it."""
-        self.opened.emit(self._link)
+        """Emit `message_clicked` with the link of the newest message, because the person has clicked it."""
+        self.message_clicked.emit(self._link)
 
     @Slot()
     def remove_icon(self) -> None:

@@ -27,21 +27,23 @@ class NotificationsDialog(DialogFrame):
             parent=parent,
         )
         self._context = context
-        self.boxes = {kind: CheckBox(translate(f"notification.kind.{kind}")) for kind in PersonalEventKind}
+        self.check_box_by_kind = {
+            kind: CheckBox(translate(f"notification.kind.{kind}")) for kind in PersonalEventKind
+        }
         lines = QVBoxLayout()
         lines.setSpacing(6)
-        for kind, box in self.boxes.items():
+        for kind, box in self.check_box_by_kind.items():
             box.setChecked(is_notification_on(context.preferences, kind))
             box.checkStateChanged.connect(partial(self._store_switch, kind))
             lines.addWidget(box)
-        place = "desktop" if has_desktop else "window"
-        self.place = TextLabel(translate(f"dialog.notifications.{place}"), "small", "muted", wrap=True)
-        form = QWidget()
-        form.setLayout(make_column(lines, self.place, gap=12))
-        self.show_content(form)
+        place_key = "desktop" if has_desktop else "window"
+        self.place_label = TextLabel(translate(f"dialog.notifications.{place_key}"), "small", "muted", wrap=True)
+        content = QWidget()
+        content.setLayout(make_column(lines, self.place_label, gap=12))
+        self.show_content(content)
 
     def find_first_focus(self) -> QWidget:
-        return self.boxes[PersonalEventKind.APPROVAL]
+        return self.check_box_by_kind[PersonalEventKind.APPROVAL]
 
     def _store_switch(self, kind: PersonalEventKind, state: Qt.CheckState) -> None:
         store_notification_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

@@ -7,7 +7,7 @@ from console.views.runtime.preferences import Preferences
 
 def is_notification_on(preferences: Preferences, kind: PersonalEventKind) -> bool:
     """Return True unless the person has switched off the notifications of this kind."""
-    return preferences.value(_make_preference_name(kind)) is not False
+    return preferences.get_value(_make_preference_name(kind)) is not False
 
 
 def store_notification_switch(preferences: Preferences, kind: PersonalEventKind, *, is_on: bool) -> None:

@@ -37,16 +37,16 @@ def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: W
 def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
     """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
     opens this record."""
-    words, detail = format_events_title_and_detail(events, context)
+    title, detail = format_events_title_and_detail(events, context)
     shape, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
     return Toast(
-        words, " ".join(detail.splitlines()), shape, tone, _find_event_route(events) if len(events) == 1 else None
+        title, " ".join(detail.splitlines()), shape, tone, _find_event_route(events) if len(events) == 1 else None
     )
 
 
 def _find_event_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:
     link = events[0].link
-    if link is None or link.kind not in RECORD_KINDS:
+    if link is None or link.record_kind not in RECORD_KINDS:
         return None
     route = convert_link_to_route(link)
     return route if isinstance(route, RecordPageRoute) else None

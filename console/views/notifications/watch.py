@@ -24,20 +24,20 @@ class NotificationWatcher(QObject):
 
     Signals:
     - link_opened(object): the person has clicked a desktop message; the argument is its Link.
-    - runs_opened: the person has clicked a desktop message without a link: about a bulk run, or about several
-      events.
+    - message_without_link_clicked: the person has clicked a desktop message without a link: about a bulk run, or
+      about several events.
     """
 
     link_opened = Signal(object)
-    runs_opened = Signal()
+    message_without_link_clicked = Signal()
 
     def __init__(self, frame: CoveredWindow) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._person: str | None = None
-        self._known_keys: set[str] = set()
+        self._known_person: str | None = None
+        self._known_event_keys: set[str] = set()
         self.desktop = DesktopMessageTray(self)
-        self.desktop.opened.connect(self._emit_clicked_link)
+        self.desktop.message_clicked.connect(self._emit_clicked_link)
         self._context.work_counts_changed.connect(self._show_new_events)
 
     @Slot()
@@ -45,11 +45,13 @@ class NotificationWatcher(QObject):
         counts = self._context.work_counts
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return
-        is_first, self._person = counts.person != self._person, counts.person
-        new_events = () if is_first else tuple(event for event in counts.events if event.key not in self._known_keys)
+        is_first, self._known_person = counts.person != self._known_person, counts.person
+        new_events = (
+            () if is_first else tuple(event for event in counts.events if event.key not in self._known_event_keys)
+        )
         if is_first:
-            self._known_keys.clear()
-        self._known_keys.update(event.key for event in counts.events)
+            self._known_event_keys.clear()
+        self._known_event_keys.update(event.key for event in counts.events)
         shown_events = tuple(
             event for event in new_events if is_notification_on(self._context.preferences, event.kind)
         )
@@ -62,8 +64,8 @@ class NotificationWatcher(QObject):
         if not self.desktop.is_available or (self._frame.window.isActiveWindow() and not is_covered):
             return
         translate = self._context.translate
-        words, detail = format_events_title_and_detail(events, self._context)
-        text = translate("notification.covered") if is_covered else "\n".join(filter(None, (words, detail)))
+        title, detail = format_events_title_and_detail(events, self._context)
+        text = translate("notification.covered") if is_covered else "\n".join(filter(None, (title, detail)))
         self.desktop.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
 
     def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:
@@ -91,6 +93,6 @@ class NotificationWatcher(QObject):
     @Slot(object)
     def _emit_clicked_link(self, link: Link | None) -> None:
         if link is None:
-            self.runs_opened.emit()
+            self.message_without_link_clicked.emit()
         else:
             self.link_opened.emit(link)

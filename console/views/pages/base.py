@@ -33,9 +33,9 @@ _KEY_HINT_GAP_PX = 16
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
-def set_tab_order(*stops: QWidget) -> None:
+def set_tab_order(*focus_stops: QWidget) -> None:
     """Make the Tab key move the focus through these widgets in this order."""
-    for before, after in pairwise(stops):
+    for before, after in pairwise(focus_stops):
         QWidget.setTabOrder(before, after)
 
 
@@ -70,9 +70,9 @@ class KeyHintPanel(Surface):
         for hint in self._hints:
             hint.hide()
             hint.deleteLater()
-        self._hints = [_make_key_hint(keys, words, self) for keys, words in hints]
-        for place, hint in enumerate(self._hints):
-            self._box.insertWidget(place, hint)
+        self._hints = [_make_key_hint(keys, action_name, self) for keys, action_name in hints]
+        for hint_index, hint in enumerate(self._hints):
+            self._box.insertWidget(hint_index, hint)
         self._fit_key_hints()
 
     def minimumSizeHint(self) -> QSize:
@@ -105,39 +105,42 @@ class KeyHintPanel(Surface):
             self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
 
-def _make_key_hint(keys: Sequence[str], words: str, parent: QWidget) -> QWidget:
+def _make_key_hint(keys: Sequence[str], action_name: str, parent: QWidget) -> QWidget:
     hint = QWidget(parent)
-    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(words, "small", "muted"), gap=6))
+    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(action_name, "small", "muted"), gap=6))
     return hint
 
 
 class PageHead(Surface):
     """The header of a page: the title, a sentence about the purpose of the page, the time when its data was last
-    read, and buttons. In a low window a menu button (`more`) replaces the buttons that `add_button` has added.
-    Each function in `menu_parts` adds its own entries to this menu.
+    read, and buttons. In a low window a menu button (`menu_button`) replaces the buttons that `add_button` has added.
+    Each function in `menu_entry_adders` adds its own entries to this menu.
     """
 
-    def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None, *, more: str = "") -> None:
-        """`button` is always visible. `more` is the text of the menu button; a page without added buttons needs
+    def __init__(
+        self, title: str, sentence: str = "", button: KeyButton | None = None, *, menu_text: str = ""
+    ) -> None:
+        """`button` is always visible. `menu_text` is the text of the menu button; a page without added buttons needs
         none."""
         super().__init__()
         self.title = TitleLabel(title)
-        self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
-        self.read_at = TextLabel("", "small", "muted")
+        self.sentence_label = TextLabel(sentence, "body", "muted", wrap=True)
+        self.read_time_label = TextLabel("", "small", "muted")
         margin = self._margin = tokens().px("spacing", "page_margin")
-        self.other_sentences: Sequence[str] = ()
-        """Sentences of pages with the same tabs. If one of them stands below the title, all do: else the tabs would
-        jump when the person changes between them."""
-        self._further_buttons: list[KeyButton] = []
-        self.menu_parts: list[Callable[[QMenu], object]] = []
-        self.more = KeyButton(more)
-        self.more.show_menu_arrow()
-        self.more.clicked.connect(self._open_menu)
-        self.more.hide()
-        self.stops: tuple[QWidget, ...] = (*((button,) if button else ()), self.more)
-        stops = self.stops
+        self.alternative_sentences: Sequence[str] = ()
+        """The sentences of the other pages with the same tabs. If one of these sentences, or this page's, needs the
+        line below the title, the sentences of all these pages stand there, so that the tabs keep their height when
+        the person changes between the pages."""
+        self._added_buttons: list[KeyButton] = []
+        self.menu_entry_adders: list[Callable[[QMenu], object]] = []
+        self.menu_button = KeyButton(menu_text)
+        self.menu_button.show_menu_arrow()
+        self.menu_button.clicked.connect(self._open_menu)
+        self.menu_button.hide()
+        self.focus_stops: tuple[QWidget, ...] = (*((button,) if button else ()), self.menu_button)
+        focus_stops = self.focus_stops
         self._right_side = QWidget()
-        self._right_side.setLayout(make_row(self.read_at, *stops, gap=8))
+        self._right_side.setLayout(make_row(self.read_time_label, *focus_stops, gap=8))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(margin, 12, margin, 12)
         self._grid.setHorizontalSpacing(12)
@@ -145,18 +148,18 @@ class PageHead(Surface):
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
         self._grid.addWidget(self._right_side, 0, 2)
-        self._is_button_below: bool | None = None
-        self._move_sentence(below=False)
+        self._is_sentence_below: bool | None = None
+        self._move_sentence(is_below=False)
 
-    def _move_sentence(self, *, below: bool) -> None:
-        """Put the sentence about the page below the title (`below`), or beside the title."""
-        if below != self._is_button_below:
-            self._is_button_below = below
-            self._grid.removeWidget(self.sentence)
-            if below:
-                self._grid.addWidget(self.sentence, 1, 0, 1, 3)
+    def _move_sentence(self, *, is_below: bool) -> None:
+        """Put the sentence about the page below the title if `is_below`, otherwise beside the title."""
+        if is_below != self._is_sentence_below:
+            self._is_sentence_below = is_below
+            self._grid.removeWidget(self.sentence_label)
+            if is_below:
+                self._grid.addWidget(self.sentence_label, 1, 0, 1, 3)
             else:
-                self._grid.addWidget(self.sentence, 0, 1)
+                self._grid.addWidget(self.sentence_label, 0, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -165,11 +168,11 @@ class PageHead(Surface):
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """If `is_low_window`, hide the sentence and the time of the last reading, and replace the added buttons
         with the menu button. Otherwise show them again."""
-        for button in self._further_buttons:
+        for button in self._added_buttons:
             button.setVisible(not is_low_window)
-        self.more.setVisible(is_low_window and bool(self._further_buttons or self.menu_parts))
-        self.sentence.setVisible(not is_low_window)
-        self.read_at.setVisible(not is_low_window)
+        self.menu_button.setVisible(is_low_window and bool(self._added_buttons or self.menu_entry_adders))
+        self.sentence_label.setVisible(not is_low_window)
+        self.read_time_label.setVisible(not is_low_window)
         self._grid.setContentsMargins(
             self._margin, 4 if is_low_window else 12, self._margin, 4 if is_low_window else 12
         )
@@ -180,31 +183,35 @@ class PageHead(Surface):
         row = self._right_side.layout()
         assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
         row.insertWidget(1, button)
-        self._further_buttons.append(button)
-        self.stops = (button, *self.stops)
+        self._added_buttons.append(button)
+        self.focus_stops = (button, *self.focus_stops)
 
     @Slot()
     def _open_menu(self) -> None:
         menu = self.build_menu()
-        menu.popup(self.more.mapToGlobal(QPoint(self.more.width() - menu.sizeHint().width(), self.more.height() + 2)))
+        menu.popup(
+            self.menu_button.mapToGlobal(
+                QPoint(self.menu_button.width() - menu.sizeHint().width(), self.menu_button.height() + 2)
+            )
+        )
 
     def build_menu(self) -> QMenu:
-        """Return a new menu with the added buttons, and with the entries of the functions in `menu_parts`."""
+        """Return a new menu with the added buttons, and with the entries of the functions in `menu_entry_adders`."""
         menu = QMenu(self)
-        menu.setAccessibleName(self.more.text())
+        menu.setAccessibleName(self.menu_button.text())
         menu.aboutToHide.connect(menu.deleteLater)
-        for button in self._further_buttons:
+        for button in self._added_buttons:
             action = menu.addAction(f"{button.text()}\t{button.key}" if button.key else button.text())
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
-        for add_entries in self.menu_parts:
+        for add_entries in self.menu_entry_adders:
             add_entries(menu)
         return menu
 
     def compute_point_below(self, button: KeyButton) -> QPoint:
-        """Return the point below an added button (or below `more` while this button is only in the menu), at which
-        a menu or panel can open, in px of the screen."""
-        shown_button = button if button.isVisible() else self.more
+        """Return the point below an added button (or below `menu_button` while this button is only in the menu), at
+        which a menu or panel can open, in px of the screen."""
+        shown_button = button if button.isVisible() else self.menu_button
         return shown_button.mapToGlobal(QPoint(0, shown_button.height() + 2))
 
     def add_widget_beside_title(self, widget: QWidget) -> None:
@@ -214,9 +221,11 @@ class PageHead(Surface):
     def fit_sentence(self) -> None:
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
         measure = current_appearance().font_metrics("body").horizontalAdvance
-        words = max(measure(sentence) for sentence in (self.sentence.plain, *self.other_sentences))
+        max_sentence_px = max(
+            measure(sentence) for sentence in (self.sentence_label.plain, *self.alternative_sentences)
+        )
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
-        self._move_sentence(below=fixed_width + words + _HEADER_GAPS_WIDTH_PX > self.width())
+        self._move_sentence(is_below=fixed_width + max_sentence_px + _HEADER_GAPS_WIDTH_PX > self.width())
 
 
 def add_hidden_buttons_to_menu(container: QWidget, menu: QMenu) -> None:
@@ -262,11 +271,11 @@ class Page(QWidget):
     id, it also implements `show_route`.
 
     Signals:
-    - renamed: `page_name` has changed.
+    - page_name_changed: `page_name` has changed.
     - screen_state_changed: `get_screen_state` now returns another value.
     """
 
-    renamed = Signal()
+    page_name_changed = Signal()
     screen_state_changed = Signal()
     sidebar_key = ""
     help_key = "screen.help"
@@ -278,18 +287,18 @@ class Page(QWidget):
         self.context = context
         self.page_name = self._pending_refresh_reason = ""
         self.page_head: PageHead | None = None
-        self._named_bars: dict[str, NotificationBar] = {}
+        self._bar_by_name: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
-        self._has_hints = self._is_low_window = False
+        self._has_key_hints = self._is_low_window = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._bars_above, self.bars_below = BarContainer(), BarContainer()
-        self.hint_bar = KeyHintPanel([(keys, context.translate(words)) for keys, words in self.key_hints])
+        self.hint_bar = KeyHintPanel([(keys, context.translate(words_key)) for keys, words_key in self.key_hints])
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_for_person)
-        self._seen_switches = context.connection_state.switches_on
+        self._known_read_only_switches = context.connection_state.switches_on
         context.connection_state_changed.connect(self._refresh_on_read_only_change)
 
     # -- construction
@@ -316,21 +325,25 @@ class Page(QWidget):
         as built so far."""
         self._layout.addWidget(self._bars_above)
 
-    def show_key_hints_without(self, hidden: Collection[str]) -> None:
+    def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:
         """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
-        now; `hidden` has the wording keys of their hints."""
+        now; `hidden_hint_keys` has the wording keys of their hints."""
         self.hint_bar.show_key_hints(
-            [(keys, self.context.translate(words)) for keys, words in self.key_hints if words not in hidden]
+            [
+                (keys, self.context.translate(words_key))
+                for keys, words_key in self.key_hints
+                if words_key not in hidden_hint_keys
+            ]
         )
 
     def add_key_hints(self) -> None:
-        self._has_hints = True
+        self._has_key_hints = True
         self.add_content(self.hint_bar)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """If the window is low for the text size (`is_low_window`), hide the header's sentence and the line of
         shortcuts (which Ctrl+/ lists), so that the contents have more room. Otherwise show them again."""
-        self.hint_bar.setVisible(self._has_hints and not is_low_window)
+        self.hint_bar.setVisible(self._has_key_hints and not is_low_window)
         if self.page_head is not None:
             self.page_head.adapt_to_low_window(is_low_window=is_low_window)
 
@@ -364,7 +377,7 @@ class Page(QWidget):
         """Return a header for this page, with a button that reads the data again (F5 key)."""
         button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_data_again)
-        return PageHead(title, sentence, button, more=self.context.translate("action.more"))
+        return PageHead(title, sentence, button, menu_text=self.context.translate("action.more"))
 
     def bind_shortcut(self, keys: str, act: Callable[[], object]) -> None:
         """Call `act` when the person presses this shortcut while a widget of the page has the focus. A single
@@ -393,21 +406,21 @@ class Page(QWidget):
     def show_key_refusal(self, reason: str) -> None:
         """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a person who
         doesn't see the disabled button also learns the reason."""
-        close = KeyButton(self.context.translate("action.close"), kind="inline")
-        close.clicked.connect(partial(self.hide_bar, "act"))
+        close_button = KeyButton(self.context.translate("action.close"), kind="inline")
+        close_button.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
-        self.show_bar("act", NotificationBar(lead, reason, tone="care", shape="square_bang", button=close))
+        self.show_bar("act", NotificationBar(lead, reason, tone="care", shape="square_bang", button=close_button))
 
     # -- display
 
     def set_page_name(self, *name_parts: str) -> None:
-        """Set `page_name` to these parts, such as the number of a record and its state, and emit `renamed` if it
-        has changed."""
+        """Set `page_name` to these parts, such as the number of a record and its state, and emit `page_name_changed`
+        if it has changed."""
         name = " · ".join(part for part in name_parts if part)
         if name != self.page_name:
             self.page_name = name
             self.setAccessibleName(name)
-            self.renamed.emit()
+            self.page_name_changed.emit()
 
     def show_route(self, route: Route) -> None:
         """Show the contents for `route`. The window keeps a page that the person leaves, so a later route may have
@@ -443,8 +456,9 @@ class Page(QWidget):
             target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def restore_focus(self) -> None:
-        """Call `take_focus` if the focus is nowhere useful: on no widget, on a hidden one, on the page's title, or
-        on the EmptyState that has replaced a list. A page calls this after it has shown its data."""
+        """Call `take_focus` if no widget of the window has the focus, or if a widget of this page has it that a
+        person can't use: a hidden one, the title, or the EmptyState that has replaced a list. A page calls this after
+        it has shown its data."""
         focus = find_focused_widget(self.window())
         is_own = focus is not None and self.isAncestorOf(focus)
         if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):
@@ -490,8 +504,8 @@ class Page(QWidget):
         """Read the data again after a read-only switch has changed, because the next steps of records depend on
         the switches."""
         switches = self.context.connection_state.switches_on
-        if switches != self._seen_switches:
-            self._seen_switches = switches
+        if switches != self._known_read_only_switches:
+            self._known_read_only_switches = switches
             self.refresh("changed")
 
     @Slot()
@@ -504,34 +518,35 @@ class Page(QWidget):
 
     # -- bars
 
-    def show_bar(self, name: str, bar: NotificationBar, *, above: bool = False) -> None:
-        """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name.
-        The bar is below the contents, which become lower, so that no row or button moves under the mouse
-        pointer. With `above` it is above the contents; this is for a bar that appears together with them.
+    def show_bar(self, name: str, bar: NotificationBar, *, is_above_contents: bool = False) -> None:
+        """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name. The
+        bar is below the contents, which become lower, so that no row or button moves under the mouse pointer. If
+        `is_above_contents` is True, the bar is above the contents; use this for a bar that appears together with
+        them.
         """
         self.hide_bar(name)
-        self._named_bars[name] = bar
-        (self._bars_above if above else self.bars_below).add_bar(bar)
+        self._bar_by_name[name] = bar
+        (self._bars_above if is_above_contents else self.bars_below).add_bar(bar)
 
-    def show_state_bar(self, name: str, bar: NotificationBar | None, *, above: bool = False) -> None:
+    def show_state_bar(self, name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
         """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
         has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
-        read. `above` is True if the bar stands above the contents, not below them."""
-        shown_bar = self._named_bars.get(name)
+        read. `is_above_contents` is True if the bar stands above the contents, not below them."""
+        shown_bar = self._bar_by_name.get(name)
         if bar is None:
             self.hide_bar(name)
         elif shown_bar is None or shown_bar.sentence != bar.sentence:
-            self.show_bar(name, bar, above=above)
+            self.show_bar(name, bar, is_above_contents=is_above_contents)
 
     def hide_bar(self, name: str) -> None:
         """Remove the notification bar with this name; do nothing if there is none."""
-        bar = self._named_bars.pop(name, None)
+        bar = self._bar_by_name.pop(name, None)
         if bar is not None:
-            for place in (self._bars_above, self.bars_below):
-                place.remove_bar(bar)
+            for bar_container in (self._bars_above, self.bars_below):
+                bar_container.remove_bar(bar)
 
     def list_bar_names(self) -> tuple[str, ...]:
-        return tuple(self._named_bars)
+        return tuple(self._bar_by_name)
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
@@ -539,11 +554,15 @@ class Page(QWidget):
         earlier stays on the page."""
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
-        words = self.context.format_failure(failure)
+        failure_text = self.context.format_failure(failure)
         self.show_bar(
             "failed",
             NotificationBar(
-                self.context.translate("screen.not_read"), words, tone="bad", shape="cross", button=retry_button
+                self.context.translate("screen.not_read"),
+                failure_text,
+                tone="bad",
+                shape="cross",
+                button=retry_button,
             ),
         )
 

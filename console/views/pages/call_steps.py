@@ -62,15 +62,15 @@ class CancelEnablingTimer(QTimer):
 class CallStepList(QWidget):
     """The widget that shows the steps of a running call and the elapsed time, and updates them every 0.2 s."""
 
-    def __init__(self, context: WindowContext, steps: ReachedStepCollector) -> None:
+    def __init__(self, context: WindowContext, step_collector: ReachedStepCollector) -> None:
         super().__init__()
-        self._context, self._steps = context, steps
+        self._context, self._step_collector = context, step_collector
         self._began_at = context.monotonic()
         self._step_count = -1
-        self._list = TimelineList(context.translate("dialog.steps"), margin=0)
-        self._list.setFixedHeight(_MAX_VISIBLE_CALL_STEPS * current_appearance().row_height() + 4)
-        self.elapsed_words = TextLabel("", "small", "muted")
-        self.setLayout(make_column(self._list, self.elapsed_words, gap=4))
+        self._step_timeline = TimelineList(context.translate("dialog.steps"), margin=0)
+        self._step_timeline.setFixedHeight(_MAX_VISIBLE_CALL_STEPS * current_appearance().row_height() + 4)
+        self.elapsed_label = TextLabel("", "small", "muted")
+        self.setLayout(make_column(self._step_timeline, self.elapsed_label, gap=4))
         self._timer = QTimer(self, interval=_CALL_STEPS_REFRESH_INTERVAL_MS)
         self._timer.timeout.connect(self._show_steps)
         self._timer.start()
@@ -83,12 +83,12 @@ class CallStepList(QWidget):
 
     @Slot()
     def _show_steps(self) -> None:
-        reached_steps = tuple(self._steps.reached_steps)
+        reached_steps = tuple(self._step_collector.reached_steps)
         if len(reached_steps) != self._step_count:
             self._step_count = len(reached_steps)
-            self._list.show_lines(make_step_lines(self._context, reached_steps[-_MAX_VISIBLE_CALL_STEPS:]))
+            self._step_timeline.show_lines(make_step_lines(self._context, reached_steps[-_MAX_VISIBLE_CALL_STEPS:]))
         if self.elapsed_seconds >= 1:
-            self.elapsed_words.show_text(
+            self.elapsed_label.show_text(
                 self._context.translate("dialog.elapsed_short", seconds=self.elapsed_seconds)
             )
 
@@ -100,8 +100,8 @@ def make_step_lines(
     has_ended: bool = False,
     failed_codes: Collection[str] = (),
 ) -> list[TimelineLine]:
-    """Return a timeline line for each step, the oldest first. The last step is shown as in progress unless the
-    call has `has_ended`; a step with one of `failed_codes` as failed; the other steps as complete."""
+    """Return a timeline line for each step, the oldest first. A step whose code is in `failed_codes` is shown as
+    failed; the last step as in progress, unless the call has ended (`has_ended`); any other step as complete."""
     lines = []
     for number, step in enumerate(steps):
         key, shape, tone = f"progress.{step.code}", "circle_arrow", "progress"
@@ -112,6 +112,6 @@ def make_step_lines(
             key, shape, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
         time = wording.format_instant(step.at, "clock")
         full_time = wording.format_instant(step.at)
-        words = context.translate(key)
-        lines.append(TimelineLine(time, full_time, shape, tone, "", words))  # type: ignore[arg-type]  # a tone
+        sentence = context.translate(key)
+        lines.append(TimelineLine(time, full_time, shape, tone, "", sentence))  # type: ignore[arg-type]  # a tone
     return lines

@@ -21,7 +21,7 @@ class ColumnWidthStorage(QObject):
 
     @Slot()
     def _restore_widths(self) -> None:
-        widths = self._preferences.numbers(self._name, _MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX)
+        widths = self._preferences.get_numbers(self._name, _MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX)
         if widths != self._table.preferred_widths:
             self._table.set_preferred_widths(widths)
 

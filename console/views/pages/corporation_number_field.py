@@ -36,10 +36,10 @@ class CorporationNumberField(QWidget):
         self.button.clicked.connect(self._request_lookup)
         self.edit.textChanged.connect(self._check_text)
         self.edit.returnPressed.connect(self._request_lookup)
-        self._label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
+        self._suggestions_label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
-        for offer in self._suggestion_buttons:
-            offer.clicked.connect(self._insert_suggestion)
+        for suggestion_button in self._suggestion_buttons:
+            suggestion_button.clicked.connect(self._insert_suggestion)
         line = make_row(self.field, gap=8)
         self._button_box = make_column(self.button, None, gap=0)
         line.addLayout(self._button_box)
@@ -50,7 +50,10 @@ class CorporationNumberField(QWidget):
         self.field.message_row.setParent(None)
         self.setLayout(
             make_column(
-                line, self.field.message_row, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4
+                line,
+                self.field.message_row,
+                make_row(self._suggestions_label, *self._suggestion_buttons, None, gap=12),
+                gap=4,
             )
         )
         self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)
@@ -91,41 +94,41 @@ class CorporationNumberField(QWidget):
         self._timer.stop()
         self._show_suggestions(())
         try:
-            number = parse_number(self.text, allow_dummies=True)
-        except InvalidCorporationNumber as invalid:
-            self._show_number_problem(invalid)
+            parsed_number = parse_number(self.text, allow_dummies=True)
+        except InvalidCorporationNumber as error:
+            self._show_number_problem(error)
         else:
             self.field.show_error("")
             hint = translate("lookup.well_formed")
-            if number.stripped_prefix:
+            if parsed_number.stripped_prefix:
                 hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
             self.field.show_text_inside(translate("lookup.digit"))
 
-    def _show_number_problem(self, invalid: InvalidCorporationNumber) -> None:
-        translate, digit_count = self._context.translate, len(invalid.normalized or "")
+    def _show_number_problem(self, error: InvalidCorporationNumber) -> None:
+        translate, digit_count = self._context.translate, len(error.normalized or "")
         self.field.show_text_inside("")
         self.field.show_error("")
-        if invalid.reason == "CHECK_DIGIT":
+        if error.reason == "CHECK_DIGIT":
             self.field.show_error(translate("lookup.wrong_digit"))
             self._timer.start()
-        elif invalid.reason == "CHARACTER":
+        elif error.reason == "CHARACTER":
             self.field.show_hint(translate("lookup.text_search"))
-        elif invalid.reason == "LENGTH" and digit_count > DIGIT_COUNT:
+        elif error.reason == "LENGTH" and digit_count > DIGIT_COUNT:
             self.field.show_error(translate("lookup.too_long", n=digit_count))
             self._timer.start()
-        elif invalid.reason == "LENGTH":
+        elif error.reason == "LENGTH":
             self.field.show_hint(translate("lookup.typed", n=digit_count))
             if digit_count == DIGIT_COUNT - 1:
                 self._timer.start()
         else:
             self.field.show_hint(translate("lookup.prompt"))
 
-    def show_search_problem(self, words: str) -> None:
+    def show_search_problem(self, problem_text: str) -> None:
         """Show an error message below the field, about the words of a search text that the search doesn't
         understand; do nothing for ""."""
-        if words:
-            self.field.show_error(words)
+        if problem_text:
+            self.field.show_error(problem_text)
 
     # -- numbers that differ from the typed one by a single typing error
 
@@ -141,20 +144,20 @@ class CorporationNumberField(QWidget):
             )
 
     def _show_suggestions(self, numbers: tuple[str, ...]) -> None:
-        self._label.setVisible(bool(numbers))
-        for place, offer in enumerate(self._suggestion_buttons):
-            is_offered = place < len(numbers)
-            offer.setVisible(is_offered)
+        self._suggestions_label.setVisible(bool(numbers))
+        for suggestion_index, suggestion_button in enumerate(self._suggestion_buttons):
+            is_offered = suggestion_index < len(numbers)
+            suggestion_button.setVisible(is_offered)
             if is_offered:
-                offer.setText(wording.format_corporation_number(numbers[place]))
-                offer.setAccessibleName(wording.format_corporation_number(numbers[place]))
-                offer.updateGeometry()
+                suggestion_button.setText(wording.format_corporation_number(numbers[suggestion_index]))
+                suggestion_button.setAccessibleName(wording.format_corporation_number(numbers[suggestion_index]))
+                suggestion_button.updateGeometry()
 
     @Slot()
     def _insert_suggestion(self) -> None:
-        offer = self.sender()
-        if isinstance(offer, LinkButton):
-            self.edit.setText(offer.text())
+        suggestion_button = self.sender()
+        if isinstance(suggestion_button, LinkButton):
+            self.edit.setText(suggestion_button.text())
             self._request_lookup()
 
     @Slot()

@@ -9,14 +9,14 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.base import make_row
 
 
-def make_badge_row(context: WindowContext, record: ShownRecord, *, awaiting: bool = False) -> QWidget:
+def make_badge_row(context: WindowContext, record: ShownRecord, *, is_second_person_awaited: bool = False) -> QWidget:
     """Return a widget with the three badges of a record side by side: state, certainty and work. The badge of a
-    purchased credit check is "success" here even if its detail or PDF is missing. If `awaiting`, the third
-    badge says that a second person must confirm a proposed outcome; the record itself doesn't contain the
+    purchased credit check is "success" here even if its detail or PDF is missing. If `is_second_person_awaited`, the
+    third badge says that a second person must confirm a proposed outcome; the record itself doesn't contain the
     proposal.
     """
-    holder = QWidget()
+    badge_row = QWidget()
     *keys, work_key = get_badge_keys(record, context.now(), is_derived=not isinstance(record, CreditCheck))
-    keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if awaiting else work_key)
-    holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
-    return holder
+    keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if is_second_person_awaited else work_key)
+    badge_row.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
+    return badge_row

@@ -43,28 +43,29 @@ class DialogDraft(QObject):
         super().__init__(dialog)
         self._context, self._inputs = context, inputs
         self._kind, self._subject, self._title = kind, subject, title
-        self._name, self._stage, self._is_open = make_draft_name(kind, subject), FORM_STAGE, True
+        self._name, self._stage, self._is_storing = make_draft_name(kind, subject), FORM_STAGE, True
         self._initial_values = read_inputs(inputs())
-        draft = context.own_state.find_draft(self._name)
+        draft = context.person_values.find_draft(self._name)
         self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
-            start_over_button = KeyButton(context.translate("draft.start_over"), kind="inline")
-            start_over_button.clicked.connect(self._clear_inputs)
-            words = context.translate("draft.filled", at=draft.at)
-            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=start_over_button)
+            clear_button = KeyButton(context.translate("draft.start_over"), kind="inline")
+            clear_button.clicked.connect(self._clear_inputs)
+            sentence = context.translate("draft.filled", at=draft.at)
+            self.bar = NotificationBar("", sentence, tone="progress", shape="clock", button=clear_button)
         for widget in inputs().values():
             _get_change_signal(widget).connect(self.store)
 
     def set_title(self, title: str) -> None:
-        """Set the name of the record, which lists of drafts show, after it was read."""
+        """Set the text that names the record in lists of drafts. The dialog calls this when it has read the
+        record."""
         self._title = title
 
     @Slot()
     def store(self) -> None:
         """Store the present inputs as the draft, or delete the draft if they equal those of a newly opened dialog.
         Each change of an input calls this."""
-        if not self._is_open:
+        if not self._is_storing:
             return
         values = read_inputs(self._inputs())
         is_untouched = values == {name: self._initial_values.get(name, "") for name in values}
@@ -75,7 +76,7 @@ class DialogDraft(QObject):
             "stage": self._stage,
             "inputs": values,
         }
-        self._context.own_state.store(self._name, None if is_untouched else draft)
+        self._context.person_values.store(self._name, None if is_untouched else draft)
 
     def store_stage(self, stage: str) -> None:
         """Store in the draft which stage the dialog has reached: FORM_STAGE (inputs) or
@@ -85,18 +86,18 @@ class DialogDraft(QObject):
 
     def delete(self) -> None:
         """Delete the draft, because the service has executed the person's request."""
-        self._is_open = False
-        self._context.own_state.store(self._name, None)
+        self._is_storing = False
+        self._context.person_values.store(self._name, None)
 
     def stop_storing(self) -> None:
         """Stop storing changes of the inputs, because the dialog is about to delete its input widgets. The stored
         draft stays."""
-        self._is_open = False
+        self._is_storing = False
 
     @Slot()
     def _clear_inputs(self) -> None:
         fill_inputs(self._inputs(), {name: self._initial_values.get(name, "") for name in self._inputs()})
-        self._context.own_state.store(self._name, None)
+        self._context.person_values.store(self._name, None)
         if self.bar is not None:
             self.bar.hide()
 
@@ -120,8 +121,8 @@ def _read_input(widget: QWidget) -> JsonValue:
 def _read_list_entry(widget: QComboBox, entry_index: int) -> str:
     """Return the data of the entry with the index `entry_index` as text, or the entry's text if it has no data; "" if
     there is no such entry."""
-    data = widget.itemData(entry_index) if entry_index >= 0 else None
-    return "" if entry_index < 0 else str(widget.itemText(entry_index) if data is None else data)
+    entry_data = widget.itemData(entry_index) if entry_index >= 0 else None
+    return "" if entry_index < 0 else str(widget.itemText(entry_index) if entry_data is None else entry_data)
 
 
 def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
@@ -136,14 +137,17 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
             else:
                 edit.setText(value)
         elif isinstance(widget, QComboBox) and isinstance(value, str):
-            numbers = [number for number in range(widget.count()) if _read_list_entry(widget, number) == value]
+            numbers = [
+                entry_index for entry_index in range(widget.count()) if _read_list_entry(widget, entry_index) == value
+            ]
             widget.setCurrentIndex(numbers[0] if numbers else -1)
         elif isinstance(widget, QAbstractButton) and isinstance(value, bool):
             _set_checked(widget, is_checked=value)
 
 
 def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
-    """Turn the button on or off, also the one that is on in an exclusive group, which Qt doesn't turn off."""
+    """Set whether the button is on. In an exclusive group, Qt itself refuses to turn off the button that is on; this
+    function turns it off too, so that no button of the group is on."""
     group = cast("QButtonGroup | None", button.group())  # the stubs leave out None
     if is_checked or group is None or not group.exclusive():
         button.setChecked(is_checked)

@@ -158,11 +158,10 @@ class FittedTable(RecordTable):
             self.viewport().update()
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
-        """Distribute `free_px` of the table's width to the columns whose texts would be cut off: first to the
-        columns that aren't stretched, then to the stretched ones. If the column that names the record is
-        stretched, the width that its contents don't need is distributed too, and the rest of it is given back
-        at the end. The caller lets the last visible column take the remaining width if that column is
-        stretched; otherwise the table is empty at the right.
+        """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
+        part of the table's width that no column uses yet. Columns that aren't stretched are widened first, then the
+        stretched ones. If the column that names the record is stretched, the width that its contents don't need is
+        distributed too; it gets back what the other columns don't need.
         """
         shown_columns = [
             (column_index, column)
@@ -235,7 +234,7 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
     def _measure_title_width(self, column_index: int) -> int:
-        title = self.title_of(self.rows.columns[column_index])
+        title = self.format_title(self.rows.columns[column_index])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
         return ceil(width) + sum(self.delegates[column_index].get_paddings(column_index)) + 1
 

@@ -48,7 +48,7 @@ class FormDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        self.too_early_words = context.translate("dialog.too_early")
+        self.too_early_text = context.translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
         self.context, self._act_text = context, act_text
         self.act_button.clicked.connect(self.submit_form)
@@ -70,18 +70,18 @@ class FormDialog(DialogFrame):
         """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
-    def show_form(self, *above: QWidget) -> None:
-        """Show the form as the content of the dialog, below the widgets `above`."""
+    def show_form(self, *widgets_above: QWidget) -> None:
+        """Show the form as the content of the dialog, below the widgets `widgets_above`."""
         content = QWidget()
-        content.setLayout(make_column(*above, *self.list_inputs(), gap=self.gap_px))
+        content.setLayout(make_column(*widgets_above, *self.list_inputs(), gap=self.gap_px))
         self.show_content(content)
 
     @Slot()
     def update_submit_button(self) -> None:
         """Enable the main button if the form is complete; otherwise disable it and show the reason."""
-        key = self.find_form_problem()
-        if key:
-            self.disable_act_button(self.context.translate(key))
+        problem_key = self.find_form_problem()
+        if problem_key:
+            self.disable_act_button(self.context.translate(problem_key))
         else:
             self.enable_act_button(self.context.translate("dialog.enter_cancels"))
 

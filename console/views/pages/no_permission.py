@@ -59,8 +59,8 @@ class NoRightPage(Page):
         self.sidebar_key = "home"
         self.route: Route = HomeRoute()
         self.head = PageHead(translate("screen.home"))
-        self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
-        self.advice_text = TextLabel("", wrap=True, selectable=True)
+        self.reason_label = TextLabel("", bold=True, wrap=True, selectable=True)
+        self.advice_label = TextLabel("", wrap=True, selectable=True)
         self.add_content(self.head)
         self.add_content(self._make_content(), 1)
         self.add_key_hints()
@@ -75,7 +75,7 @@ class NoRightPage(Page):
             None,
         )
         content.setLayout(
-            make_column(title, self.reason_text, self.advice_text, None, gap=12, margins=(24, 24, 24, 24))
+            make_column(title, self.reason_label, self.advice_label, None, gap=12, margins=(24, 24, 24, 24))
         )
         return content
 
@@ -87,8 +87,8 @@ class NoRightPage(Page):
 
     @Slot()
     def show_reason(self) -> None:
-        self.reason_text.show_text(self.context.find_missing_right_reason(find_needed_right(self.route)))
-        self.advice_text.show_text(self._format_advice())
+        self.reason_label.show_text(self.context.find_missing_right_reason(find_needed_right(self.route)))
+        self.advice_label.show_text(self._format_advice())
 
     def _format_advice(self) -> str:
         """Return the text about the person's next step. For an administrator it says that accounts and the

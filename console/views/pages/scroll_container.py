@@ -36,13 +36,16 @@ class PageScrollArea(QScrollArea):
         """Scroll up or down so that the widget of the page that has the focus is visible; of a list, its current
         row."""
         page = self.widget()
-        part = page.focusWidget() if page is not None else None
-        if page is None or part is None:
+        focused_widget = page.focusWidget() if page is not None else None
+        if page is None or focused_widget is None:
             return
-        rect = part.rect()
-        if isinstance(part, QAbstractItemView) and part.currentIndex().isValid():
-            rect, part = part.visualRect(part.currentIndex()), part.viewport()
-        self.ensureVisible(-page.x(), part.mapTo(page, rect.center()).y(), 0, rect.height())
+        focus_rect = focused_widget.rect()
+        if isinstance(focused_widget, QAbstractItemView) and focused_widget.currentIndex().isValid():
+            focus_rect, focused_widget = (
+                focused_widget.visualRect(focused_widget.currentIndex()),
+                focused_widget.viewport(),
+            )
+        self.ensureVisible(-page.x(), focused_widget.mapTo(page, focus_rect.center()).y(), 0, focus_rect.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

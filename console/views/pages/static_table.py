@@ -31,14 +31,14 @@ class StaticTable(FittedTable):
         margin: int | None = None, hideable_columns: Sequence[str] = (), naming_columns: Sequence[str] = (),
         group_of: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
+        self._model = PagedModel(columns, key_of, context.runner, get_group=group_of)
         super().__init__(
             self._model, name, margin=margin, hideable_columns=hideable_columns, naming_columns=naming_columns
         )
         self._model.setParent(self)
         context.minute_passed.connect(self.repaint_ages)
         self._rows: Sequence[Any] = ()
-        self._has_read = False
+        self._has_shown_rows = False
         self._held_back_rows: Sequence[Any] | None = None
         self._removed_keys: set[Hashable] = set()
 
@@ -58,33 +58,33 @@ class StaticTable(FittedTable):
             self.mark_row(key, None)
         self._removed_keys.clear()
         self._rows = rows
-        if self._has_read:
+        if self._has_shown_rows:
             self._model.read_again()
         else:
-            self._has_read = True
+            self._has_shown_rows = True
             self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
 
     def _would_move_rows(self, rows: Sequence[Any]) -> bool:
         """Return True if the new rows would move a row at or above the mouse pointer."""
         if self.hover_row < 0:
             return False
-        row_count = sum(self.rows.row_at(place) is not None for place in range(self.hover_row + 1))
+        row_count = sum(self.rows.row_at(row_index) is not None for row_index in range(self.hover_row + 1))
         # If the pointer is on a heading, the row below it counts too.
         compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
-        key_of = self.rows.key_of
+        key_of = self.rows.get_key
         return [key_of(row) for row in self._rows[:compared_count]] != [key_of(row) for row in rows[:compared_count]]
 
     def _update_shown_rows(self, rows: Sequence[Any]) -> None:
-        key_of = self.rows.key_of
-        by_key = {key_of(row): row for row in rows}
+        key_of = self.rows.get_key
+        row_by_key = {key_of(row): row for row in rows}
         for row in self._rows:
             key = key_of(row)
-            if key not in by_key:
+            if key not in row_by_key:
                 self._removed_keys.add(key)
-            elif by_key[key] != row:
-                self.rows.replace_row(by_key[key])
-            self.mark_row(key, None if key in by_key else "care")
-        self._rows = [by_key.get(key_of(row), row) for row in self._rows]
+            elif row_by_key[key] != row:
+                self.rows.replace_row(row_by_key[key])
+            self.mark_row(key, None if key in row_by_key else "care")
+        self._rows = [row_by_key.get(key_of(row), row) for row in self._rows]
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -95,26 +95,26 @@ class StaticTable(FittedTable):
     def group_rows_by(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Group the rows under the headings that `group_of` returns; None removes the headings."""
         self._model.set_heading_function(group_of)
-        if self._has_read:
+        if self._has_shown_rows:
             self._model.read_again()
 
     @property
     def all_rows(self) -> Sequence[Any]:
         return self._rows
 
-    def compute_height_for_rows(self, rows: int) -> int:
-        """Return the height of the header and `rows` rows, in px."""
-        return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
+    def compute_height_for_rows(self, row_count: int) -> int:
+        """Return the height of the header and `row_count` rows, in px."""
+        return current_appearance().row_height("header") + row_count * current_appearance().row_height() + 2
 
 
 class TableOrEmptyState(QStackedWidget):
     """Shows a table, or an EmptyState with a message if the table has no rows."""
 
-    def __init__(self, table: StaticTable, nothing: EmptyState, parent: QWidget | None = None) -> None:
+    def __init__(self, table: StaticTable, empty_state: EmptyState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.table, self.empty_state = table, nothing
+        self.table, self.empty_state = table, empty_state
         self.addWidget(table)
-        self.addWidget(nothing)
+        self.addWidget(empty_state)
         self.setFocusProxy(table)
         table.held_back_rows_shown.connect(self._show_table_or_empty_state)
 

@@ -18,13 +18,13 @@ class WithdrawButton(KeyButton):
     """The button that withdraws a desk request. It is visible while a call waits for a worker's answer, and
     enabled until a worker has taken the request.
 
-    After a withdrawal, the waiting call ends with the failure `interrupted`. The label `words` says that the call
-    waits for a worker, or why the person can't withdraw the request any more.
+    After a withdrawal, the waiting call ends with the failure `interrupted`. The label `wait_label` says that the
+    call waits for a worker, or why the person can't withdraw the request any more.
     """
 
     def __init__(self, context: WindowContext, wait: RequestWait) -> None:
         super().__init__(context.translate("action.withdraw_request"))
-        self.words = TextLabel("", "small", "muted", wrap=True)
+        self.wait_label = TextLabel("", "small", "muted", wrap=True)
         self._context, self._wait = context, wait
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()
@@ -33,7 +33,7 @@ class WithdrawButton(KeyButton):
         self._timer.timeout.connect(self._show_request_state)
         self._timer.start()
         self.hide()
-        self.words.hide()
+        self.wait_label.hide()
 
     @Slot()
     def _show_request_state(self) -> None:
@@ -42,20 +42,20 @@ class WithdrawButton(KeyButton):
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_APPEARS_AFTER_SECONDS
         if wait.is_over:
             self._timer.stop()
-        is_shown = wait.request is not None and not wait.is_over and not is_early
+        is_shown = wait.desk_request_id is not None and not wait.is_over and not is_early
         if is_shown and wait.is_taken:
             self.show_text(self._context.translate("action.withdraw_request"))
             self.disable_with_reason(self._context.translate("reason.request_taken"))
-            self.words.show_text(self.shown_reason)
-        elif is_shown and self._withdrawn_request != wait.request:
+            self.wait_label.show_text(self.shown_reason)
+        elif is_shown and self._withdrawn_request != wait.desk_request_id:
             self.enable_button()
-            self.words.show_text(self._context.translate("request.waits"))
+            self.wait_label.show_text(self._context.translate("request.waits"))
         self.setVisible(is_shown)
-        self.words.setVisible(is_shown)
+        self.wait_label.setVisible(is_shown)
 
     @Slot()
     def _withdraw_request(self) -> None:
-        request = self._wait.request
+        request = self._wait.desk_request_id
         if request is None or self._wait.is_taken:
             return
         self._withdrawn_request = request

@@ -10,12 +10,12 @@ from console.wording.alerts import format_alert_rule as format_alert_rule
 from console.wording.alerts import format_alert_value as format_alert_value
 
 
-def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
+def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> str:
     """Return the sentence that explains an alert about an order and its payments: the defect, the observed and
     expected values, and the age of the alert. For an alert about a company, return the changed facts. For any
     other alert return "", because the page of the alert's record shows the explanation.
     """
-    alert = item.alert
+    alert = alert_item.alert
     if alert.rule_id == CORPORATION_CHANGE_RULE:
         return format_alert_value(alert.observed, context)
     if alert.rule_id not in ALERT_RULES or alert.order_no is None:
@@ -30,9 +30,9 @@ def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
     return f"{defect} {facts}"
 
 
-def find_alert_record_route(item: AlertItem) -> Route | None:
+def find_alert_record_route(alert_item: AlertItem) -> Route | None:
     """Return the route to the page of the record on which a person must act to resolve the alert; None if the
     alert offers no action. For an alert about a corporation, this is the lookup page of its number."""
-    if item.kind == CORPORATION_KIND:
-        return LookupRoute(item.number or "")
-    return None if item.action is None else make_route_to_record(item.kind, item.id, (), "alerts")
+    if alert_item.kind == CORPORATION_KIND:
+        return LookupRoute(alert_item.number or "")
+    return None if alert_item.action is None else make_route_to_record(alert_item.kind, alert_item.id, (), "alerts")

@@ -53,10 +53,10 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatusContent(NamedTuple):
-    """The state of a bulk run as the window shows it: a sentence (`words`), and the shape and colour tone of the
-    icon."""
+    """The state of a bulk run as the window shows it: a sentence, and the shape and colour tone of the icon before
+    it."""
 
-    words: str
+    sentence: str
     shape: str
     tone: Tone
 
@@ -64,9 +64,9 @@ class RunStatusContent(NamedTuple):
 def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
     refused."""
-    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.verdict]
-    is_planned = forecast.verdict is ForecastKind.WOULD_RUN
-    key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
+    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
+    is_planned = forecast.kind is ForecastKind.WOULD_RUN
+    key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"
     return StateCell(context.translate(key), shape, tone)
 
 
@@ -107,23 +107,27 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
     """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
     of the result; a result without rows is left out."""
     named_counts = ((name, counts[name]) for name in BULK_ROW_RESULT_NAMES if counts.get(name))
-    words = [
+    phrases = [
         context.translate("bulk.tally", word=get_row_outcome_word(name, action, context), n=n)
         for name, n in named_counts
     ]
-    return context.translate("list.separator").join(words)
+    return context.translate("list.separator").join(phrases)
 
 
 def make_run_status(
-    item: BulkRunItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
+    run_item: BulkRunItem,
+    context: WindowContext,
+    counts: Mapping[str, int] | None = None,
+    *,
+    is_running_here: bool = False,
 ) -> RunStatusContent:
     """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
-    of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
-    if runs_here:
+    of their result; None if they weren't read. `is_running_here` is True if this window executes the run."""
+    if is_running_here:
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
-    sentence = _format_run_status(item, context)
-    if not has_run_ended(item.run):
-        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
+    sentence = _format_run_status(run_item, context)
+    if not has_run_ended(run_item.run):
+        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run_item.run.state, ("dash", "muted"))
         return RunStatusContent(sentence, shape, tone)
     return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
 
@@ -147,12 +151,12 @@ def has_run_ended(run: BulkRun) -> bool:
     return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
 
 
-def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
-    run = item.run
+def _format_run_status(run_item: BulkRunItem, context: WindowContext) -> str:
+    run = run_item.run
     code, actor = split_reason_and_person(run.reason)
-    if run.state == "running" and item.holder is not None:
-        holder_name = record_words.get_actor_name(item.holder.operator, context)
-        return context.translate("bulk.told.there", who=holder_name, host=item.holder.host)
+    if run.state == "running" and run_item.holder is not None:
+        holder_name = record_words.get_actor_name(run_item.holder.operator, context)
+        return context.translate("bulk.told.there", who=holder_name, host=run_item.holder.host)
     if run.state == "running":
         return context.translate("bulk.told.nobody")
     if run.state == "paused" and code == "maker":

@@ -31,43 +31,49 @@ def measure_column_width(text: str, extra_px: int = CELL_PADDING_PX) -> int:
     )
 
 
-def make_age_column(context: WindowContext, since: Callable[[Any], datetime | None]) -> Column:
-    """Return the column of ages. `since` returns the instant from which the age of a row is counted; None for a
+def make_age_column(context: WindowContext, get_since: Callable[[Any], datetime | None]) -> Column:
+    """Return the column of ages. `get_since` returns the instant from which the age of a row is counted; None for a
     row without an age."""
     return Column(
         "age",
         context.translate("column.age"),
         get_min_column_width("age"),
-        lambda item: words.make_age_cell(since(item), context),
+        lambda row: words.make_age_cell(get_since(row), context),
         "age",
-        spoken=lambda item: words.format_spoken_age(since(item), context),
+        spoken=lambda row: words.format_spoken_age(get_since(row), context),
     )
 
 
-def make_badge_column(context: WindowContext, name: str, longest: str, key: Callable[[Any], str]) -> Column:
-    """Return the column `name` with one badge per row. `key` returns the key of a row's badge (such as
-    `certainty.unknown`); `longest` is the longest word of these badges, from which the width of the column is
+def make_badge_column(
+    context: WindowContext, name: str, longest_word: str, get_badge_key: Callable[[Any], str]
+) -> Column:
+    """Return the column `name` with one badge per row. `get_badge_key` returns the key of a row's badge (such as
+    `certainty.unknown`); `longest_word` is the longest word of these badges, from which the width of the column is
     computed.
     """
     title, width = (
         context.translate(f"column.{name}"),
-        measure_column_width(longest, CELL_PADDING_PX + _BADGE_ICON_WIDTH_PX + 4),
+        measure_column_width(longest_word, CELL_PADDING_PX + _BADGE_ICON_WIDTH_PX + 4),
     )
-    return Column(name, title, width, lambda item: words.make_state_cell(key(item), context.language), "state")
+    return Column(
+        name, title, width, lambda row: words.make_state_cell(get_badge_key(row), context.language), "state"
+    )
 
 
-def make_corporation_number_column(context: WindowContext, key: Callable[[Any], str | None]) -> Column:
-    """Return the column of corporation numbers, shown in groups of digits. `key` returns the number of a row, or
-    None."""
+def make_corporation_number_column(context: WindowContext, get_number: Callable[[Any], str | None]) -> Column:
+    """Return the column of corporation numbers, shown in groups of digits. `get_number` returns the number of a row,
+    or None."""
 
-    def format_text(item: Any) -> str:
-        number_text = key(item)
+    def format_text(row: Any) -> str:
+        number_text = get_number(row)
         return wording.format_corporation_number(number_text) if number_text else ""
 
     title = context.translate("column.number_short")
     return Column("number", title, measure_column_width("8 8888 8888 8888", CELL_PADDING_PX - 4), format_text, "data")
 
 
-def make_next_step_column(context: WindowContext, key: Callable[[Any], str]) -> Column:
-    """Return the column of the next steps. `key` returns the short text of a row's next step."""
-    return Column("next", context.translate("column.next_short"), measure_column_width("11-20 15:04"), key, "data")
+def make_next_step_column(context: WindowContext, get_next_step: Callable[[Any], str]) -> Column:
+    """Return the column of the next steps. `get_next_step` returns the short text of a row's next step."""
+    return Column(
+        "next", context.translate("column.next_short"), measure_column_width("11-20 15:04"), get_next_step, "data"
+    )

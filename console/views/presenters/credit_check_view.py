@@ -46,21 +46,21 @@ def format_time_in_column(at: datetime, context: WindowContext) -> str:
 
 
 def make_compared_sides(
-    view: CreditCheckDetails, context: WindowContext
+    details: CreditCheckDetails, context: WindowContext
 ) -> tuple[RecordSide, RecordSide, RecordSide]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
-    return _make_own_side(view, context), _make_provider_side(view, context), _make_order_side(context)
+    return _make_own_side(details, context), _make_provider_side(details, context), _make_order_side(context)
 
 
-def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
-    record = view.record
+def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
+    record = details.record
     badge = words.make_state_cell(words.get_state_badge_key(record, is_derived=False), context.language)
     # a renewal changes the record's badge, but not its stored state
-    renewed_at = _find_last_event_time(view, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
+    renewed_at = _find_last_event_time(details, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
     since_instant = renewed_at or record.state_since
     changed_by = next(
-        (entry.actor for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)), None
+        (entry.actor for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)), None
     )
     version = context.translate("record.side.version", version=record.version)
     return RecordSide(
@@ -84,18 +84,20 @@ def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSi
     )
 
 
-def _make_provider_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
-    record, answer = view.record, find_last_answer(view)
-    word, shape, tone = _make_answer_word_icon_and_tone(record, answer, context)
-    if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
+def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
+    record, last_answer = details.record, find_last_answer(details)
+    word, shape, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
+    if last_answer is None and details.explanation.verdict == "verdict.pending":  # the call is under way
         word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     is_contradicted = record.work.reason == WorkReason.CONTRADICTED
     # the result on record is what the provider said earlier, and not its contradicting answer
     own_word = _format_check_result(record, context) if record.credit_check_id and not is_contradicted else ""
     fact = ""
-    if answer is not None:
+    if last_answer is not None:
         fact = context.translate(
-            "record.side.asked_age", at=format_time_in_sentence(answer.at, context), age=context.format_age(answer.at)
+            "record.side.asked_age",
+            at=format_time_in_sentence(last_answer.at, context),
+            age=context.format_age(last_answer.at),
         )
     return RecordSide(
         context.translate("record.side.provider"),
@@ -136,21 +138,21 @@ def _make_order_side(context: WindowContext) -> RecordSide:
     )
 
 
-def find_last_answer(view: CreditCheckDetails) -> EvidenceItem | None:
+def find_last_answer(details: CreditCheckDetails) -> EvidenceItem | None:
     """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
     call; None if there was no call."""
-    return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
+    return next((item for item in reversed(details.evidence) if item.source.startswith("alarmbox.")), None)
 
 
 def _format_check_result(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
-def make_document_summaries(view: CreditCheckDetails, context: WindowContext) -> list[DocumentSummary]:
+def make_document_summaries(details: CreditCheckDetails, context: WindowContext) -> list[DocumentSummary]:
     """Return the summaries of the four parts of a credit check (detail, result, dates, PDF) for its page: each
     part is stored, missing or not yet expected."""
-    if view.record.state is not CheckState.SUCCESS:
-        names = ("detail", "result", "dates", "pdf")
+    if details.record.state is not CheckState.SUCCESS:
+        part_names = ("detail", "result", "dates", "pdf")
         return [
             DocumentSummary(
                 context.translate(f"record.document.{name}"),
@@ -158,21 +160,21 @@ def make_document_summaries(view: CreditCheckDetails, context: WindowContext) ->
                 "muted",
                 context.translate("record.document.not_yet"),
             )
-            for name in names
+            for name in part_names
         ]
     return [
-        _make_detail_summary(view, context),
-        _make_result_summary(view, context),
-        _make_dates_summary(view, context),
-        _make_pdf_summary(view, context),
+        _make_detail_summary(details, context),
+        _make_result_summary(details, context),
+        _make_dates_summary(details, context),
+        _make_pdf_summary(details, context),
     ]
 
 
-def _make_detail_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
+def _make_detail_summary(details: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.detail")
-    if {"name", "detail"} & set(view.record.incomplete):
-        return _make_missing_part_summary(view, name, context)
-    stored_at = _find_last_event_time(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.state_since
+    if {"name", "detail"} & set(details.record.incomplete):
+        return _make_missing_part_summary(details, name, context)
+    stored_at = _find_last_event_time(details, AuditAction.CREDIT_CHECK_DETAIL_STORED) or details.record.state_since
     detail = (
         context.translate("record.document.fetched_at", at=format_time_in_sentence(stored_at, context))
         if stored_at
@@ -181,18 +183,18 @@ def _make_detail_summary(view: CreditCheckDetails, context: WindowContext) -> Do
     return DocumentSummary(name, "check", "good", context.translate("record.document.complete"), detail)
 
 
-def _make_result_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
-    record, name = view.record, context.translate("record.document.result")
+def _make_result_summary(details: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
+    record, name = details.record, context.translate("record.document.result")
     if "result" in record.incomplete:
-        return _make_missing_part_summary(view, name, context)
+        return _make_missing_part_summary(details, name, context)
     value = context.translate("record.document.value", value=record.result)
     return DocumentSummary(name, "check", "good", words.get_result_word(record, context), value)
 
 
-def _make_dates_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
-    record, name = view.record, context.translate("record.document.dates")
+def _make_dates_summary(details: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
+    record, name = details.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
-        return _make_missing_part_summary(view, name, context)
+        return _make_missing_part_summary(details, name, context)
     is_over = record.expired_at is not None and record.expired_at <= context.now()
     until_text = context.translate("record.document.until", until=record.expired_at)
     bought_text = context.translate("record.document.bought", at=record.purchased_at)
@@ -201,11 +203,11 @@ def _make_dates_summary(view: CreditCheckDetails, context: WindowContext) -> Doc
     )
 
 
-def _make_pdf_summary(view: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
+def _make_pdf_summary(details: CreditCheckDetails, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.pdf")
-    current_document = next((document for document in view.documents if document.current), None)
-    if "pdf" in view.record.incomplete or current_document is None:
-        return _make_missing_part_summary(view, name, context)
+    current_document = next((document for document in details.documents if document.current), None)
+    if "pdf" in details.record.incomplete or current_document is None:
+        return _make_missing_part_summary(details, name, context)
     size = context.translate("record.document.size", size=current_document.bytes)
     fetched_text = context.translate(
         "record.document.fetched_at", at=format_time_in_sentence(current_document.fetched_at, context)
@@ -213,8 +215,8 @@ def _make_pdf_summary(view: CreditCheckDetails, context: WindowContext) -> Docum
     return DocumentSummary(name, "check", "good", size, fetched_text)
 
 
-def _make_missing_part_summary(view: CreditCheckDetails, name: str, context: WindowContext) -> DocumentSummary:
-    record = view.record
+def _make_missing_part_summary(details: CreditCheckDetails, name: str, context: WindowContext) -> DocumentSummary:
+    record = details.record
     code = record.error_code
     cause_text = (
         context.translate(f"cause.{code}")
@@ -232,10 +234,10 @@ def _make_missing_part_summary(view: CreditCheckDetails, name: str, context: Win
     )
 
 
-def _find_last_event_time(view: CreditCheckDetails, action: AuditAction) -> datetime | None:
+def _find_last_event_time(details: CreditCheckDetails, action: AuditAction) -> datetime | None:
     """Return the instant of the newest audit entry of the credit check with this action; None if there is no such
     entry."""
-    return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
+    return next((entry.at for entry in reversed(details.timeline) if entry.what == action), None)
 
 
 def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
@@ -277,10 +279,10 @@ def _format_field_value(name: str, value: object, context: WindowContext) -> str
     )
 
 
-def list_offered_actions(view: CreditCheckDetails) -> tuple[str, ...]:
+def list_offered_actions(details: CreditCheckDetails) -> tuple[str, ...]:
     """Return the names of the actions that the page of the credit check offers in its present state. The action of
     the next step comes first, if the explanation names one."""
-    record, advised = view.record, view.explanation.next_step.action
+    record, advised = details.record, details.explanation.next_step.action
     if record.is_superseded or record.duplicate_of is not None:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:

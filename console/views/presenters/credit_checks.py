@@ -83,6 +83,8 @@ _ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
 
 
 def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+    """Return the table cell for the badge with this key, such as `payment.completed`: its word, icon and tone.
+    `extra` is a text that the cell shows after the word."""
     return StateCell.from_badge_key(key, language, extra)
 
 
@@ -155,9 +157,9 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Ti
     """Return the line that the timeline on screen shows for an audit entry."""
     shape, tone = get_entry_icon_and_tone(entry)
     time = wording.format_short_instant(entry.at, context.now())
-    words = wording.format_audit_entry(entry, context.language)
+    sentence = wording.format_audit_entry(entry, context.language)
     return TimelineLine(
-        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), words
+        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), sentence
     )
 
 
@@ -168,9 +170,9 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
     shape, tone = (
         get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
         if is_audited
-        else _ICON_AND_TONE_BY_EVENT_KIND.get(event.step, ("ring_dot", "text"))
+        else _ICON_AND_TONE_BY_EVENT_KIND.get(event.event_kind, ("ring_dot", "text"))
     )
-    if event.step is TimelineEventKind.ENDED:
+    if event.event_kind is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)

@@ -91,8 +91,8 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one."""
     title = incident_words.format_incident_title(incident, context.translate)
-    number = len(incident.alerts)
-    return title if number == 1 else f"{title} · {context.translate('incident.alerts', n=number)}"
+    alert_count = len(incident.alerts)
+    return title if alert_count == 1 else f"{title} · {context.translate('incident.alerts', n=alert_count)}"
 
 
 def format_incident_summary(incident: Incident, context: WindowContext) -> str:

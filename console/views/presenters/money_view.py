@@ -31,16 +31,18 @@ def make_shown_sides(
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
-    names = (
+    side_names = (
         context.translate("record.side.ours"),
         context.translate("money.side.gateway", provider=case_words.get_provider_name(provider, context)),
         context.translate("record.side.order"),
     )
     return [
-        _make_unanswered_side(names[place], context, record)
-        if place == GATEWAY_SIDE_INDEX and side.asked is None
-        else _make_shown_side(side, names[place], kinds[place], context, is_gateway=place == GATEWAY_SIDE_INDEX)
-        for place, side in enumerate(money_sides)
+        _make_unanswered_side(side_names[side_index], context, record)
+        if side_index == GATEWAY_SIDE_INDEX and side.asked is None
+        else _make_shown_side(
+            side, side_names[side_index], kinds[side_index], context, is_gateway=side_index == GATEWAY_SIDE_INDEX
+        )
+        for side_index, side in enumerate(money_sides)
     ]
 
 
@@ -61,7 +63,7 @@ def _make_shown_side(
         own_word=_find_own_state_word(side, word),
         amount=_format_marked_amount(side, context),
         has_different_amount="amount" in side.differs,
-        fact=_format_side_time(side, context, of_gateway=is_gateway),
+        fact=_format_side_time(side, context, is_gateway=is_gateway),
         source=_format_source(side, context),
         is_different=bool(side.differs),
         differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
@@ -101,13 +103,15 @@ def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str
     the payment (its call was sent later), and its age; "" if this instant isn't stored, or if the console did not
     start the payment."""
     if isinstance(record, Refund):
-        key, at = "money.side.sent_age", record.last_sent_at
+        key, sending_time = "money.side.sent_age", record.last_sent_at
     else:
         # a payment from a notice or an import has no operation
-        key, at = "money.side.started_age", record.begun_at if record.operation_id is not None else None
-    if at is None:
+        key, sending_time = "money.side.started_age", record.begun_at if record.operation_id is not None else None
+    if sending_time is None:
         return ""
-    return context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
+    return context.translate(
+        key, at=format_time_in_sentence(sending_time, context), age=context.format_age(sending_time)
+    )
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
@@ -119,15 +123,15 @@ def _format_amount(side: ComparedSide) -> str:
     return "" if side.minor is None or side.currency is None else wording.format_amount(side.minor, side.currency)
 
 
-def _format_side_time(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
-    """Return the text with an instant and its age. For the provider's panel (`of_gateway`), this is the instant of
+def _format_side_time(side: ComparedSide, context: WindowContext, *, is_gateway: bool) -> str:
+    """Return the text with an instant and its age. For the provider's panel (`is_gateway`), this is the instant of
     the last answer; for the panels of our record and of the order, the instant since which the state holds."""
-    at = side.asked if of_gateway or side.since is None else side.since
-    if at is None:
+    time = side.asked if is_gateway or side.since is None else side.since
+    if time is None:
         return ""
-    key = "record.side.asked_age" if of_gateway else "record.side.since_age"
-    words = context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
-    return context.translate("money.side.old", fact=words) if side.old else words
+    key = "record.side.asked_age" if is_gateway else "record.side.since_age"
+    time_text = context.translate(key, at=format_time_in_sentence(time, context), age=context.format_age(time))
+    return context.translate("money.side.old", fact=time_text) if side.old else time_text
 
 
 def _format_source(side: ComparedSide, context: WindowContext) -> str:
@@ -149,10 +153,10 @@ def _translate_source_name(source: str, context: WindowContext) -> str:
 
 
 def make_money_parts(
-    money: MoneyParts, context: WindowContext, refundable_before: int | None = None, *, reversed_minor: int = 0
+    money: MoneyParts, context: WindowContext, refundable_before_minor: int | None = None, *, reversed_minor: int = 0
 ) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
-    with the parts that can't be refunded; then the refundable part. `refundable_before` is the refundable
+    with the parts that can't be refunded; then the refundable part. `refundable_before_minor` is the refundable
     amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
     `reversed_minor` is the amount that a reversal has taken back, in minor units.
     """
@@ -165,7 +169,7 @@ def make_money_parts(
     paid_part = MoneyPart(
         translate("money.part.paid"), wording.format_amount(money.captured, currency), money.captured, "empty"
     )
-    rows = [
+    leading_parts = [
         paid_part,
         make_part("refunded", money.refunded, "solid", "muted"),
         make_part("on_its_way", money.on_its_way, "hatch", "progress"),
@@ -173,13 +177,13 @@ def make_money_parts(
         make_part("waiting", money.waiting, "back_hatch", "care"),
     ]
     if reversed_minor:
-        rows.insert(1, make_part("reversed", reversed_minor, "solid", "bad"))
+        leading_parts.insert(1, make_part("reversed", reversed_minor, "solid", "bad"))
     if money.set_aside:
-        rows.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
+        leading_parts.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
     refundable_text = wording.format_amount(money.refundable, currency)
-    if refundable_before not in (None, money.refundable):
-        before = wording.format_amount(refundable_before, currency)
-        refundable_text = translate("case.becomes", before=before, after=refundable_text)
+    if refundable_before_minor not in (None, money.refundable):
+        refundable_before_text = wording.format_amount(refundable_before_minor, currency)
+        refundable_text = translate("case.becomes", before=refundable_before_text, after=refundable_text)
     is_untouched = money.refundable == money.captured and money.captured > 0
     refundable_part = MoneyPart(
         translate("money.part.refundable"),
@@ -188,7 +192,7 @@ def make_money_parts(
         "solid" if is_untouched else "empty",
         "good",
     )
-    return rows, refundable_part
+    return leading_parts, refundable_part
 
 
 def is_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:

@@ -86,8 +86,8 @@ def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
             return context.translate("request.lapsed")
         case OwnRequestState.WITHDRAWN:
             return context.translate("error.interrupted.withdrawn")
-    answer = _format_request_ending(request, context)
-    return context.translate("request.unanswered", answer=answer) if request.is_unanswered else answer
+    answer_text = _format_request_ending(request, context)
+    return context.translate("request.unanswered", answer=answer_text) if request.is_unanswered else answer_text
 
 
 def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
@@ -96,9 +96,9 @@ def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     record = _find_answered_record(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
-    state = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
+    state_cell = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
     return context.translate(
-        "request.done_record", title=case_words.format_record_title(record, context), state=state
+        "request.done_record", title=case_words.format_record_title(record, context), state=state_cell
     )
 
 

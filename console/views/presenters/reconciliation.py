@@ -40,70 +40,74 @@ _ICON_AND_TONE_BY_DIFFERENCE_VERDICT: dict[ReconciliationVerdict, tuple[str, Ton
 }
 
 
-def make_run_state_cell(item: ReconciliationRunItem, context: WindowContext) -> StateCell:
+def make_run_state_cell(run_item: ReconciliationRunItem, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a reconciliation run."""
-    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_ICON_AND_TONE_BY_RUN_STATE[item.state])
+    return StateCell(
+        context.translate(f"reconcile.state.{run_item.state}"), *_ICON_AND_TONE_BY_RUN_STATE[run_item.state]
+    )
 
 
-def format_run_title(item: ReconciliationRunItem, context: WindowContext) -> str:
+def format_run_title(run_item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
-    return f"{case_words.get_provider_name(item.provider, context)} {format_run_days(item)}"
+    return f"{case_words.get_provider_name(run_item.provider, context)} {format_run_days(run_item)}"
 
 
-def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str:
+def format_run_times(run_item: ReconciliationRunItem, context: WindowContext) -> str:
     """Return the sentence about the times of a run: the person who began the run, the time of its begin, and the time
     of its end or, if it hasn't ended, of its last change."""
-    facts = {"who": record_words.get_actor_name(item.asked_by, context), "begun": item.begun_at}
-    if item.ended_at is not None:
-        return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)
-    return context.translate("reconcile.when.open", **facts, changed=item.changed_at)
+    facts = {"who": record_words.get_actor_name(run_item.asked_by, context), "begun": run_item.begun_at}
+    if run_item.ended_at is not None:
+        return context.translate("reconcile.when.ended", **facts, ended=run_item.ended_at)
+    return context.translate("reconcile.when.open", **facts, changed=run_item.changed_at)
 
 
 # -- one difference
 
 
-def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+def make_verdict_cell(difference: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
     while a person must still act because of the difference."""
-    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[item.found.verdict]
-    is_resolved = item.action is None and tone == "bad"
+    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[difference.difference.verdict]
+    is_resolved = difference.action is None and tone == "bad"
     return StateCell(
-        context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone
+        context.translate(f"reconcile.verdict.{difference.difference.verdict}"),
+        shape,
+        "text" if is_resolved else tone,
     )
 
 
-def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+def make_cause_cell(difference: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference, or with the text that no
     person must look at it."""
-    words = texts.format_difference_cause(item, context)
-    if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
-        return StateCell(words, "square_bang", "care")
-    if item.found.verdict is not ReconciliationVerdict.IMPORTED and not item.found.case_opened:
-        return StateCell(words, "hourglass", "muted")
-    return StateCell(words, "check", "muted")
+    cause_text = texts.format_difference_cause(difference, context)
+    if difference.difference.verdict is ReconciliationVerdict.REFUSED or difference.case is not None:
+        return StateCell(cause_text, "square_bang", "care")
+    if difference.difference.verdict is not ReconciliationVerdict.IMPORTED and not difference.difference.case_opened:
+        return StateCell(cause_text, "hourglass", "muted")
+    return StateCell(cause_text, "check", "muted")
 
 
-def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
+def format_difference_advice(difference: DifferenceItem, context: WindowContext) -> str:
     """Return the sentence that explains the difference and, if a person must act, the action. If the table shows
     our word for the state at the provider, the text also contains the provider's own word."""
-    advice, word = _format_advice(item, context), texts.format_history_state_word(item, context)
+    advice, word = _format_advice(difference, context), texts.format_history_state_word(difference, context)
     return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
 
 
-def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
-    if item.found.verdict is ReconciliationVerdict.REFUSED:
+def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
+    if difference.difference.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
             "reconcile.to_do.refused",
-            why=context.translate(f"reconcile.row.{texts.get_unreadable_reason_code(item)}"),
+            why=context.translate(f"reconcile.row.{texts.get_unreadable_reason_code(difference)}"),
         )
-    if item.found.verdict is ReconciliationVerdict.IMPORTED:
+    if difference.difference.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")
-    if item.payment is None:
+    if difference.payment is None:
         return context.translate("reconcile.to_do.no_payment")
-    if item.case is None:
+    if difference.case is None:
         return context.translate("reconcile.to_do.settled")
-    has_words = wording.has_sentence(f"reconcile.to_do.{item.case.rule_id}")
-    return context.translate(f"reconcile.to_do.{item.case.rule_id}" if has_words else "reconcile.to_do.case")
+    has_words = wording.has_sentence(f"reconcile.to_do.{difference.case.rule_id}")
+    return context.translate(f"reconcile.to_do.{difference.case.rule_id}" if has_words else "reconcile.to_do.case")
 
 
 # -- files
@@ -112,24 +116,24 @@ def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
 def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> str:
     """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
     bytes. A value that isn't known (None) is left out."""
-    parts = [context.translate("reconcile.file.day", day=read_file.day)]
+    texts = [context.translate("reconcile.file.day", day=read_file.day)]
     if read_file.rows is not None:
-        parts.append(context.translate("reconcile.file.rows", n=read_file.rows))
+        texts.append(context.translate("reconcile.file.rows", n=read_file.rows))
     if read_file.paid_minor is not None:
-        parts.append(
+        texts.append(
             context.translate("reconcile.file.paid", amount=wording.format_amount(read_file.paid_minor, "JPY"))
         )
     if read_file.refunded_minor:
-        parts.append(
+        texts.append(
             context.translate(
                 "reconcile.file.refunded", amount=wording.format_amount(-read_file.refunded_minor, "JPY")
             )
         )
     if read_file.bytes is not None:
-        parts.append(wording.format_bytes(read_file.bytes))
-    if read_file.before:
-        parts.append(context.translate("reconcile.file.before", run=read_file.before[-1]))
-    return " · ".join(parts)
+        texts.append(wording.format_bytes(read_file.bytes))
+    if read_file.earlier_run_ids:
+        texts.append(context.translate("reconcile.file.before", run=read_file.earlier_run_ids[-1]))
+    return " · ".join(texts)
 
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
@@ -144,14 +148,14 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         provider=case_words.get_provider_name(report.provider, context),
         days=format_period(report.from_day, report.to_day),
     )
-    counts = context.translate(
+    counts_text = context.translate(
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
         n=_count_compared_rows(report),
         differ=difference_count,
         imported=report.imported,
     )
     is_equal = difference_count == 0 and report.refused == 0
-    return Toast(lead, counts, "check" if is_equal else "not_equal", "good" if is_equal else "care")
+    return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care")
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:

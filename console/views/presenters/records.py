@@ -96,11 +96,11 @@ def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int |
 
 
 def make_record_route(
-    record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup"
+    record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), sidebar_key: str = "lookup"
 ) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
-    so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
-    return make_route_to_record(get_record_kind(record), record.id, trail, place)
+    so that the page can step through them; `sidebar_key` is the key of the sidebar entry to highlight."""
+    return make_route_to_record(get_record_kind(record), record.id, trail, sidebar_key)
 
 
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
@@ -127,12 +127,12 @@ def get_badge_keys(record: ShownRecord, now: datetime, *, is_derived: bool = Tru
     )
 
 
-def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
+def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
-    explanation = view.explanation
-    state = get_state_badge_key(view.record, is_derived=not isinstance(view, CreditCheckDetails))
-    return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
+    explanation = details.explanation
+    state_key = get_state_badge_key(details.record, is_derived=not isinstance(details, CreditCheckDetails))
+    return state_key, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
@@ -151,17 +151,17 @@ def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
 def has_record_number(record: ShownRecord, text: str) -> bool:
     """Return True if `text` is one of the record's numbers, ours or the provider's; upper and lower case count as
     equal. A credit check has no such number."""
-    names: tuple[str | None, ...]
+    record_numbers: tuple[str | None, ...]
     match record:
         case Payment():
-            names = (record.merchant_payment_id, record.provider_payment_id)
+            record_numbers = (record.merchant_payment_id, record.provider_payment_id)
         case Order():
-            names = (record.merch_txn_id,)
+            record_numbers = (record.merch_txn_id,)
         case Refund():
-            names = (record.provider_refund_key, record.provider_refund_id)
+            record_numbers = (record.provider_refund_key, record.provider_refund_id)
         case _:
             return False
-    return text.strip().casefold() in {name.casefold() for name in names if name}
+    return text.strip().casefold() in {name.casefold() for name in record_numbers if name}
 
 
 def shorten_identifier(text: str) -> str:

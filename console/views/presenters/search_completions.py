@@ -24,6 +24,8 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
             return _find_badge_word(value, _BADGE_FAMILIES_OF_STATES, context)
         case "certainty" | "work":
             return _find_badge_word(value, (completion.name,), context)
+        case "amount":
+            return context.translate("search.amount")
         case "kind":
             return context.translate(f"kind.{value}")
         case "owner":

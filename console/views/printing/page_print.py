@@ -39,13 +39,15 @@ class PagePrinter(QObject):
             return
         self.dialog = open_print_dialog(self._parent.window(), self._context.translate("action.print"), on_chosen)
 
-    def _read_and_print(self, call: Callable[["Console"], ContentsT], on_read: Callable[[ContentsT], None]) -> None:
-        """Run `call` in a worker thread, which reads the contents and writes the audit entry. Then let `on_read`
-        print the contents, and show a toast."""
+    def _read_and_print(
+        self, read_contents_in_service: Callable[["Console"], ContentsT], on_read: Callable[[ContentsT], None]
+    ) -> None:
+        """Run `read_contents_in_service` in a worker thread, which reads the contents and writes the audit entry.
+        Then let `on_read` print the contents, and show a toast."""
         context, self.is_running = self._context, True
 
         def read_contents(_: ProgressReporter) -> ContentsT:
-            return context.bind_services(call)()
+            return context.bind_services(read_contents_in_service)()
 
         def show_read(contents: ContentsT) -> None:
             self.is_running = False
@@ -105,8 +107,8 @@ class PagePrinter(QObject):
             services.printouts.audit_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
-        def print_read(story: str) -> None:
-            events = [line for line in story.splitlines()[2:] if line]
+        def print_read(timeline_text: str) -> None:
+            events = [line for line in timeline_text.splitlines()[2:] if line]
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
             print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
 
@@ -126,7 +128,9 @@ class PagePrinter(QObject):
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
                 services.printouts.audit_pdf_printout(record_id, sha256)
-                return [pages.page_image(place, _PAGE_IMAGE_WIDTH_PX) for place in range(pages.page_count())]
+                return [
+                    pages.render_page(page_index, _PAGE_IMAGE_WIDTH_PX) for page_index in range(pages.count_pages())
+                ]
             finally:
                 pages.close()
 

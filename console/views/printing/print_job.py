@@ -61,36 +61,41 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     font.setPointSizeF(_CELL_FONT_POINTS if sheet.columns else _TEXT_FONT_POINTS)
     document.setDefaultFont(font)
     document.setHtml(make_html(sheet))
-    room = printer.pageLayout().paintRect(QPageLayout.Unit.Inch)
+    paint_rect_inches = printer.pageLayout().paintRect(QPageLayout.Unit.Inch)
     widening = max(
         1.0, len(sheet.columns) / _MAX_COLUMNS_AT_PAPER_WIDTH
     )  # more columns are laid out wider and printed smaller
-    dots = QGuiApplication.primaryScreen().logicalDotsPerInch() * widening
+    dots_per_inch = QGuiApplication.primaryScreen().logicalDotsPerInch() * widening
     document.setDocumentMargin(0)
-    document.setPageSize(QSizeF(room.width() * dots, room.height() * dots))
+    document.setPageSize(
+        QSizeF(paint_rect_inches.width() * dots_per_inch, paint_rect_inches.height() * dots_per_inch)
+    )
     document.print_(printer)
 
 
 def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
-    has_value = [any(row[place] not in ("", NO_VALUE) for row in sheet.rows) for place in range(len(sheet.columns))]
+    has_value = [
+        any(row[column_index] not in ("", NO_VALUE) for row in sheet.rows)
+        for column_index in range(len(sheet.columns))
+    ]
     rows = [tuple(compress(row, has_value)) for row in sheet.rows]
     return replace(sheet, columns=tuple(compress(sheet.columns, has_value)), rows=rows) if sheet.rows else sheet
 
 
 def make_html(sheet: PrintedSheet) -> str:
     """Return the sheet as HTML. All texts are escaped, because some come from providers and people."""
-    parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
-    parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
+    html_parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
+    html_parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
     if sheet.columns:
         head = "".join(f'<th align="left">{escape(title)}</th>' for title in sheet.columns)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
         table = '<table border="1" cellspacing="0" cellpadding="2" width="100%"'
-        parts.append(f'{table} style="border-collapse:collapse"><thead><tr>{head}</tr></thead>{body}</table>')
-    return "".join(parts)
+        html_parts.append(f'{table} style="border-collapse:collapse"><thead><tr>{head}</tr></thead>{body}</table>')
+    return "".join(html_parts)
 
 
-def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> None:
-    """Print each image on a page of its own, as large as possible, with the text `foot` below it."""
+def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinter) -> None:
+    """Print each image on a page of its own, as large as possible, with the text `footer_text` below it."""
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     painter: QPainter | None = None
     for image in images:
@@ -101,21 +106,21 @@ def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> N
             painter = QPainter(printer)
         else:
             printer.newPage()
-        _draw_page(painter, image, foot, QRectF(painter.viewport()))
+        _draw_page(painter, image, footer_text, QRectF(painter.viewport()))
     if painter is not None:
         painter.end()
 
 
-def _draw_page(painter: QPainter, page: PageImage, foot: str, paper: QRectF) -> None:
-    form = QImage.Format.Format_RGB888
-    image = QImage(page.pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, form)
-    foot_height = paper.height() * _FOOTER_HEIGHT_RATIO
-    room = paper.adjusted(0, 0, 0, -foot_height)
-    scale = min(room.width() / page.width, room.height() / page.height)
+def _draw_page(painter: QPainter, page: PageImage, footer_text: str, paper: QRectF) -> None:
+    pixel_format = QImage.Format.Format_RGB888
+    image = QImage(page.pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, pixel_format)
+    footer_height = paper.height() * _FOOTER_HEIGHT_RATIO
+    available_rect = paper.adjusted(0, 0, 0, -footer_height)
+    scale = min(available_rect.width() / page.width, available_rect.height() / page.height)
     width, height = page.width * scale, page.height * scale
-    painter.drawImage(QRectF(room.center().x() - width / 2, room.top(), width, height), image)
+    painter.drawImage(QRectF(available_rect.center().x() - width / 2, available_rect.top(), width, height), image)
     font = QFont(list_font_families("text"))
     font.setPointSizeF(_CELL_FONT_POINTS)
     painter.setFont(font)
-    line = QRectF(paper.left(), paper.bottom() - foot_height, paper.width(), foot_height)
-    painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, foot)
+    line = QRectF(paper.left(), paper.bottom() - footer_height, paper.width(), footer_height)
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, footer_text)

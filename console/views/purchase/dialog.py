@@ -45,11 +45,13 @@ class PurchaseDialog(DialogFrame):
         self.form.changed.connect(self._update_act_button)
         self.form.record_requested.connect(self._open_credit_check)
         self.form.number_requested.connect(self._open_company)
-        number = plan.corporation_number
-        self._draft = DialogDraft(context, self, "purchase", number, number, self.form.get_draft_inputs)
+        corporation_number = plan.corporation_number
+        self._draft = DialogDraft(
+            context, self, "purchase", corporation_number, corporation_number, self.form.get_draft_inputs
+        )
         content = QWidget()
-        above = [self._draft.bar] if self._draft.bar is not None else []
-        content.setLayout(make_column(*above, self.form, gap=12))
+        widgets_above = [self._draft.bar] if self._draft.bar is not None else []
+        content.setLayout(make_column(*widgets_above, self.form, gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
         self._cancel_timer = CancelEnablingTimer(self, context)
@@ -125,8 +127,10 @@ class PurchaseDialog(DialogFrame):
         translate = self._context.translate
         self._cancel_timer.stop()
         self._record = record
-        act = translate("action.open_record") if record is not None else ""
-        self.show_outcome(title, self._format_subtitle(), content, close=translate("action.close"), act=act)
+        open_button_text = translate("action.open_record") if record is not None else ""
+        self.show_outcome(
+            title, self._format_subtitle(), content, close_text=translate("action.close"), act_text=open_button_text
+        )
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()
@@ -134,9 +138,11 @@ class PurchaseDialog(DialogFrame):
     def _format_subtitle(self) -> str:
         """Return the subtitle of the dialog: the company, the corporation number, and the client for which the
         person buys."""
-        company, number = get_company_name(self._plan) or None, self._plan.corporation_number
+        company, corporation_number = get_company_name(self._plan) or None, self._plan.corporation_number
         client = self._context.translate("record.client", client=self._client)
-        return self._context.translate("dialog.purchase.subtitle", company=company, number=number, client=client)
+        return self._context.translate(
+            "dialog.purchase.subtitle", company=company, number=corporation_number, client=client
+        )
 
     def set_busy(self, words: str) -> None:
         self._client = self.form.client_id  # the form is deleted when the call begins

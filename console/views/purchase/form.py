@@ -46,34 +46,39 @@ class PurchaseForm(QWidget):
         super().__init__()
         self._context, self._plan = context, plan
         translate = context.translate
-        self.client: DropDownList | Field = (
+        self.client_input: DropDownList | Field = (
             self._make_client_list(client) if plan.client_ids else self._make_client_field(client)
         )
-        self.deal = DropDownList(translate("field.deal"), empty=translate("word.unset"))
+        self.deal_list = DropDownList(translate("field.deal"), placeholder=translate("word.unset"))
         for deal in _BUSINESS_DEAL_CODES:
-            self.deal.addItem(translate("dialog.purchase.choice", number=deal, words=translate(f"deal.{deal}")), deal)
-        self.deal.setCurrentIndex(-1)
-        self.purposes = [CheckBox(translate(f"purchase_reason.{purpose}")) for purpose in _PURCHASE_PURPOSE_CODES]
-        self.comment = Field(translate("field.comment"))
-        if isinstance(self.comment.edit, LineEdit):
-            self.comment.edit.setMaxLength(500)
+            self.deal_list.addItem(
+                translate("dialog.purchase.choice", number=deal, words=translate(f"deal.{deal}")), deal
+            )
+        self.deal_list.setCurrentIndex(-1)
+        self.purpose_boxes = [
+            CheckBox(translate(f"purchase_reason.{purpose}")) for purpose in _PURCHASE_PURPOSE_CODES
+        ]
+        self.comment_field = Field(translate("field.comment"))
+        if isinstance(self.comment_field.edit, LineEdit):
+            self.comment_field.edit.setMaxLength(500)
         self._live_check_label = TextLabel("", wrap=True)
-        self._link = LinkButton(translate("action.open_record"), chevron=True)
-        self._link.clicked.connect(self._open_live_check)
+        self._record_link = LinkButton(translate("action.open_record"), chevron=True)
+        self._record_link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
         self._show_live_record()
 
     def _make_client_list(self, client: str | None) -> DropDownList:
-        choice = DropDownList(
-            self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
+        client_list = DropDownList(
+            self._context.translate("field.client"),
+            placeholder=self._context.translate("dialog.purchase.choose_client"),
         )
-        choice.addItems(list(self._plan.client_ids))
+        client_list.addItems(list(self._plan.client_ids))
         chosen_client = client if client in self._plan.client_ids else None
         if chosen_client is None and len(self._plan.client_ids) == 1:
             chosen_client = self._plan.client_ids[0]
-        choice.setCurrentIndex(self._plan.client_ids.index(chosen_client) if chosen_client else -1)
-        choice.currentIndexChanged.connect(self._show_live_record)
-        return choice
+        client_list.setCurrentIndex(self._plan.client_ids.index(chosen_client) if chosen_client else -1)
+        client_list.currentIndexChanged.connect(self._show_live_record)
+        return client_list
 
     def _make_client_field(self, client: str | None) -> Field:
         field = Field(self._context.translate("field.client"), role="data")
@@ -87,14 +92,16 @@ class PurchaseForm(QWidget):
         cost = NotificationBar(
             translate("dialog.purchase.cost"), translate("dialog.purchase.final"), tone="care", shape="warning"
         )
-        client: QWidget = self.client
+        client: QWidget = self.client_input
         if isinstance(client, DropDownList):
             client = add_label(translate("field.client"), client)
-        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal), gap=16)
+        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal_list), gap=16)
         client_and_deal.setStretch(0, 1)
         client_and_deal.setStretch(1, 1)
         purposes = make_column(
-            TextLabel(translate("field.purpose"), "small", "muted"), make_flow_widget(*self.purposes, gap=14), gap=2
+            TextLabel(translate("field.purpose"), "small", "muted"),
+            make_flow_widget(*self.purpose_boxes, gap=14),
+            gap=2,
         )
         existing_panel = Surface(edge="all")
         existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
@@ -102,7 +109,7 @@ class PurchaseForm(QWidget):
         facts = self._plan.corporation
         advice = [self._make_closure_bar(facts)] if facts is not None and facts.closing_advice is not None else []
         records = make_column(title, existing_panel, gap=4)
-        return make_column(cost, *advice, client_and_deal, purposes, self.comment, records, gap=14)
+        return make_column(cost, *advice, client_and_deal, purposes, self.comment_field, records, gap=14)
 
     def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
         """Return the bar which says that the company was closed, with a link to its successor. The person can
@@ -111,19 +118,19 @@ class PurchaseForm(QWidget):
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
-        words = format_purchase_warning(facts, translate)
+        warning = format_purchase_warning(facts, translate)
         bar = NotificationBar(
             format_corporation_closure_heading(facts, translate),
-            words,
+            warning,
             tone="care",
             shape="ring_slash",
-            narrow=True,
-            second=link,
+            is_narrow=True,
+            second_button=link,
         )
-        holder = QWidget()
+        closure_panel = QWidget()
         source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)
-        holder.setLayout(make_column(bar, source, gap=4))
-        return holder
+        closure_panel.setLayout(make_column(bar, source, gap=4))
+        return closure_panel
 
     def _make_existing_records(self) -> FactList:
         """Return the list with the existing credit checks of this corporation, and with a purchase that is running
@@ -131,33 +138,34 @@ class PurchaseForm(QWidget):
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live_panel = QWidget()
-        live_panel.setLayout(make_row(self._live_check_label, self._link, gap=8))
+        live_panel.setLayout(make_row(self._live_check_label, self._record_link, gap=8))
         facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
-        words = (
+        sentence = (
             translate("dialog.purchase.running_now", holder=running_purchase, since=running_purchase.since)
             if running_purchase
             else translate("dialog.purchase.none_read", at=plan.read_at)
         )
-        facts.add_fact(translate("dialog.purchase.running"), TextLabel(words))
+        facts.add_fact(translate("dialog.purchase.running"), TextLabel(sentence))
         return facts
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input."""
         purposes = {
-            f"purpose.{purpose}": box for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True)
+            f"purpose.{purpose}": box
+            for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purpose_boxes, strict=True)
         }
-        return {"client": self.client, "deal": self.deal, **purposes, "comment": self.comment}
+        return {"client": self.client_input, "deal": self.deal_list, **purposes, "comment": self.comment_field}
 
     # -- choices
 
     @property
     def client_id(self) -> str:
         """The id of the client that the person has selected or typed; "" if there is none."""
-        if isinstance(self.client, DropDownList):
-            return self.client.currentText() if self.client.currentIndex() >= 0 else ""
-        return self.client.text().strip()
+        if isinstance(self.client_input, DropDownList):
+            return self.client_input.currentText() if self.client_input.currentIndex() >= 0 else ""
+        return self.client_input.text().strip()
 
     @property
     def live_check(self) -> CreditCheck | None:
@@ -181,17 +189,23 @@ class PurchaseForm(QWidget):
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")
+        if any(record.client_id == self.client_id for record in self._plan.denied):
+            return translate("dialog.purchase.denied_but_bought")
         return translate("dialog.purchase.live_one") if self.live_check is not None and not self.is_renewal else ""
 
     def make_request(self) -> PurchaseRequest:
         """Return the purchase request with the present inputs."""
         chosen_clients = [
-            purpose for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()
+            purpose
+            for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purpose_boxes, strict=True)
+            if box.isChecked()
         ]
-        deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
-        comment = self.comment.text().strip() or None
-        number = self._plan.corporation_number
-        return PurchaseRequest(number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal)
+        deal = self.deal_list.currentData() if self.deal_list.currentIndex() >= 0 else None
+        comment = self.comment_field.text().strip() or None
+        corporation_number = self._plan.corporation_number
+        return PurchaseRequest(
+            corporation_number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal
+        )
 
     @Slot()
     def _show_live_record(self) -> None:
@@ -199,15 +213,15 @@ class PurchaseForm(QWidget):
         if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
             others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
-            words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
-            self._live_check_label.show_text(words)
+            sentence = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
+            self._live_check_label.show_text(sentence)
         elif self.is_renewal:
             self._live_check_label.show_text(
                 translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at)
             )
         else:
             self._live_check_label.show_text(translate("record.title", id=live_check.id))
-        self._link.setVisible(live_check is not None)
+        self._record_link.setVisible(live_check is not None)
         self.changed.emit()
 
     @Slot()
@@ -229,6 +243,6 @@ def add_label(text: str, control: QWidget) -> QWidget:
     """Return a widget that contains `control` below a label with `text`."""
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)
-    holder = QWidget()
-    holder.setLayout(make_column(label, control, gap=4))
-    return holder
+    labelled_control = QWidget()
+    labelled_control.setLayout(make_column(label, control, gap=4))
+    return labelled_control

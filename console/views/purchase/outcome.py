@@ -68,27 +68,27 @@ def make_unknown_outcome_content(
         TimelineLine(now, full_time, "question", "unknown", "", translate("dialog.purchase.unknown_silence")),
         TimelineLine(now, full_time, "check", "good", "", translate("dialog.purchase.unknown_saved")),
     ]
-    parts: list[QWidget] = [blocked_bar]
+    content_widgets: list[QWidget] = [blocked_bar]
     if isinstance(record, CreditCheck):
-        parts.append(make_badge_row(context, record))
+        content_widgets.append(make_badge_row(context, record))
     sent_facts = [
         TimelineLine(
             now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
         )
     ]
-    parts.append(_make_step_list(context, steps, [*(sent_facts if operation else []), *end_lines]))
-    parts.append(_make_next_steps_panel(context, plan))
-    return _stack_widgets(*parts)
+    content_widgets.append(_make_step_list(context, steps, [*(sent_facts if operation else []), *end_lines]))
+    content_widgets.append(_make_next_steps_panel(context, plan))
+    return _stack_widgets(*content_widgets)
 
 
 def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
     translate = context.translate
     box = Surface(edge="all")
-    look = translate("dialog.purchase.unknown_step_look", number=plan.corporation_number)
-    steps = [look, translate("dialog.purchase.unknown_step_resolve")]
+    look_up_step = translate("dialog.purchase.unknown_step_look", number=plan.corporation_number)
+    steps = [look_up_step, translate("dialog.purchase.unknown_step_resolve")]
     numbered_steps = [
-        TextLabel(translate("dialog.step", number=place, words=step), wrap=True)
-        for place, step in enumerate(steps, 1)
+        TextLabel(translate("dialog.step", number=step_number, words=step), wrap=True)
+        for step_number, step in enumerate(steps, 1)
     ]
     second = translate("dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second"))
     title = TextLabel(translate("dialog.purchase.unknown_next"), bold=True)
@@ -101,15 +101,15 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
     """Return the content of the dialog after a purchase that was refused or wasn't sent: the failure, and the badges
     of the credit check if there is one. If the exit status of the failure is 5 or 6, the content also says that
     nothing was charged."""
-    provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
-    lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
+    has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
+    lead = context.translate("dialog.purchase.not_charged") if has_provider_answered else ""
     bar = NotificationBar(
-        lead, context.format_failure(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
+        lead, context.format_failure(failure), tone="bad", shape="cross" if has_provider_answered else "square_bang"
     )
-    parts: list[QWidget] = [bar]
+    content_widgets: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
-        parts.append(make_badge_row(context, record))
-    return _stack_widgets(*parts)
+        content_widgets.append(make_badge_row(context, record))
+    return _stack_widgets(*content_widgets)
 
 
 def _make_step_list(
@@ -127,6 +127,6 @@ def _make_step_list(
 
 
 def _stack_widgets(*widgets: QWidget) -> QWidget:
-    holder = QWidget()
-    holder.setLayout(make_column(*widgets, None, gap=12))
-    return holder
+    column_widget = QWidget()
+    column_widget.setLayout(make_column(*widgets, None, gap=12))
+    return column_widget

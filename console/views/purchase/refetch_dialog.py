@@ -43,12 +43,12 @@ class RefetchDialog(DialogFrame):
         bind_button_to_worker(context, self.act_button)
         self._context, self._record = context, record
         self._steps = ReachedStepCollector(context)
-        self.detail = CheckBox(translate("dialog.refetch.detail"))
-        self.pdf = CheckBox(translate("dialog.refetch.pdf"))
+        self.detail_box = CheckBox(translate("dialog.refetch.detail"))
+        self.pdf_box = CheckBox(translate("dialog.refetch.pdf"))
         missing_parts = set(record.incomplete)
-        self.detail.setChecked(bool(missing_parts - {"pdf"}) or not missing_parts)
-        self.pdf.setChecked("pdf" in missing_parts or not missing_parts)
-        for box in (self.detail, self.pdf):
+        self.detail_box.setChecked(bool(missing_parts - {"pdf"}) or not missing_parts)
+        self.pdf_box.setChecked("pdf" in missing_parts or not missing_parts)
+        for box in (self.detail_box, self.pdf_box):
             box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
@@ -69,18 +69,20 @@ class RefetchDialog(DialogFrame):
             )
         if record.pdf_file_path:  # without a stored copy there is none to keep
             facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
-        form = QWidget()
+        form_widget = QWidget()
         free_of_charge_bar = NotificationBar(
             translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
         )
-        form.setLayout(
-            make_column(free_of_charge_bar, facts, make_row(self.detail, self.pdf, None, gap=24), None, gap=14)
+        form_widget.setLayout(
+            make_column(
+                free_of_charge_bar, facts, make_row(self.detail_box, self.pdf_box, None, gap=24), None, gap=14
+            )
         )
-        return form
+        return form_widget
 
     @Slot()
     def _update_act_button(self) -> None:
-        if self.detail.isChecked() or self.pdf.isChecked():
+        if self.detail_box.isChecked() or self.pdf_box.isChecked():
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
             self.disable_act_button(self._context.translate("dialog.refetch.nothing_chosen"))
@@ -90,7 +92,7 @@ class RefetchDialog(DialogFrame):
         if self.is_busy:
             return
         context, record = self._context, self._record
-        detail, pdf, report = self.detail.isChecked(), self.pdf.isChecked(), self._steps.report
+        detail, pdf, report = self.detail_box.isChecked(), self.pdf_box.isChecked(), self._steps.report
         self.set_busy(context.translate("dialog.refetch.busy"))
         self.hint.show_text("")
         self.show_title(
@@ -143,9 +145,13 @@ class RefetchDialog(DialogFrame):
     def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
-        act = translate("action.open_pdf") if offer_pdf else ""
+        open_button_text = translate("action.open_pdf") if offer_pdf else ""
         self.show_outcome(
-            title, translate("record.title", id=self._record.id), content, close=translate("action.close"), act=act
+            title,
+            translate("record.title", id=self._record.id),
+            content,
+            close_text=translate("action.close"),
+            act_text=open_button_text,
         )
         if offer_pdf:
             self.act_button.clicked.connect(self._open_pdf)
@@ -197,6 +203,6 @@ def _make_text_line(text: str) -> TextLabel:
 
 
 def _stack_widgets(*widgets: QWidget) -> QWidget:
-    holder = QWidget()
-    holder.setLayout(make_column(*widgets, None, gap=10))
-    return holder
+    column_widget = QWidget()
+    column_widget.setLayout(make_column(*widgets, None, gap=10))
+    return column_widget

@@ -36,39 +36,39 @@ class QueuePageActions(QObject):
         self,
         context: WindowContext,
         page: Page,
-        choice: QueueSelection,
+        selection: QueueSelection,
         get_current_row: Callable[[], QueueItem | None],
     ) -> None:
         super().__init__(page)
-        self._context, self._page, self._choice, self._get_current_row = context, page, choice, get_current_row
-        self.record_acts = RecordActionHandlers(context, page)
-        self.collaboration = CollaborationActions(context, self.record_acts, self.run_action_on_selection)
-        self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
+        self._context, self._page, self._selection, self._get_current_row = context, page, selection, get_current_row
+        self.record_actions = RecordActionHandlers(context, page)
+        self.collaboration = CollaborationActions(context, self.record_actions, self.run_action_on_selection)
+        self.evidence = EvidenceExportActions(context, self.record_actions, self.export_evidence)
         self.evidence_bundle = EvidenceBundleExport(context, page)
 
     def bind_shortcuts(self) -> None:
         """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
         keys = {
-            "P": self.probe_current_record,
-            "F": self.refetch_current_record,
+            "P": self.probe_selected_or_current,
+            "F": self.refetch_selected_or_current,
             "E": self.resolve_current_record,
             "Shift+T": self.give_back_takes,
             "H": self.hand_over_current,
             "Ctrl+C": self.copy_current_number,
-            "Ctrl+A": self._choice.select_all,
-            "Ctrl+D": self._choice.clear_selection,
+            "Ctrl+A": self._selection.select_all,
+            "Ctrl+D": self._selection.clear_selection,
         }
         for key, act in keys.items():
             self._page.bind_shortcut(key, act)
-        self._choice.action_requested.connect(self.begin_bulk_run)
-        self._choice.bar.give_back.clicked.connect(self.give_back_takes)
-        self._choice.bar.packs.clicked.connect(partial(self.export_evidence, "evidence_pack"))
+        self._selection.action_requested.connect(self.begin_bulk_run)
+        self._selection.bar.give_back_button.clicked.connect(self.give_back_takes)
+        self._selection.bar.evidence_packs_button.clicked.connect(partial(self.export_evidence, "evidence_pack"))
 
     @property
     def current_record(self) -> ShownRecord | None:
         """The record of the current row; None if no row is current."""
-        current = self._get_current_row()
-        return current.record if current is not None else None
+        current_row = self._get_current_row()
+        return current_row.record if current_row is not None else None
 
     def _find_current_record(self) -> ShownRecord | None:
         """Return the record of the current row. If no row is current, show the person that nothing is selected,
@@ -84,20 +84,20 @@ class QueuePageActions(QObject):
     def begin_bulk_run(self, action: BulkAction) -> None:
         """Open the dialog that plans a bulk run of this action on the selected records, if the person has the
         right to the action."""
-        if self.record_acts.refuse_if_right_missing(action.value):
+        if self.record_actions.refuse_if_right_missing(action.value):
             return
         from console.views.bulk.dialog import BulkDialog
 
-        dialog = BulkDialog(self._context, self._page.window(), self._choice.make_bulk_request(action))
-        dialog.begun.connect(self._choice.clear_selection)
+        dialog = BulkDialog(self._context, self._page.window(), self._selection.make_bulk_request(action))
+        dialog.run_confirmed.connect(self._selection.clear_selection)
         dialog.open()
 
     def _begin_bulk_run_if_selected(self, action: BulkAction) -> bool:
         """If records are selected, open the bulk dialog for them and return True; don't open it if the action isn't
         possible on them. Return False if no record is selected, so that the caller acts on the current row."""
-        if not self._choice:
+        if not self._selection:
             return False
-        disabled_reason = self._choice.find_disabled_reason(action)
+        disabled_reason = self._selection.find_disabled_reason(action)
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)
         else:
@@ -107,15 +107,15 @@ class QueuePageActions(QObject):
     def export_evidence(self, name: str) -> None:
         """Export the evidence packs of the selected records; without a selection, the evidence pack of the current
         record. If `name` is `copy_story`, copy the timeline of the current record."""
-        if name == "evidence_pack" and self._choice:
-            request = self._choice.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
+        if name == "evidence_pack" and self._selection:
+            request = self._selection.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_bundle_path(
-                partial(_list_refs_of_selection, request.source), request.record_count
+                partial(_list_refs_of_selection, request.list_records), request.record_count
             )
             return
         record = self._find_current_record()
         right = "audit_any" if name == "evidence_pack" else "read"
-        if record is not None and not self.record_acts.refuse_if_right_missing(right):
+        if record is not None and not self.record_actions.refuse_if_right_missing(right):
             self.evidence.run_action_if_supported(name, *case_words.make_record_ref(record))
 
     # -- one record
@@ -126,7 +126,7 @@ class QueuePageActions(QObject):
         if self._begin_bulk_run_if_selected(BulkAction(name)):
             return
         record = self._find_current_record()
-        if record is not None and not self.record_acts.refuse_if_right_missing(name):
+        if record is not None and not self.record_actions.refuse_if_right_missing(name):
             title = case_words.format_record_title(record, self._context)
             self.collaboration.run_action_if_supported(name, *case_words.make_record_ref(record), title)
 
@@ -134,7 +134,7 @@ class QueuePageActions(QObject):
     def give_back_takes(self) -> None:
         """End the person's own takes of the selected records; without a selection, the own take of the current
         record."""
-        self._run_action_on_own_takes("give_back", self._choice.selected_refs)
+        self._run_action_on_own_takes("give_back", self._selection.selected_refs)
 
     @Slot()
     def hand_over_current(self) -> None:
@@ -151,8 +151,8 @@ class QueuePageActions(QObject):
 
         def run_action_on_takes(takes: tuple[Take, ...]) -> None:
             own_name = self._context.operator or ""
-            of_these = [take for take in takes if (take.kind, take.subject_id) in refs]
-            own_takes = [take for take in of_these if is_same_person(take.person, own_name)]
+            matching_takes = [take for take in takes if (take.kind, take.subject_id) in refs]
+            own_takes = [take for take in matching_takes if is_same_person(take.person, own_name)]
             for take in own_takes:
                 self.collaboration.run_action_on_own_take(name, take)
             if not own_takes:
@@ -162,29 +162,29 @@ class QueuePageActions(QObject):
             self._context.run_read(
                 lambda services: services.recovery.list_takes(),
                 run_action_on_takes,
-                self.record_acts.show_refusal,
+                self.record_actions.show_refusal,
                 owner=self,
                 key=("takes", name),
             )
 
     @Slot()
-    def probe_current_record(self) -> None:
+    def probe_selected_or_current(self) -> None:
         """Ask the provider for the outcome of the selected records; without a selection, of the current record."""
         if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
         record = self._find_current_record()
         if record is not None:
-            self.record_acts.probe(record)
+            self.record_actions.probe(record)
 
     @Slot()
-    def refetch_current_record(self) -> None:
+    def refetch_selected_or_current(self) -> None:
         """Open the dialog that fetches missing parts of the selected credit checks again; without a selection, of the
         current credit check."""
         if self._begin_bulk_run_if_selected(BulkAction.REFETCH):
             return
         record = self._find_current_record()
         if isinstance(record, CreditCheck):
-            self.record_acts.refetch(record)
+            self.record_actions.refetch(record)
         elif record is not None:
             self._page.show_key_refusal(self._context.translate("act.only_checks"))
 
@@ -196,7 +196,7 @@ class QueuePageActions(QObject):
         if isinstance(record, Order):
             self._page.show_key_refusal(self._context.translate("act.order_follows"))
         elif record is not None:
-            self.record_acts.resolve(record)
+            self.record_actions.resolve(record)
 
     @Slot()
     def copy_current_number(self) -> None:
@@ -204,15 +204,15 @@ class QueuePageActions(QObject):
         short title."""
         record = self._find_current_record()
         if record is not None:
-            self.record_acts.copy_text(
+            self.record_actions.copy_text(
                 case_words.get_corporation_number(record) or case_words.format_short_title(record, self._context)
             )
 
 
-def _list_refs_of_selection(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
+def _list_refs_of_selection(list_records: RecordLister, services: "Console") -> Sequence[RecordRef]:
     """Return the kind and id of each record of a selection; at most MAX_QUEUE_SUBJECTS (see `list_queue_subjects`)
     if a whole queue is selected."""
-    records = source(services)
+    records = list_records(services)
     if isinstance(records, str):
         return services.recovery.list_queue_subjects(records)
     return [(record.kind, record.id) for record in records]

@@ -93,7 +93,7 @@ def make_group_reader(
                     services, after, max(1, limit - len(rows))
                 )
                 rows += [replace(row, group_size=None) for row in page.rows]
-                after = page.next
+                after = page.next_cursor
             if after is None:
                 index += 1
         return Rows(rows, _GroupedTableCursor(groups, index, after) if index < len(groups) else None)
@@ -113,21 +113,26 @@ def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]
     """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
     that names the record shows the number of records, and also the cause if the table has no other column for it; the
     column of amounts shows the sum for each currency, the column of ages the age of the oldest record."""
-    naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
-    has_cause = naming != _CAUSE_COLUMN_KEY and any(column.key == _CAUSE_COLUMN_KEY for column in columns)
+    naming_column = next(
+        (column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key
+    )
+    has_cause_column = naming_column != _CAUSE_COLUMN_KEY and any(
+        column.key == _CAUSE_COLUMN_KEY for column in columns
+    )
     return [
-        _make_group_column(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns
+        _make_group_column(context, column, is_naming=column.key == naming_column, has_cause_column=has_cause_column)
+        for column in columns
     ]
 
 
-def _make_group_column(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
+def _make_group_column(context: WindowContext, column: Column, *, is_naming: bool, has_cause_column: bool) -> Column:
     """Return the column, extended by cells for heading rows. `is_naming` is True for the column that names the
-    record. `has_cause` is True if the table has a column of causes: then that column shows the cause, and the
+    record. `has_cause_column` is True if the table has a column of causes: then that column shows the cause, and the
     naming column, which is too narrow for a sentence, shows only the number of records."""
 
     def make_group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            text = _format_record_count(context, row) if has_cause else _format_group_title(context, row)
+            text = _format_record_count(context, row) if has_cause_column else _format_group_title(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == _CAUSE_COLUMN_KEY:
             return format_operator_value("cause", row.cause, context)
@@ -170,17 +175,17 @@ class GroupTable(FittedTable):
     Right key opens the group, and the Left key closes it.
 
     Signals:
-    - toggled(object): the person opens or closes the group of this CauseRow.
+    - group_toggle_requested(object): the person opens or closes the group of this CauseRow.
     """
 
-    toggled = Signal(object)
+    group_toggle_requested = Signal(object)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_item
         must_open = {Qt.Key.Key_Right: True, Qt.Key.Key_Left: False}.get(Qt.Key(event.key()))
         if isinstance(row, CauseRow) and must_open is not None:
             if row.is_open is not must_open:
-                self.toggled.emit(row)
+                self.group_toggle_requested.emit(row)
         elif isinstance(row, QueueRow) and must_open is False:
             self._go_to_heading_row()
         else:
@@ -188,7 +193,7 @@ class GroupTable(FittedTable):
 
     def _go_to_heading_row(self) -> None:
         """Make the heading row of the current record's group the current row."""
-        for number in range(self.current_row, -1, -1):
-            if isinstance(self.rows.row_at(number), CauseRow):
-                self.go_to_row(number)
+        for row_index in range(self.current_row, -1, -1):
+            if isinstance(self.rows.row_at(row_index), CauseRow):
+                self.go_to_row(row_index)
                 return

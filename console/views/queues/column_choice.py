@@ -48,24 +48,24 @@ class ColumnChoice(QObject):
         """`page` is the page of the queues; `queue` returns the name of the queue that the page shows."""
         super().__init__(page)
         self._context, self._page, self._queue = context, page, queue
-        self._of_view: tuple[str, ...] | None = None
+        self._view_column_keys: tuple[str, ...] | None = None
         context.preferences.loaded.connect(self._emit_columns_changed)
 
     def get_chosen_column_keys(self, queue: str) -> tuple[str, ...]:
         """Return the keys of the chosen columns of a queue in their order; empty if the person has chosen none, so
         that the table has its default columns."""
-        if self._of_view is not None:
-            return self._of_view
-        stored_keys = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
+        if self._view_column_keys is not None:
+            return self._view_column_keys
+        stored_keys = self._context.preferences.get_value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
         known_keys = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
 
     def show_view_columns(self, keys: Sequence[str] | None) -> None:
         """Use the columns with these keys while the page shows a saved view. With None, use the person's own
         choice again."""
-        of_view = None if keys is None else tuple(keys)
-        if of_view != self._of_view:
-            self._of_view = of_view
+        view_column_keys = None if keys is None else tuple(keys)
+        if view_column_keys != self._view_column_keys:
+            self._view_column_keys = view_column_keys
             self.changed.emit("")
 
     def find_unknown_column_keys(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
@@ -80,8 +80,8 @@ class ColumnChoice(QObject):
         """
         if tuple(keys) == self.get_chosen_column_keys(queue):
             return
-        if self._of_view is not None:
-            self._of_view = tuple(keys)
+        if self._view_column_keys is not None:
+            self._view_column_keys = tuple(keys)
         else:
             self._context.preferences.store(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}", list(keys) or None)
         self.changed.emit(queue)
@@ -114,7 +114,7 @@ class ColumnChoice(QObject):
 
     def _store_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
         header, columns = table.horizontalHeader(), table.rows.columns
-        order = [columns[header.logicalIndex(place)] for place in range(header.count())]
+        order = [columns[header.logicalIndex(visual_index)] for visual_index in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
         # The header must end the drag before its table is built again.
         QTimer.singleShot(0, self, lambda: self.choose_columns(self._queue(), keys))
@@ -160,7 +160,7 @@ class ColumnChoice(QObject):
         dialog = ColumnsDialog(
             self._context, self._make_queue_columns(queue), self._list_shown_column_keys(queue), self._page
         )
-        dialog.chosen.connect(partial(self.choose_columns, queue))
+        dialog.columns_chosen.connect(partial(self.choose_columns, queue))
         dialog.open()
 
 
@@ -169,11 +169,11 @@ class ColumnsDialog(DialogFrame):
     moves the column that has the focus.
 
     Signals:
-    - chosen(object): the person has chosen the columns with these keys in this order; empty for the default
+    - columns_chosen(object): the person has chosen the columns with these keys in this order; empty for the default
       columns.
     """
 
-    chosen = Signal(object)
+    columns_chosen = Signal(object)
 
     def __init__(
         self, context: WindowContext, columns: Sequence[Column], shown_keys: Sequence[str], parent: QWidget
@@ -209,11 +209,13 @@ class ColumnsDialog(DialogFrame):
             button.acts_on_double_click = True
             button.clicked.connect(partial(self.move_column, step))
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
-        reset = KeyButton(translate("view.usual_columns"))
-        reset.clicked.connect(self._show_default_columns)
-        note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
+        reset_button = KeyButton(translate("view.usual_columns"))
+        reset_button.clicked.connect(self._show_default_columns)
+        note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(note, self._lines, make_row(up_button, down_button, None, reset, gap=8), gap=12))
+        form.setLayout(
+            make_column(note_label, self._lines, make_row(up_button, down_button, None, reset_button, gap=8), gap=12)
+        )
         self.show_content(form)
         self.act_button.clicked.connect(self._emit_chosen_columns)
         self._update_act_button()
@@ -230,16 +232,18 @@ class ColumnsDialog(DialogFrame):
         """Move the column that has the focus one line up (`step` -1) or down (1), and announce its new position to
         a screen reader."""
         order = self.ordered_keys
-        place = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
-        if place is None or not 0 <= place + step < len(order):
+        old_index = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
+        if old_index is None or not 0 <= old_index + step < len(order):
             return
-        box = self.boxes[order[place]]
+        box = self.boxes[order[old_index]]
         self._lines.removeWidget(box)
-        self._lines.insertWidget(place + step, box)
+        self._lines.insertWidget(old_index + step, box)
         self._order_boxes()
         box.setFocus(Qt.FocusReason.OtherFocusReason)
-        words = self._context.translate("dialog.columns.place", name=box.text(), n=place + step + 1, of=len(order))
-        announce(self, words)
+        sentence = self._context.translate(
+            "dialog.columns.place", name=box.text(), n=old_index + step + 1, of=len(order)
+        )
+        announce(self, sentence)
 
     def _order_boxes(self) -> None:
         boxes = [self.boxes[key] for key in self.ordered_keys]
@@ -264,5 +268,5 @@ class ColumnsDialog(DialogFrame):
     @Slot()
     def _emit_chosen_columns(self) -> None:
         keys = [key for key in self.ordered_keys if self.boxes[key].isChecked()]
-        self.chosen.emit([] if keys == self._usual_keys else keys)
+        self.columns_chosen.emit([] if keys == self._usual_keys else keys)
         self.accept()

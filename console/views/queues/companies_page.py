@@ -79,9 +79,11 @@ class ChangedCompaniesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.action_handlers = RecordActionHandlers(context, self)
-        self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
+        self._is_acknowledged_requested = self._has_listed_acknowledged = (
+            False  # the person's choice, and what was last read
+        )
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
-        self.head.other_sentences = list_queue_sentences(context)
+        self.head.alternative_sentences = list_queue_sentences(context)
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
@@ -94,33 +96,39 @@ class ChangedCompaniesPage(Page):
         )
         ColumnWidthStorage(context, self.table, "queues.companies")
         empty_state = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
-        self.list = TableOrEmptyState(self.table, empty_state)
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
+        self.table_or_empty_state = TableOrEmptyState(self.table, empty_state)
+        self.table_or_empty_state.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.add_content(self.head)
         self.add_content(tab_line)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_or_empty_state, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self._connect_signals()
-        set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
+        set_tab_order(*self.head.focus_stops, self.tabs, self.table, *self._buttons)
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
-        self.action_words = TextLabel("", "body", wrap=True)
-        self.source_words = TextLabel("", "small", "muted", wrap=True)
+        self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.next_step_label = TextLabel("", "body", wrap=True)
+        self.source_label = TextLabel("", "small", "muted", wrap=True)
         self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds=False)
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
-        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
-        self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
+        button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        self.acknowledge_button = bind_button_to_right(self.context, button, "note")
         self.renew_button = bind_button_to_worker(
             self.context, KeyButton(translate("action.renew"), "B", binds=False)
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
-        parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
+        footer_widgets = (
+            self.explanation_label,
+            self.next_step_label,
+            make_row(*self._buttons, None, gap=8),
+            reasons,
+            self.source_label,
+        )
         self.footer = Surface(is_raised=True, edge="top")
-        self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
+        self.footer.setLayout(make_column(*footer_widgets, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
 
     def _connect_signals(self) -> None:
@@ -153,7 +161,7 @@ class ChangedCompaniesPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        shows_acknowledged = self._shows_acknowledged
+        shows_acknowledged = self._is_acknowledged_requested
 
         def read_items(services: "Console") -> tuple[ChangedCompanyItem, ...]:
             queue = services.alerts.read_company_queue(_MAX_READ_CHANGES, with_related=False)
@@ -171,14 +179,14 @@ class ChangedCompaniesPage(Page):
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
         self.hide_reading_failure()
-        if lists_acknowledged != self._lists_acknowledged:
-            self._lists_acknowledged = lists_acknowledged
-            words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
-            self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
-        self.list.show_rows(items, is_automatic=is_automatic)
+        if lists_acknowledged != self._has_listed_acknowledged:
+            self._has_listed_acknowledged = lists_acknowledged
+            sentence_key = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
+            self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"))
+        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANY_QUEUE, len(items))
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 
     # -- current row
@@ -195,25 +203,25 @@ class ChangedCompaniesPage(Page):
         self._show_change(self.table.current_item)
 
     @Slot(object)
-    def _show_change(self, item: object) -> None:
+    def _show_change(self, row: object) -> None:
         """Show below the list the changed facts of the current company, the next step for a person, and the source
-        of the facts. If `item` isn't a ChangedCompanyItem, hide this area."""
-        self.footer.setVisible(isinstance(item, ChangedCompanyItem))
-        if not isinstance(item, ChangedCompanyItem):
+        of the facts. If `row` isn't a ChangedCompanyItem, hide this area."""
+        self.footer.setVisible(isinstance(row, ChangedCompanyItem))
+        if not isinstance(row, ChangedCompanyItem):
             return
-        translate, explanation = self.context.translate, item.explanation
-        self.why_words.show_text(translate(explanation.why, **explanation.facts))
-        alert = item.alert
-        self.action_words.show_text(
+        translate, explanation = self.context.translate, row.explanation
+        self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
+        alert = row.alert
+        self.next_step_label.show_text(
             translate("queue.companies.acknowledged", who=alert.acknowledged_by, at=alert.acknowledged_at)
-            if item.is_acknowledged
+            if row.is_acknowledged
             else translate(explanation.next_step.code, **explanation.next_step.facts)
         )
         self.acknowledge_button.show_text(
-            translate("incident.action.reopen" if item.is_acknowledged else "alerts_screen.acknowledge")
+            translate("incident.action.reopen" if row.is_acknowledged else "alerts_screen.acknowledge")
         )
-        self.source_words.show_text(format_registry_source(item.change.registry_date, translate))
-        self.successor_button.setVisible(item.change.after.successor is not None)
+        self.source_label.show_text(format_registry_source(row.change.registry_date, translate))
+        self.successor_button.setVisible(row.change.after.successor is not None)
         self._update_renew_button()
 
     @Slot()
@@ -238,8 +246,8 @@ class ChangedCompaniesPage(Page):
             self._open_company(self.current_change)
 
     @Slot(object)
-    def _open_company(self, item: ChangedCompanyItem) -> None:
-        self.context.navigate(LookupRoute(item.change.number))
+    def _open_company(self, changed_company: ChangedCompanyItem) -> None:
+        self.context.navigate(LookupRoute(changed_company.change.number))
 
     @Slot()
     def _open_successor(self) -> None:
@@ -256,12 +264,14 @@ class ChangedCompaniesPage(Page):
 
     @Slot()
     def _toggle_acknowledged(self) -> None:
-        self._shows_acknowledged = not self._shows_acknowledged
+        self._is_acknowledged_requested = not self._is_acknowledged_requested
         translate = self.context.translate
-        name = "hide_acknowledged" if self._shows_acknowledged else "show_acknowledged"
+        name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"
         self.acknowledged_button.show_text(translate(f"queue.companies.{name}"))
-        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._shows_acknowledged else {}
-        self.hint_bar.show_key_hints([(keys, translate(hints.get(words, words))) for keys, words in self.key_hints])
+        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
+        self.hint_bar.show_key_hints(
+            [(keys, translate(hints.get(words_key, words_key))) for keys, words_key in self.key_hints]
+        )
         self.refresh("asked")
 
     @Slot()
@@ -296,29 +306,31 @@ class ChangedCompaniesPage(Page):
         if self.current_change is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
-            number = self.current_change.change.number
-            QGuiApplication.clipboard().setText(number)
-            self.context.show_toast(self.context.translate("action.copied", text=number))
+            corporation_number = self.current_change.change.number
+            QGuiApplication.clipboard().setText(corporation_number)
+            self.context.show_toast(self.context.translate("action.copied", text=corporation_number))
 
 
-def _get_alert_id(item: ChangedCompanyItem) -> int:
-    return item.alert.id
+def _get_alert_id(changed_company: ChangedCompanyItem) -> int:
+    return changed_company.alert.id
 
 
 def _make_change_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_name(item: ChangedCompanyItem) -> str:
-        return item.change.after.name or translate("corporation.name_is_image")
+    def format_name(changed_company: ChangedCompanyItem) -> str:
+        return changed_company.change.after.name or translate("corporation.name_is_image")
 
-    def format_observed(item: ChangedCompanyItem) -> str:
-        return wording.format_finding(item.alert.observed, context.language)
+    def format_observed(changed_company: ChangedCompanyItem) -> str:
+        return wording.format_finding(changed_company.alert.observed, context.language)
 
-    def make_change_cell(item: ChangedCompanyItem) -> StateCell:
-        if item.is_acknowledged:
+    def make_change_cell(changed_company: ChangedCompanyItem) -> StateCell:
+        if changed_company.is_acknowledged:
             return StateCell(translate("queue.companies.is_acknowledged"), "ring_check", "muted")
-        fact = next((fact for fact in _SHAPE_BY_CHANGED_FACT if fact in item.change.changed), ChangedFact.NAME)
-        is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
+        fact = next(
+            (fact for fact in _SHAPE_BY_CHANGED_FACT if fact in changed_company.change.changed), ChangedFact.NAME
+        )
+        is_void = fact is ChangedFact.SUCCESSOR and changed_company.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
         return StateCell(word, _SHAPE_BY_CHANGED_FACT[fact], "care")
 

@@ -62,8 +62,8 @@ def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[O
                 ("yesterday", today - timedelta(days=1), today - timedelta(days=1)),
                 ("week", today - timedelta(days=6), today),
             ):
-                words = context.translate(f"queue.filter.since.{name_of_days}")
-                yield f"since:{first}" if first == last else f"since:{first}..{last}", words
+                text = context.translate(f"queue.filter.since.{name_of_days}")
+                yield f"since:{first}" if first == last else f"since:{first}..{last}", text
         case "owner":
             yield "owner:me", context.translate("queue.filter.owner.me")
             yield f"owner:{NO_OWNER}", context.translate("queue.filter.owner.nobody")
@@ -124,9 +124,9 @@ def format_operator_value(operator_name: str, value: str, context: WindowContext
             return context.translate(f"kind.{value}") if value in RECORD_KINDS else value
         case "status":
             kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
-            words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
+            state_words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
             axis = "certainty" if value in set(map(str, Certainty)) else "work"
-            return " / ".join(words) or format_operator_value(axis, value, context)
+            return " / ".join(state_words) or format_operator_value(axis, value, context)
         case "certainty" | "work":
             is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
             # one stored value can have several badges: then the filter has a word of its own

@@ -48,30 +48,30 @@ class OperatorChip(FilterChip):
     def offer_operators(self, offered_operators: Sequence[tuple[str, str]]) -> None:
         """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
         condition. The selected operator stays selected."""
-        chosen_operator, words = self.operator, self.currentText()
+        chosen_operator, selected_text = self.operator, self.currentText()
         self.blockSignals(True)
         self.clear()
         for operator, text in offered_operators:
             self.addItem(text, operator)
         self._offered_count = len(offered_operators)
         self.blockSignals(False)
-        self.select_operator(chosen_operator, words)
+        self.select_operator(chosen_operator, selected_text)
 
     @property
     def operator(self) -> str:
         return str(self.currentData() or "")
 
-    def select_operator(self, operator: str, words: str = "") -> None:
+    def select_operator(self, operator: str, text: str = "") -> None:
         """Select an operator without emitting a signal. If the list doesn't offer the operator, it gets an additional
-        entry with the text `words`."""
+        entry with the text `text`."""
         self.blockSignals(True)
         while self.count() > self._offered_count:
             self.removeItem(self._offered_count)
-        place = self.findData(operator)
-        if place < 0:
-            self.addItem(words or operator, operator)
-            place = self.count() - 1
-        self.setCurrentIndex(place)
+        entry_index = self.findData(operator)
+        if entry_index < 0:
+            self.addItem(text or operator, operator)
+            entry_index = self.count() - 1
+        self.setCurrentIndex(entry_index)
         self.blockSignals(False)
         self.updateGeometry()
 
@@ -99,28 +99,28 @@ class FilterSentence(Surface):
         self.edit = LineEdit()
         self.edit.setAccessibleName(translate("field.filter"))
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
-        self.match_count = TextLabel("", "small", "muted")
-        self.chips = {
+        self.match_count_label = TextLabel("", "small", "muted")
+        self.chip_by_list_name = {
             name: OperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _FILTER_CHIP_NAMES
         }
-        self._sentence = list(self._make_sentence_parts())
-        self._requested_lists: set[str] = set()
+        self._sentence_flow = list(self._make_sentence_parts())
+        self._requested_list_names: set[str] = set()
         offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
-        words = translate("queue.filter.further")
-        self.further = OperatorChip(
-            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
+        list_title = translate("queue.filter.further")
+        self.further_lists = OperatorChip(
+            list_title, [("", list_title), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
-        self.further.activated.connect(self._add_filter_list)
+        self.further_lists.activated.connect(self._add_filter_list)
         self._is_compact = False
-        parts: list[QWidget] = [
+        line_widgets: list[QWidget] = [
             ShapeIcon("filter", "muted"),
             self.edit,
-            *self._sentence,
-            self.further,
-            self.match_count,
+            *self._sentence_flow,
+            self.further_lists,
+            self.match_count_label,
         ]
-        self._layout = make_column(make_flow_widget(*parts, gap=6, line_gap=6, parent=self))
+        self._layout = make_column(make_flow_widget(*line_widgets, gap=6, line_gap=6, parent=self))
         self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()
@@ -128,7 +128,7 @@ class FilterSentence(Surface):
         self._timer.timeout.connect(self.changed)
         self.edit.textEdited.connect(self._timer.start)
         self.edit.installEventFilter(self)
-        for chip in self.chips.values():
+        for chip in self.chip_by_list_name.values():
             chip.currentIndexChanged.connect(self._handle_selected_operator)
 
     # -- the sentence
@@ -138,11 +138,11 @@ class FilterSentence(Surface):
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
-        for place, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
-            if place % 2:
-                yield self.chips[part]
+        for entry_index, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
+            if entry_index % 2:
+                yield self.chip_by_list_name[part]
                 if part == filter_lists.USUAL_FILTER_LIST_NAMES[-1]:
-                    yield from (self.chips[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
+                    yield from (self.chip_by_list_name[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
             elif part.strip():
                 yield TextLabel(part.strip(), "body", "muted")
 
@@ -153,15 +153,15 @@ class FilterSentence(Surface):
     def _add_filter_list(self, entry_index: int) -> None:
         """Show a hidden drop-down list in the sentence and give it the focus. `entry_index` is the index of the entry
         that the person has selected in the list of further conditions."""
-        name = str(self.further.itemData(entry_index) or "")
-        self.further.select_operator("")
+        name = str(self.further_lists.itemData(entry_index) or "")
+        self.further_lists.select_operator("")
         if name:
             self._show_filter_list(name)
 
     def _show_filter_list(self, name: str) -> None:
-        self._requested_lists.add(name)
+        self._requested_list_names.add(name)
         self._show_needed_lists()
-        self.chips[name].setFocus(Qt.FocusReason.OtherFocusReason)
+        self.chip_by_list_name[name].setFocus(Qt.FocusReason.OtherFocusReason)
         if name == "cause":
             self.causes_requested.emit()
 
@@ -169,24 +169,26 @@ class FilterSentence(Surface):
         """Add a submenu to `menu` with one entry for each drop-down list that is hidden at present. Selecting the
         entry shows the list."""
         lists = menu.addMenu(self._context.translate("queue.filter.further"))
-        for name, chip in self.chips.items():
+        for name, chip in self.chip_by_list_name.items():
             if chip.isHidden() and self._has_operators(name):
-                words = self._context.translate(f"queue.filter.{name}")
-                lists.addAction(words).triggered.connect(partial(self._show_filter_list, name))
+                entry_text = self._context.translate(f"queue.filter.{name}")
+                lists.addAction(entry_text).triggered.connect(partial(self._show_filter_list, name))
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Fill the list of causes with the causes of these groups."""
         any_cause = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer_operators([any_cause, *filter_lists.list_cause_operators(groups, self._context)])
+        self.chip_by_list_name["cause"].offer_operators(
+            [any_cause, *filter_lists.list_cause_operators(groups, self._context)]
+        )
 
-    def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
+    def _list_offered_operators(self, list_name: str) -> Iterator[tuple[str, str]]:
+        """Yield the entries of the list `list_name` as pairs of an operator and its text; the first entry has no
         condition. The entries of the list "sort" are sort orders in place of operators."""
-        if name == "sort":
+        if list_name == "sort":
             yield from ((order, self._format_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
-            yield "", self._context.translate(f"queue.filter.{name}.any")
-            yield from filter_lists.list_offered_operators(name, self._context)
+            yield "", self._context.translate(f"queue.filter.{list_name}.any")
+            yield from filter_lists.list_offered_operators(list_name, self._context)
 
     def _format_order(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -194,7 +196,7 @@ class FilterSentence(Surface):
 
     @Slot()
     def _handle_selected_operator(self) -> None:
-        for chip in self.chips.values():
+        for chip in self.chip_by_list_name.values():
             chip.updateGeometry()
         self._show_needed_lists()
         self.changed.emit()
@@ -205,18 +207,18 @@ class FilterSentence(Surface):
     def text(self) -> str:
         """The filter in its text form: the operators of the lists, and the text in the field. The order isn't
         included."""
-        operators = (chip.operator for name, chip in self.chips.items() if name != "sort")
-        return " ".join(part for part in (*operators, self.edit.text().strip()) if part)
+        operators = (chip.operator for name, chip in self.chip_by_list_name.items() if name != "sort")
+        return " ".join(operator for operator in (*operators, self.edit.text().strip()) if operator)
 
     @property
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
-        operator = self._context.operator or NO_OWNER
-        return parse_filter(" ".join(replace_me_in_owner_operator(part, operator) for part in self.text.split()))
+        person = self._context.operator or NO_OWNER
+        return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
 
     @property
     def order(self) -> QueueOrder:
-        return parse_order(self.chips["sort"].operator) or DEFAULT_ORDER
+        return parse_order(self.chip_by_list_name["sort"].operator) or DEFAULT_ORDER
 
     def show_order(self, order: QueueOrder) -> None:
         """Select this sort order in the list of orders, for example after a click on a column title, and emit
@@ -224,7 +226,7 @@ class FilterSentence(Surface):
         text = "" if order == DEFAULT_ORDER else format_order(order)
         name = self._context.translate(f"column.{_WORDING_KEY_BY_SORT_COLUMN.get(order.column, order.column.value)}")
         direction = "down" if order.is_descending else "up"
-        self.chips["sort"].select_operator(
+        self.chip_by_list_name["sort"].select_operator(
             text, self._context.translate(f"queue.order.column_{direction}", column=name)
         )
         self._handle_selected_operator()
@@ -233,23 +235,23 @@ class FilterSentence(Surface):
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
         in the field. `order` is the text form of the order; "" for the default order."""
         remaining_parts = []
-        operators = {part.partition(":")[0]: part for part in text.split() if ":" in part}
-        for name, chip in self.chips.items():
+        operators = {term.partition(":")[0]: term for term in text.split() if ":" in term}
+        for name, chip in self.chip_by_list_name.items():
             if name != "sort":
                 operator = operators.get(name, "")
                 chip.select_operator(operator, filter_lists.format_operator(operator, self._context))
-        for part in text.split():
-            if part.partition(":")[0] not in self.chips:
-                remaining_parts.append(part)
+        for term in text.split():
+            if term.partition(":")[0] not in self.chip_by_list_name:
+                remaining_parts.append(term)
         self.edit.setText(" ".join(remaining_parts))
-        self.chips["sort"].select_operator(order)
+        self.chip_by_list_name["sort"].select_operator(order)
         self._show_needed_lists()
 
     @Slot()
     def clear_filter(self) -> None:
         """Remove every condition and the typed text, and emit `changed`. The order stays."""
-        self._requested_lists.clear()
-        self.show_filter("", self.chips["sort"].operator)
+        self._requested_list_names.clear()
+        self.show_filter("", self.chip_by_list_name["sort"].operator)
         self.changed.emit()
 
     # -- size, focus, keys
@@ -264,12 +266,12 @@ class FilterSentence(Surface):
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
-        names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}
-        for part in self._sentence:
+        name_by_chip: dict[QWidget, str] = {chip: name for name, chip in self.chip_by_list_name.items()}
+        for part in self._sentence_flow:
             is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
-            is_usual = names.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
-            part.setVisible(is_chosen or is_usual or names.get(part) in self._requested_lists)
-        self.further.setVisible(not self._is_compact)
+            is_usual = name_by_chip.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
+            part.setVisible(is_chosen or is_usual or name_by_chip.get(part) in self._requested_list_names)
+        self.further_lists.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
         self.edit.setFixedWidth(round(_FILTER_FIELD_WIDTH_PX * current_appearance().scale))
@@ -281,7 +283,7 @@ class FilterSentence(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.edit, *self.chips.values(), self.further
+        return self.edit, *self.chip_by_list_name.values(), self.further_lists
 
     @Slot()
     def focus_text_field(self) -> None:

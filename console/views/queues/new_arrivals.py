@@ -29,12 +29,12 @@ class QueueArrivals(QObject):
     new items on a button.
 
     Signals:
-    - renewed: rows of the table have been updated.
+    - rows_updated: rows of the table have been updated.
     - reload_requested: the page must read the list again, because the person wants to see the new items or because
       the table is empty.
     """
 
-    renewed = Signal()
+    rows_updated = Signal()
     reload_requested = Signal()
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
@@ -65,29 +65,29 @@ class QueueArrivals(QObject):
     def _show_changes(self, items: Iterable[QueueItem], table: FittedTable) -> None:
         items = list(items)
         for item in items:
-            place = table.rows.find_row(make_record_ref(item.record))
-            if place is None:
+            row_index = table.rows.find_row(make_record_ref(item.record))
+            if row_index is None:
                 self._new_refs.add(make_record_ref(item.record))
             else:
-                self._update_row(table, place, item)
+                self._update_row(table, row_index, item)
         if len(items) < MAX_COMPARED_QUEUE_ITEMS:
             _mark_removed_rows(table, {make_record_ref(item.record) for item in items})
-        self.renewed.emit()
+        self.rows_updated.emit()
         if table.rows.row_count == 0 and self._new_refs:
             self.reload_requested.emit()  # the table is empty, so no row can move
             return
-        words = self._context.translate("queue.new_arrivals_show", n=len(self._new_refs))
-        is_news = bool(self._new_refs) and (self.button.isHidden() or words != self.button.text())
-        self.button.show_text(words)
+        button_text = self._context.translate("queue.new_arrivals_show", n=len(self._new_refs))
+        has_changed = bool(self._new_refs) and (self.button.isHidden() or button_text != self.button.text())
+        self.button.show_text(button_text)
         self.button.setVisible(bool(self._new_refs))
-        if is_news:
-            announce(self.button, words, tone="progress")
+        if has_changed:
+            announce(self.button, button_text, tone="progress")
 
     @staticmethod
-    def _update_row(table: FittedTable, row_number: int, item: QueueItem) -> None:
+    def _update_row(table: FittedTable, row_number: int, queue_item: QueueItem) -> None:
         row = table.rows.row_at(row_number)
-        if isinstance(row, QueueRow) and row.item != item:
-            table.rows.replace_row(QueueRow(item, row.group_size))
+        if isinstance(row, QueueRow) and row.item != queue_item:
+            table.rows.replace_row(QueueRow(queue_item, row.group_size))
 
 
 def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:

@@ -70,7 +70,7 @@ class UnmatchedNoticesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
-        self.head.other_sentences = list_queue_sentences(context)
+        self.head.alternative_sentences = list_queue_sentences(context)
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
@@ -81,12 +81,12 @@ class UnmatchedNoticesPage(Page):
         )
         ColumnWidthStorage(context, self.table, "queues.notices")
         empty_state = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
-        self.list = TableOrEmptyState(self.table, empty_state)
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
+        self.table_or_empty_state = TableOrEmptyState(self.table, empty_state)
+        self.table_or_empty_state.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
         self.add_content(self.head)
         self.add_content(tab_line)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_or_empty_state, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self._connect_signals()
@@ -94,22 +94,22 @@ class UnmatchedNoticesPage(Page):
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
-        self.action_words = TextLabel("", "body", wrap=True)
-        self.fact_words = TextLabel("", "small", "muted", wrap=True, selectable=True)
-        self._similar = make_column(gap=4)
+        self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.next_step_label = TextLabel("", "body", wrap=True)
+        self.fact_label = TextLabel("", "small", "muted", wrap=True, selectable=True)
+        self._similar_links_row = make_column(gap=4)
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
         self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
         buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
-        foot = self.foot = Surface(is_raised=True, edge="top")
-        foot.setLayout(
+        footer = self.footer = Surface(is_raised=True, edge="top")
+        footer.setLayout(
             make_column(
-                self.why_words, self.action_words, self._similar, buttons, self.fact_words,
+                self.explanation_label, self.next_step_label, self._similar_links_row, buttons, self.fact_label,
                 gap=6, margins=(24, 10, 24, 10),
             )
         )  # fmt: skip
-        foot.setVisible(False)
-        return foot
+        footer.setVisible(False)
+        return footer
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_most_similar_record)
@@ -120,8 +120,8 @@ class UnmatchedNoticesPage(Page):
         self.bind_shortcut("Ctrl+C", self._copy_number)
 
     def _set_tab_order(self) -> None:
-        links = self.foot.findChildren(LinkButton)
-        set_tab_order(*self.head.stops, self.tabs, self.table, *links, self.acknowledge_button)
+        links = self.footer.findChildren(LinkButton)
+        set_tab_order(*self.head.focus_stops, self.tabs, self.table, *links, self.acknowledge_button)
 
     # -- reading
 
@@ -145,10 +145,10 @@ class UnmatchedNoticesPage(Page):
 
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        self.list.show_rows(page.items, is_automatic=is_automatic)
+        self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
             self.context.correct_queue_count(QUEUE_NAME, len(page.items))
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_notice(self.table.current_item)
 
     # -- current row
@@ -165,23 +165,23 @@ class UnmatchedNoticesPage(Page):
         self._show_notice(self.table.current_item)
 
     @Slot(object)
-    def _show_notice(self, item: object) -> None:
-        """Show below the list why the notice `item` belongs to no record, the next step, and its number and time;
-        then read the similar records. If `item` isn't an UnmatchedNoticeItem, hide this area."""
+    def _show_notice(self, row: object) -> None:
+        """Show below the list why the notice `row` belongs to no record, the next step, and its number and time;
+        then read the similar records. If `row` isn't an UnmatchedNoticeItem, hide this area."""
         self.candidates = None
-        self.foot.setVisible(isinstance(item, UnmatchedNoticeItem))
-        if not isinstance(item, UnmatchedNoticeItem):
+        self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
+        if not isinstance(row, UnmatchedNoticeItem):
             return
-        translate, explanation = self.context.translate, item.explanation
-        self.why_words.show_text(translate(explanation.why, **explanation.facts))
-        self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
-        notice = item.notice
-        self.fact_words.show_text(
+        translate, explanation = self.context.translate, row.explanation
+        self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
+        self.next_step_label.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
+        notice = row.notice
+        self.fact_label.show_text(
             translate("notice.event", id=notice.event_id, type=notice.type, at=notice.received_at)
         )
         self._show_similar_links(())
         self.context.run_read(
-            lambda services: services.notices.read_item(item.cases[0].id),
+            lambda services: services.notices.read_item(row.cases[0].id),
             self._show_candidates,
             lambda failure: None,  # the notice has left the queue; the next reading of the list shows this
             owner=self,
@@ -206,15 +206,17 @@ class UnmatchedNoticesPage(Page):
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. Without links, show that there is no similar record, but only
         after the similar records have been read."""
-        while (layout_item := self._similar.takeAt(0)) is not None:
+        while (layout_item := self._similar_links_row.takeAt(0)) is not None:
             widget = layout_item.widget()
             if widget is not None:
                 widget.deleteLater()
         if self.candidates is not None and not links:
-            self._similar.addWidget(TextLabel(self.context.translate("notice.no_candidates"), "body", "muted"))
+            self._similar_links_row.addWidget(
+                TextLabel(self.context.translate("notice.no_candidates"), "body", "muted")
+            )
         elif links:
             label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
-            self._similar.addWidget(make_flow_widget(label, *links, gap=12))
+            self._similar_links_row.addWidget(make_flow_widget(label, *links, gap=12))
 
     # -- actions
 
@@ -238,12 +240,12 @@ class UnmatchedNoticesPage(Page):
             AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases).open()
 
     def _copy_number(self) -> None:
-        number = self.current_notice.notice.order_no if self.current_notice is not None else None
-        if number is None:
+        order_number = self.current_notice.notice.order_no if self.current_notice is not None else None
+        if order_number is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
-            QGuiApplication.clipboard().setText(number)
-            self.context.show_toast(self.context.translate("action.copied", text=number))
+            QGuiApplication.clipboard().setText(order_number)
+            self.context.show_toast(self.context.translate("action.copied", text=order_number))
 
 
 def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
@@ -251,29 +253,29 @@ def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
     return make_route_to_record(kind, candidate.record.id, (), "queues")
 
 
-def _get_case_id(item: UnmatchedNoticeItem) -> int:
-    return item.cases[0].id
+def _get_case_id(notice_item: UnmatchedNoticeItem) -> int:
+    return notice_item.cases[0].id
 
 
 def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_source(item: UnmatchedNoticeItem) -> str:
-        return wording.get_provider_name(item.notice.source, context.language)
+    def format_source(notice_item: UnmatchedNoticeItem) -> str:
+        return wording.get_provider_name(notice_item.notice.source, context.language)
 
-    def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[item.notice.proof]
-        return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
+    def make_proof_cell(notice_item: UnmatchedNoticeItem) -> StateCell:
+        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
+        return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), shape, tone)
 
-    def format_occurred(item: UnmatchedNoticeItem) -> str:
-        at = item.notice.occurred_at
-        return wording.format_instant(at, "short") if at else wording.NO_VALUE
+    def format_occurred(notice_item: UnmatchedNoticeItem) -> str:
+        occurred_at = notice_item.notice.occurred_at
+        return wording.format_instant(occurred_at, "short") if occurred_at else wording.NO_VALUE
 
-    def format_type(item: UnmatchedNoticeItem) -> str:
-        return notice_words.format_notice_type(item.notice.source, item.notice.type, context.language)
+    def format_type(notice_item: UnmatchedNoticeItem) -> str:
+        return notice_words.format_notice_type(notice_item.notice.source, notice_item.notice.type, context.language)
 
-    def format_why(item: UnmatchedNoticeItem) -> str:
-        return translate(item.explanation.why, **item.explanation.facts)
+    def format_why(notice_item: UnmatchedNoticeItem) -> str:
+        return translate(notice_item.explanation.why, **notice_item.explanation.facts)
 
     longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
     return [

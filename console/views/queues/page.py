@@ -90,21 +90,21 @@ class QueuesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.queue = "review"
-        self._row_to_find: tuple[object, ...] | None = None
+        self._row_key_to_find: tuple[object, ...] | None = None
         self.by_cause = False
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
-        self.queue_acts = QueuePageActions(context, self, self.selection, lambda: self.current_row)
+        self.queue_actions = QueuePageActions(context, self, self.selection, lambda: self.current_row)
         self._build_head()
         self.preview = RecordPreview(context)
-        self._lists: dict[str, FittedTable] = {}
-        self.list = QStackedWidget()
-        self.empty = QWidget()
-        self.list.addWidget(self.empty)
+        self._table_by_key: dict[str, FittedTable] = {}
+        self.table_stack = QStackedWidget()
+        self.empty_state = QWidget()
+        self.table_stack.addWidget(self.empty_state)
         self.new_arrivals = QueueArrivals(context, self)
         list_pane = QWidget()
         list_pane.setLayout(
-            make_column(self.list, make_row(self.new_arrivals.button, None, margins=(12, 0, 0, 0)), gap=0)
+            make_column(self.table_stack, make_row(self.new_arrivals.button, None, margins=(12, 0, 0, 0)), gap=0)
         )
         middle = make_row(list_pane, self.preview, gap=0)
         middle.setStretch(0, 1)
@@ -120,46 +120,46 @@ class QueuesPage(Page):
     def _build_head(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
-        self.head.other_sentences = list_queue_sentences(self.context)
+        self.head.alternative_sentences = list_queue_sentences(self.context)
         self.exporter = ListExporter(self.context, self, self._make_export_request, self.head)
-        self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
-        self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
+        self.shown_saved_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
+        self.shown_saved_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
         self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
         self.columns = ColumnChoice(self.context, self, lambda: self.queue)
         self.columns.changed.connect(self._rebuild_tables)
         self.bind_shortcut(_COLUMNS_SHORTCUT, self.columns.open_dialog)
-        self.shown_view.further_entries.append(("view.columns", _COLUMNS_SHORTCUT, self.columns.open_dialog))
-        self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.show_default_columns))
-        self.shown_view.opened.connect(self._show_view)
-        self.shown_view.changed.connect(self._show_view_name)
+        self.shown_saved_view.further_entries.append(("view.columns", _COLUMNS_SHORTCUT, self.columns.open_dialog))
+        self.shown_saved_view.further_entries.append(("view.usual_columns", "", self.columns.show_default_columns))
+        self.shown_saved_view.view_opened.connect(self._show_view)
+        self.shown_saved_view.changed.connect(self._show_view_name)
         self.tabs = QueueTabs(self.context, self.queue)
         tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
         self.add_content(self.head)
         self.add_content(tabs)
         self.filter = FilterSentence(self.context, self)
-        self.head.menu_parts.append(self.filter.add_lists_to_menu)
+        self.head.menu_entry_adders.append(self.filter.add_lists_to_menu)
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:
         """Return the line below the list with the whole difference of the current record, whose column is narrow. The
         preview shows it, too, so the line is hidden beside the preview."""
-        self.difference_words = TextLabel("", "small", wrap=True, selectable=True)
+        self.difference_label = TextLabel("", "small", wrap=True, selectable=True)
         title = TextLabel(self.context.translate("column.difference"), "small", "muted")
         self.difference_line = Surface(edge="top")
         line = make_row(gap=12, margins=(tokens().px("spacing", "page_margin"), 6, 24, 6))
         line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(self.difference_words, 1)
+        line.addWidget(self.difference_label, 1)
         self.difference_line.setLayout(line)
         self.difference_line.hide()
         return self.difference_line
 
     def _show_difference(self) -> None:
-        if not self._lists:
+        if not self._table_by_key:
             return  # `table` would make the table of the queue before its list is to be shown
         row = self.current_row
         text = queue_rows.format_item_difference(row, self.context) if row is not None else ""
-        self.difference_words.show_text(text)
+        self.difference_label.show_text(text)
         self.difference_line.setVisible(bool(text) and not self._has_preview() and not self._is_low_window)
 
     def _connect_signals(self) -> None:
@@ -169,14 +169,14 @@ class QueuesPage(Page):
         self.filter.causes_requested.connect(self._read_causes)
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
-        self.new_arrivals.renewed.connect(self._show_updated_rows)
+        self.new_arrivals.rows_updated.connect(self._show_updated_rows)
         self.preview.opened.connect(self.open_current_record)
-        self.preview.copied.connect(self.queue_acts.record_acts.show_copied_toast)
-        self.queue_acts.bind_shortcuts()
+        self.preview.copied.connect(self.queue_actions.record_actions.show_copied_toast)
+        self.queue_actions.bind_shortcuts()
         for signal, act in (
-            (self.preview.probed, self.queue_acts.probe_current_record),
-            (self.preview.refetched, self.queue_acts.refetch_current_record),
-            (self.preview.resolved, self.queue_acts.resolve_current_record),
+            (self.preview.probed, self.queue_actions.probe_selected_or_current),
+            (self.preview.refetched, self.queue_actions.refetch_selected_or_current),
+            (self.preview.resolved, self.queue_actions.resolve_current_record),
         ):
             signal.connect(act)
         self.bind_shortcut("Ctrl+F", self.filter.focus_text_field)
@@ -187,16 +187,16 @@ class QueuesPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, QueuesRoute) and route.view:
-            if not self._lists:
+            if not self._table_by_key:
                 self._show_list()
-            self.shown_view.open_view(route.view)
+            self.shown_saved_view.open_view(route.view)
             return
         if isinstance(route, QueuesRoute) and route.name:
-            self.shown_view.leave_view()
+            self.shown_saved_view.leave_view()
         if isinstance(route, QueuesRoute) and route.name in QUEUE_NAMES and route.name != self.queue:
             self.tabs.show_queue(route.name)
             self._show_queue(route.name)
-        elif not self._lists:
+        elif not self._table_by_key:
             self._show_list()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -206,7 +206,7 @@ class QueuesPage(Page):
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
         sort = format_order(self.filter.order)
-        view = self.shown_view.view.id if self.shown_view.view is not None else 0
+        view = self.shown_saved_view.view.id if self.shown_saved_view.view is not None else 0
         return {
             "by_cause": self.by_cause,
             "queue": self.queue,
@@ -223,7 +223,7 @@ class QueuesPage(Page):
         has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
-        self._row_to_find = tuple(ref) if isinstance(ref, list) else None
+        self._row_key_to_find = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
             self._show_queue(str(queue))
@@ -233,11 +233,11 @@ class QueuesPage(Page):
     def _make_view_content(self) -> ViewContent:
         """Return the queue, filter, order, columns and grouping that the page shows, as the content of a saved
         view."""
-        operators, words = split_filter(self.filter.text)
+        operators, typed_words = split_filter(self.filter.text)
         order = self.filter.order
         sort = "" if order == DEFAULT_ORDER else format_order(order)
         return ViewContent(
-            self.queue, operators, words, sort, self.columns.get_chosen_column_keys(self.queue), self.by_cause
+            self.queue, operators, typed_words, sort, self.columns.get_chosen_column_keys(self.queue), self.by_cause
         )
 
     @Slot(object)
@@ -247,22 +247,24 @@ class QueuesPage(Page):
         parsed_view = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(parsed_view.problems)
-        parts = [part for part in view.content.filter.split() if part not in problems]
+        known_terms = [term for term in view.content.filter.split() if term not in problems]
         sort = "" if parsed_view.order == DEFAULT_ORDER else format_order(parsed_view.order)
-        self.filter.show_filter(" ".join([*parts, parsed_view.filter.words]).strip(), sort)
+        self.filter.show_filter(" ".join([*known_terms, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
         self.set_grouping(by_cause=view.content.by_cause)
         self.columns.show_view_columns(view.content.columns)
         self._show_list()
-        unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
-        self.shown_view.show_problems((*parsed_view.problems, *unknown, *(() if is_known else (view.content.queue,))))
+        unknown_column_keys = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
+        self.shown_saved_view.show_problems(
+            (*parsed_view.problems, *unknown_column_keys, *(() if is_known else (view.content.queue,)))
+        )
 
     @Slot()
     def _show_view_name(self) -> None:
         """Show the name of the shown view in the header, and highlight its entry in the sidebar."""
-        view = self.shown_view.view
+        view = self.shown_saved_view.view
         if view is None:
             self.columns.show_view_columns(None)
         self.sidebar_key = "queues" if view is None else make_saved_view_key(view.id)
@@ -270,11 +272,11 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_head_sentence(self) -> None:
-        view, translate = self.shown_view.view, self.context.translate
-        words = translate(f"queue.{self.queue}.hint")
+        view, translate = self.shown_saved_view.view, self.context.translate
+        sentence = translate(f"queue.{self.queue}.hint")
         if view is not None:
-            words = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
-        self.head.sentence.show_text(words)
+            sentence = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
+        self.head.sentence_label.show_text(sentence)
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
@@ -295,9 +297,9 @@ class QueuesPage(Page):
         )
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
         key = f"{name}.{CAUSE_ROW_KEY_PREFIX}" if self.by_cause else key
-        if key not in self._lists:
-            self._lists[key] = self._make_table(name, is_grouped=is_grouped)
-        return self._lists[key]
+        if key not in self._table_by_key:
+            self._table_by_key[key] = self._make_table(name, is_grouped=is_grouped)
+        return self._table_by_key[key]
 
     @property
     def query(self) -> QueueListQuery:
@@ -315,8 +317,8 @@ class QueuesPage(Page):
 
     @property
     def current_row(self) -> QueueItem | None:
-        row_ = self.table.current_item
-        return row_.item if isinstance(row_, QueueRow) else None
+        selected_row = self.table.current_item
+        return selected_row.item if isinstance(selected_row, QueueRow) else None
 
     def _list_hidden_columns(self) -> frozenset[str]:
         """Return the keys of the columns that the table hides because the preview shows their contents."""
@@ -331,7 +333,7 @@ class QueuesPage(Page):
         columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         if self.by_cause:
             columns = make_grouped_table_columns(context, columns)
-        model = PagedModel(columns, _get_row_key, context.runner, group_of=group, parent=self)
+        model = PagedModel(columns, _get_row_key, context.runner, get_group=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
             model,
@@ -340,7 +342,7 @@ class QueuesPage(Page):
             naming_columns=queue_rows.RECORD_NAMING_COLUMN_KEYS,
         )
         if isinstance(table, GroupTable):
-            table.toggled.connect(self._toggle_group)
+            table.group_toggle_requested.connect(self._toggle_group)
         table.hidden_keys = self._list_hidden_columns()
         ColumnWidthStorage(context, table, f"queues.{queue}")
         table.enable_sorting()
@@ -353,15 +355,15 @@ class QueuesPage(Page):
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
         model.selection_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
-        self.list.addWidget(table)
-        before = *self.head.stops, self.tabs, *self.filter.focus_stops
-        set_tab_order(*before, table, *self.selection.bar.focus_stops, self.new_arrivals.button)
+        self.table_stack.addWidget(table)
+        widgets_before_table = *self.head.focus_stops, self.tabs, *self.filter.focus_stops
+        set_tab_order(*widgets_before_table, table, *self.selection.bar.focus_stops, self.new_arrivals.button)
         return table
 
     @Slot(str)
     def _choose_queue(self, name: str) -> None:
         """Show the queue whose tab the person has selected, in place of a saved view."""
-        self.shown_view.leave_view()
+        self.shown_saved_view.leave_view()
         self._show_queue(name)
 
     @Slot(str)
@@ -372,7 +374,7 @@ class QueuesPage(Page):
 
     def _show_list(self) -> None:
         self._show_head_sentence()
-        self.list.setCurrentWidget(self.table)
+        self.table_stack.setCurrentWidget(self.table)
         self._read_list()
 
     @Slot(str)
@@ -380,14 +382,16 @@ class QueuesPage(Page):
         """Delete those tables of a queue ("" for all queues) whose columns have changed, and read the page again.
         Each table is built again when it is shown next."""
         changed_keys = [
-            key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_outdated_columns(key)
+            key
+            for key in self._table_by_key
+            if queue in ("", key.partition(".")[0]) and self._has_outdated_columns(key)
         ]
         if not changed_keys:
             return
         had_focus = self.table.hasFocus()
         for key in changed_keys:
-            table = self._lists.pop(key)
-            self.list.removeWidget(table)
+            table = self._table_by_key.pop(key)
+            self.table_stack.removeWidget(table)
             table.rows.deleteLater()
             table.deleteLater()
         self.refresh("columns")
@@ -396,12 +400,14 @@ class QueuesPage(Page):
 
     def _has_outdated_columns(self, key: str) -> bool:
         """Return True if the columns of a table, or their order, differ from those that the person has chosen. `key`
-        is the key of the table in `_lists`."""
+        is the key of the table in `_table_by_key`."""
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
         chosen_columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
-        return [column.key for column in self._lists[key].rows.columns] != [column.key for column in chosen_columns]
+        return [column.key for column in self._table_by_key[key].rows.columns] != [
+            column.key for column in chosen_columns
+        ]
 
     @Slot()
     def _read_list(self) -> None:
@@ -453,25 +459,25 @@ class QueuesPage(Page):
     @Slot()
     def _show_rows(self) -> None:
         self.hide_reading_failure()
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
         if self.query.is_whole and not self.by_cause and self.row_model.has_read_all_rows:
             self.context.correct_queue_count(self.queue, self.row_model.row_count)
-        if table.current_item is None or self._row_to_find is not None:
+        if table.current_item is None or self._row_key_to_find is not None:
             self._go_to_row_to_find()
         self._show_current_record(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty_state()
         else:
-            self.list.setCurrentWidget(table)
-        self.filter.match_count.show_text(self._format_match_count())
+            self.table_stack.setCurrentWidget(table)
+        self.filter.match_count_label.show_text(self._format_match_count())
 
     def _go_to_row_to_find(self) -> None:
-        """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
+        """Make a row of the loaded rows current: the row with the key `_row_key_to_find` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
-        row_to_find, self._row_to_find = self._row_to_find, None
-        if row_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_to_find):
+        row_key_to_find, self._row_key_to_find = self._row_key_to_find, None
+        if row_key_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_key_to_find):
             return
         if self.table.current_item is None:
             self.table.go_to_first()
@@ -489,12 +495,14 @@ class QueuesPage(Page):
     def _show_empty_state(self) -> None:
         translate = self.context.translate
         if not self.query.is_whole:
-            empty = EmptyState(translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search")
+            empty_state = EmptyState(
+                translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search"
+            )
         else:
             last_check_text = translate("queue.last_checked", at=self.context.now())
-            empty = EmptyState(translate(f"queue.{self.queue}.empty"), last_check_text)
-        replace_empty_state(self.list, self.empty, empty)
-        self.empty = empty
+            empty_state = EmptyState(translate(f"queue.{self.queue}.empty"), last_check_text)
+        replace_empty_state(self.table_stack, self.empty_state, empty_state)
+        self.empty_state = empty_state
         self.restore_focus()
 
     @Slot()
@@ -524,12 +532,12 @@ class QueuesPage(Page):
     # -- current row
 
     @Slot(object)
-    def _show_current_record(self, row_: object) -> None:
+    def _show_current_record(self, selected_row: object) -> None:
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
-        self.preview.show_queue_item(row_.item if isinstance(row_, QueueRow) else None)
-        self.queue_acts.record_acts.set_current_record(
-            queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
+        self.preview.show_queue_item(selected_row.item if isinstance(selected_row, QueueRow) else None)
+        self.queue_actions.record_actions.set_current_record(
+            queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )
         self._show_difference()
         self._show_row_position()
@@ -542,16 +550,18 @@ class QueuesPage(Page):
             if self.row_model.is_complete
             else (queue_count.count if queue_count else self.row_model.row_count)
         )
-        at = self.table.current_row
-        position = at + 1 - sum(heading <= at for heading in self.row_model.list_heading_rows())
+        position_in_list = self.table.current_row
+        position = (
+            position_in_list + 1 - sum(heading <= position_in_list for heading in self.row_model.list_heading_rows())
+        )
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
         total = wording.format_count(row_count, is_capped=capped)
-        words = self.context.translate("queue.position", position=position, total=total) if position else ""
-        self.hint_bar.status_label.show_text(words)
+        position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
+        self.hint_bar.status_label.show_text(position_text)
 
     @Slot()
     def _repaint_ages(self) -> None:
-        for table in self._lists.values():
+        for table in self._table_by_key.values():
             table.repaint_ages()
 
     # -- actions
@@ -564,7 +574,9 @@ class QueuesPage(Page):
         if self.current_row is not None:
             neighbour_rows = self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
             trail = tuple(
-                queue_rows.get_row_record_ref(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow)
+                queue_rows.get_row_record_ref(selected_row)
+                for selected_row in neighbour_rows
+                if isinstance(selected_row, QueueRow)
             )
             self.context.navigate(case_words.make_record_route(self.current_row.record, trail, "queues"))
 
@@ -574,8 +586,8 @@ class QueuesPage(Page):
         order."""
         self.set_grouping(by_cause=not self.by_cause)
         self._show_list()
-        words = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
-        announce(self, words)
+        sentence = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
+        announce(self, sentence)
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, by_cause: bool) -> None:
@@ -588,7 +600,7 @@ class QueuesPage(Page):
     def _toggle_group(self, row: CauseRow) -> None:
         """Open or close the group of this heading row, and keep the row as the current one."""
         self._opened_causes ^= {row.cause}
-        self._row_to_find = row.key
+        self._row_key_to_find = row.key
         self._read_list()
 
     # -- size
@@ -619,7 +631,7 @@ class QueuesPage(Page):
 
     @property
     def _is_preview_open(self) -> bool:
-        return self.context.preferences.text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
+        return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _has_preview(self) -> bool:
         return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
@@ -634,6 +646,6 @@ class QueuesPage(Page):
         the tables."""
         self.preview.setVisible(self._has_preview())
         self._show_difference()
-        for table in self._lists.values():
+        for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()

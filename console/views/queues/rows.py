@@ -94,36 +94,71 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
-    owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner]
-    certainty = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
-    return [replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty) for column in columns]
+    owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
+    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner_column]
+    certainty_column_keys = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
+    return [
+        replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty_column_keys) for column in columns
+    ]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
-        names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return make_credit_check_columns(context, names, _get_credit_check, lambda row: row.item.since)
+        column_names = [
+            "age",
+            "corporation",
+            "number",
+            "client",
+            "provider",
+            "state",
+            "certainty",
+            "work",
+            "cause",
+            "next",
+        ]
+        return make_credit_check_columns(context, column_names, _get_credit_check, lambda row: row.item.since)
     if queue == "refunds":
-        names = ["age", "company", "name", "people", "provider", "amount", "state", "certainty", "work", "cause"]
-        names.append("next")
-        return make_record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
+        column_names = [
+            "age",
+            "company",
+            "name",
+            "people",
+            "provider",
+            "amount",
+            "state",
+            "certainty",
+            "work",
+            "cause",
+        ]
+        column_names.append("next")
+        return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, ("refund",))
     if queue == DISAGREEMENT_QUEUE:
-        names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]
+        column_names = [
+            "age",
+            "company",
+            "number",
+            "kind",
+            "name",
+            "provider",
+            "amount",
+            "state",
+            "certainty",
+            "work",
+        ]
         return [
-            *make_record_columns(context, names, get_row_record, lambda row: row.item.since),
+            *make_record_columns(context, column_names, get_row_record, lambda row: row.item.since),
             _make_difference_column(context),
         ]
-    names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
+    column_names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if not is_grouped:
-        names.append("work")
-    names += ["cause", "next"]
+        column_names.append("work")
+    column_names += ["cause", "next"]
     has_waiting = queue in (
         "pending",
         "unknown",
     )  # only these queues contain payments that wait for the payer, whose state word is long
     kinds = [kind for kind in ALL_RECORD_KINDS if has_waiting or kind != "waiting"]
-    return make_record_columns(context, names, get_row_record, lambda row: row.item.since, kinds)
+    return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, kinds)
 
 
 def _make_difference_column(context: WindowContext) -> Column:
@@ -140,10 +175,14 @@ def _make_difference_column(context: WindowContext) -> Column:
     return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
 
 
-def format_item_difference(item: QueueItem, context: WindowContext) -> str:
+def format_item_difference(queue_item: QueueItem, context: WindowContext) -> str:
     """Return the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't compare
     them."""
-    return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
+    return (
+        format_disagreement(queue_item.record, queue_item.disagreement, context.language)
+        if queue_item.disagreement
+        else ""
+    )
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:
@@ -157,10 +196,12 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
     state."""
 
     def make_group(row: QueueRow) -> RowGroup:
-        state = row.item.record.work.state.value
-        look = tokens().badges[f"work.{state}"]
+        work_state = row.item.record.work.state.value
+        badge = tokens().badges[f"work.{work_state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return RowGroup(state, format_operator_value("work", state, context), look.shape, look.tone, count)
+        return RowGroup(
+            work_state, format_operator_value("work", work_state, context), badge.shape, badge.tone, count
+        )
 
     return make_group
 
@@ -225,11 +266,11 @@ def _read_matches(
     return Rows(_make_rows_with_group_sizes(items, complete=is_first_page and after is None), after)
 
 
-def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:
-    record = item.record
+def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
+    record = queue_item.record
     digits = filter_text.replace(" ", "").replace("-", "")
-    number = case_words.get_corporation_number(record)
-    if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
+    corporation_number = case_words.get_corporation_number(record)
+    if digits.isdecimal() and (corporation_number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
@@ -253,9 +294,9 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
     computed for the instant `now`. Return None if the query has no condition."""
     filter_text = _fold_text(query.words)
 
-    def is_listed(item: QueueItem) -> bool:
-        has_words = not filter_text or _does_item_match_text(item, filter_text)
-        return has_words and matches_filter(item.record, query.record_filter, now, item.owner)
+    def is_listed(queue_item: QueueItem) -> bool:
+        has_words = not filter_text or _does_item_match_text(queue_item, filter_text)
+        return has_words and matches_filter(queue_item.record, query.record_filter, now, queue_item.owner)
 
     return None if query.is_whole else is_listed
 
@@ -267,8 +308,8 @@ def _fold_text(text: str) -> str:
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
-    totals: dict[object, int] = {}
+    count_by_work_state: dict[object, int] = {}
     for item in items:
-        state = item.record.work.state
-        totals[state] = totals.get(state, 0) + 1
-    return [QueueRow(item, totals[item.record.work.state] if complete else None) for item in items]
+        work_state = item.record.work.state
+        count_by_work_state[work_state] = count_by_work_state.get(work_state, 0) + 1
+    return [QueueRow(item, count_by_work_state[item.record.work.state] if complete else None) for item in items]

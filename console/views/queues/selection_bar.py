@@ -69,20 +69,24 @@ class SelectionBar(Surface):
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
-        give_back = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
-        self.give_back = bind_button_to_right(context, give_back, "take")
-        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False)
-        self.packs = bind_button_to_right(context, packs, evidence_bundle.EVIDENCE_BUNDLE_RIGHT)
-        bar_buttons = [self.select_none_button, *self.buttons.values(), self.packs]
-        bar_buttons.insert(bar_buttons.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
-        self.row = ActionRow(
+        give_back_button = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
+        self.give_back_button = bind_button_to_right(context, give_back_button, "take")
+        evidence_packs_button = KeyButton(
+            translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False
+        )
+        self.evidence_packs_button = bind_button_to_right(
+            context, evidence_packs_button, evidence_bundle.EVIDENCE_BUNDLE_RIGHT
+        )
+        bar_buttons = [self.select_none_button, *self.buttons.values(), self.evidence_packs_button]
+        bar_buttons.insert(bar_buttons.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back_button)
+        self.button_row = ActionRow(
             [self.select_all_button, *bar_buttons],
             (),
             (),
-            more=translate("action.more"),
-            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+            menu_button_text=translate("action.more"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        line = make_row(self.count_label, self.row, gap=16, margins=(24, 8, 24, 8))
+        line = make_row(self.count_label, self.button_row, gap=16, margins=(24, 8, 24, 8))
         line.setStretch(1, 1)
         self.setLayout(line)
         self.hide()
@@ -93,9 +97,9 @@ class SelectionBar(Surface):
             self.select_all_button,
             self.select_none_button,
             *self.buttons.values(),
-            self.give_back,
-            self.packs,
-            self.row.more,
+            self.give_back_button,
+            self.evidence_packs_button,
+            self.button_row.menu_button,
         )
 
 
@@ -115,9 +119,9 @@ class QueueSelection(QObject):
         self._context = context
         self.bar = SelectionBar(context)
         self.has_all_selected = False
-        self._rows: PagedModel | None = None
+        self._row_model: PagedModel | None = None
         self._query = QueueListQuery("")
-        self._selected: dict[RecordRef, ChosenRecord] = {}
+        self._selected_record_by_key: dict[RecordRef, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
         self.bar.all_requested.connect(self.select_all)
         self.bar.none_requested.connect(self.clear_selection)
@@ -131,42 +135,42 @@ class QueueSelection(QObject):
 
     def reset_for_list(self, query: QueueListQuery, rows: PagedModel) -> None:
         """Clear the selection, and use it for the list with this query and these rows from now on."""
-        self._query, self._rows = query, rows
+        self._query, self._row_model = query, rows
         self.clear_selection()
 
     def __bool__(self) -> bool:
-        return self._rows is not None and bool(self._rows.selected_keys)
+        return self._row_model is not None and bool(self._row_model.selected_keys)
 
     # -- selecting
 
     def update_selection(self, rows: PagedModel) -> None:
         """Update the bar after the person has selected or deselected rows in the table. Do nothing if `rows` belong
         to a table that isn't shown."""
-        if rows is self._rows:
+        if rows is self._row_model:
             self.has_all_selected = False
             self.update_bar()
 
     def select_new_rows(self, rows: PagedModel) -> None:
         """If all matching records are selected, also select the rows that were just read. Do nothing if `rows` belong
         to a table that isn't shown."""
-        if rows is not self._rows:
+        if rows is not self._row_model:
             return
         if self.has_all_selected:
-            rows.select_only(map(rows.key_of, rows.iterate_loaded_rows()))
+            rows.select_only(map(rows.get_key, rows.iterate_loaded_rows()))
         self.update_bar()
 
     @Slot()
     def select_all(self) -> None:
         """Select all matching records, including those whose rows are not read yet."""
-        if self._rows is not None and self._rows.row_count:
+        if self._row_model is not None and self._row_model.row_count:
             self.has_all_selected = True
-            self._rows.select_only(map(self._rows.key_of, self._rows.iterate_loaded_rows()))
+            self._row_model.select_only(map(self._row_model.get_key, self._row_model.iterate_loaded_rows()))
             self.update_bar()
 
     @Slot()
     def toggle_all(self) -> None:
         """Select all matching records; if all rows are selected already, deselect them."""
-        if self._rows is not None and self._rows.has_all_rows_selected:
+        if self._row_model is not None and self._row_model.has_all_rows_selected:
             self.clear_selection()
         else:
             self.select_all()
@@ -175,8 +179,8 @@ class QueueSelection(QObject):
     def clear_selection(self) -> None:
         """Deselect all records."""
         self.has_all_selected = False
-        if self._rows is not None:
-            self._rows.select_only(())
+        if self._row_model is not None:
+            self._row_model.select_only(())
         self.update_bar()
 
     # -- selection
@@ -188,13 +192,13 @@ class QueueSelection(QObject):
         records, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
-            source = _GroupedRecordLister(queries, tuple(records))
-            return BulkRequest(action, source, self._count_selected_records())
+            list_records = _GroupedRecordLister(queries, tuple(records))
+            return BulkRequest(action, list_records, self._count_selected_records())
         return BulkRequest(action, _SelectedRecordLister(tuple(records)), len(records))
 
     def _list_selected_groups(self) -> list[CauseRow]:
         """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
-        rows = self._rows
+        rows = self._row_model
         if rows is None:
             return []
         return [
@@ -205,31 +209,31 @@ class QueueSelection(QObject):
         """Return the number of selected records: those of the selected groups, and the single records outside of
         these groups."""
         groups = self._list_selected_groups()
-        causes = {group.cause for group in groups}
-        rows = self._rows.iterate_loaded_rows() if groups and self._rows is not None else ()
-        in_groups = {
+        selected_causes = {group.cause for group in groups}
+        rows = self._row_model.iterate_loaded_rows() if groups and self._row_model is not None else ()
+        keys_in_groups = {
             queue_rows.get_row_record_ref(row)
             for row in rows
-            if isinstance(row, QueueRow) and (find_cause(row.item.record) or NO_CAUSE) in causes
+            if isinstance(row, QueueRow) and (find_cause(row.item.record) or NO_CAUSE) in selected_causes
         }
-        return sum(group.group.count for group in groups) + len(self._selected.keys() - in_groups)
+        return sum(group.group.count for group in groups) + len(self._selected_record_by_key.keys() - keys_in_groups)
 
     @property
     def selected_refs(self) -> frozenset[RecordRef]:
         """The kind and id of each single record that is selected."""
-        return frozenset(self._selected if self else ())
+        return frozenset(self._selected_record_by_key if self else ())
 
     def _list_selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected single records in the order of the list. Records whose rows are no longer loaded
         come last."""
         self._store_versions()
-        keys = self._rows.selected_keys if self._rows is not None else set()
-        return [record for key, record in self._selected.items() if key in keys]
+        keys = self._row_model.selected_keys if self._row_model is not None else set()
+        return [record for key, record in self._selected_record_by_key.items() if key in keys]
 
     def _store_versions(self) -> None:
         """Store the version of each newly selected record, and remove the records that are no longer selected. A
         record that is still selected keeps its stored version."""
-        rows = self._rows
+        rows = self._row_model
         if rows is None:
             return
         loaded_versions = {
@@ -238,14 +242,18 @@ class QueueSelection(QObject):
             if isinstance(row, QueueRow)
         }
         order = [key for key in loaded_versions if key in rows.selected_keys]
-        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded_versions]
-        self._selected = {key: self._selected.get(key) or loaded_versions[key] for key in order}
+        order += [
+            key for key in self._selected_record_by_key if key in rows.selected_keys and key not in loaded_versions
+        ]
+        self._selected_record_by_key = {
+            key: self._selected_record_by_key.get(key) or loaded_versions[key] for key in order
+        }
 
     def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
         filtered queue aren't read yet, it is the number of the rows read so far; in a list grouped by cause, it is
         the sum of the loaded groups."""
-        rows = self._rows
+        rows = self._row_model
         if rows is None:
             return 0, "0"
         queue_count = self._context.work_counts.find_queue_count(self._query.queue)
@@ -268,14 +276,14 @@ class QueueSelection(QObject):
         bar.setVisible(bool(self))
         if not self:
             return
-        of = self._count_matching_records()[1]
-        words = (
-            translate("bulk.bar.all_chosen", of=of)
+        total_text = self._count_matching_records()[1]
+        count_text = (
+            translate("bulk.bar.all_chosen", of=total_text)
             if self.has_all_selected
-            else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
+            else translate("bulk.bar.chosen", n=self._count_selected_records(), of=total_text)
         )
-        bar.count_label.show_text(words)
-        bar.select_all_button.show_text(translate("bulk.bar.all", of=of))
+        bar.count_label.show_text(count_text)
+        bar.select_all_button.show_text(translate("bulk.bar.all", of=total_text))
         bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():
             disabled_reason = self.find_disabled_reason(action)
@@ -286,7 +294,7 @@ class QueueSelection(QObject):
 
     def find_disabled_reason(self, action: BulkAction) -> str:
         """Return why this action can't run on the selected records; "" if the action can run."""
-        has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected) or bool(
+        has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected_record_by_key) or bool(
             self._list_selected_groups()
         )
         if action is BulkAction.REFETCH and not has_checks:
@@ -304,10 +312,10 @@ class _SelectedRecordLister:
     """A function object that returns the records of a bulk run: the records that the person has selected one by
     one."""
 
-    chosen: tuple[ChosenRecord, ...]
+    chosen_records: tuple[ChosenRecord, ...]
 
     def __call__(self, _services: "Console") -> Sequence[ChosenRecord]:
-        return self.chosen
+        return self.chosen_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,22 +332,22 @@ class _MatchingRecordLister:
         read_rows = queue_rows.make_row_reader(self.query)
         page = read_rows(services, None, _ROWS_PER_READ_PAGE)
         records = [_make_chosen_record(row) for row in page.rows]
-        while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
-            page = read_rows(services, page.next, _ROWS_PER_READ_PAGE)
+        while page.next_cursor is not None and len(records) < _MAX_SELECTED_RECORDS:
+            page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
             records += [_make_chosen_record(row) for row in page.rows]
         return records
 
 
 @dataclass(frozen=True, slots=True)
 class _GroupedRecordLister:
-    """A function object that returns the records of a bulk run: the single records `chosen`, then all records of the
-    selected groups, read by `queries`; at most _MAX_SELECTED_RECORDS. No record occurs twice."""
+    """A function object that returns the records of a bulk run: the single records `chosen_records`, then all records
+    of the selected groups, read by `queries`; at most _MAX_SELECTED_RECORDS. No record occurs twice."""
 
     queries: tuple[QueueListQuery, ...]
-    chosen: tuple[ChosenRecord, ...]
+    chosen_records: tuple[ChosenRecord, ...]
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
-        records_by_key = {(record.kind, record.id): record for record in self.chosen}
+        records_by_key = {(record.kind, record.id): record for record in self.chosen_records}
         for query in self.queries:
             records = _MatchingRecordLister(query)(services)
             assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker

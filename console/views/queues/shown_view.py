@@ -23,11 +23,11 @@ class ShownSavedView(QObject):
     view.
 
     Signals:
-    - opened(object): the page must show the records of this SavedView.
+    - view_opened(object): the page must show the records of this SavedView.
     - changed: `view` is another view or None, or the name of the view has changed.
     """
 
-    opened = Signal(object)
+    view_opened = Signal(object)
     changed = Signal()
 
     def __init__(
@@ -55,7 +55,7 @@ class ShownSavedView(QObject):
             self.changed.emit()
 
     def open_view(self, id: int) -> None:
-        """Read the view with this id, and emit `opened` with it. If the view can't be read, show a bar with the
+        """Read the view with this id, and emit `view_opened` with it. If the view can't be read, show a bar with the
         reason."""
         self._context.run_read(
             lambda services: services.saved_views.find_view(str(id)),
@@ -68,7 +68,7 @@ class ShownSavedView(QObject):
     def _show_view(self, view: SavedView) -> None:
         self.view = view
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
-        self.opened.emit(view)
+        self.view_opened.emit(view)
         self.changed.emit()
 
     def _show_missing_view(self, failure: Failure) -> None:
@@ -85,10 +85,10 @@ class ShownSavedView(QObject):
     def show_problems(self, problems: tuple[str, ...]) -> None:
         """Show a bar that names the parts of the view which the page can't use; do nothing if `problems` is empty."""
         if problems:
-            words = self._context.translate("queue.filter_problem", names=problems)
+            sentence = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
                 _SAVED_VIEW_BAR_NAME,
-                NotificationBar(self._context.translate("view.problems"), words, tone="care", shape="square_bang"),
+                NotificationBar(self._context.translate("view.problems"), sentence, tone="care", shape="square_bang"),
             )
 
     @Slot()
@@ -122,8 +122,8 @@ class ShownSavedView(QObject):
             ("view.delete", "", self.delete_view, True),
         ):
             if not needs_view or self.view is not None:
-                words = translate(key) if not reason else f"{translate(key)} ({reason})"
-                entry = menu.addAction(f"{words}\t{keys}" if keys else words)
+                entry_text = translate(key) if not reason else f"{translate(key)} ({reason})"
+                entry = menu.addAction(f"{entry_text}\t{keys}" if keys else entry_text)
                 entry.setEnabled(not reason)
                 entry.triggered.connect(act)
         menu.addSeparator()
@@ -137,14 +137,14 @@ class ShownSavedView(QObject):
         the right."""
         if not self._refuse_if_right_missing():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
-            dialog.saved.connect(self._show_stored_view)
+            dialog.view_saved.connect(self._show_stored_view)
             dialog.open()
 
     @Slot()
     def open_rename_dialog(self) -> None:
         if self.view is not None and not self._refuse_if_right_missing():
             dialog = RenameViewDialog(self._context, self.view, self._page)
-            dialog.saved.connect(self._show_stored_view)
+            dialog.view_saved.connect(self._show_stored_view)
             dialog.open()
 
     def _refuse_if_right_missing(self) -> bool:

@@ -48,8 +48,8 @@ class QueueTabs(TabBar):
         self.update()
 
     @Slot(int)
-    def _choose_tab(self, number: int) -> None:
-        name = QUEUE_TAB_NAMES[number]
+    def _choose_tab(self, tab_index: int) -> None:
+        name = QUEUE_TAB_NAMES[tab_index]
         if _QUEUES_WITH_OWN_PAGE & {name, self._queue}:
             self._open_page(name)
         else:

@@ -20,10 +20,10 @@ class SaveViewDialog(DialogFrame):
     exists, the person can choose to replace it.
 
     Signals:
-    - saved(object): the view has been stored; carries the SavedView.
+    - view_saved(object): the view has been stored; carries the SavedView.
     """
 
-    saved = Signal(object)
+    view_saved = Signal(object)
     name = "save_view"
     """Name of this dialog in its wording keys: `dialog.{name}.…`."""
 
@@ -41,7 +41,7 @@ class SaveViewDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self.too_early_words = translate("dialog.too_early")
+        self.too_early_text = translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
         self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
@@ -67,10 +67,10 @@ class SaveViewDialog(DialogFrame):
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
         return self.team_box, self.replace_box
 
-    def _show_form(self, *above: QWidget) -> None:
-        note = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
+    def _show_form(self, *widgets_above: QWidget) -> None:
+        effect_label = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(*above, self.name_field, *self._list_check_boxes(), note, gap=10))
+        form.setLayout(make_column(*widgets_above, self.name_field, *self._list_check_boxes(), effect_label, gap=10))
         self.show_content(form)
 
     @Slot()
@@ -113,18 +113,18 @@ class SaveViewDialog(DialogFrame):
 
     def _close_after_saving(self, view: SavedView) -> None:
         self._context.toast_requested.emit(self._make_saved_toast(view))
-        self.saved.emit(view)
+        self.view_saved.emit(view)
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
-        words, problem = self._context.format_failure(failure), failure.detail.get("problem")
+        failure_text, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
-        self._show_form(*([] if is_named else [NotificationBar("", words, tone="bad", shape="square_bang")]))
+        self._show_form(*([] if is_named else [NotificationBar("", failure_text, tone="bad", shape="square_bang")]))
         self._update_act_button()
         if is_named:
-            self.name_field.show_error(words)
+            self.name_field.show_error(failure_text)
             self.replace_box.setVisible(problem == UsageProblem.VIEW_NAME_TAKEN)
             self.name_field.edit.setFocus()
 
@@ -135,7 +135,7 @@ class RenameViewDialog(SaveViewDialog):
     name = "rename_view"
 
     def __init__(self, context: WindowContext, view: SavedView, parent: QWidget) -> None:
-        self._id = view.id
+        self._view_id = view.id
         super().__init__(context, view.content, parent, view)
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
@@ -144,5 +144,5 @@ class RenameViewDialog(SaveViewDialog):
         return ()
 
     def _make_store_call(self, name: str) -> ActingCall[SavedView]:
-        id = self._id
+        id = self._view_id
         return lambda services, request_id: services.saved_views.rename_view(id, name, request_id=request_id)

@@ -46,31 +46,31 @@ class ReconciliationActions(QObject):
         from console.views.reconciliation.dialog import ReconcileDialog
 
         dialog = ReconcileDialog(self._context, providers, provider, self._page.window())
-        dialog.ended.connect(self._page.read_data_again)
+        dialog.run_ended.connect(self._page.read_data_again)
         dialog.open()
 
-    def resume_run(self, item: ReconciliationRunItem) -> None:
+    def resume_run(self, run_item: ReconciliationRunItem) -> None:
         """Run the reconciliation of an interrupted run's provider and days again. The service continues after the
         last row that the interrupted run has compared. Do nothing if the person lacks the right."""
-        context, provider = self._context, item.provider
+        context, provider = self._context, run_item.provider
         if provider in self._resumed_providers or context.find_disabled_reason(RECONCILE_RIGHT):
             return
         self._resumed_providers.add(provider)
-        lead = context.translate("reconcile.going_on", title=words.format_run_title(item, context))
+        lead = context.translate("reconcile.going_on", title=words.format_run_title(run_item, context))
         self._page.show_bar(
             "act",
             NotificationBar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow"),
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
-                provider, item.from_day, item.to_day, request_id=request_id
+                provider, run_item.from_day, run_item.to_day, request_id=request_id
             ),
             lambda report: self._show_report(provider, report),
             lambda failure: self._show_refusal(provider, failure),
             owner=self,
             label=lead,
             describe=lambda report: words.make_run_toast(context, report),
-            attempt=("reconcile", provider, item.from_day, item.to_day),
+            attempt=("reconcile", provider, run_item.from_day, run_item.to_day),
             key=("reconciliation", provider),
             provider="",
         )

@@ -30,7 +30,7 @@ def make_difference_reader(run_id: int, tab_name: str) -> PageReader:
     def read_differences(services: "Console", cursor: object, limit: int) -> FetchedPage:
         after = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_differences(run_id, tab_name, limit, after)
-        return FetchedPage(page.items, page.next)
+        return FetchedPage(page.items, page.next_cursor)
 
     return read_differences
 
@@ -42,13 +42,13 @@ def make_run_reader(provider: str | None) -> PageReader:
     def read_runs(services: "Console", cursor: object, limit: int) -> FetchedPage:
         before = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_runs(provider, limit, before)
-        return FetchedPage(page.items, page.next)
+        return FetchedPage(page.items, page.next_cursor)
 
     return read_runs
 
 
 def get_difference_or_run_id(item: DifferenceItem | ReconciliationRunItem) -> int:
-    return item.found.id if isinstance(item, DifferenceItem) else item.id
+    return item.difference.id if isinstance(item, DifferenceItem) else item.id
 
 
 def make_difference_columns(context: WindowContext) -> list[Column]:
@@ -95,8 +95,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
             "amount",
         )
 
-    def make_state_cell(item: ReconciliationRunItem) -> StateCell:
-        return words.make_run_state_cell(item, context)
+    def make_state_cell(run_item: ReconciliationRunItem) -> StateCell:
+        return words.make_run_state_cell(run_item, context)
 
     return [
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),

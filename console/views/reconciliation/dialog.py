@@ -39,10 +39,10 @@ class ReconcileDialog(DialogFrame):
     run continues.
 
     Signals:
-    - ended(): a run has ended or was refused.
+    - run_ended(): a run has ended or was refused.
     """
 
-    ended = Signal()
+    run_ended = Signal()
 
     def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
         """`providers` are the names of the providers that the person can choose. `provider` is preselected if it is
@@ -59,11 +59,13 @@ class ReconcileDialog(DialogFrame):
         bind_button_to_worker(context, self.act_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
-        self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
+        self.provider_list = DropDownList(
+            translate("column.provider"), placeholder=translate("dialog.reconcile.choose")
+        )
         for name in self._providers:
-            self.provider.addItem(get_provider_name(name, context))
+            self.provider_list.addItem(get_provider_name(name, context))
         preselected_provider = self._providers[0] if len(self._providers) == 1 else provider
-        self.provider.setCurrentIndex(
+        self.provider_list.setCurrentIndex(
             self._providers.index(preselected_provider) if preselected_provider in self._providers else -1
         )
         self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
@@ -75,21 +77,23 @@ class ReconcileDialog(DialogFrame):
         self._connect_signals()
         self._update_act_button()
 
-    def _show_form(self, *above: QWidget) -> None:
+    def _show_form(self, *widgets_above: QWidget) -> None:
         content = QWidget()
         label = TextLabel(self._context.translate("column.provider"), "small", "muted")
-        label.setBuddy(self.provider)
-        fields = QWidget()
-        fields.setLayout(make_column(label, self.provider, gap=4))
+        label.setBuddy(self.provider_list)
+        day_fields = QWidget()
+        day_fields.setLayout(make_column(label, self.provider_list, gap=4))
         days = make_row(gap=16)
         for field in (self.first_day_field, self.last_day_field):
             days.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
         effect = TextLabel(self._context.translate("dialog.reconcile.effect"), wrap=True)
-        content.setLayout(make_column(*above, fields, days, self.dry_run_box, effect, self.scope_label, gap=12))
+        content.setLayout(
+            make_column(*widgets_above, day_fields, days, self.dry_run_box, effect, self.scope_label, gap=12)
+        )
         self.show_content(content)
 
     def _connect_signals(self) -> None:
-        self.provider.currentIndexChanged.connect(self._update_provider)
+        self.provider_list.currentIndexChanged.connect(self._update_provider)
         for field in (self.first_day_field, self.last_day_field):
             field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
         self.dry_run_box.checkStateChanged.connect(self._update_act_button)
@@ -102,7 +106,7 @@ class ReconcileDialog(DialogFrame):
     @property
     def chosen_provider(self) -> str:
         """The selected provider; "" if none is selected."""
-        index = self.provider.currentIndex()
+        index = self.provider_list.currentIndex()
         return self._providers[index] if index >= 0 else ""
 
     def _fill_days(self) -> None:
@@ -126,15 +130,15 @@ class ReconcileDialog(DialogFrame):
     def _parse_typed_days(self) -> tuple[date, date] | None:
         """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
         at its field and return None."""
-        first, last = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
+        first_day, last_day = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
         translate = self._context.translate
-        for field, day in ((self.first_day_field, first), (self.last_day_field, last)):
+        for field, day in ((self.first_day_field, first_day), (self.last_day_field, last_day)):
             field.show_error("" if day else translate("dialog.reconcile.no_day"))
-        if first is None or last is None:
+        if first_day is None or last_day is None:
             return None
-        problem = self._find_days_problem_key(first, last)
+        problem = self._find_days_problem_key(first_day, last_day)
         self.last_day_field.show_error(translate(problem) if problem else "")
-        return None if problem else (first, last)
+        return None if problem else (first_day, last_day)
 
     def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
         if last_day < first_day:
@@ -175,22 +179,24 @@ class ReconcileDialog(DialogFrame):
         )
         if self._has_begun or days is None or not provider:
             return
-        (first, last), self._has_begun = days, True
+        (first_day, last_day), self._has_begun = days, True
         self.set_busy(context.translate("dialog.reconcile.busy"))
         self._cancel_timer.start()
         label = context.translate(
-            "dialog.reconcile.label", provider=get_provider_name(provider, context), days=format_period(first, last)
+            "dialog.reconcile.label",
+            provider=get_provider_name(provider, context),
+            days=format_period(first_day, last_day),
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
-                provider, first, last, dry_run=is_dry_run, request_id=request_id
+                provider, first_day, last_day, dry_run=is_dry_run, request_id=request_id
             ),
             self._show_report,
             self._show_failure,
             owner=self,
             label=label,
             describe=lambda report: make_run_toast(context, report),
-            attempt=("reconcile", provider, first, last, is_dry_run),
+            attempt=("reconcile", provider, first_day, last_day, is_dry_run),
             key=("reconciliation", provider),
             provider="",
         )
@@ -203,7 +209,7 @@ class ReconcileDialog(DialogFrame):
 
     def _show_report(self, report: ReconcileReport) -> None:
         self._cancel_timer.stop()
-        context, note = self._context, make_run_toast(self._context, report)
+        context, toast = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
                 (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
@@ -211,21 +217,21 @@ class ReconcileDialog(DialogFrame):
             ]
         )
         is_dry_run = report.run_id is None
-        words = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
+        sentence = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = NotificationBar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
-        content.setLayout(make_column(bar, counts, TextLabel(words, wrap=True), gap=12))
+        bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, shape=toast.shape, is_narrow=True)
+        content.setLayout(make_column(bar, counts, TextLabel(sentence, wrap=True), gap=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
-        self.show_outcome(title, "", content, close=context.translate("action.close"), act=lead)
+        self.show_outcome(title, "", content, close_text=context.translate("action.close"), act_text=lead)
         if report.run_id is not None:
-            run = report.run_id
-            self.act_button.clicked.connect(lambda: self._open_run(run))
-        self.ended.emit()
+            run_id = report.run_id
+            self.act_button.clicked.connect(lambda: self._open_run(run_id))
+        self.run_ended.emit()
 
-    def _open_run(self, run: int) -> None:
+    def _open_run(self, run_id: int) -> None:
         self.accept()
-        self._context.navigate(ReconcileRoute(run))
+        self._context.navigate(ReconcileRoute(run_id))
 
     def _show_failure(self, failure: Failure) -> None:
         self._cancel_timer.stop()
@@ -233,9 +239,9 @@ class ReconcileDialog(DialogFrame):
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(make_column(bar))
         title = self._context.translate("act.refused")
-        self.show_outcome(title, "", content, close=self._context.translate("action.close"))
+        self.show_outcome(title, "", content, close_text=self._context.translate("action.close"))
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.ended.emit()
+        self.run_ended.emit()
 
 
 def _parse_day(text: str) -> date | None:

@@ -25,44 +25,46 @@ class RunHeader(Surface):
     """The header of a reconciliation run's page: title, state, time, counts and compared files.
 
     Signals:
-    - copied(str): the person has copied this checksum of a file.
+    - checksum_copied(str): the person has copied this checksum of a file.
     """
 
-    copied = Signal(str)
+    checksum_copied = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="bottom")
         self._context = context
-        self.title = TextLabel("", "section", bold=True, heading=2)
-        self._sign = ShapeIcon("check", "muted")
-        self.state = TextLabel("")
+        self.title_label = TextLabel("", "section", bold=True, heading=2)
+        self._state_icon = ShapeIcon("check", "muted")
+        self.state_label = TextLabel("")
         self.run_times_label = TextLabel("", "small", "muted", wrap=True)
-        self._figures = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
-        self._files = QWidget()
+        self._figure_by_name = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
+        self._file_list = QWidget()
         margin = tokens().px("spacing", "page_margin")
         self._layout = make_column(margins=(margin, 10, margin, 10), gap=8)
-        title_and_state = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
+        title_and_state = make_flow_widget(
+            self.title_label, make_row_widget(self._state_icon, self.state_label), gap=12
+        )
         self._layout.addWidget(title_and_state)
         self._layout.addWidget(self.run_times_label)
         self._layout.addWidget(
             make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
         )
-        self._layout.addWidget(self._files)
+        self._layout.addWidget(self._file_list)
         self.setLayout(self._layout)
 
     def _make_figure(self, name: str) -> QWidget:
         figure = QWidget()
         word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")
-        figure.setLayout(make_column(word, self._figures[name], gap=0))
+        figure.setLayout(make_column(word, self._figure_by_name[name], gap=0))
         return figure
 
-    def show_run(self, view: ReconciliationRunDetails) -> None:
+    def show_run(self, run_details: ReconciliationRunDetails) -> None:
         """Show the values of this reconciliation run in place of those of the previous reading or of another run."""
-        item, context = view.item, self._context
+        item, context = run_details.item, self._context
         cell = words.make_run_state_cell(item, context)
-        self.title.show_text(words.format_run_title(item, context))
-        self._sign.show_shape(cell.shape, cell.tone)
-        self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
+        self.title_label.show_text(words.format_run_title(item, context))
+        self._state_icon.show_shape(cell.shape, cell.tone)
+        self.state_label.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
         self.run_times_label.show_text(words.format_run_times(item, context))
         counts = {
             "rows": item.compared_count,
@@ -70,20 +72,20 @@ class RunHeader(Surface):
             "differ": item.differing_count,
             "only_ours": item.missing_there,
             "only_theirs": item.imported,
-            "refused": view.refused,
-            "waiting": view.open_cases,
+            "refused": run_details.refused_row_count,
+            "waiting": run_details.open_case_count,
         }
         for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
-            self._figures[name].show_text(wording.format_count(count), tone)
-            self._figures[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
-        self._show_provider_files(view)
+            self._figure_by_name[name].show_text(wording.format_count(count), tone)
+            self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
+        self._show_provider_files(run_details)
 
-    def _show_provider_files(self, view: ReconciliationRunDetails) -> None:
+    def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
         """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
         show a sentence which says how it has compared the payments."""
         context, lines = self._context, list[QWidget]()
-        for read_file in list(reversed(view.files))[:_MAX_SHOWN_PROVIDER_FILES]:
+        for read_file in list(reversed(run_details.files))[:_MAX_SHOWN_PROVIDER_FILES]:
             line = TextLabel(words.format_provider_file(read_file, context), "small", "muted")
             name = context.translate("reconcile.file.checksum")
             short_form = f"SHA-256 {read_file.sha256[:8]}…{read_file.sha256[-4:]}"
@@ -95,71 +97,74 @@ class RunHeader(Surface):
                 role="small",
                 tone="muted",
             )
-            checksum.copied.connect(self.copied)
+            checksum.copied.connect(self.checksum_copied)
             lines.append(make_flow_widget(line, checksum, gap=12))
-        if len(view.files) > _MAX_SHOWN_PROVIDER_FILES:
+        if len(run_details.files) > _MAX_SHOWN_PROVIDER_FILES:
             lines.append(
                 TextLabel(
-                    context.translate("reconcile.file.more", n=len(view.files) - _MAX_SHOWN_PROVIDER_FILES),
+                    context.translate("reconcile.file.more", n=len(run_details.files) - _MAX_SHOWN_PROVIDER_FILES),
                     "small",
                     "muted",
                 )
             )
-        if not view.files:
+        if not run_details.files:
             lines.append(
-                TextLabel(context.translate(self._get_no_files_wording_key(view)), "small", "muted", wrap=True)
+                TextLabel(context.translate(self._get_no_files_wording_key(run_details)), "small", "muted", wrap=True)
             )
-        new_files = QWidget()
-        new_files.setLayout(make_column(*lines, gap=2))
-        self._layout.replaceWidget(self._files, new_files)
-        self._files.hide()
-        self._files.deleteLater()
-        self._files = new_files
+        newest_files = QWidget()
+        newest_files.setLayout(make_column(*lines, gap=2))
+        self._layout.replaceWidget(self._file_list, newest_files)
+        self._file_list.hide()
+        self._file_list.deleteLater()
+        self._file_list = newest_files
 
     @staticmethod
-    def _get_no_files_wording_key(view: ReconciliationRunDetails) -> str:
-        provider = find_provider(view.item.provider)
+    def _get_no_files_wording_key(run_details: ReconciliationRunDetails) -> str:
+        provider = find_provider(run_details.item.provider)
         if provider is None:
             return "reconcile.file.notices"
         has_daily_files = provider.history_source is HistoryKind.DAILY_FILES
         if not has_daily_files:
             return "reconcile.file.asked_each"
-        is_open = view.item.state in (RunState.RUNNING, RunState.RESUMABLE)
+        is_open = run_details.item.state in (RunState.RUNNING, RunState.RESUMABLE)
         return "reconcile.file.none_yet" if is_open else "reconcile.file.none"
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
         """The widgets of the header that can have the focus, in tab order."""
-        return tuple(self._files.findChildren(CopyableId))
+        return tuple(self._file_list.findChildren(CopyableId))
 
 
 def make_row_widget(*widgets: QWidget) -> QWidget:
     """Return a widget that contains these widgets side by side."""
-    holder = QWidget()
-    holder.setLayout(make_row(*widgets, gap=6))
-    return holder
+    row_widget = QWidget()
+    row_widget.setLayout(make_row(*widgets, gap=6))
+    return row_widget
 
 
-def can_resume(view: ReconciliationRunDetails | None) -> bool:
+def can_resume(run_details: ReconciliationRunDetails | None) -> bool:
     """Return True if the run was interrupted, so that a person can resume it; False for None."""
-    return view is not None and view.item.state is RunState.RESUMABLE
+    return run_details is not None and run_details.item.state is RunState.RESUMABLE
 
 
-def make_run_state_bar(view: ReconciliationRunDetails, context: WindowContext) -> NotificationBar | None:
+def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowContext) -> NotificationBar | None:
     """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read
     some rows of the provider. Return None for any other run."""
-    item, translate = view.item, context.translate
+    item, translate = run_details.item, context.translate
     if item.state is not RunState.DONE:
-        key, look = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
-        starter = view.holder.operator if view.holder else item.asked_by
+        key, state_cell = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
+        starter = run_details.holder.operator if run_details.holder else item.asked_by
         return NotificationBar(
             translate(key),
             translate(f"{key}_words", who=starter, cause=item.reason),
-            tone=look.tone,
-            shape=look.shape,
+            tone=state_cell.tone,
+            shape=state_cell.shape,
         )
-    if view.refused:
-        lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")
+    if run_details.refused_row_count:
+        lead, sentence = (
+            translate("reconcile.bar.refused", n=run_details.refused_row_count),
+            translate("reconcile.bar.refused_words"),
+        )
         return NotificationBar(lead, sentence, tone="care", shape="question")
     return None
 
@@ -171,7 +176,7 @@ class DifferenceFooter(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
-        self.advice_words = TextLabel("", "body", wrap=True, selectable=True)
+        self.advice_label = TextLabel("", "body", wrap=True, selectable=True)
         self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)
         self.probe_button = bind_button_to_right(
             context, KeyButton(translate("action.probe"), "P", binds=False), "probe"
@@ -182,15 +187,15 @@ class DifferenceFooter(Surface):
         self.buttons = (self.open_button, self.probe_button, self.note_button)
         reasons = DisabledReasonsLabel(self.probe_button, self.note_button)
         self.setLayout(
-            make_column(self.advice_words, make_flow_widget(*self.buttons), reasons, gap=6, margins=(24, 10, 24, 10))
+            make_column(self.advice_label, make_flow_widget(*self.buttons), reasons, gap=6, margins=(24, 10, 24, 10))
         )
         self.hide()
 
-    def show_difference(self, item: DifferenceItem | None) -> None:
+    def show_difference(self, difference: DifferenceItem | None) -> None:
         """Show the advice and the possible actions for a difference. With None, hide the footer."""
-        self.setVisible(item is not None)
-        if item is not None:
-            self.advice_words.show_text(words.format_difference_advice(item, self._context))
-            self.probe_button.setVisible(item.action == "probe")
+        self.setVisible(difference is not None)
+        if difference is not None:
+            self.advice_label.show_text(words.format_difference_advice(difference, self._context))
+            self.probe_button.setVisible(difference.action == "probe")
             for button in (self.open_button, self.note_button):
-                button.setVisible(item.payment is not None)
+                button.setVisible(difference.payment is not None)

@@ -72,18 +72,21 @@ class ReconcilePage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.action_handlers, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
-        self.view: ReconciliationRunDetails | None = None
+        self.action_handlers, self.run_actions = (
+            RecordActionHandlers(context, self),
+            ReconciliationActions(context, self),
+        )
+        self.run_details: ReconciliationRunDetails | None = None
         self.route = ReconcileRoute()
         self._shown_run_and_tab: tuple[int, str] | None = None
-        self._must_focus_rows = False
+        self._must_focus_table = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self._build_run_buttons()
-        self.run_head = RunHeader(context)
+        self.run_header = RunHeader(context)
         self.tabs = TabBar(translate("reconcile.parts"))
-        for part in VERDICTS_OF_PART:
-            self.tabs.add_tab(translate(f"reconcile.tab.{part}"), data=part)
+        for tab_name in VERDICTS_OF_PART:
+            self.tabs.add_tab(translate(f"reconcile.tab.{tab_name}"), data=tab_name)
         self._build_list()
         self.footer = DifferenceFooter(context)
         self._build_layout()
@@ -96,20 +99,20 @@ class ReconcilePage(Page):
         self.begin_button = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
-        self.go_on = bind_button_to_right(
+        self.resume_button = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
         )
-        self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
+        self.list_runs_button = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
         self.older_button = KeyButton(translate("reconcile.older"), "[", binds=False)
         self.newer_button = KeyButton(translate("reconcile.newer"), "]", binds=False)
         self.older_button.acts_on_double_click = self.newer_button.acts_on_double_click = True
         margin = tokens().px("spacing", "page_margin")
-        self.tools = Surface(edge="bottom")
+        self.run_toolbar = Surface(edge="bottom")
         buttons = make_flow_widget(
-            self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button
+            self.resume_button, self.begin_button, self.list_runs_button, self.older_button, self.newer_button
         )
         reasons = DisabledReasonsLabel(self.begin_button)
-        self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
+        self.run_toolbar.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
         columns = reconcile_rows.make_difference_columns(self.context)
@@ -120,36 +123,36 @@ class ReconcilePage(Page):
             hideable_columns=reconcile_rows.HIDEABLE_DIFFERENCE_COLUMN_NAMES,
         )
         ColumnWidthStorage(self.context, self.table, "reconcile")
-        self.list = QStackedWidget()
+        self.table_stack = QStackedWidget()
         self.empty_state: QWidget = QWidget()
-        self.list.addWidget(self.table)
-        self.list.addWidget(self.empty_state)
+        self.table_stack.addWidget(self.table)
+        self.table_stack.addWidget(self.empty_state)
 
     def _build_layout(self) -> None:
-        for part in (self.head, self.tools):
-            self.add_content(part)
+        for widget in (self.head, self.run_toolbar):
+            self.add_content(widget)
         self.add_bar_container()
-        self.add_content(self.run_head)
+        self.add_content(self.run_header)
         self.tab_bar = Surface(edge="bottom")
         self.tab_bar.setLayout(make_column(self.tabs))
         self.add_content(self.tab_bar)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_stack, 1)
         self.add_content(self.footer)
         self.add_key_hints()
-        self.list.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
-        self._show_run_widgets(visible=False)
+        self.table_stack.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
+        self._show_run_widgets(is_visible=False)
 
     def _connect_signals(self) -> None:
         self.tabs.currentChanged.connect(self._read_rows_of_selected_tab)
-        self.run_head.copied.connect(self.action_handlers.show_copied_toast)
+        self.run_header.checksum_copied.connect(self.action_handlers.show_copied_toast)
         self.table.opened.connect(self.open_current_payment)
         self.table.current_changed.connect(self._show_current_difference)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         for button, act in (
             (self.begin_button, self._begin_run),
-            (self.go_on, self._resume_run),
-            (self.list_runs, self._open_runs_page),
+            (self.resume_button, self._resume_run),
+            (self.list_runs_button, self._open_runs_page),
             (self.footer.open_button, self.open_current_payment),
             (self.footer.probe_button, self._probe_current_payment),
             (self.footer.note_button, self._add_note),
@@ -164,15 +167,16 @@ class ReconcilePage(Page):
 
     def _set_tab_order(self) -> None:
         set_tab_order(
-            *self.head.stops, self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button,
-            *self.run_head.focus_stops, self.tabs, self.table, *self.footer.buttons,
+            *self.head.focus_stops, self.resume_button, self.begin_button, self.list_runs_button,
+            self.older_button, self.newer_button,
+            *self.run_header.focus_stops, self.tabs, self.table, *self.footer.buttons,
         )  # fmt: skip
 
     # -- which run
 
     def show_route(self, route: object) -> None:
         if isinstance(route, ReconcileRoute):
-            is_other_run = route.run and (self.view is None or self.view.item.id != route.run)
+            is_other_run = route.run and (self.run_details is None or self.run_details.item.id != route.run)
             self.route = route
             if is_other_run:
                 self._clear_run()
@@ -180,19 +184,19 @@ class ReconcilePage(Page):
 
     def _clear_run(self) -> None:
         """Remove the shown run and its bars from the page, because another run will be read."""
-        self.view, self._shown_run_and_tab = None, None
+        self.run_details, self._shown_run_and_tab = None, None
         for name in self.list_bar_names():
             self.hide_bar(name)
-        self._show_run_widgets(visible=False)
+        self._show_run_widgets(is_visible=False)
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return self.table, self.list_runs
+        return self.table, self.list_runs_button
 
     def take_focus(self) -> None:
         """Give the focus to the table. If its rows aren't read yet, give the focus to a button now, and to the
         table after the rows have been read."""
         super().take_focus()
-        self._must_focus_rows = not self.table.hasFocus()
+        self._must_focus_table = not self.table.hasFocus()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
@@ -201,8 +205,8 @@ class ReconcilePage(Page):
         """Read the run of the route. If the route names no run, read the newest run when the person opens the page
         or another person signs in; for any other `reason`, read the shown run again."""
         run_id = self.route.run
-        if not run_id and self.view is not None and reason not in ("entered", "arrived", "person"):
-            run_id = self.view.item.id
+        if not run_id and self.run_details is not None and reason not in ("entered", "arrived", "person"):
+            run_id = self.run_details.item.id
         self.context.run_read(
             lambda services: services.reconciliation.views.read_run(run_id),
             self._show_run_details,
@@ -211,36 +215,36 @@ class ReconcilePage(Page):
             key=("reconciliation", "show", run_id),
         )
 
-    def _show_run_details(self, view: ReconciliationRunDetails | None) -> None:
+    def _show_run_details(self, run_details: ReconciliationRunDetails | None) -> None:
         self.hide_reading_failure()
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
-        if view is None:
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        if run_details is None:
             self._show_no_run()
             return
-        if self.route.run and view.item.id != self.route.run:
+        if self.route.run and run_details.item.id != self.route.run:
             return  # an answer for the previous run
-        self.view = view
-        self.run_head.show_run(view)
-        for number, part in enumerate(VERDICTS_OF_PART):
-            self.tabs.set_count(number, wording.format_count(view.count_differences(part)))
-        self._show_run_widgets(visible=True)
-        self.show_state_bar("run", make_run_state_bar(view, self.context), above=True)
-        self._read_rows(view)
+        self.run_details = run_details
+        self.run_header.show_run(run_details)
+        for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
+            self.tabs.set_count(tab_index, wording.format_count(run_details.count_differences(tab_name)))
+        self._show_run_widgets(is_visible=True)
+        self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
+        self._read_rows(run_details)
         self._set_tab_order()
 
-    def _show_run_widgets(self, *, visible: bool) -> None:
+    def _show_run_widgets(self, *, is_visible: bool) -> None:
         """Show or hide the header and the tabs of the run, and show the buttons that are possible in its state."""
-        view = self.view
-        for part in (self.run_head, self.tab_bar):
-            part.setVisible(visible)
-        self.go_on.setVisible(visible and can_resume(view))
-        self.newer_button.setVisible(view is not None and view.newer is not None)
-        self.older_button.setVisible(view is not None and view.older is not None)
+        run_details = self.run_details
+        for widget in (self.run_header, self.tab_bar):
+            widget.setVisible(is_visible)
+        self.resume_button.setVisible(is_visible and can_resume(run_details))
+        self.newer_button.setVisible(run_details is not None and run_details.newer_run_id is not None)
+        self.older_button.setVisible(run_details is not None and run_details.older_run_id is not None)
 
     def _show_no_run(self) -> None:
         """Show a text that explains reconciliation in place of a run, because no run exists yet."""
-        self.view, self._shown_run_and_tab = None, None
-        self._show_run_widgets(visible=False)
+        self.run_details, self._shown_run_and_tab = None, None
+        self._show_run_widgets(is_visible=False)
         self.footer.hide()
         translate = self.context.translate
         self._show_instead_of_rows(
@@ -250,49 +254,49 @@ class ReconcilePage(Page):
     # -- rows of the run
 
     def _make_export_request(self) -> ExportRequest | None:
-        if self.view is None:
+        if self.run_details is None:
             return None
-        return ExportRequest(ListName.DIFFERENCES, str(self.view.item.id), self.current_tab_name)
+        return ExportRequest(ListName.DIFFERENCES, str(self.run_details.item.id), self.current_tab_name)
 
     @property
     def current_tab_name(self) -> str:
         return str(self.tabs.data(self.tabs.currentIndex()) or PART_ALL)
 
-    def _read_rows(self, view: ReconciliationRunDetails) -> None:
-        run_part = (view.item.id, self.current_tab_name)
+    def _read_rows(self, run_details: ReconciliationRunDetails) -> None:
+        run_part = (run_details.item.id, self.current_tab_name)
         if run_part == self._shown_run_and_tab:
             self.rows.read_again()
         else:
             self._shown_run_and_tab = run_part
-            self.list.setCurrentWidget(self.table)
+            self.table_stack.setCurrentWidget(self.table)
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_difference_reader(*run_part)))
 
     @Slot(int)
     def _read_rows_of_selected_tab(self, _number: int) -> None:
-        if self.view is not None:
-            self._read_rows(self.view)
+        if self.run_details is not None:
+            self._read_rows(self.run_details)
 
     @Slot()
     def _show_rows(self) -> None:
         if self.rows.is_complete and self.rows.row_count == 0:
             self._show_empty_state()
         else:
-            self.list.setCurrentWidget(self.table)
+            self.table_stack.setCurrentWidget(self.table)
             if self.table.current_item is None:
                 self.table.go_to_first()
-            if self._must_focus_rows and self.focusWidget() is self.list_runs:
+            if self._must_focus_table and self.focusWidget() is self.list_runs_button:
                 self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._must_focus_rows = False
+            self._must_focus_table = False
         self._show_current_difference(self.table.current_item)
 
     def _show_empty_state(self) -> None:
-        translate, view = self.context.translate, self.view
+        translate, run_details = self.context.translate, self.run_details
         if self.current_tab_name != PART_ALL:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )
-        elif view is not None and view.item.state is not RunState.DONE:
-            has_failed = view.item.state is RunState.FAILED
+        elif run_details is not None and run_details.item.state is not RunState.DONE:
+            has_failed = run_details.item.state is RunState.FAILED
             key, shape = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
             self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), shape=shape))
         else:
@@ -300,20 +304,20 @@ class ReconcilePage(Page):
                 EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))
             )
 
-    def _show_instead_of_rows(self, empty: EmptyState) -> None:
-        """Show `empty` in place of the table. If the table has the focus, move the focus to a button, so that the
-        shortcuts of the page still work."""
+    def _show_instead_of_rows(self, empty_state: EmptyState) -> None:
+        """Show `empty_state` in place of the table. If the table has the focus, move the focus to a button, so that
+        the shortcuts of the page still work."""
         if self.focusWidget() is self.table:
-            self._must_focus_rows = True
-            self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
-        replace_empty_state(self.list, self.empty_state, empty)
-        self.empty_state = empty
+            self._must_focus_table = True
+            self.list_runs_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        replace_empty_state(self.table_stack, self.empty_state, empty_state)
+        self.empty_state = empty_state
 
     # -- current row
 
     @property
     def current_difference(self) -> DifferenceItem | None:
-        row = self.table.current_item if self.list.currentWidget() is self.table else None
+        row = self.table.current_item if self.table_stack.currentWidget() is self.table else None
         return row if isinstance(row, DifferenceItem) else None
 
     @Slot(object)
@@ -331,10 +335,13 @@ class ReconcilePage(Page):
         self._show_position()
 
     def _show_position(self) -> None:
-        at, total = self.table.current_row, self.view.count_differences(self.current_tab_name) if self.view else 0
-        has_current = at >= 0 and self.current_difference is not None
+        position, total = (
+            self.table.current_row,
+            self.run_details.count_differences(self.current_tab_name) if self.run_details else 0,
+        )
+        has_current = position >= 0 and self.current_difference is not None
         sentence = (
-            self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))
+            self.context.translate("queue.position", position=position + 1, total=wording.format_count(total))
             if has_current
             else ""
         )
@@ -343,7 +350,7 @@ class ReconcilePage(Page):
     @Slot()
     def open_current_payment(self) -> None:
         item = self.current_difference
-        if item is None or item.payment is None or self.view is None:
+        if item is None or item.payment is None or self.run_details is None:
             return
         neighbour_rows = [
             row
@@ -352,7 +359,7 @@ class ReconcilePage(Page):
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
         if not self.route.run:  # "Back" then returns to this run, even if a newer one has begun
-            self.context.replacement_requested.emit(ReconcileRoute(self.view.item.id))
+            self.context.replacement_requested.emit(ReconcileRoute(self.run_details.item.id))
         self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
 
     @Slot()
@@ -389,12 +396,12 @@ class ReconcilePage(Page):
 
     @Slot()
     def _begin_run(self) -> None:
-        self.runs.begin_run(self.view.item.provider if self.view else "")
+        self.run_actions.begin_run(self.run_details.item.provider if self.run_details else "")
 
     @Slot()
     def _resume_run(self) -> None:
-        if self.view is not None and can_resume(self.view):
-            self.runs.resume_run(self.view.item)
+        if self.run_details is not None and can_resume(self.run_details):
+            self.run_actions.resume_run(self.run_details.item)
 
     @Slot()
     def _open_runs_page(self) -> None:
@@ -402,8 +409,8 @@ class ReconcilePage(Page):
 
     def _show_neighbour_run(self, step: int) -> None:
         """Show the older (`step` -1) or the newer (1) run; do nothing if there is none."""
-        view = self.view
-        run_id = None if view is None else view.newer if step > 0 else view.older
+        run_details = self.run_details
+        run_id = None if run_details is None else run_details.newer_run_id if step > 0 else run_details.older_run_id
         if run_id is not None:
             self.context.replacement_requested.emit(ReconcileRoute(run_id))
 

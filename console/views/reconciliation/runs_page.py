@@ -47,8 +47,8 @@ class ReconcileRunsPage(Page):
         self.run_actions = ReconciliationActions(context, self)
         self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
         self.exporter = ListExporter(context, self, self._make_export_request, self.head)
-        self.provider = FilterChip(translate("column.provider"))
-        self.provider.addItem(translate("reconcile.every_provider"))
+        self.provider_list = FilterChip(translate("column.provider"))
+        self.provider_list.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
         self.begin_button = bind_button_to_right(
             context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
@@ -64,9 +64,9 @@ class ReconcileRunsPage(Page):
         )
         ColumnWidthStorage(context, self.table, "reconcile_runs")
         self.empty_state = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
-        self.list = QStackedWidget()
-        self.list.addWidget(self.table)
-        self.list.addWidget(self.empty_state)
+        self.table_stack = QStackedWidget()
+        self.table_stack.addWidget(self.table)
+        self.table_stack.addWidget(self.empty_state)
         self._build_layout()
         self._connect_signals()
 
@@ -74,20 +74,20 @@ class ReconcileRunsPage(Page):
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
         label = TextLabel(self.context.translate("column.provider"), "body", "muted")
-        label.setBuddy(self.provider)
-        parts = (
+        label.setBuddy(self.provider_list)
+        line_widgets = (
             ShapeIcon("filter", "muted"),
             label,
-            self.provider,
+            self.provider_list,
             16,
             self.begin_button,
             ReasonLabel(self.begin_button),
             None,
         )
-        line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
+        line.setLayout(make_row(*line_widgets, gap=8, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
         self.add_content(line)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_stack, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
@@ -97,8 +97,8 @@ class ReconcileRunsPage(Page):
         self.begin_button.clicked.connect(self._begin_run)
         self.add_button_shortcut(self.begin_button)
         self.bind_shortcut("Ctrl+F", self._focus_filter)
-        self.provider.currentIndexChanged.connect(self._read_runs)
-        set_tab_order(*self.head.stops, self.provider, self.begin_button, self.table)
+        self.provider_list.currentIndexChanged.connect(self._read_runs)
+        set_tab_order(*self.head.focus_stops, self.provider_list, self.begin_button, self.table)
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
@@ -127,41 +127,41 @@ class ReconcileRunsPage(Page):
         if not self._provider_names:
             self._provider_names = names
             for name in names:
-                self.provider.addItem(get_provider_name(name, self.context))
+                self.provider_list.addItem(get_provider_name(name, self.context))
 
     def _make_export_request(self) -> ExportRequest:
         return ExportRequest(ListName.RUNS, self.chosen_provider or "")
 
     @property
     def chosen_provider(self) -> str | None:
-        index = self.provider.currentIndex()
+        index = self.provider_list.currentIndex()
         return self._provider_names[index - 1] if 0 < index <= len(self._provider_names) else None
 
     @Slot()
     def _read_runs(self) -> None:
         """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
-            self.provider.updateGeometry()
+            self.provider_list.updateGeometry()
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_run_reader(self.chosen_provider)))
 
     @Slot()
     def _show_rows(self) -> None:
         self.hide_reading_failure()
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         is_empty = self.rows.is_complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.empty_state if is_empty else self.table)
+        self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
         if not is_empty and self.table.current_item is None:
             self.table.go_to_first()
         self.restore_focus()
 
     @Slot(object)
-    def _open_run(self, item: object) -> None:
-        if isinstance(item, ReconciliationRunItem):
-            self.context.navigate(ReconcileRoute(item.id))
+    def _open_run(self, row: object) -> None:
+        if isinstance(row, ReconciliationRunItem):
+            self.context.navigate(ReconcileRoute(row.id))
 
     @Slot()
     def _focus_filter(self) -> None:
-        self.provider.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.provider_list.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     @Slot()
     def _begin_run(self) -> None:

@@ -48,35 +48,36 @@ class ActionButtons(QObject):
 
     action_requested = Signal(str)
 
-    def __init__(self, context: WindowContext, names: Sequence[str]) -> None:
+    def __init__(self, context: WindowContext, action_names: Sequence[str]) -> None:
         super().__init__()
         self._context = context
         self._buttons = {
             name: self._make_button(name)
-            for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
+            for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
         }
         self.bar = Surface(is_raised=True, edge="top")
-        left, right, in_menu = (
+        left_buttons, right_buttons, menu_buttons = (
             [self._buttons[name] for name in group]
-            for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)
+            for group in (action_names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)
         )
-        self.row = ActionRow(
-            left,
-            right,
-            in_menu,
-            more=context.translate("action.more"),
-            explain=lambda action, reason: context.translate("act.about", title=action, message=reason),
+        self.button_row = ActionRow(
+            left_buttons,
+            right_buttons,
+            menu_buttons,
+            menu_button_text=context.translate("action.more"),
+            format_menu_text=lambda action, reason: context.translate("act.about", title=action, message=reason),
         )
-        self.bar.setLayout(make_column(self.row, margins=(24, 8, 24, 8)))
+        self.bar.setLayout(make_column(self.button_row, margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
         self._shown_actions: tuple[object, ...] = ()
 
     def find_button(self, name: str) -> KeyButton | None:
+        """Return the button of the action `name`; None if the bar has no button of this name."""
         return self._buttons.get(name)
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:
-        word = self._context.translate(f"action.{name}")
-        button = KeyButton(word, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+        label = self._context.translate(f"action.{name}")
+        button = KeyButton(label, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
         button.clicked.connect(self._request_action)
         return button
@@ -85,9 +86,11 @@ class ActionButtons(QObject):
     def _request_action(self) -> None:
         self.action_requested.emit(str(self.sender().property("act")))
 
-    def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
-        """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also get
-        a button in the explanation form, in this order; `purchase` gets one in any case, disabled while the
+    def show_actions(
+        self, view: RecordView, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
+    ) -> None:
+        """Enable or disable the buttons for the record of `view`. The actions in `helpful_actions` that are possible
+        also get a button in the explanation form, in this order; `purchase` gets one in any case, disabled while the
         person lacks the right or the database is unreachable."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
@@ -97,18 +100,24 @@ class ActionButtons(QObject):
             else:
                 button.enable_button()
         possible_actions = [
-            name for name in helpful if name == "purchase" or not self._find_disabled_reason(name, allowed_actions)
+            name
+            for name in helpful_actions
+            if name == "purchase" or not self._find_disabled_reason(name, allowed_actions)
         ]
-        self._show_helpful_actions(view, possible_actions, form)
+        self._show_helpful_actions(view, possible_actions, explanation_form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return why the button of the action `name` is disabled: the service doesn't allow the action, the
         database is unreachable, a read-only switch is on, no worker is present, or the person lacks the right.
         Return "" if the button is enabled.
         """
-        action = allowed_actions.get(name)
-        if action is not None:
-            return self._format_disabled_reason(action) if not action.allowed else self._find_unavailable_reason(name)
+        allowed_action = allowed_actions.get(name)
+        if allowed_action is not None:
+            return (
+                self._format_disabled_reason(allowed_action)
+                if not allowed_action.allowed
+                else self._find_unavailable_reason(name)
+            )
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         return (
             self._context.find_disabled_reason(right)
@@ -138,36 +147,40 @@ class ActionButtons(QObject):
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)
 
-    def _show_helpful_actions(self, view: RecordView, names: Sequence[str], form: ExplanationForm) -> None:
+    def _show_helpful_actions(
+        self, view: RecordView, action_names: Sequence[str], explanation_form: ExplanationForm
+    ) -> None:
         proposer = (
             self.find_proposer(view)
             if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails))
             else None
         )
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
-        is_own = proposer is not None and is_same_person(proposer, self._context.operator or "")
+        is_own_proposal = proposer is not None and is_same_person(proposer, self._context.operator or "")
         lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
-        quiet_actions = {"withdraw", "resolve"} if is_own or lacks_right else {"withdraw"}
-        key = (*names, view.explanation.next_step.code, *sorted(quiet_actions))
-        if key == self._shown_actions:
+        secondary_actions = {"withdraw", "resolve"} if is_own_proposal or lacks_right else {"withdraw"}
+        shown_actions = (*action_names, view.explanation.next_step.code, *sorted(secondary_actions))
+        if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
-        self._shown_actions = key
-        if names:
+        self._shown_actions = shown_actions
+        if action_names:
             buttons = [
-                self._make_button(name, "default" if place or name in quiet_actions else "primary")
-                for place, name in enumerate(names)
+                self._make_button(name, "default" if position or name in secondary_actions else "primary")
+                for position, name in enumerate(action_names)
             ]
             for button in buttons:
                 if button.property("act") == "purchase":
                     bind_button_to_right(self._context, button, "purchase")
-            form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
+            explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
         else:
-            form.show_action_widgets(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
+            explanation_form.show_action_widgets(
+                TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted")
+            )
 
     def find_proposer(self, view: CreditCheckDetails | PaymentDetails | RefundDetails) -> str | None:
         """Return the name of the person whose proposed decision about the record waits for a second person; None
         if no decision waits."""
         if not view.awaiting:
             return None
-        proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-        return proposals[-1].actor if proposals else None
+        proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
+        return proposal_entries[-1].actor if proposal_entries else None

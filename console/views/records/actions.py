@@ -32,14 +32,14 @@ class RecordActionHandlers(QObject):
     """Runs the actions that a page offers on its records, and shows a refusal in a bar of the page. A second probe of
     a record is ignored while a probe of the same record runs."""
 
-    def __init__(self, context: WindowContext, page: Page, *, in_bar: bool = False) -> None:
-        """With `in_bar`, the result of a probe is shown in a bar of `page`; otherwise as a toast, which may cover
-        buttons at the bottom of the page."""
+    def __init__(self, context: WindowContext, page: Page, *, is_probe_shown_in_bar: bool = False) -> None:
+        """With `is_probe_shown_in_bar`, the result of a probe is shown in a bar of `page`; otherwise as a toast,
+        which may cover buttons at the bottom of the page."""
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
-        self._in_bar = in_bar
-        self._moved_payment: Payment | None = None
+        self._is_probe_shown_in_bar = is_probe_shown_in_bar
+        self._payment_of_moved_order: Payment | None = None
         self._current_ref: RecordRef | None = None
 
     @property
@@ -64,50 +64,55 @@ class RecordActionHandlers(QObject):
         of the payment in its relations, because the record of a refund doesn't contain it.
         """
         context, translate = self._context, self._context.translate
-        kind, id = subject = case_words.get_subject_kind_and_id(record)
-        if subject in self._probed_subjects or self.refuse_if_right_missing("probe"):
+        kind, id = record_ref = case_words.get_subject_kind_and_id(record)
+        if record_ref in self._probed_subjects or self.refuse_if_right_missing("probe"):
             return
         if isinstance(record, CreditCheck | Operation):
-            words = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
-            label, provider_name = translate("act.probe", id=id), ALARMBOX
+            busy_text = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
+            call_label, provider_name = translate("act.probe", id=id), ALARMBOX
         else:
             title = case_words.format_record_title(record, context)
-            words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)
+            busy_text, call_label = (
+                translate("act.probing_case", title=title),
+                translate("act.probe_case", title=title),
+            )
             provider_name = _find_gateway_name(record)
-        self._probed_subjects.add(subject)
-        wait = RequestWait()
-        withdraw = WithdrawButton(context, wait)
-        bar = NotificationBar(
+        self._probed_subjects.add(record_ref)
+        request_wait = RequestWait()
+        withdraw_button = WithdrawButton(context, request_wait)
+        busy_bar = NotificationBar(
             translate("dialog.busy"),
-            words,
+            busy_text,
             tone="progress",
             shape="circle_arrow",
-            button=withdraw,
-            second=withdraw.words,
+            button=withdraw_button,
+            second_button=withdraw_button.wait_label,
         )
-        self._page.show_bar("act", bar)
+        self._page.show_bar("act", busy_bar)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after),
             lambda failure: self._show_probe_failure(record, failure),
             owner=self,
-            label=label,
+            label=call_label,
             describe=lambda record_after: make_probe_toast(context, record, record_after),
             attempt=("probe", kind, id),
-            key=subject,
+            key=record_ref,
             provider=provider_name,
-            wait=wait,
+            request_wait=request_wait,
         )
 
-    def _show_probe_result(self, before: ShownRecord | Operation, after: ShownRecord | Operation) -> None:
-        self._probed_subjects.discard(case_words.get_subject_kind_and_id(before))
+    def _show_probe_result(
+        self, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation
+    ) -> None:
+        self._probed_subjects.discard(case_words.get_subject_kind_and_id(record_before))
         self._page.hide_bar("act")
-        toast = make_probe_toast(self._context, before, after)
-        if self._in_bar:
-            bar = NotificationBar(
-                toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
+        toast = make_probe_toast(self._context, record_before, record_after)
+        if self._is_probe_shown_in_bar:
+            result_bar = NotificationBar(
+                toast.message, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
             )
-            self._page.show_bar("act", bar)
+            self._page.show_bar("act", result_bar)
         else:
             self._context.toast_requested.emit(toast)
         self._page.refresh("probed")
@@ -125,16 +130,16 @@ class RecordActionHandlers(QObject):
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
-            lead, tone, shape = context.translate("dialog.probe.still_unknown"), "unknown", "question"
+            bold_text, tone, shape = context.translate("dialog.probe.still_unknown"), "unknown", "question"
         elif is_request_withdrawn(failure):
-            lead, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
+            bold_text, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
-            lead, tone, shape = context.translate("act.refused"), "bad", "square_bang"
+            bold_text, tone, shape = context.translate("act.refused"), "bad", "square_bang"
         message = context.format_failure(failure)
         if title:
             message = context.translate("act.about", title=title, message=message)
         self._page.show_bar(
-            "act", NotificationBar(lead, message, tone=tone, shape=shape, button=self._make_close_button())
+            "act", NotificationBar(bold_text, message, tone=tone, shape=shape, button=self._make_close_button())
         )
 
     @Slot()
@@ -152,9 +157,9 @@ class RecordActionHandlers(QObject):
         return bool(disabled_reason)
 
     def _make_close_button(self) -> KeyButton:
-        close = KeyButton(self._context.translate("action.close"), kind="inline")
-        close.clicked.connect(self._close_result_bar)
-        return close
+        close_button = KeyButton(self._context.translate("action.close"), kind="inline")
+        close_button.clicked.connect(self._close_result_bar)
+        return close_button
 
     def refetch(self, record: CreditCheck) -> None:
         """Open the dialog in which the person fetches missing parts of the credit check again, if the person has the
@@ -257,9 +262,9 @@ class RecordActionHandlers(QObject):
         """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
         provider. Do nothing if the previous call had the same `payment` object and hasn't failed: the person has
         pressed the key again before the page shows the new state of the order."""
-        if self._moved_payment is payment or self.refuse_if_right_missing("resolve"):
+        if self._payment_of_moved_order is payment or self.refuse_if_right_missing("resolve"):
             return
-        context, self._moved_payment = self._context, payment
+        context, self._payment_of_moved_order = self._context, payment
         context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
@@ -277,38 +282,45 @@ class RecordActionHandlers(QObject):
         self._page.refresh("moved")
 
     def _show_order_move_failure(self, failure: Failure) -> None:
-        self._moved_payment = None
+        self._payment_of_moved_order = None
         self.show_refusal(failure)
         self._page.refresh("moved")
 
     # -- copy
 
     def copy_text(self, text: str) -> None:
+        """Copy the text to the clipboard, and show it in a toast."""
         QGuiApplication.clipboard().setText(text)
         self.show_copied_toast(text)
 
     @Slot(str)
     def show_copied_toast(self, text: str) -> None:
+        """Show a toast which says that this text was copied. A text of more than 16 characters is shortened."""
         self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
 
     def copy_summary(self, record: ShownRecord) -> None:
         """Copy a summary of the record in one line, for a support ticket. The summary contains no personal data."""
         context, now = self._context, self._context.now()
-        state, certainty, work = (
+        state_word, certainty_word, work_word = (
             record_words.make_state_cell(key, context.language).word for key in case_words.get_badge_keys(record, now)
         )
-        facts: dict[str, object] = {"state": state, "certainty": certainty, "work": work, "at": now}
+        placeholder_values: dict[str, object] = {
+            "state": state_word,
+            "certainty": certainty_word,
+            "work": work_word,
+            "at": now,
+        }
         if isinstance(record, CreditCheck):
-            facts |= {"id": record.id, "number": record.corporation_number, "client": record.client_id}
-            line = context.translate("record.summary", **facts)
+            placeholder_values |= {"id": record.id, "number": record.corporation_number, "client": record.client_id}
+            summary = context.translate("record.summary", **placeholder_values)
         else:
-            facts |= {
+            placeholder_values |= {
                 "title": case_words.format_record_title(record, context),
                 "amount": case_words.format_record_amount(record),
             }
-            line = context.translate("case.summary", **facts)
-        QGuiApplication.clipboard().setText(line)
-        context.show_toast(context.translate("record.summary_copied"), line)
+            summary = context.translate("case.summary", **placeholder_values)
+        QGuiApplication.clipboard().setText(summary)
+        context.show_toast(context.translate("record.summary_copied"), summary)
 
 
 def _find_gateway_name(record: Order | Payment | Refund) -> str:
@@ -322,26 +334,28 @@ def _find_gateway_name(record: Order | Payment | Refund) -> str:
 
 
 def make_probe_toast(
-    context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation
+    context: WindowContext, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation
 ) -> Toast:
     """Return the toast that the window shows after a probe. It names the record and its new state, or says that
-    nothing has changed or that the outcome is still unknown. `before` and `after` are the record before and after the
-    probe."""
-    title, translate = _format_title(after, context), context.translate
-    is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
+    nothing has changed or that the outcome is still unknown. `record_before` and `record_after` are the record before
+    and after the probe."""
+    title, translate = _format_title(record_after, context), context.translate
+    is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
     shape, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
     # An operation of the spool becomes a record when its answer is delivered.
-    is_same = type(before) is type(after) and _get_probed_values(before) == _get_probed_values(after)
-    if is_same or isinstance(after, Operation):
-        words = translate("record.no_change", at=context.now())
-        still_unknown = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
-        return Toast(words, still_unknown if is_unknown else title, shape=shape, tone=tone)
+    is_unchanged = type(record_before) is type(record_after) and _get_probed_values(
+        record_before
+    ) == _get_probed_values(record_after)
+    if is_unchanged or isinstance(record_after, Operation):
+        message = translate("record.no_change", at=context.now())
+        unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
+        return Toast(message, unknown_text if is_unknown else title, shape=shape, tone=tone)
     if is_unknown:
         return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
-    if isinstance(after, CreditCheck):
-        return Toast(translate("dialog.probe.known", state=after.state.value), title)
-    word = record_words.make_state_cell(case_words.get_state_badge_key(after), context.language).word
-    return Toast(translate("case.probed", state=word), title)
+    if isinstance(record_after, CreditCheck):
+        return Toast(translate("dialog.probe.known", state=record_after.state.value), title)
+    state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
+    return Toast(translate("case.probed", state=state_word), title)
 
 
 def _format_title(record: ShownRecord | Operation, context: WindowContext) -> str:
@@ -352,18 +366,22 @@ def _format_title(record: ShownRecord | Operation, context: WindowContext) -> st
 
 def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
     """Return the values of the fields that a probe may change, so that two versions of a record can be compared."""
-    names = (
+    field_names = (
         "state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state",
         "credit_check_id", "result", "expired_at", "payment_ids", "provider_payment_id", "provider_refund_id",
         "provider_refunded_minor", "error_code",
     )  # fmt: skip
-    return tuple(getattr(record, name, None) for name in names)
+    return tuple(getattr(record, name, None) for name in field_names)
 
 
 def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
-    word = record_words.make_state_cell(case_words.get_state_badge_key(order), context.language).word
-    return Toast(context.translate("case.order_moved", state=word), case_words.format_record_title(order, context))
+    state_word = record_words.make_state_cell(case_words.get_state_badge_key(order), context.language).word
+    return Toast(
+        context.translate("case.order_moved", state=state_word), case_words.format_record_title(order, context)
+    )
 
 
 def _shorten_text(text: str) -> str:
+    """Return a text of at most 16 characters unchanged, and of a longer text the first and the last 4 characters with
+    "…" between them."""
     return text if len(text) <= 16 else f"{text[:4]}…{text[-4:]}"

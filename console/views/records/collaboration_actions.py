@@ -46,25 +46,25 @@ class CollaborationActions(QObject):
         for keys, name in _SHORTCUTS_AND_ACTIONS:
             action_handlers.page.bind_shortcut(keys, partial(press_button, name))
 
-    def run_action_if_supported(self, name: str, kind: str, id: int, title: str = "") -> bool:
+    def run_action_if_supported(self, name: str, kind: str, id: int, record_title: str = "") -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
-        neither `take` nor `note`. `title` is the title of the record in a refusal; "" if the page shows only
+        neither `take` nor `note`. `record_title` is the title of the record in a refusal; "" if the page shows only
         one record.
         """
         if name == "take":
-            self.take_record(kind, id, title)
+            self.take_record(kind, id, record_title)
         elif name == "note":
             self.open_note_dialog(kind, id)
         return name in COLLABORATION_ACTIONS
 
-    def take_record(self, kind: str, id: int, title: str = "") -> None:
+    def take_record(self, kind: str, id: int, record_title: str = "") -> None:
         """Take the record for the acting person, without a confirmation: a take blocks no other person, it only
         shows the name of the person who works on the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
             self._show_take_result,
-            partial(self._action_handlers.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=record_title),
             owner=self,
             label=context.translate("action.take"),
             describe=lambda taken: make_take_toast(context, taken),
@@ -77,13 +77,13 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(make_take_toast(self._context, take))
         self._action_handlers.page.refresh("taken")
 
-    def give_back(self, kind: str, id: int, title: str = "") -> None:
+    def give_back(self, kind: str, id: int, record_title: str = "") -> None:
         """End the acting person's own take of the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
             self._show_give_back_toast,
-            partial(self._action_handlers.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=record_title),
             owner=self,
             label=context.translate("action.give_back"),
             describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
@@ -111,8 +111,8 @@ class CollaborationActions(QObject):
         if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):
-            act = self.hand_over if name == "hand_over" else self.give_back
-            act(own_take.kind, own_take.subject_id)
+            run_action = self.hand_over if name == "hand_over" else self.give_back
+            run_action(own_take.kind, own_take.subject_id)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
@@ -133,14 +133,22 @@ class CollaborationActions(QObject):
             return
         is_own = is_same_person(take.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
-        words = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
+        text = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
-            for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
-                button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
+            for position, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
+                button = buttons[position] = KeyButton(
+                    context.translate(f"action.{name}"), key, "inline", binds=False
+                )
                 button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(
-            "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
+            "",
+            text,
+            tone="progress",
+            shape="person",
+            button=buttons[0],
+            second_button=buttons[1],
+            is_announced=not is_own,
         )  # a toast announces the own take
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
@@ -151,7 +159,12 @@ def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Tim
 
 
 def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
-    at, author_name = note.at, record_words.get_actor_name(note.person, context)
+    written_at, author_name = note.at, record_words.get_actor_name(note.person, context)
     return TimelineLine(
-        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", author_name, note.words
+        format_time_in_column(written_at, context),
+        wording.format_instant(written_at),
+        "person",
+        "muted",
+        author_name,
+        note.words,
     )

@@ -54,10 +54,10 @@ def make_record_columns(
 
     Raises KeyError if a name is unknown.
     """
-    start_of = since or (lambda item: get_record(item).state_since)
-    table = _RecordColumnFactory(context, get_record, kinds)
+    get_age_start = since or (lambda item: get_record(item).state_since)
+    factory = _RecordColumnFactory(context, get_record, kinds)
     return [
-        columns.make_age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)
+        columns.make_age_column(context, get_age_start) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](factory)
         for name in names
     ]
 
@@ -96,214 +96,223 @@ class _RecordColumnFactory:
         self,
         name: str,
         width: int,
-        text: Callable[[ShownRecord], str],
+        format_cell: Callable[[ShownRecord], str],
         kind: CellKind = "text",
         *,
-        title: str = "",
-        stretches: bool = False,
+        title_key: str = "",
+        is_stretched: bool = False,
     ) -> Column:
-        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at text
-        scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`. With `stretches`, the
-        column gets free width of the table."""
-        of = self.get_record
-        title_words = self.context.translate(title or f"column.{name}")
-        return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
+        """Return a column that shows the result of `format_cell` for the record of a row. `width` is the width in px
+        at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{name}`. With
+        `is_stretched`, the column also takes free width of the table (see Column)."""
+        get_record = self.get_record
+        title = self.context.translate(title_key or f"column.{name}")
+        return Column(name, title, width, lambda item: format_cell(get_record(item)), kind, is_stretched)
 
-    def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
-        """Return a column of badges. `key` returns the key of the badge for the record of a row. `longest` is the
-        longest word that a badge in this column can have; it decides the width of the column."""
-        of = self.get_record
-        return columns.make_badge_column(self.context, name, longest, lambda item: key(of(item)))
+    def make_badge_column(self, name: str, longest_word: str, get_badge_key: Callable[[ShownRecord], str]) -> Column:
+        """Return a column of badges. `get_badge_key` returns the key of the badge for the record of a row.
+        `longest_word` is the longest word that a badge in this column can have; it decides the width of the
+        column."""
+        get_record = self.get_record
+        return columns.make_badge_column(
+            self.context, name, longest_word, lambda item: get_badge_key(get_record(item))
+        )
 
-    def find_longest_word(self, family: str, *states: str) -> str:
-        """Return the longest word of the badges `family.state` for these states, in the window's language."""
-        return words.find_longest_badge_word(family, self.context.language, *states)
+    def find_longest_word(self, badge_family: str, *states: str) -> str:
+        """Return the longest word of the badges of the family `badge_family` for these states, in the window's
+        language."""
+        return words.find_longest_badge_word(badge_family, self.context.language, *states)
 
 
-def _make_corporation_column(table: _RecordColumnFactory) -> Column:
-    return _make_company_column(table, "corporation")
+def _make_corporation_column(factory: _RecordColumnFactory) -> Column:
+    return _make_company_column(factory, "corporation")
 
 
-def _make_company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
+def _make_company_column(factory: _RecordColumnFactory, name: str = "company") -> Column:
     """Return the column with the name of the record's company; if the name isn't known, it shows the corporation
     number. `name` is the key of the column."""
 
     def format_name(record: ShownRecord) -> str:
         number = case_words.get_corporation_number(record)
-        return case_words.get_record_company_name(record, table.context) or (
+        return case_words.get_record_company_name(record, factory.context) or (
             wording.format_corporation_number(number) if number else ""
         )
 
-    width = 150 if table.has_only_checks else 140
-    return table.make_column(name, width, format_name, title="column.corporation", stretches=True)
+    width = 150 if factory.has_only_checks else 140
+    return factory.make_column(name, width, format_name, title_key="column.corporation", is_stretched=True)
 
 
-def _make_number_column(table: _RecordColumnFactory) -> Column:
+def _make_number_column(factory: _RecordColumnFactory) -> Column:
     return columns.make_corporation_number_column(
-        table.context, lambda item: case_words.get_corporation_number(table.get_record(item))
+        factory.context, lambda item: case_words.get_corporation_number(factory.get_record(item))
     )
 
 
-def _make_record_id_column(table: _RecordColumnFactory) -> Column:
-    translate = table.context.translate
-    return table.make_column(
+def _make_record_id_column(factory: _RecordColumnFactory) -> Column:
+    translate = factory.context.translate
+    return factory.make_column(
         "record",
         measure_column_width(translate("record.short", id=88_888)),
         lambda record: translate("record.short", id=record.id),
     )
 
 
-def _make_name_column(table: _RecordColumnFactory) -> Column:
+def _make_name_column(factory: _RecordColumnFactory) -> Column:
     """Return the column that names the record: by the number of a payment or order, by the id of another record. In a
     table with several kinds of records, the kind stands before the number, except at large text sizes."""
-    context, longest_name = table.context, "ORD-20261120-000123"
+    context, longest_name = factory.context, "ORD-20261120-000123"
 
     def format_name(record: ShownRecord) -> str:
-        has_kind = table.has_several_kinds and current_appearance().scale < _LARGE_TEXT_SCALE
+        has_kind = factory.has_several_kinds and current_appearance().scale < _LARGE_TEXT_SCALE
         return (
             case_words.format_record_title(record, context)
             if has_kind
             else case_words.format_short_title(record, context)
         )
 
-    if table.has_several_kinds:
+    if factory.has_several_kinds:
         longest_name = context.translate("case.title.payment", number=longest_name)
     advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
     width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
-    return table.make_column("name", width, format_name, "data", title="column.record")
+    return factory.make_column("name", width, format_name, "data", title_key="column.record")
 
 
-def _make_kind_column(table: _RecordColumnFactory) -> Column:
-    translate = table.context.translate
+def _make_kind_column(factory: _RecordColumnFactory) -> Column:
+    translate = factory.context.translate
     longest_word = max(
         (translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len
     )
-    return table.make_column(
+    return factory.make_column(
         "kind",
         measure_column_width(longest_word, CELL_PADDING_PX),
         lambda record: translate(f"kind.{case_words.get_record_kind(record)}"),
     )
 
 
-def _make_client_column(table: _RecordColumnFactory) -> Column:
+def _make_client_column(factory: _RecordColumnFactory) -> Column:
     def format_client(record: ShownRecord) -> str:
         return record.client_id if isinstance(record, CreditCheck) else ""
 
-    return table.make_column(
+    return factory.make_column(
         "client",
-        measure_column_width(table.context.translate("column.client"), CELL_PADDING_PX + 4),
+        measure_column_width(factory.context.translate("column.client"), CELL_PADDING_PX + 4),
         format_client,
         "data",
     )
 
 
-def _make_provider_column(table: _RecordColumnFactory) -> Column:
-    return table.make_column(
-        "provider", 84, lambda record: case_words.get_record_provider_name(record, table.context)
+def _make_provider_column(factory: _RecordColumnFactory) -> Column:
+    return factory.make_column(
+        "provider", 84, lambda record: case_words.get_record_provider_name(record, factory.context)
     )
 
 
-def _make_amount_column(table: _RecordColumnFactory) -> Column:
-    return table.make_column(
+def _make_amount_column(factory: _RecordColumnFactory) -> Column:
+    return factory.make_column(
         "amount",
         max(get_min_column_width("amount"), measure_column_width("≠ ₹1,200,000", CELL_PADDING_PX)),
-        lambda record: case_words.format_amount_with_difference_mark(record, table.context),
+        lambda record: case_words.format_amount_with_difference_mark(record, factory.context),
         "amount",
     )
 
 
-def _make_state_column(table: _RecordColumnFactory) -> Column:
-    longest_words = (table.find_longest_word(*_STATE_NAMES_BY_RECORD_KIND[kind]) for kind in table.kinds)
-    return table.make_badge_column("state", max(longest_words, key=len), case_words.get_state_badge_key)
+def _make_state_column(factory: _RecordColumnFactory) -> Column:
+    longest_words = (factory.find_longest_word(*_STATE_NAMES_BY_RECORD_KIND[kind]) for kind in factory.kinds)
+    return factory.make_badge_column("state", max(longest_words, key=len), case_words.get_state_badge_key)
 
 
-def _make_certainty_column(table: _RecordColumnFactory) -> Column:
-    disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
-    longest_word = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
-    return table.make_badge_column(
-        "certainty", longest_word, lambda record: case_words.get_certainty_badge_key(record, table.context.now())
+def _make_certainty_column(factory: _RecordColumnFactory) -> Column:
+    disagreement_states = ("old",) if factory.has_only_checks else ("sides_disagree", "may_be_reversed")
+    longest_word = factory.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagreement_states)
+    return factory.make_badge_column(
+        "certainty", longest_word, lambda record: case_words.get_certainty_badge_key(record, factory.context.now())
     )
 
 
-def _make_work_column(table: _RecordColumnFactory) -> Column:
+def _make_work_column(factory: _RecordColumnFactory) -> Column:
     awaiting_keys = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
-    longest_word = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
-    return table.make_badge_column(
-        "work", longest_word, lambda record: case_words.get_work_badge_key(record, table.context.now())
+    longest_word = factory.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
+    return factory.make_badge_column(
+        "work", longest_word, lambda record: case_words.get_work_badge_key(record, factory.context.now())
     )
 
 
-def _make_cause_column(table: _RecordColumnFactory) -> Column:
-    width = get_min_column_width("cause") + (24 if table.has_only_checks else 0)
-    return table.make_column("cause", width, lambda record: case_words.format_record_problem(record, table.context))
-
-
-def _make_why_column(table: _RecordColumnFactory) -> Column:
-    width = 184 if table.has_only_checks else 150
-    return table.make_column(
-        "why", width, lambda record: case_words.format_record_problem(record, table.context), title="column.reason"
+def _make_cause_column(factory: _RecordColumnFactory) -> Column:
+    width = get_min_column_width("cause") + (24 if factory.has_only_checks else 0)
+    return factory.make_column(
+        "cause", width, lambda record: case_words.format_record_problem(record, factory.context)
     )
 
 
-def _make_next_step_column(table: _RecordColumnFactory) -> Column:
-    context, of = table.context, table.get_record
+def _make_why_column(factory: _RecordColumnFactory) -> Column:
+    width = 184 if factory.has_only_checks else 150
+    return factory.make_column(
+        "why",
+        width,
+        lambda record: case_words.format_record_problem(record, factory.context),
+        title_key="column.reason",
+    )
+
+
+def _make_next_step_column(factory: _RecordColumnFactory) -> Column:
+    context, get_record = factory.context, factory.get_record
     return columns.make_next_step_column(
-        context, lambda item: case_words.format_next_attempt_time(of(item), context.now())
+        context, lambda item: case_words.format_next_attempt_time(get_record(item), context.now())
     )
 
 
-def _make_day_column(table: _RecordColumnFactory) -> Column:
+def _make_day_column(factory: _RecordColumnFactory) -> Column:
     def format_day(record: ShownRecord) -> str:
-        at = case_words.get_creation_time(record)
-        if table.has_only_checks:
-            return wording.format_instant(at, "day")
-        return wording.format_short_instant(at, table.context.now()) if at else ""
+        created_at = case_words.get_creation_time(record)
+        if factory.has_only_checks:
+            return wording.format_instant(created_at, "day")
+        return wording.format_short_instant(created_at, factory.context.now()) if created_at else ""
 
-    if table.has_only_checks:
-        return table.make_column("day", 104, format_day, "data", title="column.bought_on")
-    return table.make_column("day", get_min_column_width("day"), format_day, "data")
+    if factory.has_only_checks:
+        return factory.make_column("day", 104, format_day, "data", title_key="column.bought_on")
+    return factory.make_column("day", get_min_column_width("day"), format_day, "data")
 
 
-def _make_people_column(table: _RecordColumnFactory) -> Column:
+def _make_people_column(factory: _RecordColumnFactory) -> Column:
     """Return the column with the people of a refund: the maker and the approvers."""
 
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
-        maker = words.get_actor_name(record.maker, table.context)
-        return table.context.translate("case.people", maker=maker, checkers=record.checkers)
+        maker_name = words.get_actor_name(record.maker, factory.context)
+        return factory.context.translate("case.people", maker=maker_name, checkers=record.checkers)
 
-    return table.make_column("people", 160, format_people, stretches=True)
+    return factory.make_column("people", 160, format_people, is_stretched=True)
 
 
-def _make_payer_column(table: _RecordColumnFactory) -> Column:
+def _make_payer_column(factory: _RecordColumnFactory) -> Column:
     def format_payer(record: ShownRecord) -> str:
         return case_words.mask_payer(record.payer) if isinstance(record, Payment) else ""
 
-    return table.make_column("payer", 104, format_payer, "data", title="field.payer")
+    return factory.make_column("payer", 104, format_payer, "data", title_key="field.payer")
 
 
-def _make_result_column(table: _RecordColumnFactory) -> Column:
+def _make_result_column(factory: _RecordColumnFactory) -> Column:
     def format_result(record: ShownRecord) -> str:
-        return words.get_result_word(record, table.context) if isinstance(record, CreditCheck) else ""
+        return words.get_result_word(record, factory.context) if isinstance(record, CreditCheck) else ""
 
-    return table.make_column("result", 84, format_result)
+    return factory.make_column("result", 84, format_result)
 
 
-def _make_document_column(table: _RecordColumnFactory) -> Column:
+def _make_document_column(factory: _RecordColumnFactory) -> Column:
     def format_document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
-        return table.context.translate("column.document.pdf") if has_pdf else ""
+        return factory.context.translate("column.document.pdf") if has_pdf else ""
 
-    return table.make_column("document", 64, format_document)
+    return factory.make_column("document", 64, format_document)
 
 
-def _make_expiry_column(table: _RecordColumnFactory) -> Column:
+def _make_expiry_column(factory: _RecordColumnFactory) -> Column:
     def format_until(record: ShownRecord) -> str:
-        end = record.expired_at if isinstance(record, CreditCheck) else None
-        return wording.format_instant(end, "until") if end else ""
+        valid_until = record.expired_at if isinstance(record, CreditCheck) else None
+        return wording.format_instant(valid_until, "until") if valid_until else ""
 
-    return table.make_column("until", 104, format_until, "data", title="column.valid_until")
+    return factory.make_column("until", 104, format_until, "data", title_key="column.valid_until")
 
 
 _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {

@@ -77,8 +77,8 @@ class EvidenceExportActions(QObject):
         if (kind, id) in self._records_in_progress:
             return
         self._chosen_record = kind, id
-        title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_for_save_path(self._action_handlers.page, title, "zip", self._write_pack_to, name)
+        title, file_name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
+        ask_for_save_path(self._action_handlers.page, title, "zip", self._write_pack_to, file_name)
 
     @Slot(str)
     def _write_pack_to(self, path: str) -> None:
@@ -87,33 +87,33 @@ class EvidenceExportActions(QObject):
     def write_pack(self, kind: str, id: int, path: Path) -> None:
         """Write the evidence pack of the record to the file `path`, then show a toast with the file's name and
         size."""
-        context, subject = self._context, (kind, id)
-        self._records_in_progress.add(subject)
+        context, record_ref = self._context, (kind, id)
+        self._records_in_progress.add(record_ref)
 
         def show_failure(failure: Failure) -> None:
-            self._records_in_progress.discard(subject)
+            self._records_in_progress.discard(record_ref)
             self._action_handlers.show_refusal(failure)
 
-        def show_written(written_pack: "WrittenPack") -> None:
-            self._records_in_progress.discard(subject)
+        def show_pack_toast(written_pack: "WrittenPack") -> None:
+            self._records_in_progress.discard(record_ref)
             context.toast_requested.emit(_make_pack_toast(context, written_pack))
 
         context.run_acting_call(
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
-            show_written,
+            show_pack_toast,
             show_failure,
             owner=self,
             label=context.translate("action.evidence_pack"),
             describe=lambda written: _make_pack_toast(context, written),
             attempt=("evidence pack", kind, id, path),
-            key=("pack", *subject),
+            key=("pack", *record_ref),
             provider="",
         )
 
 
 def _make_pack_toast(context: WindowContext, written_pack: "WrittenPack") -> Toast:
     if written_pack.left_out:
-        words = context.translate("pack.told_part", size=written_pack.bytes, n=len(written_pack.left_out))
-        return Toast(words, written_pack.file, "square_bang", "care", path=written_pack.file)
-    words = context.translate("pack.told", size=written_pack.bytes, n=written_pack.files)
-    return Toast(words, written_pack.file, path=written_pack.file)
+        message = context.translate("pack.told_part", size=written_pack.bytes, n=len(written_pack.left_out))
+        return Toast(message, written_pack.file, "square_bang", "care", path=written_pack.file)
+    message = context.translate("pack.told", size=written_pack.bytes, n=written_pack.files)
+    return Toast(message, written_pack.file, path=written_pack.file)

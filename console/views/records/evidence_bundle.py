@@ -30,7 +30,7 @@ class EvidenceBundleExport(QObject):
     def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self._file = BackgroundFileWriter(
+        self._file_writer = BackgroundFileWriter(
             context, page, "evidence_bundle", context.translate("action.evidence_bundle")
         )
         self._read_records: RecordReader | None = None
@@ -38,16 +38,16 @@ class EvidenceBundleExport(QObject):
     @property
     def is_running(self) -> bool:
         """True while an evidence bundle is being written."""
-        return self._file.is_running
+        return self._file_writer.is_running
 
     def choose_bundle_path(self, read_records: RecordReader, count: int | None = None) -> None:
         """Ask the person for the path of a new file, then write the evidence packs of the records that
         `read_records` returns. `count` is the number of records; None if it isn't known. If the person lacks
         the right, show the reason. Do nothing while an export runs.
         """
-        reason = self._context.find_disabled_reason(EVIDENCE_BUNDLE_RIGHT)
-        if reason:
-            self._page.show_key_refusal(reason)
+        disabled_reason = self._context.find_disabled_reason(EVIDENCE_BUNDLE_RIGHT)
+        if disabled_reason:
+            self._page.show_key_refusal(disabled_reason)
         elif not self.is_running:
             self._read_records = read_records
             translate = self._context.translate
@@ -58,7 +58,8 @@ class EvidenceBundleExport(QObject):
 
     @Slot(str)
     def write_bundle_to(self, path: str) -> None:
-        """Write one file at `path` with the evidence packs of the records that `choose_bundle_path` has got."""
+        """Write one file at `path` with the evidence packs of the records that the function passed to
+        `choose_bundle_path` returns. Do nothing if no function was passed, or while an export runs."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return
@@ -69,20 +70,20 @@ class EvidenceBundleExport(QObject):
         def format_progress(written_count: int, pack_count: int) -> str:
             return context.translate("progress.evidence", done=written_count, of=pack_count)
 
-        self._file.write_file(write_bundle, self._make_toast, format_progress)
+        self._file_writer.write_file(write_bundle, self._make_toast, format_progress)
 
     @Slot()
     def cancel(self) -> None:
         """Cancel the export as soon as the present evidence pack is written. The toast at the end says whether a file
         was written."""
-        self._file.cancel()
+        self._file_writer.cancel()
 
     def _make_toast(self, written_bundle: "WrittenBundle") -> Toast:
         translate = self._context.translate
         if not written_bundle.left_out:
-            words = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)
-            return Toast(words, written_bundle.file, path=written_bundle.file)
-        words = translate(
+            message = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)
+            return Toast(message, written_bundle.file, path=written_bundle.file)
+        message = translate(
             "bundle.told_part", size=written_bundle.bytes, packs=written_bundle.packs, n=len(written_bundle.left_out)
         )
-        return Toast(words, written_bundle.file, "square_bang", "care", path=written_bundle.file)
+        return Toast(message, written_bundle.file, "square_bang", "care", path=written_bundle.file)

@@ -43,11 +43,11 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         *,
         title: str,
         subtitle: str,
-        label: str,
+        call_label: str,
         provider: str,
     ) -> None:
-        """`label` is the name of the decision in messages. `provider` is the name of the provider that the service
-        calls during the decision; "" if it calls none."""
+        """`call_label` is the name of the decision in messages. `provider` is the name of the provider that the
+        service calls during the decision; "" if it calls none."""
         translate = context.translate
         super().__init__(
             title,
@@ -59,18 +59,18 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         )
         bind_button_to_worker(context, self.act_button)
         self._context, self._record, self.form = context, record, form
-        self._label, self._provider = label, provider
+        self._call_label, self._provider = call_label, provider
         self.form.changed.connect(self._update_act_button)
         kind, id = case_words.get_subject_kind_and_id(record)
         self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.get_draft_inputs)
-        part: QWidget = form
+        body: QWidget = form
         if self._draft.bar is not None:
-            part = QWidget()
-            part.setLayout(make_column(self._draft.bar, form, gap=12))
-        self.show_content(self._make_content_with_badges(record, part, is_first=False))
+            body = QWidget()
+            body.setLayout(make_column(self._draft.bar, form, gap=12))
+        self.show_content(self._make_content_with_badges(record, body, is_body_first=False))
         self.act_button.clicked.connect(self._send_decision)
         self.act_button.show_key("Ctrl+Enter")
-        self.too_early_words = translate("dialog.too_early")
+        self.too_early_text = translate("dialog.too_early")
         self._update_act_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
@@ -78,21 +78,21 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     def find_first_focus(self) -> QWidget:
         """Return the radio button of the first kind of evidence that can be selected, or Cancel if there is none.
         Enter cancels the dialog there, because nothing can be sent without evidence."""
-        return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
+        return next((radio for radio in self.form.kind_buttons.values() if radio.isEnabled()), self.cancel_button)
 
     def _make_content_with_badges(
-        self, record: object, part: QWidget, *, is_first: bool = True, is_awaiting: bool = False
+        self, record: object, body: QWidget, *, is_body_first: bool = True, awaits_second_person: bool = False
     ) -> QWidget:
-        """Return a widget that contains `part` and the badges of the record: `part` is above the badges, with
-        `is_first` False below them. For a record without badges, such as an operation, the widget contains only
-        `part`. With `is_awaiting`, the badges show that a second person must confirm the outcome."""
-        badges_shown = (
-            [make_badge_row(self._context, record, awaiting=is_awaiting)]
+        """Return a widget that contains `body` and the badges of the record: `body` is above the badges, with
+        `is_body_first` False below them. For a record without badges, such as an operation, the widget contains only
+        `body`. With `awaits_second_person`, the badges show that a second person must confirm the outcome."""
+        badge_rows = (
+            [make_badge_row(self._context, record, is_second_person_awaited=awaits_second_person)]
             if isinstance(record, CreditCheck | Payment | Refund)
             else []
         )
         content = QWidget()
-        content.setLayout(make_column(*((part, *badges_shown) if is_first else (*badges_shown, part)), gap=12))
+        content.setLayout(make_column(*((body, *badge_rows) if is_body_first else (*badge_rows, body)), gap=12))
         return content
 
     @abstractmethod
@@ -123,23 +123,23 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if self.is_busy:
             return
         context, record, form = self._context, self._record, self.form
-        kind, id = ref = case_words.get_subject_kind_and_id(record)
+        kind, id = record_ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
         outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.provider_id
-        reason = form.stated_reason
+        stated_reason = form.stated_reason
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(
             lambda services, request_id: services.recovery.resolve(
-                kind, id, outcome, evidence, provider_id, expected_version, reason, request_id=request_id
+                kind, id, outcome, evidence, provider_id, expected_version, stated_reason, request_id=request_id
             ),
             self._show_result,
             self._show_failure,
             owner=self,
-            label=self._label,
+            label=self._call_label,
             describe=lambda result: _make_decision_toast(context, result),
-            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, reason),
-            key=ref,
+            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, stated_reason),
+            key=record_ref,
             provider=self._provider,
         )
 
@@ -148,7 +148,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         toast = _make_decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_final_content(
-            toast.words, self._make_content_with_badges(result.record, bar, is_awaiting=result.awaiting is not None)
+            toast.message,
+            self._make_content_with_badges(result.record, bar, awaits_second_person=result.awaiting is not None),
         )
 
     def _show_failure(self, failure: Failure) -> None:
@@ -171,8 +172,11 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
     if result.awaiting:
-        words = context.translate("dialog.resolve.awaiting_title"), context.translate("dialog.resolve.awaiting")
-        return Toast(*words, "hourglass", "progress")
+        title_and_detail = (
+            context.translate("dialog.resolve.awaiting_title"),
+            context.translate("dialog.resolve.awaiting"),
+        )
+        return Toast(*title_and_detail, "hourglass", "progress")
     return Toast(context.translate("dialog.resolve.done_title"), _format_decision(context, result.record))
 
 
@@ -181,9 +185,9 @@ def _format_decision(context: WindowContext, record: CreditCheck | Order | Payme
     number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
-    state = record_words.make_state_cell(
+    state_word = record_words.make_state_cell(
         case_words.get_state_badge_key(record, is_derived=False), context.language
     ).word
-    number = record.credit_check_id if isinstance(record, CreditCheck) else None
+    provider_number = record.credit_check_id if isinstance(record, CreditCheck) else None
     title = case_words.format_record_title(record, context)
-    return context.translate("dialog.resolve.settled", title=title, state=state, number=number)
+    return context.translate("dialog.resolve.settled", title=title, state=state_word, number=provider_number)

@@ -43,42 +43,45 @@ class EvidenceForm(QWidget):
         self,
         context: WindowContext,
         proposer: str | None,
-        number: Field,
-        kinds: Mapping[str, RadioButton],
-        outcomes: Mapping[str, RadioButton],
+        number_field: Field,
+        kind_buttons: Mapping[str, RadioButton],
+        outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
         super().__init__()
         self._context, self._proposer = context, proposer
-        self.number, self.kinds, self.outcomes = number, kinds, outcomes
-        self.file = Field(context.translate("field.evidence_file"))
+        self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
+        self.file_field = Field(context.translate("field.evidence_file"))
         self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
-        self.text = Field(context.translate("field.evidence_text"), area=True)
-        self.reason = DropDownList(
-            context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
+        self.text_field = Field(context.translate("field.evidence_text"), is_multi_line=True)
+        self.reason_list = DropDownList(
+            context.translate("field.reason"), placeholder=context.translate("dialog.refund.choose_reason")
         )
-        self.reason_words = Field(context.translate("dialog.resolve.reason_words"))
+        self.reason_text_field = Field(context.translate("dialog.resolve.reason_words"))
         self._proposal_note = TextLabel(
             context.translate("dialog.resolve.reason_proposed"), "small", "muted", wrap=True
         )
         self._proposal_note.hide()
         self._evidence_kind_of_proposal, self._has_person_selected_reason = "", False
         self._fill_reason_inputs()
-        self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
-        self.effect = TextLabel("", wrap=True)
-        self.order_effect, self.money_effect = TextLabel("", wrap=True), TextLabel("", wrap=True)
-        self._choices: Mapping[str, DecisionChoice] = {}
-        self.second_person_text = TextLabel("", "body", "muted", wrap=True)
-        self.file.label.hide()  # the radio button above is its label
-        self._kinds, self._results = self._make_button_group(kinds), self._make_button_group(outcomes)
+        self._disabled_reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcome_buttons}
+        self.effect_label = TextLabel("", wrap=True)
+        self.order_effect_label, self.money_effect_label = TextLabel("", wrap=True), TextLabel("", wrap=True)
+        self._choice_by_outcome: Mapping[str, DecisionChoice] = {}
+        self.second_person_label = TextLabel("", "body", "muted", wrap=True)
+        self.file_field.label.hide()  # the radio button above is its label
+        self._kind_group, self._outcome_group = (
+            self._make_button_group(kind_buttons),
+            self._make_button_group(outcome_buttons),
+        )
         self._build_layout()
         self._connect_signals()
 
     def _fill_reason_inputs(self) -> None:
         for code in DecisionReason:
-            self.reason.addItem(self._context.translate(f"decision_reason.{code}"), code)
-        self.reason.setCurrentIndex(-1)
-        if isinstance(self.reason_words.edit, LineEdit):
-            self.reason_words.edit.setMaxLength(LONGEST_REASON_WORDS)
+            self.reason_list.addItem(self._context.translate(f"decision_reason.{code}"), code)
+        self.reason_list.setCurrentIndex(-1)
+        if isinstance(self.reason_text_field.edit, LineEdit):
+            self.reason_text_field.edit.setMaxLength(LONGEST_REASON_WORDS)
 
     def _make_button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
         group = QButtonGroup(self)
@@ -90,53 +93,59 @@ class EvidenceForm(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
-        parts = {
+        content_by_step = {
             "evidence": self._make_evidence_step(),
             "outcome": self._make_result_step(),
             "reason": make_column(
-                self.reason_words, make_row(self.reason, None), self._proposal_note, gap=4, margins=(0, 10, 0, 12)
+                self.reason_text_field,
+                make_row(self.reason_list, None),
+                self._proposal_note,
+                gap=4,
+                margins=(0, 10, 0, 12),
             ),
             "effect": self._make_effect_step(),
         }
-        for number, (name, content) in enumerate(parts.items()):
-            line, title = Surface(edge="top"), Surface(edge="top")
-            line.setLayout(content)
-            line.setAccessibleName(self._context.translate(f"dialog.resolve.step_{name}"))
-            title.setMinimumWidth(round(124 * current_appearance().scale))
-            words = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
-            title.setLayout(
-                make_column(make_row(WizardStepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12))
+        for number, (name, content) in enumerate(content_by_step.items()):
+            content_area, title_area = Surface(edge="top"), Surface(edge="top")
+            content_area.setLayout(content)
+            content_area.setAccessibleName(self._context.translate(f"dialog.resolve.step_{name}"))
+            title_area.setMinimumWidth(round(124 * current_appearance().scale))
+            title_label = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
+            title_area.setLayout(
+                make_column(
+                    make_row(WizardStepNumber(number + 1), title_label, None, gap=8), None, margins=(0, 12, 0, 12)
+                )
             )
-            grid.addWidget(title, number, 0)
-            grid.addWidget(line, number, 1)
+            grid.addWidget(title_area, number, 0)
+            grid.addWidget(content_area, number, 1)
         grid.setColumnStretch(1, 1)
 
     def _make_evidence_step(self) -> QLayout:
-        chooser = make_row(self.file, self.choose_button, gap=8)
-        chooser.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
-        by_number = _make_indented_column(self.number, *self._make_widgets_below_number())
-        self._inputs = {
-            NUMBER_EVIDENCE: by_number,
-            FILE_EVIDENCE: _make_indented_column(chooser),
-            TEXT_EVIDENCE: _make_indented_column(self.text),
+        file_row = make_row(self.file_field, self.choose_button, gap=8)
+        file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
+        number_area = _make_indented_column(self.number_field, *self._make_widgets_below_number())
+        self._input_by_evidence_kind = {
+            NUMBER_EVIDENCE: number_area,
+            FILE_EVIDENCE: _make_indented_column(file_row),
+            TEXT_EVIDENCE: _make_indented_column(self.text_field),
         }
-        parts: list[QWidget] = []
-        for name, radio in self.kinds.items():
-            parts += [radio, self._inputs[name]]
-        return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
+        widgets: list[QWidget] = []
+        for name, radio in self.kind_buttons.items():
+            widgets += [radio, self._input_by_evidence_kind[name]]
+        return make_column(*widgets, gap=4, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         """Return the widgets to show below the field for the provider's number; none by default."""
         return ()
 
     def _make_result_step(self) -> QLayout:
-        parts: list[QWidget] = []
-        for name, radio in self.outcomes.items():
-            parts += [
+        widgets: list[QWidget] = []
+        for name, radio in self.outcome_buttons.items():
+            widgets += [
                 radio,
-                _make_indented_column(self._reason_labels[name], *self._make_widgets_below_outcome(name)),
+                _make_indented_column(self._disabled_reason_labels[name], *self._make_widgets_below_outcome(name)),
             ]
-        return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
+        return make_column(*widgets, gap=2, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_outcome(self, _name: str) -> tuple[QWidget, ...]:
         """Return the widgets to show below the radio button of the result `_name`; none by default."""
@@ -144,41 +153,52 @@ class EvidenceForm(QWidget):
 
     def _make_effect_step(self) -> QLayout:
         return make_column(
-            self.effect, self.order_effect, self.money_effect, self.second_person_text, gap=4, margins=(0, 12, 0, 4)
+            self.effect_label,
+            self.order_effect_label,
+            self.money_effect_label,
+            self.second_person_label,
+            gap=4,
+            margins=(0, 12, 0, 4),
         )
 
     def _connect_signals(self) -> None:
-        for radio in (*self.kinds.values(), *self.outcomes.values()):
+        for radio in (*self.kind_buttons.values(), *self.outcome_buttons.values()):
             radio.toggled.connect(self._update_result_buttons)
-        for field in (self.number, self.file, self.text):
+        for field in (self.number_field, self.file_field, self.text_field):
             field.edit.textChanged.connect(self._update_result_buttons)
-        for radio in self.kinds.values():
+        for radio in self.kind_buttons.values():
             radio.toggled.connect(self._propose_reason)
-        self.reason.activated.connect(self._keep_selected_reason)
-        self.reason.currentIndexChanged.connect(self._update_proposal_note)
-        self.reason.currentIndexChanged.connect(self.changed)
-        self.reason_words.edit.textChanged.connect(self.changed)
+        self.reason_list.activated.connect(self._keep_selected_reason)
+        self.reason_list.currentIndexChanged.connect(self._update_proposal_note)
+        self.reason_list.currentIndexChanged.connect(self.changed)
+        self.reason_text_field.edit.textChanged.connect(self.changed)
         self.choose_button.clicked.connect(self._choose_evidence_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. The results come after
         the evidence, because a draft fills the inputs in this order, and a result can be selected only after its
         evidence is given."""
-        kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}
-        outcomes = {f"outcome.{name}": radio for name, radio in self.outcomes.items()}
-        evidence = {"number": self.number, "file": self.file, "text": self.text}
-        return {**kinds, **evidence, **outcomes, "reason": self.reason, "reason_words": self.reason_words}
+        kind_inputs = {f"kind.{name}": radio for name, radio in self.kind_buttons.items()}
+        outcome_inputs = {f"outcome.{name}": radio for name, radio in self.outcome_buttons.items()}
+        evidence_inputs = {"number": self.number_field, "file": self.file_field, "text": self.text_field}
+        return {
+            **kind_inputs,
+            **evidence_inputs,
+            **outcome_inputs,
+            "reason": self.reason_list,
+            "reason_words": self.reason_text_field,
+        }
 
     # -- choices
 
     @property
     def evidence_kind(self) -> str:
-        return next((name for name, radio in self.kinds.items() if radio.isChecked()), "")
+        return next((name for name, radio in self.kind_buttons.items() if radio.isChecked()), "")
 
     @property
     def outcome(self) -> str:
         """The name of the chosen result, such as "success"; "" if none is chosen."""
-        return next((name for name, radio in self.outcomes.items() if radio.isChecked()), "")
+        return next((name for name, radio in self.outcome_buttons.items() if radio.isChecked()), "")
 
     @property
     def provider_id(self) -> int | str | None:
@@ -190,21 +210,27 @@ class EvidenceForm(QWidget):
     def stated_reason(self) -> StatedReason | None:
         """The person's reason: the selected code with the person's words; None if one of them is missing. A
         statement that is the evidence is also the words of the reason."""
-        is_statement = self.evidence_kind == TEXT_EVIDENCE
-        words = " ".join((self.text if is_statement else self.reason_words).text().split())[:LONGEST_REASON_WORDS]
-        if not words or self.reason.currentIndex() < 0:
+        is_evidence_a_statement = self.evidence_kind == TEXT_EVIDENCE
+        reason_text = " ".join(
+            (self.text_field if is_evidence_a_statement else self.reason_text_field).text().split()
+        )[:LONGEST_REASON_WORDS]
+        if not reason_text or self.reason_list.currentIndex() < 0:
             return None
-        return StatedReason(DecisionReason(self.reason.currentData()), words)
+        return StatedReason(DecisionReason(self.reason_list.currentData()), reason_text)
 
     def get_evidence(self) -> str | Path:
         """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
-            return Path(self.file.text().strip())
-        return self._format_number_evidence() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
+            return Path(self.file_field.text().strip())
+        return (
+            self._format_number_evidence()
+            if self.evidence_kind == NUMBER_EVIDENCE
+            else self.text_field.text().strip()
+        )
 
     def _format_number_evidence(self) -> str:
         """Return the text that is stored as evidence if the person gives the provider's number as evidence."""
-        return self.number.text().strip()
+        return self.number_field.text().strip()
 
     def find_disabled_reason(self) -> str:
         """Return why the person can't send the decision yet: evidence, result or reason is missing. Return "" if all
@@ -214,13 +240,17 @@ class EvidenceForm(QWidget):
         if not self.outcome:
             return self._context.translate("dialog.resolve.needs_outcome")
         if self.stated_reason is None:
-            missing_part = "reason" if self.reason.currentIndex() < 0 else "words"
+            missing_part = "reason" if self.reason_list.currentIndex() < 0 else "words"
             return self._context.translate(f"dialog.resolve.needs_{missing_part}")
         return ""
 
     def _has_evidence(self) -> bool:
-        fields = {NUMBER_EVIDENCE: self.number, FILE_EVIDENCE: self.file, TEXT_EVIDENCE: self.text}
-        return bool(self.evidence_kind and fields[self.evidence_kind].text().strip())
+        field_by_evidence_kind = {
+            NUMBER_EVIDENCE: self.number_field,
+            FILE_EVIDENCE: self.file_field,
+            TEXT_EVIDENCE: self.text_field,
+        }
+        return bool(self.evidence_kind and field_by_evidence_kind[self.evidence_kind].text().strip())
 
     # -- consequences
 
@@ -228,11 +258,11 @@ class EvidenceForm(QWidget):
     def _update_result_buttons(self) -> None:
         """Enable the results that the given evidence supports. The other results stay visible but disabled, each
         with its reason."""
-        for name, widget in self._inputs.items():
+        for name, widget in self._input_by_evidence_kind.items():
             widget.setVisible(name == self.evidence_kind)
-        self.reason_words.setVisible(self.evidence_kind != TEXT_EVIDENCE)
+        self.reason_text_field.setVisible(self.evidence_kind != TEXT_EVIDENCE)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
-        for name in self.outcomes:
+        for name in self.outcome_buttons:
             self._enable_result_button(
                 name,
                 self._find_exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name),
@@ -246,11 +276,11 @@ class EvidenceForm(QWidget):
     def _propose_reason(self) -> None:
         """Select the code of the reason that the form proposes for the selected kind of evidence, or no code if it
         proposes none. If the person has selected a code, leave it selected."""
-        if self.reason.currentIndex() >= 0 and not self._is_reason_proposed:
+        if self.reason_list.currentIndex() >= 0 and not self._is_reason_proposed:
             return
         self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
-        code = self.proposed_reasons.get(self.evidence_kind)
-        self.reason.setCurrentIndex(-1 if code is None else self.reason.findData(code))
+        reason_code = self.proposed_reasons.get(self.evidence_kind)
+        self.reason_list.setCurrentIndex(-1 if reason_code is None else self.reason_list.findData(reason_code))
         self._update_proposal_note()
 
     @Slot()
@@ -264,7 +294,7 @@ class EvidenceForm(QWidget):
     def _is_reason_proposed(self) -> bool:
         """True if the form has proposed the selected code of the reason, and the person has selected none."""
         proposed_reason = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
-        return not self._has_person_selected_reason and bool(self.reason.currentData() == proposed_reason)
+        return not self._has_person_selected_reason and bool(self.reason_list.currentData() == proposed_reason)
 
     @Slot()
     def _update_proposal_note(self) -> None:
@@ -274,13 +304,13 @@ class EvidenceForm(QWidget):
         """Store the choices that the service has returned. Each choice is about one result: it has the reason if the
         stored facts exclude the result, and the changes that the result would make. Before this call, no result is
         disabled because of stored facts."""
-        self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
+        self._choice_by_outcome = {choice.name.removeprefix("resolve."): choice for choice in choices}
         self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:
         """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they don't
         exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
-        choice = self._choices.get(name)
+        choice = self._choice_by_outcome.get(name)
         if (
             choice is None
             or choice.allowed
@@ -293,23 +323,31 @@ class EvidenceForm(QWidget):
     def _show_dry_run(self) -> None:
         """Show how the selected result would change the state of the order and the refundable amount. The service
         has computed these changes."""
-        translate, choice = self._context.translate, self._choices.get(self.outcome)
-        order, money = (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
-        self.order_effect.setVisible(order is not None and order[0] != order[1])
-        self.money_effect.setVisible(money is not None)
-        if order is not None:
-            before, after = (translate(f"state.order.{state}") for state in order)
-            self.order_effect.show_text(translate("dialog.resolve.effect_order", before=before, after=after))
-        if money is not None:
-            before, after = (wording.format_amount(strip.refundable, strip.currency) for strip in money)
-            self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
+        translate, choice = self._context.translate, self._choice_by_outcome.get(self.outcome)
+        order_states, money_parts = (
+            (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
+        )
+        self.order_effect_label.setVisible(order_states is not None and order_states[0] != order_states[1])
+        self.money_effect_label.setVisible(money_parts is not None)
+        if order_states is not None:
+            text_before, text_after = (translate(f"state.order.{state}") for state in order_states)
+            self.order_effect_label.show_text(
+                translate("dialog.resolve.effect_order", before=text_before, after=text_after)
+            )
+        if money_parts is not None:
+            text_before, text_after = (
+                wording.format_amount(parts.refundable, parts.currency) for parts in money_parts
+            )
+            self.money_effect_label.show_text(
+                translate("dialog.resolve.effect_refundable", before=text_before, after=text_after)
+            )
 
     def _select_only_result(self) -> None:
         """If the evidence supports only one result, select it and let the Tab key skip the results."""
-        possible_buttons = [radio for radio in self.outcomes.values() if radio.isEnabled()]
-        policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
-        for radio in self.outcomes.values():
-            radio.setFocusPolicy(policy)
+        possible_buttons = [radio for radio in self.outcome_buttons.values() if radio.isEnabled()]
+        focus_policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
+        for radio in self.outcome_buttons.values():
+            radio.setFocusPolicy(focus_policy)
         if len(possible_buttons) == 1 and not possible_buttons[0].isChecked():
             possible_buttons[0].setChecked(True)
 
@@ -336,15 +374,15 @@ class EvidenceForm(QWidget):
         return self._context.find_missing_right_reason("resolve_second")
 
     def _enable_result_button(self, name: str, disabled_reason: str) -> None:
-        radio = self.outcomes[name]
+        radio = self.outcome_buttons[name]
         radio.setEnabled(not disabled_reason)
         radio.setAccessibleDescription(disabled_reason)
         if disabled_reason and radio.isChecked():
-            self._results.setExclusive(False)
+            self._outcome_group.setExclusive(False)
             radio.setChecked(False)
-            self._results.setExclusive(True)
-        self._reason_labels[name].show_text(disabled_reason)
-        self._reason_labels[name].setVisible(bool(disabled_reason))
+            self._outcome_group.setExclusive(True)
+        self._disabled_reason_labels[name].show_text(disabled_reason)
+        self._disabled_reason_labels[name].setVisible(bool(disabled_reason))
 
     @Slot()
     def _choose_evidence_file(self) -> None:
@@ -356,8 +394,8 @@ class EvidenceForm(QWidget):
 
     @Slot(str)
     def _store_chosen_file(self, path: str) -> None:
-        if isinstance(self.file.edit, LineEdit):
-            self.file.edit.setText(path)
+        if isinstance(self.file_field.edit, LineEdit):
+            self.file_field.edit.setText(path)
 
 
 def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
@@ -395,6 +433,6 @@ class WizardStepNumber(QWidget):
 
 
 def _make_indented_column(*items: QWidget | QLayout) -> QWidget:
-    holder = QWidget()
-    holder.setLayout(make_column(*items, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
-    return holder
+    column_widget = QWidget()
+    column_widget.setLayout(make_column(*items, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
+    return column_widget

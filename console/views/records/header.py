@@ -39,17 +39,17 @@ class RecordHeader(Surface):
         self._context = context
         copy_word = context.translate("action.copy")
         self.title = CopyableId("", "", context.translate("column.record"), copy_word=copy_word, role="title")
-        self.number = CopyableId(
+        self.corporation_number = CopyableId(
             "", "", context.translate("field.corporation_number"), copy_word=copy_word, tone="muted"
         )
-        for copyable in (self.title, self.number):
+        for copyable in (self.title, self.corporation_number):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
-        self._notable_word = ""
-        self._badge_box = FlowLayout()
-        self._badge_row = make_flow_holder(self._badge_box)
-        self._identity = self._build_identity_panel()
-        self._right = self._build_badges_and_step_buttons()
+        self._notable_badge_word = ""
+        self._badge_layout = FlowLayout()
+        self._badge_row = make_flow_holder(self._badge_layout)
+        self._identity_panel = self._build_identity_panel()
+        self._badge_panel = self._build_badges_and_step_buttons()
         self._grid = QGridLayout(self)
         margin = tokens().px("spacing", "page_margin")
         self._grid.setContentsMargins(margin, 10, margin, 10)
@@ -63,29 +63,31 @@ class RecordHeader(Surface):
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
         """The widgets of the header that can have the focus, in tab order."""
-        return self.title, self.number, self.all, self.previous, self.next
+        return self.title, self.corporation_number, self.company_link, self.previous_button, self.next_button
 
     def _build_identity_panel(self) -> QWidget:
-        self.company = ElidedLabel("")
-        self.client = TextLabel("", "body", "muted")
-        self.all = LinkButton(self._context.translate("record.company"), chevron=True, role="small")
-        self.all.clicked.connect(self.company_requested)
-        return make_flow_widget(self.company, self.number, self.client, self.all, gap=8)
+        self.company_label = ElidedLabel("")
+        self.detail_label = TextLabel("", "body", "muted")
+        self.company_link = LinkButton(self._context.translate("record.company"), chevron=True, role="small")
+        self.company_link.clicked.connect(self.company_requested)
+        return make_flow_widget(
+            self.company_label, self.corporation_number, self.detail_label, self.company_link, gap=8
+        )
 
     def _build_badges_and_step_buttons(self) -> QWidget:
         """Return a widget with the badges and the buttons that open the previous and the next record."""
-        self.previous = IconButton("arrow_up", self._context.translate("action.previous"))
-        self.next = IconButton("arrow_down", self._context.translate("action.next"))
-        self.position = TextLabel("", "small_data", "muted")
-        self.previous.clicked.connect(self._go_to_previous)
-        self.next.clicked.connect(self._go_to_next)
-        self._trail = Surface(edge="left")
-        for button, key in ((self.previous, "["), (self.next, "]")):
+        self.previous_button = IconButton("arrow_up", self._context.translate("action.previous"))
+        self.next_button = IconButton("arrow_down", self._context.translate("action.next"))
+        self.position_label = TextLabel("", "small_data", "muted")
+        self.previous_button.clicked.connect(self._go_to_previous)
+        self.next_button.clicked.connect(self._go_to_next)
+        self._step_panel = Surface(edge="left")
+        for button, key in ((self.previous_button, "["), (self.next_button, "]")):
             button.setToolTip(f"{button.accessibleName()} {key}")
             button.setAccessibleDescription(key)
-        steps = make_row(self.previous, self.position, self.next, gap=4, margins=(12, 0, 0, 0))
-        self._trail.setLayout(steps)
-        return make_flow_widget(self._badge_row, self._trail, gap=12)
+        step_row = make_row(self.previous_button, self.position_label, self.next_button, gap=4, margins=(12, 0, 0, 0))
+        self._step_panel.setLayout(step_row)
+        return make_flow_widget(self._badge_row, self._step_panel, gap=12)
 
     def _place_identity_and_badges(self, *, identity_below: bool, badges_below: bool) -> None:
         """Place the corporation below the title (`identity_below`) or beside it, and the badges below the title
@@ -93,11 +95,13 @@ class RecordHeader(Surface):
         if self._placement == (identity_below, badges_below):
             return
         self._placement = identity_below, badges_below
-        for part in (self._identity, self._right):
-            self._grid.removeWidget(part)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), middle)
-        self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
+        for panel in (self._identity_panel, self._badge_panel):
+            self._grid.removeWidget(panel)
+        vertical_centre = Qt.AlignmentFlag.AlignVCenter
+        self._grid.addWidget(
+            self._identity_panel, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), vertical_centre
+        )
+        self._grid.addWidget(self._badge_panel, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
     def _measure_available_width(self) -> int:
         """Return the width in px that the header can use: the visible width of the scroll area around it, or the
@@ -108,14 +112,17 @@ class RecordHeader(Surface):
         return self.width() if ancestor is None else min(self.width(), ancestor.viewport().width())
 
     def _fit_to_width(self) -> None:
-        room = (
+        available_width = (
             self._measure_available_width()
             - 2 * tokens().px("spacing", "page_margin")
             - 2 * self._grid.horizontalSpacing()
         )
-        title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
+        title_width, identity_width, badges_width = (
+            part.sizeHint().width() for part in (self.title, self._identity_panel, self._badge_panel)
+        )
         self._place_identity_and_badges(
-            identity_below=title + identity + right > room, badges_below=title + right > room
+            identity_below=title_width + identity_width + badges_width > available_width,
+            badges_below=title_width + badges_width > available_width,
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -124,13 +131,13 @@ class RecordHeader(Surface):
 
     # -- display
 
-    def show_reading(self, title: str, plain: str) -> None:
-        """Show only `title` while the record is being read. `plain` is the text that the copy button beside the
+    def show_reading(self, title: str, copied_text: str) -> None:
+        """Show only `title` while the record is being read. `copied_text` is the text that the copy button beside the
         title copies."""
-        self.title.show_id(title, plain)
-        self.company.show_text("")
-        self.client.show_text("")
-        for widget in (self.number, self.all):
+        self.title.show_id(title, copied_text)
+        self.company_label.show_text("")
+        self.detail_label.show_text("")
+        for widget in (self.corporation_number, self.company_link):
             widget.hide()
         for badge in self.badges:
             badge.hide()
@@ -138,49 +145,49 @@ class RecordHeader(Surface):
     def show_position(self, route: RecordPageRoute) -> None:
         """Show the position of the route's record in the list from which the person has opened the page, such as 3 /
         20. Hide the position if there is no such list."""
-        place_and_total = find_position_in_trail(route)
-        self._trail.setVisible(place_and_total is not None)
-        if place_and_total is not None:
-            place, total = place_and_total
-            self.position.show_text(f"{place + 1} / {total}")
-            self.previous.setEnabled(place > 0)
-            self.next.setEnabled(place < total - 1)
+        position_and_count = find_position_in_trail(route)
+        self._step_panel.setVisible(position_and_count is not None)
+        if position_and_count is not None:
+            index, count = position_and_count
+            self.position_label.show_text(f"{index + 1} / {count}")
+            self.previous_button.setEnabled(index > 0)
+            self.next_button.setEnabled(index < count - 1)
 
-    def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
+    def show_identity(self, number: str, company: str, detail: str, badge_keys: tuple[str, ...]) -> None:
         """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name, and
-        the badges with the keys `badges`."""
-        self.number.show_id(wording.format_corporation_number(number) if number else "", number)
-        self.number.setVisible(bool(number))
-        self.all.setVisible(bool(number))
-        self.company.show_text(company)
-        self.company.setVisible(bool(company))  # an empty name would indent the number
-        self.client.show_text(detail)
-        self._show_badges(badges)
+        the badges with the keys `badge_keys`."""
+        self.corporation_number.show_id(wording.format_corporation_number(number) if number else "", number)
+        self.corporation_number.setVisible(bool(number))
+        self.company_link.setVisible(bool(number))
+        self.company_label.show_text(company)
+        self.company_label.setVisible(bool(company))  # an empty name would indent the number
+        self.detail_label.show_text(detail)
+        self._show_badges(badge_keys)
         self._fit_to_width()
 
     @property
     def notable_badge_word(self) -> str:
         """The word of the badge that a person must notice: the badge of certainty if the certainty isn't "known",
         otherwise the badge of the state."""
-        return self._notable_word
+        return self._notable_badge_word
 
     def set_spoken_title(self, verdict: str) -> None:
         """Set the accessible name of the title, so that a screen reader reads the title, the badges and the
         verdict as one sentence."""
-        parts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
-        self.title.setAccessibleName(", ".join(part for part in parts if part))
+        texts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
+        self.title.setAccessibleName(", ".join(text for text in texts if text))
 
-    def _show_badges(self, keys: tuple[str, ...]) -> None:
-        state, certainty = keys[:2]
-        notable_key = state if certainty == "certainty.known" else certainty
-        self._notable_word = tokens().badges[notable_key].word(self._context.language)
+    def _show_badges(self, badge_keys: tuple[str, ...]) -> None:
+        state_key, certainty_key = badge_keys[:2]
+        notable_key = state_key if certainty_key == "certainty.known" else certainty_key
+        self._notable_badge_word = tokens().badges[notable_key].word(self._context.language)
         for badge in self.badges:
-            self._badge_box.removeWidget(badge)
+            self._badge_layout.removeWidget(badge)
             badge.hide()
             badge.deleteLater()
-        self.badges = [Badge.from_badge_key(key, self._context.language) for key in keys]
+        self.badges = [Badge.from_badge_key(key, self._context.language) for key in badge_keys]
         for badge in self.badges:
-            self._badge_box.addWidget(badge)
+            self._badge_layout.addWidget(badge)
             badge.show()  # hidden widgets have no size, and the row is measured next
 
     @Slot()
@@ -196,10 +203,10 @@ def make_explanation_form(context: WindowContext) -> ExplanationForm:
     """Return an empty form for the explanation of a record, with four lines: verdict, reason, next step,
     recommended actions."""
     translate = context.translate
-    verdict, reason, next_step, you_can = (
+    verdict_label, reason_label, next_step_label, actions_label = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
     )
-    return ExplanationForm((verdict, reason, next_step, you_can))
+    return ExplanationForm((verdict_label, reason_label, next_step_label, actions_label))
 
 
 def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:

@@ -22,32 +22,32 @@ class MentionCompletion(QObject):
         super().__init__(field)
         self._context, self._field = context, field
         self._author = context.operator or ""
-        self._names = [
+        self._colleague_names = [
             person.name
             for person in context.people
             if has_right(person, "note") and not is_same_person(person.name, self._author)
         ]
-        self._completer = QCompleter(self._names, self)
+        self._completer = QCompleter(self._colleague_names, self)
         self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.popup = QListView()
         self._completer.setPopup(self.popup)
         self.popup.setFont(current_appearance().font("body"))
         self.popup.setAccessibleName(context.translate("mention.choose"))
         if isinstance(field.edit, MultiLineEdit):
-            self._edit = field.edit
-            self._edit.completion_popup = self.popup
-            self._completer.setWidget(self._edit)
+            self._text_edit = field.edit
+            self._text_edit.completion_popup = self.popup
+            self._completer.setWidget(self._text_edit)
             self._completer.activated[str].connect(self.insert_name)  # type: ignore[index]  # an overload
-            self._edit.textChanged.connect(self.update_names)
+            self._text_edit.textChanged.connect(self.update_names)
 
     @Slot()
     def update_names(self) -> None:
         """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
-        cursor = self._edit.textCursor()
-        text, place = self._edit.toPlainText(), cursor.positionInBlock()
-        beginning = find_unfinished_name(cursor.block().text()[:place])
-        fitting_names = [] if beginning is None else self._find_fitting_names(beginning)
-        if beginning is None or not fitting_names or any(is_same_person(name, beginning) for name in fitting_names):
+        cursor = self._text_edit.textCursor()
+        text, cursor_column = self._text_edit.toPlainText(), cursor.positionInBlock()
+        beginning = find_unfinished_name(cursor.block().text()[:cursor_column])
+        matching_names = [] if beginning is None else self._find_fitting_names(beginning)
+        if beginning is None or not matching_names or any(is_same_person(name, beginning) for name in matching_names):
             self.popup.hide()
         else:
             self._offer_names(beginning)
@@ -56,29 +56,29 @@ class MentionCompletion(QObject):
         self._field.show_hint(self._describe_mentions(text))
 
     def _find_fitting_names(self, beginning: str) -> list[str]:
-        return [name for name in self._names if name.casefold().startswith(beginning.casefold())]
+        return [name for name in self._colleague_names if name.casefold().startswith(beginning.casefold())]
 
     def _offer_names(self, beginning: str) -> None:
         self._completer.setCompletionPrefix(beginning)
-        place = self._edit.cursorRect()
-        place.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
-        self._completer.complete(place)
+        popup_rect = self._text_edit.cursorRect()
+        popup_rect.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
+        self._completer.complete(popup_rect)
         self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
 
     def _describe_mentions(self, text: str) -> str:
         """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
         unknown."""
-        names, translate = find_names(text, self._names, self._author), self._context.translate
-        sentences = [translate("mention.will_tell", names=names.people)] if names.people else []
-        sentences += [translate("mention.unknown", name=name) for name in names.unknown[:1]]
+        mentioned_names, translate = find_names(text, self._colleague_names, self._author), self._context.translate
+        sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
+        sentences += [translate("mention.unknown", name=name) for name in mentioned_names.unknown_names[:1]]
         return " ".join(sentences)
 
     @Slot(str)
     def insert_name(self, name: str) -> None:
         """Replace the typed beginning of a name by the whole name and a space."""
-        cursor = self._edit.textCursor()
+        cursor = self._text_edit.textCursor()
         beginning = find_unfinished_name(cursor.block().text()[: cursor.positionInBlock()])
         if beginning is not None:
             cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(beginning))
             cursor.insertText(f"{name} ")
-            self._edit.setTextCursor(cursor)
+            self._text_edit.setTextCursor(cursor)

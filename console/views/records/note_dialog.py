@@ -32,12 +32,17 @@ class NoteDialog(FormDialog):
             act_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
-        self.words_field = Field(translate("dialog.note.words"), area=True)
+        self.words_field = Field(translate("dialog.note.words"), is_multi_line=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
-            self.completion = MentionCompletion(context, self.words_field)
-        title, draft_kind = audit_words.format_record_reference(kind, id, context.language), f"{self.name}-{kind}"
-        self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
+            self.mention_completion = MentionCompletion(context, self.words_field)
+        draft_title, draft_kind = (
+            audit_words.format_record_reference(kind, id, context.language),
+            f"{self.name}-{kind}",
+        )
+        self._draft = DialogDraft(
+            context, self, draft_kind, str(id), draft_title, lambda: {"words": self.words_field}
+        )
         context.run_read(
             lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
             self._set_draft_title,
@@ -66,17 +71,17 @@ class NoteDialog(FormDialog):
         return "" if self.words_field.text().strip() else "dialog.note.needs_words"
 
     def send_form(self) -> None:
-        kind, id, words = self._kind, self._id, self.words_field.text()
+        kind, id, note_text = self._kind, self._id, self.words_field.text()
         self.send_call(
-            self._make_store_call(kind, id, words),
+            self._make_store_call(kind, id, note_text),
             label=self.context.translate(f"action.{self.name}"),
-            attempt=(self.name, kind, id, words),
+            attempt=(self.name, kind, id, note_text),
             key=(kind, id),
         )
 
-    def _make_store_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
-        """Return the acting call that stores the text `words` as a note on the record with this kind and id."""
-        return lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id)
+    def _make_store_call(self, kind: str, id: int, note_text: str) -> ActingCall[Any]:
+        """Return the acting call that stores the text `note_text` as a note on the record with this kind and id."""
+        return lambda services, request_id: services.recovery.add_note(kind, id, note_text, request_id=request_id)
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
         return Toast(self.context.translate("dialog.note.kept"))
@@ -93,8 +98,8 @@ class HandOverDialog(NoteDialog):
 
     name = "hand_over"
 
-    def _make_store_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
-        return lambda services, request_id: services.recovery.hand_over(kind, id, words, request_id=request_id)
+    def _make_store_call(self, kind: str, id: int, note_text: str) -> ActingCall[Any]:
+        return lambda services, request_id: services.recovery.hand_over(kind, id, note_text, request_id=request_id)
 
     def make_answer_toast(self, answer: bool) -> Toast:
         """Return the toast after the hand-over. `answer` is True if the person's take was ended and the note stored,

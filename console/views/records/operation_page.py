@@ -50,13 +50,13 @@ class OperationPage(Page):
         self.route = OperationRoute("")
         self.view: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))
-        self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
-        self.id.copied.connect(self.action_handlers.show_copied_toast)
-        self.badges = make_row(gap=8)
-        self.form = make_explanation_form(context)
-        self.facts = Surface(edge="bottom")
+        self.copyable_id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
+        self.copyable_id.copied.connect(self.action_handlers.show_copied_toast)
+        self.badge_row = make_row(gap=8)
+        self.explanation_form = make_explanation_form(context)
+        self.fact_panel = Surface(edge="bottom")
         self.timeline = TimelineList(
-            translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)
+            translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)
         )
         self._build_layout()
         self.bind_shortcut("P", self._probe_operation)
@@ -64,18 +64,18 @@ class OperationPage(Page):
 
     def _build_layout(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
-        head = Surface(edge="bottom")
-        box = make_row(self.title, self.id, None, gap=8, margins=(margin, 10, margin, 10))
-        box.addLayout(self.badges)
-        head.setLayout(box)
-        title = make_row(
+        header = Surface(edge="bottom")
+        header_row = make_row(self.title, self.copyable_id, None, gap=8, margins=(margin, 10, margin, 10))
+        header_row.addLayout(self.badge_row)
+        header.setLayout(header_row)
+        timeline_title = make_row(
             TextLabel(translate("record.tab.timeline"), "panel_title", "muted"), margins=(margin, 12, margin, 4)
         )
-        self.add_content(head)
+        self.add_content(header)
         self.add_bar_container()
-        self.add_content(self.form)
-        self.add_content(self.facts)
-        self.add_content(title)
+        self.add_content(self.explanation_form)
+        self.add_content(self.fact_panel)
+        self.add_content(timeline_title)
         self.add_content(self.timeline, 1)
         self.add_key_hints()
 
@@ -105,27 +105,29 @@ class OperationPage(Page):
         self.view = view
         self.hide_reading_failure()
         operation, context = view.record, self.context
-        self.id.show_id(wording.shorten_id(operation.id), operation.id)
-        self.set_page_name(f"{self.title.plain} {self.id.short_form}")
+        self.copyable_id.show_id(wording.shorten_id(operation.id), operation.id)
+        self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")
         self._show_badges(view)
-        show_explanation(self.form, view.explanation, context)
-        self.form.show_action_widgets(*self._make_buttons(view))
+        show_explanation(self.explanation_form, view.explanation, context)
+        self.explanation_form.show_action_widgets(*self._make_buttons(view))
         self.show_key_hints_without(() if operation.source == "desk" else ("key.probe", "key.resolve"))
         self._show_facts(view)
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]
         )
         if operation.source == "desk":
-            lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_state_bar("blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), above=True)
+            bold_text, text = context.translate("record.blocked"), context.translate("record.blocked_until")
+            self.show_state_bar(
+                "blocked", NotificationBar(bold_text, text, tone="unknown", shape="lock"), is_above_contents=True
+            )
 
     def _show_badges(self, view: OperationDetails) -> None:
-        while item := self.badges.takeAt(0):
+        while item := self.badge_row.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
         state = view.record.state.value
         shape, tone = _ICON_BY_OPERATION_STATE[state]
-        self.badges.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
+        self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationDetails) -> None:
         operation, translate = view.record, self.context.translate
@@ -141,38 +143,40 @@ class OperationPage(Page):
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ]
         )
-        holder = Surface(edge="bottom")
-        holder.setLayout(make_column(facts, margins=(24, 12, 24, 12)))
-        self._layout.replaceWidget(self.facts, holder)
-        self.facts.deleteLater()
-        self.facts = holder
+        fact_panel = Surface(edge="bottom")
+        fact_panel.setLayout(make_column(facts, margins=(24, 12, 24, 12)))
+        self._layout.replaceWidget(self.fact_panel, fact_panel)
+        self.fact_panel.deleteLater()
+        self.fact_panel = fact_panel
 
     def _make_buttons(self, view: OperationDetails) -> list[QWidget]:
         translate = self.context.translate
         if view.record.source != "desk":
-            button = KeyButton(translate("action.open_record"), kind="primary")
-            button.clicked.connect(self._open_record)
-            return [button]
-        resolve = KeyButton(
+            open_button = KeyButton(translate("action.open_record"), kind="primary")
+            open_button.clicked.connect(self._open_record)
+            return [open_button]
+        resolve_button = KeyButton(
             translate("action.resolve"), "E", "default" if self._awaits_other_person(view) else "primary", binds=False
         )
-        resolve.clicked.connect(self._open_resolve_dialog)
-        probe = KeyButton(translate("action.probe"), "P", binds=False)
-        probe.clicked.connect(self._probe_operation)
-        buttons = (
-            bind_button_to_right(self.context, resolve, "resolve"),
-            bind_button_to_right(self.context, probe, "probe"),
+        resolve_button.clicked.connect(self._open_resolve_dialog)
+        probe_button = KeyButton(translate("action.probe"), "P", binds=False)
+        probe_button.clicked.connect(self._probe_operation)
+        action_buttons = (
+            bind_button_to_right(self.context, resolve_button, "resolve"),
+            bind_button_to_right(self.context, probe_button, "probe"),
         )
-        return [*buttons, DisabledReasonsLabel(*buttons)]
+        return [*action_buttons, DisabledReasonsLabel(*action_buttons)]
 
     def _awaits_other_person(self, view: OperationDetails) -> bool:
         """Return True if a proposed outcome waits for a second person, and the acting person can't be this person:
         the person has proposed it, or lacks the right."""
         if not view.awaiting:
             return False
-        proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-        is_own = bool(proposals) and is_same_person(proposals[-1].actor or "", self.context.operator or "")
-        return is_own or bool(self.context.find_missing_right_reason("resolve_second"))
+        proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
+        is_own_proposal = bool(proposal_entries) and is_same_person(
+            proposal_entries[-1].actor or "", self.context.operator or ""
+        )
+        return is_own_proposal or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
     def _open_record(self) -> None:

@@ -75,11 +75,11 @@ class RecordPage(Page, Generic[ViewT]):
         self,
         context: WindowContext,
         tabs: RecordTabs,
-        below: Sequence[QWidget | QLayout] = (),
-        middle: QLayout | None = None,
+        widgets_above_tabs: Sequence[QWidget | QLayout] = (),
+        tab_area: QLayout | None = None,
     ) -> None:
-        """`below` are the widgets and layouts between the explanation and the tabs. `middle` is a layout that
-        contains the tabs and other widgets beside them; None if there are no such widgets."""
+        """`widgets_above_tabs` are the widgets and layouts between the explanation and the tabs. `tab_area` is a
+        layout that contains the tabs and other widgets beside them; None if there are no such widgets."""
         super().__init__(context)
         self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
         self.view: ViewT | None = None
@@ -88,7 +88,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.evidence = evidence_actions.EvidenceExportActions(
             context, self.action_handlers, self._run_action_by_shortcut
         )
-        self.printing = PagePrinter(context, self)
+        self.page_printer = PagePrinter(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(
             context, self.action_handlers, self._run_action_by_shortcut
         )
@@ -101,9 +101,9 @@ class RecordPage(Page, Generic[ViewT]):
         self.add_content(self.head)
         self.add_content(self.sides_strip)
         self.add_bar_container()
-        for part in (self.form, *below):
-            self.add_content(part)
-        self.add_content(middle or tabs, 1)
+        for widget in (self.form, *widgets_above_tabs):
+            self.add_content(widget)
+        self.add_content(tab_area or tabs, 1)
         self.add_content(self.action_bar.bar)
         self._connect_signals()
 
@@ -228,19 +228,19 @@ class RecordPage(Page, Generic[ViewT]):
         )
 
     def _handle_read_view(self, record_id: int, view: ViewT) -> None:
-        before = self.view
-        if record_id != self.id or (before is not None and before.record.version > view.record.version):
+        earlier_view = self.view
+        if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
         self.hide_reading_failure()
-        if before is None:
+        if earlier_view is None:
             self.context.add_visit(view.record)
         else:
-            self._show_change_since(before, view)
+            self._show_change_since(earlier_view, view)
         self.view = view
         self._show_view(view)
-        action = self.context.pop_requested_action(self.kind, record_id)
-        if action:
-            self.open_requested_action(action)
+        action_name = self.context.pop_requested_action(self.kind, record_id)
+        if action_name:
+            self.open_requested_action(action_name)
 
     def _show_refusal(self, record_id: int, failure: Failure) -> None:
         if record_id == self.id:
@@ -264,22 +264,22 @@ class RecordPage(Page, Generic[ViewT]):
     def _announce_change(self) -> None:
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
         shown record have changed."""
-        title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
+        title, badge_words = self.head.title.short_form, [badge.word for badge in self.head.badges]
         self.set_page_name(title, self.head.notable_badge_word)
-        shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
-        if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
-            announce(self, join_spoken_text(title, ", ".join(badges), self.form.verdict))
+        earlier_state, self._shown_state = self._shown_state, (title, *badge_words, self.form.verdict)
+        if earlier_state[:1] == self._shown_state[:1] and earlier_state != self._shown_state:
+            announce(self, join_spoken_text(title, ", ".join(badge_words), self.form.verdict))
 
-    def show_sides(self, sides: Sequence[RecordSide], tools: Mapping[int, Sequence[QWidget]]) -> None:
+    def show_sides(self, sides: Sequence[RecordSide], tools_by_panel: Mapping[int, Sequence[QWidget]]) -> None:
         """Show one panel per system (this database, provider, order) with the state that the record has there.
-        `tools` are the buttons and links to add to the panels, by the index of the panel; a widget that a panel
-        already contains isn't added again.
+        `tools_by_panel` are the buttons and links to add to the panels, by the index of the panel; a widget that a
+        panel already contains isn't added again.
         """
         self.sides_strip.show_sides(sides)
-        for place, widgets in tools.items():
+        for panel_index, widgets in tools_by_panel.items():
             for widget in widgets:
                 if widget.parent() is None:
-                    self.sides_strip.panels[place].add_tool(widget)
+                    self.sides_strip.panels[panel_index].add_tool(widget)
         self.fit_panel_strips()
 
     def fit_panel_strips(self) -> None:
@@ -319,49 +319,49 @@ class RecordPage(Page, Generic[ViewT]):
             self.hide_bar("holder")
             return
         sentence = self.context.translate("record.working", holder=holder, since=holder.since)
-        bar = NotificationBar(
+        holder_bar = NotificationBar(
             self.context.translate("record.working_lead"), sentence, tone="progress", shape="person"
         )
-        self.show_state_bar("holder", bar)
+        self.show_state_bar("holder", holder_bar)
 
     # -- changes by other people
 
-    def _show_change_since(self, before: ViewT, view: ViewT) -> None:
-        """Show a bar if another person has changed the record between the earlier reading `before` and the new
+    def _show_change_since(self, earlier_view: ViewT, view: ViewT) -> None:
+        """Show a bar if another person has changed the record between the earlier reading `earlier_view` and the new
         reading `view`. The bar shows the person, the time and the action."""
-        if not self.has_changed(before, view):
+        if not self.has_changed(earlier_view, view):
             return
         last_entry = next(
             (entry for entry in reversed(view.timeline) if not self.is_record_opened_entry(entry)), None
         )
         if last_entry is not None and last_entry.actor != self.context.operator:
-            self.show_change(before, view, last_entry)
+            self.show_change(earlier_view, view, last_entry)
 
-    def has_changed(self, before: ViewT, view: ViewT) -> bool:
-        return len(view.timeline) > len(before.timeline)
+    def has_changed(self, earlier_view: ViewT, view: ViewT) -> bool:
+        return len(view.timeline) > len(earlier_view.timeline)
 
     def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
         """Return True if the audit entry only records that a person has opened the record."""
         return entry.what.endswith("opened")
 
-    def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
+    def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
-        words = wording.format_audit_entry(last_entry, self.context.language)
+        change_text = wording.format_audit_entry(last_entry, self.context.language)
         actor_name = record_words.get_actor_name(last_entry.actor, self.context)
-        text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=words)
+        text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=change_text)
         self.show_change_bar(text, self.make_close_button())
 
     def make_close_button(self) -> KeyButton:
         """Return a button that closes the bar about a change by another person."""
-        close = KeyButton(self.context.translate("action.close"), kind="inline")
-        close.clicked.connect(self._hide_change_bar)
-        return close
+        close_button = KeyButton(self.context.translate("action.close"), kind="inline")
+        close_button.clicked.connect(self._hide_change_bar)
+        return close_button
 
     def show_change_bar(self, text: str, button: KeyButton) -> None:
         """Show the bar which says that another person has changed the record. `text` describes the change;
         `button` is added to the bar."""
-        lead = self.context.translate("record.changed_lead")
-        self.show_bar("changed", NotificationBar(lead, text, tone="care", shape="person", button=button))
+        bold_text = self.context.translate("record.changed_lead")
+        self.show_bar("changed", NotificationBar(bold_text, text, tone="care", shape="person", button=button))
 
     @Slot()
     def _hide_change_bar(self) -> None:
@@ -447,7 +447,7 @@ class RecordPage(Page, Generic[ViewT]):
         if self.view is None:
             return
         if name == "print":
-            self.printing.print_record(
+            self.page_printer.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
@@ -455,11 +455,11 @@ class RecordPage(Page, Generic[ViewT]):
 
     def list_printed_lines(self, view: ViewT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
-        company = " ".join(filter(None, (self.head.company.plain, self.get_corporation_number(view))))
-        badges = ", ".join(badge.word for badge in self.head.badges)
-        sides = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
-        explanation = record_words.format_explanation(view.explanation, self.context)
-        return [line for line in (company, badges, *sides, *explanation) if line]
+        company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(view))))
+        badge_line = ", ".join(badge.word for badge in self.head.badges)
+        side_texts = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
+        explanation_texts = record_words.format_explanation(view.explanation, self.context)
+        return [line for line in (company_line, badge_line, *side_texts, *explanation_texts) if line]
 
     @Slot()
     def _copy_clipboard_text(self) -> None:

@@ -64,65 +64,75 @@ class RecordPreview(Surface):
         self.setFixedWidth(tokens().px("layout", "preview_width"))
         self.record: ShownRecord | None = None
         self._item: QueueItem | None = None
-        self._step_buttons: tuple[KeyButton, ...] = ()
+        self._action_buttons: tuple[KeyButton, ...] = ()
         context.work_counts_changed.connect(self._mark_recommended_button)
-        self._area = make_scroll_area()
-        box = QVBoxLayout(self)
-        box.setContentsMargins(1, 0, 0, 0)
-        box.addWidget(self._area)
+        self._scroll_area = make_scroll_area()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 0, 0, 0)
+        layout.addWidget(self._scroll_area)
 
     def show_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item of a queue. With None, the panel is empty."""
-        self._item, self._step_buttons = item, ()
+        self._item, self._action_buttons = item, ()
         self.record = item.record if item else None
-        self._area.setWidget(self._make_preview(item) if item else QWidget())
+        self._scroll_area.setWidget(self._make_preview(item) if item else QWidget())
 
     def _make_preview(self, item: QueueItem) -> QWidget:
         content = QWidget()
-        box = make_column(gap=0)
-        box.addWidget(self._make_header(item.record))
-        box.addWidget(self._make_state_section(item))
+        layout = make_column(gap=0)
+        layout.addWidget(self._make_header(item.record))
+        layout.addWidget(self._make_state_section(item))
         if isinstance(item.record, Payment):
-            box.addWidget(self._make_sides_section(item.record))
-        box.addWidget(self._make_facts_section(item.record))
-        self._steps = make_column(gap=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
-        steps = Surface(edge="top")
-        steps.setLayout(self._steps)
-        box.addWidget(steps)
+            layout.addWidget(self._make_sides_section(item.record))
+        layout.addWidget(self._make_facts_section(item.record))
+        self._event_column = make_column(gap=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
+        event_panel = Surface(edge="top")
+        event_panel.setLayout(self._event_column)
+        layout.addWidget(event_panel)
         self._read_newest_events(item.record)
-        box.addStretch(1)
-        content.setLayout(box)
+        layout.addStretch(1)
+        content.setLayout(layout)
         return content
 
     def _make_header(self, record: ShownRecord) -> QWidget:
         context, now = self._context, self._context.now()
-        link = LinkButton(context.translate("action.open"))
-        link.clicked.connect(self.opened)
-        head = Surface(edge="bottom")
-        title = make_row(
-            TextLabel(case_words.format_record_title(record, context), "section", heading=2), None, link, gap=8
+        open_link = LinkButton(context.translate("action.open"))
+        open_link.clicked.connect(self.opened)
+        header = Surface(edge="bottom")
+        title_row = make_row(
+            TextLabel(case_words.format_record_title(record, context), "section", heading=2), None, open_link, gap=8
         )
-        keys = case_words.get_badge_keys(record, now)
-        badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
-        parts: list[QWidget] = []
-        name = case_words.get_record_company_name(record, context)
-        if name or isinstance(record, CreditCheck):
-            parts.append(ElidedLabel(name or context.translate("record.no_name")))
-        line = make_row(*self._make_number_widgets(record), None)
-        head.setLayout(
-            make_column(title, *parts, line, 4, badges, gap=2, margins=(_PANEL_PADDING_PX, 12, _PANEL_PADDING_PX, 14))
+        badge_keys = case_words.get_badge_keys(record, now)
+        badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in badge_keys), gap=8)
+        company_labels: list[QWidget] = []
+        company_name = case_words.get_record_company_name(record, context)
+        if company_name or isinstance(record, CreditCheck):
+            company_labels.append(ElidedLabel(company_name or context.translate("record.no_name")))
+        number_row = make_row(*self._make_number_widgets(record), None)
+        header.setLayout(
+            make_column(
+                title_row,
+                *company_labels,
+                number_row,
+                4,
+                badges,
+                gap=2,
+                margins=(_PANEL_PADDING_PX, 12, _PANEL_PADDING_PX, 14),
+            )
         )
-        return head
+        return header
 
     def _make_number_widgets(self, record: ShownRecord) -> list[QWidget]:
         """Return the widgets with the corporation number and its copy button, and with the client or the amount."""
         context, number = self._context, case_words.get_corporation_number(record)
         widgets: list[QWidget] = []
         if number:
-            name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
-            copyable = CopyableId(wording.format_corporation_number(number), number, name, copy_word=copy_word)
-            copyable.copied.connect(self.copied)
-            widgets.append(copyable)
+            number_name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
+            copyable_number = CopyableId(
+                wording.format_corporation_number(number), number, number_name, copy_word=copy_word
+            )
+            copyable_number.copied.connect(self.copied)
+            widgets.append(copyable_number)
         detail = (
             context.translate("record.client", client=record.client_id)
             if isinstance(record, CreditCheck)
@@ -133,29 +143,29 @@ class RecordPreview(Surface):
 
     def _make_state_section(self, item: QueueItem) -> QWidget:
         context, record = self._context, item.record
-        part = Surface(edge="bottom")
-        box = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
-        block_keys = _find_blocking_bar_wording_keys(record)
-        if block_keys:
-            lead, text_key = block_keys
-            box.addWidget(
+        section = Surface(edge="bottom")
+        layout = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
+        bar_keys = _find_blocking_bar_wording_keys(record)
+        if bar_keys:
+            bold_text_key, sentence_key = bar_keys
+            layout.addWidget(
                 NotificationBar(
-                    context.translate(lead),
-                    context.translate(text_key),
+                    context.translate(bold_text_key),
+                    context.translate(sentence_key),
                     tone="unknown",
                     shape="lock",
                     is_announced=False,  # a screen reader reads the state in the row of the record
                 )
             )
         _, reason, next_step = words.format_explanation(item.explanation, context)
-        lines = [(context.translate("record.label.why"), reason), (context.translate("record.label.next"), next_step)]
+        facts = [(context.translate("record.label.why"), reason), (context.translate("record.label.next"), next_step)]
         if item.disagreement is not None:
-            difference = format_disagreement(record, item.disagreement, context.language)
-            lines.insert(0, (context.translate("column.difference"), difference))
-        box.addWidget(FactList(lines))
-        box.addLayout(self._make_action_buttons(item))
-        part.setLayout(box)
-        return part
+            difference_text = format_disagreement(record, item.disagreement, context.language)
+            facts.insert(0, (context.translate("column.difference"), difference_text))
+        layout.addWidget(FactList(facts))
+        layout.addLayout(self._make_action_buttons(item))
+        section.setLayout(layout)
+        return section
 
     def _make_sides_section(self, record: Payment) -> QWidget:
         """Return a widget with the state of a payment in this database, at the provider and in the order. A state
@@ -163,24 +173,24 @@ class RecordPreview(Surface):
         code."""
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
-        facts = FactList()
+        fact_list = FactList()
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
-            sign = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line="body")
+            icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
-                sign.show_shape("not_equal", "bad")
-            word = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
-            amount = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
-            state = QWidget()
-            row = make_row(gap=6)
-            row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-            row.addWidget(word, 1)
-            row.addWidget(amount, 0, Qt.AlignmentFlag.AlignTop)
-            state.setLayout(row)
-            state.setAccessibleName(side.format_spoken_text())
-            facts.add_fact(side.name, state)
-        part = Surface(edge="bottom")
-        part.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return part
+                icon.show_shape("not_equal", "bad")
+            state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
+            amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
+            state_widget = QWidget()
+            state_row = make_row(gap=6)
+            state_row.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+            state_row.addWidget(state_label, 1)
+            state_row.addWidget(amount_label, 0, Qt.AlignmentFlag.AlignTop)
+            state_widget.setLayout(state_row)
+            state_widget.setAccessibleName(side.format_spoken_text())
+            fact_list.add_fact(side.name, state_widget)
+        section = Surface(edge="bottom")
+        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+        return section
 
     def _read_newest_events(self, record: ShownRecord) -> None:
         """Read the newest events of the record's timeline in the background, and show them unless the panel shows
@@ -190,30 +200,34 @@ class RecordPreview(Surface):
         kind, record_id = case_words.make_record_ref(record)
         self._context.run_read(
             lambda services: services.recovery.read_last_events(kind, record_id, _NEWEST_EVENT_COUNT),
-            lambda story: self._show_newest_events(record, story),
+            lambda timeline: self._show_newest_events(record, timeline),
             lambda failure: None,  # the page of the record shows the same events, and the failure
             owner=self,
             key="preview steps",
         )
 
-    def _show_newest_events(self, record: ShownRecord, story: TimelinePage) -> None:
-        if self.record is not record or not story.events:
+    def _show_newest_events(self, record: ShownRecord, timeline: TimelinePage) -> None:
+        if self.record is not record or not timeline.events:
             return
-        while item := self._steps.takeAt(0):  # the same record may have been shown, and read, twice
+        while item := self._event_column.takeAt(0):  # the same record may have been shown, and read, twice
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        self._steps.addWidget(TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3))
-        for event in reversed(story.events):
-            line = words.make_event_timeline_line(event, story, self._context)
+        self._event_column.addWidget(
+            TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3)
+        )
+        for event in reversed(timeline.events):
+            line = words.make_event_timeline_line(event, timeline, self._context)
             label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
             label.setAccessibleName(line.format_spoken_text())
-            step = QWidget()
-            row = make_row(gap=8)
-            row.addWidget(ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop)
-            row.addWidget(label, 1)
-            step.setLayout(row)
-            self._steps.addWidget(step)
+            event_widget = QWidget()
+            event_row = make_row(gap=8)
+            event_row.addWidget(
+                ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
+            )
+            event_row.addWidget(label, 1)
+            event_widget.setLayout(event_row)
+            self._event_column.addWidget(event_widget)
 
     def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
         """Return a layout with the buttons of the record's actions. The page connects the shortcuts."""
@@ -226,7 +240,7 @@ class RecordPreview(Surface):
             buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
-        self._step_buttons = tuple(buttons)
+        self._action_buttons = tuple(buttons)
         self._mark_recommended_button()
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasonsLabel(*buttons))
 
@@ -238,9 +252,9 @@ class RecordPreview(Surface):
             return
         key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
         is_for_person = self._is_step_for_person(self._item)
-        advised = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
-        for button in self._step_buttons:
-            button.set_kind("primary" if button.key == advised and button.isEnabled() else "default")
+        recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
+        for button in self._action_buttons:
+            button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")
 
     def _is_step_for_person(self, item: QueueItem) -> bool:
         """Return False if the record's next step is the decision of a second person, and the acting person can't be
@@ -253,52 +267,56 @@ class RecordPreview(Surface):
             for proposal in self._context.work_counts.to_decide
         )
 
-    def _make_button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
+    def _make_button(self, text: str, key: str, requested_signal: object, right: str) -> KeyButton:
         button = KeyButton(text, key, binds=False)
-        button.clicked.connect(signal)
+        button.clicked.connect(requested_signal)
         return bind_button_to_right(self._context, button, right)
 
     def _make_facts_section(self, record: ShownRecord) -> QWidget:
         if not isinstance(record, CreditCheck):
             return self._make_money_facts_section(record)
         context = self._context
-        facts = FactList()
-        facts.add_fact(context.translate("field.result"), TextLabel(words.get_result_word(record, context) or "–"))
+        fact_list = FactList()
+        fact_list.add_fact(
+            context.translate("field.result"), TextLabel(words.get_result_word(record, context) or "–")
+        )
         purchase_day = wording.format_instant(record.purchased_at, "day")
-        facts.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day))
-        until = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
-        facts.add_fact(context.translate("field.expired_at"), TextLabel(until))
-        facts.add_fact(context.translate("field.provider_id"), TextLabel(str(record.credit_check_id or "–"), "data"))
+        fact_list.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day))
+        validity_end = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
+        fact_list.add_fact(context.translate("field.expired_at"), TextLabel(validity_end))
+        fact_list.add_fact(
+            context.translate("field.provider_id"), TextLabel(str(record.credit_check_id or "–"), "data")
+        )
         if record.incomplete:
             missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)
-            facts.add_fact(context.translate("word.missing_label"), missing_label)
-        holder = QWidget()
-        holder.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return holder
+            fact_list.add_fact(context.translate("word.missing_label"), missing_label)
+        section = QWidget()
+        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+        return section
 
     def _make_money_facts_section(self, record: Order | Payment | Refund) -> QWidget:
         """Return a widget with the main facts of an order, a payment or a refund."""
         context = self._context
-        translate, facts = context.translate, FactList()
-        amount = case_words.format_amount_with_difference_mark(record, context)
-        lines: list[tuple[str, str | None]] = [(translate("column.amount"), amount)]
+        translate, fact_list = context.translate, FactList()
+        amount_text = case_words.format_amount_with_difference_mark(record, context)
+        facts: list[tuple[str, str | None]] = [(translate("column.amount"), amount_text)]
         if isinstance(record, Payment):
-            lines += [
+            facts += [
                 (translate("column.provider"), case_words.get_record_provider_name(record, context)),
                 (translate("field.payer"), case_words.mask_payer(record.payer)),
                 (translate("field.provider_payment_id"), record.provider_payment_id),
             ]
         elif isinstance(record, Refund):
-            lines += [
+            facts += [
                 (translate("field.maker"), words.get_actor_name(record.maker, context)),
                 (translate("field.reason"), record_texts.format_refund_reason(record, context)),
                 (translate("field.refund_key"), record.provider_refund_key),
             ]
-        for label, value in lines:
-            facts.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
-        holder = QWidget()
-        holder.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return holder
+        for label, value in facts:
+            fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
+        section = QWidget()
+        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+        return section
 
 
 def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:

@@ -42,7 +42,7 @@ class ResolveForm(EvidenceForm):
 
     def __init__(self, context: WindowContext, proposer: str | None) -> None:
         translate = context.translate
-        kinds = {
+        kind_buttons = {
             NUMBER_EVIDENCE: RadioButton(translate("dialog.resolve.by_number")),
             FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
             TEXT_EVIDENCE: RadioButton(translate("dialog.resolve.by_text")),
@@ -51,11 +51,11 @@ class ResolveForm(EvidenceForm):
             RadioButton(translate("dialog.resolve.as_success")),
             RadioButton(translate("dialog.resolve.as_error")),
         )
-        number, outcomes = (
+        number_field, outcome_buttons = (
             Field(translate("field.provider_id"), role="data"),
             {"success": bought_button, "error": not_bought_button},
         )
-        super().__init__(context, proposer, number, kinds, outcomes)
+        super().__init__(context, proposer, number_field, kind_buttons, outcome_buttons)
         self.bought_button, self.not_bought_button = bought_button, not_bought_button
         self._update_result_buttons()
 
@@ -64,37 +64,39 @@ class ResolveForm(EvidenceForm):
 
     @property
     def provider_id(self) -> int | None:
-        digits = self.number.text().strip()
+        digits = self.number_field.text().strip()
         return (
             int(digits) if self.evidence_kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
         )
 
     def _format_number_evidence(self) -> str:
-        return self._context.translate("dialog.resolve.number_statement", number=self.number.text().strip())
+        return self._context.translate("dialog.resolve.number_statement", number=self.number_field.text().strip())
 
     def _has_evidence(self) -> bool:
         return bool(self.provider_id) if self.evidence_kind == NUMBER_EVIDENCE else super()._has_evidence()
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
-        by_number = self.evidence_kind == NUMBER_EVIDENCE
+        is_number_given = self.evidence_kind == NUMBER_EVIDENCE
         if name == "success":
-            return "" if by_number else self._context.translate("dialog.resolve.needs_number")
+            return "" if is_number_given else self._context.translate("dialog.resolve.needs_number")
         return (
             self._context.translate("dialog.resolve.number_proves")
-            if by_number
+            if is_number_given
             else self._find_second_person_refusal()
         )
 
     def _show_effect(self) -> None:
         translate, outcome = self._context.translate, self.outcome
-        before = translate("state.credit_check.pending")
-        after = translate(f"state.credit_check.{outcome or CheckState.PENDING}")
-        effects = {"success": "dialog.resolve.effect_success", "error": "dialog.resolve.effect_error"}
-        key = effects.get(outcome)
-        self.effect.show_text(
-            translate(key, before=before, after=after) if key else translate("dialog.resolve.no_effect")
+        state_before = translate("state.credit_check.pending")
+        state_after = translate(f"state.credit_check.{outcome or CheckState.PENDING}")
+        wording_key_by_outcome = {"success": "dialog.resolve.effect_success", "error": "dialog.resolve.effect_error"}
+        wording_key = wording_key_by_outcome.get(outcome)
+        self.effect_label.show_text(
+            translate(wording_key, before=state_before, after=state_after)
+            if wording_key
+            else translate("dialog.resolve.no_effect")
         )
-        self.second_person_text.show_text(self._format_second_person_text())
+        self.second_person_label.show_text(self._format_second_person_text())
 
     def _format_second_person_text(self) -> str:
         """Return the text which says whether a second person must confirm the decision, and which people may confirm
@@ -116,16 +118,16 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def __init__(
         self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
     ) -> None:
-        self._credit_check, self._proposer = record, proposer
-        self._subtitle_line = _format_dialog_subtitle(context, record)
+        self._decided_record, self._proposer = record, proposer
+        self._subtitle_text = _format_dialog_subtitle(context, record)
         super().__init__(
             context,
             record,
             ResolveForm(context, proposer),
             parent,
             title=_format_dialog_title(context, record),
-            subtitle=self._subtitle_line,
-            label=context.translate("act.resolve", id=record.id),
+            subtitle=self._subtitle_text,
+            call_label=context.translate("act.resolve", id=record.id),
             provider=ALARMBOX,
         )
 
@@ -163,29 +165,29 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
         of the stored record, and its changed fields."""
         context, stored_record = self._context, failure.detail.get("record")
-        parts: list[QWidget] = [self._make_refusal_bar(failure)]
-        if isinstance(stored_record, CreditCheck) and isinstance(self._credit_check, CreditCheck):
-            difference = record_facts.format_differences(self._credit_check, stored_record, context)
-            parts += [
+        widgets: list[QWidget] = [self._make_refusal_bar(failure)]
+        if isinstance(stored_record, CreditCheck) and isinstance(self._decided_record, CreditCheck):
+            difference_text = record_facts.format_differences(self._decided_record, stored_record, context)
+            widgets += [
                 make_badge_row(context, stored_record),
-                TextLabel(difference or context.translate("record.changed_nothing"), wrap=True),
+                TextLabel(difference_text or context.translate("record.changed_nothing"), wrap=True),
             ]
-        holder = QWidget()
-        holder.setLayout(make_column(*parts, gap=12))
-        return holder
+        content = QWidget()
+        content.setLayout(make_column(*widgets, gap=12))
+        return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        close, act = self._context.translate("action.close"), self._context.translate("action.open_record")
-        self.show_outcome(title, self._subtitle_line, content, close=close, act=act)
+        close_text, act_text = self._context.translate("action.close"), self._context.translate("action.open_record")
+        self.show_outcome(title, self._subtitle_text, content, close_text=close_text, act_text=act_text)
         self.act_button.clicked.connect(self._open_record)
 
     @Slot()
     def _open_record(self) -> None:
         self.accept()
-        record = self._credit_check
-        id = record.id if isinstance(record, CreditCheck) else record.subject_id
-        if id is not None:
-            self._context.navigate(CreditCheckRoute(int(id)))
+        record = self._decided_record
+        credit_check_id = record.id if isinstance(record, CreditCheck) else record.subject_id
+        if credit_check_id is not None:
+            self._context.navigate(CreditCheckRoute(int(credit_check_id)))
 
 
 def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:

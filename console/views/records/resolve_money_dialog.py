@@ -33,29 +33,33 @@ class ResolveMoneyForm(EvidenceForm):
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None) -> None:
         translate, record_kind = context.translate, "payment" if isinstance(record, Payment) else "refund"
-        kinds = {
+        kind_buttons = {
             name: RadioButton(translate(f"dialog.resolve_money.by_{name}"))
             for name in (NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE)
         }
-        outcomes = {
+        outcome_buttons = {
             name: RadioButton(translate(f"dialog.resolve_money.{record_kind}.{name}"))
             for name in _RESULT_NAMES_BY_RECORD_KIND[record_kind]
         }
         super().__init__(
-            context, proposer, Field(translate("dialog.resolve_money.number"), role="data"), kinds, outcomes
+            context,
+            proposer,
+            Field(translate("dialog.resolve_money.number"), role="data"),
+            kind_buttons,
+            outcome_buttons,
         )
         self._record_kind, self._state_before = (
             record_kind,
             "submitting" if isinstance(record, Operation) else record.state.value,
         )
-        self.completed_number.edit.textChanged.connect(self._update_result_buttons)
+        self.refund_number_field.edit.textChanged.connect(self._update_result_buttons)
         self._update_result_buttons()
 
     def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         if name != "completed":
             return ()
-        self.completed_number = Field(self._context.translate("dialog.resolve_money.number"), role="data")
-        return (self.completed_number,)
+        self.refund_number_field = Field(self._context.translate("dialog.resolve_money.number"), role="data")
+        return (self.refund_number_field,)
 
     @property
     def _needs_number(self) -> bool:
@@ -67,8 +71,8 @@ class ResolveMoneyForm(EvidenceForm):
     def provider_id(self) -> str | None:
         """The provider's number that the person has typed; None if there is none, or if neither the evidence nor
         the result needs it."""
-        field = self.completed_number if self._needs_number else self.number
-        provider_id = field.text().strip()
+        number_field = self.refund_number_field if self._needs_number else self.number_field
+        provider_id = number_field.text().strip()
         return provider_id if provider_id and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
 
     def find_disabled_reason(self) -> str:
@@ -78,7 +82,9 @@ class ResolveMoneyForm(EvidenceForm):
         )
 
     def _format_number_evidence(self) -> str:
-        return self._context.translate("dialog.resolve_money.number_statement", number=self.number.text().strip())
+        return self._context.translate(
+            "dialog.resolve_money.number_statement", number=self.number_field.text().strip()
+        )
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         if self.evidence_kind != NUMBER_EVIDENCE:
@@ -87,23 +93,25 @@ class ResolveMoneyForm(EvidenceForm):
 
     def _show_effect(self) -> None:
         translate, outcome = self._context.translate, self.outcome
-        self.completed_number.setVisible(self._needs_number)
+        self.refund_number_field.setVisible(self._needs_number)
         if not outcome:
-            self.effect.show_text(translate("dialog.resolve.no_effect"))
-            self.second_person_text.show_text("")
+            self.effect_label.show_text(translate("dialog.resolve.no_effect"))
+            self.second_person_label.show_text("")
             return
-        before, after = (translate(f"state.{self._record_kind}.{state}") for state in (self._state_before, outcome))
-        self.effect.show_text(translate("dialog.resolve_money.effect", before=before, after=after))
-        is_one_person = self.evidence_kind == NUMBER_EVIDENCE
-        is_second_person = self._proposer is not None and not is_same_person(
+        state_before, state_after = (
+            translate(f"state.{self._record_kind}.{state}") for state in (self._state_before, outcome)
+        )
+        self.effect_label.show_text(translate("dialog.resolve_money.effect", before=state_before, after=state_after))
+        is_one_person_enough = self.evidence_kind == NUMBER_EVIDENCE
+        is_person_second = self._proposer is not None and not is_same_person(
             self._proposer, self._context.operator or ""
         )
-        if is_one_person:
-            self.second_person_text.show_text(translate("dialog.resolve_money.one_person"))
-        elif is_second_person:
-            self.second_person_text.show_text(translate("dialog.resolve.you_are_second", person=self._proposer))
+        if is_one_person_enough:
+            self.second_person_label.show_text(translate("dialog.resolve_money.one_person"))
+        elif is_person_second:
+            self.second_person_label.show_text(translate("dialog.resolve.you_are_second", person=self._proposer))
         else:
-            self.second_person_text.show_text(
+            self.second_person_label.show_text(
                 translate(
                     "dialog.resolve.second_person", people=self._context.list_other_people_with("resolve_second")
                 )
@@ -115,15 +123,15 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
     After the service has stored or refused the decision, the person can only close the dialog."""
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:
-        self._name = _format_dialog_title(context, record)
+        self._record_title = _format_dialog_title(context, record)
         super().__init__(
             context,
             record,
             ResolveMoneyForm(context, record, proposer),
             parent,
-            title=context.translate("dialog.resolve_money.title", title=self._name),
+            title=context.translate("dialog.resolve_money.title", title=self._record_title),
             subtitle=_format_dialog_subtitle(context, record),
-            label=context.translate("act.resolve_case", title=self._name),
+            call_label=context.translate("act.resolve_case", title=self._record_title),
             provider="",
         )
 
@@ -134,7 +142,7 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
         return "dialog.resolve.nothing_yet"
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        self.show_outcome(title, self._name, content, close=self._context.translate("action.close"))
+        self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
 
 
 def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:

@@ -52,27 +52,27 @@ class RecordTabs(QWidget):
         translate = context.translate
         self._context = context
         self.tabs = TabBar(translate("record.tabs"))
-        head = Surface(self, edge="bottom")
-        head.setLayout(make_row(self.tabs, None))
-        self._stack = QStackedWidget(self)
-        self._timeline, self._notes = (
-            TimelineList(translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)),
+        header = Surface(self, edge="bottom")
+        header.setLayout(make_row(self.tabs, None))
+        self._content_stack = QStackedWidget(self)
+        self._timeline_list, self._note_list = (
+            TimelineList(translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)),
             TimelineList(translate("record.tab.notes")),
         )
-        self._evidence, self._audit = EvidenceView(context), make_audit_table(context)
+        self._evidence_view, self._audit_table = EvidenceView(context), make_audit_table(context)
         self._tabs = (
-            RecordTab("timeline", self._timeline, (self._timeline,)),
+            RecordTab("timeline", self._timeline_list, (self._timeline_list,)),
             *kind_tabs,
-            RecordTab("notes", self._notes, (self._notes,)),
-            RecordTab("evidence", self._evidence, self._evidence.focus_stops),
-            RecordTab("audit", self._audit, (self._audit,)),
+            RecordTab("notes", self._note_list, (self._note_list,)),
+            RecordTab("evidence", self._evidence_view, self._evidence_view.focus_stops),
+            RecordTab("audit", self._audit_table, (self._audit_table,)),
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
-            self._stack.addWidget(_add_empty_state(tab, context, self._stack))
-        self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
-        self.setLayout(make_column(head, self._stack, gap=0))
-        self._stack.setMinimumHeight(min_rows * current_appearance().row_height())
+            self._content_stack.addWidget(_add_empty_state(tab, context, self._content_stack))
+        self.tabs.currentChanged.connect(self._content_stack.setCurrentIndex)
+        self.setLayout(make_column(header, self._content_stack, gap=0))
+        self._content_stack.setMinimumHeight(min_rows * current_appearance().row_height())
 
     @property
     def current_name(self) -> str:
@@ -81,22 +81,22 @@ class RecordTabs(QWidget):
 
     def show_tab(self, name: object) -> None:
         """Open the tab of this name; do nothing if there is no such tab."""
-        names = [tab.name for tab in self._tabs]
-        if name in names:
-            self.tabs.setCurrentIndex(names.index(str(name)))
+        tab_names = [tab.name for tab in self._tabs]
+        if name in tab_names:
+            self.tabs.setCurrentIndex(tab_names.index(str(name)))
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
         """Show the data of another record, or newer data of the same record, in the tabs that every record has. The
         open tab stays open. `lines` are the lines of the timeline; `kind_tab_counts` are the numbers of items to
         show in the titles of the `kind_tabs`."""
-        self._timeline.show_lines(lines)
-        self._notes.show_lines(make_note_lines(view.notes, self._context))
-        self._evidence.show_evidence(list(reversed(view.evidence)))
-        self._audit.show_rows(list(enumerate(reversed(view.timeline))))
+        self._timeline_list.show_lines(lines)
+        self._note_list.show_lines(make_note_lines(view.notes, self._context))
+        self._evidence_view.show_evidence(list(reversed(view.evidence)))
+        self._audit_table.show_rows(list(enumerate(reversed(view.timeline))))
         counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
-            shown_widget = self._stack.widget(number)
+            shown_widget = self._content_stack.widget(number)
             if isinstance(shown_widget, QStackedWidget) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
                 shown_widget.setCurrentIndex(0 if count else 1)
 
@@ -107,8 +107,8 @@ class RecordTabs(QWidget):
 
     def find_focused_row(self) -> object | None:
         """Return the current row of the table that has the focus; None if no table of these tabs has the focus."""
-        tables = (stop for tab in self._tabs for stop in tab.focus_stops)
-        table = next((stop for stop in tables if isinstance(stop, StaticTable) and stop.hasFocus()), None)
+        stops = (stop for tab in self._tabs for stop in tab.focus_stops)
+        table = next((stop for stop in stops if isinstance(stop, StaticTable) and stop.hasFocus()), None)
         return table.current_item if table is not None else None
 
     @Slot()
@@ -120,7 +120,7 @@ class RecordTabs(QWidget):
     def focus_content(self) -> None:
         """Give the focus to the content of the open tab. The shortcuts of single letters work while the content
         has the focus."""
-        self._tabs[self._stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
+        self._tabs[self._content_stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
@@ -140,17 +140,17 @@ def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) ->
 def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
     """Return a list with the timeline line about the next step that is scheduled for the record; an empty list if no
     step is scheduled."""
-    at, reason = record.work.at, record.work.reason
-    if at is None:
+    scheduled_at, reason = record.work.at, record.work.reason
+    if scheduled_at is None:
         return []
-    has_words = reason and wording.has_sentence(f"record.planned.{reason}")
+    has_own_text = reason and wording.has_sentence(f"record.planned.{reason}")
     planned_text = context.translate(
-        f"record.planned.{reason}" if has_words else "record.planned.other", attempt=record.work.attempt + 1
+        f"record.planned.{reason}" if has_own_text else "record.planned.other", attempt=record.work.attempt + 1
     )
     return [
         TimelineLine(
-            format_time_in_column(at, context),
-            wording.format_instant(at),
+            format_time_in_column(scheduled_at, context),
+            wording.format_instant(scheduled_at),
             "clock",
             "muted",
             context.translate("who.worker"),
@@ -201,13 +201,13 @@ def make_audit_table(context: WindowContext) -> StaticTable:
     )
 
 
-def format_answer(body: str | None) -> str:
+def format_answer(stored_text: str | None) -> str:
     """Return the text of a stored answer. JSON is returned with one value per line, any other text unchanged, and
     "" for None."""
     try:
-        return json.dumps(json.loads(body or ""), ensure_ascii=False, indent=2)
+        return json.dumps(json.loads(stored_text or ""), ensure_ascii=False, indent=2)
     except ValueError:
-        return body or ""
+        return stored_text or ""
 
 
 class EvidenceView(QWidget):
@@ -230,17 +230,17 @@ class EvidenceView(QWidget):
             ),
         ]
         self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
-        self._text = QTextEdit()
-        self._text.setReadOnly(True)
-        self._text.setTabChangesFocus(True)
-        self._text.setAccessibleName(translate("record.answer_text"))
+        self._answer_text = QTextEdit()
+        self._answer_text.setReadOnly(True)
+        self._answer_text.setTabChangesFocus(True)
+        self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._table.current_changed.connect(self._show_item)
         self._table.rows.page_applied.connect(self._select_first)
-        text = Surface(edge="left")
-        box = QVBoxLayout(text)
-        box.setContentsMargins(12, 8, 12, 8)
-        box.addWidget(self._text)
-        halves = make_row(self._table, text, gap=0)
+        text_panel = Surface(edge="left")
+        text_layout = QVBoxLayout(text_panel)
+        text_layout.setContentsMargins(12, 8, 12, 8)
+        text_layout.addWidget(self._answer_text)
+        halves = make_row(self._table, text_panel, gap=0)
         halves.setStretch(0, 3)
         halves.setStretch(1, 2)
         self.setLayout(halves)
@@ -249,7 +249,7 @@ class EvidenceView(QWidget):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self._table, self._text
+        return self._table, self._answer_text
 
     def _format_source(self, item: EvidenceItem) -> str:
         return evidence_words.format_evidence_source(item.source, self._context.language)
@@ -266,4 +266,4 @@ class EvidenceView(QWidget):
     def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
-            self._text.setPlainText(format_answer(item.body) or placeholder_text)
+            self._answer_text.setPlainText(format_answer(item.body) or placeholder_text)

@@ -37,12 +37,15 @@ class _DecisionDialog(DialogFrame):
     name = ""
 
     def __init__(self, context: WindowContext, view: RefundDetails, parent: QWidget) -> None:
-        translate, amount = context.translate, wording.format_amount(view.record.amount_minor, view.record.currency)
+        translate, amount_text = (
+            context.translate,
+            wording.format_amount(view.record.amount_minor, view.record.currency),
+        )
         super().__init__(
-            translate(f"dialog.{self.name}.title", amount=amount),
+            translate(f"dialog.{self.name}.title", amount=amount_text),
             format_dialog_subtitle(context, view),
             cancel_text=translate("action.cancel"),
-            act_text=translate(f"dialog.{self.name}.act", amount=amount),
+            act_text=translate(f"dialog.{self.name}.act", amount=amount_text),
             kind="danger" if self.name == "reject" else "primary",
             close_name=translate("action.close"),
             parent=parent,
@@ -85,7 +88,7 @@ class _DecisionDialog(DialogFrame):
             self._send_call(self._make_decision_call())
 
     def _send_call(self, call: ActingCall[Refund]) -> None:
-        context, id = self._context, self._view.record.id
+        context, refund_id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._cancel_timer.start()
@@ -94,13 +97,13 @@ class _DecisionDialog(DialogFrame):
             self._show_decision,
             self._show_failure,
             owner=self,
-            label=context.translate(f"act.{self.name}", id=id),
+            label=context.translate(f"act.{self.name}", id=refund_id),
             describe=lambda refund: Toast(
                 case_words.format_record_title(refund, context),
                 record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language).word,
             ),
-            attempt=(f"refund {self.name}", id, self._view.record.version, self._get_rejection_reason()),
-            key=("refund", id),
+            attempt=(f"refund {self.name}", refund_id, self._view.record.version, self._get_rejection_reason()),
+            key=("refund", refund_id),
             provider=self._view.payment.provider if self.name == "approve" else "",
         )
 
@@ -113,11 +116,11 @@ class _DecisionDialog(DialogFrame):
 
     def _show_decision(self, refund: Refund) -> None:
         context = self._context
-        amount = wording.format_amount(refund.amount_minor, refund.currency)
-        ending = context.translate(_get_result_wording_key(self.name, refund), id=refund.id, amount=amount)
-        bar = NotificationBar("", ending, tone="good", shape="check")
+        amount_text = wording.format_amount(refund.amount_minor, refund.currency)
+        result_text = context.translate(_get_result_wording_key(self.name, refund), id=refund.id, amount=amount_text)
+        result_bar = NotificationBar("", result_text, tone="good", shape="check")
         self._show_final_content(
-            context.translate(f"dialog.{self.name}.done"), make_decision_content(context, refund, bar)
+            context.translate(f"dialog.{self.name}.done"), make_decision_content(context, refund, result_bar)
         )
 
     def _show_failure(self, failure: Failure) -> None:
@@ -128,23 +131,24 @@ class _DecisionDialog(DialogFrame):
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
-        bar = NotificationBar("", context.format_failure(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
-        refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
-        title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
+        failure_bar = NotificationBar("", context.format_failure(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
+        refusal_title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
+        title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title_key)
         self._show_final_content(
-            title, make_decision_content(context, stored_record if isinstance(stored_record, Refund) else None, bar)
+            title,
+            make_decision_content(context, stored_record if isinstance(stored_record, Refund) else None, failure_bar),
         )
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
-        act = translate("action.open_refund")
+        act_text = translate("action.open_refund")
         self.show_outcome(
             title,
             format_dialog_subtitle(self._context, self._view),
             content,
-            close=translate("action.close"),
-            act=act,
+            close_text=translate("action.close"),
+            act_text=act_text,
         )
         self.act_button.clicked.connect(self._open_refund)
 
@@ -163,36 +167,38 @@ class ApproveDialog(_DecisionDialog):
     def _make_content(self) -> QWidget:
         translate = self._context.translate
         self.needs_password = self._context.settings.sign_in.is_server
-        self.password = PasswordField(
+        self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password.line_edit.textChanged.connect(self._update_act_button)
+        self.password_field.line_edit.textChanged.connect(self._update_act_button)
         order = self._view.order
         self.order_number_check = OrderNumberCheck(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self._update_act_button)
         self.needs_order_number = self._view.needed_checkers > 1
-        final = NotificationBar(
+        final_bar = NotificationBar(
             translate("dialog.approve.final_lead"),
             translate(self._get_next_step_wording_key()),
             tone="care",
             shape="warning",
         )
         content = QWidget()
-        parts: list[QWidget] = [final, self._make_effect_facts()]
-        step_up_words = translate("dialog.approve.step_up" if self.needs_password else "dialog.approve.no_password")
-        step_up = TextLabel(step_up_words, "small", "muted")
-        parts += [self.order_number_check] if self.needs_order_number else []
-        parts += [self.password, step_up] if self.needs_password else [step_up]
+        widgets: list[QWidget] = [final_bar, self._make_effect_facts()]
+        password_note_text = translate(
+            "dialog.approve.step_up" if self.needs_password else "dialog.approve.no_password"
+        )
+        password_note = TextLabel(password_note_text, "small", "muted")
+        widgets += [self.order_number_check] if self.needs_order_number else []
+        widgets += [self.password_field, password_note] if self.needs_password else [password_note]
         for hidden_widget, is_needed in (
             (self.order_number_check, self.needs_order_number),
-            (self.password, self.needs_password),
+            (self.password_field, self.needs_password),
         ):
             if not is_needed:
                 hidden_widget.setParent(content)
                 hidden_widget.hide()
-        content.setLayout(make_column(*parts, gap=12))
+        content.setLayout(make_column(*widgets, gap=12))
         return content
 
     def _get_next_step_wording_key(self) -> str:
@@ -206,32 +212,39 @@ class ApproveDialog(_DecisionDialog):
     def _make_effect_facts(self) -> FactList:
         translate, view = self._context.translate, self._view
         record, money = view.record, view.money
-        facts = FactList()
-        approvals, needed_approvals = len(record.checkers), view.needed_checkers
-        if approvals + 1 >= needed_approvals:
-            words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
-            facts.add_fact(
-                translate("field.state"), TextLabel(translate("case.becomes", before=words[0], after=words[1]))
+        fact_list = FactList()
+        approval_count, needed_count = len(record.checkers), view.needed_checkers
+        if approval_count + 1 >= needed_count:
+            state_words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
+            fact_list.add_fact(
+                translate("field.state"),
+                TextLabel(translate("case.becomes", before=state_words[0], after=state_words[1])),
             )
         else:
-            count = translate("dialog.approve.count", before=approvals, after=approvals + 1, needed=needed_approvals)
-            facts.add_fact(translate("field.checkers"), TextLabel(count))
-        amount = wording.format_amount(money.refundable, money.currency)
-        facts.add_fact(translate("money.part.refundable"), TextLabel(translate("case.stays", value=amount)))
+            count_text = translate(
+                "dialog.approve.count", before=approval_count, after=approval_count + 1, needed=needed_count
+            )
+            fact_list.add_fact(translate("field.checkers"), TextLabel(count_text))
+        refundable_text = wording.format_amount(money.refundable, money.currency)
+        fact_list.add_fact(
+            translate("money.part.refundable"), TextLabel(translate("case.stays", value=refundable_text))
+        )
         if record.sends_after is not None and record.sends_after > self._context.now():
-            waits = translate("dialog.refund.cooling_off", at=record.sends_after)
-            facts.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(waits))
-        return facts
+            cooling_off_text = translate("dialog.refund.cooling_off", at=record.sends_after)
+            fact_list.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(cooling_off_text))
+        return fact_list
 
     def _find_disabled_reason(self) -> str:
         if self.needs_order_number and (number_reason := self.order_number_check.find_disabled_reason()):
             return number_reason
-        is_password_missing = self.needs_password and not self.password.text()
+        is_password_missing = self.needs_password and not self.password_field.text()
         return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        id, expected_version = self._view.record.id, self._view.record.version
-        return lambda services, request_id: services.refunds.approve(id, expected_version, request_id=request_id)
+        refund_id, expected_version = self._view.record.id, self._view.record.version
+        return lambda services, request_id: services.refunds.approve(
+            refund_id, expected_version, request_id=request_id
+        )
 
     @Slot()
     def _send_decision(self) -> None:
@@ -242,32 +255,32 @@ class ApproveDialog(_DecisionDialog):
         if not self.needs_password:
             self._send_call(self._make_decision_call())
             return
-        password = self.password.text()
-        self.password.hide_password()
-        self.password.line_edit.clear()
+        password = self.password_field.text()
+        self.password_field.hide_password()
+        self.password_field.line_edit.clear()
         self.set_busy(self._context.translate("dialog.busy"))
-        confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
+        check_password = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
         confirmed_call = bind_password_to_call(self._make_decision_call(), password)
 
-        def handle_confirmation(is_right: bool) -> None:
-            if is_right:
+        def handle_confirmation(is_password_right: bool) -> None:
+            if is_password_right:
                 self._send_call(confirmed_call)
             else:
                 self._ask_password_again(self._context.translate("lock.wrong.words"))
 
-        self._context.runner.run(confirm, handle_confirmation, self._show_confirmation_failure, owner=self)
+        self._context.runner.run(check_password, handle_confirmation, self._show_confirmation_failure, owner=self)
 
     def _show_confirmation_failure(self, failure: Failure) -> None:
         self._ask_password_again(self._context.format_failure(failure))
 
-    def _ask_password_again(self, words: str) -> None:
-        """Enable the dialog again, because the password was wrong or couldn't be checked; `words` is the reason.
-        The refund isn't approved yet."""
+    def _ask_password_again(self, reason: str) -> None:
+        """Enable the dialog again, and show `reason` at the password field: why the password was wrong or couldn't be
+        checked. The refund isn't approved yet."""
         self.allow_acting_again(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_act_button()
-        self.password.show_error(words)
-        self.password.line_edit.setFocus()
+        self.password_field.show_error(reason)
+        self.password_field.line_edit.setFocus()
 
 
 class RejectDialog(_DecisionDialog):
@@ -277,19 +290,21 @@ class RejectDialog(_DecisionDialog):
 
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
-        self.words = Field(translate("dialog.reject.words"), area=True)
-        self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
-        if not isinstance(self.words.edit, LineEdit):
-            self.words.edit.textChanged.connect(self._update_act_button)
+        self.reason_field = Field(translate("dialog.reject.words"), is_multi_line=True)
+        self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
+        if not isinstance(self.reason_field.edit, LineEdit):
+            self.reason_field.edit.textChanged.connect(self._update_act_button)
         title = case_words.format_record_title(record, self._context)
-        self._draft = DialogDraft(self._context, self, "reject", str(record.id), title, lambda: {"words": self.words})
+        self._draft = DialogDraft(
+            self._context, self, "reject", str(record.id), title, lambda: {"words": self.reason_field}
+        )
         content = QWidget()
-        effect = TextLabel(
+        effect_label = TextLabel(
             translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)),
             wrap=True,
         )
-        above = [self._draft.bar] if self._draft.bar is not None else []
-        content.setLayout(make_column(*above, self.words, effect, gap=12))
+        draft_bars = [self._draft.bar] if self._draft.bar is not None else []
+        content.setLayout(make_column(*draft_bars, self.reason_field, effect_label, gap=12))
         return content
 
     def _show_decision(self, refund: Refund) -> None:
@@ -304,12 +319,16 @@ class RejectDialog(_DecisionDialog):
         return "" if self._get_rejection_reason() else self._context.translate("dialog.reject.needs_words")
 
     def _get_rejection_reason(self) -> str:
-        return self.words.text().strip()
+        return self.reason_field.text().strip()
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        id, expected_version, words = self._view.record.id, self._view.record.version, self._get_rejection_reason()
+        refund_id, expected_version, reason = (
+            self._view.record.id,
+            self._view.record.version,
+            self._get_rejection_reason(),
+        )
         return lambda services, request_id: services.refunds.reject(
-            id, words, expected_version, request_id=request_id
+            refund_id, reason, expected_version, request_id=request_id
         )
 
 
@@ -322,14 +341,16 @@ class WithdrawDialog(_DecisionDialog):
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
         content = QWidget()
-        amount = wording.format_amount(record.amount_minor, record.currency)
-        bar = NotificationBar("", translate("dialog.withdraw.effect", amount=amount), tone="text", shape="arrow_back")
-        content.setLayout(make_column(bar))
+        amount_text = wording.format_amount(record.amount_minor, record.currency)
+        effect_bar = NotificationBar(
+            "", translate("dialog.withdraw.effect", amount=amount_text), tone="text", shape="arrow_back"
+        )
+        content.setLayout(make_column(effect_bar))
         return content
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        id = self._view.record.id
-        return lambda services, request_id: services.refunds.withdraw(id, request_id=request_id)
+        refund_id = self._view.record.id
+        return lambda services, request_id: services.refunds.withdraw(refund_id, request_id=request_id)
 
 
 def _get_result_wording_key(name: str, refund: Refund) -> str:
@@ -342,17 +363,17 @@ def _get_result_wording_key(name: str, refund: Refund) -> str:
     return "dialog.approve.ended" if refund.state is RefundState.APPROVED else "dialog.approve.ended_sent"
 
 
-def make_decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
-    """Return the content of the dialog after a decision: `bar`, the widget that says the result of the decision,
-    and, if `refund` isn't None, its badges, the reason for its state, and its next step."""
-    parts: list[QWidget] = [bar]
+def make_decision_content(context: WindowContext, refund: Refund | None, result_bar: QWidget) -> QWidget:
+    """Return the content of the dialog after a decision: `result_bar`, the widget that says the result of the
+    decision, and, if `refund` isn't None, its badges, the reason for its state, and its next step."""
+    widgets: list[QWidget] = [result_bar]
     if refund is not None:
         now = context.now()
         _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, now), context)
-        parts += [make_badge_row(context, refund), TextLabel(reason, wrap=True), TextLabel(next_step, wrap=True)]
-    holder = QWidget()
-    holder.setLayout(make_column(*parts, gap=12))
-    return holder
+        widgets += [make_badge_row(context, refund), TextLabel(reason, wrap=True), TextLabel(next_step, wrap=True)]
+    content = QWidget()
+    content.setLayout(make_column(*widgets, gap=12))
+    return content
 
 
 def format_dialog_subtitle(context: WindowContext, view: RefundDetails) -> str:

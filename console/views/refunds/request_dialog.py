@@ -33,9 +33,9 @@ class RefundDialog(DialogFrame):
 
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
         translate = context.translate
-        number = plan.payment.merchant_payment_id
+        payment_number = plan.payment.merchant_payment_id
         super().__init__(
-            translate("dialog.refund.title", number=number),
+            translate("dialog.refund.title", number=payment_number),
             _format_dialog_subtitle(context, plan),
             cancel_text=translate("action.cancel"),
             act_text=translate("dialog.refund.review"),
@@ -47,7 +47,7 @@ class RefundDialog(DialogFrame):
         self._is_reading_plan = False
         self.set_aside = set_aside
         self._refund: Refund | None = None
-        self._is_sent = False
+        self._is_request_sent = False
         self.review: RefundReview | None = None
         self.form = RefundForm(context, plan, set_aside)
         self.form.changed.connect(self._update_act_button)
@@ -60,13 +60,13 @@ class RefundDialog(DialogFrame):
         self._probe_failure_bar = NotificationBar("", tone="care", shape="warning")
         self._probe_failure_bar.hide()
         self._draft = self._make_draft()
-        draft_bar = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
-        self._holder = QWidget()
-        self._holder.setLayout(make_column(*draft_bar, self._probe_failure_bar, self.form, gap=12))
-        self.show_content(self._holder)
+        draft_bars = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
+        self._form_holder = QWidget()
+        self._form_holder.setLayout(make_column(*draft_bars, self._probe_failure_bar, self.form, gap=12))
+        self.show_content(self._form_holder)
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
-        self.too_early_words = context.translate("dialog.too_early")
+        self.too_early_text = context.translate("dialog.too_early")
         self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._cancel_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
@@ -131,17 +131,17 @@ class RefundDialog(DialogFrame):
             self.enable_act_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
 
     @Slot(str)
-    def _read_plan(self, amount: str | None) -> None:
+    def _read_plan(self, amount_text: str | None) -> None:
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
-        amount. `amount` is a decimal text in major units; None means the whole refundable amount."""
-        payment, self._is_reading_plan = self.plan.payment.id, True
+        amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
+        payment_id, self._is_reading_plan = self.plan.payment.id, True
         self._update_act_button()
         self._context.run_read(
-            lambda services: services.refunds.make_plan(payment, amount),
+            lambda services: services.refunds.make_plan(payment_id, amount_text),
             self._handle_plan,
             self._show_plan_failure,
             owner=self,
-            key=("refund-plan", payment),
+            key=("refund-plan", payment_id),
         )
 
     @Slot()
@@ -151,14 +151,14 @@ class RefundDialog(DialogFrame):
             return
         context, payment, self._is_probing = self._context, self.plan.payment, True
         self.probe_button.set_busy(context.translate("dialog.busy"))
-        title = case_words.format_record_title(payment, context)
+        payment_title = case_words.format_record_title(payment, context)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
             self._read_plan_after_probe,
             self._show_probe_failure,
             owner=self,
-            label=context.translate("act.probe_case", title=title),
-            describe=lambda _: Toast(context.translate("record.no_change", at=context.now()), title),
+            label=context.translate("act.probe_case", title=payment_title),
+            describe=lambda _: Toast(context.translate("record.no_change", at=context.now()), payment_title),
             attempt=("probe", "payment", payment.id),
             key=("payment", payment.id),
             provider=payment.provider,
@@ -169,8 +169,8 @@ class RefundDialog(DialogFrame):
         self.probe_button.show_text(self._context.translate("action.probe"))
         self.probe_button.enable_button()
         self._probe_failure_bar.hide()
-        money = self.form.entered_money
-        self._read_plan(format_decimal(money) if money is not None else None)
+        entered_money = self.form.entered_money
+        self._read_plan(format_decimal(entered_money) if entered_money is not None else None)
 
     def _show_probe_failure(self, failure: Failure) -> None:
         self._is_probing = False
@@ -200,16 +200,19 @@ class RefundDialog(DialogFrame):
 
     def _show_review(self) -> None:
         """Replace the form by the review: the requested refund, its effects, and the statement that the provider
-        gets no request yet."""
-        context, money = self._context, self.form.entered_money
-        if money is None:
+        gets no request yet. Do nothing if the typed text isn't a valid amount."""
+        context, entered_money = self._context, self.form.entered_money
+        if entered_money is None:
             return
-        amount = wording.format_amount(money.minor, money.currency)
-        self._holder.setParent(None)  # show_content deletes the old content, but the request is read from this form
+        amount_text = wording.format_amount(entered_money.minor, entered_money.currency)
+        self._form_holder.setParent(
+            None
+        )  # show_content deletes the old content, but the request is read from this form
         self.review = RefundReview(context, self.plan, self.form)
         self.review.changed.connect(self._update_review)
         self.show_title(
-            context.translate("dialog.refund.confirm", amount=amount), _format_dialog_subtitle(context, self.plan)
+            context.translate("dialog.refund.confirm", amount=amount_text),
+            _format_dialog_subtitle(context, self.plan),
         )
         self.show_content(self.review)
         self.act_button.show_text(context.translate("dialog.refund.act"))
@@ -226,7 +229,7 @@ class RefundDialog(DialogFrame):
     @Slot()
     def show_form_again(self) -> None:
         """Go back from the review to the form, which still has the person's inputs."""
-        if self.review is None or self.is_busy or self._is_sent:
+        if self.review is None or self.is_busy or self._is_request_sent:
             return
         context, self.review = self._context, None
         self.show_title(
@@ -234,8 +237,8 @@ class RefundDialog(DialogFrame):
             _format_dialog_subtitle(context, self.plan),
         )
         self.clear_footer()
-        self.show_content(self._holder)
-        self._holder.show()
+        self.show_content(self._form_holder)
+        self._form_holder.show()
         self.act_button.show_text(context.translate("dialog.refund.review"))
         self.act_button.show_key("Ctrl+Enter")
         self._update_act_button()
@@ -256,7 +259,7 @@ class RefundDialog(DialogFrame):
     # -- call
 
     def _send_request(self) -> None:
-        context, request, self._is_sent = self._context, self.form.make_request(), True
+        context, request, self._is_request_sent = self._context, self.form.make_request(), True
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._cancel_timer.start()
@@ -288,7 +291,7 @@ class RefundDialog(DialogFrame):
         self._show_final_content(
             _format_requested_text(context, refund),
             make_request_content(context, refund, self.plan),
-            act="action.open_refund",
+            act_key="action.open_refund",
         )
         self.act_button.clicked.connect(self._open_refund)
 
@@ -298,15 +301,15 @@ class RefundDialog(DialogFrame):
         if is_request_withdrawn(failure):
             self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))
             return
-        title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
+        title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
+        refusal_bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(
-            make_column(bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
+            make_column(refusal_bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
         )
-        self._show_final_content(context.translate(title), content)
+        self._show_final_content(context.translate(title_key), content)
 
-    def _show_final_content(self, title: str, content: QWidget, act: str = "") -> None:
+    def _show_final_content(self, title: str, content: QWidget, act_key: str = "") -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
         subtitle = _format_dialog_subtitle(self._context, self.plan)
@@ -314,8 +317,8 @@ class RefundDialog(DialogFrame):
             title,
             subtitle,
             content,
-            close=translate("action.close"),
-            act=translate("action.open_refund") if act else "",
+            close_text=translate("action.close"),
+            act_text=translate("action.open_refund") if act_key else "",
         )
 
     @Slot()
@@ -334,30 +337,30 @@ def make_request_content(context: WindowContext, refund: Refund, plan: RefundPla
     """Return the content of the dialog after the service has stored the refund request: the people who may approve
     the refund, its badges, the reason for its state, and its next step."""
     translate = context.translate
-    bar = NotificationBar(
+    approvers_bar = NotificationBar(
         translate("dialog.refund.asked_lead"),
         translate("dialog.refund.asked", people=plan.approvers),
         tone="progress",
         shape="hourglass",
     )
     _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, context.now()), context)
-    holder = QWidget()
-    holder.setLayout(
+    content = QWidget()
+    content.setLayout(
         make_column(
-            bar,
+            approvers_bar,
             make_badge_row(context, refund),
             TextLabel(reason, wrap=True),
             TextLabel(next_step, wrap=True),
             gap=12,
         )
     )
-    return holder
+    return content
 
 
 def _format_requested_text(context: WindowContext, refund: Refund) -> str:
     """Return the sentence which says that the refund was requested, with its number and amount."""
-    amount = wording.format_amount(refund.amount_minor, refund.currency)
-    return context.translate("dialog.refund.asked_title", id=refund.id, amount=amount)
+    amount_text = wording.format_amount(refund.amount_minor, refund.currency)
+    return context.translate("dialog.refund.asked_title", id=refund.id, amount=amount_text)
 
 
 def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:

@@ -50,19 +50,25 @@ class RefundForm(QWidget):
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None) -> None:
         super().__init__()
         self._context, self.plan, self._set_aside = context, plan, set_aside
-        self._answers: dict[str, Field] = {}
+        self._answer_field_by_rule: dict[str, Field] = {}
         self.intended_repeat_box = CheckBox(context.translate("dialog.refund.intended"))
         self._make_inputs()
-        self._risk_signals = QWidget()
-        self._rules = QWidget()
-        self._timer = QTimer(self, singleShot=True, interval=_PLAN_REQUEST_DELAY_MS)
-        self._timer.timeout.connect(self._request_plan)
+        self._risk_signal_box = QWidget()
+        self._rule_lines = QWidget()
+        self._plan_request_timer = QTimer(self, singleShot=True, interval=_PLAN_REQUEST_DELAY_MS)
+        self._plan_request_timer.timeout.connect(self._request_plan)
         self._form_layout = self._build_layout()
         self.setLayout(self._form_layout)
         # The amount is filled in already, and typing another one chooses "part": Tab goes on to the reason.
-        stops = (self.full_amount_box, self.part_amount_box, self.amount_edit, self.reason, self.words_edit)
-        for before, after in pairwise((*stops, self.ticket_edit)):
-            QWidget.setTabOrder(before, after)
+        tab_stops = (
+            self.full_amount_box,
+            self.part_amount_box,
+            self.amount_edit,
+            self.reason_list,
+            self.explanation_edit,
+        )
+        for widget, next_widget in pairwise((*tab_stops, self.ticket_edit)):
+            QWidget.setTabOrder(widget, next_widget)
         self._connect_signals()
         self.show_plan(plan)
 
@@ -70,28 +76,30 @@ class RefundForm(QWidget):
 
     def _make_inputs(self) -> None:
         translate, currency = self._context.translate, self.plan.payment.currency
-        amount = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
-        self.amount = Field(amount, role="figure", right=True)
+        amount_label = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
+        self.amount_field = Field(amount_label, role="figure", is_right_aligned=True)
         self.full_amount_box = RadioButton(
             translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
         )
         self.part_amount_box = RadioButton(translate("dialog.refund.part"))
-        group = QButtonGroup(self)
-        group.addButton(self.full_amount_box)
-        group.addButton(self.part_amount_box)
+        amount_buttons = QButtonGroup(self)
+        amount_buttons.addButton(self.full_amount_box)
+        amount_buttons.addButton(self.part_amount_box)
         self.full_amount_box.setChecked(True)
         self.remainder_label = TextLabel("", "small", "muted")
-        self.reason = DropDownList(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
+        self.reason_list = DropDownList(
+            translate("field.reason"), placeholder=translate("dialog.refund.choose_reason")
+        )
         for code in RefundReason:
-            self.reason.addItem(translate(f"refund_reason.{code}"), code)
-        self.reason.setCurrentIndex(list(RefundReason).index(RefundReason.SET_ASIDE) if self._set_aside else -1)
-        self.words = Field(translate("dialog.refund.words"))
-        self.ticket = Field(translate("field.ticket"), role="data")
-        self.amount_edit, self.words_edit, self.ticket_edit = (
-            _get_line_edit(field) for field in (self.amount, self.words, self.ticket)
+            self.reason_list.addItem(translate(f"refund_reason.{code}"), code)
+        self.reason_list.setCurrentIndex(list(RefundReason).index(RefundReason.SET_ASIDE) if self._set_aside else -1)
+        self.explanation_field = Field(translate("dialog.refund.words"))
+        self.ticket_field = Field(translate("field.ticket"), role="data")
+        self.amount_edit, self.explanation_edit, self.ticket_edit = (
+            _get_line_edit(field) for field in (self.amount_field, self.explanation_field, self.ticket_field)
         )
         self.amount_edit.setText(format_decimal(Money(self.largest_requestable_minor, currency)))
-        self.words_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
+        self.explanation_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
     def _build_layout(self) -> QLayout:
@@ -99,36 +107,42 @@ class RefundForm(QWidget):
         # With large text the fields stand one below the other. Only the input line is then narrow: the layout wraps
         # an error message at the width of the field, which stays wide.
         narrow_widget = (
-            self.amount_edit if current_appearance().scale >= refund_words.LARGE_TEXT_SCALE else self.amount
+            self.amount_edit if current_appearance().scale >= refund_words.LARGE_TEXT_SCALE else self.amount_field
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
-        choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
-        choice.setAccessibleName(translate("dialog.refund.extent"))
-        extent = add_label(translate("dialog.refund.extent"), choice)
-        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched_widget=extent)
-        reason = add_label(translate("field.reason"), self.reason)
-        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched_widget=self.words)
-        self.ticket.setFixedWidth(round(112 * current_appearance().scale))
-        return make_column(first_row, self.remainder_label, second_row, self._risk_signals, self._rules, gap=12)
+        amount_choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
+        amount_choice.setAccessibleName(translate("dialog.refund.extent"))
+        labelled_choice = add_label(translate("dialog.refund.extent"), amount_choice)
+        first_row = refund_words.arrange_side_by_side(
+            self.amount_field, labelled_choice, stretched_widget=labelled_choice
+        )
+        labelled_reason = add_label(translate("field.reason"), self.reason_list)
+        second_row = refund_words.arrange_side_by_side(
+            labelled_reason, self.explanation_field, self.ticket_field, stretched_widget=self.explanation_field
+        )
+        self.ticket_field.setFixedWidth(round(112 * current_appearance().scale))
+        return make_column(
+            first_row, self.remainder_label, second_row, self._risk_signal_box, self._rule_lines, gap=12
+        )
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
         self.full_amount_box.toggled.connect(self._fill_or_focus_amount)
-        for edit in (self.words_edit, self.ticket_edit):
+        for edit in (self.explanation_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
-        self.reason.currentIndexChanged.connect(self.changed)
+        self.reason_list.currentIndexChanged.connect(self.changed)
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. Of the answers to risk
         signals, only those to signals of the present plan are included."""
-        answers = {f"answer.{rule}": field for rule, field in self._answers.items()}
+        answer_inputs = {f"answer.{rule}": field for rule, field in self._answer_field_by_rule.items()}
         return {
-            "amount": self.amount,
-            "reason": self.reason,
-            "words": self.words,
-            "ticket": self.ticket,
-            **answers,
+            "amount": self.amount_field,
+            "reason": self.reason_list,
+            "words": self.explanation_field,
+            "ticket": self.ticket_field,
+            **answer_inputs,
         }
 
     # -- plan for the present amount
@@ -137,11 +151,11 @@ class RefundForm(QWidget):
         """Show the risk signals and the results of the rules of a newly read plan. The person's answer to a risk
         signal that was already shown stays."""
         self.plan = plan
-        answers = {rule: field.text() for rule, field in self._answers.items()}
+        answer_by_rule = {rule: field.text() for rule, field in self._answer_field_by_rule.items()}
         self.intended_repeat_box.setParent(self)  # its parent is deleted with the old risk signals
         self.intended_repeat_box.hide()
-        self._replace_widget("_risk_signals", self._make_risk_signal_box(answers))
-        self._replace_widget("_rules", self._make_rule_lines())
+        self._replace_widget("_risk_signal_box", self._make_risk_signal_box(answer_by_rule))
+        self._replace_widget("_rule_lines", self._make_rule_lines())
         self._show_remaining_refundable()
         self.changed.emit()
 
@@ -152,11 +166,11 @@ class RefundForm(QWidget):
         old_widget.deleteLater()
         setattr(self, name, widget)
 
-    def _make_risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
+    def _make_risk_signal_box(self, answer_by_rule: Mapping[str, str]) -> QWidget:
         """Return a box with the risk signals, each with a link to its record and with a field for the maker's
-        answer. `answers` are the texts that the person has typed so far, by the name of the rule."""
+        answer. `answer_by_rule` are the texts that the person has typed so far, by the name of the rule."""
         translate, risk_signals = self._context.translate, self.plan.risk_signals
-        self._answers = {}
+        self._answer_field_by_rule = {}
         holder = QWidget()
         if not risk_signals:
             no_signals = make_row(
@@ -164,7 +178,7 @@ class RefundForm(QWidget):
             )
             holder.setLayout(no_signals)
             return holder
-        head = make_row(
+        title_row = make_row(
             ShapeIcon("look_alike", "care", 16),
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
             TextLabel(str(len(risk_signals)), "small_data", "muted"),
@@ -172,63 +186,63 @@ class RefundForm(QWidget):
             *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
             gap=6,
         )
-        box = ToneBox("care")
-        lines = make_column(gap=0)
+        signal_box = ToneBox("care")
+        group_column = make_column(gap=0)
         rules = list(dict.fromkeys(signal.rule for signal in risk_signals))
         for rule in rules:
             signals_of_rule = [signal for signal in risk_signals if signal.rule == rule]
-            lines.addWidget(
-                self._make_risk_signal_group(signals_of_rule, answers.get(rule, ""), is_last=rule == rules[-1])
+            group_column.addWidget(
+                self._make_risk_signal_group(signals_of_rule, answer_by_rule.get(rule, ""), is_last=rule == rules[-1])
             )
-        box.setLayout(lines)
-        holder.setLayout(make_column(head, box, gap=6))
+        signal_box.setLayout(group_column)
+        holder.setLayout(make_column(title_row, signal_box, gap=6))
         return holder
 
     def _make_risk_signal_group(self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
         """Return a widget with the risk signals of one rule and one field for the maker's answer to them.
         `answer` is the text typed so far; `is_last` is True for the last group of the box."""
-        line = Surface(edge="none" if is_last else "bottom")
-        heads = [self._make_risk_signal_line(signal) for signal in risk_signals]
-        rule, words = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
-        field = Field(self._context.translate("dialog.refund.answer"))
-        field.label.hide()
-        edit = _get_line_edit(field)
-        edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", signal=words))
-        edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
-        edit.setMaxLength(_MAX_TEXT_CHARACTERS)
-        edit.setText(answer)
-        edit.textChanged.connect(self.changed)
-        self._answers[rule] = field
+        group = Surface(edge="none" if is_last else "bottom")
+        signal_lines = [self._make_risk_signal_line(signal) for signal in risk_signals]
+        rule, signal_text = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
+        answer_field = Field(self._context.translate("dialog.refund.answer"))
+        answer_field.label.hide()
+        answer_edit = _get_line_edit(answer_field)
+        answer_edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", signal=signal_text))
+        answer_edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
+        answer_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
+        answer_edit.setText(answer)
+        answer_edit.textChanged.connect(self.changed)
+        self._answer_field_by_rule[rule] = answer_field
         if self.is_refused:  # nothing can be answered
-            field.hide()
+            answer_field.hide()
         checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
-        for box in checkboxes:
-            box.show()
-        line.setLayout(make_column(*heads, field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
-        return line
+        for checkbox in checkboxes:
+            checkbox.show()
+        group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
+        return group
 
-    def _make_risk_signal_line(self, hit: RiskSignal) -> QWidget:
-        head = make_row(
+    def _make_risk_signal_line(self, risk_signal: RiskSignal) -> QWidget:
+        line = make_row(
             ShapeIcon("look_alike", "care", 14),
-            TextLabel(refund_words.format_risk_signal(hit, self._context), wrap=True),
+            TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wrap=True),
             gap=8,
         )
-        link = refund_words.make_risk_signal_link(hit, self._context)
+        link = refund_words.make_risk_signal_link(risk_signal, self._context)
         if link is not None:
             link.clicked.connect(self._open_risk_signal)
-            head.addWidget(link)
-        holder = QWidget()
-        holder.setLayout(head)
-        return holder
+            line.addWidget(link)
+        line_widget = QWidget()
+        line_widget.setLayout(line)
+        return line_widget
 
     def _make_rule_lines(self) -> QWidget:
         currency = self.plan.payment.currency
-        checks = [
+        shown_checks = [
             check
             for check in self._list_shown_checks()
             if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_refused)
         ]
-        lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in checks]
+        lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in shown_checks]
         lines.append(
             refund_words.make_icon_line(
                 "clock", "muted", refund_words.format_cooling_off_period(self.plan, self._context)
@@ -245,8 +259,8 @@ class RefundForm(QWidget):
     def is_refused(self) -> bool:
         """True if no amount can be requested at present. The dialog then shows the reason beside its button, so the
         form doesn't show the broken rule."""
-        is_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
-        return bool(self.plan.refusal_code) and not is_set_aside
+        is_paid_from_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
+        return bool(self.plan.refusal_code) and not is_paid_from_set_aside
 
     @property
     def largest_requestable_minor(self) -> int:
@@ -257,9 +271,9 @@ class RefundForm(QWidget):
     @property
     def entered_money(self) -> Money | None:
         """The amount that the person has typed; None if the text isn't a positive amount."""
-        text = self.amount_edit.text().strip().replace(",", "")
+        amount_text = self.amount_edit.text().strip().replace(",", "")
         try:
-            money = parse_money(text, self.plan.payment.currency)
+            money = parse_money(amount_text, self.plan.payment.currency)
         except InvalidAmountText:
             return None
         return money if money.minor > 0 else None
@@ -267,25 +281,26 @@ class RefundForm(QWidget):
     @property
     def reason_code(self) -> RefundReason | None:
         """The reason that the person has selected in the list of reasons; None if none is selected."""
-        return RefundReason(self.reason.currentData()) if self.reason.currentIndex() >= 0 else None
+        return RefundReason(self.reason_list.currentData()) if self.reason_list.currentIndex() >= 0 else None
 
     def format_reason(self) -> str:
         """Return the reason as a text for people: the text of the selected reason, and the person's own text."""
-        return record_texts.format_reason_line(self.reason_code, self.words_edit.text().strip(), self._context)
+        return record_texts.format_reason_line(self.reason_code, self.explanation_edit.text().strip(), self._context)
 
     def list_risk_signal_answers(self) -> tuple[tuple[str, str], ...]:
         """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""
-        return tuple((rule, field.text().strip()) for rule, field in self._answers.items())
+        return tuple((rule, field.text().strip()) for rule, field in self._answer_field_by_rule.items())
 
     def make_request(self) -> RefundRequest:
         """Return the refund request with the present inputs."""
-        money = self.entered_money
+        entered_money = self.entered_money
         return RefundRequest(
             self.plan.payment.id,
-            format_decimal(money) if money is not None else "",
-            self.words_edit.text().strip(),
+            format_decimal(entered_money) if entered_money is not None else "",
+            self.explanation_edit.text().strip(),
             reason_code=self.reason_code,
-            intended_repeat=EXACT_LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
+            intended_repeat=EXACT_LOOK_ALIKE_RULE in self._answer_field_by_rule
+            and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
             saw=self.plan.payment.version,
@@ -296,16 +311,16 @@ class RefundForm(QWidget):
         """Return why the person can't go on to the review yet; "" if the person can. An error in the amount is
         also shown at its field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
-        self.amount.show_error(amount_error)
+        self.amount_field.show_error(amount_error)
         if amount_error:
             return amount_error
         if not self.reason_code:
             return translate("dialog.refund.needs_reason")
-        if self.reason_code == "other" and not self.words_edit.text().strip():
+        if self.reason_code == "other" and not self.explanation_edit.text().strip():
             return translate("dialog.refund.needs_words")
-        if any(not words for _, words in self.list_risk_signal_answers()):
+        if any(not answer for _, answer in self.list_risk_signal_answers()):
             return translate("dialog.refund.needs_answers")
-        if EXACT_LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
+        if EXACT_LOOK_ALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
         return (
@@ -325,10 +340,10 @@ class RefundForm(QWidget):
 
     def _find_amount_problem(self) -> str:
         """Return the text about the error in the typed amount, with the correction; "" if the amount is valid."""
-        translate, text, money = self._context.translate, self.amount_edit.text().strip(), self.entered_money
-        if not text:
+        translate, amount_text, money = self._context.translate, self.amount_edit.text().strip(), self.entered_money
+        if not amount_text:
             return translate("dialog.refund.needs_amount")
-        if not text.isascii():
+        if not amount_text.isascii():
             return translate("dialog.refund.ascii_only")
         if money is None:
             return translate("dialog.refund.no_amount")
@@ -345,15 +360,15 @@ class RefundForm(QWidget):
 
     @Slot()
     def _check_amount(self) -> None:
-        money = self.entered_money
-        is_full_amount = money is not None and money.minor == self.largest_requestable_minor
+        entered_money = self.entered_money
+        is_full_amount = entered_money is not None and entered_money.minor == self.largest_requestable_minor
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
         # replace the typed amount.
         with QSignalBlocker(self.full_amount_box), QSignalBlocker(self.part_amount_box):
             (self.full_amount_box if is_full_amount else self.part_amount_box).setChecked(True)
         self._show_remaining_refundable()
         self.changed.emit()
-        self._timer.start()
+        self._plan_request_timer.start()
 
     @Slot(bool)
     def _fill_or_focus_amount(self, is_full_amount: bool) -> None:
@@ -366,31 +381,31 @@ class RefundForm(QWidget):
             self.amount_edit.selectAll()
 
     def _show_remaining_refundable(self) -> None:
-        money = self.entered_money
+        entered_money = self.entered_money
         remaining_minor = max(
-            0, self.plan.money.refundable - (0 if self._set_aside or money is None else money.minor)
+            0, self.plan.money.refundable - (0 if self._set_aside or entered_money is None else entered_money.minor)
         )
         has_problem = bool(self._find_amount_problem())
         amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
         self.remainder_label.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
-        self._rules.setVisible(not has_problem)  # the shown results are those of the last valid amount
+        self._rule_lines.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()
     def _request_plan(self) -> None:
-        money = self.entered_money
-        if money is not None and money.minor <= self.largest_requestable_minor:
-            self.amount_changed.emit(format_decimal(money))
+        entered_money = self.entered_money
+        if entered_money is not None and entered_money.minor <= self.largest_requestable_minor:
+            self.amount_changed.emit(format_decimal(entered_money))
 
     @property
     def is_plan_due(self) -> bool:
         """True from the moment at which the person changes the amount until the form requests the plan for the new
         amount."""
-        return self._timer.isActive()
+        return self._plan_request_timer.isActive()
 
     @Slot()
     def _open_risk_signal(self) -> None:
-        sender = self.sender()
-        self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
+        link = self.sender()
+        self.risk_signal_opened.emit(str(link.property("kind")), int(link.property("case")))
 
     def _format_amount(self, amount_minor: int) -> str:
         return wording.format_amount(amount_minor, self.plan.payment.currency)

@@ -31,35 +31,38 @@ class RefundReview(QWidget):
     def __init__(self, context: WindowContext, plan: RefundPlan, form: RefundForm) -> None:
         super().__init__()
         self._context, self._plan = context, plan
-        money = form.entered_money
-        self._amount_minor = money.minor if money is not None else 0
+        entered_money = form.entered_money
+        self._amount_minor = entered_money.minor if entered_money is not None else 0
         self.order_number_check = OrderNumberCheck(
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
-        self.second_checker_reasons = TextLabel(
+        self.second_checker_label = TextLabel(
             refund_words.format_second_checker_reasons(plan, context), "small", "muted", wrap=True
         )
-        self.second_checker_reasons.setVisible(plan.second_checker)
+        self.second_checker_label.setVisible(plan.second_checker)
         self.order_number_check.changed.connect(self.changed)
         self.order_number_check.setVisible(self.needs_order_number)
-        translate, provider = context.translate, case_words.get_provider_name(plan.payment.provider, context)
-        lead = translate("dialog.refund.nothing_sent_lead")
+        translate, provider_name = context.translate, case_words.get_provider_name(plan.payment.provider, context)
+        bold_text = translate("dialog.refund.nothing_sent_lead")
         no_effect_bar = NotificationBar(
-            lead, translate("dialog.refund.nothing_sent_now", provider=provider), tone="text", shape="shield"
+            bold_text,
+            translate("dialog.refund.nothing_sent_now", provider=provider_name),
+            tone="text",
+            shape="shield",
         )
-        strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
-        strip.setProperty("edge", "none")
-        amounts = compute_amounts_after_refund(
-            plan.money, self._amount_minor, set_aside=form.make_request().set_aside_id
+        money_panel = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
+        money_panel.setProperty("edge", "none")
+        money_after = compute_amounts_after_refund(
+            plan.money, self._amount_minor, set_aside_id=form.make_request().set_aside_id
         )
-        rows, remaining_part = money_facts.make_money_parts(amounts, context, plan.money.refundable)
-        strip.show_money_parts([part for part in rows if not part.quiet], remaining_part)
-        money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
+        parts, remaining_part = money_facts.make_money_parts(money_after, context, plan.money.refundable)
+        money_panel.show_money_parts([part for part in parts if not part.is_quiet], remaining_part)
+        titled_panel = make_titled_panel(translate("dialog.refund.money_after"), money_panel)
         self.setLayout(
             make_column(
                 no_effect_bar,
                 self._make_request_facts(form),
-                money_after,
+                titled_panel,
                 make_flow_widget(
                     refund_words.make_icon_line(
                         "clock", "muted", refund_words.format_cooling_off_period(plan, context)
@@ -68,7 +71,7 @@ class RefundReview(QWidget):
                     gap=20,
                     line_gap=6,
                 ),
-                self.second_checker_reasons,
+                self.second_checker_label,
                 self.order_number_check,
                 gap=12,
             )
@@ -86,10 +89,10 @@ class RefundReview(QWidget):
     def _make_request_facts(self, form: RefundForm) -> FactList:
         context, plan = self._context, self._plan
         translate, payment = context.translate, plan.payment
-        facts = FactList()
-        order = plan.order.merch_txn_id if plan.order else payment.merchant_payment_id
+        fact_list = FactList()
+        order_number = plan.order.merch_txn_id if plan.order else payment.merchant_payment_id
         labelled_facts = [
-            (translate("field.order_number"), order),
+            (translate("field.order_number"), order_number),
             (
                 translate("field.corporation_number"),
                 wording.format_corporation_number(payment.corporation_number or "") or "–",
@@ -97,16 +100,17 @@ class RefundReview(QWidget):
             (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
             (translate("field.reason"), form.format_reason()),
         ]
-        answers = dict(form.list_risk_signal_answers())
+        answer_by_rule = dict(form.list_risk_signal_answers())
         labelled_facts += [
-            (refund_words.format_risk_signal(hit, context), answers.get(hit.rule, "")) for hit in plan.risk_signals
+            (refund_words.format_risk_signal(risk_signal, context), answer_by_rule.get(risk_signal.rule, ""))
+            for risk_signal in plan.risk_signals
         ]
         for label, value in labelled_facts[:4]:
-            facts.add_fact(label, TextLabel(value, wrap=True, selectable=True))
-        for hit, answer in labelled_facts[4:]:
-            sentence = translate("case.answered", hit=hit, answer=answer)
-            facts.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
-        return facts
+            fact_list.add_fact(label, TextLabel(value, wrap=True, selectable=True))
+        for risk_signal, answer in labelled_facts[4:]:
+            sentence = translate("case.answered", hit=risk_signal, answer=answer)
+            fact_list.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
+        return fact_list
 
 
 class OrderNumberCheck(QWidget):
@@ -119,15 +123,15 @@ class OrderNumberCheck(QWidget):
 
     changed = Signal()
 
-    def __init__(self, context: WindowContext, number: str) -> None:
+    def __init__(self, context: WindowContext, order_number: str) -> None:
         super().__init__()
-        self._context, self._last_four = context, number[-4:]
+        self._context, self._last_four = context, order_number[-4:]
         self.field = Field(context.translate("dialog.refund.last_four"), role="data")
-        edit = self.field.edit
-        if isinstance(edit, LineEdit):
-            edit.setMaxLength(4)
-            edit.setFixedWidth(104)
-            edit.textChanged.connect(self.changed)
+        line_edit = self.field.edit
+        if isinstance(line_edit, LineEdit):
+            line_edit.setMaxLength(4)
+            line_edit.setFixedWidth(104)
+            line_edit.textChanged.connect(self.changed)
         self.setLayout(make_column(self.field))
 
     def find_disabled_reason(self) -> str:
@@ -135,9 +139,11 @@ class OrderNumberCheck(QWidget):
         return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
 
 
-def compute_amounts_after_refund(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
+def compute_amounts_after_refund(
+    money: MoneyParts, amount_minor: int, *, set_aside_id: int | None = None
+) -> MoneyParts:
     """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
-    units, for display only: the service computes the stored amounts. `set_aside` is the id of the money set
+    units, for display only: the service computes the stored amounts. `set_aside_id` is the id of the money set
     aside from which the refund is paid; None for an ordinary refund.
     """
     return MoneyParts(
@@ -147,6 +153,6 @@ def compute_amounts_after_refund(money: MoneyParts, amount_minor: int, *, set_as
         money.on_its_way,
         money.unknown,
         money.waiting + amount_minor,
-        money.set_aside - (amount_minor if set_aside is not None else 0),
-        money.refundable - (0 if set_aside is not None else amount_minor),
+        money.set_aside - (amount_minor if set_aside_id is not None else 0),
+        money.refundable - (0 if set_aside_id is not None else amount_minor),
     )

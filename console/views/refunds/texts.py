@@ -7,7 +7,7 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QWidget
 
-from console.domain.payments.limits import CHECKER_AMOUNT
+from console.domain.payments.limits import SECOND_CHECKER_ABOVE
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
@@ -21,12 +21,12 @@ LARGE_TEXT_SCALE = 1.2
 """Text scale from which `arrange_side_by_side` puts widgets one below the other."""
 
 
-def format_risk_signal(hit: RiskSignal, context: WindowContext) -> str:
+def format_risk_signal(risk_signal: RiskSignal, context: WindowContext) -> str:
     """Return the sentence that describes a risk signal of a refund."""
-    key = f"radar.{hit.rule}"
-    if not wording.has_sentence(key):
-        return context.translate("radar.other", rule=hit.rule)
-    return context.translate(key, **wording.convert_amount_facts(_parse_fact_times(hit.facts)))
+    wording_key = f"radar.{risk_signal.rule}"
+    if not wording.has_sentence(wording_key):
+        return context.translate("radar.other", rule=risk_signal.rule)
+    return context.translate(wording_key, **wording.convert_amount_facts(_parse_fact_times(risk_signal.facts)))
 
 
 def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
@@ -42,24 +42,24 @@ def _parse_iso_time(value: object) -> object:
         return value
 
 
-def make_risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | None:
+def make_risk_signal_link(risk_signal: RiskSignal, context: WindowContext) -> LinkButton | None:
     """Return a link to the record that a risk signal is about; None if it is about no record."""
-    if hit.kind is None or hit.id is None:
+    if risk_signal.kind is None or risk_signal.id is None:
         return None
     link = LinkButton(context.translate("action.open"), chevron=True, role="small")
-    link.setProperty("kind", hit.kind)
-    link.setProperty("case", hit.id)
+    link.setProperty("kind", risk_signal.kind)
+    link.setProperty("case", risk_signal.id)
     return link
 
 
 def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -> str:
     """Return the sentence about the result of a checked refund rule: that it is fulfilled, or why it isn't.
     `currency` is the currency of the amounts in the sentence."""
-    key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
-    facts = wording.convert_amount_facts({**check.facts, "currency": currency})
+    wording_key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
+    placeholder_values = wording.convert_amount_facts({**check.facts, "currency": currency})
     return (
-        context.translate(key, **facts)
-        if wording.has_sentence(key)
+        context.translate(wording_key, **placeholder_values)
+        if wording.has_sentence(wording_key)
         else context.translate("check.other", rule=check.rule)
     )
 
@@ -76,19 +76,19 @@ def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayou
         for widget in widgets:
             widget.setMinimumHeight(widget.sizeHint().height())
         return make_column(*widgets, gap=8)
-    box = make_row(gap=14)
+    row = make_row(gap=14)
     for widget in widgets:
-        box.addWidget(widget, int(widget is stretched_widget), Qt.AlignmentFlag.AlignTop)
-    return box
+        row.addWidget(widget, int(widget is stretched_widget), Qt.AlignmentFlag.AlignTop)
+    return row
 
 
-def make_icon_line(shape: str, tone: Tone, words: str) -> QWidget:
+def make_icon_line(shape: str, tone: Tone, text: str) -> QWidget:
     """Return a widget with an icon and a text in one line."""
-    holder = QWidget()
-    holder.setLayout(
-        make_row(ShapeIcon(shape, tone, 14), TextLabel(words, "body", "bad" if tone == "bad" else "text"), gap=6)
+    line = QWidget()
+    line.setLayout(
+        make_row(ShapeIcon(shape, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap=6)
     )
-    return holder
+    return line
 
 
 def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
@@ -116,7 +116,7 @@ def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> s
 
 def _format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
     """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
-    limited = plan.limits
-    value = limited.second_checker_above if name == CHECKER_AMOUNT else limited.conditions[name]
-    words = limit_words.format_limit_name(name, context.language)
-    return f"{words}: {limit_words.format_limit_value(name, value, limited.currency, context.language)}"
+    limits = plan.limits
+    value = limits.second_checker_above if name == SECOND_CHECKER_ABOVE else limits.conditions[name]
+    limit_name = limit_words.format_limit_name(name, context.language)
+    return f"{limit_name}: {limit_words.format_limit_value(name, value, limits.currency, context.language)}"

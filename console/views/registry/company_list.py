@@ -22,8 +22,8 @@ from console.wording.sentences import catalogue as wording
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
     """One company that a search has found, with the texts of its table row. `is_registered` is False if only our
-    records have the company, not the corporation registry. `place` is the prefecture and city. `closure` is the
-    word for the closure and `closed_on` its day, both "" for an open company. `ours` is the word for our
+    records have the company, not the corporation registry. `closure_word` is the
+    word for the closure and `closed_on` its day, both "" for an open company. `our_records_word` is the word for our
     records of the company; "" without records.
     """
 
@@ -32,16 +32,16 @@ class FoundCompany:
     is_registered: bool
     furigana: str
     address: str
-    place: str
-    closure: str
+    prefecture_and_city: str
+    closure_word: str
     closed_on: str
-    ours: str
+    our_records_word: str
 
 
 def list_found_companies(
-    matches: RegistryMatches, records: Iterable[ShownRecord], context: WindowContext
+    matches: RegistryMatches, our_records: Iterable[ShownRecord], context: WindowContext
 ) -> tuple[FoundCompany, ...]:
-    """Return the found companies: first those of `records` that aren't among the matches of the corporation
+    """Return the found companies: first those of `our_records` that aren't among the matches of the corporation
     registry, then the matches in their order."""
     translate = context.translate
     companies = [
@@ -59,20 +59,22 @@ def list_found_companies(
         for match in matches.items
     ]
     known_numbers = {company.number for company in companies}
-    records, no_name_text = tuple(records), translate("record.no_name")
+    our_records, no_name_text = tuple(our_records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
-    names = {
+    our_names = {
         case_words.get_corporation_number(record): name
-        for record in records
+        for record in our_records
         if (name := case_words.get_record_company_name(record, context))
     }
     our_companies: dict[str, FoundCompany] = {}
-    for record in records:
+    for record in our_records:
         number = case_words.get_corporation_number(record)
         if number and number not in known_numbers and number not in our_companies:
-            word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
+            our_records_word = translate(
+                "corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours"
+            )
             our_companies[number] = FoundCompany(
-                number, names.get(number, no_name_text), False, "", "", "", "", "", word
+                number, our_names.get(number, no_name_text), False, "", "", "", "", "", our_records_word
             )
     return (*our_companies.values(), *companies)
 
@@ -97,17 +99,17 @@ class CompanyList(QWidget):
             context, columns, _get_corporation_number, title, hideable_columns=("furigana", "address")
         )
         self.table.opened.connect(self._open_company)
-        head = Surface(edge="bottom")
-        head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
-        parts: list[QWidget] = [head, self.table]
+        header = Surface(edge="bottom")
+        header.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
+        widgets: list[QWidget] = [header, self.table]
         if registry_date is not None:
-            source = TextLabel(
+            source_label = TextLabel(
                 registry_words.format_registry_source(registry_date, translate), "small", "muted", wrap=True
             )
-            footer = Surface(edge="top")
-            footer.setLayout(make_row(source, margins=(margin, 6, margin, 6)))
-            parts.append(footer)
-        layout = make_column(*parts, gap=0)
+            footer_row = Surface(edge="top")
+            footer_row.setLayout(make_row(source_label, margins=(margin, 6, margin, 6)))
+            widgets.append(footer_row)
+        layout = make_column(*widgets, gap=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self.table.rows.page_applied.connect(self._go_to_first_row)
@@ -149,7 +151,7 @@ def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list
         Column("number", translate("field.corporation_number"), 150, format_number, "data"),
         Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
         Column("state", translate("column.state"), 170, make_state_cell, "state"),
-        Column("ours", ours_title, 120, lambda company: company.ours),
+        Column("ours", ours_title, 120, lambda company: company.our_records_word),
         Column("furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana),
     ]
     return columns if has_registry else [column for column in columns if column.key in ("name", "number", "ours")]

@@ -61,41 +61,41 @@ class CorporationFactsView(QWidget):
             self._layout.addWidget(self._content)
         self.setVisible(facts is not None)
 
-    def _make_fact_widgets(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
+    def _make_fact_widgets(self, facts: CorporationFacts, our_names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
-        source = TextLabel(
+        source_text = TextLabel(
             registry_words.format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True
         )
         if corporation is None:
-            unknown = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
-            return [NotificationBar(unknown, shape="question", tone="care", is_announced=False), source]
-        kind = translate(f"corporation.kind.{corporation.kind.value}")
-        address = registry_words.format_address(corporation, translate)
-        kind_and_address = translate("corporation.kind_and_address", kind=kind, address=address)
-        parts: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
-        other_names = find_other_names(names, corporation)
+            unknown_text = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
+            return [NotificationBar(unknown_text, shape="question", tone="care", is_announced=False), source_text]
+        kind_text = translate(f"corporation.kind.{corporation.kind.value}")
+        address_text = registry_words.format_address(corporation, translate)
+        kind_and_address = translate("corporation.kind_and_address", kind=kind_text, address=address_text)
+        widgets: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
+        other_names = find_other_names(our_names, corporation)
         if other_names:
             name_text = translate("list.separator").join(other_names)
-            parts.append(TextLabel(translate("corporation.other_names", names=name_text), tone="care", wrap=True))
+            widgets.append(TextLabel(translate("corporation.other_names", names=name_text), tone="care", wrap=True))
         if corporation.closure is not None:
-            parts.append(self._make_closure_bar(facts))
+            widgets.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
-            parts.append(make_flow_widget(link))
+            address_link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
+            widgets.append(make_flow_widget(address_link))
         if facts.predecessors:
-            parts.append(self._make_predecessor_links(facts.predecessors))
-        return [*parts, source]
+            widgets.append(self._make_predecessor_links(facts.predecessors))
+        return [*widgets, source_text]
 
     def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
         """Return the bar that says when and why the corporation was closed, and into which corporations it was
         merged."""
         translate = self._context.translate
-        lead = registry_words.format_corporation_closure_heading(facts, translate)
-        chain = translate("corporation.chain_arrow").join(
+        bold_text = registry_words.format_corporation_closure_heading(facts, translate)
+        successor_links = translate("corporation.chain_arrow").join(
             registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
-        words = translate("corporation.merged_into", chain=chain) if chain else ""
-        return NotificationBar(lead, words, tone="care", shape="ring_slash", is_announced=False)
+        closure_text = translate("corporation.merged_into", chain=successor_links) if successor_links else ""
+        return NotificationBar(bold_text, closure_text, tone="care", shape="ring_slash", is_announced=False)
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
@@ -103,10 +103,10 @@ class CorporationFactsView(QWidget):
             self._make_corporation_link(match, "corporation.predecessor_link")
             for match in matches[:_MAX_SHOWN_PREDECESSORS]
         ]
-        parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
+        widgets: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
-            parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
-        return make_flow_widget(*parts, gap=12)
+            widgets.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
+        return make_flow_widget(*widgets, gap=12)
 
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation

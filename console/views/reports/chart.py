@@ -44,10 +44,10 @@ class Chart(QWidget):
 
     accessible_role = QAccessible.Role.Graphic
 
-    def __init__(self, name: str, min_bars_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
+    def __init__(self, name: str, min_bar_height_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
         super().__init__()
         self.content = ChartContent((), (), "")
-        self._min_bars_px = min_bars_px
+        self._min_bar_height_px = min_bar_height_px
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -77,47 +77,51 @@ class Chart(QWidget):
             self.setMinimumHeight(self._compute_minimum_height())
 
     def _compute_minimum_height(self) -> int:
-        lines = ceil(len(self.content.strips) / self._count_bar_strips_per_line())
-        bars = self._min_bars_px * current_appearance().scale
+        line_count = ceil(len(self.content.strips) / self._count_bar_strips_per_line())
+        bar_height = self._min_bar_height_px * current_appearance().scale
         return ceil(
-            lines * (bars + self._measure_text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX
+            line_count * (bar_height + self._measure_text_height())
+            + max(0, line_count - 1) * _STRIP_GAP_PX
+            + 2 * _CHART_PADDING_PX
         )
 
     def _count_bar_strips_per_line(self) -> int:
-        places = max((len(strip.bars) for strip in self.content.strips), default=1)
-        strip_width = max(1, places) * self.content.min_place_px * current_appearance().scale + _STRIP_GAP_PX
-        room = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
-        return max(1, min(len(self.content.strips), int(room // strip_width)))
+        bar_count = max((len(strip.bars) for strip in self.content.strips), default=1)
+        strip_width = max(1, bar_count) * self.content.min_bar_place_px * current_appearance().scale + _STRIP_GAP_PX
+        available_width = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
+        return max(1, min(len(self.content.strips), int(available_width // strip_width)))
 
     def compute_strip_boxes(self) -> list[QRectF]:
         """Return the rectangle of each strip of bars, in px relative to the widget."""
-        columns = self._count_bar_strips_per_line()
-        lines = max(1, ceil(len(self.content.strips) / columns))
-        box = QRectF(self.rect()).adjusted(
+        strips_per_line = self._count_bar_strips_per_line()
+        line_count = max(1, ceil(len(self.content.strips) / strips_per_line))
+        chart_box = QRectF(self.rect()).adjusted(
             _CHART_PADDING_PX, _CHART_PADDING_PX, -_CHART_PADDING_PX, -_CHART_PADDING_PX
         )
-        width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
-        room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
-        height = min(room, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._measure_text_height())
+        strip_width = (chart_box.width() - (strips_per_line - 1) * _STRIP_GAP_PX) / strips_per_line
+        available_height = (chart_box.height() - (line_count - 1) * _STRIP_GAP_PX) / line_count
+        strip_height = min(
+            available_height, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._measure_text_height()
+        )
         return [
             QRectF(
-                box.left() + number % columns * (width + _STRIP_GAP_PX),
-                box.top() + number // columns * (height + _STRIP_GAP_PX),
-                width,
-                height,
+                chart_box.left() + number % strips_per_line * (strip_width + _STRIP_GAP_PX),
+                chart_box.top() + number // strips_per_line * (strip_height + _STRIP_GAP_PX),
+                strip_width,
+                strip_height,
             )
             for number in range(len(self.content.strips))
         ]
 
     def _measure_text_height(self) -> float:
         """Return the height in px of the title, icons, figures and labels of a strip: everything except the bars."""
-        look = current_appearance()
-        return look.line_height("body") + self._measure_band_height() + 2 * look.line_height("small") + 12
+        appearance = current_appearance()
+        return appearance.line_height("body") + self._measure_band_height() + 2 * appearance.line_height("small") + 12
 
     def _measure_band_height(self) -> float:
         """Return the height in px of the line with the icons of the marked ranges; 0 if no strip has a marked
         range."""
-        has_bands = any(strip.bands for strip in self.content.strips)
+        has_bands = any(strip.marked_ranges for strip in self.content.strips)
         return current_appearance().icon_px(_BAND_ICON_PX) + 2.0 if has_bands else 0.0
 
     # -- painting
@@ -133,52 +137,62 @@ class Chart(QWidget):
 def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: float) -> None:
     """Draw a strip of bars into `box`. `band_height` is the height in px of the line with the icons of the marked
     ranges."""
-    look = current_appearance()
-    small = look.line_height("small")
-    place_width = box.width() / max(1, len(strip.bars))
-    line_count = max((len(_split_figure_into_lines(bar.figure, place_width)) for bar in strip.bars), default=1)
-    above = look.line_height("body") + band_height + line_count * small + 8
+    appearance = current_appearance()
+    label_height = appearance.line_height("small")
+    bar_place_width = box.width() / max(1, len(strip.bars))
+    line_count = max((len(_split_figure_into_lines(bar.figure, bar_place_width)) for bar in strip.bars), default=1)
+    height_above_bars = appearance.line_height("body") + band_height + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
-    bars = QRectF(box.left(), box.top() + above, box.width(), box.height() - above - small - 4)
-    _draw_marked_range_bands(painter, strip, bars, place_width)
+    bar_area = QRectF(
+        box.left(), box.top() + height_above_bars, box.width(), box.height() - height_above_bars - label_height - 4
+    )
+    _draw_marked_range_bands(painter, strip, bar_area, bar_place_width)
     for number, bar in enumerate(strip.bars):
-        place = QRectF(bars.left() + number * place_width, bars.top(), place_width, bars.height())
-        _draw_bar(painter, strip, bar, place)
-    painter.setPen(QPen(look.colour("border"), 1))
-    painter.drawLine(bars.bottomLeft(), bars.bottomRight())
-    _draw_bar_labels(painter, strip.bars, bars, place_width)
-    _draw_mark_line(painter, strip, bars)
+        bar_place = QRectF(
+            bar_area.left() + number * bar_place_width, bar_area.top(), bar_place_width, bar_area.height()
+        )
+        _draw_bar(painter, strip, bar, bar_place)
+    painter.setPen(QPen(appearance.colour("border"), 1))
+    painter.drawLine(bar_area.bottomLeft(), bar_area.bottomRight())
+    _draw_bar_labels(painter, strip.bars, bar_area, bar_place_width)
+    _draw_mark_line(painter, strip, bar_area)
 
 
 def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
-    look = current_appearance()
-    baseline = compute_centred_baseline(box.top(), look.line_height("body"))
-    title = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
-    painter.setPen(look.colour("text"))
-    x = draw_font_runs(painter, box.left(), baseline, title, bold=True) + 12
+    appearance = current_appearance()
+    baseline = compute_centred_baseline(box.top(), appearance.line_height("body"))
+    title_runs = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
+    painter.setPen(appearance.colour("text"))
+    x = draw_font_runs(painter, box.left(), baseline, title_runs, bold=True) + 12
     if strip.detail and x < box.right():
-        painter.setPen(look.colour("muted"))
+        painter.setPen(appearance.colour("muted"))
         draw_font_runs(
             painter, x, baseline, elide_font_runs(split_font_runs(strip.detail), box.right() - x, "small"), "small"
         )
 
 
-def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_room: QRectF) -> None:
-    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_room.width() * 0.64)
-    left, bottom, top = bar_room.center().x() - width / 2, bar_room.bottom(), bar_room.bottom()
+def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -> None:
+    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_place.width() * 0.64)
+    left, bottom, top = bar_place.center().x() - width / 2, bar_place.bottom(), bar_place.bottom()
     part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
     for number, part in enumerate(bar.parts):
-        height = bar_room.height() * min(1.0, part.value / strip.top) if strip.top else 0.0
+        height = (
+            bar_place.height() * min(1.0, part.value / strip.full_height_value) if strip.full_height_value else 0.0
+        )
         if part.value > 0:
             height = max(2.0, height)
-        base = bottom if strip.is_grouped else top
+        part_bottom = bottom if strip.is_grouped else top
         x = left + number * part_width if strip.is_grouped else left
-        fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
-        top = min(top, base - height)
-    small = current_appearance().line_height("small")
-    for number, line in enumerate(reversed(_split_figure_into_lines(bar.figure, bar_room.width())), 1):
+        fill_area(painter, QRectF(x, part_bottom - height, part_width, height), part.style)
+        top = min(top, part_bottom - height)
+    label_height = current_appearance().line_height("small")
+    for number, line in enumerate(reversed(_split_figure_into_lines(bar.figure, bar_place.width())), 1):
         _draw_centred_text(
-            painter, line, bar_room, compute_centred_baseline(top - number * small - 2, small, "small"), "text"
+            painter,
+            line,
+            bar_place,
+            compute_centred_baseline(top - number * label_height - 2, label_height, "small"),
+            "text",
         )
 
 
@@ -189,48 +203,53 @@ def _split_figure_into_lines(figure: str, width: float) -> list[str]:
     return figure.split(" · ") if is_too_wide else [figure]
 
 
-def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
+def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
     widest_label = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
-    step = max(1, ceil((widest_label + 2) / place_width)) if place_width > 0 else 1
-    small = current_appearance().line_height("small")
-    baseline = compute_centred_baseline(area.bottom() + 4, small, "small")
+    label_interval = max(1, ceil((widest_label + 2) / bar_place_width)) if bar_place_width > 0 else 1
+    label_height = current_appearance().line_height("small")
+    baseline = compute_centred_baseline(area.bottom() + 4, label_height, "small")
     for number, bar in enumerate(bars):
-        if (len(bars) - 1 - number) % step == 0:
-            room = QRectF(area.left() + (number - (step - 1) / 2) * place_width, 0, step * place_width, 1)
-            _draw_centred_text(painter, bar.label, room, baseline, "muted")
+        if (len(bars) - 1 - number) % label_interval == 0:
+            label_box = QRectF(
+                area.left() + (number - (label_interval - 1) / 2) * bar_place_width,
+                0,
+                label_interval * bar_place_width,
+                1,
+            )
+            _draw_centred_text(painter, bar.label, label_box, baseline, "muted")
 
 
-def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: float, colour: str) -> None:
-    """Draw a text in the middle of the rectangle `room`. If the text is wider than `room`, draw nothing, because
+def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: float, colour: str) -> None:
+    """Draw a text in the middle of the rectangle `box`. If the text is wider than `box`, draw nothing, because
     the table of the report also has the text."""
     runs = split_font_runs(text)
     width = measure_font_runs(runs, "small")
-    if text and width <= room.width():
+    if text and width <= box.width():
         painter.setPen(current_appearance().colour(colour))
-        draw_font_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
+        draw_font_runs(painter, box.center().x() - width / 2, baseline, runs, "small")
 
 
-def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
+def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width: float) -> None:
     """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below
-    the axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `place_width` is the
+    the axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width` is the
     width in px that it has for each bar."""
-    look = current_appearance()
-    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(MARKED_RANGE_STYLE.tone)
-    top = area.top() - look.line_height("small") - 4 - side
-    for band in strip.bands:
-        left = area.left() + band.start * place_width
-        width = max(_MIN_BAND_WIDTH_PX, (band.end - band.start) * place_width)
+    appearance = current_appearance()
+    icon_px, colour = appearance.icon_px(_BAND_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
+    top = area.top() - appearance.line_height("small") - 4 - icon_px
+    for marked_range in strip.marked_ranges:
+        left = area.left() + marked_range.start * bar_place_width
+        width = max(_MIN_BAND_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width)
         fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
-        x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)
-        draw_cached_shape(painter, "warning", x, top, side, colour)
+        x = min(max(area.left(), left + width / 2 - icon_px / 2), area.right() - icon_px)
+        draw_cached_shape(painter, "warning", x, top, icon_px, colour)
 
 
 def _draw_mark_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
-    if strip.mark is not None and strip.top:
-        y = area.bottom() - area.height() * min(1.0, strip.mark / strip.top)
+    if strip.dashed_line_value is not None and strip.full_height_value:
+        y = area.bottom() - area.height() * min(1.0, strip.dashed_line_value / strip.full_height_value)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
@@ -252,21 +271,21 @@ def fill_area(painter: QPainter, area: QRectF, style: BarPartStyle) -> None:
     painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
 
 
-def _draw_pattern(painter: QPainter, area: QRectF, fill: str, colour: QColor) -> None:
+def _draw_pattern(painter: QPainter, area: QRectF, pattern: str, colour: QColor) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     scale = current_appearance().scale
     painter.setPen(QPen(colour, 1.25 * scale))
-    if fill == "dots":
+    if pattern == "dots":
         _draw_dots(painter, area, _DOT_SPACING_PX * scale)
-    if fill in ("hatch", "cross"):
+    if pattern in ("hatch", "cross"):
         _draw_hatch_lines(painter, area, _LINE_SPACING_PX * scale, 1)
-    if fill in ("back_hatch", "cross"):
+    if pattern in ("back_hatch", "cross"):
         _draw_hatch_lines(painter, area, _LINE_SPACING_PX * scale, -1)
 
 
 def _draw_hatch_lines(painter: QPainter, area: QRectF, spacing: float, slope: int) -> None:
-    reach = area.width() + area.height()
-    for number in range(ceil(reach / spacing) + 1):
+    line_length = area.width() + area.height()
+    for number in range(ceil(line_length / spacing) + 1):
         x = area.left() + number * spacing
         start, end = (x, x - area.height()) if slope > 0 else (x - area.height(), x)
         painter.drawLine(QPointF(start, area.top()), QPointF(end, area.bottom()))
@@ -289,8 +308,8 @@ class LegendSwatch(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        side = current_appearance().icon_px(14)
-        return QSize(side, side)
+        side_px = current_appearance().icon_px(14)
+        return QSize(side_px, side_px)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         fill_area(QPainter(self), QRectF(self.rect()), self._style)
@@ -303,5 +322,5 @@ def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
 
 def _make_legend_entry(entry: LegendEntry) -> QWidget:
     widget = QWidget()
-    widget.setLayout(make_row(LegendSwatch(entry.look), TextLabel(entry.word, "small", "muted"), gap=6))
+    widget.setLayout(make_row(LegendSwatch(entry.style), TextLabel(entry.word, "small", "muted"), gap=6))
     return widget

@@ -21,11 +21,11 @@ class BarPartStyle:
 
 @dataclass(frozen=True, slots=True)
 class BarPart:
-    """A part of a bar. `value` is its height in the unit of the strip's axis; `look` is its fill pattern and
+    """A part of a bar. `value` is its height in the unit of the strip's axis; `style` is its fill pattern and
     colour tone."""
 
     value: float
-    look: BarPartStyle
+    style: BarPartStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +49,37 @@ class MarkedRange:
 
 @dataclass(frozen=True, slots=True)
 class BarStrip:
-    """A row of bars with a title. `detail` is a text after the title, `top` the value at the full height, `bands`
-    are marked ranges behind the bars, and `mark` is the value at which a dashed line crosses the bars; None for
-    no line.
+    """A row of bars with a title. `detail` is a text after the title, `full_height_value` the value at the full
+    height, `marked_ranges` are marked ranges behind the bars, and `dashed_line_value` is the value at which a dashed
+    line crosses the bars; None for no line.
     """
 
     title: str
     detail: str
     bars: tuple[Bar, ...]
-    top: float
-    bands: tuple[MarkedRange, ...] = ()
-    mark: float | None = None
+    full_height_value: float
+    marked_ranges: tuple[MarkedRange, ...] = ()
+    dashed_line_value: float | None = None
     is_grouped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One entry of a chart's legend: a style (`look`), and the word for the parts of bars that have this style."""
+    """One entry of a chart's legend: a style (`style`), and the word for the parts of bars that have this style."""
 
     word: str
-    look: BarPartStyle
+    style: BarPartStyle
 
 
 @dataclass(frozen=True, slots=True)
 class ChartContent:
-    """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_place_px`
+    """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_bar_place_px`
     is the minimum width for one bar, in px at text scale 1.0."""
 
     strips: tuple[BarStrip, ...]
     legend: tuple[LegendEntry, ...]
     description: str
-    min_place_px: int = 44
+    min_bar_place_px: int = 44
 
 
 MARKED_RANGE_STYLE = BarPartStyle("cross", "care")

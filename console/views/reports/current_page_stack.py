@@ -19,10 +19,13 @@ class CurrentPageStack(QStackedWidget):
         self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:
-        current = self.currentWidget()
-        if current is None:
+        current_widget = self.currentWidget()
+        if current_widget is None:
             return QSize()
-        size, layout = current.minimumSizeHint().expandedTo(current.minimumSize()), current.layout()
+        size, layout = (
+            current_widget.minimumSizeHint().expandedTo(current_widget.minimumSize()),
+            current_widget.layout(),
+        )
         if layout is not None and layout.hasHeightForWidth() and self.width() >= size.width():
             size.setHeight(layout.totalMinimumHeightForWidth(self.width()))  # of texts that wrap
         return size

@@ -51,7 +51,7 @@ class _MoneySumRow:
     currency: str
     name: str
     count: int | None
-    minor: int
+    amount_minor: int
 
 
 class DailyCloseSection(ReportSection):
@@ -65,68 +65,74 @@ class DailyCloseSection(ReportSection):
         translate = context.translate
         self._context = context
         self._providers: tuple[str, ...] = ()
-        self._close: DailyClose | None = None
+        self._daily_close: DailyClose | None = None
         self.is_writing = False
-        self.provider = DropDownList(translate("close.provider"))
-        self.day = Field(translate("close.day"), role="data")
+        self.provider_list = DropDownList(translate("close.provider"))
+        self.day_field = Field(translate("close.day"), role="data")
         self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
-        self.state = TextLabel("", "section", wrap=True)
+        self.state_label = TextLabel("", "section", wrap=True)
         self.scope_label = TextLabel("", "small", "muted", wrap=True)
-        self.sums = StaticTable(context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money"))
-        self.unknown = StaticTable(
+        self.sums_table = StaticTable(
+            context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money")
+        )
+        self.unknown_table = StaticTable(
             context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
-        self.changes = TextLabel("", "small", wrap=True)
+        self.changes_label = TextLabel("", "small", wrap=True)
         self._build_layout()
-        self.provider.currentIndexChanged.connect(self._read_chosen_close)
+        self.provider_list.currentIndexChanged.connect(self._read_chosen_close)
         self._day_edit.returnPressed.connect(self._read_chosen_close)
         self.show_button.clicked.connect(self._read_chosen_close)
-        self.unknown.opened.connect(self._open_record)
+        self.unknown_table.opened.connect(self._open_record)
 
     def _build_layout(self) -> None:
         translate, margin = self._context.translate, tokens().px("spacing", "page_margin")
-        label = TextLabel(translate("close.provider"), "small", "muted")
-        label.setBuddy(self.provider)
-        choice_bar = QWidget()
-        choice_bar.setLayout(make_column(label, self.provider, None, gap=4))
-        buttons = QWidget()
-        buttons.setLayout(make_column(22, self.show_button, None, gap=0))
-        self.day.setMaximumWidth(180)
-        head = Surface(edge="bottom")
-        lines = make_column(
-            make_row(choice_bar, self.day, buttons, None, gap=16), self.state, self.scope_label, self.changes, gap=6,
+        provider_label = TextLabel(translate("close.provider"), "small", "muted")
+        provider_label.setBuddy(self.provider_list)
+        provider_choice = QWidget()
+        provider_choice.setLayout(make_column(provider_label, self.provider_list, None, gap=4))
+        button_area = QWidget()
+        button_area.setLayout(make_column(22, self.show_button, None, gap=0))
+        self.day_field.setMaximumWidth(180)
+        header = Surface(edge="bottom")
+        header_rows = make_column(
+            make_row(provider_choice, self.day_field, button_area, None, gap=16),
+            self.state_label,
+            self.scope_label,
+            self.changes_label,
+            gap=6,
             margins=(margin, 8, margin, 8),
-        )  # fmt: skip
-        head.setLayout(lines)
+        )
+        header.setLayout(header_rows)
         self._tables = QWidget()
-        tables = make_column(gap=0)
-        heading = TextLabel(translate("close.table.unknown"), "panel_title", heading=3)
-        sums_rows = TableOrEmptyState(self.sums, EmptyState(translate("close.table.money.empty"), shape="dash"))
+        table_column = make_column(gap=0)
+        unknown_heading = TextLabel(translate("close.table.unknown"), "panel_title", heading=3)
+        sums_rows = TableOrEmptyState(self.sums_table, EmptyState(translate("close.table.money.empty"), shape="dash"))
         unknown_rows = TableOrEmptyState(
-            self.unknown, EmptyState(translate("close.table.unknown.empty"), shape="check")
+            self.unknown_table, EmptyState(translate("close.table.unknown.empty"), shape="check")
         )
         self._sums_rows, self._unknown_rows = sums_rows, unknown_rows
-        tables.addWidget(sums_rows, 3)
-        tables.addLayout(make_row(heading, margins=(margin, 8, margin, 4)))
-        tables.addWidget(unknown_rows, 2)
-        self._tables.setLayout(tables)
-        self._body = QStackedWidget()
+        table_column.addWidget(sums_rows, 3)
+        table_column.addLayout(make_row(unknown_heading, margins=(margin, 8, margin, 4)))
+        table_column.addWidget(unknown_rows, 2)
+        self._tables.setLayout(table_column)
+        self._stack = QStackedWidget()
         self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
-        for part in (self._tables, self._empty_state):
-            self._body.addWidget(part)
-        layout = make_column(head, gap=0)
-        layout.addWidget(self._body, 1)
+        for page in (self._tables, self._empty_state):
+            self._stack.addWidget(page)
+        layout = make_column(header, gap=0)
+        layout.addWidget(self._stack, 1)
         self.setLayout(layout)
 
     @property
     def _day_edit(self) -> LineEdit:
-        edit = self.day.edit
+        edit = self.day_field.edit
         assert isinstance(edit, LineEdit)  # noqa: S101  # a Field with one line
         return edit
 
     def list_focus_targets(self) -> Sequence[QWidget]:
-        return self.sums, self._day_edit
+        return self.sums_table, self._day_edit
 
     # -- reading
 
@@ -142,16 +148,18 @@ class DailyCloseSection(ReportSection):
 
     def _show_providers(self, providers: tuple[str, ...]) -> None:
         if providers != self._providers:
-            chosen_provider = self.chosen_provider
+            earlier_provider = self.chosen_provider
             self._providers = providers
-            self.provider.blockSignals(True)
-            self.provider.clear()
-            self.provider.addItems([get_provider_name(name, self._context) for name in providers])
-            self.provider.setCurrentIndex(providers.index(chosen_provider) if chosen_provider in providers else 0)
-            self.provider.blockSignals(False)
-            self.provider.updateGeometry()
-        self._body.setCurrentWidget(self._tables if providers else self._empty_state)
-        for widget in (self.provider, self.show_button):
+            self.provider_list.blockSignals(True)
+            self.provider_list.clear()
+            self.provider_list.addItems([get_provider_name(name, self._context) for name in providers])
+            self.provider_list.setCurrentIndex(
+                providers.index(earlier_provider) if earlier_provider in providers else 0
+            )
+            self.provider_list.blockSignals(False)
+            self.provider_list.updateGeometry()
+        self._stack.setCurrentWidget(self._tables if providers else self._empty_state)
+        for widget in (self.provider_list, self.show_button):
             widget.setEnabled(bool(providers))
         if providers:
             self._read_chosen_close()
@@ -161,7 +169,7 @@ class DailyCloseSection(ReportSection):
     @property
     def chosen_provider(self) -> str:
         """The name of the selected provider; "" if no provider has payments."""
-        index = self.provider.currentIndex()
+        index = self.provider_list.currentIndex()
         return self._providers[index] if 0 <= index < len(self._providers) else ""
 
     def parse_typed_day(self) -> date | None:
@@ -173,7 +181,7 @@ class DailyCloseSection(ReportSection):
         except ValueError:
             day = None
         is_valid = day is not None and day <= self._context.now().astimezone(JST).date()
-        self.day.show_error("" if is_valid else self._context.translate("close.no_day"))
+        self.day_field.show_error("" if is_valid else self._context.translate("close.no_day"))
         return day if is_valid else None
 
     @Slot()
@@ -190,20 +198,23 @@ class DailyCloseSection(ReportSection):
         )
 
     def _show_close(self, close: DailyClose) -> None:
-        is_other = self._close is None or (self._close.provider, self._close.day) != (close.provider, close.day)
-        self._close, language = close, self._context.language
-        self.state.show_text(
+        is_other = self._daily_close is None or (self._daily_close.provider, self._daily_close.day) != (
+            close.provider,
+            close.day,
+        )
+        self._daily_close, language = close, self._context.language
+        self.state_label.show_text(
             close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
         )
         self.scope_label.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
-        self.changes.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
-        self.changes.setVisible(bool(close.changes))
+        self.changes_label.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
+        self.changes_label.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
-        self._unknown_rows.show_rows(close.unknown)
+        self._unknown_rows.show_rows(close.unknown_records)
         if is_other:
             announce(
-                self.state,
-                f"{close_words.format_daily_close_title(close, language)}: {self.state.plain}",
+                self.state_label,
+                f"{close_words.format_daily_close_title(close, language)}: {self.state_label.plain}",
                 is_stored=False,
             )
         self.was_read.emit(close.read_at)
@@ -218,17 +229,19 @@ class DailyCloseSection(ReportSection):
     def choose_close_path(self) -> None:
         """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if no
         daily close is shown, or while one is being written."""
-        if self._close is None or self.is_writing:
+        if self._daily_close is None or self.is_writing:
             return
-        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
+        file_name = (
+            f"close-{self._daily_close.provider}-{self._daily_close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
+        )
         ask_for_save_path(
-            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_close_to, name
+            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_close_to, file_name
         )
 
     @Slot(str)
     def write_close_to(self, path: str) -> None:
         """Write the shown daily close to a new file at `path`. The suffix of `path` selects the format."""
-        context, close = self._context, self._close
+        context, close = self._context, self._daily_close
         if close is None or self.is_writing:
             return
         self.is_writing, language = True, context.language
@@ -251,8 +264,8 @@ class DailyCloseSection(ReportSection):
 
     def _show_written_toast(self, written_close: WrittenDailyClose) -> None:
         self.is_writing = False
-        words = self._context.translate("close.written", file=Path(written_close.file).name)
-        self._context.toast_requested.emit(Toast(words, written_close.file, path=written_close.file))
+        message = self._context.translate("close.written", file=Path(written_close.file).name)
+        self._context.toast_requested.emit(Toast(message, written_close.file, path=written_close.file))
         self._read_chosen_close()
 
     def _show_writing_failure(self, failure: Failure) -> None:
@@ -295,7 +308,7 @@ def _make_sum_columns(context: WindowContext) -> Sequence[Column]:
             "amount",
             translate("column.amount"),
             180,
-            lambda row: wording.format_amount(row.minor, row.currency),
+            lambda row: wording.format_amount(row.amount_minor, row.currency),
             "amount",
         ),
     ]

@@ -62,9 +62,9 @@ class ReportsPage(Page):
             section.failed.connect(self.show_reading_failure)
         self.tabs.currentChanged.connect(self._show_section)
         self.add_content(self.head)
-        bar = Surface(edge="bottom")
-        bar.setLayout(make_row(self.tabs, None))
-        self.add_content(bar)
+        tab_area = Surface(edge="bottom")
+        tab_area.setLayout(make_row(self.tabs, None))
+        self.add_content(tab_area)
         self.add_content(self.stack, 1)
         self.add_key_hints()
         self.bind_shortcut(CHART_SHORTCUT, self._toggle_chart_and_table)
@@ -75,9 +75,9 @@ class ReportsPage(Page):
         return self.sections[self.tabs.currentIndex()]
 
     def show_route(self, route: object) -> None:
-        names = [section.name for section in self.sections]
-        if isinstance(route, ReportsRoute) and route.name in names:
-            self.tabs.setCurrentIndex(names.index(route.name))
+        section_names = [section.name for section in self.sections]
+        if isinstance(route, ReportsRoute) and route.name in section_names:
+            self.tabs.setCurrentIndex(section_names.index(route.name))
         self.refresh("entered")
 
     def get_screen_state(self) -> Mapping[str, Any]:
@@ -112,10 +112,10 @@ class ReportsPage(Page):
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:
         if section is self.section:
             self.hide_reading_failure()
-            self.head.read_at.show_text(self.context.translate("screen.last_read", at=at))
+            self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=at))
             self.restore_focus()
 
     @Slot()
     def _toggle_chart_and_table(self) -> None:
         if isinstance(self.section, ChartSection):
-            self.press_button(self.section.switch)
+            self.press_button(self.section.switch_button)

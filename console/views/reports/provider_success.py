@@ -56,7 +56,7 @@ def _make_chart_content(report: ProviderSuccess, context: WindowContext) -> Char
 
 
 def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
-    bands = (
+    outage_ranges = (
         _make_outage_range(outage, report.period, report.read_at) for outage in _list_outages(series.provider, report)
     )
     return BarStrip(
@@ -64,15 +64,15 @@ def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: Wi
         report_words.format_provider_success_summary(series, context.language),
         tuple(_make_bar(day) for day in series.days),
         100.0,
-        tuple(bands),
+        tuple(outage_ranges),
     )
 
 
 def _make_bar(day: ProviderDay) -> Bar:
     """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum."""
     payment_count = day.paid + day.unpaid + day.unknown
-    counts = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
-    parts = tuple(BarPart(100 * count / payment_count, look) for count, look in counts if count)
+    counts_and_styles = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
+    parts = tuple(BarPart(100 * count / payment_count, style) for count, style in counts_and_styles if count)
     return Bar(f"{day.day:%m-%d}", report_words.format_percent(day.percent), parts)
 
 

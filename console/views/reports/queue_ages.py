@@ -32,7 +32,7 @@ class _QueueAgeRow:
 def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
     """Return the chart of the report: for each queue a strip of bars with the numbers of its records by range of
     ages."""
-    top = float(max((count for queue in report.queues for count in queue.counts), default=0))
+    full_height_value = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
         BarStrip(
             report_words.get_queue_name(queue.queue, context.language),
@@ -41,17 +41,17 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
                 Bar(
                     context.translate(f"reports.age.{name}"),
                     wording.format_count(count),
-                    (BarPart(float(count), look),),
+                    (BarPart(float(count), style),),
                 )
-                for name, count, look in zip(AGE_CLASSES, queue.counts, _STYLE_BY_AGE_RANGE, strict=True)
+                for name, count, style in zip(AGE_CLASSES, queue.counts, _STYLE_BY_AGE_RANGE, strict=True)
             ),
-            top,
+            full_height_value,
         )
         for queue in report.queues
     )
     legend = tuple(
-        LegendEntry(context.translate(f"reports.age.{name}"), look)
-        for name, look in zip(AGE_CLASSES, _STYLE_BY_AGE_RANGE, strict=True)
+        LegendEntry(context.translate(f"reports.age.{name}"), style)
+        for name, style in zip(AGE_CLASSES, _STYLE_BY_AGE_RANGE, strict=True)
     )
     return ChartContent(strips, legend, "\n".join(report_words.format_queue_age_lines(report, context.language)), 68)
 
@@ -59,9 +59,9 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
 def _make_age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def make_count_column(class_index: int, name: str) -> Column:
+    def make_count_column(age_class_index: int, name: str) -> Column:
         return make_number_column(
-            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[class_index], 110
+            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[age_class_index], 110
         )
 
     return [
@@ -72,7 +72,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.get_queue_name(row.queue.queue, context.language),
             is_stretched=True,
         ),
-        *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
+        *(make_count_column(age_class_index, name) for age_class_index, name in enumerate(AGE_CLASSES)),
         make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
         Column(
             "total",

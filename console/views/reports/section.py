@@ -42,27 +42,28 @@ ReportT = TypeVar("ReportT", bound=Report)
 class ReportDefinition(Generic[ReportT]):
     """The definition of a report: its name, and the functions that read and show it.
 
-    - `read`: reads the report from the services
-    - `note`: returns the sentence above the chart, which says which records were counted
+    - `read_report`: reads the report from the services
+    - `format_note`: returns the sentence above the chart, which says which records were counted
     - `make_content`: returns the chart
-    - `columns`, `rows_of`, `row_key`: return the columns, the rows, and the key of a row, of the report's table
-    - `is_empty`: returns True if the report has no figures to show
+    - `make_columns`, `list_rows`, `get_row_key`: return the columns, the rows, and the key of a row, of the report's
+      table
+    - `has_no_figures`: returns True if the report has no figures to show
     """
 
     name: str
-    read: "Callable[[Console], ReportT]"
-    note: Callable[[ReportT, WindowContext], str]
+    read_report: "Callable[[Console], ReportT]"
+    format_note: Callable[[ReportT, WindowContext], str]
     make_content: Callable[[ReportT, WindowContext], ChartContent]
-    columns: Callable[[WindowContext], Sequence[Column]]
-    rows_of: Callable[[ReportT], Sequence[object]]
-    row_key: Callable[[object], Hashable]
-    is_empty: Callable[[ReportT], bool]
+    make_columns: Callable[[WindowContext], Sequence[Column]]
+    list_rows: Callable[[ReportT], Sequence[object]]
+    get_row_key: Callable[[object], Hashable]
+    has_no_figures: Callable[[ReportT], bool]
 
 
-def make_number_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:
-    """Return a table column of numbers. `count` returns the number of a row; `width_px` is the width in px at text
-    scale 1.0."""
-    return Column(key, title, width_px, lambda row: wording.format_count(count(row)), "amount")
+def make_number_column(key: str, title: str, get_number: Callable[[Any], int], width_px: int) -> Column:
+    """Return a table column of numbers. `get_number` returns the number of a row; `width_px` is the width in px at
+    text scale 1.0."""
+    return Column(key, title, width_px, lambda row: wording.format_count(get_number(row)), "amount")
 
 
 class ReportSection(QWidget):
@@ -95,11 +96,13 @@ class ChartSection(ReportSection):
         self._context, self._definition, self.name = context, definition, definition.name
         title = context.translate(f"reports.{definition.name}.title")
         self.setAccessibleName(title)
-        self.note = TextLabel("", "small", "muted", wrap=True)
-        self.switch = KeyButton(context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False)
-        self.switch.clicked.connect(self.toggle_chart_and_table)
+        self.note_label = TextLabel("", "small", "muted", wrap=True)
+        self.switch_button = KeyButton(
+            context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False
+        )
+        self.switch_button.clicked.connect(self.toggle_chart_and_table)
         self.chart = Chart(title)
-        self.table = StaticTable(context, definition.columns(context), definition.row_key, title)
+        self.table = StaticTable(context, definition.make_columns(context), definition.get_row_key, title)
         self.empty_state = EmptyState(
             context.translate("reports.empty"), context.translate(f"reports.{definition.name}.empty"), shape="dash"
         )
@@ -110,44 +113,44 @@ class ChartSection(ReportSection):
     def _build_layout(self, title: str) -> None:
         margin = tokens().px("spacing", "page_margin")
         self._chart_panel = QWidget()
-        self._legend_place = make_column(gap=0, margins=(margin, 8, margin, 0))
-        chart_place = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
-        box = make_column(gap=0)
-        box.addLayout(self._legend_place)
-        box.addLayout(chart_place, 1)
-        self._chart_panel.setLayout(box)
-        self.body = CurrentPageStack()
-        for part in (self._chart_panel, self.table, self.empty_state):
-            self.body.addWidget(part)
-        head = Surface(edge="bottom")
-        words = make_column(TextLabel(title, "section", heading=2), self.note, gap=2)
-        line = make_row(gap=12, margins=(margin, 8, margin, 8))
-        line.addLayout(words, 1)
-        line.addWidget(self.switch)
-        head.setLayout(line)
-        layout = make_column(head, gap=0)
-        layout.addWidget(self.body, 1)
+        self._legend_column = make_column(gap=0, margins=(margin, 8, margin, 0))
+        chart_row = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
+        panel_layout = make_column(gap=0)
+        panel_layout.addLayout(self._legend_column)
+        panel_layout.addLayout(chart_row, 1)
+        self._chart_panel.setLayout(panel_layout)
+        self.stack = CurrentPageStack()
+        for page in (self._chart_panel, self.table, self.empty_state):
+            self.stack.addWidget(page)
+        header = Surface(edge="bottom")
+        title_and_note = make_column(TextLabel(title, "section", heading=2), self.note_label, gap=2)
+        header_row = make_row(gap=12, margins=(margin, 8, margin, 8))
+        header_row.addLayout(title_and_note, 1)
+        header_row.addWidget(self.switch_button)
+        header.setLayout(header_row)
+        layout = make_column(header, gap=0)
+        layout.addWidget(self.stack, 1)
         self.setLayout(layout)
 
     def list_focus_targets(self) -> Sequence[QWidget]:
-        return self.table, self.chart, self.switch
+        return self.table, self.chart, self.switch_button
 
     def read_data(self) -> None:
         self._context.run_read(
-            self._definition.read, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
+            self._definition.read_report, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
         )
 
     def _show_report(self, report: Report) -> None:
         context, definition = self._context, self._definition
-        self.note.show_text(definition.note(report, context))
+        self.note_label.show_text(definition.format_note(report, context))
         content = definition.make_content(report, context)
         self.chart.show_content(content)
         self._legend.hide()
         self._legend.deleteLater()
         self._legend = make_legend(content.legend)
-        self._legend_place.addWidget(self._legend)
-        self.table.show_rows(definition.rows_of(report))
-        self._has_figures = not definition.is_empty(report)
+        self._legend_column.addWidget(self._legend)
+        self.table.show_rows(definition.list_rows(report))
+        self._has_figures = not definition.has_no_figures(report)
         self._show_chart_or_table()
         self.was_read.emit(report.read_at)
 
@@ -156,17 +159,17 @@ class ChartSection(ReportSection):
         """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
         self._shows_table = not self._shows_table
         self._show_chart_or_table()
-        shown_widget = self.body.currentWidget()
-        focus = self.table if shown_widget is self.table else self.chart
+        shown_widget = self.stack.currentWidget()
+        focus_target = self.table if shown_widget is self.table else self.chart
         if shown_widget is not self.empty_state:
-            focus.setFocus()
+            focus_target.setFocus()
             if self._shows_table and self.table.current_item is None:
                 self.table.go_to_first()
 
     def _show_chart_or_table(self) -> None:
-        key, icon = ("show_picture", "bars") if self._shows_table else ("show_table", "list")
-        self.switch.setVisible(self._has_figures)
-        self.switch.icon_name = icon
-        self.switch.show_text(self._context.translate(f"reports.{key}"))
+        key, icon_name = ("show_picture", "bars") if self._shows_table else ("show_table", "list")
+        self.switch_button.setVisible(self._has_figures)
+        self.switch_button.icon_name = icon_name
+        self.switch_button.show_text(self._context.translate(f"reports.{key}"))
         shown_widget = self.table if self._shows_table else self._chart_panel
-        self.body.setCurrentWidget(shown_widget if self._has_figures else self.empty_state)
+        self.stack.setCurrentWidget(shown_widget if self._has_figures else self.empty_state)

@@ -28,10 +28,10 @@ class _TimeToTruthRow:
     kind: TimeToTruth
 
 
-def _compute_bar_height(time: timedelta | None) -> float:
+def _compute_bar_height(duration: timedelta | None) -> float:
     """Return the height of the bar for a duration: the logarithm of its seconds, because a minute and a week must
     both be visible in one chart. Return 0 for None."""
-    return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
+    return log1p(max(0.0, duration.total_seconds())) if duration is not None else 0.0
 
 
 def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> ChartContent:
@@ -41,41 +41,45 @@ def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> Ch
         LegendEntry(translate("reports.time_to_truth.late_word"), _LATE_STYLE),
         LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN_STYLE),
     )
-    times = [getattr(kind, name) for kind in report.kinds for name in (*_SHOWN_DURATION_NAMES, "schedule")]
-    top = max(_compute_bar_height(time) for time in times) * 1.15
-    strips = tuple(_make_bar_strip(kind, top, context) for kind in report.kinds)
+    durations = [getattr(kind, name) for kind in report.kinds for name in (*_SHOWN_DURATION_NAMES, "schedule")]
+    full_height_value = max(_compute_bar_height(duration) for duration in durations) * 1.15
+    strips = tuple(_make_bar_strip(kind, full_height_value, context) for kind in report.kinds)
     return ChartContent(
         strips, legend, "\n".join(report_words.format_time_to_truth_lines(report, context.language)), 84
     )
 
 
-def _make_bar_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
-    def make_part_style(name: str) -> BarPartStyle:
-        time: timedelta | None = getattr(kind, name)
+def _make_bar_strip(kind: TimeToTruth, full_height_value: float, context: WindowContext) -> BarStrip:
+    def make_part_style(kind_name: str) -> BarPartStyle:
+        duration: timedelta | None = getattr(kind, kind_name)
         return (
             _OPEN_STYLE
-            if name == "oldest_open"
+            if kind_name == "oldest_open"
             else _LATE_STYLE
-            if time is not None and time > kind.schedule
+            if duration is not None and duration > kind.schedule
             else _IN_TIME_STYLE
         )
 
     bars = tuple(
         Bar(
-            context.translate(f"reports.time_to_truth.{name}"),
-            report_words.format_report_duration(getattr(kind, name), context.language),
-            (BarPart(_compute_bar_height(getattr(kind, name)), make_part_style(name)),),
+            context.translate(f"reports.time_to_truth.{kind_name}"),
+            report_words.format_report_duration(getattr(kind, kind_name), context.language),
+            (BarPart(_compute_bar_height(getattr(kind, kind_name)), make_part_style(kind_name)),),
         )
-        for name in _SHOWN_DURATION_NAMES
+        for kind_name in _SHOWN_DURATION_NAMES
     )
-    schedule = report_words.format_report_duration(kind.schedule, context.language)
+    schedule_text = report_words.format_report_duration(kind.schedule, context.language)
     details = (
         report_words.format_time_to_truth_summary(kind, context.language),
-        context.translate("reports.time_to_truth.mark", schedule=schedule),
+        context.translate("reports.time_to_truth.mark", schedule=schedule_text),
     )
-    name = report_words.get_record_kind_name(kind.kind, context.language)
+    kind_name = report_words.get_record_kind_name(kind.kind, context.language)
     return BarStrip(
-        name, context.translate("list.separator").join(details), bars, top, mark=_compute_bar_height(kind.schedule)
+        kind_name,
+        context.translate("list.separator").join(details),
+        bars,
+        full_height_value,
+        dashed_line_value=_compute_bar_height(kind.schedule),
     )
 
 

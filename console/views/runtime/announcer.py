@@ -60,7 +60,7 @@ class Announcer(QObject):
         """
         super().__init__(window)
         self._window, self._now, self._find_cover, self._find_route = window, now, find_cover, find_route
-        self._waiting: list[Notice] = []
+        self._waiting_notices: list[Notice] = []
         self.notices: tuple[Notice, ...] = ()
 
     def announce(
@@ -85,17 +85,17 @@ class Announcer(QObject):
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
             self._speak(notice)
         elif is_stored:
-            self._waiting.append(notice)
+            self._waiting_notices.append(notice)
 
     def announce_waiting_notices(self) -> None:
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
-        waiting_notices, self._waiting = self._waiting, []
+        waiting_notices, self._waiting_notices = self._waiting_notices, []
         for notice in waiting_notices:
             self._announce_and_store_notice(notice)
 
     def forget_notices(self) -> None:
         """Remove all kept and all waiting sentences, because another person acts from now on."""
-        self._waiting, self.notices = [], ()
+        self._waiting_notices, self.notices = [], ()
 
     def _announce_and_store_notice(self, notice: Notice) -> None:
         self.notices = (notice, *self.notices[: _MAX_STORED_NOTICES - 1])
@@ -103,9 +103,9 @@ class Announcer(QObject):
 
     def _speak(self, notice: Notice) -> None:
         active_window = QApplication.activeWindow()
-        is_ours = active_window is not None and _get_main_window(active_window) is self._window
+        is_window_active = active_window is not None and _get_main_window(active_window) is self._window
         _speak(
-            active_window if active_window is not None and is_ours else self._window,
+            active_window if active_window is not None and is_window_active else self._window,
             notice.sentence,
             notice.tone,
             notice.shape,
@@ -154,8 +154,8 @@ def is_refusal(shape: str, tone: Tone) -> bool:
 def join_spoken_text(*texts: str) -> str:
     """Return the texts joined to one text for a screen reader. Each text except the last gets a full stop if it ends
     without punctuation."""
-    *before, last = [text.strip() for text in texts if text.strip()] or [""]
-    return "".join(_add_end_mark(text) for text in before) + last
+    *earlier_texts, last_text = [text.strip() for text in texts if text.strip()] or [""]
+    return "".join(_add_end_mark(text) for text in earlier_texts) + last_text
 
 
 def _add_end_mark(text: str) -> str:

@@ -72,8 +72,8 @@ class WindowContext(QObject):
     - toast_requested(object): the frame must show this Toast.
     - changed(object): records have changed; carries a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
-      has a new value. connection_state_changed also signals a new value of `due_at`, the time at which due tasks
-      last ran.
+      has a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at
+      which due tasks last ran.
     - work_counts_outdated: the counts must be read again: the person has ended a mention, or a page has read other
       rows than were counted.
     - minute_passed: the clock of the window shows another minute, so ages must be shown anew.
@@ -119,7 +119,7 @@ class WindowContext(QObject):
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
         self.are_people_read = False
-        self.due_at: datetime | None = None
+        self.last_due_tasks_at: datetime | None = None
         self.work_counts = WorkCounts()
         self.connection_state = ConnectionState()
         self.saved_views: tuple[ViewCount, ...] = ()
@@ -130,14 +130,14 @@ class WindowContext(QObject):
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
-        self.own_state = PersonStateStore(self.bind_services, self.now, runner, self)
-        self.own_state.loaded.connect(self._read_visited_records)
+        self.person_values = PersonStateStore(self.bind_services, self.now, runner, self)
+        self.person_values.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
         )
         for signal in (self.preferences.loaded, self.services_opened, self.work_counts_changed):
             signal.connect(self.first_tasks.begin_or_end_tasks)
-        self._attempts = AttemptRequestIds(self.own_state)
+        self._attempt_request_ids = AttemptRequestIds(self.person_values)
         self._requested_action: tuple[str, int, str] | None = None
 
     # -- services
@@ -168,12 +168,12 @@ class WindowContext(QObject):
 
         Raises RuntimeError if the services aren't open yet.
         """
-        services, name = self._services, operator or self.operator
+        services, acting_person = self._services, operator or self.operator
         if services is None:
             raise RuntimeError("the services are not here yet")
 
         def run_bound_call() -> T:
-            with services.acting_as(name), tracing.start_correlation():
+            with services.acting_as(acting_person), tracing.start_correlation():
                 return call(services)
 
         return run_bound_call
@@ -207,7 +207,7 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable | None = None,
         provider: str = ALARMBOX,
-        wait: RequestWait | None = None,
+        request_wait: RequestWait | None = None,
     ) -> None:
         """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
         TaskRunner. Do nothing while a call of the same `owner` and `attempt` runs: the person has pressed the same
@@ -218,20 +218,21 @@ class WindowContext(QObject):
 
         `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
-        person's password, the context asks the person for the password and runs the call again with it. `wait` is set
-        to the desk request for which the call waits; an owner that shows this request itself passes its own
-        RequestWait. A call that is run again with the password doesn't set the owner, so only a caller whose call
-        never needs the password passes an owner.
+        person's password, the context asks the person for the password and runs the call again with it.
+
+        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`; an
+        owner that shows the request itself passes its own RequestWait. When the call runs again with the password, it
+        writes to another RequestWait, so only an owner whose call never needs the password passes one.
         """
         owned_attempt = owner, attempt
         if owned_attempt in self._owned_attempts:
             return
         self._owned_attempts.add(owned_attempt)
-        began_at, request_id = self.monotonic(), self._attempts.get_request_id(attempt)
+        began_at, request_id = self.monotonic(), self._attempt_request_ids.get_request_id(attempt)
 
         def end_attempt(failure: Failure | None = None) -> None:
             self._owned_attempts.discard(owned_attempt)
-            self._attempts.end_attempt(attempt, request_id, failure)
+            self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
 
         def handle_value(value: T) -> None:
@@ -244,8 +245,10 @@ class WindowContext(QObject):
         def handle_failure(failure: Failure) -> None:
             reason = failure.detail.get("reason")
             if reason in _PASSWORD_NEEDED_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
-                is_wrong = reason == NotAllowedReason.PASSWORD_WRONG
-                self.ask_password(PasswordRequest(label, is_wrong, owner, run_again, lambda: report_failure(failure)))
+                was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG
+                self.ask_password(
+                    PasswordRequest(label, was_password_wrong, owner, run_again, lambda: report_failure(failure))
+                )
             else:
                 report_failure(failure)
 
@@ -259,25 +262,29 @@ class WindowContext(QObject):
         def run_again(password: str) -> None:
             start_attempt(bind_password_to_call(call, password), RequestWait())
 
-        def start_attempt(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
-            work = self.bind_services(self._bind_request_id(attempted_call, request_id, run_wait))
-            self.acting_call_began.emit(owner, run_wait)
+        def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
+            bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
+            self.acting_call_began.emit(owner, desk_request_wait)
             self._track_acting_call(
-                self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
+                self.runner.run(
+                    bound_call, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow"
+                )
             )
 
-        start_attempt(call, wait or RequestWait())
+        start_attempt(call, request_wait or RequestWait())
 
-    def _bind_request_id(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
+    def _bind_request_id(
+        self, call: ActingCall[T], request_id: str, request_wait: RequestWait
+    ) -> "Callable[[Console], T]":
         """Return a function that runs the acting call with its request id. First it waits until the id is stored on
         the disk, but at most _MAX_REQUEST_ID_STORING_SECONDS, so that after a crash a new window finds the id.
-        `wait` is set to the desk request for which the call waits."""
-        is_stored = self.own_state.write_changes()
+        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`."""
+        stored_event = self.person_values.write_changes()
 
         def run_with_request_id(services: "Console") -> T:
-            if is_stored is not None:
-                is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            with report_request_state_to(wait):
+            if stored_event is not None:
+                stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
+            with report_request_state_to(request_wait):
                 return call(services, request_id)
 
         return run_with_request_id
@@ -285,7 +292,9 @@ class WindowContext(QObject):
     def _track_acting_call(self, handle: TaskHandle) -> None:
         """Add the handle to the running acting calls, unless its call has already ended."""
         self._running_acting_calls = [
-            act for act in self._running_acting_calls if act.state in ("waiting", "running")
+            running_handle
+            for running_handle in self._running_acting_calls
+            if running_handle.state in ("waiting", "running")
         ]
         if handle.state in ("waiting", "running"):
             self._running_acting_calls.append(handle)
@@ -304,21 +313,21 @@ class WindowContext(QObject):
         `run_acting_call`, and return its handle. The call continues if its page or dialog is destroyed. When
         the window closes, the ProgressReporter of the call is cancelled.
         """
-        request_id = self._attempts.get_request_id(attempt)
+        request_id = self._attempt_request_ids.get_request_id(attempt)
 
         def handle_value(value: T) -> None:
-            self._attempts.end_attempt(attempt, request_id)
+            self._attempt_request_ids.end_attempt(attempt, request_id)
             on_done(value)
 
         def handle_failure(failure: Failure) -> None:
-            self._attempts.end_attempt(attempt, request_id, failure)
+            self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             on_failed(failure)
 
-        is_stored = self.own_state.write_changes()
+        stored_event = self.person_values.write_changes()
 
         def run_after_id_is_stored(report: ProgressReporter) -> T:
-            if is_stored is not None:
-                is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
+            if stored_event is not None:
+                stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
         return self.runner.watch(
@@ -335,7 +344,7 @@ class WindowContext(QObject):
     @property
     def running_acting_calls(self) -> tuple[TaskHandle, ...]:
         """The handles of the acting calls that are waiting or running."""
-        return tuple(act for act in self._running_acting_calls if act.state in ("waiting", "running"))
+        return tuple(handle for handle in self._running_acting_calls if handle.state in ("waiting", "running"))
 
     def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> PageFetcher:
         """Return a function that reads one page of a list, for a PagedModel. This function runs `call(services,
@@ -484,10 +493,10 @@ class WindowContext(QObject):
         """Request that the window opens the page of this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
-    def show_toast(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
-        """Show a toast for some seconds: the text `words`, the secondary text `detail`, and the icon `shape` in
+    def show_toast(self, message: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
+        """Show a toast for some seconds: the text `message`, the secondary text `detail`, and the icon `shape` in
         the colour `tone`."""
-        self.toast_requested.emit(Toast(words, detail, shape, tone))
+        self.toast_requested.emit(Toast(message, detail, shape, tone))
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. A record has one visit, the newest; at
@@ -500,7 +509,7 @@ class WindowContext(QObject):
         self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
-        self.own_state.store(
+        self.person_values.store(
             VISITS_VALUE_NAME,
             [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits],
         )
@@ -509,22 +518,26 @@ class WindowContext(QObject):
     def _read_visited_records(self) -> None:
         """Read the records of the visits that were stored before the window was last closed, and add them to
         `visits`."""
-        refs = read_visit_refs(self.own_state.value(VISITS_VALUE_NAME))
-        if not refs or not self.is_ready:
+        stored_visits = read_visit_refs(self.person_values.get_value(VISITS_VALUE_NAME))
+        if not stored_visits or not self.is_ready:
             return
-        person = self.operator
+        acting_person = self.operator
 
         def show_records(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
-            if self.operator != person:
+            if self.operator != acting_person:
                 return
             visited_refs = {_get_visit_ref(visit) for visit in self.visits}
-            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in visited_refs]
-            self.visits = [*self.visits, *older][:_MAX_RECORD_VISITS]
+            older_visits = [
+                RecordVisit(records[ref], at)
+                for ref, at in stored_visits
+                if ref in records and ref not in visited_refs
+            ]
+            self.visits = [*self.visits, *older_visits][:_MAX_RECORD_VISITS]
             self.visits_changed.emit()
 
-        only_refs = tuple(ref for ref, _ in refs)
+        record_refs = tuple(ref for ref, _ in stored_visits)
         self.run_read(
-            lambda services: services.lookup.read_records(only_refs), show_records, lambda _: None, owner=self
+            lambda services: services.lookup.read_records(record_refs), show_records, lambda _: None, owner=self
         )
 
     # -- an action that is to be opened on a record's page
@@ -559,8 +572,8 @@ class WindowContext(QObject):
         self.people_changed.emit()
 
     def store_last_due_tasks_time(self) -> None:
-        """Store the present time in `due_at`, because the due tasks have just run."""
-        self.due_at = self.now()
+        """Store the present time in `last_due_tasks_at`, because the due tasks have just run."""
+        self.last_due_tasks_at = self.now()
         self.connection_state_changed.emit()
 
     def store_work_counts(self, work_counts: WorkCounts) -> None:
@@ -569,17 +582,19 @@ class WindowContext(QObject):
         self.work_counts_changed.emit()
 
     def correct_queue_count(self, queue: str, row_count: int) -> None:
-        """Correct the count of a queue to the number of rows that were just read of it, all of them. Do nothing if
-        they agree, if the queue wasn't counted yet, or if it has more rows than are counted. If they differ, other
-        counts may be outdated, too: have all of them read again.
+        """Set the count of a queue to `row_count`, the number of its rows, all of which a page has just read. Emit
+        `work_counts_outdated`, because other counts may be outdated too. Do nothing if the count is already
+        `row_count`, if the queue wasn't counted yet, or if its count stopped at a limit that `row_count` reaches.
         """
         queue_count = self.work_counts.find_queue_count(queue)
         if queue_count is None or (queue_count.capped and row_count >= queue_count.count):
             return
         corrected_count = replace(queue_count, count=row_count, capped=False)
         if corrected_count != queue_count:
-            counts = tuple(corrected_count if count.queue == queue else count for count in self.work_counts.counts)
-            self._correct_work_counts(counts=counts)
+            queue_counts = tuple(
+                corrected_count if count.queue == queue else count for count in self.work_counts.queue_counts
+            )
+            self._correct_work_counts(queue_counts=queue_counts)
 
     def correct_alert_count(self, count: int) -> None:
         """Correct the number of open alerts to that of the alerts that were just read, as `correct_queue_count`
@@ -603,16 +618,18 @@ class WindowContext(QObject):
     def update_connection_state(self, **new_values: Any) -> None:
         """Store new values of the fields of `connection_state` that are passed by keyword, and emit
         `connection_state_changed` if one of them differs."""
-        previous, self.connection_state = self.connection_state, replace(self.connection_state, **new_values)
-        if previous != self.connection_state:
+        earlier_state, self.connection_state = self.connection_state, replace(self.connection_state, **new_values)
+        if earlier_state != self.connection_state:
             self.connection_state_changed.emit()
 
     def store_gateways(self, names: Iterable[str]) -> None:
         """Store the names of the configured payment providers in `connection_state`. The stored last answer of each
         provider is kept."""
-        gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
+        gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
-            gateways=tuple(gateways.get(name, GatewayStatus(name)) for name in sorted({*names, *gateways}))
+            gateways=tuple(
+                gateway_by_name.get(name, GatewayStatus(name)) for name in sorted({*names, *gateway_by_name})
+            )
         )
 
     def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
@@ -620,25 +637,25 @@ class WindowContext(QObject):
         answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence."""
         if not provider:
             return
-        code = failure.code if failure else ""
-        is_silent = code in (
+        error_code = failure.code if failure else ""
+        is_silent = error_code in (
             ErrorCode.PROVIDER_UNREACHABLE,
             ErrorCode.OUTCOME_UNKNOWN,
         ) and not _is_failure_before_sending(failure)
         if (
-            code
+            error_code
             and not is_silent
-            and code not in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
+            and error_code not in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
         ):
             return
         if provider == ALARMBOX:
             self.update_connection_state(
-                provider_seconds=seconds, provider_at=self.now(), is_provider_silent=is_silent
+                alarmbox_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
             )
         else:
-            gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
-            gateways[provider] = GatewayStatus(provider, seconds, self.now(), is_silent)
-            self.update_connection_state(gateways=tuple(gateways[name] for name in sorted(gateways)))
+            gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
+            gateway_by_name[provider] = GatewayStatus(provider, seconds, self.now(), is_silent)
+            self.update_connection_state(gateways=tuple(gateway_by_name[name] for name in sorted(gateway_by_name)))
 
 
 def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
@@ -675,12 +692,12 @@ def _get_visit_ref(visit: RecordVisit) -> tuple[str, int]:
 
 def read_visit_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
     """Return the stored visits, each as ((kind, id), instant). Invalid entries of `value` are ignored."""
-    refs = []
+    visits = []
     for item in value if isinstance(value, list) else ():
         try:
             kind, id, at = item
             if kind in _KIND_BY_RECORD_CLASS.values() and isinstance(id, int):
-                refs.append(((kind, id), datetime.fromisoformat(at)))
+                visits.append(((kind, id), datetime.fromisoformat(at)))
         except (TypeError, ValueError):
             continue
-    return refs[:_MAX_RECORD_VISITS]
+    return visits[:_MAX_RECORD_VISITS]

@@ -58,12 +58,15 @@ class FirstTaskList(QObject):
     def first_start_time(self) -> float | None:
         """The time at which the tasks began in the person's first window, in seconds since 1970; it stays stored
         after the tasks have ended. None if they never began."""
-        return self._preferences.number(FIRST_START_PREFERENCE, 0, _MAX_VALID_UNIX_TIME)
+        return self._preferences.get_number(FIRST_START_PREFERENCE, 0, _MAX_VALID_UNIX_TIME)
 
     @property
     def is_running(self) -> bool:
         """True from the person's first start until the tasks end."""
-        return self.first_start_time is not None and self._preferences.value(FIRST_TASKS_ENDED_PREFERENCE) is not True
+        return (
+            self.first_start_time is not None
+            and self._preferences.get_value(FIRST_TASKS_ENDED_PREFERENCE) is not True
+        )
 
     @property
     def is_first_window_of_person(self) -> bool:
@@ -71,7 +74,7 @@ class FirstTaskList(QObject):
         return self._preferences.is_first_use
 
     def is_done(self, task: FirstTask) -> bool:
-        return self._preferences.value(task.preference) is True
+        return self._preferences.get_value(task.preference) is True
 
     def mark_done(self, task: FirstTask) -> None:
         """Store that the person has done a task, and end the tasks if it was the last one. Do nothing if the tasks

@@ -11,7 +11,7 @@ class FetchedPage:
     the last page)."""
 
     rows: Sequence[Any]
-    next: object | None = None
+    next_cursor: object | None = None
 
 
 PageFetcher = Callable[[object | None, int], FetchedPage]

@@ -32,42 +32,42 @@ class _ServiceSource:
 
 
 class PersonStateStore(StoredValues):
-    """The stored values of the acting person. `bind` gets a service call and the name of a person; it returns a
+    """The stored values of the acting person. `bind_call` gets a service call and the name of a person; it returns a
     function that runs the call as this person."""
 
     def __init__(
         self,
-        bind: Callable[[Callable[[Any], StoredEntries], str], Callable[[], StoredEntries]],
+        bind_call: Callable[[Callable[[Any], StoredEntries], str], Callable[[], StoredEntries]],
         now: Callable[[], datetime],
         runner: Runner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(runner, parent)
-        self._bind, self._now = bind, now
+        self._bind_call, self._now = bind_call, now
 
     def _make_value_source(self, person: str) -> ValueSource:
-        return _ServiceSource(lambda call: self._bind(call, person)())
+        return _ServiceSource(lambda call: self._bind_call(call, person)())
 
-    def value(self, name: str) -> JsonValue | None:
+    def get_value(self, name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""
-        entry = super().value(name)
+        entry = super().get_value(name)
         return entry.get("value") if isinstance(entry, dict) else None
 
     def store(self, name: str, value: JsonValue | None) -> None:
         """Store a value with the present time, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the
         value. Do nothing if the value hasn't changed."""
-        if self.value(name) != value:
-            at = self._now().isoformat(timespec="seconds")
-            super().store(name, None if value is None else {"at": at, "value": value})
+        if self.get_value(name) != value:
+            stored_at = self._now().isoformat(timespec="seconds")
+            super().store(name, None if value is None else {"at": stored_at, "value": value})
 
     # -- drafts
 
     def list_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
-        entries = {name: StoredValues.value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
+        entries = {name: StoredValues.get_value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
     def find_draft(self, name: str) -> Draft | None:
         """Return the draft that is stored under this name; None if no draft is stored, or if it is older than
         DRAFT_RETENTION."""
-        return parse_draft(StoredValues.value(self, name), self._now())
+        return parse_draft(StoredValues.get_value(self, name), self._now())

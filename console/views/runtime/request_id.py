@@ -26,31 +26,35 @@ class AttemptRequestIds:
     attempt with its id. The key of a stored id is a digest of the attempt.
     """
 
-    def __init__(self, state: PersonStateStore | None = None) -> None:
-        self._state = state
-        self._ids: dict[Hashable, str] = {}
+    def __init__(self, person_values: PersonStateStore | None = None) -> None:
+        self._person_values = person_values
+        self._id_by_attempt: dict[Hashable, str] = {}
 
     def get_request_id(self, attempt: Hashable) -> str:
         """Return the request id of an attempt (a command with its arguments): the stored id if the attempt has no
         answer yet, otherwise a new one."""
-        if attempt not in self._ids:
-            stored_id = self._state.value(_make_stored_id_name(attempt)) if self._state is not None else None
-            self._ids[attempt] = stored_id if isinstance(stored_id, str) else str(uuid.uuid4())
-            self._store_request_id(attempt, self._ids[attempt])
-        return self._ids[attempt]
+        if attempt not in self._id_by_attempt:
+            stored_id = (
+                self._person_values.get_value(_make_stored_id_name(attempt))
+                if self._person_values is not None
+                else None
+            )
+            self._id_by_attempt[attempt] = stored_id if isinstance(stored_id, str) else str(uuid.uuid4())
+            self._store_request_id(attempt, self._id_by_attempt[attempt])
+        return self._id_by_attempt[attempt]
 
     def end_attempt(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
         """Remove the request id of an attempt (a command with its arguments) if its call was answered: with a
         value (`failure` is None), or with a failure that the service would return again for the same id.
         Otherwise the id stays for a retry.
         """
-        if self._ids.get(attempt) == request_id and (failure is None or _is_final_answer(failure)):
-            del self._ids[attempt]
+        if self._id_by_attempt.get(attempt) == request_id and (failure is None or _is_final_answer(failure)):
+            del self._id_by_attempt[attempt]
             self._store_request_id(attempt, None)
 
     def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:
-        if self._state is not None:
-            self._state.store(_make_stored_id_name(attempt), request_id)
+        if self._person_values is not None:
+            self._person_values.store(_make_stored_id_name(attempt), request_id)
 
 
 def _make_stored_id_name(attempt: Hashable) -> str:

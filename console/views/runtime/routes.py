@@ -278,8 +278,8 @@ def get_screen_name(route: Route) -> str:
 def encode_route(route: Route) -> dict[str, Any]:
     """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument `buy`
     is left out, so that a stored route never opens the purchase dialog."""
-    values = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
-    return {"screen": get_screen_name(route), **values}
+    arguments = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
+    return {"screen": get_screen_name(route), **arguments}
 
 
 def decode_route(value: object) -> Route | None:
@@ -289,11 +289,11 @@ def decode_route(value: object) -> Route | None:
     route_class = _ROUTE_CLASS_BY_SCREEN_NAME[value["screen"]]
     arguments: dict[str, Any] = {}
     for field in fields(route_class):
-        item = value.get(field.name)
+        argument = value.get(field.name)
         if field.name == "trail":
-            arguments["trail"] = _parse_trail(item)
-        elif field.name in value and type(item) in _PLAIN_ROUTE_ARGUMENT_TYPES.get(field.type, ()):
-            arguments[field.name] = item
+            arguments["trail"] = _parse_trail(argument)
+        elif field.name in value and type(argument) in _PLAIN_ROUTE_ARGUMENT_TYPES.get(field.type, ()):
+            arguments[field.name] = argument
     try:
         return route_class(**arguments)
     except TypeError:  # a route without its record

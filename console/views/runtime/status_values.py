@@ -22,13 +22,13 @@ from console.views.theme.design_tokens import Tone
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """A short message that the window shows for some seconds: text (`words`), secondary text (`detail`), icon
+    """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon
     shape and colour tone. `route` is the route to the record that the message is about; None means the record
     of the visible page. `path` is the file that was written: then the message stays until the person closes it,
     and offers to copy the path and to open the folder.
     """
 
-    words: str
+    message: str
     detail: str = ""
     shape: str = "check"
     tone: Tone = "good"
@@ -40,16 +40,16 @@ class Toast:
 class WorkCounts:
     """The counts that the sidebar and the home page show, read in one call.
 
-    `counts` are the queues with their numbers of records; `unfinished` are the unfinished operations; `to_decide`
-    are the refunds and proposals about which `person` may decide; `alert_count` is the number of unacknowledged
-    alerts; `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of
-    operations that the database has lost by its return to an earlier state; None if it hasn't returned to one.
-    `person` is the person who acted when the counts were read; `mentions` are the open mentions of this person,
-    newest first; `events` are the events that concern this person, including those that were already shown.
+    `queue_counts` are the queues with their numbers of records; `unfinished_operations` are the unfinished
+    operations; `to_decide` are the refunds and proposals about which `person` may decide; `alert_count` is the number
+    of unacknowledged alerts; `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is
+    the number of operations that the database has lost by its return to an earlier state; None if it hasn't returned
+    to one. `person` is the person who acted when the counts were read; `mentions` are the open mentions of this
+    person, newest first; `events` are the events that concern this person, including those that were already shown.
     """
 
-    counts: tuple[QueueCount, ...] = ()
-    unfinished: tuple[UnfinishedWork, ...] = ()
+    queue_counts: tuple[QueueCount, ...] = ()
+    unfinished_operations: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
     to_decide: tuple[Refund | WaitingProposal, ...] = ()
     alert_count: int = 0
@@ -65,7 +65,7 @@ class WorkCounts:
 
     def find_queue_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if this queue wasn't counted."""
-        return next((queue_count for queue_count in self.counts if queue_count.queue == queue), None)
+        return next((queue_count for queue_count in self.queue_counts if queue_count.queue == queue), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class GatewayStatus:
     """
 
     name: str
-    seconds: float | None = None
-    at: datetime | None = None
+    answer_seconds: float | None = None
+    answered_at: datetime | None = None
     is_silent: bool = False
 
 
@@ -85,27 +85,27 @@ class GatewayStatus:
 class ConnectionState:
     """The state of this window's connections. Durations are in seconds, None before the first answer.
 
-    - Database: `service_seconds` is the duration of its last answer; `lost_since` is the instant since which it has
+    - Database: `database_seconds` is the duration of its last answer; `lost_since` is the instant since which it has
       not answered, None while it answers.
     - Worker: `worker_away_since` is the instant since which no worker is present; None while one is present, or if
       this desk doesn't ask a worker.
-    - AlarmBox: `provider_seconds` is the duration of its last answer and `provider_at` the instant;
-      `is_provider_silent` is True if it didn't answer the last call; `is_provider_missing` is True if it isn't
+    - AlarmBox: `alarmbox_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant;
+      `is_alarmbox_silent` is True if it didn't answer the last call; `is_alarmbox_missing` is True if it isn't
       configured.
     - Payment providers: `gateways` has the last answer of each.
     - Read-only switches: `read_only_switches` has the newest setting of each switch.
-    - Credentials: `leftovers` are credentials that this desk no longer needs; None before the program has searched
-      for them.
+    - Credentials: `leftover_credentials` are credentials that this desk no longer needs; None before the program has
+      searched for them.
     """
 
-    service_seconds: float | None = None
+    database_seconds: float | None = None
     lost_since: datetime | None = None
     worker_away_since: datetime | None = None
-    leftovers: LeftoverCredentials | None = None
-    provider_seconds: float | None = None
-    provider_at: datetime | None = None
-    is_provider_silent: bool = False
-    is_provider_missing: bool = False
+    leftover_credentials: LeftoverCredentials | None = None
+    alarmbox_seconds: float | None = None
+    alarmbox_answered_at: datetime | None = None
+    is_alarmbox_silent: bool = False
+    is_alarmbox_missing: bool = False
     gateways: tuple[GatewayStatus, ...] = ()
     read_only_switches: tuple[ReadOnlySwitch, ...] = ()
 
@@ -131,13 +131,13 @@ class RecordVisit:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRequest:
-    """A decision that waits for the person's password. `label` is the name of the decision; `is_wrong` is True if
-    the person has just typed a wrong password; `owner` is the page or dialog in which the person decides. The
+    """A decision that waits for the person's password. `label` is the name of the decision; `was_password_wrong` is
+    True if the person has just typed a wrong password; `owner` is the page or dialog in which the person decides. The
     password dialog calls `submit` with the typed password, or `cancel` if the person closes the dialog.
     """
 
     label: str
-    is_wrong: bool
+    was_password_wrong: bool
     owner: QObject
     submit: Callable[[str], None]
     cancel: Callable[[], None]

@@ -35,12 +35,12 @@ class StoredValues(QObject):
 
     Signals:
     - loaded: the values of another person have been read, or couldn't be read.
-    - set_aside(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
+    - file_renamed(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
     - write_failed: a change couldn't be written; it will be written together with the next change.
     """
 
     loaded = Signal()
-    set_aside = Signal(object)
+    file_renamed = Signal(object)
     write_failed = Signal()
 
     def __init__(self, runner: Runner, parent: QObject | None = None) -> None:
@@ -49,9 +49,9 @@ class StoredValues(QObject):
         self.person: str | None = None
         self.is_first_use = False
         """True if the file of the person was empty or missing when this window read it."""
-        self._source: ValueSource | None = None
+        self._value_source: ValueSource | None = None
         self._values: dict[str, JsonValue | None] = {}
-        self._changes: dict[str, JsonValue | None] = {}
+        self._unwritten_changes: dict[str, JsonValue | None] = {}
         self._timer = QTimer(self, singleShot=True, interval=VALUES_WRITE_DELAY_MS)
         self._timer.timeout.connect(self.write_changes)
 
@@ -66,15 +66,19 @@ class StoredValues(QObject):
         them from the file."""
         self._set_values_and_source(person, self._make_value_source(person), stored_entries)
 
-    def _set_values_and_source(self, person: str, source: ValueSource | None, stored_entries: StoredEntries) -> None:
-        self.person, self._source = person, source
-        self.is_first_use = source is not None and not stored_entries.values and stored_entries.set_aside is None
-        self._values = {**stored_entries.values, **self._changes}
-        if self._changes:
+    def _set_values_and_source(
+        self, person: str, value_source: ValueSource | None, stored_entries: StoredEntries
+    ) -> None:
+        self.person, self._value_source = person, value_source
+        self.is_first_use = (
+            value_source is not None and not stored_entries.values and stored_entries.set_aside_path is None
+        )
+        self._values = {**stored_entries.values, **self._unwritten_changes}
+        if self._unwritten_changes:
             self._timer.start()
         self.loaded.emit()
-        if stored_entries.set_aside is not None:
-            self.set_aside.emit(stored_entries.set_aside)
+        if stored_entries.set_aside_path is not None:
+            self.file_renamed.emit(stored_entries.set_aside_path)
 
     def load(self, person: str) -> None:
         """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
@@ -84,9 +88,9 @@ class StoredValues(QObject):
             return
         self.write_changes()
         if self.person is not None:
-            self._changes = {}  # those of the previous person
-        source = self._make_value_source(person)
-        self.person, self._source, self._values = person, None, {}
+            self._unwritten_changes = {}  # those of the previous person
+        value_source = self._make_value_source(person)
+        self.person, self._value_source, self._values = person, None, {}
         self.is_first_use = False
 
         def apply_if_same_person(used_source: ValueSource | None, stored_entries: StoredEntries) -> None:
@@ -94,8 +98,8 @@ class StoredValues(QObject):
                 self._set_values_and_source(person, used_source, stored_entries)
 
         self._runner.run(
-            source.read,
-            lambda stored: apply_if_same_person(source, stored),
+            value_source.read,
+            lambda stored: apply_if_same_person(value_source, stored),
             lambda _: apply_if_same_person(None, StoredEntries()),
             owner=self,
             lane="files",
@@ -103,7 +107,7 @@ class StoredValues(QObject):
 
     # -- values
 
-    def value(self, name: str) -> JsonValue | None:
+    def get_value(self, name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""
         return self._values.get(name)
 
@@ -116,7 +120,7 @@ class StoredValues(QObject):
         the value hasn't changed."""
         if self._values.get(name) == value:
             return
-        self._values[name] = self._changes[name] = value
+        self._values[name] = self._unwritten_changes[name] = value
         if not self._timer.isActive():
             self._timer.start()
 
@@ -124,25 +128,25 @@ class StoredValues(QObject):
         """Write the changes that aren't in the file yet, in a worker thread. Return an event that is set when the
         writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
         self._timer.stop()
-        source, changes = self._source, self._changes
-        if source is None or not changes:
+        value_source, changes = self._value_source, self._unwritten_changes
+        if value_source is None or not changes:
             return None
-        self._changes, has_ended = {}, Event()
+        self._unwritten_changes, end_event = {}, Event()
 
         def keep_changes(_failure: Failure) -> None:
-            if self._source is source:
-                self._changes = {**changes, **self._changes}
+            if self._value_source is value_source:
+                self._unwritten_changes = {**changes, **self._unwritten_changes}
             self.write_failed.emit()
 
-        def show_set_aside(stored_entries: StoredEntries) -> None:
-            if stored_entries.set_aside is not None:
-                self.set_aside.emit(stored_entries.set_aside)
+        def report_renamed_file(stored_entries: StoredEntries) -> None:
+            if stored_entries.set_aside_path is not None:
+                self.file_renamed.emit(stored_entries.set_aside_path)
 
         def write_to_source() -> StoredEntries:
             try:
-                return source.change(changes)
+                return value_source.change(changes)
             finally:
-                has_ended.set()
+                end_event.set()
 
-        self._runner.run(write_to_source, show_set_aside, keep_changes, owner=self, lane="files")
-        return has_ended
+        self._runner.run(write_to_source, report_renamed_file, keep_changes, owner=self, lane="files")
+        return end_event

@@ -31,17 +31,19 @@ class TaskRunner(QObject, Runner):
     idle = Signal()
     _wake = Signal()
 
-    def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, quick_threads: int = 2, slow_threads: int = 4, long_threads: int = 2
+    ) -> None:
         super().__init__(parent)
         self._pools = {
-            "quick": ThreadPool("quick", quick),
-            "slow": ThreadPool("slow", slow),
-            "long": ThreadPool("long", long),
+            "quick": ThreadPool("quick", quick_threads),
+            "slow": ThreadPool("slow", slow_threads),
+            "long": ThreadPool("long", long_threads),
             "files": ThreadPool("files", 1),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}
         self._running_tasks: set[Task] = set()
-        self._callbacks: deque[Callable[[], None]] = deque()
+        self._waiting_callbacks: deque[Callable[[], None]] = deque()
         self._is_closed = False
         # The signal has no value: it makes the GUI thread run `_run_callbacks`.
         self._wake.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
@@ -53,7 +55,7 @@ class TaskRunner(QObject, Runner):
 
     def is_idle(self) -> bool:
         """Return True if no call is waiting or running, and all callbacks have run."""
-        return not self._running_tasks and not self._waiting_tasks and not self._callbacks
+        return not self._running_tasks and not self._waiting_tasks and not self._waiting_callbacks
 
     def wait_idle(self, timeout: float) -> tuple[str, ...]:
         """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels
@@ -68,8 +70,8 @@ class TaskRunner(QObject, Runner):
         """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout` seconds for the
         others. Return the labels of the calls that are still running."""
         self._is_closed = True
-        for queue in self._waiting_tasks.values():
-            for task in queue:
+        for waiting_tasks in self._waiting_tasks.values():
+            for task in waiting_tasks:
                 task.cancel()
         for task in self._running_tasks:
             task.cancel()
@@ -91,32 +93,34 @@ class TaskRunner(QObject, Runner):
 
     def _begin_task(self, task: Task) -> None:
         task.state = "running"
-        task.report = ProgressReporter(lambda value: self._post_callback(lambda: self._deliver_progress(task, value)))
+        task.progress_reporter = ProgressReporter(
+            lambda value: self._post_callback(lambda: self._deliver_progress(task, value))
+        )
         self._running_tasks.add(task)
-        context = contextvars.copy_context()
-        self._pools[task.lane].submit(lambda: context.run(self._run_task, task))
+        call_context = contextvars.copy_context()
+        self._pools[task.lane].submit(lambda: call_context.run(self._run_task, task))
 
     def _run_task(self, task: Task) -> None:
         """Run the call of a task in the worker thread, and pass its value or failure to the GUI thread. Every
         exception becomes a Failure."""
         try:
-            value = task.call(task.report)
+            value = task.call(task.progress_reporter)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_done(value)))
         except BaseException as error:
             failure = make_failure(error, task.label)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
     def _post_callback(self, callback: Callable[[], None]) -> None:
-        self._callbacks.append(callback)
+        self._waiting_callbacks.append(callback)
         try:
             self._wake.emit()
         except RuntimeError:  # Qt has destroyed the runner: no callback can run
-            self._callbacks.clear()
+            self._waiting_callbacks.clear()
 
     @Slot()
     def _run_callbacks(self) -> None:
-        while self._callbacks:
-            callback = self._callbacks.popleft()
+        while self._waiting_callbacks:
+            callback = self._waiting_callbacks.popleft()
             try:
                 callback()
             except BaseException:
@@ -127,15 +131,15 @@ class TaskRunner(QObject, Runner):
         if task.on_progress and task.state == "running" and shiboken6.isValid(task.owner):
             task.on_progress(value)
 
-    def _finish_task(self, task: Task, call_back: Callable[[], None]) -> None:
+    def _finish_task(self, task: Task, run_callback: Callable[[], None]) -> None:
         self._running_tasks.discard(task)
         self._begin_next_task(task.key)
-        can_deliver = task.state == "running" and shiboken6.isValid(task.owner)
+        is_callback_due = task.state == "running" and shiboken6.isValid(task.owner)
         if task.state == "running":
             task.state = "done"
         try:
-            if can_deliver:
-                call_back()
+            if is_callback_due:
+                run_callback()
         finally:
             if self.is_idle():
                 self.idle.emit()
@@ -143,9 +147,9 @@ class TaskRunner(QObject, Runner):
     def _begin_next_task(self, key: Hashable | None) -> None:
         """Begin the next waiting call with this key. Calls that must not begin any more (see Task.should_begin)
         are skipped."""
-        queue = self._waiting_tasks.get(key)
-        while queue:
-            task = queue.popleft()
+        waiting_tasks = self._waiting_tasks.get(key)
+        while waiting_tasks:
+            task = waiting_tasks.popleft()
             if task.should_begin():
                 self._begin_task(task)
                 return

@@ -40,8 +40,8 @@ class ProgressReporter:
     """The argument of a call that `Runner.watch` runs. Through it, the call reports its progress and finds out
     whether it is cancelled."""
 
-    def __init__(self, send: Callable[[object], None]) -> None:
-        self._send = send
+    def __init__(self, send_value: Callable[[object], None]) -> None:
+        self._send_value = send_value
         self._cancel_event = threading.Event()
         self.interruption = ReadInterruption()
         self._last_report_at = -_PROGRESS_REPORT_INTERVAL_SECONDS
@@ -51,7 +51,7 @@ class ProgressReporter:
         now = time.monotonic()
         if now - self._last_report_at >= _PROGRESS_REPORT_INTERVAL_SECONDS:
             self._last_report_at = now
-            self._send(value)
+            self._send_value(value)
 
     @property
     def is_cancelled(self) -> bool:
@@ -113,7 +113,7 @@ class Task:
     key: Hashable | None
     lane: TaskLane
     is_cancellable: bool
-    report: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_progress))
+    progress_reporter: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_progress))
     state: str = "waiting"
     started_at: float = field(default_factory=time.monotonic)
 
@@ -123,7 +123,7 @@ class Task:
             return True
         if self.state == "running" and self.is_cancellable:
             self.state = "cancelled"
-            self.report.cancel()
+            self.progress_reporter.cancel()
         return False
 
     def should_begin(self) -> bool:
@@ -194,9 +194,9 @@ def make_failure(error: BaseException, label: str = "") -> Failure:
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled | ReadInterrupted):
         return Failure("cancelled")
-    code = _make_support_code()
-    log.error("bug %s while running %r", code, label, exc_info=error)
-    return Failure(ErrorCode.INTERNAL_ERROR, {}, code)
+    support_code = _make_support_code()
+    log.error("bug %s while running %r", support_code, label, exc_info=error)
+    return Failure(ErrorCode.INTERNAL_ERROR, {}, support_code)
 
 
 def _make_support_code() -> str:

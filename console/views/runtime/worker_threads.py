@@ -7,26 +7,26 @@ from collections.abc import Callable, Iterable
 
 
 class ThreadPool:
-    """A pool of at most `size` threads, which begin the jobs in the order of their submission.
+    """A pool of at most `max_threads` threads, which begin the jobs in the order of their submission.
 
     The threads are daemon threads, so that a call that never ends doesn't keep the process alive after its window
     has closed.
     """
 
-    _job_ended = threading.Condition()  # notified whenever a job of any pool ends
+    _job_end_condition = threading.Condition()  # notified whenever a job of any pool ends
 
-    def __init__(self, name: str, size: int) -> None:
-        self._name, self._size = name, size
+    def __init__(self, name: str, max_threads: int) -> None:
+        self._name, self._max_threads = name, max_threads
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._unfinished_jobs = 0  # jobs submitted and not yet ended
+        self._unfinished_job_count = 0  # jobs submitted and not yet ended
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Add a job to the queue. If all threads are busy and the pool has fewer than `size` threads, start
+        """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start
         another one."""
-        with self._job_ended:
-            self._unfinished_jobs += 1
-            if self._unfinished_jobs > len(self._threads) < self._size:
+        with self._job_end_condition:
+            self._unfinished_job_count += 1
+            if self._unfinished_job_count > len(self._threads) < self._max_threads:
                 self._start_thread()
         self._jobs.put(job)
 
@@ -46,10 +46,10 @@ class ThreadPool:
         none was running, otherwise False."""
         pools = list(pools)
         deadline = time.monotonic() + timeout
-        with cls._job_ended:
-            job_count = sum(pool._unfinished_jobs for pool in pools)
-            while job_count and sum(pool._unfinished_jobs for pool in pools) >= job_count:
-                if not cls._job_ended.wait(max(0.0, deadline - time.monotonic())):
+        with cls._job_end_condition:
+            job_count = sum(pool._unfinished_job_count for pool in pools)
+            while job_count and sum(pool._unfinished_job_count for pool in pools) >= job_count:
+                if not cls._job_end_condition.wait(max(0.0, deadline - time.monotonic())):
                     return False
         return True
 
@@ -62,6 +62,6 @@ class ThreadPool:
     def _run_jobs(self) -> None:
         while job := self._jobs.get():
             job()
-            with self._job_ended:
-                self._unfinished_jobs -= 1
-                self._job_ended.notify_all()
+            with self._job_end_condition:
+                self._unfinished_job_count -= 1
+                self._job_end_condition.notify_all()

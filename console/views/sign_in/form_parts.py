@@ -16,13 +16,13 @@ from console.views.widgets.password_field import PasswordField
 class FormNoticeArea(QVBoxLayout):
     """A layout that shows at most one notice. Screen readers announce the notice."""
 
-    def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "warning") -> None:
-        """Show a notice in place of the previous one: the bold text `lead`, and the sentence `words`."""
+    def show_notice(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "warning") -> None:
+        """Show a notice in place of the previous one: the bold text `bold_text`, and the sentence `sentence`."""
         while item := self.takeAt(0):
             if old_bar := item.widget():
                 old_bar.hide()
                 old_bar.deleteLater()
-        bar = NotificationBar(lead, words, tone=tone, shape=shape, narrow=True)
+        bar = NotificationBar(bold_text, sentence, tone=tone, shape=shape, is_narrow=True)
         self.addWidget(bar)
         bar.show()
 
@@ -37,20 +37,20 @@ class PasswordForm(QWidget):
 
     submitted = Signal(object)
 
-    def __init__(self, context: WindowContext, title: str, act: str) -> None:
-        """`title` and `act` are the wording keys of the form's accessible name and of its button."""
+    def __init__(self, context: WindowContext, title_key: str, button_key: str) -> None:
+        """`title_key` and `button_key` are the wording keys of the form's accessible name and of its button."""
         super().__init__()
         self._context = context
         translate = context.translate
-        self.setAccessibleName(translate(title))
-        self.password = PasswordField(
+        self.setAccessibleName(translate(title_key))
+        self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.button = KeyButton(translate(act), "Enter", "primary", binds=False)
-        self.button.clicked.connect(self.submit)
-        self._notices = FormNoticeArea()
+        self.submit_button = KeyButton(translate(button_key), "Enter", "primary", binds=False)
+        self.submit_button.clicked.connect(self.submit)
+        self._notice_area = FormNoticeArea()
         # the widgets that are disabled while a worker thread tries the password
-        self._inputs: list[QWidget] = [self.password.line_edit, self.password.visibility_button]
+        self._input_widgets: list[QWidget] = [self.password_field.line_edit, self.password_field.visibility_button]
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def focus_first_input(self) -> None:
@@ -74,25 +74,25 @@ class PasswordForm(QWidget):
     def submit(self) -> None:
         """Disable the form and emit `submitted` with the typed values. Do nothing if a value is missing or the
         form is disabled."""
-        if not self.button.isEnabled():
+        if not self.submit_button.isEnabled():
             return
-        values = self._read_input()
-        if values is None:
+        typed_values = self._read_input()
+        if typed_values is None:
             self.focus_first_input()
             return
-        self.password.hide_password()
+        self.password_field.hide_password()
         self._set_enabled(False)
-        self.button.set_busy(self._context.translate("sign_in.busy"))
-        self.submitted.emit(values)
+        self.submit_button.set_busy(self._context.translate("sign_in.busy"))
+        self.submitted.emit(typed_values)
 
-    def _enable_again(self, *, is_wrong: bool) -> None:
-        """Enable the form for another attempt. If the password was wrong (`is_wrong`), also clear the password
-        field."""
-        self.button.enable_button()
+    def _enable_again(self, *, is_password_wrong: bool) -> None:
+        """Enable the form for another attempt. If the password was wrong (`is_password_wrong`), also clear the
+        password field."""
+        self.submit_button.enable_button()
         self._set_enabled(True)
-        if is_wrong:
-            self.password.line_edit.clear()
+        if is_password_wrong:
+            self.password_field.line_edit.clear()
 
     def _set_enabled(self, is_enabled: bool) -> None:
-        for part in self._inputs:
-            part.setEnabled(is_enabled)
+        for widget in self._input_widgets:
+            widget.setEnabled(is_enabled)

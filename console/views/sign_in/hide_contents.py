@@ -27,7 +27,7 @@ class WindowCover(QObject):
         self._window = window
         self._cover: QWidget | None = None
         self._hidden_widgets: list[QWidget] = []
-        self._focus: QWidget | None = None
+        self._focus_before_cover: QWidget | None = None
 
     @property
     def is_covered(self) -> bool:
@@ -40,18 +40,18 @@ class WindowCover(QObject):
 
     def show_cover(self, cover: QWidget) -> None:
         """Hide all other widgets and windows, and show `cover`. A previous cover is deleted."""
-        is_first = self._cover is None
+        was_uncovered = self._cover is None
         self._delete_cover()
         self._cover = cover
-        if is_first:
-            self._focus = QApplication.focusWidget()
+        if was_uncovered:
+            self._focus_before_cover = QApplication.focusWidget()
             QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]  # there is a window
         cover.setParent(self._window)
         cover.setGeometry(self._window.rect())
         self._hide_other_widgets()
         cover.show()
         cover.raise_()
-        if is_first:
+        if was_uncovered:
             self.cover_shown.emit()
 
     def remove_cover(self) -> None:
@@ -67,10 +67,10 @@ class WindowCover(QObject):
         )
         for widget in sorted(hidden_widgets, key=QWidget.isWindow):
             widget.show()
-        focus, self._focus = self._focus, None
-        if focus is not None and shiboken6.isValid(focus):
-            focus.window().activateWindow()
-            focus.setFocus(Qt.FocusReason.OtherFocusReason)
+        focus_before_cover, self._focus_before_cover = self._focus_before_cover, None
+        if focus_before_cover is not None and shiboken6.isValid(focus_before_cover):
+            focus_before_cover.window().activateWindow()
+            focus_before_cover.setFocus(Qt.FocusReason.OtherFocusReason)
         self.cover_removed.emit()
 
     def forget_cover(self) -> None:
@@ -112,10 +112,10 @@ class WindowCover(QObject):
                 if widget.windowType() in _TRANSIENT_WINDOW_TYPES:
                     widget.close()
                 else:
-                    is_active = QApplication.activeWindow() is not None
+                    was_process_active = QApplication.activeWindow() is not None
                     widget.hide()
                     self._hidden_widgets.append(widget)
-                    if is_active:
+                    if was_process_active:
                         self._window.activateWindow()  # hiding a dialog takes the keyboard focus away
 
     def _must_hide(self, widget: QWidget) -> bool:

@@ -60,7 +60,7 @@ class IdleLock(QObject):
     def store_input_time(self) -> None:
         """Store the present time of two clocks as the time of the latest input. Two clocks are needed, because the
         monotonic clock may stop while the machine sleeps, and the system clock may be changed."""
-        self._last_input = self._context.monotonic(), self._context.now()
+        self._last_input_times = self._context.monotonic(), self._context.now()
         if not self._is_attended:
             self._is_attended = True
             self.attended_changed.emit(True)
@@ -87,9 +87,9 @@ class IdleLock(QObject):
     def check_input_time(self) -> None:
         """Lock the window if there was no input for the seconds of the setting `idle_lock_seconds`. Emit
         `attended_changed` if there was no input for UNATTENDED_AFTER_SECONDS."""
-        monotonic_seconds, instant = self._last_input
+        input_seconds, input_instant = self._last_input_times
         idle_seconds = max(
-            self._context.monotonic() - monotonic_seconds, (self._context.now() - instant).total_seconds()
+            self._context.monotonic() - input_seconds, (self._context.now() - input_instant).total_seconds()
         )
         if idle_seconds >= self._context.settings.idle_lock_seconds:
             self.lock_window()
@@ -113,9 +113,12 @@ class IdleLock(QObject):
     def _show_cover(self) -> None:
         context = self._context
         asks_password = context.settings.sign_in.is_server
-        can_switch = not asks_password and context.settings.environment != "production"
+        can_switch_person = not asks_password and context.settings.environment != "production"
         self._form = UnlockForm(
-            context, self._locked_since, needs_password=asks_password, persons=context.people if can_switch else ()
+            context,
+            self._locked_since,
+            needs_password=asks_password,
+            persons=context.people if can_switch_person else (),
         )
         self._form.submitted.connect(self._check_password)
         self._form.other_requested.connect(self.other_requested)
@@ -134,8 +137,8 @@ class IdleLock(QObject):
     @Slot(object)
     def _check_password(self, password: str) -> None:
         context = self._context
-        confirm = context.bind_services(lambda services: services.sessions.confirm_password(password))
-        context.runner.run(confirm, self._handle_password_check, self._show_failure, owner=self)
+        confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
+        context.runner.run(confirm_password, self._handle_password_check, self._show_failure, owner=self)
 
     def _handle_password_check(self, is_password_right: bool) -> None:
         form = self._form
@@ -144,7 +147,7 @@ class IdleLock(QObject):
         if not is_password_right:
             form.show_failure(None)
             return
-        person = form.person.currentData()
+        person = form.person_list.currentData()
         self.unlock_window()
         if isinstance(person, str):
             self._context.change_operator(person)

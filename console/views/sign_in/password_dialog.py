@@ -28,42 +28,44 @@ class PasswordDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._request = context, request
-        self.password = PasswordField(
+        self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password.line_edit.textChanged.connect(self._update_act_button)
+        self.password_field.line_edit.textChanged.connect(self._update_act_button)
         content = QWidget()
         content.setLayout(
-            make_column(self.password, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12)
+            make_column(
+                self.password_field, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12
+            )
         )
         self.show_content(content)
         self.act_button.clicked.connect(self._submit_password)
         self.rejected.connect(self._cancel_request)
         self._update_act_button()
-        if request.is_wrong:
-            self.password.show_error(translate("password.wrong"))
+        if request.was_password_wrong:
+            self.password_field.show_error(translate("password.wrong"))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.password.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.password_field.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if not is_enter or self.focusWidget() is not self.password.line_edit:
+        if not is_enter or self.focusWidget() is not self.password_field.line_edit:
             super().keyPressEvent(event)
         elif self.act_button.isEnabled() and not event.isAutoRepeat():
             self._submit_password()
 
     @Slot()
     def _update_act_button(self) -> None:
-        if self.password.text():
+        if self.password_field.text():
             self.enable_act_button()
         else:
             self.disable_act_button(self._context.translate("sign_in.password_needed"))
 
     @Slot()
     def _submit_password(self) -> None:
-        password = self.password.text()
+        password = self.password_field.text()
         self._clear_field()
         self.accept()
         self._request.submit(password)
@@ -75,8 +77,8 @@ class PasswordDialog(DialogFrame):
 
     def _clear_field(self) -> None:
         """Remove the password from the field and from the undo history of the field."""
-        self.password.hide_password()
-        self.password.line_edit.setText("")
+        self.password_field.hide_password()
+        self.password_field.line_edit.setText("")
 
 
 def open_password_dialog(context: WindowContext, request: PasswordRequest, window: QWidget) -> PasswordDialog:

@@ -28,60 +28,60 @@ class PrivacyCover(EnvironmentFrame):
     language_requested = Signal(str)
 
     def __init__(self, context: WindowContext, panel: QWidget) -> None:
-        word = context.settings.environment
-        super().__init__(word)
+        environment = context.settings.environment
+        super().__init__(environment)
         install_focus_ring()
         self.panel = panel
         self.setAccessibleName(panel.accessibleName())
-        top = Surface(is_raised=True, edge="bottom")
-        top.setFixedHeight(current_appearance().frame_height("top_bar"))
-        name = TextLabel(context.translate("app.name"), bold=True)
-        name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
-        label = EnvironmentLabel(context.translate(f"environment.{word}"), word)
-        top.setLayout(make_row(name, label, None, margins=(12, 0, 8, 0)))
-        self.inside.addWidget(top)
+        top_bar = Surface(is_raised=True, edge="bottom")
+        top_bar.setFixedHeight(current_appearance().frame_height("top_bar"))
+        name_label = TextLabel(context.translate("app.name"), bold=True)
+        name_label.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
+        environment_label = EnvironmentLabel(context.translate(f"environment.{environment}"), environment)
+        top_bar.setLayout(make_row(name_label, environment_label, None, margins=(12, 0, 8, 0)))
+        self.inside.addWidget(top_bar)
         self.inside.addWidget(self._make_centred_panel(context, panel), 1)
 
     def _make_centred_panel(self, context: WindowContext, panel: QWidget) -> QWidget:
         """Return a scroll area that shows `panel` in its centre."""
-        edge = Surface(edge="all")
-        edge.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
-        edge.setLayout(
+        panel_frame = Surface(edge="all")
+        panel_frame.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
+        panel_frame.setLayout(
             make_column(panel, 20, self._make_language_choice(context), gap=0, margins=(_COVER_PADDING_PX,) * 4)
         )
         content = QWidget()
-        box = QVBoxLayout(content)
-        line = QHBoxLayout()
-        line.addStretch(1)
-        line.addWidget(edge)
-        line.addStretch(1)
-        box.addStretch(2)
-        box.addLayout(line)
-        box.addStretch(3)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
-        return area
+        layout = QVBoxLayout(content)
+        panel_row = QHBoxLayout()
+        panel_row.addStretch(1)
+        panel_row.addWidget(panel_frame)
+        panel_row.addStretch(1)
+        layout.addStretch(2)
+        layout.addLayout(panel_row)
+        layout.addStretch(3)
+        scroll_area = QScrollArea()
+        scroll_area.setWidgetResizable(True)
+        scroll_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll_area.setWidget(content)
+        return scroll_area
 
     def _make_language_choice(self, context: WindowContext) -> QWidget:
         translate = context.translate
-        self.languages: dict[Language, RadioButton] = {}
-        holder = QWidget()
-        holder.setAccessibleName(translate("field.language"))
-        box = make_row(TextLabel(translate("field.language"), "small", "muted"), gap=16)
+        self.language_buttons: dict[Language, RadioButton] = {}
+        choice = QWidget()
+        choice.setAccessibleName(translate("field.language"))
+        choice_row = make_row(TextLabel(translate("field.language"), "small", "muted"), gap=16)
         for code in wording.LANGUAGES:
             language: Language = "ja" if code == "ja" else "en"
-            button = self.languages[language] = RadioButton(translate(f"language.{code}"))
+            button = self.language_buttons[language] = RadioButton(translate(f"language.{code}"))
             button.setChecked(language == context.language)
             button.toggled.connect(self._request_language)
-            box.addWidget(button)
-        box.addStretch(1)
-        holder.setLayout(box)
-        return holder
+            choice_row.addWidget(button)
+        choice_row.addStretch(1)
+        choice.setLayout(choice_row)
+        return choice
 
     @Slot(bool)
     def _request_language(self, is_checked: bool) -> None:
         if is_checked:
-            code = next(code for code, button in self.languages.items() if button is self.sender())
+            code = next(code for code, button in self.language_buttons.items() if button is self.sender())
             self.language_requested.emit(code)

@@ -26,12 +26,12 @@ _SIGN_IN_SETTING_PROBLEMS = (
 
 class SignInDefaults(NamedTuple):
     """The values with which the sign-in form starts: the stored user name ("" if none is stored), and whether the
-    keyring of the operating system can store a password (`can_keep`). A worker thread reads both, because a
+    keyring of the operating system can store a password (`can_store_password`). A worker thread reads both, because a
     keyring may be slow.
     """
 
     user: str
-    can_keep: bool
+    can_store_password: bool
 
 
 class OpenedServices(NamedTuple):
@@ -55,20 +55,20 @@ class SignInFlow(QObject):
         self,
         frame: CoveredWindow,
         open_services: Callable[[], "Console"],
-        take_services: Callable[["Console"], None],
+        use_services: Callable[["Console"], None],
         *,
         is_account_fixed: bool = False,
     ) -> None:
-        """`open_services` opens the services and is called in a worker thread; `take_services` is then called with
+        """`open_services` opens the services and is called in a worker thread; `use_services` is then called with
         the services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._open_services, self._take_services, self._is_account_fixed = (
+        self._open_services, self._use_services, self._is_account_fixed = (
             open_services,
-            take_services,
+            use_services,
             is_account_fixed,
         )
-        self._account = SignInDefaults("", can_keep=False)
+        self._form_defaults = SignInDefaults("", can_store_password=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
         self._context.language_changed.connect(self._rebuild_form)
@@ -76,20 +76,26 @@ class SignInFlow(QObject):
     def ask_for_account(self, failure: Failure) -> None:
         """Read the stored account in a worker thread, then show the sign-in form. `failure` is the reason why the
         person must sign in."""
-        self._failure, sign_in = failure, self._context.settings.sign_in
+        self._failure, sign_in_settings = failure, self._context.settings.sign_in
         self._context.runner.run(
-            lambda: SignInDefaults(sign_in.find_readable_user() or "", sign_in.can_store_password()),
+            lambda: SignInDefaults(
+                sign_in_settings.find_readable_user() or "", sign_in_settings.can_store_password()
+            ),
             self._show_form,
             self._show_form_without_keyring,
             owner=self,
         )
 
-    def _show_form(self, account: SignInDefaults) -> None:
-        context, self._account = self._context, account
-        user = (context.operator or account.user) if self._is_account_fixed else account.user
+    def _show_form(self, form_defaults: SignInDefaults) -> None:
+        context, self._form_defaults = self._context, form_defaults
+        user_name = (context.operator or form_defaults.user) if self._is_account_fixed else form_defaults.user
         database_address = context.settings.sign_in.database_address
         form = self.form = SignInForm(
-            context, database_address, user, can_keep=account.can_keep, is_user_fixed=self._is_account_fixed
+            context,
+            database_address,
+            user_name,
+            can_store_password=form_defaults.can_store_password,
+            is_user_fixed=self._is_account_fixed,
         )
         form.submitted.connect(self._sign_in)
         cover = PrivacyCover(context, form)
@@ -100,7 +106,7 @@ class SignInFlow(QObject):
 
     def _show_form_without_keyring(self, failure: Failure) -> None:
         self._failure = failure
-        self._show_form(SignInDefaults("", can_keep=False))
+        self._show_form(SignInDefaults("", can_store_password=False))
 
     def _show_sign_in_problem(self, form: SignInForm) -> None:
         problem = self._failure.detail.get("problem") if self._failure else None
@@ -121,18 +127,18 @@ class SignInFlow(QObject):
     def _rebuild_form(self) -> None:
         """Show the form again in the new language, with the user name that the person has typed."""
         if self.form is not None:
-            account = self._account._replace(user=self.form.user.text())
-            self._show_form(account)
+            form_defaults = self._form_defaults._replace(user=self.form.user_field.text())
+            self._show_form(form_defaults)
 
     @Slot(object)
     def _sign_in(self, entered_account: EnteredAccount) -> None:
-        sign_in, open_services = self._context.settings.sign_in, self._open_services
+        sign_in_settings, open_services = self._context.settings.sign_in, self._open_services
 
         def open_with_account() -> OpenedServices:
-            sign_in.set_entered_account(entered_account.user, entered_account.password)
+            sign_in_settings.set_entered_account(entered_account.user, entered_account.password)
             services = open_services()
-            is_stored = services.sessions.record_sign_in(keep_password=entered_account.must_store)
-            return OpenedServices(services, entered_account.must_store and not is_stored)
+            is_password_stored = services.sessions.record_sign_in(keep_password=entered_account.must_store)
+            return OpenedServices(services, entered_account.must_store and not is_password_stored)
 
         self._context.runner.run(open_with_account, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
 
@@ -143,7 +149,7 @@ class SignInFlow(QObject):
     def _finish_sign_in(self, opened_services: OpenedServices) -> None:
         self.form = None
         self._frame.window_cover.remove_cover()
-        self._take_services(opened_services.services)
+        self._use_services(opened_services.services)
         if opened_services.is_password_unstored:
             translate = self._context.translate
             self._context.show_toast(

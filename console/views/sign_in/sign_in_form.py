@@ -35,65 +35,84 @@ class SignInForm(PasswordForm):
     """
 
     def __init__(
-        self, context: WindowContext, database_address: str, user: str, *, can_keep: bool, is_user_fixed: bool = False
+        self,
+        context: WindowContext,
+        database_address: str,
+        user: str,
+        *,
+        can_store_password: bool,
+        is_user_fixed: bool = False,
     ) -> None:
         """`database_address` is the name of the database that the form shows. `user` is the user name to show at
-        first; with `is_user_fixed`, the person can't change it. `can_keep` is True if the keyring of the operating
-        system can store the password.
+        first; with `is_user_fixed`, the person can't change it. `can_store_password` is True if the keyring of the
+        operating system can store the password.
         """
         super().__init__(context, "sign_in.title", "sign_in.act")
         translate = context.translate
-        self.user = Field(translate("sign_in.field.user"))
-        self.user.edit.setText(user)  # type: ignore[union-attr]  # an Edit
-        self.user.edit.setReadOnly(is_user_fixed)
-        self.keep_box = CheckBox(translate("sign_in.keep"))
-        self._can_keep = can_keep
-        self.keep_box.setChecked(can_keep)
-        self.keep_box.setEnabled(can_keep)
-        self.first_time = LinkButton(translate("sign_in.first"))
-        self.first_time.clicked.connect(self._toggle_help)
-        self._inputs += [self.user.edit, self.first_time, *([self.keep_box] if can_keep else [])]
+        self.user_field = Field(translate("sign_in.field.user"))
+        self.user_field.edit.setText(user)  # type: ignore[union-attr]  # an Edit
+        self.user_field.edit.setReadOnly(is_user_fixed)
+        self.storage_box = CheckBox(translate("sign_in.keep"))
+        self._can_store_password = can_store_password
+        self.storage_box.setChecked(can_store_password)
+        self.storage_box.setEnabled(can_store_password)
+        self.help_button = LinkButton(translate("sign_in.first"))
+        self.help_button.clicked.connect(self._toggle_help)
+        self._input_widgets += [
+            self.user_field.edit,
+            self.help_button,
+            *([self.storage_box] if can_store_password else []),
+        ]
         self._build_layout(database_address)
 
     def _build_layout(self, database_address: str) -> None:
         translate = self._context.translate
-        storage_key = "sign_in.keep.yes" if self._can_keep else "sign_in.keep.no"
-        self.keep_box.setAccessibleDescription(translate(storage_key))
-        self.newcomer = TextLabel(translate("sign_in.first.lines"), wrap=True)
-        self.newcomer.hide()
-        head = make_column(
+        storage_key = "sign_in.keep.yes" if self._can_store_password else "sign_in.keep.no"
+        self.storage_box.setAccessibleDescription(translate(storage_key))
+        self.help_label = TextLabel(translate("sign_in.first.lines"), wrap=True)
+        self.help_label.hide()
+        heading = make_column(
             TextLabel(translate("sign_in.title"), "title"), TextLabel(database_address, "small_data", "muted"), gap=2
         )
-        keep_choice = make_column(
-            self.keep_box, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2
+        storage_choice = make_column(
+            self.storage_box, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2
         )
-        button_row = make_row(self.first_time, None, self.button)
+        button_row = make_row(self.help_button, None, self.submit_button)
         self.setLayout(
-            make_column(head, self._notices, self.user, self.password, keep_choice, button_row, self.newcomer, gap=16)
+            make_column(
+                heading,
+                self._notice_area,
+                self.user_field,
+                self.password_field,
+                storage_choice,
+                button_row,
+                self.help_label,
+                gap=16,
+            )
         )
         for widget, next_widget in (
-            (self.user.edit, self.password.line_edit),
-            (self.password.line_edit, self.password.visibility_button),
-            (self.password.visibility_button, self.keep_box),
-            (self.keep_box, self.button),
-            (self.button, self.first_time),
+            (self.user_field.edit, self.password_field.line_edit),
+            (self.password_field.line_edit, self.password_field.visibility_button),
+            (self.password_field.visibility_button, self.storage_box),
+            (self.storage_box, self.submit_button),
+            (self.submit_button, self.help_button),
         ):
             QWidget.setTabOrder(widget, next_widget)
 
     def focus_first_input(self) -> None:
-        first_empty = self.user.edit if not self.user.text() else self.password.line_edit
-        first_empty.setFocus(Qt.FocusReason.OtherFocusReason)
+        first_empty_input = self.user_field.edit if not self.user_field.text() else self.password_field.line_edit
+        first_empty_input.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _read_input(self) -> EnteredAccount | None:
-        user, password = self.user.text().strip(), self.password.text()
-        self.user.show_error("" if user else self._context.translate("sign_in.user_needed"))
-        self.password.show_error("" if password else self._context.translate("sign_in.password_needed"))
-        return EnteredAccount(user, password, self.keep_box.isChecked()) if user and password else None
+        user, password = self.user_field.text().strip(), self.password_field.text()
+        self.user_field.show_error("" if user else self._context.translate("sign_in.user_needed"))
+        self.password_field.show_error("" if password else self._context.translate("sign_in.password_needed"))
+        return EnteredAccount(user, password, self.storage_box.isChecked()) if user and password else None
 
-    def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "lock") -> None:
-        """Show a notice above the fields in place of the previous one: the bold text `lead`, and the sentence
-        `words`."""
-        self._notices.show_notice(lead, words, tone, shape)
+    def show_notice(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "lock") -> None:
+        """Show a notice above the fields in place of the previous one: the bold text `bold_text`, and the sentence
+        `sentence`."""
+        self._notice_area.show_notice(bold_text, sentence, tone, shape)
 
     def show_failure(self, failure: Failure) -> None:
         """Show why the sign-in has failed, and enable the form again. Clear the password field only if the
@@ -107,9 +126,9 @@ class SignInForm(PasswordForm):
             self.show_notice(
                 translate("sign_in.refused"), self._context.format_failure(failure), "bad", "square_bang"
             )
-        self._enable_again(is_wrong=is_denied)
-        self.password.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._enable_again(is_password_wrong=is_denied)
+        self.password_field.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _toggle_help(self) -> None:
-        self.newcomer.setVisible(not self.newcomer.isVisible())
+        self.help_label.setVisible(not self.help_label.isVisible())

@@ -35,61 +35,64 @@ class UnlockForm(PasswordForm):
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
-        self.person = DropDownList(translate("lock.who"))
+        self.person_list = DropDownList(translate("lock.who"))
         for person in persons:
-            self.person.addItem(
+            self.person_list.addItem(
                 translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name
             )
-        self.person.setCurrentIndex(max(0, self.person.findData(context.operator)))
+        self.person_list.setCurrentIndex(max(0, self.person_list.findData(context.operator)))
         self.other_person_link = LinkButton(translate("lock.other"))
         self.other_person_link.clicked.connect(self.other_requested)
-        self._inputs += [self.person, self.other_person_link]
+        self._input_widgets += [self.person_list, self.other_person_link]
         self._build_layout(locked_since, can_choose_person=bool(persons))
 
-    def _build_layout(self, since: datetime, *, can_choose_person: bool) -> None:
-        translate, name = self._context.translate, self._context.operator or self._context.translate("person.nobody")
-        since_words = TextLabel(translate("lock.since", at=since), "small", "muted", wrap=True)
-        head = make_column(TextLabel(translate("lock.title"), "title"), since_words, gap=2)
+    def _build_layout(self, locked_since: datetime, *, can_choose_person: bool) -> None:
+        translate, shown_name = (
+            self._context.translate,
+            self._context.operator or self._context.translate("person.nobody"),
+        )
+        locked_since_label = TextLabel(translate("lock.since", at=locked_since), "small", "muted", wrap=True)
+        heading = make_column(TextLabel(translate("lock.title"), "title"), locked_since_label, gap=2)
         person_name = make_column(
-            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(name, "data", bold=True), gap=2
+            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(shown_name, "data", bold=True), gap=2
         )
-        person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person, gap=4)
-        no_password_words = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
-        other_words = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
-        self.other_person_link.setAccessibleDescription(other_words.plain)
+        person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person_list, gap=4)
+        no_password_label = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
+        other_person_label = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
+        self.other_person_link.setAccessibleDescription(other_person_label.plain)
         action_area = (
-            make_column(make_row(self.other_person_link, None, self.button), other_words, gap=4)
+            make_column(make_row(self.other_person_link, None, self.submit_button), other_person_label, gap=4)
             if self.needs_password
-            else make_row(None, self.button)
+            else make_row(None, self.submit_button)
         )
-        input_field = self.password if self.needs_password else no_password_words
+        password_area = self.password_field if self.needs_password else no_password_label
         self.setLayout(
             make_column(
-                head,
-                self._notices,
+                heading,
+                self._notice_area,
                 person_choice if can_choose_person else person_name,
-                input_field,
+                password_area,
                 action_area,
                 gap=16,
             )
         )
         if not self.needs_password:
-            self.password.setParent(self)
-            self.password.hide()
+            self.password_field.setParent(self)
+            self.password_field.hide()
             self.other_person_link.setParent(self)
             self.other_person_link.hide()
         if not can_choose_person:
-            self.person.setParent(self)
-            self.person.hide()
+            self.person_list.setParent(self)
+            self.person_list.hide()
 
     def focus_first_input(self) -> None:
-        first_widget = self.password.line_edit if self.needs_password else self.button
+        first_widget = self.password_field.line_edit if self.needs_password else self.submit_button
         first_widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _read_input(self) -> str | None:
-        password = self.password.text() if self.needs_password else ""
+        password = self.password_field.text() if self.needs_password else ""
         is_missing = self.needs_password and not password
-        self.password.show_error(self._context.translate("sign_in.password_needed") if is_missing else "")
+        self.password_field.show_error(self._context.translate("sign_in.password_needed") if is_missing else "")
         return None if is_missing else password
 
     def show_failure(self, failure: Failure | None) -> None:
@@ -97,12 +100,14 @@ class UnlockForm(PasswordForm):
         checked."""
         translate = self._context.translate
         if failure is None:
-            self._notices.show_notice(translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang")
+            self._notice_area.show_notice(
+                translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang"
+            )
         elif failure.code == ErrorCode.DATABASE_UNREACHABLE:
-            self._notices.show_notice(translate("sign_in.away"), translate("lock.away"), "text", "offline")
+            self._notice_area.show_notice(translate("sign_in.away"), translate("lock.away"), "text", "offline")
         else:
-            self._notices.show_notice(
+            self._notice_area.show_notice(
                 translate("lock.unknown"), self._context.format_failure(failure), "bad", "square_bang"
             )
-        self._enable_again(is_wrong=failure is None)
+        self._enable_again(is_password_wrong=failure is None)
         self.focus_first_input()

@@ -77,8 +77,12 @@ class Column:
     def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a
         number, the text begins with the title of this column, such as "Client 2"."""
-        words = self.spoken(row) if self.spoken else self.text(row)
-        return f"{self.title} {words}" if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(words) else words
+        spoken_text = self.spoken(row) if self.spoken else self.text(row)
+        return (
+            f"{self.title} {spoken_text}"
+            if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(spoken_text)
+            else spoken_text
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,12 +159,12 @@ class CheckBoxDelegate(CellDelegate):
         return 12, 0
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
-        side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+        side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
         is_row_selected = self._table.rows.is_row_selected(row)
-        image = get_check_box_pixmap(
-            current_appearance().theme, side, painter.device().devicePixelRatio(), is_row_selected
+        check_box = get_check_box_pixmap(
+            current_appearance().theme, side_px, painter.device().devicePixelRatio(), is_row_selected
         )
-        painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
+        painter.drawPixmap(QPoint(box.left, box.top + (box.height - side_px) // 2), check_box)
 
     def measure_cell_width(self, _cell: Cell) -> float:
         return current_appearance().icon_px(tokens().px("control_heights", "check_box")) + CELL_PADDING_PX
@@ -197,27 +197,27 @@ def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
 
 def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None:
     appearance = current_appearance()
-    side = appearance.icon_px(_ICON_SIDE_PX)
+    icon_px = appearance.icon_px(_ICON_SIDE_PX)
     draw_cached_shape(
-        painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, appearance.colour(cell.tone)
+        painter, cell.shape, box.left, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(cell.tone)
     )
-    x = box.left + side + _ICON_GAP_PX
+    x = box.left + icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(get_state_word_tone(cell.tone)))
     painter.setFont(appearance.font("body"))
-    word = elide_text(cell.word, box.right - x)
-    painter.drawText(x, box.baseline, word)
+    word_runs = elide_text(cell.word, box.right - x)
+    painter.drawText(x, box.baseline, word_runs)
     if cell.extra:
-        x += round(measure_font_runs(((word + " ", False),)))
+        x += round(measure_font_runs(((word_runs + " ", False),)))
         painter.setPen(appearance.colour("text"))
         draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra))
 
 
 def measure_state_width(cell: StateCell) -> float:
     """Return the width in px of a state cell's contents: icon, word and additional text."""
-    words: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
+    text: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
     if cell.extra:
-        words = ((f"{cell.word} ", False), *split_font_runs(cell.extra))
-    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + measure_font_runs(words)
+        text = ((f"{cell.word} ", False), *split_font_runs(cell.extra))
+    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + measure_font_runs(text)
 
 
 def measure_age_unit_width() -> int:
@@ -229,11 +229,11 @@ def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None
     """Draw the heading of a group of rows: icon, word and count."""
     x, appearance = box.left, current_appearance()
     if group.shape:
-        side = appearance.icon_px(_ICON_SIDE_PX)
+        icon_px = appearance.icon_px(_ICON_SIDE_PX)
         draw_cached_shape(
-            painter, group.shape, x, box.top + (box.height - side) / 2, side, appearance.colour(group.tone)
+            painter, group.shape, x, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(group.tone)
         )
-        x += side + _ICON_GAP_PX
+        x += icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(group.tone))
     painter.setFont(appearance.font("body"))
     painter.drawText(x, box.baseline, group.word)

@@ -44,21 +44,21 @@ class PageCacheModel(QAbstractTableModel):
     def __init__(
         self,
         columns: Sequence[Column],
-        key_of: Callable[[Any], Hashable],
-        group_of: Callable[[Any], RowGroup] | None,
+        get_key: Callable[[Any], Hashable],
+        get_group: Callable[[Any], RowGroup] | None,
         parent: QObject | None,
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self.selected_keys: set[Hashable] = set()
         self.is_skeleton = False  # True if placeholders are drawn as grey bars, False if they are blank
-        self.key_of = key_of
-        self._page_cache = PageCache(key_of, group_of)
+        self.get_key = get_key
+        self._page_cache = PageCache(get_key, get_group)
 
-    def set_heading_function(self, group_of: Callable[[Any], RowGroup] | None) -> None:
+    def set_heading_function(self, get_group: Callable[[Any], RowGroup] | None) -> None:
         """Set the function that returns the heading of a row; None means a table without headings. The function is
         used for pages that are read after this call."""
-        self._page_cache.group_of = group_of
+        self._page_cache.get_group = get_group
 
     def row_at(self, row: int) -> Any | None:
         """Return the object that the service returned for the row at this position; None for a heading or a
@@ -68,14 +68,14 @@ class PageCacheModel(QAbstractTableModel):
 
     def iterate_loaded_rows(self) -> Iterator[Any]:
         """Yield the loaded rows, in order, without reading other pages."""
-        entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
+        entries = (entry for page in self._page_cache.pages for entry in page.entries or ())
         return (entry for entry in entries if not isinstance(entry, RowGroup))
 
     def find_row(self, key: Hashable) -> int | None:
         """Return the position of the row with this key among the loaded pages; None if it isn't loaded."""
-        for number, page in enumerate(self._page_cache.slots):
+        for number, page in enumerate(self._page_cache.pages):
             for index, entry in enumerate(page.entries or ()):
-                if not isinstance(entry, RowGroup) and self.key_of(entry) == key:
+                if not isinstance(entry, RowGroup) and self.get_key(entry) == key:
                     return self._page_cache.get_first_row(number) + index
         return None
 
@@ -85,7 +85,7 @@ class PageCacheModel(QAbstractTableModel):
         item = self.row_at(row)
         if item is None:
             return
-        key = self.key_of(item)
+        key = self.get_key(item)
         if must_select is None:
             must_select = key not in self.selected_keys
         (self.selected_keys.add if must_select else self.selected_keys.discard)(key)
@@ -103,7 +103,7 @@ class PageCacheModel(QAbstractTableModel):
         """Return the positions of the headings of the loaded pages."""
         return [
             self._page_cache.get_first_row(number) + index
-            for number, page in enumerate(self._page_cache.slots)
+            for number, page in enumerate(self._page_cache.pages)
             for index, entry in enumerate(page.entries or ())
             if isinstance(entry, RowGroup)
         ]
@@ -113,13 +113,13 @@ class PageCacheModel(QAbstractTableModel):
         if not self.selected_keys:
             return False
         item = self.row_at(row)
-        return item is not None and self.key_of(item) in self.selected_keys
+        return item is not None and self.get_key(item) in self.selected_keys
 
     @property
     def has_all_rows_selected(self) -> bool:
         """True if every loaded row is selected and there is at least one."""
         return bool(self.selected_keys) and all(
-            self.key_of(row) in self.selected_keys for row in self.iterate_loaded_rows()
+            self.get_key(row) in self.selected_keys for row in self.iterate_loaded_rows()
         )
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
@@ -167,7 +167,7 @@ class PageCacheModel(QAbstractTableModel):
         """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It
         is the accessible name of the row's first cell."""
         return ", ".join(
-            dict.fromkeys(words for column in self.columns if (words := column.format_spoken_cell(entry)))
+            dict.fromkeys(cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(entry)))
         )
 
     def entry(self, row: int) -> Any | None:
@@ -175,5 +175,5 @@ class PageCacheModel(QAbstractTableModel):
         return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
 
     def _get_check_state(self, entry: Any) -> Qt.CheckState:
-        is_selected = self.key_of(entry) in self.selected_keys
+        is_selected = self.get_key(entry) in self.selected_keys
         return Qt.CheckState.Checked if is_selected else Qt.CheckState.Unchecked

@@ -15,66 +15,86 @@ _NEXT_PAGE_PLACEHOLDER_ROWS = 3
 class PageUpdateModel(PageCacheModel):
     """A table model whose rows are changed by newly read pages. The subclass PagedModel reads the pages."""
 
-    def _apply_page(self, number: int, page: FetchedPage) -> None:
-        """Replace the placeholders of page `number` with the page's rows."""
-        slot = self._page_cache.slots[number]
-        entries = self._page_cache.add_group_headings(number, page.rows)
-        first_row, old_count = self._page_cache.get_first_row(number), slot.count
-        self._resize_slot(slot, first_row, old_count, len(entries))
-        slot.entries = entries
-        self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
+    def _apply_page(self, page_number: int, fetched_page: FetchedPage) -> None:
+        """Replace the placeholders of page `page_number` with the page's rows."""
+        cached_page = self._page_cache.pages[page_number]
+        entries = self._page_cache.add_group_headings(page_number, fetched_page.rows)
+        first_row, old_entry_count = self._page_cache.get_first_row(page_number), cached_page.entry_count
+        self._resize_page(cached_page, first_row, old_entry_count, len(entries))
+        cached_page.entries = entries
+        self._emit_changed(first_row, first_row + min(old_entry_count, len(entries)) - 1)
 
-    def _apply_reread_pages(self, first_number: int, last_number: int, pages: Sequence[FetchedPage]) -> None:
-        """Replace the contents of the pages `first_number` to `last_number` by `pages`, which were read again. The
-        rows of all these pages are compared together, because a row may have moved from one page to another."""
-        slots = self._page_cache.slots
-        for number in range(first_number, last_number + 1):
-            if slots[number].entries is None:  # placeholders can't be compared
-                self._resize_slot(slots[number], self._page_cache.get_first_row(number), slots[number].count, 0)
-                slots[number].entries = []
-        old_slots = slots[first_number : last_number + 1]
-        start, last_use = old_slots[0].start, max(slot.last_use for slot in old_slots)
-        old_entries = [entry for slot in old_slots for entry in slot.entries or ()]
-        slots[first_number : last_number + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
+    def _apply_reread_pages(
+        self, first_page_number: int, last_page_number: int, fetched_pages: Sequence[FetchedPage]
+    ) -> None:
+        """Replace the contents of the pages `first_page_number` to `last_page_number` by `fetched_pages`, which were
+        read again. The rows of all these pages are compared together, because a row may have moved from one page to
+        another."""
+        cached_pages = self._page_cache.pages
+        for page_number in range(first_page_number, last_page_number + 1):
+            if cached_pages[page_number].entries is None:  # placeholders can't be compared
+                self._resize_page(
+                    cached_pages[page_number],
+                    self._page_cache.get_first_row(page_number),
+                    cached_pages[page_number].entry_count,
+                    0,
+                )
+                cached_pages[page_number].entries = []
+        old_pages = cached_pages[first_page_number : last_page_number + 1]
+        start_cursor, last_use = old_pages[0].start_cursor, max(cached_page.last_use for cached_page in old_pages)
+        old_entries = [entry for cached_page in old_pages for entry in cached_page.entries or ()]
+        cached_pages[first_page_number : last_page_number + 1] = [
+            CachedPage(start_cursor, len(old_entries), old_entries, last_use)
+        ]
         self._page_cache.recompute_row_positions()
-        new_entries = self._page_cache.add_group_headings(first_number, [row for page in pages for row in page.rows])
+        new_entries = self._page_cache.add_group_headings(
+            first_page_number, [row for fetched_page in fetched_pages for row in fetched_page.rows]
+        )
         for change in compute_row_changes(old_entries, new_entries, self._page_cache.get_entry_key):
-            self._apply_change(first_number, change)
-        slots[first_number : first_number + 1] = self._split_slot(slots[first_number], pages)
+            self._apply_change(first_page_number, change)
+        cached_pages[first_page_number : first_page_number + 1] = self._split_page(
+            cached_pages[first_page_number], fetched_pages
+        )
         self._page_cache.recompute_row_positions()
 
-    def _split_slot(self, slot: CachedPage, pages: Sequence[FetchedPage]) -> list[CachedPage]:
-        """Split a stored page (slot) that contains the rows of all `pages` into one slot for each of them, and return
-        these slots. A heading goes to the page of the row below it."""
-        parts: list[CachedPage] = []
-        entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
-        for page in pages:
-            entry_count = self._page_cache.count_entries_of_rows(entries, len(page.rows))
-            last_group = group_of(page.rows[-1]).key if group_of and page.rows else None
-            parts.append(CachedPage(start, entry_count, entries[:entry_count], slot.last_use, last_group))
-            entries, start = entries[entry_count:], page.next
-        return parts
+    def _split_page(self, cached_page: CachedPage, fetched_pages: Sequence[FetchedPage]) -> list[CachedPage]:
+        """Split a stored page that contains the rows of all `fetched_pages` into one stored page for each of them,
+        and return these pages. A heading goes to the page of the row below it."""
+        split_pages: list[CachedPage] = []
+        entries, start_cursor, get_group = (
+            cached_page.entries or [],
+            cached_page.start_cursor,
+            self._page_cache.get_group,
+        )
+        for fetched_page in fetched_pages:
+            entry_count = self._page_cache.count_entries_of_rows(entries, len(fetched_page.rows))
+            last_group = get_group(fetched_page.rows[-1]).key if get_group and fetched_page.rows else None
+            split_pages.append(
+                CachedPage(start_cursor, entry_count, entries[:entry_count], cached_page.last_use, last_group)
+            )
+            entries, start_cursor = entries[entry_count:], fetched_page.next_cursor
+        return split_pages
 
-    def _resize_slot(self, slot: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
-        """Change the number of placeholders of a stored page (slot) from `old_count` to `new_count`. `first_row`
+    def _resize_page(self, cached_page: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
+        """Change the number of placeholders of a stored page from `old_count` to `new_count`. `first_row`
         is the position of the page's first row in the list."""
         if new_count > old_count:
             self.beginInsertRows(QModelIndex(), first_row + old_count, first_row + new_count - 1)
         elif new_count < old_count:
             self.beginRemoveRows(QModelIndex(), first_row + new_count, first_row + old_count - 1)
-        slot.count = new_count
+        cached_page.entry_count = new_count
         self._page_cache.recompute_row_positions()
         if new_count > old_count:
             self.endInsertRows()
         elif new_count < old_count:
             self.endRemoveRows()
 
-    def _apply_change(self, number: int, change: RowChange) -> None:
-        slot = self._page_cache.slots[number]
-        entries = slot.entries
+    def _apply_change(self, page_number: int, change: RowChange) -> None:
+        cached_page = self._page_cache.pages[page_number]
+        entries = cached_page.entries
         if entries is None:
             return
-        first_row = self._page_cache.get_first_row(number)
+        first_row = self._page_cache.get_first_row(page_number)
         row, no_parent = first_row + change.position, QModelIndex()
         if change.kind == "set":
             entries[change.position] = change.entries[0]
@@ -89,31 +109,31 @@ class PageUpdateModel(PageCacheModel):
             self.beginMoveRows(no_parent, row, row, no_parent, first_row + change.target)
             entries.insert(change.target, entries.pop(change.position))
             self.endMoveRows()
-        slot.count = len(entries)
+        cached_page.entry_count = len(entries)
         self._page_cache.recompute_row_positions()
         if change.kind == "insert":
             self.endInsertRows()
         elif change.kind == "remove":
             self.endRemoveRows()
 
-    def _append_placeholder_page(self, cursor: object) -> None:
+    def _append_placeholder_page(self, start_cursor: object) -> None:
         """Add a page of placeholders at the end, because the list continues. That page begins at
-        `cursor`; its number of rows isn't known yet."""
-        row = len(self._page_cache)
-        self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDER_ROWS - 1)
-        self._page_cache.slots.append(CachedPage(cursor, _NEXT_PAGE_PLACEHOLDER_ROWS))
+        `start_cursor`; its number of rows isn't known yet."""
+        first_row = len(self._page_cache)
+        self.beginInsertRows(QModelIndex(), first_row, first_row + _NEXT_PAGE_PLACEHOLDER_ROWS - 1)
+        self._page_cache.pages.append(CachedPage(start_cursor, _NEXT_PAGE_PLACEHOLDER_ROWS))
         self._page_cache.recompute_row_positions()
         self.endInsertRows()
 
-    def _remove_pages_from(self, number: int) -> None:
-        """Remove page `number` and all pages after it, because the list now ends before page `number`."""
-        first_row, total = self._page_cache.get_first_row(number), len(self._page_cache)
-        if first_row >= total:
-            del self._page_cache.slots[number:]
+    def _remove_pages_from(self, page_number: int) -> None:
+        """Remove page `page_number` and all pages after it, because the list now ends before page `page_number`."""
+        first_row, row_total = self._page_cache.get_first_row(page_number), len(self._page_cache)
+        if first_row >= row_total:
+            del self._page_cache.pages[page_number:]
             self._page_cache.recompute_row_positions()
             return
-        self.beginRemoveRows(QModelIndex(), first_row, total - 1)
-        del self._page_cache.slots[number:]
+        self.beginRemoveRows(QModelIndex(), first_row, row_total - 1)
+        del self._page_cache.pages[page_number:]
         self._page_cache.recompute_row_positions()
         self.endRemoveRows()
 

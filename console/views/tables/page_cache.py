@@ -19,13 +19,14 @@ RowOrHeading = Any  # a row as the service returned it, or a RowGroup
 class CachedPage:
     """One stored page of a list, loaded or not.
 
-    `start` is the cursor at which the page starts; `count` the number of its entries (rows and headings), or of
-    its placeholders; `entries` its entries, None while the page isn't loaded. `last_use` is the value of a counter
-    at the last use of the page (0: never used); `last_group` is the key of the group of its last row.
+    `start_cursor` is the cursor at which the page starts; `entry_count` the number of its entries (rows and
+    headings), or of its placeholders; `entries` its entries, None while the page isn't loaded. `last_use` is the
+    value of a counter at the last use of the page (0: never used); `last_group` is the key of the group of its last
+    row.
     """
 
-    start: object | None
-    count: int
+    start_cursor: object | None
+    entry_count: int
     entries: list[RowOrHeading] | None = None
     last_use: int = 0
     last_group: object | None = None
@@ -48,17 +49,17 @@ class RowChange:
 
 @dataclass(slots=True)
 class PageCache:
-    """The stored pages of one list. `key_of` returns the key of a row; `group_of` returns the heading of a row,
+    """The stored pages of one list. `get_key` returns the key of a row; `get_group` returns the heading of a row,
     and is None if the list has no headings."""
 
-    key_of: Callable[[Any], Hashable]
-    group_of: Callable[[Any], RowGroup] | None
-    slots: list[CachedPage] = field(default_factory=list)
+    get_key: Callable[[Any], Hashable]
+    get_group: Callable[[Any], RowGroup] | None
+    pages: list[CachedPage] = field(default_factory=list)
     _end_rows: list[int] = field(default_factory=list)
 
-    def reset_slots(self, placeholders: int) -> None:
+    def reset_pages(self, placeholders: int) -> None:
         """Forget all pages and start with one page of `placeholders` placeholder rows."""
-        self.slots = [CachedPage(None, placeholders)]
+        self.pages = [CachedPage(None, placeholders)]
         self.recompute_row_positions()
 
     def __len__(self) -> int:
@@ -68,100 +69,101 @@ class PageCache:
         """Return the number of the page that contains the row at this position of the list, and the index of the row
         in this page.
         """
-        page = bisect_right(self._end_rows, row)
-        return page, row - (self._end_rows[page - 1] if page else 0)
+        page_number = bisect_right(self._end_rows, row)
+        return page_number, row - (self._end_rows[page_number - 1] if page_number else 0)
 
-    def get_first_row(self, page: int) -> int:
-        """Return the position of the first row of page `page` in the list."""
-        return self._end_rows[page - 1] if page else 0
+    def get_first_row(self, page_number: int) -> int:
+        """Return the position of the first row of page `page_number` in the list."""
+        return self._end_rows[page_number - 1] if page_number else 0
 
     def entry(self, row: int) -> RowOrHeading | None:
         """Return the row or heading at this position of the list; None while its page isn't loaded."""
-        page, place = self.locate_row(row)
-        entries = self.slots[page].entries
-        return None if entries is None else entries[place]
+        page_number, index = self.locate_row(row)
+        entries = self.pages[page_number].entries
+        return None if entries is None else entries[index]
 
     def recompute_row_positions(self) -> None:
         """Compute again the position at which each page ends in the list. Call this after the number of entries of
         a page has changed."""
-        total, ends = 0, []
-        for slot in self.slots:
-            total += slot.count
-            ends.append(total)
-        self._end_rows = ends
+        row_total, end_rows = 0, []
+        for cached_page in self.pages:
+            row_total += cached_page.entry_count
+            end_rows.append(row_total)
+        self._end_rows = end_rows
 
-    def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[RowOrHeading]:
-        """Return the rows of page `page`, with a heading before each row that begins a new group. The first row
-        begins a new group unless the last row of the previous page belongs to the same group."""
-        if self.group_of is None:
+    def add_group_headings(self, page_number: int, rows: Sequence[Any]) -> list[RowOrHeading]:
+        """Return the rows of page `page_number`, with a heading before each row that begins a new group. The first
+        row begins a new group unless the last row of the previous page belongs to the same group."""
+        if self.get_group is None:
             return list(rows)
-        previous_key = self.slots[page - 1].last_group if page else None
+        previous_key = self.pages[page_number - 1].last_group if page_number else None
         entries: list[RowOrHeading] = []
         for item in rows:
-            group = self.group_of(item)
+            group = self.get_group(item)
             if previous_key is None or group.key != previous_key:
                 entries.append(group)
             previous_key = group.key
             entries.append(item)
-        self.slots[page].last_group = previous_key
+        self.pages[page_number].last_group = previous_key
         return entries
 
-    def count_entries_of_rows(self, entries: Sequence[RowOrHeading], rows: int) -> int:
-        """Return the number of entries that the first `rows` rows take in `entries`, including the headings among
-        them."""
-        for number, entry in enumerate(entries):
-            if rows == 0:
-                return number
-            rows -= not isinstance(entry, RowGroup)
+    def count_entries_of_rows(self, entries: Sequence[RowOrHeading], row_count: int) -> int:
+        """Return the number of entries that the first `row_count` rows take in `entries`, including the headings
+        among them."""
+        for entry_count, entry in enumerate(entries):
+            if row_count == 0:
+                return entry_count
+            row_count -= not isinstance(entry, RowGroup)
         return len(entries)
 
     def get_entry_key(self, entry: RowOrHeading) -> Hashable:
         """Return the key of an entry (row or heading). It is the same in every version of the list, so that versions
         can be compared."""
-        return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.key_of(entry))
+        return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.get_key(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:
         """Drop the entries of the least recently used pages, so that at most `max_pages` pages stay loaded."""
-        loaded_slots = sorted(
-            (slot for slot in self.slots if slot.entries is not None), key=lambda slot: slot.last_use
+        loaded_pages = sorted(
+            (cached_page for cached_page in self.pages if cached_page.entries is not None),
+            key=lambda cached_page: cached_page.last_use,
         )
-        for slot in loaded_slots[: max(0, len(loaded_slots) - max_pages)]:
-            slot.entries = None
+        for cached_page in loaded_pages[: max(0, len(loaded_pages) - max_pages)]:
+            cached_page.entries = None
 
 
 def compute_row_changes(
-    old: list[RowOrHeading], new: list[RowOrHeading], key: Callable[[RowOrHeading], Hashable]
+    old_entries: list[RowOrHeading], new_entries: list[RowOrHeading], get_key: Callable[[RowOrHeading], Hashable]
 ) -> list[RowChange]:
-    """Return the steps (remove, move, insert, set) that turn the entries `old` into `new`. `key` returns the key of
-    an entry.
+    """Return the steps (remove, move, insert, set) that turn the entries `old_entries` into `new_entries`. `get_key`
+    returns the key of an entry.
     """
     steps: list[RowChange] = []
-    new_keys = {key(entry) for entry in new}
-    entries_now = list(old)
-    for place in range(len(entries_now) - 1, -1, -1):
-        entry_key = key(entries_now[place])
-        if entry_key in new_keys:
-            new_keys.discard(entry_key)  # overlapping pages may contain a row twice: the later one stays
+    remaining_new_keys = {get_key(entry) for entry in new_entries}
+    current_entries = list(old_entries)
+    for position in range(len(current_entries) - 1, -1, -1):
+        entry_key = get_key(current_entries[position])
+        if entry_key in remaining_new_keys:
+            remaining_new_keys.discard(entry_key)  # overlapping pages may contain a row twice: the later one stays
         else:
-            steps.append(RowChange("remove", place))
-            del entries_now[place]
-    keys = [key(entry) for entry in entries_now]
-    for place, entry in enumerate(new):
-        entry_key = key(entry)
-        if place < len(keys) and keys[place] == entry_key:
-            if entries_now[place] != entry:
-                steps.append(RowChange("set", place, entries=(entry,)))
+            steps.append(RowChange("remove", position))
+            del current_entries[position]
+    current_keys = [get_key(entry) for entry in current_entries]
+    for position, entry in enumerate(new_entries):
+        entry_key = get_key(entry)
+        if position < len(current_keys) and current_keys[position] == entry_key:
+            if current_entries[position] != entry:
+                steps.append(RowChange("set", position, entries=(entry,)))
             continue
-        if entry_key in keys[place:]:
-            origin = keys.index(entry_key, place)
-            steps.append(RowChange("move", origin, target=place))
-            keys.insert(place, keys.pop(origin))
-            moved_entry = entries_now.pop(origin)
-            entries_now.insert(place, moved_entry)
+        if entry_key in current_keys[position:]:
+            origin = current_keys.index(entry_key, position)
+            steps.append(RowChange("move", origin, target=position))
+            current_keys.insert(position, current_keys.pop(origin))
+            moved_entry = current_entries.pop(origin)
+            current_entries.insert(position, moved_entry)
             if moved_entry != entry:
-                steps.append(RowChange("set", place, entries=(entry,)))
+                steps.append(RowChange("set", position, entries=(entry,)))
         else:
-            steps.append(RowChange("insert", place, entries=(entry,)))
-            keys.insert(place, entry_key)
-            entries_now.insert(place, entry)
+            steps.append(RowChange("insert", position, entries=(entry,)))
+            current_keys.insert(position, entry_key)
+            current_entries.insert(position, entry)
     return steps

@@ -20,18 +20,21 @@ _FIRST_PAGE_PLACEHOLDER_ROWS = 8
 
 @dataclass(slots=True)
 class _PageRangeRead:
-    """The progress of reading the loaded pages `first` to `last` again. `pages` are the pages that have been read so
-    far."""
+    """The progress of reading the loaded pages `first_page_number` to `last_page_number` again. `fetched_pages` are
+    the pages that have been read so far."""
 
-    first: int
-    last: int
-    pages: list[FetchedPage]
+    first_page_number: int
+    last_page_number: int
+    fetched_pages: list[FetchedPage]
 
-    def add_page_and_check_end(self, page: FetchedPage) -> bool:
+    def add_page_and_check_end(self, fetched_page: FetchedPage) -> bool:
         """Add the page that has just been read. Return True if no more page must be read: the range is complete, or
         the list has no next page."""
-        self.pages.append(page)
-        return page.next is None or len(self.pages) > self.last - self.first
+        self.fetched_pages.append(fetched_page)
+        return (
+            fetched_page.next_cursor is None
+            or len(self.fetched_pages) > self.last_page_number - self.first_page_number
+        )
 
 
 class PagedModel(PageUpdateModel):
@@ -53,24 +56,24 @@ class PagedModel(PageUpdateModel):
     def __init__(
         self,
         columns: Sequence[Column],
-        key_of: Callable[[Any], Hashable],
+        get_key: Callable[[Any], Hashable],
         runner: Runner,
         *,
-        group_of: Callable[[Any], RowGroup] | None = None,
-        label: str = "",
-        page: int = ROWS_PER_PAGE,
+        get_group: Callable[[Any], RowGroup] | None = None,
+        task_label: str = "",
+        rows_per_page: int = ROWS_PER_PAGE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of` returns the key by which a row is recognized when it is read again; `group_of` returns the
-        heading of a row. `page` is the number of rows per page; `label` is the name under which the task runner
-        lists the reading of a page.
+        """`get_key` returns the key by which a row is recognized when it is read again; `get_group` returns the
+        heading of a row. `rows_per_page` is the number of rows per page; `task_label` is the name under which the
+        task runner lists the reading of a page.
         """
-        super().__init__(columns, key_of, group_of, parent)
-        self._runner, self._label, self._page_size = runner, label, page
-        self._fetch: PageFetcher | None = None
+        super().__init__(columns, get_key, get_group, parent)
+        self._runner, self._task_label, self._rows_per_page = runner, task_label, rows_per_page
+        self._fetch_page: PageFetcher | None = None
         self._query_number = 0
-        self._pending_page: int | None = None
-        self._reread: _PageRangeRead | None = None
+        self._read_page_number: int | None = None
+        self._page_range_read: _PageRangeRead | None = None
         self._visible_rows = (0, 0)
         self._requested_row: int | None = None  # a requested row that isn't visible
         self._use_count = 0
@@ -83,39 +86,44 @@ class PagedModel(PageUpdateModel):
 
     # -- called by the page
 
-    def read_query(self, fetch: PageFetcher) -> None:
-        """Remove all rows and read the first page of another query. `fetch` reads one page of this query; it runs
-        in a worker thread."""
+    def read_query(self, fetch_page: PageFetcher) -> None:
+        """Remove all rows and read the first page of another query. `fetch_page` reads one page of this query; it
+        runs in a worker thread."""
         self.beginResetModel()
         self._query_number += 1
-        self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
+        self._fetch_page, self._read_page_number, self._page_range_read, self._has_failed = (
+            fetch_page,
+            None,
+            None,
+            False,
+        )
         self._visible_rows, self._requested_row = (0, 0), None
         self.selected_keys.clear()
-        self._page_cache.reset_slots(_FIRST_PAGE_PLACEHOLDER_ROWS)
+        self._page_cache.reset_pages(_FIRST_PAGE_PLACEHOLDER_ROWS)
         self.endResetModel()
         self._read_next_page()
 
     def read_again(self) -> None:
         """Read the list again without changing the current row and the selection: the visible pages immediately, each
         other page when it becomes visible."""
-        if self._fetch is None:
+        if self._fetch_page is None:
             return
         self._query_number += 1  # a page that is being read may be older than this request
-        self._pending_page, self._has_failed = None, False
-        first_page, last_page = self._find_visible_pages()
-        for number, page in enumerate(self._page_cache.slots):
-            if not first_page <= number <= last_page:
-                page.entries = None  # read again when it is scrolled into view
-        self._reread = None if self.is_loading else _PageRangeRead(first_page, last_page, [])
+        self._read_page_number, self._has_failed = None, False
+        first_page_number, last_page_number = self._find_visible_pages()
+        for page_number, cached_page in enumerate(self._page_cache.pages):
+            if not first_page_number <= page_number <= last_page_number:
+                cached_page.entries = None  # read again when it is scrolled into view
+        self._page_range_read = None if self.is_loading else _PageRangeRead(first_page_number, last_page_number, [])
         self._read_next_page()
 
     def replace_row(self, row: Any) -> bool:
         """Replace the loaded row that has the key of `row`. Return False if no loaded row has this key."""
-        position = self.find_row(self.key_of(row))
+        position = self.find_row(self.get_key(row))
         if position is None:
             return False
-        number, index = self._page_cache.locate_row(position)
-        self._apply_change(number, RowChange("set", index, entries=(row,)))
+        page_number, index = self._page_cache.locate_row(position)
+        self._apply_change(page_number, RowChange("set", index, entries=(row,)))
         return True
 
     def set_visible_rows(self, first_row: int, last_row: int) -> None:
@@ -127,29 +135,33 @@ class PagedModel(PageUpdateModel):
     @property
     def is_loading(self) -> bool:
         """True from a call of `read_query` until the first page is read."""
-        return self._fetch is not None and all(page.entries is None for page in self._page_cache.slots)
+        return self._fetch_page is not None and all(
+            cached_page.entries is None for cached_page in self._page_cache.pages
+        )
 
     @property
     def is_complete(self) -> bool:
         """True if the list's last page is loaded, so that `row_count` is the length of the list."""
-        last_slot = self._page_cache.slots[-1] if self._page_cache.slots else None
-        return last_slot is not None and last_slot.entries is not None
+        last_page = self._page_cache.pages[-1] if self._page_cache.pages else None
+        return last_page is not None and last_page.entries is not None
 
     @property
     def has_read_all_rows(self) -> bool:
         """True if every page of the list is loaded; `row_count` is then the length that the list has now."""
-        return bool(self._page_cache.slots) and all(page.entries is not None for page in self._page_cache.slots)
+        return bool(self._page_cache.pages) and all(
+            cached_page.entries is not None for cached_page in self._page_cache.pages
+        )
 
     @property
     def row_count(self) -> int:
         """The number of rows that were read so far, without headings. If a page was dropped from memory, its headings
         are counted as rows."""
         row_total = 0
-        for page in self._page_cache.slots:
-            if page.entries is not None:
-                row_total += sum(not isinstance(entry, RowGroup) for entry in page.entries)
-            elif page.last_use:
-                row_total += page.count
+        for cached_page in self._page_cache.pages:
+            if cached_page.entries is not None:
+                row_total += sum(not isinstance(entry, RowGroup) for entry in cached_page.entries)
+            elif cached_page.last_use:
+                row_total += cached_page.entry_count
         return row_total
 
     # -- reading pages
@@ -158,16 +170,16 @@ class PagedModel(PageUpdateModel):
         entry = super().entry(row)
         if entry is None and 0 <= row < len(self._page_cache):
             self._requested_row = row
-            if self._pending_page is None and not self._has_failed and not self._read_timer.isActive():
+            if self._read_page_number is None and not self._has_failed and not self._read_timer.isActive():
                 self._read_timer.start()
         return entry
 
     def _find_visible_pages(self) -> tuple[int, int]:
         last_row = max(0, len(self._page_cache) - 1)
-        first, last = (min(row, last_row) for row in self._visible_rows)
-        last_page = len(self._page_cache.slots) - 1  # an empty list has one page without rows
-        return min(self._page_cache.locate_row(first)[0], last_page), min(
-            self._page_cache.locate_row(last)[0], last_page
+        first_row, last_visible_row = (min(row, last_row) for row in self._visible_rows)
+        last_page_number = len(self._page_cache.pages) - 1  # an empty list has one page without rows
+        return min(self._page_cache.locate_row(first_row)[0], last_page_number), min(
+            self._page_cache.locate_row(last_visible_row)[0], last_page_number
         )
 
     @Slot()
@@ -175,103 +187,118 @@ class PagedModel(PageUpdateModel):
         """Start to read the most urgent page: a page of the range that is being read again; then, of the pages that
         aren't loaded, a visible page, the page after the visible ones, the page of another row that Qt has requested,
         for a screen reader for example. Only one page is read at a time, because scrolling changes this order."""
-        if self._pending_page is not None or self._fetch is None or self._has_failed:
+        if self._read_page_number is not None or self._fetch_page is None or self._has_failed:
             return
-        number = self._reread.first if self._reread else self._find_next_page_to_read()
-        if number is None:
+        page_number = (
+            self._page_range_read.first_page_number if self._page_range_read else self._find_next_page_to_read()
+        )
+        if page_number is None:
             return
-        self._pending_page, self.is_skeleton = number, False
+        self._read_page_number, self.is_skeleton = page_number, False
         self._skeleton_timer.start()
-        fetch, size, query_number = self._fetch, self._page_size, self._query_number
-        start = self._page_cache.slots[number].start
-        if self._reread and self._reread.pages:
-            start = self._reread.pages[-1].next
+        fetch_page, row_limit, query_number = self._fetch_page, self._rows_per_page, self._query_number
+        start_cursor = self._page_cache.pages[page_number].start_cursor
+        if self._page_range_read and self._page_range_read.fetched_pages:
+            start_cursor = self._page_range_read.fetched_pages[-1].next_cursor
         self._runner.run(
-            lambda: fetch(start, size),
+            lambda: fetch_page(start_cursor, row_limit),
             lambda page: self._handle_read_page(query_number, page),
             lambda failure: self._handle_failure(query_number, failure),
             owner=self,
-            label=self._label,
+            label=self._task_label,
             cancellable=True,
         )
 
     def _find_next_page_to_read(self) -> int | None:
-        first_page, last_visible_page = self._find_visible_pages()
+        first_page_number, last_page_number = self._find_visible_pages()
         self._use_count += 1
-        for number in range(first_page, last_visible_page + 1):
-            page = self._page_cache.slots[number]
-            page.last_use = self._use_count if page.entries is not None else page.last_use
-            if page.entries is None:
-                return number
-        next_number = last_visible_page + 1
-        if next_number < len(self._page_cache.slots) and self._page_cache.slots[next_number].entries is None:
-            middle = (
-                self._page_cache.get_first_row(last_visible_page)
-                + self._page_cache.slots[last_visible_page].count // 2
+        for page_number in range(first_page_number, last_page_number + 1):
+            cached_page = self._page_cache.pages[page_number]
+            cached_page.last_use = self._use_count if cached_page.entries is not None else cached_page.last_use
+            if cached_page.entries is None:
+                return page_number
+        next_page_number = last_page_number + 1
+        if (
+            next_page_number < len(self._page_cache.pages)
+            and self._page_cache.pages[next_page_number].entries is None
+        ):
+            middle_row = (
+                self._page_cache.get_first_row(last_page_number)
+                + self._page_cache.pages[last_page_number].entry_count // 2
             )
-            if self._visible_rows[1] >= middle:
-                return next_number
+            if self._visible_rows[1] >= middle_row:
+                return next_page_number
         return self._find_page_of_requested_row()
 
     def _find_page_of_requested_row(self) -> int | None:
         row, self._requested_row = self._requested_row, None
         if row is None or row >= len(self._page_cache):
             return None
-        number, _ = self._page_cache.locate_row(row)
-        return number if self._page_cache.slots[number].entries is None else None
+        page_number, _ = self._page_cache.locate_row(row)
+        return page_number if self._page_cache.pages[page_number].entries is None else None
 
-    def _handle_read_page(self, query_number: int, page: FetchedPage) -> None:
-        if query_number != self._query_number or self._pending_page is None:
+    def _handle_read_page(self, query_number: int, fetched_page: FetchedPage) -> None:
+        if query_number != self._query_number or self._read_page_number is None:
             return
-        number, self._pending_page = self._pending_page, None
+        page_number, self._read_page_number = self._read_page_number, None
         self._skeleton_timer.stop()
-        if self._reread is None:
-            self._apply_pages(lambda: self._apply_page(number, page), number, page)
-        elif self._reread.add_page_and_check_end(page):
-            first, last, pages = self._reread.first, self._reread.last, self._reread.pages
-            self._reread = None
-            self._apply_pages(lambda: self._apply_reread_pages(first, last, pages), first + len(pages) - 1, page)
+        if self._page_range_read is None:
+            self._apply_pages(lambda: self._apply_page(page_number, fetched_page), page_number, fetched_page)
+        elif self._page_range_read.add_page_and_check_end(fetched_page):
+            first_page_number, last_page_number, fetched_pages = (
+                self._page_range_read.first_page_number,
+                self._page_range_read.last_page_number,
+                self._page_range_read.fetched_pages,
+            )
+            self._page_range_read = None
+            self._apply_pages(
+                lambda: self._apply_reread_pages(first_page_number, last_page_number, fetched_pages),
+                first_page_number + len(fetched_pages) - 1,
+                fetched_page,
+            )
         self._read_next_page()
 
-    def _apply_pages(self, change: Callable[[], None], last_number: int, page: FetchedPage) -> None:
-        """Call `change`, which applies newly read pages to the rows of the model, and emit the signals about the
-        change. `page` is the last of these pages, and `last_number` its number."""
+    def _apply_pages(
+        self, apply_change: Callable[[], None], last_page_number: int, fetched_page: FetchedPage
+    ) -> None:
+        """Call `apply_change`, which applies newly read pages to the rows of the model, and emit the signals about
+        the change. `fetched_page` is the last of these pages, and `last_page_number` its number."""
         self.about_to_change.emit()
-        change()
+        apply_change()
         self._use_count += 1
-        self._page_cache.slots[last_number].last_use = self._use_count
-        self._update_following_pages(last_number, page)
+        self._page_cache.pages[last_page_number].last_use = self._use_count
+        self._update_following_pages(last_page_number, fetched_page)
         self._page_cache.limit_loaded_pages(MAX_LOADED_PAGES)
         self.changed.emit()
         self.page_applied.emit()
 
-    def _update_following_pages(self, number: int, page: FetchedPage) -> None:
-        """Update the pages after page `number`, which was just read as `page`. Remove them if `page` is the last page
-        of the list; add placeholders if the next page is missing; read the loaded pages again if the next page now
-        starts at another cursor."""
-        slots = self._page_cache.slots
-        next_slot = slots[number + 1] if number + 1 < len(slots) else None
-        if page.next is None:
-            self._remove_pages_from(number + 1)
-        elif next_slot is None:
-            self._append_placeholder_page(page.next)
-        elif next_slot.start != page.next:
-            next_slot.start = page.next
-            if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
-                self._reread = _PageRangeRead(number, self._find_last_loaded_page(number), [])
+    def _update_following_pages(self, page_number: int, fetched_page: FetchedPage) -> None:
+        """Update the pages after page `page_number`, which was just read as `fetched_page`. Remove them if
+        `fetched_page` is the last page of the list; add placeholders if the next page is missing; read the loaded
+        pages again if the next page now starts at another cursor."""
+        cached_pages = self._page_cache.pages
+        next_page = cached_pages[page_number + 1] if page_number + 1 < len(cached_pages) else None
+        if fetched_page.next_cursor is None:
+            self._remove_pages_from(page_number + 1)
+        elif next_page is None:
+            self._append_placeholder_page(fetched_page.next_cursor)
+        elif next_page.start_cursor != fetched_page.next_cursor:
+            next_page.start_cursor = fetched_page.next_cursor
+            if next_page.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
+                self._page_range_read = _PageRangeRead(page_number, self._find_last_loaded_page(page_number), [])
 
-    def _find_last_loaded_page(self, number: int) -> int:
-        """Return the number of the last page in the series of loaded pages that begins with page `number` and has no
-        gap."""
-        slots = self._page_cache.slots
-        while number + 1 < len(slots) and slots[number + 1].entries is not None:
-            number += 1
-        return number
+    def _find_last_loaded_page(self, page_number: int) -> int:
+        """Return the number of the last page in the series of loaded pages that begins with page `page_number` and
+        has no gap."""
+        cached_pages = self._page_cache.pages
+        while page_number + 1 < len(cached_pages) and cached_pages[page_number + 1].entries is not None:
+            page_number += 1
+        return page_number
 
     def _handle_failure(self, query_number: int, failure: Failure) -> None:
         if query_number != self._query_number:
             return
-        self._pending_page, self._reread, self._has_failed = None, None, True
+        self._read_page_number, self._page_range_read, self._has_failed = None, None, True
         self._skeleton_timer.stop()
         self.failed.emit(failure)
 

@@ -27,7 +27,7 @@ class PaintedTable(QTableView):
     sort_mark: tuple[str, bool] | None = None
     """The key of the column by which the rows are sorted, and True for the descending order; None for no mark."""
 
-    def title_of(self, column: Column) -> str:
+    def format_title(self, column: Column) -> str:
         """Return the title of a column for the header; it has an arrow if the rows are sorted by this column."""
         if self.sort_mark is None or self.sort_mark[0] != column.key:
             return column.title

@@ -60,14 +60,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
         self.pinned_columns = self.first_column = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
-        self._headings: list[int] = []
-        self._marks: dict[object, Tone] = {}
+        self._heading_rows: list[int] = []
+        self._tone_by_row_key: dict[object, Tone] = {}
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self._was_current_row_visible = False
         self._sized_at_revision = current_appearance().revision
         self.setAccessibleName(name)
         self.delegates = [DELEGATE_BY_CELL_KIND[column.kind](self, column) for column in rows.columns]
-        self._painter = RowPainter(self, self.delegates)
+        self._row_painter = RowPainter(self, self.delegates)
         self._header = TableHeader(self, self.delegates)
         self.setHorizontalHeader(self._header)
         self._header.sectionResized.connect(self._store_column_width)
@@ -106,8 +106,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         header.setMinimumSectionSize(16)  # Qt's own least width grows with the font, and is wider than a check box
         header.setFixedHeight(current_appearance().row_height("header"))
         for number, column in enumerate(self.rows.columns):
-            mode = QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
-            header.setSectionResizeMode(number, mode)
+            resize_mode = (
+                QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
+            )
+            header.setSectionResizeMode(number, resize_mode)
             self.setColumnWidth(number, self.get_column_width(number))
 
     def get_column_width(self, number: int) -> int:
@@ -117,11 +119,11 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
-    def _store_column_width(self, number: int, _old: int, width: int) -> None:
+    def _store_column_width(self, number: int, _old_width: int, width: int) -> None:
         """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
         Qt are ignored."""
-        is_fixed = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
-        if self._header.is_pressed and width > 0 and is_fixed:
+        is_resizable = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
+        if self._header.is_pressed and width > 0 and is_resizable:
             self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
             self.widths_changed.emit()
 
@@ -135,10 +137,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         for signal in (self.rows.dataChanged, self.rows.modelReset, self.rows.page_applied):
             signal.connect(self._repaint_header)
 
-    def show_sort_mark(self, mark: tuple[str, bool] | None) -> None:
-        """Show an arrow in the title of the column by which the rows are sorted. `mark` is the key of this column,
-        and True for the descending order; None for no arrow."""
-        self.sort_mark = mark
+    def show_sort_mark(self, sort_mark: tuple[str, bool] | None) -> None:
+        """Show an arrow in the title of the column by which the rows are sorted. `sort_mark` is the key of this
+        column, and True for the descending order; None for no arrow."""
+        self.sort_mark = sort_mark
         self._header.viewport().update()
 
     @Slot(int)
@@ -171,12 +173,12 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
         )
 
-    def go_to_item(self, is_wanted: Callable[[Any], bool]) -> bool:
-        """Make the first loaded row current for which `is_wanted` returns True, and return True; return False if
-        there is none. `is_wanted` gets the object that the service returned for the row. Headings are skipped."""
+    def go_to_item(self, matches: Callable[[Any], bool]) -> bool:
+        """Make the first loaded row current for which `matches` returns True, and return True; return False if
+        there is none. `matches` gets the object that the service returned for the row. Headings are skipped."""
         for row in range(self.rows.rowCount()):
             item = self.rows.row_at(row)
-            if item is not None and is_wanted(item):
+            if item is not None and matches(item):
                 self.go_to_row(row)
                 return True
         return False
@@ -192,15 +194,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Draw a mark in the colour of a tone at the left edge of the row with this key, for example because
         another person has changed the row; None removes the mark."""
         if tone is None:
-            self._marks.pop(key, None)
+            self._tone_by_row_key.pop(key, None)
         else:
-            self._marks[key] = tone
+            self._tone_by_row_key[key] = tone
         self.viewport().update()
 
     def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of a row's mark; None if the row has no mark."""
-        item = self.rows.row_at(row) if self._marks else None
-        return None if item is None else self._marks.get(self.rows.key_of(item))
+        item = self.rows.row_at(row) if self._tone_by_row_key else None
+        return None if item is None else self._tone_by_row_key.get(self.rows.get_key(item))
 
     # -- position, hover, focus
 
@@ -214,9 +216,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def _is_current_row_visible(self) -> bool:
         """Return True if the whole current row is visible, or at least its top in a table lower than a row."""
-        row, height = self.currentIndex().row(), self.viewport().height()
+        row, viewport_height = self.currentIndex().row(), self.viewport().height()
         top = self.rowViewportPosition(row)
-        return row >= 0 and 0 <= top <= max(0, height - self.rowHeight(row))
+        return row >= 0 and 0 <= top <= max(0, viewport_height - self.rowHeight(row))
 
     def _scroll_to_current_row(self) -> None:
         if self.currentIndex().isValid() and not self._is_current_row_visible():
@@ -226,10 +228,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     @Slot()
     def _store_position(self) -> None:
         self._was_current_row_visible = self._is_current_row_visible()
-        top = self.rowAt(0)
-        if top >= 0 and self.verticalScrollBar().value() > 0:
-            index = self.rows.index(top, 0)
-            self._top_position = QPersistentModelIndex(index), self.rowViewportPosition(top)
+        top_row = self.rowAt(0)
+        if top_row >= 0 and self.verticalScrollBar().value() > 0:
+            top_index = self.rows.index(top_row, 0)
+            self._top_position = QPersistentModelIndex(top_index), self.rowViewportPosition(top_row)
         else:
             self._top_position = None
 
@@ -247,10 +249,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def _span_heading_rows(self) -> None:
         self.clearSpans()
-        for row in self._headings:
+        for row in self._heading_rows:
             self.setRowHeight(row, current_appearance().row_height())
-        self._headings = self.rows.list_heading_rows()
-        for row in self._headings:
+        self._heading_rows = self.rows.list_heading_rows()
+        for row in self._heading_rows:
             self.setSpan(row, 0, 1, len(self.rows.columns))
             self.setRowHeight(row, current_appearance().row_height("group"))
 
@@ -339,11 +341,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def _find_row_at_check_box(self, event: QMouseEvent) -> int:
         """Return the position of the row whose check box is under the mouse pointer; -1 if the pointer isn't on a
         check box."""
-        at = event.position().toPoint()
-        number = next((place for place, column in enumerate(self.rows.columns) if column.kind == "check"), -1)
-        if number < 0 or not 0 <= at.x() - self.get_column_x(number) < self.columnWidth(number):
+        pointer = event.position().toPoint()
+        check_box_column = next(
+            (number for number, column in enumerate(self.rows.columns) if column.kind == "check"), -1
+        )
+        if check_box_column < 0 or not 0 <= pointer.x() - self.get_column_x(check_box_column) < self.columnWidth(
+            check_box_column
+        ):
             return -1
-        return self.rowAt(at.y()) if self.rows.row_at(self.rowAt(at.y())) is not None else -1
+        return self.rowAt(pointer.y()) if self.rows.row_at(self.rowAt(pointer.y())) is not None else -1
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
@@ -367,7 +373,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Paint whole rows with a RowPainter, because Qt's own painting of a row takes much longer."""
         painter = QPainter(self.viewport())
         for exposed in event.region():  # type: ignore[attr-defined]  # Qt's stubs don't declare its iteration
-            self._painter.paint(painter, exposed)
+            self._row_painter.paint(painter, exposed)
         if self.hasFocus() and self.current_row < 0:  # without a current row the frame shows the focus
             ring_px = tokens().px("borders", "focus")
             draw_frame(
@@ -378,9 +384,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Keep the current row visible if a bar above the table makes the table lower."""
         row = self.currentIndex().row()
         top, old_height = self.rowViewportPosition(row), event.oldSize().height()
-        was_visible = row >= 0 and 0 <= top <= old_height - self.rowHeight(row)
+        was_row_visible = row >= 0 and 0 <= top <= old_height - self.rowHeight(row)
         super().resizeEvent(event)
-        if was_visible:
+        if was_row_visible:
             self._scroll_to_current_row()
         self._report_visible_rows()
 

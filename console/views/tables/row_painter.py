@@ -32,28 +32,28 @@ class RowPainter:
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
         width = table.viewport().width()
-        parts = self._list_visible_columns(exposed)
+        visible_columns = self._list_visible_columns(exposed)
         row, bottom = table.rowAt(exposed.top()), exposed.bottom()
         while 0 <= row < table.rows.rowCount():
             top, height = table.rowViewportPosition(row), table.rowHeight(row)
             if top > bottom:
                 return
-            self._paint_row(painter, row, QRect(0, top, width, height), parts)
+            self._paint_row(painter, row, QRect(0, top, width, height), visible_columns)
             row += 1
 
     def _list_visible_columns(self, exposed: QRect) -> tuple[list[VisibleColumn], list[VisibleColumn]]:
         """Return the columns that the rectangle `exposed` touches, as two lists: the columns that scroll sideways,
         and the pinned columns."""
         table = self._table
-        parts: tuple[list[VisibleColumn], list[VisibleColumn]] = [], []
+        visible_columns: tuple[list[VisibleColumn], list[VisibleColumn]] = [], []
         for number, column in enumerate(table.rows.columns):
             x, width = table.get_column_x(number), table.columnWidth(number)
             if x <= exposed.right() and x + width > exposed.left() and not table.isColumnHidden(number):
                 delegate = self._delegates[number]
                 left_padding, right_padding = delegate.get_paddings(number)
-                part = column, delegate, x + left_padding, width - left_padding - right_padding
-                parts[number < table.pinned_columns].append(part)
-        return parts
+                visible_column = column, delegate, x + left_padding, width - left_padding - right_padding
+                visible_columns[number < table.pinned_columns].append(visible_column)
+        return visible_columns
 
     def _paint_row(
         self, painter: QPainter, row: int, rect: QRect, columns: tuple[list[VisibleColumn], list[VisibleColumn]]
@@ -75,11 +75,11 @@ class RowPainter:
             for column, delegate, x, width in scrolling_columns:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
             if pinned_columns:
-                edge = table.pinned_columns_right_x
-                under = QRect(0, top, edge, height)
-                painter.fillRect(under, colour("base"))
-                self._paint_background(painter, row, under)
-                painter.fillRect(edge - 1, top, 1, height, colour("line"))
+                pinned_right = table.pinned_columns_right_x
+                pinned_rect = QRect(0, top, pinned_right, height)
+                painter.fillRect(pinned_rect, colour("base"))
+                self._paint_background(painter, row, pinned_rect)
+                painter.fillRect(pinned_right - 1, top, 1, height, colour("line"))
             for column, delegate, x, width in pinned_columns:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
@@ -138,8 +138,8 @@ class TableHeader(QHeaderView):
         painter = QPainter(self.viewport())
         for section in range(self._table.pinned_columns):
             if not self.isSectionHidden(section):
-                at = QRect(self._table.get_column_x(section), 0, self.sectionSize(section), self.height())
-                self.paintSection(painter, at, section)
+                title_rect = QRect(self._table.get_column_x(section), 0, self.sectionSize(section), self.height())
+                self.paintSection(painter, title_rect, section)
 
     @staticmethod
     def _paint_header_background(painter: QPainter, rect: QRect) -> None:
@@ -153,14 +153,16 @@ class TableHeader(QHeaderView):
         if column.kind == "check" and self.sectionsClickable():
             side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
             ratio, is_checked = painter.device().devicePixelRatio(), self._table.rows.has_all_rows_selected
-            image = get_check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
-            painter.drawPixmap(QPoint(rect.left() + left_padding, rect.top() + (rect.height() - side_px) // 2), image)
+            check_box = get_check_box_pixmap(current_appearance().theme, side_px, ratio, is_checked)
+            painter.drawPixmap(
+                QPoint(rect.left() + left_padding, rect.top() + (rect.height() - side_px) // 2), check_box
+            )
             return
         painter.setFont(current_appearance().font("small"))
         painter.setPen(colour("muted"))
-        side = Qt.AlignmentFlag.AlignRight if column.is_right_aligned else Qt.AlignmentFlag.AlignLeft
+        alignment = Qt.AlignmentFlag.AlignRight if column.is_right_aligned else Qt.AlignmentFlag.AlignLeft
         painter.drawText(
             rect.adjusted(left_padding, 0, -CELL_PADDING_PX, -1),
-            side | Qt.AlignmentFlag.AlignVCenter,
-            self._table.title_of(column),
+            alignment | Qt.AlignmentFlag.AlignVCenter,
+            self._table.format_title(column),
         )

@@ -57,25 +57,29 @@ class DesignTokens:
     """The design tokens: the values of the token file as typed attributes and methods. Each method raises KeyError
     for an unknown name."""
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._raw = raw
-        self.type: dict[str, TypeRole] = {k: TypeRole(**v) for k, v in raw["type"].items()}
-        self.badges: dict[str, BadgeStyle] = {k: BadgeStyle(**v) for k, v in raw["badges"].items()}
+    def __init__(self, token_values: Mapping[str, Any]) -> None:
+        self._token_values = token_values
+        self.type: dict[str, TypeRole] = {
+            badge_key: TypeRole(**badge_values) for badge_key, badge_values in token_values["type"].items()
+        }
+        self.badges: dict[str, BadgeStyle] = {
+            badge_key: BadgeStyle(**badge_values) for badge_key, badge_values in token_values["badges"].items()
+        }
 
     def get_colours(self, theme: ThemeName) -> Mapping[str, str]:
         """Return the colours of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""
-        colours: Mapping[str, str] = self._raw["colours"][theme]
+        colours: Mapping[str, str] = self._token_values["colours"][theme]
         return colours
 
     def get_font_families(self, purpose: FontPurpose) -> list[str]:
         """Return the names of the font families for texts or for numbers. A letter that the first family lacks is
         taken from a later one."""
-        return list(self._raw["fonts"][purpose])
+        return list(self._token_values["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
         """Return a size in px by the section and the name in the token file, such as `px("radii", "control")`. A
         dotted name such as "omnibox.width" names an entry of a nested section."""
-        value = self._raw[section]
+        value = self._token_values[section]
         for key in name.split("."):
             value = value[key]
         return int(value)
@@ -83,7 +87,7 @@ class DesignTokens:
     def get_lowest_contrasts(self, theme: ThemeName) -> Mapping[str, float]:
         """Return the contrast ratios that the token file states for a theme: for each name of a colour, the lowest
         ratio to any background on which the colour is used. A test computes these ratios again."""
-        ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]
+        ratios: Mapping[str, float] = self._token_values["contrast_lowest"][theme]
         return ratios
 
 

@@ -104,12 +104,12 @@ def _parse_path(drawing: str) -> QPainterPath:
     path = QPainterPath()
     command = ""
     numbers: list[float] = []
-    for word in [*drawing.split(), "end"]:
-        if word[0].isalpha():
+    for token in [*drawing.split(), "end"]:
+        if token[0].isalpha():
             _add_path_command(path, command, numbers)
-            command, numbers = word, []
+            command, numbers = token, []
         else:
-            numbers.append(float(word))
+            numbers.append(float(token))
     return path
 
 

@@ -54,17 +54,17 @@ _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 @lru_cache(maxsize=4096)
 def split_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font."""
-    pieces: list[FontRun] = []
-    end = 0
+    runs: list[FontRun] = []
+    run_end = 0
     for match in _FIGURES_FONT_PATTERN.finditer(text):
-        if match.start() > end:
-            pieces.append((text[end : match.start()], False))
+        if match.start() > run_end:
+            runs.append((text[run_end : match.start()], False))
         is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
-        pieces += split_amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
-        end = match.end()
-    if end < len(text) or not pieces:
-        pieces.append((text[end:], False))
-    return tuple(pieces)
+        runs += split_amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
+        run_end = match.end()
+    if run_end < len(text) or not runs:
+        runs.append((text[run_end:], False))
+    return tuple(runs)
 
 
 @lru_cache(maxsize=4096)
@@ -100,9 +100,9 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     """
     pieces = split_font_runs(_set_line_ends(text) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
-    if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
+    if not line_px and not any(uses_figures_font for _, uses_figures_font in pieces) and "\n" not in text:
         return text
-    if line_px and all(figures for _, figures in pieces):
+    if line_px and all(uses_figures_font for _, uses_figures_font in pieces):
         # Qt puts the letters at the bottom of a line. This invisible letter gives it the depth of the text font.
         pieces = ((WORD_JOINER, False), *pieces)
     role_font = tokens().type[role].font
@@ -120,7 +120,7 @@ def _set_line_ends(text: str) -> str:
 
 
 def _add_font_purpose_to_runs(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:
-    return ((piece, "figures" if figures else "text") for piece, figures in pieces)
+    return ((piece, "figures" if uses_figures_font else "text") for piece, uses_figures_font in pieces)
 
 
 def _format_span_html(piece: str, font: FontPurpose) -> str:
@@ -151,24 +151,28 @@ def draw_font_runs(
 ) -> float:
     """Draw font runs side by side on one baseline, with the pen of the painter. Return the x coordinate of their
     right end, in px."""
-    for piece, figures in runs:
-        painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
+    for piece, uses_figures_font in runs:
+        painter.setFont(current_appearance().font(role, bold=bold, uses_figures_font=uses_figures_font))
         painter.drawText(int(x), int(baseline), piece)
-        x += _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
+        x += _measure_text_piece(piece, role, bold, uses_figures_font, current_appearance().scale)
     return x
 
 
 def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
     """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
-    return sum(_measure_text_piece(piece, role, bold, figures, scale) for piece, figures in runs)
+    return sum(_measure_text_piece(piece, role, bold, uses_figures_font, scale) for piece, uses_figures_font in runs)
 
 
 @lru_cache(maxsize=4096)
-def _measure_text_piece(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
+def _measure_text_piece(text: str, role: TypeRoleName, bold: bool, uses_figures_font: bool, _scale: float) -> float:
     """Return the width of a piece of text in px, from a cache: measuring a text takes as long as drawing it, and most
     pieces occur again. `_scale` is a parameter only because the key of the cache must contain the text scale."""
-    return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
+    return (
+        current_appearance()
+        .font_metrics(role, bold=bold, uses_figures_font=uses_figures_font)
+        .horizontalAdvance(text)
+    )
 
 
 def compute_centred_baseline(top: float, height: float, role: TypeRoleName = "body") -> float:
@@ -185,27 +189,27 @@ def elide_font_runs(
     if measure_font_runs(runs, role, bold=bold) <= width:
         return runs
     shown_runs: list[FontRun] = []
-    room = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
-    for piece, figures in runs:
-        length = _count_fitting_letters(piece, room, role, bold, figures)
-        shown_runs.append((piece[:length], figures))
-        if length < len(piece):
+    remaining_width = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
+    for piece, uses_figures_font in runs:
+        letter_count = _count_fitting_letters(piece, remaining_width, role, bold, uses_figures_font)
+        shown_runs.append((piece[:letter_count], uses_figures_font))
+        if letter_count < len(piece):
             break
-        room -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
-    return (*((piece, figures) for piece, figures in shown_runs if piece), ELLIPSIS_RUN)
+        remaining_width -= _measure_text_piece(piece, role, bold, uses_figures_font, current_appearance().scale)
+    return (*((piece, uses_figures_font) for piece, uses_figures_font in shown_runs if piece), ELLIPSIS_RUN)
 
 
-def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
-    """Return how many letters at the beginning of a text fit into `room` px."""
-    metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
-    return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))
+def _count_fitting_letters(piece: str, width: float, role: TypeRoleName, bold: bool, uses_figures_font: bool) -> int:
+    """Return how many letters at the beginning of a text fit into `width` px."""
+    metrics = current_appearance().font_metrics(role, bold=bold, uses_figures_font=uses_figures_font)
+    return bisect_right(range(1, len(piece) + 1), width, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
 def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
     """Return the text, whose letters all use the font of the text role; if it is wider than `width` px, replace its
     end by "…"."""
-    figures = tokens().type[role].font == "figures"
-    return "".join(piece for piece, _ in elide_font_runs(((text, figures),), width, role, bold=bold))
+    uses_figures_font = tokens().type[role].font == "figures"
+    return "".join(piece for piece, _ in elide_font_runs(((text, uses_figures_font),), width, role, bold=bold))
 
 
 @lru_cache(maxsize=4096)

@@ -20,8 +20,8 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
     painter.scale(rect.width() / _ICON_BOX_SIDE, rect.height() / _ICON_BOX_SIDE)
-    cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
-    painter.strokePath(drawing.stroke, QPen(colour, _ICON_STROKE_PX, Qt.PenStyle.SolidLine, cap, join))
+    cap_style, join_style = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+    painter.strokePath(drawing.stroke, QPen(colour, _ICON_STROKE_PX, Qt.PenStyle.SolidLine, cap_style, join_style))
     painter.fillPath(drawing.fill, colour)
     painter.restore()
 
@@ -31,32 +31,37 @@ def get_shape_pixmap(name: str, colour: int, px: int, device_pixel_ratio: float)
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
     pixmap is `px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
-    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
-    image.setDevicePixelRatio(device_pixel_ratio)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
+    pixmap = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    pixmap.setDevicePixelRatio(device_pixel_ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     draw_shape(painter, name, QRectF(0, 0, px, px), QColor.fromRgba(colour))
     painter.end()
-    return image
+    return pixmap
 
 
 def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
     """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `px`. In
     tables this is faster than `draw_shape`."""
-    ratio = painter.device().devicePixelRatio()
-    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), px, ratio))
+    pixel_ratio = painter.device().devicePixelRatio()
+    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), px, pixel_ratio))
 
 
 def draw_frame(
-    painter: QPainter, rect: QRectF, radius: float, edge: QColor | None, fill: QColor | None, width: float = 1
+    painter: QPainter,
+    rect: QRectF,
+    radius: float,
+    border_colour: QColor | None,
+    fill_colour: QColor | None,
+    width: float = 1,
 ) -> None:
-    """Draw a box with rounded corners. The border lies inside `rect` and is `width` px wide; `edge` None draws no
-    border, and `fill` None leaves the box unfilled.
+    """Draw a box with rounded corners. The border lies inside `rect` and is `width` px wide; `border_colour` None
+    draws no border, and `fill_colour` None leaves the box unfilled.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(edge, width) if edge else Qt.PenStyle.NoPen)
-    painter.setBrush(fill if fill else Qt.BrushStyle.NoBrush)
-    half_width = width / 2 if edge else 0
+    painter.setPen(QPen(border_colour, width) if border_colour else Qt.PenStyle.NoPen)
+    painter.setBrush(fill_colour if fill_colour else Qt.BrushStyle.NoBrush)
+    half_width = width / 2 if border_colour else 0
     painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius, radius)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
@@ -68,13 +73,18 @@ def measure_key_cap(text: str) -> tuple[int, int]:
 
 
 def draw_key_cap(
-    painter: QPainter, rect: QRectF, text: str, ink: QColor, edge: QColor, fill: QColor | None = None
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    text_colour: QColor,
+    border_colour: QColor,
+    fill_colour: QColor | None = None,
 ) -> None:
     """Draw a key cap (the picture of a key): a border of 1 px and the name of the key, centred, in the caption
     font."""
-    draw_frame(painter, rect, 3, edge, fill)
+    draw_frame(painter, rect, 3, border_colour, fill_colour)
     painter.setFont(current_appearance().font("caption"))
-    painter.setPen(ink)
+    painter.setPen(text_colour)
     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
 
@@ -82,32 +92,32 @@ def draw_check_box(
     painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True, is_partly_checked: bool = False
 ) -> None:
     """Draw a check box of any size: empty, ticked, or with a dash (`is_partly_checked`)."""
-    colour = current_appearance().colour
-    edge = colour("border" if is_enabled else "disabled_border")
+    get_colour = current_appearance().colour
+    border_colour = get_colour("border" if is_enabled else "disabled_border")
     if not is_checked and not is_partly_checked:
-        draw_frame(painter, rect, 2, edge, colour("base" if is_enabled else "disabled_fill"))
+        draw_frame(painter, rect, 2, border_colour, get_colour("base" if is_enabled else "disabled_fill"))
         return
-    fill = colour("accent" if is_enabled else "disabled_border")
-    draw_frame(painter, rect, 2, fill, fill)
-    draw_shape(painter, "dash" if is_partly_checked else "check", rect, colour("on_accent"))
+    fill_colour = get_colour("accent" if is_enabled else "disabled_border")
+    draw_frame(painter, rect, 2, fill_colour, fill_colour)
+    draw_shape(painter, "dash" if is_partly_checked else "check", rect, get_colour("on_accent"))
 
 
 def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True) -> None:
     """Draw a radio button: a ring, or a filled disc with a hole if checked."""
-    colour = current_appearance().colour
+    get_colour = current_appearance().colour
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    edge = colour("border" if is_enabled else "disabled_border")
-    fill = colour("accent" if is_enabled else "disabled_border")
+    border_colour = get_colour("border" if is_enabled else "disabled_border")
+    fill_colour = get_colour("accent" if is_enabled else "disabled_border")
     if is_checked:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(fill)
+        painter.setBrush(fill_colour)
         painter.drawEllipse(rect)
-        painter.setBrush(colour("base"))
+        painter.setBrush(get_colour("base"))
         hole_inset = rect.width() * 0.32
         painter.drawEllipse(rect.adjusted(hole_inset, hole_inset, -hole_inset, -hole_inset))
     else:
-        painter.setPen(QPen(edge, 1))
-        painter.setBrush(colour("base" if is_enabled else "disabled_fill"))
+        painter.setPen(QPen(border_colour, 1))
+        painter.setBrush(get_colour("base" if is_enabled else "disabled_fill"))
         painter.drawEllipse(rect.adjusted(0.5, 0.5, -0.5, -0.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
@@ -117,10 +127,10 @@ def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, is_che
     """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
     `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the
     cache must contain the theme."""
-    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
-    image.setDevicePixelRatio(device_pixel_ratio)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
+    pixmap = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    pixmap.setDevicePixelRatio(device_pixel_ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     draw_check_box(painter, QRectF(0, 0, px, px), is_checked=is_checked)
     painter.end()
-    return image
+    return pixmap

@@ -114,20 +114,22 @@ def make_style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
     """Return the Qt style sheet for a theme and a text scale. All its colours and sizes come from the design
     tokens.
     """
-    design = tokens()
-    growth_px = round((scale - 1) * design.type["body"].line)
-    input_px = design.px("control_heights", "input") + growth_px
-    sizes = {name: design.px("radii", name) for name in ("control", "panel", "dialog")}
-    small = design.type["small"]
+    design_tokens = tokens()
+    growth_px = round((scale - 1) * design_tokens.type["body"].line)
+    input_px = design_tokens.px("control_heights", "input") + growth_px
+    sizes = {name: design_tokens.px("radii", name) for name in ("control", "panel", "dialog")}
+    small_font_px = design_tokens.type["small"]
     heights = {
-        "chip_padding": round((small.line - small.px) / 2 * scale) + 2,
-        "environment": design.px("borders", "environment"),
-        "input": input_px - 2 * design.px("borders", "normal"),
-        "input_focus": input_px - 2 * design.px("borders", "focus"),
-        "button": design.px("control_heights", "button") + growth_px - 2 * design.px("borders", "normal"),
-        "scroller": round(design.px("control_heights", "target_min") * scale),
-        "differs": design.px("borders", "differs"),
+        "chip_padding": round((small_font_px.line - small_font_px.px) / 2 * scale) + 2,
+        "environment": design_tokens.px("borders", "environment"),
+        "input": input_px - 2 * design_tokens.px("borders", "normal"),
+        "input_focus": input_px - 2 * design_tokens.px("borders", "focus"),
+        "button": design_tokens.px("control_heights", "button")
+        + growth_px
+        - 2 * design_tokens.px("borders", "normal"),
+        "scroller": round(design_tokens.px("control_heights", "target_min") * scale),
+        "differs": design_tokens.px("borders", "differs"),
     }
     return _STYLE_SHEET_TEMPLATE.substitute(
-        design.get_colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
+        design_tokens.get_colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
     )

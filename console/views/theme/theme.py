@@ -63,7 +63,7 @@ class Appearance(QObject):
         self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
-        self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
+        self._font_metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
 
     @property
     def theme(self) -> ThemeName:
@@ -87,30 +87,34 @@ class Appearance(QObject):
         the bars can just be seen on the background."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
-    def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
-        """Return the font of a text role at the current text scale. `bold` selects the bold weight; `figures` True
-        selects the figures font, False the text font, None the font that the text role has."""
-        key = (role, bold, figures)
+    def font(self, role: TypeRoleName, *, bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
+        """Return the font of a text role at the current text scale. `bold` selects the bold weight;
+        `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
+        has."""
+        key = (role, bold, uses_figures_font)
         if key not in self._fonts:
-            self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
+            self._fonts[key] = font(role, self.scale, bold=bold, uses_figures_font=uses_figures_font)
         return self._fonts[key]
 
-    def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
-        """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight; `figures`
-        True selects the figures font, False the text font, None the font that the text role has."""
-        key = (role, bold, figures)
-        if key not in self._metrics:
-            self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))
-        return self._metrics[key]
+    def font_metrics(
+        self, role: TypeRoleName, *, bold: bool = False, uses_figures_font: bool | None = None
+    ) -> QFontMetricsF:
+        """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight;
+        `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
+        has."""
+        key = (role, bold, uses_figures_font)
+        if key not in self._font_metrics:
+            self._font_metrics[key] = QFontMetricsF(self.font(role, bold=bold, uses_figures_font=uses_figures_font))
+        return self._font_metrics[key]
 
     def line_height(self, role: TypeRoleName) -> int:
         """Return the line height of a text role, in px, at the current text scale."""
         return line_height(role, self.scale)
 
-    def icon_px(self, base: int = 16) -> int:
-        """Return the side of an icon that stands beside text, in px at the current text scale. `base` is the side
-        at text scale 1.0."""
-        return round(base * self.scale)
+    def icon_px(self, unscaled_px: int = 16) -> int:
+        """Return the side of an icon that stands beside text, in px at the current text scale. `unscaled_px` is the
+        side at text scale 1.0."""
+        return round(unscaled_px * self.scale)
 
     def control_height(self, kind: str) -> int:
         """Return the height of a control (`button`, `input`, `badge` …) in px: the height in the design tokens,
@@ -120,8 +124,8 @@ class Appearance(QObject):
     def row_height(self, kind: str = "") -> int:
         """Return the height of a table's rows in px at the current density and text scale: `kind` "" for a row,
         "header" for the header, "group" for a heading."""
-        compact = self.density == "compact"
-        name = self.density if not kind else f"{kind}_compact" if compact else kind
+        is_compact = self.density == "compact"
+        name = self.density if not kind else f"{kind}_compact" if is_compact else kind
         return self._compute_scaled_px("row_heights", name)
 
     def frame_height(self, name: str) -> int:
@@ -130,9 +134,9 @@ class Appearance(QObject):
         return self._compute_scaled_px("layout", name)
 
     def _compute_scaled_px(self, section: str, name: str) -> int:
-        base = tokens().px(section, name)
+        unscaled_px = tokens().px(section, name)
         # A larger text scale enlarges the text line only, not the padding.
-        return base + max(0, line_height("body", self.scale) - line_height("body"))
+        return unscaled_px + max(0, line_height("body", self.scale) - line_height("body"))
 
     def choose_theme(self, theme: ThemeName | None) -> None:
         """Use this theme; None means the theme of the system."""
@@ -143,7 +147,7 @@ class Appearance(QObject):
         """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
         self.scale = min(2.0, max(1.0, scale))
         self._fonts.clear()
-        self._metrics.clear()
+        self._font_metrics.clear()
         self._apply_to_application()
 
     def set_density(self, density: Density) -> None:
@@ -158,26 +162,25 @@ class Appearance(QObject):
             self._apply_to_application()
 
     def _apply_to_application(self) -> None:
-        app = QApplication.instance()
-        if not isinstance(app, QApplication):
+        application = QApplication.instance()
+        if not isinstance(application, QApplication):
             return
-        self._theme = self._chosen_theme or detect_system_theme(app)
+        self._theme = self._chosen_theme or detect_system_theme(application)
         self._colours.clear()
-        sheet = make_style_sheet(self._theme, self.scale)
-        applied_before, self._applied_look = self._applied_look, (sheet, self.scale, self.density)
+        style_sheet = make_style_sheet(self._theme, self.scale)
+        applied_before, self._applied_look = self._applied_look, (style_sheet, self.scale, self.density)
         if self._applied_look != applied_before:  # Qt polishes every widget again, even if nothing differs
-            self.revision += 1
-            app.setPalette(self.palette())
-            app.setFont(self.font("body"))
-            app.setStyleSheet(sheet)
+            application.setPalette(self.palette())
+            application.setFont(self.font("body"))
+            application.setStyleSheet(style_sheet)
         self.changed.emit()
 
     def palette(self) -> QPalette:
         qt_palette = QPalette()
-        for role, name in _PALETTE_COLOURS.items():
-            qt_palette.setColor(role, self.colour(name))
-        for role in _PALETTE_TEXT_ROLES:
-            qt_palette.setColor(QPalette.ColorGroup.Disabled, role, self.colour("disabled_text"))
+        for colour_role, name in _PALETTE_COLOURS.items():
+            qt_palette.setColor(colour_role, self.colour(name))
+        for colour_role in _PALETTE_TEXT_ROLES:
+            qt_palette.setColor(QPalette.ColorGroup.Disabled, colour_role, self.colour("disabled_text"))
         return qt_palette
 
 
@@ -229,9 +232,9 @@ def install_appearance(
     if app.property(_STYLE_INSTALLED_PROPERTY) is None:
         app.setStyle("Fusion")
         app.setProperty(_STYLE_INSTALLED_PROPERTY, True)
-    process_look = current_appearance()
-    process_look.density, process_look._chosen_theme = density, theme
-    process_look.set_text_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
-    app.styleHints().colorSchemeChanged.connect(process_look.follow_system_theme)
-    app.styleHints().accessibility().contrastPreferenceChanged.connect(process_look.follow_system_theme)
-    return process_look
+    appearance = current_appearance()
+    appearance.density, appearance._chosen_theme = density, theme
+    appearance.set_text_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
+    app.styleHints().colorSchemeChanged.connect(appearance.follow_system_theme)
+    app.styleHints().accessibility().contrastPreferenceChanged.connect(appearance.follow_system_theme)
+    return appearance

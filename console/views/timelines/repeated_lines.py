@@ -38,37 +38,47 @@ def group_repeated_lines(
     event.
     """
     grouped_lines: list[GroupedLine] = []
-    start = 0
-    while start < len(lines):
-        length, count = _find_repetition(lines, start)
-        if not length:
-            grouped_lines.append(GroupedLine(lines[start]))
-            start += 1
+    start_index = 0
+    while start_index < len(lines):
+        events_per_repetition, repetition_count = _find_repetition(lines, start_index)
+        if not events_per_repetition:
+            grouped_lines.append(GroupedLine(lines[start_index]))
+            start_index += 1
             continue
-        end = start + length * count
-        oldest_line = lines[end - 1]
-        key = (oldest_line.full_time, *(_get_event(line) for line in lines[start : start + length]))
-        if key in opened_groups:
-            first = _add_detail(lines[start], texts.shown_all(count))
-            grouped_lines += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
+        end_index = start_index + events_per_repetition * repetition_count
+        oldest_line = lines[end_index - 1]
+        group_key = (
+            oldest_line.full_time,
+            *(_get_event(line) for line in lines[start_index : start_index + events_per_repetition]),
+        )
+        if group_key in opened_groups:
+            newest_line = _add_detail(lines[start_index], texts.shown_all(repetition_count))
+            grouped_lines += [
+                GroupedLine(line, group_key) for line in (newest_line, *lines[start_index + 1 : end_index])
+            ]
         else:
             grouped_lines += [
-                GroupedLine(_add_detail(line, texts.shown_once(count, oldest_line.time_text)), key)
-                for line in lines[start : start + length]
+                GroupedLine(_add_detail(line, texts.shown_once(repetition_count, oldest_line.time_text)), group_key)
+                for line in lines[start_index : start_index + events_per_repetition]
             ]
-        start = end
+        start_index = end_index
     return tuple(grouped_lines)
 
 
 def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:
-    """Return the number of events that repeat themselves from `start` on, and how often; (0, 0) if none do."""
+    """Return the length of the sequence of events that repeats itself from the line `start` on, and the number of its
+    repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION events
+    repeats itself there."""
     for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
-        block = [_get_event(line) for line in lines[start : start + length]]
-        count = 1
-        while [_get_event(line) for line in lines[start + count * length : start + (count + 1) * length]] == block:
-            count += 1
-        if len(block) == length and count >= _MIN_REPETITIONS:
-            return length, count
+        repeated_events = [_get_event(line) for line in lines[start : start + length]]
+        repetition_count = 1
+        while [
+            _get_event(line)
+            for line in lines[start + repetition_count * length : start + (repetition_count + 1) * length]
+        ] == repeated_events:
+            repetition_count += 1
+        if len(repeated_events) == length and repetition_count >= _MIN_REPETITIONS:
+            return length, repetition_count
     return 0, 0
 
 

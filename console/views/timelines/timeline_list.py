@@ -33,13 +33,13 @@ _DETAIL_GAP_PX = 8
 class _TimelineModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.items: tuple[GroupedLine, ...] = ()
+        self.lines: tuple[GroupedLine, ...] = ()
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        return 0 if parent.isValid() else len(self.items)
+        return 0 if parent.isValid() else len(self.lines)
 
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        item = self.items[index.row()].line
+        item = self.lines[index.row()].line
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.action_text} {item.detail}".strip()
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -48,9 +48,9 @@ class _TimelineModel(QAbstractListModel):
             return format_tooltip(item.format_spoken_text())
         return None
 
-    def show_lines(self, items: Sequence[GroupedLine]) -> None:
+    def show_lines(self, lines: Sequence[GroupedLine]) -> None:
         self.beginResetModel()
-        self.items = tuple(items)
+        self.lines = tuple(lines)
         self.endResetModel()
 
 
@@ -58,7 +58,7 @@ class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
     reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
 
-    With `repetitions`, events that repeat themselves are shown once, with their number. The Enter key or a
+    With `repetition_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
     double-click on such a line shows each of them, and hides them again.
     """
 
@@ -67,15 +67,15 @@ class TimelineList(RememberedCurrentItem, QListView):
         name: str,
         *,
         margin: int = 24,
-        repetitions: RepetitionTexts | None = None,
+        repetition_texts: RepetitionTexts | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.margin = margin
-        self._repetitions, self._opened_groups = repetitions, set[GroupKey]()
+        self._repetition_texts, self._opened_groups = repetition_texts, set[GroupKey]()
         self._lines: Sequence[TimelineLine] = ()
-        self._items = _TimelineModel(self)
-        self.setModel(self._items)
+        self._model = _TimelineModel(self)
+        self.setModel(self._model)
         self.setItemDelegate(_TimelineDelegate(self))
         self.setAccessibleName(name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
@@ -83,13 +83,13 @@ class TimelineList(RememberedCurrentItem, QListView):
         self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0
         self.doubleClicked.connect(self._toggle_group)
 
-    def show_lines(self, items: Sequence[TimelineLine]) -> None:
-        self._lines = items
-        self._longest_time = max((item.time_text for item in items), key=len, default="")
-        if self._repetitions is None:
-            self._items.show_lines([GroupedLine(item) for item in items])
+    def show_lines(self, lines: Sequence[TimelineLine]) -> None:
+        self._lines = lines
+        self._longest_time = max((item.time_text for item in lines), key=len, default="")
+        if self._repetition_texts is None:
+            self._model.show_lines([GroupedLine(item) for item in lines])
         else:
-            self._items.show_lines(group_repeated_lines(items, self._repetitions, self._opened_groups))
+            self._model.show_lines(group_repeated_lines(lines, self._repetition_texts, self._opened_groups))
         self._fit_height()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -98,15 +98,15 @@ class TimelineList(RememberedCurrentItem, QListView):
         super().keyPressEvent(event)
 
     def _toggle_group(self, index: ModelIndex) -> bool:
-        """Show each event of the group to which the line belongs, or show them once again. Return False if the line
-        belongs to no group."""
-        group = self._items.items[index.row()].group if index.isValid() else None
+        """Show every event of the group to which the line belongs; if the list shows them already, show only the
+        newest repetition. Return False if the line belongs to no group."""
+        group = self._model.lines[index.row()].group if index.isValid() else None
         if group is None:
             return False
         self._opened_groups ^= {group}
         self.show_lines(self._lines)
-        row = next(number for number, item in enumerate(self._items.items) if item.group == group)
-        self.setCurrentIndex(self._items.index(row))
+        row = next(number for number, item in enumerate(self._model.lines) if item.group == group)
+        self.setCurrentIndex(self._model.index(row))
         return True
 
     def fit_height_to_lines(self) -> None:
@@ -116,7 +116,7 @@ class TimelineList(RememberedCurrentItem, QListView):
 
     def _fit_height(self) -> None:
         if self._is_height_fitted:
-            heights = (self.sizeHintForRow(row) for row in range(self._items.rowCount()))
+            heights = (self.sizeHintForRow(row) for row in range(self._model.rowCount()))
             self.setFixedHeight(max(sum(heights), current_appearance().row_height()) + 4)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -144,10 +144,10 @@ class TimelineList(RememberedCurrentItem, QListView):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
-            self.setCurrentIndex(self._items.index(0))
+            self.setCurrentIndex(self._model.index(0))
 
     def get_line_at(self, row: int) -> TimelineLine:
-        return self._items.items[row].line
+        return self._model.lines[row].line
 
 
 class _TimelineDelegate(QStyledItemDelegate):
@@ -173,9 +173,9 @@ class _TimelineDelegate(QStyledItemDelegate):
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
         )
         left = rect.left() + self._get_words_left(item)
-        for number, pieces in enumerate(self._lay_words_out(item)):
+        for number, line_pieces in enumerate(self._lay_words_out(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
-            for text, tone in pieces:
+            for text, tone in line_pieces:
                 painter.setPen(colour(tone))
                 line_x = draw_font_runs(painter, line_x, line_baseline, split_font_runs(text)) + _DETAIL_GAP_PX
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
@@ -183,18 +183,18 @@ class _TimelineDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
-        side, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
-        middle = x + side // 2
-        top = rect.top() + (_get_line_height() - side) // 2
+        icon_px, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
+        middle = x + icon_px // 2
+        top = rect.top() + (_get_line_height() - icon_px) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
-        painter.fillRect(middle, top + side + 1, 1, 8 if is_last else rect.bottom() - top - side, line_colour)
-        draw_cached_shape(painter, item.shape, x, top, side, current_appearance().colour(item.tone))
+        painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
+        draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
 
     def _get_words_left(self, item: TimelineLine) -> int:
         """Return where the words of an event begin, in px from the left edge of the list."""
         scale = current_appearance().scale
-        left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
-        return left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
+        words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
+        return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
     def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Return the lines of an event's words: the pieces of each line with their tones. The secondary text follows
@@ -212,5 +212,5 @@ class _TimelineDelegate(QStyledItemDelegate):
 
 def _get_line_height() -> int:
     """Return the height of an event of one line in px."""
-    look = current_appearance()
-    return look.row_height() if look.density == "comfortable" else look.control_height("button")
+    appearance = current_appearance()
+    return appearance.row_height() if appearance.density == "comfortable" else appearance.control_height("button")

@@ -59,9 +59,9 @@ class TrainingPage(Page):
         self.table = StaticTable(
             context, _make_incident_columns(context), lambda row: row.key, translate("screen.training")
         )
-        self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
+        self.incident_list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_content(self.head)
-        self.add_content(self.list, 1)
+        self.add_content(self.incident_list, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self.table.current_changed.connect(self._show_incident)
@@ -69,7 +69,7 @@ class TrainingPage(Page):
         for button, act in self._button_actions:
             button.clicked.connect(act)
             self.add_button_shortcut(button)
-        set_tab_order(*self.head.stops, self.table, *(button for button, _ in self._button_actions))
+        set_tab_order(*self.head.focus_stops, self.table, *(button for button, _ in self._button_actions))
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
@@ -120,13 +120,13 @@ class TrainingPage(Page):
     def _show_overview(self, view: TrainingOverview | None) -> None:
         self.hide_reading_failure()
         self._enable_busy_buttons()
-        self.list.show_rows(view.incidents if view else ())
+        self.incident_list.show_rows(view.incidents if view else ())
         if view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
             self.check_button.enable_button()
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
         self.footer.setVisible(view is not None)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
             self.score.show_text(words.format_training_score(view.score, self.context.language))
         self._show_incident(self.table.current_item)
@@ -169,12 +169,12 @@ class TrainingPage(Page):
     def _check_incidents(self) -> None:
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
-    def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingOverview]") -> None:
-        """Call `act` on the training service in a worker thread; `button` shows that the call is running. The call
-        has no request id, because a repeated start may start the incident again."""
+    def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
+        """Call `call_training` on the training service in a worker thread; `button` shows that the call is running.
+        The call has no request id, because a repeated start may start the incident again."""
 
         def act_on_training(services: "Console") -> TrainingOverview | None:
-            return act(services.training) if services.training else None
+            return call_training(services.training) if services.training else None
 
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
@@ -197,10 +197,10 @@ class TrainingPage(Page):
         """Select the next incident in the list that isn't solved correctly. After the last incident, the search
         continues with the first. Do nothing if all are solved."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
-        current_position = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
-        for place in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
-            if rows[place].state is not TrainingState.RIGHT:
-                self.table.go_to_row(place)
+        current_position = next((position for position, row in enumerate(rows) if row is self.current_incident), -1)
+        for position in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
+            if rows[position].state is not TrainingState.RIGHT:
+                self.table.go_to_row(position)
                 return
 
 

@@ -27,31 +27,35 @@ class ActionRow(QWidget):
 
     def __init__(
         self,
-        left: Sequence[KeyButton],
-        right: Sequence[KeyButton],
-        in_menu: Sequence[KeyButton],
+        left_buttons: Sequence[KeyButton],
+        right_buttons: Sequence[KeyButton],
+        menu_buttons: Sequence[KeyButton],
         *,
-        more: str,
-        explain: Callable[[str, str], str],
+        menu_button_text: str,
+        format_menu_text: Callable[[str, str], str],
     ) -> None:
-        """`left` and `right` are the buttons at the two ends of the line; those of `in_menu` are always in the
-        menu. `more` is the text of the button that opens the menu. `explain` returns the menu text of a
-        disabled button from the button's text and the reason.
+        """`left_buttons` and `right_buttons` are the buttons at the two ends of the line; those of `menu_buttons` are
+        always in the menu. `menu_button_text` is the text of the button that opens the menu. `format_menu_text`
+        returns the menu text of a disabled button from the button's text and the reason.
         """
         super().__init__()
-        self._explain_reasons = explain
-        self._in_menu = tuple(in_menu)
-        self._right = tuple(right)
-        self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
-        self._pairs = {button: _make_button_with_reason(button, reason) for button, reason in self._reasons.items()}
-        for button in self._in_menu:
+        self._format_menu_text = format_menu_text
+        self._menu_buttons = tuple(menu_buttons)
+        self._right_buttons = tuple(right_buttons)
+        self._reason_labels = {button: ReasonLabel(button) for button in (*left_buttons, *right_buttons)}
+        self._labelled_buttons = {
+            button: _make_button_with_reason(button, reason) for button, reason in self._reason_labels.items()
+        }
+        for button in self._menu_buttons:
             button.setParent(self)
             button.hide()
-        self.more = KeyButton(more)
-        self.more.show_menu_arrow()
-        self.more.clicked.connect(self._open_menu)
-        left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
-        self._layout = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
+        self.menu_button = KeyButton(menu_button_text)
+        self.menu_button.show_menu_arrow()
+        self.menu_button.clicked.connect(self._open_menu)
+        left_pairs, right_pairs = (
+            [self._labelled_buttons[button] for button in buttons] for buttons in (left_buttons, right_buttons)
+        )
+        self._layout = make_row(*left_pairs, None, *right_pairs, self.menu_button, gap=_BUTTON_GAP_PX)
         self._layout.setSizeConstraint(
             QLayout.SizeConstraint.SetNoConstraint
         )  # buttons that don't fit are in the menu
@@ -60,25 +64,25 @@ class ActionRow(QWidget):
     def offer_buttons(self, offered_buttons: Collection[KeyButton]) -> None:
         """Show the buttons `offered_buttons`, in the line or in the menu, and hide the other buttons of the row. The
         buttons that are always in the menu stay there."""
-        for button in self._pairs:
+        for button in self._labelled_buttons:
             button.setVisible(button in offered_buttons)
         self._fit_buttons()
 
     def _list_visible_buttons(self) -> list[KeyButton]:
-        return [button for button in self._pairs if not button.isHidden()]
+        return [button for button in self._labelled_buttons if not button.isHidden()]
 
     def list_buttons_in_menu(self) -> tuple[KeyButton, ...]:
         """Return the buttons that are in the menu now, in their order."""
         return (
-            *(button for button in self._list_visible_buttons() if self._pairs[button].isHidden()),
-            *self._in_menu,
+            *(button for button in self._list_visible_buttons() if self._labelled_buttons[button].isHidden()),
+            *self._menu_buttons,
         )
 
     def minimumSizeHint(self) -> QSize:
-        return self.more.sizeHint()
+        return self.menu_button.sizeHint()
 
     def sizeHint(self) -> QSize:
-        return self.more.sizeHint()
+        return self.menu_button.sizeHint()
 
     def _fit_buttons(self) -> None:
         """Show as many buttons as have room on the line, and move the others into the menu."""
@@ -87,55 +91,59 @@ class ActionRow(QWidget):
             disabled_buttons = [button for button in visible_buttons if not button.isEnabled()]
             visible_buttons.remove((disabled_buttons or visible_buttons)[-1])
         explained_buttons = self._list_buttons_with_reason(visible_buttons)
-        for button, pair in self._pairs.items():
-            pair.setVisible(button in visible_buttons)
-            self._reasons[button].setVisible(button in explained_buttons)
-        self.more.setVisible(bool(self.list_buttons_in_menu()))
+        for button, labelled_button in self._labelled_buttons.items():
+            labelled_button.setVisible(button in visible_buttons)
+            self._reason_labels[button].setVisible(button in explained_buttons)
+        self.menu_button.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons beside which a reason is shown. If adjacent buttons have the same reason, it is shown
         once: beside the last button at the left end of the line, beside the first at the right end."""
-        buttons_by_reason: dict[tuple[int, str], KeyButton] = {}
-        run, previous = 0, ""
+        button_by_run: dict[tuple[int, str], KeyButton] = {}
+        run_number, previous_reason = 0, ""
         for button in shown_buttons:
-            run += button.shown_reason != previous
-            previous = button.shown_reason
-            if previous and not (button in self._right and (run, previous) in buttons_by_reason):
-                buttons_by_reason[run, previous] = button
-        return list(buttons_by_reason.values())
+            run_number += button.shown_reason != previous_reason
+            previous_reason = button.shown_reason
+            if previous_reason and not (
+                button in self._right_buttons and (run_number, previous_reason) in button_by_run
+            ):
+                button_by_run[run_number, previous_reason] = button
+        return list(button_by_run.values())
 
     def _measure_needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
-        has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._list_visible_buttons())
+        has_menu = bool(self._menu_buttons) or len(shown_buttons) < len(self._list_visible_buttons())
         widths = [button.sizeHint().width() + _BUTTON_GAP_PX for button in shown_buttons]
         for button in self._list_buttons_with_reason(
             shown_buttons
         ):  # a reason may take two lines, which are as high as a button
-            reason = self._reasons[button]
+            reason_label = self._reason_labels[button]
             widths.append(
                 max(
-                    reason.minimumSizeHint().width(),
-                    round(reason.measure_line_width() * _TWO_LINE_REASON_WIDTH_RATIO),
+                    reason_label.minimumSizeHint().width(),
+                    round(reason_label.measure_line_width() * _TWO_LINE_REASON_WIDTH_RATIO),
                 )
                 + _BUTTON_GAP_PX
             )
-        return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)
+        return sum(widths) + (self.menu_button.sizeHint().width() if has_menu else 0)
 
     @Slot()
     def _open_menu(self) -> None:
         menu = self.build_menu()
-        corner = self.more.mapToGlobal(QPoint(self.more.width(), 0))
-        size = menu.sizeHint()
-        menu.popup(QPoint(corner.x() - size.width(), corner.y() - size.height() - 2))
+        right_corner = self.menu_button.mapToGlobal(QPoint(self.menu_button.width(), 0))
+        menu_size = menu.sizeHint()
+        menu.popup(QPoint(right_corner.x() - menu_size.width(), right_corner.y() - menu_size.height() - 2))
 
     def build_menu(self) -> QMenu:
         """Return a new menu with the buttons that aren't on the line."""
         menu = QMenu(self)
-        menu.setAccessibleName(self.more.text())
+        menu.setAccessibleName(self.menu_button.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self.list_buttons_in_menu():
-            words = button.text() if button.isEnabled() else self._explain_reasons(button.text(), button.shown_reason)
+            menu_text = (
+                button.text() if button.isEnabled() else self._format_menu_text(button.text(), button.shown_reason)
+            )
             # The text names the shortcut; setting it on the action would register it a second time.
-            action = menu.addAction(f"{words}\t{button.key}" if button.key else words)
+            action = menu.addAction(f"{menu_text}\t{button.key}" if button.key else menu_text)
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
         return menu
@@ -152,7 +160,7 @@ class ActionRow(QWidget):
         return super().event(event)
 
 
-def _make_button_with_reason(button: KeyButton, reason: ReasonLabel) -> QWidget:
-    pair = QWidget()
-    pair.setLayout(make_row(button, reason, gap=_BUTTON_GAP_PX))
-    return pair
+def _make_button_with_reason(button: KeyButton, reason_label: ReasonLabel) -> QWidget:
+    labelled_button = QWidget()
+    labelled_button.setLayout(make_row(button, reason_label, gap=_BUTTON_GAP_PX))
+    return labelled_button

@@ -19,29 +19,37 @@ class Badge(QWidget):
 
     accessible_role = QAccessible.Role.StaticText
 
-    def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
-        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `axis` names the property
-        whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers) contains
-        it."""
+    def __init__(
+        self, word: str, shape: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
+    ) -> None:
+        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `property_name` names the
+        property whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers)
+        contains it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._axis = axis
+        self._property_name = property_name
         self.show_state(word, shape, tone)
 
     @classmethod
     def from_badge_key(
-        cls, key: str, language: Language, *, axis: str = "", parent: QWidget | None = None
+        cls, key: str, language: Language, *, property_name: str = "", parent: QWidget | None = None
     ) -> "Badge":
         """Return the widget for the badge with this key in the design tokens, such as `credit_check.success`.
 
         Raises KeyError for an unknown key.
         """
-        badge = tokens().badges[key]
-        return cls(badge.word(language), badge.shape, badge.tone, axis=axis, parent=parent)
+        badge_style = tokens().badges[key]
+        return cls(
+            badge_style.word(language),
+            badge_style.shape,
+            badge_style.tone,
+            property_name=property_name,
+            parent=parent,
+        )
 
     def show_state(self, word: str, shape: str, tone: Tone) -> None:
         self.word, self.shape, self.tone = word, shape, tone
-        self.setAccessibleName(f"{self._axis}: {word}" if self._axis else word)
+        self.setAccessibleName(f"{self._property_name}: {word}" if self._property_name else word)
         self.updateGeometry()
         self.update()
 
@@ -56,22 +64,22 @@ class Badge(QWidget):
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), current_appearance().icon_px(_ICON_SIDE_PX)
-        neutral = self.tone in ("text", "muted")
-        edge = current_appearance().colour("border" if neutral else self.tone)
-        draw_frame(painter, QRectF(self.rect()), 4, edge, current_appearance().colour(f"{self.tone}_tint"))
+        painter, icon_px = QPainter(self), current_appearance().icon_px(_ICON_SIDE_PX)
+        is_neutral = self.tone in ("text", "muted")
+        border_colour = current_appearance().colour("border" if is_neutral else self.tone)
+        draw_frame(painter, QRectF(self.rect()), 4, border_colour, current_appearance().colour(f"{self.tone}_tint"))
         draw_cached_shape(
             painter,
             self.shape,
             _BADGE_PADDING_PX - 1,
-            (self.height() - side) / 2,
-            side,
+            (self.height() - icon_px) / 2,
+            icon_px,
             current_appearance().colour(self.tone),
         )
         painter.setFont(current_appearance().font("small"))
         painter.setPen(current_appearance().colour(self.tone))
-        words = self.rect().adjusted(_BADGE_PADDING_PX + side + _ICON_GAP_PX - 1, 0, 0, 0)
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
+        text_rect = self.rect().adjusted(_BADGE_PADDING_PX + icon_px + _ICON_GAP_PX - 1, 0, 0, 0)
+        painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
 
 
 class KeyCap(QWidget):

@@ -228,8 +228,8 @@ class ElidedLabel(QWidget):
 
 class ShapeIcon(QWidget):
     """A widget that shows an icon shape in the colour of a tone. It has no accessible name, because a label beside it
-    always says the same. With `line`, the widget is as high as a line of that text role, so that an icon beside a
-    text of several lines is centred on the first line."""
+    always says the same. With `line_role`, the widget is as high as a line of that text role, so that an icon beside
+    a text of several lines is centred on the first line."""
 
     is_decoration = True
 
@@ -239,11 +239,11 @@ class ShapeIcon(QWidget):
         tone: Tone = "text",
         px: int = 16,
         *,
-        line: TypeRoleName | None = None,
+        line_role: TypeRoleName | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._px, self._line = px, line
+        self._px, self._line_role = px, line_role
         self.show_shape(shape, tone)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
@@ -253,13 +253,15 @@ class ShapeIcon(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        side = current_appearance().icon_px(self._px)
-        return QSize(side, max(side, current_appearance().line_height(self._line)) if self._line else side)
+        side_px = current_appearance().icon_px(self._px)
+        return QSize(
+            side_px, max(side_px, current_appearance().line_height(self._line_role)) if self._line_role else side_px
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        side = current_appearance().icon_px(self._px)
-        top = (self.height() - side) / 2
-        draw_cached_shape(QPainter(self), self._shape, 0, top, side, current_appearance().colour(self._tone))
+        side_px = current_appearance().icon_px(self._px)
+        top = (self.height() - side_px) / 2
+        draw_cached_shape(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
 
 
 def set_style_property(widget: QWidget, name: str, value: object) -> None:
@@ -275,11 +277,11 @@ def set_style_property(widget: QWidget, name: str, value: object) -> None:
 def make_scroll_area() -> QScrollArea:
     """Return a scroll area that scrolls only vertically. The widgets inside it can have the focus; the area itself
     can't."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return area
+    scroll_area = QScrollArea()
+    scroll_area.setWidgetResizable(True)
+    scroll_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return scroll_area
 
 
 def make_row(
@@ -289,9 +291,9 @@ def make_row(
 ) -> QHBoxLayout:
     """Return a layout with the items side by side. An integer is a space in px; None is a space that takes the
     remaining width. `gap` and `margins` (left, top, right, bottom) are in px."""
-    box = QHBoxLayout()
-    fill_layout(box, items, gap, margins)
-    return box
+    layout = QHBoxLayout()
+    fill_layout(layout, items, gap, margins)
+    return layout
 
 
 def make_column(
@@ -301,27 +303,27 @@ def make_column(
 ) -> QVBoxLayout:
     """Return a layout with the items one below the other. An integer is a space in px; None is a space that takes
     the remaining height. `gap` and `margins` (left, top, right, bottom) are in px."""
-    box = QVBoxLayout()
-    fill_layout(box, items, gap, margins)
-    return box
+    layout = QVBoxLayout()
+    fill_layout(layout, items, gap, margins)
+    return layout
 
 
 def fill_layout(
-    box: QHBoxLayout | QVBoxLayout,
+    layout: QHBoxLayout | QVBoxLayout,
     items: tuple[QWidget | QLayout | int | None, ...],
     gap: int,
     margins: tuple[int, int, int, int],
 ) -> None:
     """Add the items to a layout. An integer is a space in px; None is a space that takes the remaining width or
     height. `gap` and `margins` (left, top, right, bottom) are in px."""
-    box.setSpacing(gap)
-    box.setContentsMargins(*margins)
+    layout.setSpacing(gap)
+    layout.setContentsMargins(*margins)
     for item in items:
         if item is None:
-            box.addStretch(1)
+            layout.addStretch(1)
         elif isinstance(item, int):
-            box.addSpacing(item)
+            layout.addSpacing(item)
         elif isinstance(item, QLayout):
-            box.addLayout(item)
+            layout.addLayout(item)
         else:
-            box.addWidget(item)
+            layout.addWidget(item)

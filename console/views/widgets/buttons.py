@@ -83,8 +83,8 @@ class KeyButton(PaintedButton):
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason, self.block_reason = "", ""
         self.acts_on_double_click = kind == "tool"
-        self._wants_enabled, self._is_blockable = True, True
-        self._words = text
+        self._is_enabled_without_block, self._is_blockable = True, True
+        self._own_text = text
         self._is_key_shown = bool(key)
         self._opens_menu = False
         if key and binds:
@@ -126,7 +126,7 @@ class KeyButton(PaintedButton):
         ends, the button gets the value of the last call of `setEnabled`."""
         if reason != self.block_reason and self._is_blockable:
             self.block_reason = reason
-            self.setEnabled(self._wants_enabled)
+            self.setEnabled(self._is_enabled_without_block)
             self._show_reason()
 
     def make_unblockable(self) -> None:
@@ -138,13 +138,13 @@ class KeyButton(PaintedButton):
     def setEnabled(self, enabled: bool) -> None:
         """Enable or disable the button. While the button is blocked, it stays disabled, and the value is applied
         when the block ends."""
-        self._wants_enabled = enabled
+        self._is_enabled_without_block = enabled
         super().setEnabled(enabled and not self.block_reason)
 
     @property
     def is_busy(self) -> bool:
         """True while the action of this button runs. The button then shows the text that was passed to `set_busy`."""
-        return self.text() != self._words
+        return self.text() != self._own_text
 
     @property
     def shown_reason(self) -> str:
@@ -159,7 +159,7 @@ class KeyButton(PaintedButton):
     def enable_button(self) -> None:
         """Enable the button, remove the reason for which it was disabled, and show its own text again."""
         self.reason = ""
-        self.show_text(self._words)
+        self.show_text(self._own_text)
         self.setEnabled(True)
         self._show_reason()
 
@@ -181,15 +181,15 @@ class KeyButton(PaintedButton):
         self.update()
 
     def show_text(self, text: str) -> None:
-        self._words = text
+        self._own_text = text
         self.setText(text)
         self.setAccessibleName(text)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        pad, gap = self._get_padding_and_gap()
-        words = measure_font_runs(split_font_runs(self.text()), self._get_text_role(), bold=self._is_bold())
-        width = 2 * pad + round(words)
+        padding, gap = self._get_padding_and_gap()
+        text_width = measure_font_runs(split_font_runs(self.text()), self._get_text_role(), bold=self._is_bold())
+        width = 2 * padding + round(text_width)
         if self.icon_name:
             width += current_appearance().icon_px(_BUTTON_ICON_PX) + (gap if self.text() else 0)
         if self._is_key_shown:
@@ -201,26 +201,31 @@ class KeyButton(PaintedButton):
         )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box = QPainter(self), QRectF(self.rect())
-        ink, edge, fill, cap = self._get_button_and_key_cap_colours()
-        draw_frame(painter, box, _CORNER_RADIUS_PX, edge, fill)
-        pad, gap = self._get_padding_and_gap()
-        x: float = pad
+        painter, rect = QPainter(self), QRectF(self.rect())
+        text_colour, border_colour, fill_colour, key_cap_colours = self._get_button_and_key_cap_colours()
+        draw_frame(painter, rect, _CORNER_RADIUS_PX, border_colour, fill_colour)
+        padding, gap = self._get_padding_and_gap()
+        x: float = padding
         if self.icon_name:
-            side = current_appearance().icon_px(_BUTTON_ICON_PX)
-            draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
-            x += side + gap
-        painter.setPen(ink)
+            icon_px = current_appearance().icon_px(_BUTTON_ICON_PX)
+            draw_cached_shape(painter, self.icon_name, x, (self.height() - icon_px) / 2, icon_px, text_colour)
+            x += icon_px + gap
+        painter.setPen(text_colour)
         draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), bold=self._is_bold())
         if self._is_key_shown:
             width, height = measure_key_cap(self.key)
-            place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
-            draw_key_cap(painter, place, self.key, *cap)
+            key_cap_rect = QRectF(rect.right() - padding - width, round((rect.height() - height) / 2), width, height)
+            draw_key_cap(painter, key_cap_rect, self.key, *key_cap_colours)
 
         if self._opens_menu:
-            side = current_appearance().icon_px(_MENU_ICON_PX)
+            icon_px = current_appearance().icon_px(_MENU_ICON_PX)
             draw_cached_shape(
-                painter, "chevron_down", box.right() - pad - side, (self.height() - side) / 2, side, ink
+                painter,
+                "chevron_down",
+                rect.right() - padding - icon_px,
+                (self.height() - icon_px) / 2,
+                icon_px,
+                text_colour,
             )
 
     def _set_description(self) -> None:
@@ -244,26 +249,31 @@ class KeyButton(PaintedButton):
         """Return the colours of the button's text, border and background in its present state, and a tuple with the
         colours of the key cap's text, border and background. None means no border or no background."""
         colour = current_appearance().colour
-        cap: tuple[QColor, QColor, QColor | None]
+        key_cap_colours: tuple[QColor, QColor, QColor | None]
         is_down, is_hovered = self.isDown(), self.underMouse()
         if not self.isEnabled():
-            cap = (colour("disabled_text"), colour("disabled_border"), None)
-            return colour("disabled_text"), colour("disabled_border"), colour("disabled_fill"), cap
+            key_cap_colours = (colour("disabled_text"), colour("disabled_border"), None)
+            return colour("disabled_text"), colour("disabled_border"), colour("disabled_fill"), key_cap_colours
         if self.kind == "primary":
-            fill = colour("accent_pressed" if is_down else "accent_hover" if is_hovered else "accent")
-            ink = colour("on_accent")
-            return ink, None, fill, (ink, ink, None)
+            fill_colour = colour("accent_pressed" if is_down else "accent_hover" if is_hovered else "accent")
+            text_colour = colour("on_accent")
+            return text_colour, None, fill_colour, (text_colour, text_colour, None)
         if self.kind == "danger":
             if is_down:
-                ink = colour("on_danger")
-                return ink, None, colour("danger_fill"), (ink, ink, None)
-            cap = (colour("muted"), colour("disabled_border"), colour("base"))
-            return colour("bad"), colour("bad"), colour("bad_tint" if is_hovered else "base"), cap
-        cap = (colour("muted"), colour("disabled_border"), colour("base"))
+                text_colour = colour("on_danger")
+                return text_colour, None, colour("danger_fill"), (text_colour, text_colour, None)
+            key_cap_colours = (colour("muted"), colour("disabled_border"), colour("base"))
+            return colour("bad"), colour("bad"), colour("bad_tint" if is_hovered else "base"), key_cap_colours
+        key_cap_colours = (colour("muted"), colour("disabled_border"), colour("base"))
         if self.isFlat():
-            return colour("text"), None, colour("sunken" if is_down or is_hovered else "raised"), cap
-        ink = colour("muted" if self.kind == "search" else "text")
-        return ink, colour("border"), colour("sunken" if is_down else "hover" if is_hovered else "base"), cap
+            return colour("text"), None, colour("sunken" if is_down or is_hovered else "raised"), key_cap_colours
+        text_colour = colour("muted" if self.kind == "search" else "text")
+        return (
+            text_colour,
+            colour("border"),
+            colour("sunken" if is_down else "hover" if is_hovered else "base"),
+            key_cap_colours,
+        )
 
 
 class ReasonLabel(TextLabel):
@@ -281,8 +291,8 @@ class ReasonLabel(TextLabel):
         return QSize(self.measure_line_width(), current_appearance().line_height("small"))
 
     def minimumSizeHint(self) -> QSize:
-        least = round(_MIN_REASON_WIDTH_PX * current_appearance().scale)
-        return QSize(min(least, self.measure_line_width()), current_appearance().line_height("small"))
+        min_width = round(_MIN_REASON_WIDTH_PX * current_appearance().scale)
+        return QSize(min(min_width, self.measure_line_width()), current_appearance().line_height("small"))
 
     def _show_reason(self, reason: str) -> None:
         self.show_text(reason)
@@ -306,12 +316,12 @@ class IconButton(PaintedButton):
         )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), current_appearance().icon_px(self._px)
+        painter, icon_px = QPainter(self), current_appearance().icon_px(self._px)
         if self.isEnabled() and self.underMouse():
             draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
-        at = (self.width() - side) / 2, (self.height() - side) / 2
+        icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
-        draw_cached_shape(painter, self._icon_name, *at, side, colour)
+        draw_cached_shape(painter, self._icon_name, *icon_position, icon_px, colour)
 
 
 class LinkButton(PaintedButton):
@@ -341,20 +351,26 @@ class LinkButton(PaintedButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        ink = current_appearance().colour("accent" if self.isEnabled() else "disabled_text")
+        text_colour = current_appearance().colour("accent" if self.isEnabled() else "disabled_text")
         if self.underMouse() and self.isEnabled():
-            ink = current_appearance().colour("accent_hover")
-        painter.setPen(ink)
+            text_colour = current_appearance().colour("accent_hover")
+        painter.setPen(text_colour)
         draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
-        end = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
+        text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
         if self._chevron:
-            side = current_appearance().icon_px(12)
-            draw_cached_shape(painter, "chevron_right", end + 1, (self.height() - side) / 2, side, ink)
+            icon_px = current_appearance().icon_px(12)
+            draw_cached_shape(
+                painter, "chevron_right", text_right + 1, (self.height() - icon_px) / 2, icon_px, text_colour
+            )
         if self.key:
             width, height = measure_key_cap(self.key)
-            place = QRectF(self.width() - width, round((self.height() - height) / 2), width, height)
+            key_cap_rect = QRectF(self.width() - width, round((self.height() - height) / 2), width, height)
             draw_key_cap(
-                painter, place, self.key, current_appearance().colour("muted"), current_appearance().colour("border")
+                painter,
+                key_cap_rect,
+                self.key,
+                current_appearance().colour("muted"),
+                current_appearance().colour("border"),
             )
 
 

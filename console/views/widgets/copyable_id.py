@@ -45,14 +45,14 @@ class CopyableId(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._label = TextLabel(short_form, role, tone)
         self._label.is_decoration = True  # the name of this widget contains it
-        self._button = IconButton("copy", f"{copy_word}: {name}")
-        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._button.clicked.connect(self.copy_id)
-        box = QHBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(4)
-        box.addWidget(self._label)
-        box.addWidget(self._button)
+        self._copy_button = IconButton("copy", f"{copy_word}: {name}")
+        self._copy_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._copy_button.clicked.connect(self.copy_id)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._label)
+        layout.addWidget(self._copy_button)
         self.show_id(short_form, plain)
 
     def show_id(self, short_form: str, plain: str) -> None:

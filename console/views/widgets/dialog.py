@@ -35,13 +35,13 @@ class DialogFrame(QDialog):
 
     Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
     first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
-    open: Esc doesn't close it, but shows and announces `stays_open_words`. A shortcut of the acting button that is
-    pressed in the first 600 ms shows and announces `too_early_words`. `show_outcome` shows the result of the action.
+    open: Esc doesn't close it, but shows and announces `stays_open_text`. A shortcut of the acting button that is
+    pressed in the first 600 ms shows and announces `too_early_text`. `show_outcome` shows the result of the action.
     """
 
-    stays_open_words = ""
+    stays_open_text = ""
     """Why the dialog can't be closed while its call runs; "" says nothing. The window sets it when a call begins."""
-    too_early_words = ""
+    too_early_text = ""
     """Why a shortcut had no effect in the first 600 ms; "" says nothing."""
 
     def __init__(
@@ -65,13 +65,13 @@ class DialogFrame(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # only for the rounded corners
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._veil = OverlayLayer(parent.window()) if parent is not None else None
+        self._overlay = OverlayLayer(parent.window()) if parent is not None else None
         self.finished.connect(self._remove_dialog_from_window)
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
-        self._ready = self._is_act_first = False
+        self._is_acting_delay_over = self._is_act_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
         self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
@@ -81,11 +81,11 @@ class DialogFrame(QDialog):
         self.act_button = KeyButton(act_text, kind=kind)
         self.act_button.setVisible(bool(act_text))
         self.act_button.reason_changed.connect(self._show_block_reason)
-        self._block_words = TextLabel("", "small", "care", wrap=True)
-        self._block_words.hide()
+        self._block_reason_label = TextLabel("", "small", "care", wrap=True)
+        self._block_reason_label.hide()
         self.hint = TextLabel(hint, "small", "muted", wrap=True)
-        self._area = make_scroll_area()
-        self._area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
+        self._scroll_area = make_scroll_area()
+        self._scroll_area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
         self._build_frame(close_name)
         self.setFixedWidth(self._compute_width())
 
@@ -101,30 +101,30 @@ class DialogFrame(QDialog):
         )
 
     def _build_frame(self, close_name: str) -> None:
-        close = IconButton("close", close_name)
-        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
-        close.clicked.connect(self.reject)
-        head = QHBoxLayout()
-        head.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
-        head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
-        head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        close_button = IconButton("close", close_name)
+        close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
+        close_button.clicked.connect(self.reject)
+        header = QHBoxLayout()
+        header.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
+        header.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
+        header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(is_raised=True, edge="top")
-        box = QHBoxLayout(footer)
-        box.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
-        box.setSpacing(tokens().px("spacing", "before_acting_button"))
-        self._footer_words = make_column(self.hint, self._block_words, gap=2)
-        self._footer_buttons = make_row(gap=box.spacing())
-        box.addLayout(self._footer_words, 1)
-        box.addLayout(self._footer_buttons)
-        box.addWidget(self.cancel_button)
-        box.addWidget(self.act_button)
+        footer_layout = QHBoxLayout(footer)
+        footer_layout.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
+        footer_layout.setSpacing(tokens().px("spacing", "before_acting_button"))
+        self._footer_texts = make_column(self.hint, self._block_reason_label, gap=2)
+        self._footer_buttons = make_row(gap=footer_layout.spacing())
+        footer_layout.addLayout(self._footer_texts, 1)
+        footer_layout.addLayout(self._footer_buttons)
+        footer_layout.addWidget(self.cancel_button)
+        footer_layout.addWidget(self.act_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(0)
-        layout.addLayout(head)
-        layout.addWidget(self._area)
-        self._toast_box = make_column()
-        layout.addLayout(self._toast_box)
+        layout.addLayout(header)
+        layout.addWidget(self._scroll_area)
+        self._toast_column = make_column()
+        layout.addLayout(self._toast_column)
         layout.addWidget(footer)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
@@ -143,22 +143,22 @@ class DialogFrame(QDialog):
 
     def show_content(self, content: QWidget) -> None:
         """Replace the content between title and footer, and set the height that it needs."""
-        holder = QWidget()
-        holder.installEventFilter(self)
+        content_holder = QWidget()
+        content_holder.installEventFilter(self)
         # A content of one line is not stretched to the least height of the dialog.
-        holder.setLayout(make_column(content, None, margins=(_DIALOG_MARGIN_PX, 16, _DIALOG_MARGIN_PX, 16)))
-        old_holder = self._area.takeWidget()
+        content_holder.setLayout(make_column(content, None, margins=(_DIALOG_MARGIN_PX, 16, _DIALOG_MARGIN_PX, 16)))
+        old_holder = self._scroll_area.takeWidget()
         if old_holder is not None:
             old_holder.deleteLater()
-        self._area.setWidget(holder)
+        self._scroll_area.setWidget(content_holder)
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Set the dialog's height again after a change of the content's layout, or after a widget in the footer was
         shown or hidden. Return Qt's result."""
-        is_content = event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget()
-        is_footer = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
-        if is_content or (is_footer and watched in self._footer_widgets):
+        has_content_changed = event.type() == QEvent.Type.LayoutRequest and watched is self._scroll_area.widget()
+        has_visibility_changed = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
+        if has_content_changed or (has_visibility_changed and watched in self._footer_widgets):
             QTimer.singleShot(0, self, self.fit_size)
         return super().eventFilter(watched, event)
 
@@ -166,46 +166,46 @@ class DialogFrame(QDialog):
     def fit_size(self) -> None:
         """Set the height that the content needs at the current width of the dialog. If the parent window isn't
         high enough, the content scrolls."""
-        box, holder = self.layout(), self._area.widget()
-        inner = holder.layout() if holder is not None else None
-        if box is None or inner is None:
+        dialog_layout, content_holder = self.layout(), self._scroll_area.widget()
+        content_layout = content_holder.layout() if content_holder is not None else None
+        if dialog_layout is None or content_layout is None:
             return
-        inner.activate()
-        content_height = inner.totalSizeHint().height()
-        if inner.hasHeightForWidth():
-            content_height = inner.totalHeightForWidth(self.width() - 2)
+        content_layout.activate()
+        content_height = content_layout.totalSizeHint().height()
+        if content_layout.hasHeightForWidth():
+            content_height = content_layout.totalHeightForWidth(self.width() - 2)
         self._order_tab_stops()
-        box.activate()
-        height = box.totalSizeHint().height()
-        if box.hasHeightForWidth():  # otherwise Qt returns -1 as the height for a width
-            height = box.totalHeightForWidth(self.width())
-        frame_height = height - self._area.minimumHeight()
+        dialog_layout.activate()
+        height = dialog_layout.totalSizeHint().height()
+        if dialog_layout.hasHeightForWidth():  # otherwise Qt returns -1 as the height for a width
+            height = dialog_layout.totalHeightForWidth(self.width())
+        frame_height = height - self._scroll_area.minimumHeight()
         parent = self.parentWidget()
-        room = (
+        available_height = (
             parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height if parent is not None else content_height
         )
-        self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
-        box.activate()
-        self.resize(self.width(), frame_height + self._area.height())
+        self._scroll_area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, available_height)))
+        dialog_layout.activate()
+        self.resize(self.width(), frame_height + self._scroll_area.height())
 
     def _order_tab_stops(self) -> None:
         """Set the order in which the Tab key visits the controls. After Cancel comes the acting button if
         `set_act_button_first` was called with True; otherwise the fields of the content come between them."""
-        if self._is_act_first:
+        if self._is_act_button_first:
             stops: list[QWidget] = [self._title, self.cancel_button, self.act_button]
         else:
             stops = [self.act_button, *self._footer_widgets, self.cancel_button]
-            last = self.previousInFocusChain()
-            while last is not None and last in stops:
-                last = last.previousInFocusChain()
-            stops = [last, *stops] if last is not None else stops
-        for before, after in pairwise(stops):
-            QWidget.setTabOrder(before, after)
+            last_content_stop = self.previousInFocusChain()
+            while last_content_stop is not None and last_content_stop in stops:
+                last_content_stop = last_content_stop.previousInFocusChain()
+            stops = [last_content_stop, *stops] if last_content_stop is not None else stops
+        for stop, next_stop in pairwise(stops):
+            QWidget.setTabOrder(stop, next_stop)
 
     def set_act_button_first(self, *, is_first: bool) -> None:
         """Let the Tab key go from Cancel directly to the acting button (True), or from Cancel to the fields of the
         content and then to the acting button (False)."""
-        self._is_act_first = is_first
+        self._is_act_button_first = is_first
         self._order_tab_stops()
 
     def open(self) -> None:
@@ -229,22 +229,22 @@ class DialogFrame(QDialog):
         may return its first field, if its acting button only opens the next step."""
         return self.cancel_button
 
-    def show_in_footer(self, button: KeyButton, words: TextLabel | None = None) -> None:
-        """Show an additional button before Cancel, and the label `words` at the left of the footer. They replace the
+    def show_in_footer(self, button: KeyButton, label: TextLabel | None = None) -> None:
+        """Show an additional button before Cancel, and the label `label` at the left of the footer. They replace the
         button and the label of an earlier call."""
         self.clear_footer()
-        self._footer_widgets = (button,) if words is None else (button, words)
+        self._footer_widgets = (button,) if label is None else (button, label)
         self._footer_buttons.addWidget(button)
-        if words is not None:
-            words.installEventFilter(self)
-            self._footer_words.addWidget(words)
+        if label is not None:
+            label.installEventFilter(self)
+            self._footer_texts.addWidget(label)
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Show a toast (a short message) above the footer, as wide as the content. The dialog becomes higher by
         the height of the toast."""
-        self._toast_box.setContentsMargins(_DIALOG_MARGIN_PX, 0, _DIALOG_MARGIN_PX, 12)
+        self._toast_column.setContentsMargins(_DIALOG_MARGIN_PX, 0, _DIALOG_MARGIN_PX, 12)
         toast.setFixedWidth(self.width() - 2 * _DIALOG_MARGIN_PX - 2)
-        self._toast_box.addWidget(toast)
+        self._toast_column.addWidget(toast)
         toast.fit_height()
         toast.show()  # a hidden one has no place in the layout
         toast.destroyed.connect(self._fit_size_after_toast)
@@ -252,17 +252,17 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _fit_size_after_toast(self) -> None:
-        if not self._toast_box.count():
-            self._toast_box.setContentsMargins(0, 0, 0, 0)
+        if not self._toast_column.count():
+            self._toast_column.setContentsMargins(0, 0, 0, 0)
         self.fit_size()
 
     def _find_toasts(self) -> ToastStack | None:
         """Return the object that shows the toasts of the main window to which this dialog belongs, directly or
         through another dialog; None if there is no such object."""
-        top = self.parentWidget()
-        while top is not None and top.window().parentWidget() is not None:
-            top = top.window().parentWidget()
-        return top.window().findChild(ToastStack) if top is not None else None
+        widget = self.parentWidget()
+        while widget is not None and widget.window().parentWidget() is not None:
+            widget = widget.window().parentWidget()
+        return widget.window().findChild(ToastStack) if widget is not None else None
 
     def clear_footer(self) -> None:
         """Remove the button and the label that `show_in_footer` has added; do nothing if there are none."""
@@ -282,9 +282,9 @@ class DialogFrame(QDialog):
         """Show in the footer, below the hint, why the acting button is blocked; hide this text if the button isn't
         blocked."""
         reason = self.act_button.block_reason
-        if reason != self._block_words.plain:
-            self._block_words.show_text(reason)
-            self._block_words.setVisible(bool(reason))
+        if reason != self._block_reason_label.plain:
+            self._block_reason_label.show_text(reason)
+            self._block_reason_label.setVisible(bool(reason))
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_act_button(self, hint: str = "") -> None:
@@ -292,17 +292,17 @@ class DialogFrame(QDialog):
         action runs, the button stays disabled."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
-        if self._ready and not self._is_busy:
+        if self._is_acting_delay_over and not self._is_busy:
             self.act_button.enable_button()
 
-    def set_busy(self, words: str) -> None:
-        """Disable the Cancel button and the acting button while the action runs; show and announce `words`. The
+    def set_busy(self, busy_text: str) -> None:
+        """Disable the Cancel button and the acting button while the action runs; show and announce `busy_text`. The
         acting button stays disabled until `show_outcome` or `allow_acting_again` is called. The dialog can't be
         closed until one of them or `allow_closing` is called. The title gets the focus, because a disabled button
         can't have it.
         """
         self._is_busy, self._may_close_window = True, False
-        self.act_button.set_busy(words)
+        self.act_button.set_busy(busy_text)
         self.cancel_button.setEnabled(False)
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -323,10 +323,12 @@ class DialogFrame(QDialog):
         self._is_busy = False
         self.allow_closing(cancel_text, "")
 
-    def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
+    def show_outcome(
+        self, title: str, subtitle: str, content: QWidget, *, close_text: str, act_text: str = ""
+    ) -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
-        (`close`) and the acting button (`act`; "" hides the button). The acting button is disconnected from its
-        action; the caller connects the next action. The button that `show_in_footer` has added is removed. The
+        (`close_text`) and the acting button (`act_text`; "" hides the button). The acting button is disconnected from
+        its action; the caller connects the next action. The button that `show_in_footer` has added is removed. The
         title and the notification bars in the content are announced as one sentence.
         """
         self._is_busy = False
@@ -334,14 +336,14 @@ class DialogFrame(QDialog):
         self._set_title(title, subtitle)
         self.show_content(content)
         self.clear_footer()
-        self.cancel_button.show_text(close)
+        self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()
         self.act_button.make_unblockable()
-        self.act_button.show_text(act)
+        self.act_button.show_text(act_text)
         self.act_button.show_key("")
         self.act_button.enable_button()
-        self.act_button.setVisible(bool(act))
+        self.act_button.setVisible(bool(act_text))
         self.hint.show_text("")
         self.cancel_button.setFocus()
 
@@ -353,8 +355,8 @@ class DialogFrame(QDialog):
             bar.mark_announced()
         shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_OUTCOME_TONE)
         sentences = [bar.sentence for bar in bars]
-        says_title = bool(sentences) and sentences[0].startswith(title)
-        announce(self, join_spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
+        is_title_in_bar = bool(sentences) and sentences[0].startswith(title)
+        announce(self, join_spoken_text("" if is_title_in_bar else title, *sentences), shape=shape, tone=tone)
 
     @property
     def is_busy(self) -> bool:
@@ -363,29 +365,29 @@ class DialogFrame(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._ready and not event.spontaneous():
-            if self._veil is not None:
-                self._veil.cover_window()
-            toasts = self._find_toasts()
-            if toasts is not None:
-                toasts.add_dialog(self)
+        if not self._is_acting_delay_over and not event.spontaneous():
+            if self._overlay is not None:
+                self._overlay.cover_window()
+            toast_stack = self._find_toasts()
+            if toast_stack is not None:
+                toast_stack.add_dialog(self)
             self.act_button.setEnabled(False)
             self.find_first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
     def _remove_dialog_from_window(self) -> None:
-        toasts = self._find_toasts()
-        if toasts is not None:
-            toasts.remove_dialog(self)
-        if self._veil is not None:
-            self._veil.deleteLater()
-            self._veil = None
+        toast_stack = self._find_toasts()
+        if toast_stack is not None:
+            toast_stack.remove_dialog(self)
+        if self._overlay is not None:
+            self._overlay.deleteLater()
+            self._overlay = None
 
     @Slot()
     def _enable_act_button(self) -> None:
-        self._ready = True
-        if self.hint.plain == self.too_early_words:
+        self._is_acting_delay_over = True
+        if self.hint.plain == self.too_early_text:
             self.hint.show_text(self._hint_before_refusal)
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
@@ -428,23 +430,23 @@ class DialogFrame(QDialog):
         the reason already."""
         if self.act_button.isEnabled():
             self.act_button.click()
-        elif not self._ready and not self._disabled_reason and not self._is_busy:
-            if self.hint.plain != self.too_early_words:
+        elif not self._is_acting_delay_over and not self._disabled_reason and not self._is_busy:
+            if self.hint.plain != self.too_early_text:
                 self._hint_before_refusal = self.hint.plain
-            self.hint.show_text(self.too_early_words)
-            announce(self, self.too_early_words, shape="square_bang", tone="care")
+            self.hint.show_text(self.too_early_text)
+            announce(self, self.too_early_text, shape="square_bang", tone="care")
 
     def _press_focused_button(self) -> None:
         """Press the button that has the focus. If the focus isn't on a button, press Cancel."""
-        focus = self.focusWidget()
-        button = focus if isinstance(focus, KeyButton) else self.cancel_button
+        focused_widget = self.focusWidget()
+        button = focused_widget if isinstance(focused_widget, KeyButton) else self.cancel_button
         if button.isEnabled():
             button.click()
 
     def reject(self) -> None:
         if not self._is_busy or self._may_close_window:
             super().reject()
-        elif self.stays_open_words:
-            self.hint.show_text(self.stays_open_words)
-            announce(self, self.stays_open_words, shape="square_bang", tone="care")
+        elif self.stays_open_text:
+            self.hint.show_text(self.stays_open_text)
+            announce(self, self.stays_open_text, shape="square_bang", tone="care")
             QTimer.singleShot(0, self, self.fit_size)

@@ -41,11 +41,11 @@ class FlowLayout(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._arrange_lines(QRect(0, 0, width, 0), move=False)
+        return self._arrange_lines(QRect(0, 0, width, 0), must_place=False)
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
-        self._arrange_lines(rect, move=True)
+        self._arrange_lines(rect, must_place=True)
 
     def sizeHint(self) -> QSize:
         """Return the size that all items need on one line."""
@@ -68,36 +68,37 @@ class FlowLayout(QLayout):
     def _list_visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
-    def _split_lines(self, room: int) -> list[list[QLayoutItem]]:
+    def _split_lines(self, line_width: int) -> list[list[QLayoutItem]]:
         lines: list[list[QLayoutItem]] = [[]]
         used_width = 0
         for item in self._list_visible_items():
             item_width = item.sizeHint().width()
-            if lines[-1] and used_width + self._gap + item_width > room:
+            if lines[-1] and used_width + self._gap + item_width > line_width:
                 lines.append([])
                 used_width = 0
             used_width += item_width + (self._gap if lines[-1] else 0)
             lines[-1].append(item)
         return lines
 
-    def _arrange_lines(self, rect: QRect, *, move: bool) -> int:
-        """Return the total height in px that the lines need in `rect`. With `move`, also place the items there."""
+    def _arrange_lines(self, rect: QRect, *, must_place: bool) -> int:
+        """Return the total height in px that the lines need in `rect`. With `must_place`, also place the items
+        there."""
         left, top, right, bottom = self._get_margins()
-        room, y = rect.width() - left - right, rect.y() + top
-        lines = self._split_lines(room)
+        line_width, y = rect.width() - left - right, rect.y() + top
+        lines = self._split_lines(line_width)
         for number, line in enumerate(lines):
-            line_height = max((_measure_size_in_line(item, room).height() for item in line), default=0)
-            if move:
-                self._place_line(line, rect.x() + left, y, line_height, room)
+            line_height = max((_measure_size_in_line(item, line_width).height() for item in line), default=0)
+            if must_place:
+                self._place_line(line, rect.x() + left, y, line_height, line_width)
             y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
         return y + bottom - rect.y()
 
-    def _place_line(self, line: list[QLayoutItem], x: int, y: int, line_height: int, room: int) -> None:
-        """Place the items of one line, starting at (x, y). `room` is the length of the line in px; no item extends
-        beyond its end."""
-        line_end = x + room
-        for item in line:
-            size = _measure_size_in_line(item, room)
+    def _place_line(self, items: list[QLayoutItem], x: int, y: int, line_height: int, line_width: int) -> None:
+        """Place the items of one line, starting at (x, y). `line_width` is the length of the line in px; no item
+        extends beyond its end."""
+        line_end = x + line_width
+        for item in items:
+            size = _measure_size_in_line(item, line_width)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
                 QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
@@ -105,14 +106,14 @@ class FlowLayout(QLayout):
             x += item_width + self._gap
 
 
-def _measure_size_in_line(item: QLayoutItem, room: int) -> QSize:
-    """Return the size of an item in a line that is `room` px long. An item that is wider than the line gets the width
-    of the line, and the height that it needs at this width, if its height depends on its width; otherwise it keeps
-    its size."""
+def _measure_size_in_line(item: QLayoutItem, line_width: int) -> QSize:
+    """Return the size of an item in a line that is `line_width` px long. An item that is wider than the line gets the
+    width of the line, and the height that it needs at this width, if its height depends on its width; otherwise it
+    keeps its size."""
     size = item.sizeHint()
-    if size.width() <= room or not item.hasHeightForWidth():
+    if size.width() <= line_width or not item.hasHeightForWidth():
         return size
-    return QSize(room, item.heightForWidth(room))
+    return QSize(line_width, item.heightForWidth(line_width))
 
 
 def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4, parent: QWidget | None = None) -> QWidget:
@@ -124,9 +125,9 @@ def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4, parent:
 def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:
     """Return a widget with this FlowLayout. The layout around the widget gives it as much height as its lines
     need."""
-    holder = QWidget(parent)
+    widget = QWidget(parent)
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
-    holder.setSizePolicy(policy)
-    holder.setLayout(flow)
-    return holder
+    widget.setSizePolicy(policy)
+    widget.setLayout(flow)
+    return widget

@@ -70,31 +70,31 @@ class Field(QWidget):
         label: str,
         *,
         role: TypeRoleName = "body",
-        area: bool = False,
-        right: bool = False,
+        is_multi_line: bool = False,
+        is_right_aligned: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._announced_error = ""
-        self.edit: LineEdit | MultiLineEdit = MultiLineEdit() if area else LineEdit()
+        self.edit: LineEdit | MultiLineEdit = MultiLineEdit() if is_multi_line else LineEdit()
         self.edit.setAccessibleName(label)
         self.edit.setFont(current_appearance().font(role))
-        if right and isinstance(self.edit, LineEdit):
+        if is_right_aligned and isinstance(self.edit, LineEdit):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
-        self._sign = ShapeIcon("square_bang", "bad", 12)
-        self._message = TextLabel("", "small", "muted", wrap=True)
-        self._message.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._message_icon = ShapeIcon("square_bang", "bad", 12)
+        self._message_label = TextLabel("", "small", "muted", wrap=True)
+        self._message_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._inner_layout = make_row(None, gap=4, margins=(0, 0, 10, 0))
-        self._inside_sign = ShapeIcon("check", "good", 14)
-        self._inside_words = TextLabel("", "small", "good")
+        self._inside_icon = ShapeIcon("check", "good", 14)
+        self._inside_label = TextLabel("", "small", "good")
         if isinstance(self.edit, LineEdit):
-            self._inner_layout.addWidget(self._inside_sign)
-            self._inner_layout.addWidget(self._inside_words)
+            self._inner_layout.addWidget(self._inside_icon)
+            self._inner_layout.addWidget(self._inside_label)
             self.edit.setLayout(self._inner_layout)
-        self.message_row = make_row(self._sign, self._message, gap=6)
+        self.message_row = make_row(self._message_icon, self._message_label, gap=6)
         self.setLayout(make_column(self.label, self.edit, self.message_row, gap=4))
         self.show_text_inside("")
         self.show_hint("")
@@ -102,39 +102,39 @@ class Field(QWidget):
     def text(self) -> str:
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
-    def show_error(self, words: str) -> None:
+    def show_error(self, error: str) -> None:
         """Show and announce an error below the input, which says how to correct the text; "" removes the error. If
         the error is the one that was announced last, don't announce it again, because a Field may be checked after
         every key."""
-        self._mark_error(has_error=bool(words))
-        self._show_message(words, "bad")
-        self.edit.setAccessibleDescription(words)
-        if words and words != self._announced_error:
-            self._announced_error = words
-            announce(self, words, shape="square_bang", tone="bad")
+        self._mark_error(has_error=bool(error))
+        self._show_message(error, "bad")
+        self.edit.setAccessibleDescription(error)
+        if error and error != self._announced_error:
+            self._announced_error = error
+            announce(self, error, shape="square_bang", tone="bad")
 
-    def show_hint(self, words: str) -> None:
+    def show_hint(self, hint: str) -> None:
         """Show a hint below the input, in place of an error; "" removes it."""
         self._mark_error(has_error=False)
-        self._show_message(words, "muted")
-        self.edit.setAccessibleDescription(words)
+        self._show_message(hint, "muted")
+        self.edit.setAccessibleDescription(hint)
 
-    def show_text_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
+    def show_text_inside(self, text: str, shape: str = "check", tone: Tone = "good") -> None:
         """Show a short text with an icon inside the input, at its right end, such as "✓ check digit"; "" removes the
         text."""
-        self._inside_words.show_text(words, tone)
-        self._inside_sign.show_shape(shape, tone)
-        self._inside_sign.setVisible(bool(words))
-        self._inside_words.setVisible(bool(words))
+        self._inside_label.show_text(text, tone)
+        self._inside_icon.show_shape(shape, tone)
+        self._inside_icon.setVisible(bool(text))
+        self._inside_label.setVisible(bool(text))
         if isinstance(self.edit, LineEdit):
-            self.edit.setTextMargins(0, 0, self._inner_layout.sizeHint().width() if words else 0, 0)
+            self.edit.setTextMargins(0, 0, self._inner_layout.sizeHint().width() if text else 0, 0)
 
-    def lock(self, words: str) -> None:
-        """Disable the input. It shows a lock icon and, as placeholder, the text `words`, which says how to
+    def lock(self, reason: str) -> None:
+        """Disable the input. It shows a lock icon and, as placeholder, the text `reason`, which says how to
         enable it."""
         self.edit.setEnabled(False)
-        self.edit.setPlaceholderText(words)
-        self.edit.setAccessibleDescription(words)
+        self.edit.setPlaceholderText(reason)
+        self.edit.setAccessibleDescription(reason)
         self.show_text_inside(" ", "lock", "muted")
 
     def unlock(self) -> None:
@@ -151,10 +151,10 @@ class Field(QWidget):
         self.edit.focus_ring = tokens().px("focus", "gap") if has_error else None
         refresh_focus_ring()
 
-    def _show_message(self, words: str, tone: Tone) -> None:
-        self._message.show_text(words, tone)
-        self._message.setVisible(bool(words))
-        self._sign.setVisible(bool(words) and tone == "bad")
+    def _show_message(self, message: str, tone: Tone) -> None:
+        self._message_label.show_text(message, tone)
+        self._message_label.setVisible(bool(message))
+        self._message_icon.setVisible(bool(message) and tone == "bad")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -198,9 +198,13 @@ class RadioButton(QRadioButton):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
-        focus = QApplication.focusWidget()
-        if isinstance(focus, RadioButton) and focus is not self and focus.group() is self.group():
-            focus.setChecked(True)
+        focused_widget = QApplication.focusWidget()
+        if (
+            isinstance(focused_widget, RadioButton)
+            and focused_widget is not self
+            and focused_widget.group() is self.group()
+        ):
+            focused_widget.setChecked(True)
 
     def sizeHint(self) -> QSize:
         return _measure_indicator_button(self)
@@ -220,14 +224,14 @@ class RadioButton(QRadioButton):
 
 
 def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
-    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-    return QRectF(0, round((button.height() - side) / 2), side, side)
+    side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+    return QRectF(0, round((button.height() - side_px) / 2), side_px, side_px)
 
 
 def _measure_indicator_button(button: QAbstractButton) -> QSize:
-    words = measure_font_runs(split_font_runs(button.text()))
-    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-    return QSize(round(side + 8 + words) + 1, current_appearance().control_height("target_min"))
+    text_width = measure_font_runs(split_font_runs(button.text()))
+    side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+    return QSize(round(side_px + 8 + text_width) + 1, current_appearance().control_height("target_min"))
 
 
 def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
@@ -241,11 +245,11 @@ class DropDownList(QComboBox):
 
     focus_ring = 2
 
-    def __init__(self, name: str, *, empty: str = "", parent: QWidget | None = None) -> None:
-        """`name` is the accessible name. `empty` is the text shown while nothing is selected."""
+    def __init__(self, name: str, *, placeholder: str = "", parent: QWidget | None = None) -> None:
+        """`name` is the accessible name. `placeholder` is the text shown while nothing is selected."""
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.setPlaceholderText(empty)
+        self.setPlaceholderText(placeholder)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not WheelFocus: the wheel scrolls the page
 
@@ -257,32 +261,36 @@ class DropDownList(QComboBox):
             event.ignore()
 
     def sizeHint(self) -> QSize:
-        words = [self.itemText(i) for i in range(self.count())] + [self.placeholderText()]
-        width = max(current_appearance().font_metrics("body").horizontalAdvance(word) for word in words)
+        texts = [self.itemText(index) for index in range(self.count())] + [self.placeholderText()]
+        width = max(current_appearance().font_metrics("body").horizontalAdvance(text) for text in texts)
         return QSize(round(width) + 44, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(80, current_appearance().control_height("input"))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, is_enabled = QPainter(self), QRectF(self.rect()), self.isEnabled()
+        painter, rect, is_enabled = QPainter(self), QRectF(self.rect()), self.isEnabled()
         colour = current_appearance().colour
-        fill = colour("hover" if self.underMouse() else "base") if is_enabled else colour("disabled_fill")
+        fill_colour = colour("hover" if self.underMouse() else "base") if is_enabled else colour("disabled_fill")
         has_error = bool(self.property("error"))
-        edge = colour("bad" if has_error else "border" if is_enabled else "disabled_border")
-        draw_frame(painter, box, 4, edge, fill, 2 if has_error else 1)
+        border_colour = colour("bad" if has_error else "border" if is_enabled else "disabled_border")
+        draw_frame(painter, rect, 4, border_colour, fill_colour, 2 if has_error else 1)
         painter.setFont(current_appearance().font("body"))
         is_empty = self.currentIndex() < 0
         painter.setPen(colour("disabled_text" if not is_enabled else "muted" if is_empty else "text"))
-        words = self.placeholderText() if is_empty else self.currentText()
-        room = box.adjusted(9, 0, -28, 0)
+        text = self.placeholderText() if is_empty else self.currentText()
+        available_width = rect.adjusted(9, 0, -28, 0)
         elided_text = (
-            current_appearance().font_metrics("body").elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+            current_appearance()
+            .font_metrics("body")
+            .elidedText(text, Qt.TextElideMode.ElideRight, available_width.width())
         )
-        painter.drawText(room, _LEFT_ALIGNMENT, elided_text)
-        side = current_appearance().icon_px(14)
-        ink = colour("text" if is_enabled else "disabled_text")
-        draw_cached_shape(painter, "chevron_down", box.right() - side - 9, (box.height() - side) / 2, side, ink)
+        painter.drawText(available_width, _LEFT_ALIGNMENT, elided_text)
+        icon_px = current_appearance().icon_px(14)
+        text_colour = colour("text" if is_enabled else "disabled_text")
+        draw_cached_shape(
+            painter, "chevron_down", rect.right() - icon_px - 9, (rect.height() - icon_px) / 2, icon_px, text_colour
+        )
 
 
 class FilterChip(DropDownList):
@@ -290,22 +298,25 @@ class FilterChip(DropDownList):
     default; another selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
-        words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())
+        text_width = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())
         return QSize(
-            round(words) + 24 + current_appearance().icon_px(14), current_appearance().control_height("filter_chip")
+            round(text_width) + 24 + current_appearance().icon_px(14),
+            current_appearance().control_height("filter_chip"),
         )
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, colour = QPainter(self), QRectF(self.rect()), current_appearance().colour
+        painter, rect, colour = QPainter(self), QRectF(self.rect()), current_appearance().colour
         is_changed = self.currentIndex() > 0
         fill_name = "selected" if is_changed else "hover" if self.underMouse() else "base"
-        draw_frame(painter, box, 4, colour("accent" if is_changed else "border"), colour(fill_name))
-        ink = colour("accent" if is_changed else "text")
+        draw_frame(painter, rect, 4, colour("accent" if is_changed else "border"), colour(fill_name))
+        text_colour = colour("accent" if is_changed else "text")
         painter.setFont(current_appearance().font("body"))
-        painter.setPen(ink)
-        painter.drawText(box.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
-        side = current_appearance().icon_px(14)
-        draw_cached_shape(painter, "chevron_down", box.right() - side - 7, (box.height() - side) / 2, side, ink)
+        painter.setPen(text_colour)
+        painter.drawText(rect.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
+        icon_px = current_appearance().icon_px(14)
+        draw_cached_shape(
+            painter, "chevron_down", rect.right() - icon_px - 7, (rect.height() - icon_px) / 2, icon_px, text_colour
+        )

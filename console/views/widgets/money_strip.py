@@ -18,19 +18,19 @@ _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 
 @dataclass(frozen=True, slots=True)
 class MoneyPart:
-    """One part of a payment's amount, such as the refunded part: its name (`word`), the amount as text, and the
-    amount in minor units (`share`), from which the bar computes the part's width.
+    """One part of a payment's amount, such as the refunded part: its name (`name`), the amount as text, and the
+    amount in minor units (`amount_minor`), from which the bar computes the part's width.
 
-    `fill` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". A `quiet` part is shown
-    in the muted colour, because its amount is zero.
+    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". A `is_quiet` part
+    is shown in the muted colour, because its amount is zero.
     """
 
-    word: str
-    amount: str
-    share: int
-    fill: str
+    name: str
+    amount_text: str
+    amount_minor: int
+    fill_pattern: str
     tone: Tone = "text"
-    quiet: bool = False
+    is_quiet: bool = False
 
 
 class MoneyBar(QWidget):
@@ -45,7 +45,7 @@ class MoneyBar(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_money_parts(self, parts: Sequence[MoneyPart]) -> None:
-        self._parts = tuple(part for part in parts if part.share > 0)
+        self._parts = tuple(part for part in parts if part.amount_minor > 0)
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -60,30 +60,30 @@ class MoneyBar(QWidget):
         painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
 
-    def _compute_part_widths(self, room: float) -> list[float]:
-        """Return the width of each part in px for a bar of `room` px: proportional to the part's amount, but at
+    def _compute_part_widths(self, bar_width: float) -> list[float]:
+        """Return the width of each part in px for a bar of `bar_width` px: proportional to the part's amount, but at
         least the minimum width in the design tokens."""
-        total = sum(part.share for part in self._parts) or 1
+        total = sum(part.amount_minor for part in self._parts) or 1
         min_width = tokens().px("money_bar", "min_part")
-        widths = [max(min_width, room * part.share / total) for part in self._parts]
-        excess = sum(widths) - room
+        widths = [max(min_width, bar_width * part.amount_minor / total) for part in self._parts]
+        excess = sum(widths) - bar_width
         if widths and excess > 0:
             widths[widths.index(max(widths))] -= excess
         return widths
 
 
 def _fill_part(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
-    if part.fill == "empty":
+    if part.fill_pattern == "empty":
         return
     colour = current_appearance().colour(part.tone)
-    if part.fill == "solid":
+    if part.fill_pattern == "solid":
         painter.fillRect(box, colour)
         return
     painter.save()
     painter.setClipRect(box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(colour, 1.5))
-    _draw_hatch(painter, box, {"hatch": -1.0, "back_hatch": 1.0}.get(part.fill, 0.0))
+    _draw_hatch(painter, box, {"hatch": -1.0, "back_hatch": 1.0}.get(part.fill_pattern, 0.0))
     painter.restore()
     painter.setPen(QPen(colour, 1))
     painter.drawRect(box)
@@ -113,8 +113,8 @@ class MoneyPartSwatch(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         _fill_part(painter, box, self._part)
-        edge: QColor = current_appearance().colour("border")
-        painter.setPen(QPen(edge, 1))
+        border_colour: QColor = current_appearance().colour("border")
+        painter.setPen(QPen(border_colour, 1))
         painter.drawRect(box)
 
 
@@ -125,48 +125,48 @@ class MoneyPanel(Surface):
     def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
         self._name = name
-        self._parts = QWidget()
-        self.rest_part = TextLabel("", "small", "muted")
-        self.rest_amount = TextLabel("", "figure", bold=True)
-        for words in (self.rest_part, self.rest_amount):
-            words.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._part_panels = QWidget()
+        self.refundable_name_label = TextLabel("", "small", "muted")
+        self.refundable_amount_label = TextLabel("", "figure", bold=True)
+        for refundable_texts in (self.refundable_name_label, self.refundable_amount_label):
+            refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.bar = MoneyBar()
-        self._line = make_row(self._parts, gap=16)
-        self._line.addLayout(make_column(self.rest_part, self.rest_amount, None, gap=0))
-        self._line.setStretch(0, 1)
+        self._part_row = make_row(self._part_panels, gap=16)
+        self._part_row.addLayout(make_column(self.refundable_name_label, self.refundable_amount_label, None, gap=0))
+        self._part_row.setStretch(0, 1)
         layout = make_column(gap=8, margins=margins)
-        layout.addLayout(self._line)
+        layout.addLayout(self._part_row)
         layout.addWidget(self.bar)
         self.setLayout(layout)
 
     def show_money_parts(self, parts: Sequence[MoneyPart], remaining_part: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
         `remaining_part` is the refundable amount."""
-        old_parts = self._parts
-        self._parts = make_flow_widget(
-            *(_make_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
+        old_parts = self._part_panels
+        self._part_panels = make_flow_widget(
+            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)), gap=20, line_gap=4
         )
-        self._line.replaceWidget(old_parts, self._parts)
-        self._line.setStretch(0, 1)
+        self._part_row.replaceWidget(old_parts, self._part_panels)
+        self._part_row.setStretch(0, 1)
         old_parts.hide()
         old_parts.deleteLater()
-        self.rest_part.show_text(remaining_part.word)
-        self.rest_amount.show_text(remaining_part.amount)
+        self.refundable_name_label.show_text(remaining_part.name)
+        self.refundable_amount_label.show_text(remaining_part.amount_text)
         self.bar.show_money_parts([*parts[1:], remaining_part])
-        spoken_parts = [f"{part.word} {part.amount}" for part in (*parts, remaining_part)]
+        spoken_parts = [f"{part.name} {part.amount_text}" for part in (*parts, remaining_part)]
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
 
 
 def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
-    tone: Tone = "muted" if part.quiet else "text" if part.tone in ("muted", "good") else part.tone
-    word = TextLabel(part.word, "small", "muted")
-    figure = TextLabel(part.amount, "figure", tone, bold=is_first)
-    holder = Surface(edge="none" if is_first else "left")
-    head = (
-        make_row(word, None, gap=6)
-        if part.fill == "empty" or part.quiet
-        else make_row(MoneyPartSwatch(part), word, None, gap=6)
+    tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
+    name_label = TextLabel(part.name, "small", "muted")
+    amount_label = TextLabel(part.amount_text, "figure", tone, bold=is_first)
+    panel = Surface(edge="none" if is_first else "left")
+    name_row = (
+        make_row(name_label, None, gap=6)
+        if part.fill_pattern == "empty" or part.is_quiet
+        else make_row(MoneyPartSwatch(part), name_label, None, gap=6)
     )
-    holder.setLayout(make_column(head, figure, gap=0, margins=(0 if is_first else 16, 0, 0, 0)))
-    return holder
+    panel.setLayout(make_column(name_row, amount_label, gap=0, margins=(0 if is_first else 16, 0, 0, 0)))
+    return panel

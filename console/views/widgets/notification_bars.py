@@ -21,7 +21,7 @@ _MAX_TOASTS = 3
 
 
 class NotificationBar(QFrame):
-    """A message about the whole page: icon, bold text (`lead`), text (`words`) and at most two buttons, in the
+    """A message about the whole page: icon, bold text, text and at most two buttons, in the
     colours of a tone.
 
     The bar stands above the content and never covers it. Screen readers announce it once when it appears, and
@@ -33,19 +33,19 @@ class NotificationBar(QFrame):
 
     def __init__(
         self,
-        lead: str,
-        words: str = "",
+        bold_text: str,
+        text: str = "",
         *,
         tone: Tone = "text",
         shape: str = "warning",
         button: KeyButton | None = None,
-        second: QWidget | None = None,
-        narrow: bool = False,
+        second_button: QWidget | None = None,
+        is_narrow: bool = False,
         is_announced: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`second` is the second button. With `narrow`, for a narrow panel, the text always stands below the bold
-        text. With `is_announced` False, the bar isn't announced, because another widget announces the same
+        """`second_button` is the second button. With `is_narrow`, for a narrow panel, the text always stands below
+        the bold text. With `is_announced` False, the bar isn't announced, because another widget announces the same
         message.
         """
         super().__init__(parent)
@@ -56,61 +56,61 @@ class NotificationBar(QFrame):
         self.tone: Tone = tone
         self.shape = shape
         self._is_announced, self._announced_sentence = is_announced, ""
-        self._lead = TextLabel(lead, bold=True)
-        self._words = TextLabel(words, wrap=True)
-        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._texts: QBoxLayout | None = None
-        buttons = self._buttons = [item for item in (button, second) if item is not None]
-        sign = ShapeIcon(shape, "muted" if tone == "text" else tone, line="body")
-        if narrow:
-            box = make_row(gap=8, margins=(12, 8, 12, 8))
-            box.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-            box.addLayout(make_column(self._lead, self._words, *buttons, gap=2), 1)
-            self.setLayout(box)
+        self._bold_label = TextLabel(bold_text, bold=True)
+        self._text_label = TextLabel(text, wrap=True)
+        self._text_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._text_layout: QBoxLayout | None = None
+        shown_buttons = self._buttons = [item for item in (button, second_button) if item is not None]
+        icon = ShapeIcon(shape, "muted" if tone == "text" else tone, line_role="body")
+        if is_narrow:
+            layout = make_row(gap=8, margins=(12, 8, 12, 8))
+            layout.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+            layout.addLayout(make_column(self._bold_label, self._text_label, *shown_buttons, gap=2), 1)
+            self.setLayout(layout)
         else:
-            self._texts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-            self._texts.setSpacing(8)
-            self._texts.addWidget(self._lead)
-            self._texts.addWidget(self._words, 1)
-            self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-            self._body.setSpacing(8)
-            texts = make_row(gap=12)
-            texts.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-            texts.addLayout(self._texts, 1)
-            self._body.addLayout(texts, 1)
-            self._body.setAlignment(texts, Qt.AlignmentFlag.AlignVCenter)
-            self._lead.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # on the first line
-            if buttons:
-                self._body.addWidget(make_flow_widget(*buttons), 0, Qt.AlignmentFlag.AlignVCenter)
-            box = make_row(margins=(12, 5, 12, 5))
-            box.addLayout(self._body, 1)
-            self.setLayout(box)
+            self._text_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+            self._text_layout.setSpacing(8)
+            self._text_layout.addWidget(self._bold_label)
+            self._text_layout.addWidget(self._text_label, 1)
+            self._body_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+            self._body_layout.setSpacing(8)
+            icon_and_texts = make_row(gap=12)
+            icon_and_texts.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+            icon_and_texts.addLayout(self._text_layout, 1)
+            self._body_layout.addLayout(icon_and_texts, 1)
+            self._body_layout.setAlignment(icon_and_texts, Qt.AlignmentFlag.AlignVCenter)
+            self._bold_label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # on the first line
+            if shown_buttons:
+                self._body_layout.addWidget(make_flow_widget(*shown_buttons), 0, Qt.AlignmentFlag.AlignVCenter)
+            layout = make_row(margins=(12, 5, 12, 5))
+            layout.addLayout(self._body_layout, 1)
+            self.setLayout(layout)
         self.setMinimumHeight(36)
         self._set_accessible_name()
 
     def _fit_texts(self) -> None:
         """Place the text beside the bold text, or below it if the bold text takes more than half of the bar. Place
         the buttons beside the texts, or below them if the buttons take more than half of the bar."""
-        if self._texts is None:
+        if self._text_layout is None:
             return
-        side_by_side, under = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        room, buttons = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
-        self._body.setDirection(under if buttons > room / 2 else side_by_side)
-        room -= 0 if buttons > room / 2 else buttons
-        below = bool(self._words.plain) and self._lead.measure_line_width() > room / 2
-        self._texts.setDirection(under if below else side_by_side)
-        self._texts.setSpacing(0 if below else 8)
-        self._lead.set_wrapping(below or self._lead.measure_line_width() > room)
-        self._lead.setVisible(bool(self._lead.plain))  # an empty label would leave a gap before the text
-        self._words.setVisible(bool(self._words.plain))
+        side_by_side, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        available_width, buttons_width = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
+        self._body_layout.setDirection(top_to_bottom if buttons_width > available_width / 2 else side_by_side)
+        available_width -= 0 if buttons_width > available_width / 2 else buttons_width
+        is_text_below = bool(self._text_label.plain) and self._bold_label.measure_line_width() > available_width / 2
+        self._text_layout.setDirection(top_to_bottom if is_text_below else side_by_side)
+        self._text_layout.setSpacing(0 if is_text_below else 8)
+        self._bold_label.set_wrapping(is_text_below or self._bold_label.measure_line_width() > available_width)
+        self._bold_label.setVisible(bool(self._bold_label.plain))  # an empty label would leave a gap before the text
+        self._text_label.setVisible(bool(self._text_label.plain))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_texts()
 
-    def show_text(self, lead: str, words: str) -> None:
-        self._lead.show_text(lead)
-        self._words.show_text(words)
+    def show_text(self, bold_text: str, text: str) -> None:
+        self._bold_label.show_text(bold_text)
+        self._text_label.show_text(text)
         self._fit_texts()
         self._set_accessible_name()
         if self.isVisible():
@@ -119,7 +119,7 @@ class NotificationBar(QFrame):
     @property
     def sentence(self) -> str:
         """The bold text and the text of the bar together, as a screen reader reads them."""
-        return join_spoken_text(self._lead.plain, self._words.plain)
+        return join_spoken_text(self._bold_label.plain, self._text_label.plain)
 
     def mark_announced(self) -> None:
         """Prevent the announcement of the bar's current text, because another widget has announced it already."""
@@ -144,13 +144,13 @@ class FileButtons(QWidget):
     """Two buttons for a file that the program has written: copy its path, and open its folder. They are hidden
     while there is no file."""
 
-    def __init__(self, copy_words: str, open_words: str) -> None:
+    def __init__(self, copy_text: str, open_text: str) -> None:
         super().__init__()
         self._path = ""
-        copy, folder = KeyButton(copy_words, kind="inline"), KeyButton(open_words, kind="inline")
-        copy.clicked.connect(self._copy_path)
-        folder.clicked.connect(self._open_folder)
-        self.setLayout(make_column(make_flow_widget(copy, folder, gap=8)))
+        copy_button, folder_button = KeyButton(copy_text, kind="inline"), KeyButton(open_text, kind="inline")
+        copy_button.clicked.connect(self._copy_path)
+        folder_button.clicked.connect(self._open_folder)
+        self.setLayout(make_column(make_flow_widget(copy_button, folder_button, gap=8)))
 
     def show_path(self, path: str) -> None:
         """Set the path of the file that the two buttons use; "" hides the buttons."""
@@ -178,43 +178,43 @@ class ToastFrame(QFrame):
 
     def __init__(
         self,
-        words: str,
+        message: str,
         detail: str = "",
         *,
         shape: str = "check",
         tone: Tone = "good",
-        close: str = "Close",
+        close_name: str = "Close",
         route: RecordPageRoute | None = None,
     ) -> None:
-        """`words` is the message, `detail` a second line, `close` the name of the close button. `route` leads to
-        the record that the message is about; None means the record of the visible page, if any."""
+        """`message` is the message, `detail` a second line, `close_name` the name of the close button. `route` leads
+        to the record that the message is about; None means the record of the visible page, if any."""
         super().__init__()
         self.shape, self.route = shape, route
         self.tone: Tone = tone
         self.fit_width()
-        self.setAccessibleName(join_spoken_text(words, detail))
+        self.setAccessibleName(join_spoken_text(message, detail))
         self.path = ""
-        texts = self._texts = make_column(TextLabel(words, wrap=True), gap=0)
+        text_column = self._text_column = make_column(TextLabel(message, wrap=True), gap=0)
         if detail:
-            texts.addWidget(TextLabel(detail, "small", "muted", wrap=True))
-        button = IconButton("close", close)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
-        button.clicked.connect(self.closed)
-        self._close_button = button
-        box = make_row(gap=8, margins=(12, 8, 8, 8))
-        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
-        box.addLayout(texts, 1)
-        box.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        self.setLayout(box)
+            text_column.addWidget(TextLabel(detail, "small", "muted", wrap=True))
+        close_button = IconButton("close", close_name)
+        close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
+        close_button.clicked.connect(self.closed)
+        self._close_button = close_button
+        layout = make_row(gap=8, margins=(12, 8, 8, 8))
+        layout.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(text_column, 1)
+        layout.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
+        self.setLayout(layout)
 
-    def add_file_buttons(self, path: str, copy_words: str, open_words: str) -> None:
+    def add_file_buttons(self, path: str, copy_text: str, open_text: str) -> None:
         """Add two buttons for a file that the program has written: copy its path, and open its folder. The message
         then stays until the person closes it."""
         self.path = path
         self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
-        buttons = FileButtons(copy_words, open_words)
+        buttons = FileButtons(copy_text, open_text)
         buttons.show_path(path)
-        self._texts.addWidget(buttons)
+        self._text_column.addWidget(buttons)
 
     def fit_width(self) -> None:
         """Set the width of a toast that is shown in the main window. A dialog gives its toasts another width."""
@@ -316,10 +316,10 @@ class ToastStack(QObject):
         for the bars: a window can be resized before it has them."""
         if self._dialogs or not self._toasts:
             return
-        bars = self._find_lower_bars()
-        for bar in bars:
-            bar.installEventFilter(self)  # a bar that appears or moves later moves the toasts
-        tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in bars if bar.isVisible()]
+        lower_bars = self._find_lower_bars()
+        for lower_bar in lower_bars:
+            lower_bar.installEventFilter(self)  # a bar that appears or moves later moves the toasts
+        tops = [lower_bar.mapTo(self._window, QPoint(0, 0)).y() for lower_bar in lower_bars if lower_bar.isVisible()]
         bottom = min([self._window.height(), *tops]) - 16
         for toast in reversed(self._toasts):
             toast.fit_height()
@@ -345,5 +345,5 @@ class ToastStack(QObject):
 
 def _is_becoming_visible(window: QWidget) -> bool:
     """Return True while Qt is showing this window for the first time, or again after it was hidden."""
-    handle: QWindow | None = window.windowHandle()
-    return handle is None or not handle.isVisible()
+    window_handle: QWindow | None = window.windowHandle()
+    return window_handle is None or not window_handle.isVisible()

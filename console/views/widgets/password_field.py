@@ -12,16 +12,16 @@ class PasswordField(Field):
     """A text field that hides its text until the person presses the button with the eye. The form calls
     `hide_password` when the person submits it."""
 
-    def __init__(self, label: str, show: str, hide: str) -> None:
-        """`label` stands above the field. `show` and `hide` are the names of the button with the eye: `show` while
-        the password is hidden, `hide` while it is visible."""
+    def __init__(self, label: str, show_name: str, hide_name: str) -> None:
+        """`label` stands above the field. `show_name` and `hide_name` are the names of the button with the eye:
+        `show_name` while the password is hidden, `hide_name` while it is visible."""
         super().__init__(label)
-        self._button_names = show, hide
+        self._button_names = show_name, hide_name
         edit = self.edit
         assert isinstance(edit, QLineEdit)  # noqa: S101  # a field of one line: tells the type checker
         self.line_edit: QLineEdit = edit
         self.line_edit.setEchoMode(QLineEdit.EchoMode.Password)
-        self.visibility_button = IconButton("eye", show, px=16)
+        self.visibility_button = IconButton("eye", show_name, px=16)
         self.visibility_button.clicked.connect(self._toggle_visibility)
         self._inner_layout.addWidget(self.visibility_button)
         self.line_edit.setTextMargins(0, 0, current_appearance().control_height("target_min") + 8, 0)
@@ -39,6 +39,6 @@ class PasswordField(Field):
 
     def _set_visibility(self, is_visible: bool) -> None:
         self.line_edit.setEchoMode(QLineEdit.EchoMode.Normal if is_visible else QLineEdit.EchoMode.Password)
-        word = self._button_names[is_visible]
-        self.visibility_button.setAccessibleName(word)
-        self.visibility_button.setToolTip(word)
+        button_name = self._button_names[is_visible]
+        self.visibility_button.setAccessibleName(button_name)
+        self.visibility_button.setToolTip(button_name)

@@ -20,7 +20,7 @@ class EmptyState(QWidget):
     def __init__(
         self,
         title: str,
-        words: str = "",
+        explanation: str = "",
         *,
         shape: str = "check",
         button: KeyButton | None = None,
@@ -28,20 +28,20 @@ class EmptyState(QWidget):
     ) -> None:
         super().__init__(parent)
         self.title, self.is_announced = title, True
-        self.setAccessibleName(join_spoken_text(title, words))
-        box = make_column(None, gap=4)
-        centre = Qt.AlignmentFlag.AlignHCenter
-        box.addWidget(ShapeIcon(shape, "muted", 20), 0, centre)
-        box.addWidget(TextLabel(title, bold=True), 0, centre)
-        if words:
-            detail = TextLabel(words, "small", "muted", wrap=True)
-            detail.setAlignment(centre)
-            box.addWidget(detail)
+        self.setAccessibleName(join_spoken_text(title, explanation))
+        layout = make_column(None, gap=4)
+        icon_row = Qt.AlignmentFlag.AlignHCenter
+        layout.addWidget(ShapeIcon(shape, "muted", 20), 0, icon_row)
+        layout.addWidget(TextLabel(title, bold=True), 0, icon_row)
+        if explanation:
+            explanation_label = TextLabel(explanation, "small", "muted", wrap=True)
+            explanation_label.setAlignment(icon_row)
+            layout.addWidget(explanation_label)
         if button is not None:
-            box.addSpacing(4)
-            box.addWidget(button, 0, centre)
-        box.addStretch(1)
-        self.setLayout(box)
+            layout.addSpacing(4)
+            layout.addWidget(button, 0, icon_row)
+        layout.addStretch(1)
+        self.setLayout(layout)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -49,18 +49,18 @@ class EmptyState(QWidget):
             announce(self, self.accessibleName(), is_stored=False)
 
 
-def replace_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty: EmptyState) -> None:
-    """Replace the widget `shown_widget` in `stack` by `empty`, and delete `shown_widget`. If `shown_widget` is
-    visible and has the same title, `empty` isn't announced: the list was only read again and is still empty."""
+def replace_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_state: EmptyState) -> None:
+    """Replace the widget `shown_widget` in `stack` by `empty_state`, and delete `shown_widget`. If `shown_widget` is
+    visible and has the same title, `empty_state` isn't announced: the list was only read again and is still empty."""
     is_visible = stack.isVisible() and stack.currentWidget() is shown_widget
-    empty.is_announced = not (
-        is_visible and isinstance(shown_widget, EmptyState) and shown_widget.title == empty.title
+    empty_state.is_announced = not (
+        is_visible and isinstance(shown_widget, EmptyState) and shown_widget.title == empty_state.title
     )
     stack.removeWidget(shown_widget)
     shown_widget.deleteLater()
-    stack.addWidget(empty)
-    stack.setCurrentWidget(empty)
-    empty.is_announced = True
+    stack.addWidget(empty_state)
+    stack.setCurrentWidget(empty_state)
+    empty_state.is_announced = True
 
 
 class SkeletonRows(QWidget):
@@ -106,13 +106,13 @@ class ReadingNote(QWidget):
 
     cancelled = Signal()
 
-    def __init__(self, words: str, cancel: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, text: str, cancel_text: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._words = TextLabel(words, "small", "muted")
-        self._button = KeyButton(cancel, "Esc", "inline")
-        self._button.clicked.connect(self.cancelled)
-        self.setLayout(make_row(self._words, None, self._button, margins=(12, 4, 12, 4)))
+        self._label = TextLabel(text, "small", "muted")
+        self._cancel_button = KeyButton(cancel_text, "Esc", "inline")
+        self._cancel_button.clicked.connect(self.cancelled)
+        self.setLayout(make_row(self._label, None, self._cancel_button, margins=(12, 4, 12, 4)))
         self.hide()
         self._timer = QTimer(self, singleShot=True)
         self._timer.setInterval(tokens().px("motion", "words_after_ms"))
@@ -127,5 +127,5 @@ class ReadingNote(QWidget):
         self._timer.stop()
         self.hide()
 
-    def show_text(self, words: str) -> None:
-        self._words.show_text(words)
+    def show_text(self, text: str) -> None:
+        self._label.show_text(text)

@@ -67,55 +67,63 @@ class RecordSidePanel(Surface):
 
     def __init__(self, side: RecordSide) -> None:
         super().__init__(is_raised=True, edge="right")
-        self._name = TextLabel("", "small", "muted")
-        self._sign = ShapeIcon("dash", "muted")
-        self._word = TextLabel("", "section")
+        self._name_label = TextLabel("", "small", "muted")
+        self._state_icon = ShapeIcon("dash", "muted")
+        self._state_label = TextLabel("", "section")
         self._own_label = ElidedLabel("", "small", "muted")
-        self._amount = TextLabel("", "figure", bold=True)
-        self._fact = TextLabel("", "small", "muted", wrap=True)
-        self._source = _StateSourceLabel("", "small", "muted")
-        word = QWidget()
-        word.setLayout(make_row(self._sign, self._word, gap=6))
-        first = make_flow_widget(word, self._own_label, gap=6, line_gap=0)
-        self._state = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._state.setSpacing(6)
-        self._state.addWidget(first, 1)
-        self._state.addWidget(self._amount)
-        self._tools = FlowLayout(self._source, gap=6)
-        last = make_flow_holder(self._tools)
+        self._amount_label = TextLabel("", "figure", bold=True)
+        self._fact_label = TextLabel("", "small", "muted", wrap=True)
+        self._source_label = _StateSourceLabel("", "small", "muted")
+        state_row = QWidget()
+        state_row.setLayout(make_row(self._state_icon, self._state_label, gap=6))
+        name_row = make_flow_widget(state_row, self._own_label, gap=6, line_gap=0)
+        self._state_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._state_row.setSpacing(6)
+        self._state_row.addWidget(name_row, 1)
+        self._state_row.addWidget(self._amount_label)
+        self._tools = FlowLayout(self._source_label, gap=6)
+        source_row = make_flow_holder(self._tools)
         margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
-        self._box = make_column(self._name, self._state, self._fact, last, None, gap=0, margins=margins)
-        self.setLayout(self._box)
+        self._layout = make_column(
+            self._name_label, self._state_row, self._fact_label, source_row, None, gap=0, margins=margins
+        )
+        self.setLayout(self._layout)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
 
     def add_tool(self, tool: QWidget) -> None:
         self._tools.addWidget(tool)
 
-    def needs_amount_below(self, room: int) -> bool:
-        """Return True if the word of the state and the amount need more than `room` px side by side."""
-        margins = self._box.contentsMargins()
-        parts = self._word.sizeHint().width() + self._own_label.sizeHint().width() + self._amount.sizeHint().width()
-        needed_width = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        return bool(self._amount.plain) and needed_width > room
+    def needs_amount_below(self, available_width: int) -> bool:
+        """Return True if the word of the state and the amount need more than `available_width` px side by side."""
+        margins = self._layout.contentsMargins()
+        widgets = (
+            self._state_label.sizeHint().width()
+            + self._own_label.sizeHint().width()
+            + self._amount_label.sizeHint().width()
+        )
+        needed_width = widgets + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        return bool(self._amount_label.plain) and needed_width > available_width
 
-    def place_amount(self, *, below: bool) -> None:
+    def place_amount(self, *, is_below: bool) -> None:
         """Put the amount below the word of the state (True), or at its right (False)."""
-        self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
+        self._state_row.setDirection(
+            QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
+        )
 
     def show_side(self, side: RecordSide) -> None:
         self.setAccessibleName(side.format_spoken_text())
-        self._name.show_text(side.name)
+        self._name_label.show_text(side.name)
         # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
-        self._sign.show_shape(
+        self._state_icon.show_shape(
             "not_equal" if side.is_different else side.shape, "bad" if side.is_different else side.tone
         )
-        self._word.show_text(side.word, "bad" if side.is_different else side.tone)
+        self._state_label.show_text(side.word, "bad" if side.is_different else side.tone)
         self._own_label.show_text(side.own_word)
-        self._amount.show_text(side.amount, "bad" if side.has_different_amount else "text")
-        self._fact.show_text(side.fact)
-        self._source.show_text(side.source)
-        self._source.setVisible(bool(side.source))
+        self._amount_label.show_text(side.amount, "bad" if side.has_different_amount else "text")
+        self._fact_label.show_text(side.fact)
+        self._source_label.show_text(side.source)
+        self._source_label.setVisible(bool(side.source))
         set_style_property(self, "differs", side.is_different)
 
 
@@ -125,25 +133,25 @@ class RecordSideStrip(Surface):
     def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
         self.setAccessibleName(name)
-        self._box = QHBoxLayout(self)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.setSpacing(0)
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
         self.panels: list[RecordSidePanel] = []
         self.show_sides(sides)
 
-    def fit_width(self, room: int) -> None:
-        """Place the panels side by side, or one below the other if they need more than `room` px of width. If one
-        panel is too narrow for state and amount side by side, all panels show the amount below the state."""
-        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
-        self._place_amounts(room // max(1, len(self.panels)))
-        if self._box.minimumSize().width() > room:
-            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
-            self._place_amounts(room)
+    def fit_width(self, available_width: int) -> None:
+        """Place the panels side by side, or one below the other if they need more than `available_width` px of width.
+        If one panel is too narrow for state and amount side by side, all panels show the amount below the state."""
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
+        self._place_amounts(available_width // max(1, len(self.panels)))
+        if self._layout.minimumSize().width() > available_width:
+            self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
+            self._place_amounts(available_width)
 
-    def _place_amounts(self, room: int) -> None:
-        below = any(panel.needs_amount_below(room) for panel in self.panels)
+    def _place_amounts(self, available_width: int) -> None:
+        is_below = any(panel.needs_amount_below(available_width) for panel in self.panels)
         for panel in self.panels:
-            panel.place_amount(below=below)
+            panel.place_amount(is_below=is_below)
 
     def show_sides(self, sides: Sequence[RecordSide]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
@@ -151,83 +159,84 @@ class RecordSideStrip(Surface):
         for side in sides[len(self.panels) :]:
             panel = RecordSidePanel(side)
             self.panels.append(panel)
-            self._box.addWidget(panel, 1)
+            self._layout.addWidget(panel, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """One document of a credit check, as DocumentStrip shows it: name, icon (shape and tone), text (`words`) and
+    """One document of a credit check, as DocumentStrip shows it: name, icon (shape and tone), text (`text`) and
     time (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`."""
 
     name: str
     shape: str
     tone: Tone
-    words: str
+    text: str
     detail: str = ""
     is_missing: bool = False
     missing_word: str = ""
 
 
 class DocumentStrip(Surface):
-    """The documents of a credit check side by side. `tail` is a widget at the right end, such as the button
+    """The documents of a credit check side by side. `right_widget` is a widget at the right end, such as the button
     "open"."""
 
     def __init__(
         self,
-        parts: Sequence[DocumentSummary],
+        documents: Sequence[DocumentSummary],
         name: str,
-        tail: QWidget | None = None,
+        right_widget: QWidget | None = None,
         *,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, edge="all")
         self.setAccessibleName(name)
-        self._box = QHBoxLayout(self)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.setSpacing(0)
-        self._parts: list[QWidget] = []
-        self._tail = Surface(edge="left")
-        if tail is not None:
-            self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
-        self._box.addWidget(self._tail)
-        self.set_right_widget_visible(is_visible=tail is not None)
-        self.show_documents(parts)
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._panels: list[QWidget] = []
+        self._right_widget = Surface(edge="left")
+        if right_widget is not None:
+            self._right_widget.setLayout(make_column(None, right_widget, None, margins=(16, 8, 16, 8)))
+        self._layout.addWidget(self._right_widget)
+        self.set_right_widget_visible(is_visible=right_widget is not None)
+        self.show_documents(documents)
 
     def set_right_widget_visible(self, *, is_visible: bool) -> None:
         """Show or hide the widget at the right end of the strip."""
-        self._tail.setVisible(is_visible)
+        self._right_widget.setVisible(is_visible)
 
-    def fit_width(self, room: int) -> None:
-        """Place the documents side by side, or one below the other if they need more than `room` px of width."""
-        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
-        if self._box.minimumSize().width() > room:
-            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
+    def fit_width(self, available_width: int) -> None:
+        """Place the documents side by side, or one below the other if they need more than `available_width` px of
+        width."""
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
+        if self._layout.minimumSize().width() > available_width:
+            self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def show_documents(self, documents: Sequence[DocumentSummary]) -> None:
-        for widget in self._parts:
-            self._box.removeWidget(widget)
+        for widget in self._panels:
+            self._layout.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
-        for place, widget in enumerate(self._parts):
-            self._box.insertWidget(place, widget, 1)
+        self._panels = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
+        for index, widget in enumerate(self._panels):
+            self._layout.insertWidget(index, widget, 1)
 
 
 def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface:
     panel = Surface(edge="all" if document.is_missing else "none" if is_last else "right")
     panel.setProperty("differs", document.is_missing)
-    spoken_texts = (document.name, document.missing_word, document.words, document.detail)
-    panel.setAccessibleName(", ".join(words for words in spoken_texts if words))
+    spoken_texts = (document.name, document.missing_word, document.text, document.detail)
+    panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))
     tone: Tone = "bad" if document.is_missing else "text"
-    head = make_row(
+    name_row = make_row(
         ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, bold=True), gap=6
     )
     if document.missing_word:
-        head.addWidget(TextLabel(document.missing_word, "body", "bad"))
-    head.addStretch(1)
-    detail = TextLabel(document.detail, "small", "muted", wrap=True)
+        name_row.addWidget(TextLabel(document.missing_word, "body", "bad"))
+    name_row.addStretch(1)
+    detail_label = TextLabel(document.detail, "small", "muted", wrap=True)
     frame = tokens().px("borders", "differs") if document.is_missing else 0  # the texts of all panels stay aligned
     margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
-    panel.setLayout(make_column(head, TextLabel(document.words, wrap=True), detail, gap=0, margins=margins))
+    panel.setLayout(make_column(name_row, TextLabel(document.text, wrap=True), detail_label, gap=0, margins=margins))
     return panel
 
 
@@ -238,11 +247,11 @@ class ExplanationForm(QWidget):
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
         """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
-        self._sign = ShapeIcon("check", "muted", line="section")
-        self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
-        self._why = TextLabel("", wrap=True, selectable=True)
+        self._verdict_icon = ShapeIcon("check", "muted", line_role="section")
+        self._verdict_label = TextLabel("", "section", bold=True, wrap=True, selectable=True)
+        self._why_label = TextLabel("", wrap=True, selectable=True)
         self._next_step_label = TextLabel("", wrap=True, selectable=True)
-        self._actions = FlowLayout()
+        self._action_layout = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
         grid.setHorizontalSpacing(8)
@@ -250,35 +259,35 @@ class ExplanationForm(QWidget):
         grid.setColumnStretch(1, 1)
         verdict = QHBoxLayout()
         verdict.setSpacing(8)
-        verdict.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
-        verdict.addWidget(self._verdict, 1)
+        verdict.addWidget(self._verdict_icon, 0, Qt.AlignmentFlag.AlignTop)
+        verdict.addWidget(self._verdict_label, 1)
         for row, label in enumerate(labels):
             grid.addWidget(_make_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
         grid.addLayout(verdict, 0, 1)
-        grid.addWidget(self._why, 1, 1)
+        grid.addWidget(self._why_label, 1, 1)
         grid.addWidget(self._next_step_label, 2, 1)
-        grid.addWidget(make_flow_holder(self._actions), 3, 1)
+        grid.addWidget(make_flow_holder(self._action_layout), 3, 1)
 
     def show_explanation(self, verdict: str, why: str, next_step: str, *, shape: str, tone: Tone = "text") -> None:
         """Show the texts of the lines verdict, why and next step (`next_step`). `shape` and `tone` are the icon
         before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
-        self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
-        self._verdict.show_text(verdict, tone if tone == "bad" else "text")
-        self._why.show_text(why)
+        self._verdict_icon.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
+        self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")
+        self._why_label.show_text(why)
         self._next_step_label.show_text(next_step)
 
     @property
     def verdict(self) -> str:
-        return self._verdict.plain
+        return self._verdict_label.plain
 
     def show_action_widgets(self, *widgets: QWidget) -> None:
         """Replace the buttons and labels of the line "you can". In `widgets`, the ReasonLabel of a button follows
         the button."""
-        while item := self._actions.takeAt(0):
+        while item := self._action_layout.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
         for widget in widgets:
-            self._actions.addWidget(widget)
+            self._action_layout.addWidget(widget)
             widget.show()
 
 
@@ -320,22 +329,22 @@ class FactList(QWidget):
 
     def add_fact(self, label: str, value: QWidget) -> None:
         """Add a label and its value at the end. For screen readers, the label names the value."""
-        words = _make_form_label(label)
-        words.setBuddy(value)
-        self._form.addRow(words, value)
+        label_widget = _make_form_label(label)
+        label_widget.setBuddy(value)
+        self._form.addRow(label_widget, value)
 
 
 def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading: int = 2) -> QWidget:
     """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
     beside the title; `heading` is the heading level of the title."""
-    box = Surface(edge="all")
-    inner = QVBoxLayout(box)
-    inner.setContentsMargins(16, 12, 16, 12)
-    inner.addWidget(content)
-    inner.addStretch(1)
+    content_box = Surface(edge="all")
+    content_layout = QVBoxLayout(content_box)
+    content_layout.setContentsMargins(16, 12, 16, 12)
+    content_layout.addWidget(content)
+    content_layout.addStretch(1)
     title_label = TextLabel(title, "panel_title", "muted", heading=heading)
-    head = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
-    holder = QWidget()
-    holder.setLayout(make_column(head, box, gap=6))
-    holder.setAccessibleName(title)
-    return holder
+    title_row = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
+    panel = QWidget()
+    panel.setLayout(make_column(title_row, content_box, gap=6))
+    panel.setAccessibleName(title)
+    return panel

@@ -78,8 +78,8 @@ class SearchBox(QObject):
         """Asked at Esc: False keeps the box open, because the key has ended a search."""
         self._window = window
         self._previous_focus: QWidget | None = None
-        self.veil = OverlayLayer(window)
-        self.veil.clicked.connect(self.close)
+        self.overlay = OverlayLayer(window)
+        self.overlay.clicked.connect(self.close)
         self.frame = SearchBoxFrame(window)
         self.frame.setAccessibleName(name)
         self.frame.hide()
@@ -89,9 +89,9 @@ class SearchBox(QObject):
         self.input.returnPressed.connect(self._pick_current)
         self.input.installEventFilter(self)
         self.list.picked.connect(self._pick_key)
-        self._read_as = TextLabel("", "small_data", "muted")
-        self._sign = ShapeIcon("check", "good", 14)
-        self._remark = TextLabel("", "small", "good")
+        self._interpretation_label = TextLabel("", "small_data", "muted")
+        self._remark_icon = ShapeIcon("check", "good", 14)
+        self._remark_label = TextLabel("", "small", "good")
         self.notice = TextLabel("", "small", "care", wrap=True)
         self.footer = ShortcutHintBar(hints)
         self._build_layout()
@@ -100,16 +100,23 @@ class SearchBox(QObject):
         window.installEventFilter(self)
 
     def _build_layout(self) -> None:
-        head = Surface()
-        head.setFixedHeight(tokens().px("layout", "omnibox.input"))
-        inner = make_row(ShapeIcon("search", "text", 16), self.input, self._read_as, self._sign, self._remark, gap=8)
-        inner.setContentsMargins(16, 0, 16, 0)
-        inner.setStretch(1, 1)
-        head.setLayout(inner)
+        input_row = Surface()
+        input_row.setFixedHeight(tokens().px("layout", "omnibox.input"))
+        frame_layout = make_row(
+            ShapeIcon("search", "text", 16),
+            self.input,
+            self._interpretation_label,
+            self._remark_icon,
+            self._remark_label,
+            gap=8,
+        )
+        frame_layout.setContentsMargins(16, 0, 16, 0)
+        frame_layout.setStretch(1, 1)
+        input_row.setLayout(frame_layout)
         layout = QVBoxLayout(self.frame)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(0)
-        layout.addWidget(head)
+        layout.addWidget(input_row)
         focus_line = QFrame()  # the input has the focus as long as the box is open
         focus_line.setObjectName("focus_line")
         layout.addWidget(focus_line)
@@ -122,7 +129,7 @@ class SearchBox(QObject):
         """Show the search box without text, and give its input the focus. When the box closes, the focus returns to
         the widget that has it now."""
         self._previous_focus = self._window.focusWidget()
-        self.veil.cover_window()
+        self.overlay.cover_window()
         self.input.clear()
         self._set_geometry()
         self.frame.raise_()
@@ -146,23 +153,25 @@ class SearchBox(QObject):
         self.list.show_groups(groups, keeps_current=keeps_current)
         self._set_geometry()
 
-    def show_interpretation(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show two texts at the right end of the input: `read_as`, which says how the program has interpreted the
-        typed text, and the remark `words` with an icon, which says for example that the check digit is right."""
-        self._read_as.show_text(read_as)
-        self._remark.show_text(words, tone)
-        self._sign.show_shape(shape, tone)
-        self._sign.setVisible(bool(words))
+    def show_interpretation(
+        self, interpretation: str, remark: str, shape: str = "check", tone: Tone = "good"
+    ) -> None:
+        """Show two texts at the right end of the input: `interpretation`, which says how the program has interpreted
+        the typed text, and the remark `remark` with an icon, which says for example that the check digit is right."""
+        self._interpretation_label.show_text(interpretation)
+        self._remark_label.show_text(remark, tone)
+        self._remark_icon.show_shape(shape, tone)
+        self._remark_icon.setVisible(bool(remark))
 
-    def show_notice(self, words: str) -> None:
+    def show_notice(self, notice: str) -> None:
         """Show and announce a message that names the typed words which the program doesn't understand; "" removes the
         message."""
-        if words == self.notice.plain:
+        if notice == self.notice.plain:
             return
-        self.notice.show_text(words)
-        self.notice.setVisible(bool(words))
-        if words:
-            announce(self.input, words, is_stored=False)
+        self.notice.show_text(notice)
+        self.notice.setVisible(bool(notice))
+        if notice:
+            announce(self.input, notice, is_stored=False)
         self._set_geometry()
 
     def pick_first_result(self) -> None:
@@ -182,31 +191,31 @@ class SearchBox(QObject):
         self._hide_box()
         self.picked.emit(key)
 
-    def _insert_completion(self, insertion: TextCompletion) -> None:
+    def _insert_completion(self, completion: TextCompletion) -> None:
         """Put the text of a completion into the input and announce it."""
-        self.input.setText(insertion.text)
-        self.input.setCursorPosition(insertion.cursor)
+        self.input.setText(completion.text)
+        self.input.setCursorPosition(completion.cursor)
         self.input.setFocus()
-        announce(self.input, insertion.text.strip(), is_stored=False)
-        self.typed.emit(insertion.text)
+        announce(self.input, completion.text.strip(), is_stored=False)
+        self.typed.emit(completion.text)
 
     def _hide_box(self) -> None:
         self.frame.hide()
-        self.veil.hide()
+        self.overlay.hide()
         if self._previous_focus is not None and self._previous_focus.isVisible():
             self._previous_focus.setFocus()
 
     def _set_geometry(self) -> None:
-        design = tokens()
+        design_tokens = tokens()
         width = min(
-            round(design.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
+            round(design_tokens.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
         )
-        top = design.px("layout", "omnibox.top")
+        top = design_tokens.px("layout", "omnibox.top")
         max_height = min(_MAX_SEARCH_BOX_HEIGHT_PX, self._window.height() - top - 24)
         notice_height = 0
         if self.notice.isVisibleTo(self.frame):
             notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())
-        fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
+        fixed_height = design_tokens.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
         self.list.setFixedHeight(min(self.list.compute_full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)
@@ -224,9 +233,9 @@ class SearchBox(QObject):
                 self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            insertion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
-            if insertion is not None:
-                self._pick_key(insertion)
+            completion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
+            if completion is not None:
+                self._pick_key(completion)
             return True  # the focus must stay in the box
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:

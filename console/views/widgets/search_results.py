@@ -199,21 +199,21 @@ class _EntryDelegate(QStyledItemDelegate):
         if is_current:
             box = QRectF(rect).adjusted(8, 0, -8, 0)
             draw_frame(painter, box, 4, None, current_appearance().colour("selected"))
-            mark = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
-            painter.fillRect(mark, current_appearance().colour("accent"))
+            mark_rect = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
+            painter.fillRect(mark_rect, current_appearance().colour("accent"))
         self._draw_entry(painter, rect, line, is_current=is_current)
 
     def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current: bool) -> None:
         colour, scale = current_appearance().colour, current_appearance().scale
-        is_off = bool(entry.disabled_reason)
-        baseline, side = compute_centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
+        is_disabled = bool(entry.disabled_reason)
+        baseline, icon_px = compute_centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
         icon = colour("accent" if is_current else "muted")
         draw_cached_shape(
-            painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - side) / 2, side, icon
+            painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - icon_px) / 2, icon_px, icon
         )
-        painter.setPen(colour("muted" if is_off else "text"))
+        painter.setPen(colour("muted" if is_disabled else "text"))
         x, detail = rect.left() + _TITLE_X * scale, rect.left() + _DETAIL_X * scale
-        title_width = (detail - x - 8) if entry.detail or is_off or entry.amount else rect.width() * 0.6
+        title_width = (detail - x - 8) if entry.detail or is_disabled or entry.amount else rect.width() * 0.6
         title = elide_font_runs(split_font_runs(entry.title), title_width, bold=is_current)
         draw_font_runs(painter, x, baseline, title, bold=is_current)
         painter.setPen(colour("muted"))
@@ -241,10 +241,10 @@ class _EntryDelegate(QStyledItemDelegate):
         if entry.key_cap:
             width, height = measure_key_cap(entry.key_cap)
             right_x -= width
-            place = QRectF(right_x, round(rect.top() + (rect.height() - height) / 2), width, height)
+            key_cap_rect = QRectF(right_x, round(rect.top() + (rect.height() - height) / 2), width, height)
             draw_key_cap(
                 painter,
-                place,
+                key_cap_rect,
                 entry.key_cap,
                 current_appearance().colour("muted"),
                 current_appearance().colour("border"),

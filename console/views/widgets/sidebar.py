@@ -29,14 +29,14 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class SidebarEntry:
-    """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`word`), shortcut
-    (`keys`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry above
-    it that isn't nested."""
+    """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
+    (`shortcut`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry
+    above it that isn't nested."""
 
     key: str
     icon: str
-    word: str
-    keys: str = ""
+    name: str
+    shortcut: str = ""
     count: str = ""
     is_nested: bool = False
 
@@ -52,11 +52,11 @@ class _SidebarModel(QAbstractListModel):
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return entry.word
+            return entry.name
         if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
-            return format_tooltip(entry.word)
+            return format_tooltip(entry.name)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (entry.word, entry.count, entry.keys) if part)
+            return ", ".join(part for part in (entry.name, entry.count, entry.shortcut) if part)
         return None
 
 
@@ -90,8 +90,8 @@ class SideBar(RememberedCurrentItem, QListView):
             self._bind_entry_shortcut(entry, parent)
 
     def _bind_entry_shortcut(self, entry: SidebarEntry, parent: QWidget) -> None:
-        if entry.keys:
-            shortcut = QShortcut(QKeySequence(entry.keys), parent)
+        if entry.shortcut:
+            shortcut = QShortcut(QKeySequence(entry.shortcut), parent)
             shortcut.activated.connect(partial(self.open_entry, entry.key))
 
     def add_entry(self, entry: SidebarEntry, parent: QWidget) -> None:
@@ -108,9 +108,11 @@ class SideBar(RememberedCurrentItem, QListView):
         menu.setAccessibleName(self.accessibleName())
         menu.aboutToHide.connect(menu.deleteLater)
         for row, entry in enumerate(self._entries.entries):
-            words = " ".join(part for part in (entry.word.replace("&", "&&"), entry.count) if part)
+            menu_text = " ".join(
+                entry_part for entry_part in (entry.name.replace("&", "&&"), entry.count) if entry_part
+            )
             # The text names the shortcut; setting it on the action would register it a second time.
-            action = menu.addAction(f"{words}\t{entry.keys}" if entry.keys else words)
+            action = menu.addAction(f"{menu_text}\t{entry.shortcut}" if entry.shortcut else menu_text)
             action.setCheckable(True)
             action.setChecked(row == self.currentIndex().row())
             action.triggered.connect(partial(self.open_row, row))
@@ -135,11 +137,13 @@ class SideBar(RememberedCurrentItem, QListView):
             if entry.key == key:
                 new_entries.extend(entries)
         if new_entries != self._entries.entries:
-            current = self._entries.entries[self.currentIndex().row()].key if self.currentIndex().isValid() else ""
+            current_key = (
+                self._entries.entries[self.currentIndex().row()].key if self.currentIndex().isValid() else ""
+            )
             self._entries.beginResetModel()
             self._entries.entries = new_entries
             self._entries.endResetModel()
-            self.show_current(current if any(entry.key == current for entry in new_entries) else key)
+            self.show_current(current_key if any(entry.key == current_key for entry in new_entries) else key)
 
     def has_entry(self, key: str) -> bool:
         """Return True if the sidebar has an entry with this key."""
@@ -205,38 +209,40 @@ class _SidebarDelegate(QStyledItemDelegate):
         box = QRectF(option.rect).adjusted(8, 0, -8, 0)
         if is_current:
             draw_frame(painter, box, 4, None, colour("selected"))
-            mark = QRectF(box.left(), box.top() + 6, tokens().px("borders", "selection_mark"), box.height() - 12)
-            painter.fillRect(mark, colour("accent"))
+            mark_rect = QRectF(box.left(), box.top() + 6, tokens().px("borders", "selection_mark"), box.height() - 12)
+            painter.fillRect(mark_rect, colour("accent"))
             if self._bar.hasFocus():
                 draw_frame(painter, box, 4, colour("focus"), None, 2)
         self._draw_words(painter, box, entry, is_current=is_current)
 
     @staticmethod
     def _draw_words(painter: QPainter, box: QRectF, entry: SidebarEntry, *, is_current: bool) -> None:
-        colour, side = current_appearance().colour, current_appearance().icon_px(16)
+        colour, icon_px = current_appearance().colour, current_appearance().icon_px(16)
         baseline = int(compute_centred_baseline(box.top(), box.height()))
         x = box.left() + (24 if entry.is_nested else 8)
-        ink = colour("accent" if is_current else "text")
-        draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - side) / 2, side, ink)
+        text_colour = colour("accent" if is_current else "text")
+        draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text"))
-        word_x, word = x + side + 8, entry.word
+        name_x, name_runs = x + icon_px + 8, entry.name
         if entry.is_nested:  # a person's words may be longer than the sidebar
             count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count) + 14
-            room = int(box.right() - word_x - count_room)
-            word = painter.fontMetrics().elidedText(word, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(int(word_x), baseline, word)
+            name_width = int(box.right() - name_x - count_room)
+            name_runs = painter.fontMetrics().elidedText(name_runs, Qt.TextElideMode.ElideRight, name_width)
+        painter.drawText(int(name_x), baseline, name_runs)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count)
-        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(entry.keys)
+        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(entry.shortcut)
         right_x = box.right() - 8
-        word_right = x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
-        has_room = word_right + 6 + count_width + 18 + shortcut_width <= right_x
+        name_right = (
+            x + icon_px + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(name_runs)
+        )
+        has_room = name_right + 6 + count_width + 18 + shortcut_width <= right_x
         if entry.count and (entry.is_nested or not has_room):
             shortcut_width = -18  # too little room for both: the count is drawn at the position of the shortcut
         else:
             painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
-            painter.drawText(int(right_x - shortcut_width), baseline, entry.keys)
+            painter.drawText(int(right_x - shortcut_width), baseline, entry.shortcut)
         if entry.count:
             painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))

@@ -11,18 +11,18 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`word`), and time or
+    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`state_word`), and time or
     reason (`detail`). `is_bold` is True for the current step."""
 
     name: str
     shape: str
     tone: Tone
-    word: str
+    state_word: str
     detail: str = ""
     is_bold: bool = False
 
     def format_spoken_text(self) -> str:
-        return ", ".join(part for part in (self.name, self.word, self.detail) if part)
+        return ", ".join(part for part in (self.name, self.state_word, self.detail) if part)
 
 
 class StepList(Surface):
@@ -38,32 +38,32 @@ class StepList(Surface):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(3, 1)
-        self._parts: list[QWidget] = []
-        head = make_row(self._title, self._state_sentence, gap=12)
-        head.setStretch(1, 1)
-        self.setLayout(make_column(head, self._grid, gap=6, margins=(24, 10, 24, 12)))
+        self._step_widgets: list[QWidget] = []
+        header = make_row(self._title, self._state_sentence, gap=12)
+        header.setStretch(1, 1)
+        self.setLayout(make_column(header, self._grid, gap=6, margins=(24, 10, 24, 12)))
 
     def show_steps(self, title: str, state_sentence: str, steps: Sequence[StepLine]) -> None:
         """Replace the title, the sentence about the state of the process (`state_sentence`), and all steps."""
-        for widget in self._parts:
+        for widget in self._step_widgets:
             self._grid.removeWidget(widget)
             widget.deleteLater()
-        self._parts = []
+        self._step_widgets = []
         self._title.show_text(title)
         self._state_sentence.show_text(state_sentence)
-        for place, step in enumerate(steps):
-            self._add_step(place, step)
+        for row, step in enumerate(steps):
+            self._add_step(row, step)
         self.setAccessibleName(
             ". ".join((self._name, f"{title}, {state_sentence}", *(step.format_spoken_text() for step in steps)))
         )
 
     def _add_step(self, row: int, step: StepLine) -> None:
-        parts = (
+        widgets = (
             ShapeIcon(step.shape, step.tone),
             TextLabel(step.name, bold=step.is_bold),
-            TextLabel(step.word, "body", "text" if step.is_bold else "muted"),
+            TextLabel(step.state_word, "body", "text" if step.is_bold else "muted"),
             TextLabel(step.detail, "small", "muted", wrap=True, selectable=True),
         )
-        for number, part in enumerate(parts):
+        for number, part in enumerate(widgets):
             self._grid.addWidget(part, row, number)
-            self._parts.append(part)
+            self._step_widgets.append(part)

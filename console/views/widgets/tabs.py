@@ -55,7 +55,7 @@ class TabBar(QTabBar):
         self._set_accessible_name(number)
 
     def data(self, number: int) -> object:
-        """Return the value that was passed to `add` as `data` for the tab with this number."""
+        """Return the value that was passed to `add_tab` as `data` for the tab with this number."""
         return self.tabData(number)[2]
 
     def _set_accessible_name(self, number: int) -> None:
@@ -98,12 +98,12 @@ class TabBar(QTabBar):
     def _choose_tab_gap(self) -> None:
         """Use the narrow gap between tabs if the bar is wide enough for all tabs with this gap, but too narrow with
         the usual gap."""
-        is_helpful = (
+        is_narrow_gap_enough = (
             self._measure_width_with_gap(_NARROW_TAB_GAP_PX)
             <= self.width()
             < self._measure_width_with_gap(_TAB_GAP_PX)
         )
-        gap_px = _NARROW_TAB_GAP_PX if is_helpful else _TAB_GAP_PX
+        gap_px = _NARROW_TAB_GAP_PX if is_narrow_gap_enough else _TAB_GAP_PX
         if gap_px != self._gap_px:
             self._gap_px = gap_px
             self._measure_tab_widths()
@@ -128,17 +128,17 @@ class TabBar(QTabBar):
     def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
         colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
-        inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
+        text_rect = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
-        if not self._is_tab_fully_visible(inner):
-            self._draw_cut_tab(painter, inner, baseline)
+        if not self._is_tab_fully_visible(text_rect):
+            self._draw_cut_tab(painter, text_rect, baseline)
             return
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
-        painter.drawText(int(inner.left()), int(baseline), word)
+        painter.drawText(int(text_rect.left()), int(baseline), word)
         if count:
             x = (
-                inner.left()
+                text_rect.left()
                 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
                 + _COUNT_GAP_PX
             )
@@ -146,16 +146,16 @@ class TabBar(QTabBar):
             painter.setPen(colour("muted"))
             painter.drawText(int(x), int(baseline), count)
         if is_current:
-            painter.fillRect(QRectF(inner.left(), rect.bottom() - 2, inner.width(), 2), colour("accent"))
+            painter.fillRect(QRectF(text_rect.left(), rect.bottom() - 2, text_rect.width(), 2), colour("accent"))
             if self.hasFocus():
-                ring_rect = inner.adjusted(-6, 6, 6, -6)
+                ring_rect = text_rect.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
     def _compute_visible_range(self) -> tuple[float, float]:
         """Return the lowest and the highest x coordinate at which tabs are visible. If the tabs don't fit, the two
         buttons that scroll them cover the right end of the bar."""
-        arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
-        return 0.0, float(min([self.width(), *arrows]))
+        scroll_buttons = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
+        return 0.0, float(min([self.width(), *scroll_buttons]))
 
     def _is_tab_fully_visible(self, tab_rect: QRectF) -> bool:
         left, right = self._compute_visible_range()
@@ -184,14 +184,14 @@ class TabBar(QTabBar):
     def _set_arrow_icons(self) -> None:
         """Set icons of the current text size for the two buttons that scroll the tabs, because Qt's own arrows
         don't grow with the text."""
-        look = current_appearance()
-        side = look.icon_px(16)
-        arrow = get_shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
+        appearance = current_appearance()
+        icon_px = appearance.icon_px(16)
+        arrow = get_shape_pixmap("chevron_right", appearance.colour("text").rgba(), icon_px, self.devicePixelRatioF())
         for button in self.findChildren(QToolButton):
             is_left = button.objectName() == "ScrollLeftButton"
             button.setArrowType(Qt.ArrowType.NoArrow)
             button.setIcon(QIcon(arrow.transformed(QTransform.fromScale(-1, 1)) if is_left else arrow))
-            button.setIconSize(QSize(side, side))
+            button.setIconSize(QSize(icon_px, icon_px))
 
 
 def show_adjacent_tab(root: QWidget, step: int) -> None:

@@ -37,8 +37,8 @@ class EnvironmentLabel(TextLabel):
     colour.
     """
 
-    def __init__(self, word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
-        super().__init__(word, "small", bold=True, parent=parent)
+    def __init__(self, environment_word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
+        super().__init__(environment_word, "small", bold=True, parent=parent)
         self.setIndent(0)  # otherwise Qt adds half a letter, because the style sheet gives the label a frame
         self.setProperty("environment", environment)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -48,8 +48,8 @@ class SearchButton(KeyButton):
     """A button that looks like a text field and opens the search box. The window handles the shortcut of this
     button."""
 
-    def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(words, key, "search", icon="search", binds=False, parent=parent)
+    def __init__(self, text: str, key: str, *, parent: QWidget | None = None) -> None:
+        super().__init__(text, key, "search", icon="search", binds=False, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(tokens().px("layout", "search_width"))
 
@@ -130,13 +130,13 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
-    """The content of one cell of the status bar: name, icon (shape and tone) and text (`words`). If `key` isn't "",
+    """The content of one cell of the status bar: name, icon (shape and tone) and text (`text`). If `key` isn't "",
     the cell is a link, and the status bar emits the key when the person presses the link."""
 
     name: str
     shape: str = ""
     tone: Tone = "good"
-    words: str = ""
+    text: str = ""
     key: str = ""
 
 
@@ -144,27 +144,31 @@ _CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `spare` is the label that is hidden first if the bar is too narrow, because the
-    icon says the same; None if no label may be hidden."""
+    """One cell of the status bar. `hideable_label` is the label that is hidden first if the bar is too narrow,
+    because the icon says the same; None if no label may be hidden."""
 
-    def __init__(self, status: StatusCellContent, *, right: bool) -> None:
-        super().__init__(is_raised=True, edge="left" if right else "right")
-        is_good = status.tone == "good"
-        name = TextLabel(status.name, "small")
-        sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
-        words = TextLabel(status.words, "small_data" if is_good else "small", "muted" if is_good else status.tone)
-        self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
-        self.setToolTip(format_tooltip(f"{status.name} {status.words}".strip()))
-        order = (name, sign, words) if status.words else (sign, name)
-        self._parts = [part for part in order if part is not None]
-        self.is_due_tasks = not status.shape
-        self.setAccessibleName(f"{status.name} {status.words}".strip())
-        self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+    def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
+        super().__init__(is_raised=True, edge="left" if is_at_right else "right")
+        is_good = content.tone == "good"
+        name_label = TextLabel(content.name, "small")
+        icon = ShapeIcon(content.shape, content.tone, 14) if content.shape else None
+        text_label = TextLabel(
+            content.text, "small_data" if is_good else "small", "muted" if is_good else content.tone
+        )
+        self.hideable_label = (
+            text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
+        )
+        self.setToolTip(format_tooltip(f"{content.name} {content.text}".strip()))
+        widgets = (name_label, icon, text_label) if content.text else (icon, name_label)
+        self._widgets = [widget for widget in widgets if widget is not None]
+        self.is_due_tasks = not content.shape
+        self.setAccessibleName(f"{content.name} {content.text}".strip())
+        self.setLayout(make_row(*self._widgets, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
         """Return the width in px that the cell needs if all its labels are shown."""
-        gaps = _CELL_GAP_PX * (len(self._parts) - 1)
-        return sum(part.sizeHint().width() for part in self._parts) + gaps + 2 * 12 + 1
+        gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
+        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1
 
 
 class StatusBar(Surface):
@@ -183,23 +187,23 @@ class StatusBar(Surface):
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
         self._layout = make_row(None, gap=0)
         self.setLayout(self._layout)
-        self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
+        self._cell_contents: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
-    def show_cells(self, left_cells: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
+    def show_cells(self, left_cells: Sequence[StatusCellContent], right_cells: Sequence[StatusCellContent]) -> None:
         """Show these cells at the left and at the right. If a link with the same key was shown before, its widget is
         used again, so that it keeps its position in the tab order."""
-        if (tuple(left_cells), tuple(right)) == self._statuses:
+        if (tuple(left_cells), tuple(right_cells)) == self._cell_contents:
             return
-        self._statuses = (tuple(left_cells), tuple(right))
+        self._cell_contents = (tuple(left_cells), tuple(right_cells))
         old_cells, self._cells = self._cells, {}
         while self._layout.takeAt(0):
             pass
-        for status in left_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, right=False))
+        for content in left_cells:
+            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=False))
         self._layout.addStretch(1)
-        for status in right:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, right=True))
+        for content in right_cells:
+            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=True))
         for cell in old_cells.values():
             cell.hide()
             cell.deleteLater()
@@ -214,11 +218,15 @@ class StatusBar(Surface):
         for cell in cells:
             excess = _hide_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
         for cell in reversed(cells):
-            if cell.spare is not None:
-                excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
+            if cell.hideable_label is not None:
+                excess = _hide_if_too_wide(
+                    cell.hideable_label, excess, cell.hideable_label.sizeHint().width() + _CELL_GAP_PX
+                )
         for cell in reversed(cells[1:]):
-            if cell.spare is not None:
-                width_without_spare = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+            if cell.hideable_label is not None:
+                width_without_spare = (
+                    cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
+                )
                 excess = _hide_if_too_wide(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -232,25 +240,25 @@ class StatusBar(Surface):
         return super().event(event)
 
     def _reuse_cell(
-        self, old_cells: dict[StatusCellContent | str, QWidget], status: StatusCellContent, *, right: bool
+        self, old_cells: dict[StatusCellContent | str, QWidget], content: StatusCellContent, *, is_at_right: bool
     ) -> QWidget:
-        key = status.key or status
-        cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, right=right)
+        key = content.key or content
+        cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
         link = cell.findChild(LinkButton)
         if link is not None:
-            link.setText(f"{status.name} {status.words}".strip())
+            link.setText(f"{content.name} {content.text}".strip())
             link.setAccessibleName(link.text())
             link.updateGeometry()
         return cell
 
-    def _make_cell(self, status: StatusCellContent, *, right: bool) -> QWidget:
-        if not status.key:
-            return StatusCell(status, right=right)
-        link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
-        link.setProperty("key", status.key)
+    def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> QWidget:
+        if not content.key:
+            return StatusCell(content, is_at_right=is_at_right)
+        link = LinkButton(f"{content.name} {content.text}".strip(), role="small")
+        link.setProperty("key", content.key)
         link.clicked.connect(self._emit_link_pressed)
-        cell = Surface(is_raised=True, edge="left" if right else "right")
+        cell = Surface(is_raised=True, edge="left" if is_at_right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 
@@ -287,8 +295,8 @@ class ShortcutHintBar(Surface):
         super().__init__(parent, edge="top")
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
         self.status_label = TextLabel("", "small", "muted")
-        parts: list[QWidget | int | None] = []
-        for keys, words in hints:
-            parts += [KeyCap(key) for key in keys]
-            parts += [TextLabel(words, "small", "muted"), 8]
-        self.setLayout(make_row(*parts, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))
+        widgets: list[QWidget | int | None] = []
+        for keys, action_name in hints:
+            widgets += [KeyCap(key) for key in keys]
+            widgets += [TextLabel(action_name, "small", "muted"), 8]
+        self.setLayout(make_row(*widgets, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))

@@ -36,8 +36,8 @@ def make_instant_column(
     """Return a column of instants in Japanese time. The title is the text of the wording key `key`, followed by
     the name of the time zone; `get_instant` returns the instant of a row."""
     title = context.translate(key)
-    with_zone = title if "JST" in title else context.translate("export.in_zone", title=title)
-    return ExportColumn(with_zone, CellKind.INSTANT, get_instant)
+    title_with_zone = title if "JST" in title else context.translate("export.in_zone", title=title)
+    return ExportColumn(title_with_zone, CellKind.INSTANT, get_instant)
 
 
 def make_amount_column(

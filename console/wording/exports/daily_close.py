@@ -33,7 +33,7 @@ def make_daily_close_document(close: DailyClose, context: TextContext) -> Export
     tables = [_make_money_table(close, context), _make_unknown_table(close, context)]
     if close.reconciliation is not None:
         tables.append(_make_difference_table(close, context))
-    if close.first is not None:
+    if close.first_close is not None:
         tables.append(_make_change_table(close, context))
     return ExportDocument(
         format_daily_close_title(close, language),
@@ -55,12 +55,14 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     name of a sum."""
 
     def read_count(row: tuple[DailyCloseMoney, str]) -> int | None:
-        money, name = row
-        return None if name == NET_SUM_NAME else money.get_sum(name).count
+        currency_money, sum_name = row
+        return None if sum_name == NET_SUM_NAME else currency_money.get_sum(sum_name).count
 
     def read_amount(row: tuple[DailyCloseMoney, str]) -> tuple[int, str]:
-        money, name = row
-        return (money.net_minor if name == NET_SUM_NAME else money.get_sum(name).minor), money.currency
+        currency_money, sum_name = row
+        return (
+            currency_money.net_minor if sum_name == NET_SUM_NAME else currency_money.get_sum(sum_name).minor
+        ), currency_money.currency
 
     columns = (
         make_text_column(context, "close.column.sum", lambda row: get_daily_sum_name(row[1], context.language)),
@@ -72,7 +74,11 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         context,
         "money",
         columns,
-        [(money, name) for money in close.money for name in (*DAILY_SUM_NAMES, NET_SUM_NAME)],
+        [
+            (currency_money, sum_name)
+            for currency_money in close.money
+            for sum_name in (*DAILY_SUM_NAMES, NET_SUM_NAME)
+        ],
     )
 
 
@@ -85,7 +91,7 @@ def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTabl
         make_instant_column(context, "column.since", lambda record: record.since),
         make_instant_column(context, "close.column.settled", lambda record: record.settled_at),
     )
-    return _make_document_table(context, "unknown", columns, close.unknown)
+    return _make_document_table(context, "unknown", columns, close.unknown_records)
 
 
 def _make_difference_table(close: DailyClose, context: TextContext) -> DocumentTable:

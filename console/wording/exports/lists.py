@@ -91,9 +91,9 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
         return bulk_words.get_row_outcome_word(name, action, context)
 
     def apply_to_record(
-        value: Callable[[RecoverableRecord], str | None],
+        read_value: Callable[[RecoverableRecord], str | None],
     ) -> Callable[[BulkRowWithRecord], str | None]:
-        return lambda line: None if line.record is None else value(line.record)
+        return lambda line: None if line.record is None else read_value(line.record)
 
     def read_amount(line: BulkRowWithRecord) -> tuple[int | None, str | None]:
         return (None, None) if line.record is None else record_words.compute_signed_amount(line.record)
@@ -128,11 +128,11 @@ def make_bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns
 def make_run_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of reconciliation runs."""
 
-    def make_day_column(key: str, value: Callable[[ReconciliationRunItem], date]) -> ExportColumn:
-        return ExportColumn(context.translate(key), CellKind.DAY, value)
+    def make_day_column(key: str, get_day: Callable[[ReconciliationRunItem], date]) -> ExportColumn:
+        return ExportColumn(context.translate(key), CellKind.DAY, get_day)
 
-    def make_count_column(part: str, value: Callable[[ReconciliationRunItem], int]) -> ExportColumn:
-        return make_number_column(context, f"reconcile.part.{part}", value)
+    def make_count_column(part: str, get_count: Callable[[ReconciliationRunItem], int]) -> ExportColumn:
+        return make_number_column(context, f"reconcile.part.{part}", get_count)
 
     return (
         make_day_column("export.column.from_day", lambda item: item.from_day),
@@ -172,7 +172,7 @@ def make_difference_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context,
             "reconcile.column.verdict",
-            lambda item: context.translate(f"reconcile.verdict.{item.found.verdict}"),
+            lambda item: context.translate(f"reconcile.verdict.{item.difference.verdict}"),
         ),
         make_amount_column(context, "reconcile.column.difference", read_difference),
         make_currency_column(context, lambda item: read_difference(item)[1]),
@@ -185,8 +185,8 @@ def make_difference_columns(context: TextContext) -> ExportColumns:
 def make_set_aside_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of set-aside money."""
 
-    def make_money_column(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
-        return make_amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
+    def make_money_column(key: str, get_amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
+        return make_amount_column(context, key, lambda item: (get_amount_minor(item), item.record.currency))
 
     return (
         make_instant_column(context, "column.since", lambda item: item.record.created_at),

@@ -26,11 +26,11 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
     """Return the columns of a list of records; `get_record` returns the record of a row. A cell is empty if
     records of this kind have no value for the column."""
 
-    def apply_to_record(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
-        return lambda row: value(get_record(row))
+    def apply_to_record(read_value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
+        return lambda row: read_value(get_record(row))
 
-    def make_badge_function(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
-        return lambda row: wording.get_badge_word(key(get_record(row)), context.language)
+    def make_badge_function(get_badge_key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
+        return lambda row: wording.get_badge_word(get_badge_key(get_record(row)), context.language)
 
     def format_kind(record: ShownRecord) -> str:
         return context.translate(f"kind.{record_words.get_record_kind(record)}")
@@ -89,6 +89,8 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
 
 
 def _get_provider_reference(record: ShownRecord) -> str | None:
+    """Return the provider's id of a credit check, payment or refund as text; None if it is unknown, or for an
+    order."""
     match record:
         case CreditCheck():
             return None if record.credit_check_id is None else str(record.credit_check_id)
@@ -128,10 +130,12 @@ def _format_credit_check_result(record: ShownRecord, context: TextContext) -> st
 
 
 def _get_last_valid_day(record: ShownRecord) -> date | None:
-    end = record.expired_at if isinstance(record, CreditCheck) else None
-    return None if end is None else compute_last_valid_day(end)
+    """Return the last valid Japanese day of a credit check; None for another record, and if the day is unknown."""
+    expires_at = record.expired_at if isinstance(record, CreditCheck) else None
+    return None if expires_at is None else compute_last_valid_day(expires_at)
 
 
 def _format_credit_check_document(record: ShownRecord, context: TextContext) -> str | None:
+    """Return the word for a PDF if the record is a credit check with one; otherwise None."""
     has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
     return context.translate("column.document.pdf") if has_pdf else None

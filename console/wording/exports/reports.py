@@ -29,15 +29,15 @@ ExportColumns = tuple[ExportColumn, ...]
 class ReportTable:
     """The functions that turn one report into an exported list.
 
-    - `columns`: returns the columns in the language of the context
-    - `rows_of`: returns the rows of a report that the service has read
-    - `note`: returns the sentence about the records that were counted, and about those that are missing because the
-      report reads only a limited number of rows
+    - `make_columns`: returns the columns in the language of the context
+    - `list_rows`: returns the rows of a report that the service has read
+    - `format_note`: returns the sentence about the records that were counted, and about those that are missing
+      because the report reads only a limited number of rows
     """
 
-    columns: Callable[[TextContext], ExportColumns]
-    rows_of: Callable[[Any], Sequence[Any]]
-    note: Callable[[Any, str], str]
+    make_columns: Callable[[TextContext], ExportColumns]
+    list_rows: Callable[[Any], Sequence[Any]]
+    format_note: Callable[[Any, str], str]
 
 
 def _make_day_column(context: TextContext, get_day: Callable[[Any], date]) -> ExportColumn:

@@ -94,15 +94,15 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
     If there is no text, log an error and return the key itself.
     """
-    words = read_sentences(language)
-    if key not in words:
+    sentences = read_sentences(language)
+    if key not in sentences:
         _log.error("no words for %r", key)
         return key
-    full_sentence = words.get(f"{key}.full")
+    full_sentence = sentences.get(f"{key}.full")
     sentence = (
         full_sentence
         if full_sentence is not None and has_facts_of_all_placeholders(full_sentence, facts)
-        else words[key]
+        else sentences[key]
     )
     return _SentenceFormatter(language).vformat(sentence, (), facts)
 
@@ -270,12 +270,12 @@ def format_age(age: timedelta | None, language: str) -> str:
 def format_duration(duration: timedelta, language: str) -> str:
     """Return a duration exactly, in whole seconds and in words, such as `1 hour 30 minutes` or `1 時間 30 分`."""
     seconds = int(duration.total_seconds())
-    parts: list[str] = []
+    unit_texts: list[str] = []
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):
         number, seconds = divmod(seconds, size)
-        if number or (unit == "seconds" and not parts):
-            parts.append(translate(f"unit.spoken.{unit}", language, n=number))
-    return " ".join(parts)
+        if number or (unit == "seconds" and not unit_texts):
+            unit_texts.append(translate(f"unit.spoken.{unit}", language, n=number))
+    return " ".join(unit_texts)
 
 
 def list_placeholder_names(template: str) -> frozenset[str]:
@@ -311,6 +311,8 @@ class _SentenceFormatter(string.Formatter):
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
+        """Return the fact with the name `key`, None if it is missing. In a fact that names people, the worker gets
+        its word."""
         value = kwargs.get(str(key))
         if key not in _PERSON_FACT_NAMES:
             return value
@@ -319,6 +321,7 @@ class _SentenceFormatter(string.Formatter):
         return self._get_person_name(value)
 
     def format_field(self, value: object, format_spec: str) -> str:
+        """Return the text of a fact for the format in its placeholder (`format_spec`); – for a missing fact."""
         if value is None or value in ("", (), []):
             return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
@@ -361,12 +364,14 @@ class _SentenceFormatter(string.Formatter):
         """Return the text of changed fields: the name of each field, with its value before and after the change."""
         lines = []
         for name, pair in changes.items():
-            before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
+            old_value, new_value = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
             field = self._format_code("field", name)
-            lines.append(self._translate("list.change", field=field, before=before, after=after))
+            lines.append(self._translate("list.change", field=field, before=old_value, after=new_value))
         return self._translate("list.separator").join(lines)
 
     def _format_fact(self, value: object, form: str) -> str:
+        """Return the text of one fact by its type; `form` is the format of its placeholder, such as `short` or
+        `count`."""
         match value:
             case datetime():
                 return format_instant(

@@ -86,18 +86,19 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
-    for slug, phrase in enumerate(_FIXED_FINDING_PHRASES):
+    """Return one part of a finding (the text between two separators) as words."""
+    for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
-            return translate(f"finding.phrase.{slug}")
-    if rule := _RECORD_STATE_AND_AMOUNT_PATTERN.fullmatch(part):
-        return _format_state_and_amount(rule, translate, currency)
-    if answer := _PROVIDER_ANSWER_PATTERN.fullmatch(part):
-        return _format_provider_answer(answer, translate)
-    if company := _COMPANY_CHANGE_PATTERN.fullmatch(part):
-        return _format_company_change(company, translate)
-    if refund := _REFUND_FINDING_PATTERN.fullmatch(part):
-        further_text = _format_finding_part(refund["rest"], translate, currency)
-        return translate("finding.refund", id=refund["id"], rest=further_text)
+            return translate(f"finding.phrase.{phrase_number}")
+    if state_match := _RECORD_STATE_AND_AMOUNT_PATTERN.fullmatch(part):
+        return _format_state_and_amount(state_match, translate, currency)
+    if answer_match := _PROVIDER_ANSWER_PATTERN.fullmatch(part):
+        return _format_provider_answer(answer_match, translate)
+    if company_match := _COMPANY_CHANGE_PATTERN.fullmatch(part):
+        return _format_company_change(company_match, translate)
+    if refund_match := _REFUND_FINDING_PATTERN.fullmatch(part):
+        further_text = _format_finding_part(refund_match["rest"], translate, currency)
+        return translate("finding.refund", id=refund_match["id"], rest=further_text)
     for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
             return _format_pattern_phrase(name, match, translate, currency)
@@ -107,15 +108,15 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None) 
 def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
     """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
     and the state that the record had before."""
-    kind, (amount_text, _, after) = match["kind"], match["rest"].strip().partition("after=")
+    kind, (amount_text, _, earlier_state) = match["kind"], match["rest"].strip().partition("after=")
     state, amount = _get_state_word(kind, match["state"], translate), ""
     if amount_text.strip():
         amount = _translate_codes_and_amounts(amount_text.strip(), translate, currency)
     key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
     text = translate(f"finding.{key}", state=state, amount=amount)
-    if not after:
+    if not earlier_state:
         return text
-    return translate("finding.after", text=text, after=_get_state_word(kind, after, translate))
+    return translate("finding.after", text=text, after=_get_state_word(kind, earlier_state, translate))
 
 
 def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
@@ -127,8 +128,8 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
     text = translate(f"outcome.{outcome}")
     if reason != _REASON_OF_BARE_ANSWER:
         text = translate("finding.answer", outcome=text, cause=format_code_in_words(reason, translate))
-    names_status = match["status"] is None or f"HTTP {match['status']}" in text
-    status = "" if names_status else f" · HTTP {match['status']}"
+    needs_no_http_status = match["status"] is None or f"HTTP {match['status']}" in text
+    status = "" if needs_no_http_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"
 
 
@@ -138,19 +139,20 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     change, change_details = match["change"], match["rest"] or ""
     if change == "closed":
         change = f"closed.{change_details}"
-    before, _, after = change_details.partition("|")
+    old_text, _, new_text = change_details.partition("|")
     image = translate("finding.company_image")
     return translate(
         f"finding.company.{change}",
         day=match["day"],
         number=match["number"],
         name=change_details or image,
-        before=before or image,
-        after=after or image,
+        before=old_text or image,
+        after=new_text or image,
     )
 
 
-def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; its groups become facts."""
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
@@ -161,13 +163,13 @@ def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate
         facts["reason"] = format_code_in_words(str(facts["reason"]), translate)
     if "at" in facts:
         facts["at"] = datetime.fromisoformat(str(facts["at"]))
-    if name == "within":
+    if phrase_name == "within":
         number, unit = split_age_into_number_and_unit(timedelta(seconds=int(str(facts["seconds"]))))
         facts = {"age": f"{number} {translate(unit)}"}
-    if name == "queue_since":
+    if phrase_name == "queue_since":
         facts["queue"] = translate(f"queue.{facts['queue']}.title")
-    way = f".{facts['way']}" if "way" in facts else ""
-    return translate(f"finding.{name}{way}", **facts)
+    way_suffix = f".{facts['way']}" if "way" in facts else ""
+    return translate(f"finding.{phrase_name}{way_suffix}", **facts)
 
 
 def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
@@ -190,11 +192,11 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
 def _format_provider_state_word(code: str, translate: Translate) -> str:
     """Return the text for a provider's state with the provider's code beside it, such as `Failed (OTS0600)`; the
     code alone if it has no text."""
-    words = translate("finding.provider_state", code=code)
-    if words == code:
+    state_words = translate("finding.provider_state", code=code)
+    if state_words == code:
         return code
-    has_brackets = words.endswith((")", "）"))
-    return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=words, code=code)
+    has_brackets = state_words.endswith((")", "）"))
+    return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=state_words, code=code)
 
 
 def _make_amount_replacer(
@@ -205,9 +207,9 @@ def _make_amount_replacer(
     removed if `currency` is None."""
 
     def replace_amount(match: re.Match[str]) -> str:
-        of = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
-        if of in MINOR_DIGITS_BY_CURRENCY:
-            return format_amount(int(match["minor"]), str(of))
+        amount_currency = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
+        if amount_currency in MINOR_DIGITS_BY_CURRENCY:
+            return format_amount(int(match["minor"]), str(amount_currency))
         return "" if treats_bare_numbers_as_amounts else match[0]
 
     return replace_amount

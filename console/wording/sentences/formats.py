@@ -80,23 +80,23 @@ def format_amount(amount_minor: int, currency: str) -> str:
 def _group_digits_in_indian_style(units: int) -> str:
     """Return a number with commas as written in India, such as `1,23,456`: the last three digits are a group, the
     digits before are groups of two."""
-    head, tail = divmod(units, 1000)
-    if not head:
+    thousands, last_three_digits = divmod(units, 1000)
+    if not thousands:
         return str(units)
-    text = str(head)
+    text = str(thousands)
     first_width = len(text) % 2
     pairs = ([text[:first_width]] if first_width else []) + [
         text[i : i + 2] for i in range(first_width, len(text), 2)
     ]
-    return ",".join([*pairs, f"{tail:03d}"])
+    return ",".join([*pairs, f"{last_three_digits:03d}"])
 
 
 def format_bytes(size: int) -> str:
     """Return a number of bytes as text, such as `182 KB`, `4.2 KB` or `3.0 MB`."""
     if size < 1024:
         return f"{size} B"
-    kilo = size / 1024
-    unit, value = ("KB", kilo) if kilo < 1000 else ("MB", kilo / 1024)
+    kilobytes = size / 1024
+    unit, value = ("KB", kilobytes) if kilobytes < 1000 else ("MB", kilobytes / 1024)
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
 
 

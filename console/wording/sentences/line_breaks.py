@@ -68,8 +68,8 @@ def split_phrases(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     inner_spaces = {match.start() for match in _SPACE_BESIDE_JAPANESE_PATTERN.finditer(text)}
-    places = [place for place in range(len(text)) if place not in inner_spaces]
-    ends = [places[end] for end in _find_phrase_ends("".join(text[place] for place in places))]
+    kept_positions = [position for position in range(len(text)) if position not in inner_spaces]
+    ends = [kept_positions[end] for end in _find_phrase_ends("".join(text[position] for position in kept_positions))]
     return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
 
 
@@ -97,23 +97,23 @@ def _find_phrase_ends(text: str) -> Iterator[int]:
         end += len(phrase)
         phrase_ends.add(end)
     phrase_ends -= {
-        place for word in _UNSPLIT_WORD_PATTERN.finditer(text) for place in range(word.start() + 1, word.end())
+        position for word in _UNSPLIT_WORD_PATTERN.finditer(text) for position in range(word.start() + 1, word.end())
     }
-    for place in range(1, len(text)):
-        if _may_phrase_end(text, place, is_found=place in phrase_ends):
-            yield place
+    for position in range(1, len(text)):
+        if _may_phrase_end(text, position, is_found_by_parser=position in phrase_ends):
+            yield position
 
 
-def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
-    """Return True if a phrase may end before the letter `text[place]`. `is_found` is True if the phrase parser has
-    found an end there."""
-    before, after = text[place - 1], text[place]
+def _may_phrase_end(text: str, position: int, *, is_found_by_parser: bool) -> bool:
+    """Return True if a phrase may end before the letter `text[position]`. `is_found_by_parser` is True if the
+    phrase parser has found an end there."""
+    before, after = text[position - 1], text[position]
     if after in _CHARACTERS_NOT_AT_LINE_START or before in _OPENING_BRACKETS or after.isspace():
         return False
     if before in _PHRASE_END_CHARACTERS:
         return True
     if after == "（":
-        return _SHORT_TEXT_IN_BRACKETS_PATTERN.match(text, place) is None
+        return _SHORT_TEXT_IN_BRACKETS_PATTERN.match(text, position) is None
     is_japanese_before, is_japanese_after = (
         bool(JAPANESE_LETTER_PATTERN.match(before)),
         bool(JAPANESE_LETTER_PATTERN.match(after)),
@@ -121,12 +121,17 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
     if before == ":":
         return is_japanese_after
     if not is_japanese_before:
-        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_LETTER_PATTERN.match(after)
+        return (
+            is_japanese_after
+            and is_found_by_parser
+            and not before.isdigit()
+            and not _HIRAGANA_LETTER_PATTERN.match(after)
+        )
     if _HIRAGANA_LETTER_PATTERN.match(before):
-        return is_found or not (is_japanese_after or after in _OPENING_BRACKETS)
+        return is_found_by_parser or not (is_japanese_after or after in _OPENING_BRACKETS)
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
-        return is_found and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, place)
-    return _LONG_LATIN_TEXT_PATTERN.match(text, place) is not None
+        return is_found_by_parser and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, position)
+    return _LONG_LATIN_TEXT_PATTERN.match(text, position) is not None
 
 
 def _keep_phrase_whole(phrase: str) -> str:
@@ -140,9 +145,9 @@ def _insert_joiners_between_letters(phrase: str) -> str:
     """Return a phrase with invisible characters, so that no line can end inside. Between two Latin letters, Qt's
     rules for Latin text stay in effect."""
     pieces = [phrase[:1]]
-    for place in range(1, len(phrase)):
-        before, after = phrase[place - 1], phrase[place]
-        if after == " " and not phrase[place:].isspace():
+    for position in range(1, len(phrase)):
+        before, after = phrase[position - 1], phrase[position]
+        if after == " " and not phrase[position:].isspace():
             after = NO_BREAK_SPACE
         elif _needs_joiner_between(before, after):
             pieces.append(WORD_JOINER)

@@ -225,7 +225,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
         "from console.cli.process.output import AnswerWriter\n"
         "from console.cli.text_output.translator import Translator\n"
         "from console.cli.access.sign_in import _read_password\n"
-        "got = _read_password(AnswerWriter(None, Translator(), as_json=False), 'op-a')\n"
+        "got = _read_password(AnswerWriter(None, Translator(), is_json=False), 'op-a')\n"
         "print('length', len(got), flush=True)\n"
     )
     ours, theirs = pty.openpty()

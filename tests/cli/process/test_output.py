@@ -18,21 +18,21 @@ def told(writer: AnswerWriter) -> None:
 def test_only_the_first_answer_is_written() -> None:
     """What a program was told stays what the exit status says, whatever comes later."""
     out = io.StringIO()
-    writer = AnswerWriter(out, Translator(), as_json=True)
+    writer = AnswerWriter(out, Translator(), is_json=True)
     told(writer)
     told(writer)
     writer.write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue()) == {"ok": True, "data": {"n": 1}}
-    assert writer.status == 0
+    assert writer.exit_status == 0
 
 
 def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
     """The object said that it was ready; a later failure is told on stderr and by the status."""
     out = io.StringIO()
-    writer = AnswerWriter(out, Translator(), as_json=True)
+    writer = AnswerWriter(out, Translator(), is_json=True)
     writer.write_ready_answer(lambda: {"url": "u"}, list)
     writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": "ABC"}))
-    assert (writer.status, len(out.getvalue().splitlines())) == (70, 1)
+    assert (writer.exit_status, len(out.getvalue().splitlines())) == (70, 1)
     assert "ABC" in capsys.readouterr().err
 
 
@@ -45,15 +45,15 @@ def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyP
 
     out, translator = io.StringIO(), Translator()
     monkeypatch.setattr(translator, "format_error_message", broken)
-    AnswerWriter(out, translator, as_json=True).write_error(ConsoleError(ErrorCode.NOT_FOUND))
+    AnswerWriter(out, translator, is_json=True).write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 
 
 def test_no_stdout_at_all_is_no_failure() -> None:
     """A process started without streams does its work all the same."""
-    writer = AnswerWriter(None, Translator(), as_json=True)
+    writer = AnswerWriter(None, Translator(), is_json=True)
     told(writer)
-    assert writer.status == 0
+    assert writer.exit_status == 0
 
 
 def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None
     hostile = "\x1b[2J株式会社\u202eA\x00\r\x9b1m\u2066"
     shown = "\\x1b[2J株式会社\\u202eA\\x00\\x0d\\x9b1m\\u2066"
     out = io.StringIO()
-    writer = AnswerWriter(out, Translator(), as_json=False)
+    writer = AnswerWriter(out, Translator(), is_json=False)
     writer.write_answer(dict, lambda: [hostile, "two\nlines"])
     writer.write_to_stderr(hostile)
     assert out.getvalue() == f"{shown}\ntwo\nlines\n"

@@ -13,11 +13,13 @@ LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")
 
 
-def logged(monkeypatch: pytest.MonkeyPatch, *, tracebacks: bool = False, extra: dict[str, bool] | None = None) -> str:
+def logged(
+    monkeypatch: pytest.MonkeyPatch, *, shows_tracebacks: bool = False, extra: dict[str, bool] | None = None
+) -> str:
     """What stands on stderr after a failure with a secret in it was logged."""
     err = io.StringIO()
     monkeypatch.setattr(sys, "stderr", err)
-    block = partial(log_on_stderr, tracebacks=tracebacks, events=False)
+    block = partial(log_on_stderr, shows_tracebacks=shows_tracebacks, writes_events=False)
     with block(), block():
         try:
             raise ValueError("canary")
@@ -38,9 +40,9 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 @MEANT
-@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
+@pytest.mark.parametrize(("shows_tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
 def test_a_bug_has_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, tracebacks: bool, extra: dict[str, bool] | None
+    monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:
     """Bugs are told whole, and so is everything in a window, whose bugs end no process."""
-    assert "Traceback" in logged(monkeypatch, tracebacks=tracebacks, extra=extra)
+    assert "Traceback" in logged(monkeypatch, shows_tracebacks=shows_tracebacks, extra=extra)

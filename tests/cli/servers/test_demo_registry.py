@@ -47,7 +47,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         assert all(one.successor in found for one in found.values() if one.successor)
         assert all(one.furigana for one in found.values())
         ours = [row.corporate_number for row in plan.changes]
-        changes = reader.changes(plan.changed_day, ours)
+        changes = reader.list_changes(plan.changed_day, ours)
         assert sorted(change.number for change in changes) == sorted(ours)
         assert len(ours) == 8
         told = {fact for change in changes for fact in change.facts}

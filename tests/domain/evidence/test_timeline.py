@@ -47,7 +47,9 @@ def test_at_one_moment_causes_come_before_effects() -> None:
         TimelineEventKind.ANSWER,
         TimelineEventKind.BEGUN,
     ]
-    told = [one.step for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)]
+    told = [
+        one.event_kind for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
+    ]
     assert told == steps[::-1]
 
 

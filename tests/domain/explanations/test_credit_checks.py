@@ -59,8 +59,9 @@ RULES = {
         "have_it_corrected", SHOW, PEOPLE,
     ),
     "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
-    "not bought, for a person": (
-        replace(ERROR, work=review("contradicted")), "error", "not_bought", "may_buy_again", BUY, BUYERS,
+    "not bought, and bought as AlarmBox says": (
+        replace(ERROR, work=review("contradicted")), "contradicted", "denied_but_bought", "check_purchase_history",
+        SHOW, PEOPLE,
     ),
     "unknown, nobody asks": (
         replace(UNKNOWN, work=review("no_list_call")), "unknown", "no_answer", "resolve",
@@ -100,9 +101,10 @@ RULES = {
     "its last instant": (
         replace(BOUGHT, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing", None, NOBODY,
     ),
-    "just over": (replace(BOUGHT, expired_at=NOW), "complete", "complete", "may_renew", RENEW, NOBODY),
+    "just over": (replace(BOUGHT, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW, NOBODY),
     "long over": (
-        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete", "may_renew", RENEW, NOBODY,
+        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew", RENEW,
+        NOBODY,
     ),
     "without an end": (replace(BOUGHT, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (

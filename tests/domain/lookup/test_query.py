@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.domain.lookup.completion import list_completions
 from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MAX_REPORTED_PROBLEMS, DayRange, parse_search
 from console.domain.queues.filter_text import format_filter
 
@@ -123,3 +124,23 @@ def test_any_text_is_read(text: str) -> None:
     query.text.encode("utf-8")
     assert query.words == " ".join(query.words.split())
     assert not {"\x00", "\u202e", "\u200f"} & set(query.text + query.words)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("33000", "amount:=33000"),
+        ("３３０００", "amount:=33000"),
+        ("みなも 500", "amount:=500"),
+        ("7", None),
+        ("0421", None),
+        ("1234567890", None),
+    ],
+)
+def test_a_plain_number_may_be_completed_to_an_amount(text: str, amount: str | None) -> None:
+    """Alone it is the number of a record: one digit, a leading zero and ten digits are never offered as an amount."""
+    completions = list_completions(text, len(text))
+    texts = [completion.apply(text)[0] for completion in completions]
+    found = [format_filter(parse_search(completed, TODAY).record_filter) for completed in texts]
+    assert found == ([] if amount is None else [amount])
+    assert not parse_search(text, TODAY).has_conditions

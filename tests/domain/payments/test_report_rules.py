@@ -51,7 +51,7 @@ def after(payment: Payment, told: Fact) -> Payment:
     report, at, way = told
     news = compute_report_effect(payment, report, at, way)
     state = payment.state
-    for step in news.path:
+    for step in news.new_states:
         require_transition(PAYMENT_TRANSITIONS, state, step)
         assert step is not state
         state = step
@@ -61,13 +61,15 @@ def after(payment: Payment, told: Fact) -> Payment:
 def written(
     payment: Payment, news: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
 ) -> Payment:
-    if news.booked is not None:
+    if news.booked_amount is not None:
         assert payment.captured_minor == 0, "booked twice"
         assert state in PAID_STATES or state is P.REVERSED
-        payment = replace(payment, captured_minor=news.booked.minor, provider_payment_id=report.provider_payment_id)
+        payment = replace(
+            payment, captured_minor=news.booked_amount.minor, provider_payment_id=report.provider_payment_id
+        )
     if news.is_newest:
         payment = replace(payment, told_at=at, provider_state=report.provider_state)
-    certainty = Certainty.UNKNOWN if news.unknown else payment.certainty
+    certainty = Certainty.UNKNOWN if news.unknown_reason else payment.certainty
     return replace(payment, state=state, certainty=certainty)
 
 
@@ -158,14 +160,18 @@ def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case
     """Another sum, another currency, no sum: nothing is booked and nothing moves."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
-    assert (news.unknown, news.case, news.path, news.booked) == (unknown, case, (), None)
+    assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
 
 
 def test_more_captures_on_one_order_are_a_case() -> None:
     """Each took money: the first is booked, the others are for a person."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
-    assert (news.case, news.observed, news.booked) == ("paid_twice", "0422, 0423", Money(3300, "JPY"))
+    assert (news.case_rule, news.case_observed, news.booked_amount) == (
+        "paid_twice",
+        "0422, 0423",
+        Money(3300, "JPY"),
+    )
 
 
 def test_news_of_the_same_instant_counts() -> None:
@@ -184,7 +190,7 @@ def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str |
     done = told(BEGUN, (fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
     news = compute_report_effect(done, *fact(P.USER_PAYMENT, 1, way))
-    assert (news.case, news.is_newest, news.path) == (case, case is not None, ())
+    assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
 
 
 def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
@@ -198,7 +204,7 @@ def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffec
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
 def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> None:
     """A read and two people complete it; a callback is seen and verified; a notice says paid and no more."""
-    path = settled(state, way, P.PAYMENT_SUCCESS).path
+    path = settled(state, way, P.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (P.COMPLETED,),
         ReportSource.PEOPLE: (P.COMPLETED,),
@@ -228,7 +234,7 @@ def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> No
 def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
     """What is known already goes on as far as the evidence does; nothing is booked again."""
     news = settled(state, way, P.PAYMENT_SUCCESS)
-    assert (news.path, news.booked, news.case, news.is_newest) == (path, None, None, True)
+    assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 
 
 @pytest.mark.parametrize("way", ReportSource)
@@ -239,16 +245,16 @@ def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSour
     """
     news = settled(state, way, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
-        assert news.path[-1] is P.PAYMENT_FAILED
-        assert (news.case, news.is_newest) == (None, True)
+        assert news.new_states[-1] is P.PAYMENT_FAILED
+        assert (news.case_rule, news.is_newest) == (None, True)
     elif state in PAID_STATES and way is not ReportSource.CALLBACK:
         first = {P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED), P.SIGNATURE_VERIFIED: (P.COMPLETED,)}.get(
             state, ()
         )
-        assert (news.path, news.case, news.is_newest) == ((*first, P.REVERSED), "reversed", True)
-        assert news.observed == "payment_failed@1"
+        assert (news.new_states, news.case_rule, news.is_newest) == ((*first, P.REVERSED), "reversed", True)
+        assert news.case_observed == "payment_failed@1"
     else:
-        assert (news.path, news.case, news.is_newest) == ((), None, state not in PAID_STATES)
+        assert (news.new_states, news.case_rule, news.is_newest) == ((), None, state not in PAID_STATES)
 
 
 def test_another_attempt_that_failed_takes_nothing_back() -> None:
@@ -257,7 +263,7 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
     report, at, way = fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
         news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
-        assert (news.path, news.is_newest) == (path, bool(path))
+        assert (news.new_states, news.is_newest) == (path, bool(path))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +276,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = fact(P.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
-    assert (news.path, news.case, news.is_newest) == ((), case, case is not None)
+    assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
 
 
 @pytest.mark.parametrize("way", ReportSource)
@@ -278,9 +284,9 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
 def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
     """While it waits it has; paid and expired is a contradiction that a person looks at."""
     news = settled(state, way, P.EXPIRED)
-    assert news.path == ((P.EXPIRED,) if state in WAITING_STATES else ())
-    assert news.case == ("contradicted" if state in PAID_STATES else None)
-    assert news.observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
+    assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
+    assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
+    assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
     assert news.is_newest
 
 
@@ -292,7 +298,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
     news = settled(state, way, told)
     if state in WAITING_STATES:
         assert (
-            news.path
+            news.new_states
             == {
                 P.INITIALIZING: (P.TOKEN_GENERATED, P.USER_PAYMENT),
                 P.TOKEN_GENERATED: (P.USER_PAYMENT,),
@@ -302,7 +308,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
         assert news.is_newest
     else:
         contradicted = state is P.COMPLETED and way is ReportSource.READ
-        assert (news.path, news.case) == ((), "contradicted" if contradicted else None)
+        assert (news.new_states, news.case_rule) == ((), "contradicted" if contradicted else None)
         assert news.is_newest is (contradicted or state not in PAID_STATES)
 
 
@@ -311,7 +317,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
 @pytest.mark.parametrize("state", PaymentState)
 def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told: P, way: ReportSource) -> None:
     news = settled(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
-    assert (news.path, news.case, news.is_newest) == ((), None, False)
+    assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
 
 
 @pytest.mark.parametrize("way", ReportSource)
@@ -322,22 +328,26 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
     news = settled(state, way, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
     if state is P.PAYMENT_FAILED:
-        assert (news.path[-1], news.case, news.observed) == (P.REVERSED, "reversed", "FAILED")
-        assert news.booked == Money(3300, "JPY")
-        assert P.SIGNATURE_VERIFIED not in news.path or P.COMPLETED in news.path
+        assert (news.new_states[-1], news.case_rule, news.case_observed) == (P.REVERSED, "reversed", "FAILED")
+        assert news.booked_amount == Money(3300, "JPY")
+        assert P.SIGNATURE_VERIFIED not in news.new_states or P.COMPLETED in news.new_states
     elif state in WAITING_STATES or state is P.EXPIRED:
-        assert (news.case, news.booked) == (None, Money(3300, "JPY"))
-        assert P.REVERSED not in news.path
+        assert (news.case_rule, news.booked_amount) == (None, Money(3300, "JPY"))
+        assert P.REVERSED not in news.new_states
     else:
-        assert (news.case, news.booked) == (None, None)
+        assert (news.case_rule, news.booked_amount) == (None, None)
     nameless = settled(state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
-    assert nameless.observed == ""
+    assert nameless.case_observed == ""
 
 
 def test_reversed_and_paid_again_is_a_case() -> None:
     """If it is said later than the reversal."""
     news = settled(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
-    assert (news.case, news.observed, news.is_newest) == ("contradicted", "payment_success@1 3300 JPY", True)
+    assert (news.case_rule, news.case_observed, news.is_newest) == (
+        "contradicted",
+        "payment_success@1 3300 JPY",
+        True,
+    )
 
 
 @pytest.mark.parametrize("newer", [True, False])
@@ -351,7 +361,7 @@ def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str |
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
-    assert (news.case, news.observed) == (case, theirs if case else "")
+    assert (news.case_rule, news.case_observed) == (case, theirs if case else "")
     assert news.is_newest is (newer and case is None)
 
 
@@ -371,7 +381,7 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
-    assert (news.case, news.is_newest) == (case, newer)
+    assert (news.case_rule, news.is_newest) == (case, newer)
 
 
 def test_people_may_book_another_sum() -> None:
@@ -379,13 +389,13 @@ def test_people_may_book_another_sum() -> None:
     nothing."""
     report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
-    assert (news.booked, news.unknown, news.case) == (Money(3000, "JPY"), None, None)
+    assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
     unnumbered = replace(report, provider_payment_id=None)
-    assert compute_report_effect(BEGUN, unnumbered, at, ReportSource.PEOPLE).booked == Money(3000, "JPY")
+    assert compute_report_effect(BEGUN, unnumbered, at, ReportSource.PEOPLE).booked_amount == Money(3000, "JPY")
     for odd, source in ((unnumbered, ReportSource.READ), (replace(report, amount=None), ReportSource.PEOPLE)):
-        assert compute_report_effect(BEGUN, odd, at, source).unknown == "not_bookable"
+        assert compute_report_effect(BEGUN, odd, at, source).unknown_reason == "not_bookable"
     other = compute_report_effect(BEGUN, report, at, ReportSource.READ)
-    assert (other.observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
+    assert (other.case_observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
 
 
 @pytest.mark.parametrize(
@@ -395,8 +405,8 @@ def test_people_may_book_another_sum() -> None:
         (ReportEffect(is_newest=False), False),
         (ReportEffect((P.EXPIRED,), is_newest=False), True),
         (ReportEffect((P.EXPIRED,)), True),
-        (ReportEffect(unknown="other_amount"), False),
-        (ReportEffect((P.EXPIRED,), unknown="other_amount"), False),
+        (ReportEffect(unknown_reason="other_amount"), False),
+        (ReportEffect((P.EXPIRED,), unknown_reason="other_amount"), False),
     ],
 )
 def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
@@ -408,4 +418,4 @@ def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.EXPIRED, 1, minor=None)
-    assert compute_report_effect(paid, report, at, way).observed == "expired@1"
+    assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"

@@ -47,25 +47,25 @@ APPROVERS = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 def test_every_kind_has_taking_and_noting() -> None:
     """They are offered for whatever record, and to nobody who only reads."""
     for kind, rows in CHOICE_RULES_BY_KIND.items():
-        assert {"take", "note", "probe"} <= {row.what for row in rows}, kind
+        assert {"take", "note", "probe"} <= {row.choice_name for row in rows}, kind
     auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
     assert not any(one.allowed for one in list_all_choices(auditor))
     worker = ChoiceFacts(CHECK, NOW, Person("worker", frozenset({WORKER}), may_buy=False))
-    assert {one.what for one in list_all_choices(worker) if one.allowed} == {"probe", "take"}
+    assert {one.name for one in list_all_choices(worker) if one.allowed} == {"probe", "take"}
 
 
 def test_not_bought_takes_two_people_and_paper() -> None:
     """The first may be an operator, the second must be an approver and somebody else."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
     error, success = find_choice(facts, "resolve.error"), find_choice(facts, "resolve.success")
-    assert (error.allowed, error.second_person, error.who) == (True, True, ("approver", "operator"))
-    assert error.rests_on == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
-    assert (success.second_person, success.rests_on) == (False, (EvidenceKind.READ,))
-    half = replace(facts, proposed=OpenProposal("error", "Op-A "))
+    assert (error.allowed, error.needs_second_person, error.allowed_roles) == (True, True, ("approver", "operator"))
+    assert error.possible_evidence == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
+    assert (success.needs_second_person, success.possible_evidence) == (False, (EvidenceKind.READ,))
+    half = replace(facts, open_proposal=OpenProposal("error", "Op-A "))
     assert find_choice(half, "resolve.error").reason == "reason.own_first_half"
     other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
     lacking = find_choice(other, "resolve.error")
-    assert (lacking.reason, lacking.who) == ("reason.role", ("approver",))
+    assert (lacking.reason, lacking.allowed_roles) == ("reason.role", ("approver",))
     assert find_choice(replace(half, person=APPROVERS), "resolve.error").allowed
 
 
@@ -74,7 +74,10 @@ def test_buying_again_is_ruled_out_until_it_is_known() -> None:
     assert find_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
     assert find_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
-    assert find_choice(ChoiceFacts(error, NOW, APPROVERS, claimed=True), "buy").reason == "reason.claimed_by_other"
+    assert (
+        find_choice(ChoiceFacts(error, NOW, APPROVERS, is_claimed_by_other=True), "buy").reason
+        == "reason.claimed_by_other"
+    )
     assert find_choice(ChoiceFacts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
 
 
@@ -94,19 +97,19 @@ def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possi
     """What it says is decided so by one person; where it says nothing, by two with paper."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
-        one.what.removeprefix("resolve."): one
+        one.name.removeprefix("resolve."): one
         for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=told))
     }
     ends = ("completed", "payment_failed", "reversed")
     assert {end for end in ends if found[end].allowed} == possible
     two = told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
-    assert all(found[end].second_person is two for end in possible)
+    assert all(found[end].needs_second_person is two for end in possible)
 
 
 def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
     """Received: the order follows and all of it can be refunded."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, covered=False)
+    facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
     effect = find_choice(facts, "resolve.completed").effect
     assert effect is not None
     assert (effect.state, effect.certainty) == (("user_payment", "completed"), ("unknown", "known"))
@@ -152,18 +155,20 @@ def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
 def test_who_took_it_is_named() -> None:
     """Until when, too; one's own take can be kept on with."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
-    ruled = find_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, taken=taken), "take")
+    ruled = find_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
-    assert find_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, taken=taken), "take").allowed
+    assert find_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
 
 
 def test_nobody_to_ask() -> None:
     """No list call, no provider here."""
     assert (
-        find_choice(ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").reason
+        find_choice(
+            ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+        ).reason
         == "reason.no_list_call"
     )
-    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP)
+    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP)
     assert find_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
@@ -179,10 +184,14 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
     assert (found.allowed, found.reason) == (bought, None if bought else refusal)
     over = find_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
-    unset = find_choice(ChoiceFacts(check, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP), "probe")
+    unset = find_choice(
+        ChoiceFacts(check, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
+    )
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = find_choice(
-        ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP),
+        ChoiceFacts(
+            replace(check, viewing_over=True), NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP
+        ),
         "probe",
     )
     assert late.allowed
@@ -197,7 +206,7 @@ def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
     )
     auditor = Person("aud-e", frozenset({AUDITOR}), may_buy=True)
     found = find_choice(ChoiceFacts(record, NOW, auditor), what)
-    assert (found.reason, found.facts["needs"]) == ("reason.role", found.who)
+    assert (found.reason, found.facts["needs"]) == ("reason.role", found.allowed_roles)
 
 
 @pytest.mark.parametrize("certainty", Certainty)
@@ -218,28 +227,34 @@ def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
         (None, Certainty.UNKNOWN, True),
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
-        found = find_choice(ChoiceFacts(refund, NOW, OPERATORS, can_ask=QuestionPossibility.NOT_SET_UP), "probe")
+        found = find_choice(
+            ChoiceFacts(refund, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
+        )
         assert found.allowed is not asks
     assert (
-        find_choice(ChoiceFacts(REFUND, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").reason
+        find_choice(
+            ChoiceFacts(REFUND, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+        ).reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
-    assert find_choice(ChoiceFacts(known, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL), "probe").allowed
+    assert find_choice(
+        ChoiceFacts(known, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+    ).allowed
 
 
 def test_a_proposal_may_be_replaced_by_another_end() -> None:
     """Of a payment and of a refund: else a mistaken proposal of a person who has left could never be decided."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    facts = ChoiceFacts(unknown, NOW, APPROVERS, proposed=OpenProposal("completed", "op-a"))
+    facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
     assert find_choice(facts, "resolve.payment_failed").allowed
     assert find_choice(facts, "resolve.completed").allowed
     heard = replace(facts, statement=ProviderStatement.FAILED)
     assert find_choice(heard, "resolve.payment_failed").allowed
     assert find_choice(replace(facts, person=None), "resolve.payment_failed").allowed
-    refund = ChoiceFacts(REFUND, NOW, APPROVERS, proposed=OpenProposal("completed", "op-a"))
+    refund = ChoiceFacts(REFUND, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
     assert find_choice(refund, "resolve.failed").allowed
-    own = replace(refund, proposed=OpenProposal("completed", "LEAD-B"))
+    own = replace(refund, open_proposal=OpenProposal("completed", "LEAD-B"))
     assert find_choice(own, "resolve.completed").reason == "reason.own_first_half"
 
 
@@ -251,7 +266,7 @@ def test_an_order_follows_by_its_payment() -> None:
     beside = replace(alone, payment=PAYMENT, order=ORDER)
     assert find_choice(beside, "probe").allowed
     assert find_choice(beside, "move_order").allowed
-    assert find_choice(replace(beside, covered=False), "move_order").reason == "reason.order_not_covered"
+    assert find_choice(replace(beside, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
 
 
 @pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
@@ -260,14 +275,14 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
     found = find_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
     assert (found.warning is not None) is warned
-    assert found.second_person
-    off = find_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_off="over_limit"), "refund")
+    assert found.needs_second_person
+    off = find_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_refusal="over_limit"), "refund")
     assert off.reason == "reason.over_limit"
 
 
 def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
     """Its answer says that nobody can be asked; an auditor is told which role may ask."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=QuestionPossibility.NO_CALL)
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)
     assert find_allowed_action(facts, "probe").allowed
     assert find_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))

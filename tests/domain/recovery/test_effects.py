@@ -117,10 +117,12 @@ def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
 def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bool, after: str) -> None:
     """If it is pending still, and the sum is enough, in its own currency."""
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
-    effect = choice_effects.compute_payment_effect(facts(WAITS, order=order, covered=covered), P.COMPLETED)
+    effect = choice_effects.compute_payment_effect(facts(WAITS, order=order, is_order_covered=covered), P.COMPLETED)
     assert effect is not None
     assert effect.order == (order.state, after)
-    failed = choice_effects.compute_payment_effect(facts(WAITS, order=order, covered=covered), P.PAYMENT_FAILED)
+    failed = choice_effects.compute_payment_effect(
+        facts(WAITS, order=order, is_order_covered=covered), P.PAYMENT_FAILED
+    )
     assert failed is not None
     assert failed.order == (order.state, order.state)
 

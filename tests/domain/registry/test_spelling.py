@@ -60,8 +60,8 @@ def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
 
 @pytest.mark.parametrize("ka", "がケヶカヵけかゕゖｶｹ㋕㋘")
 def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
-    assert "霞ガ関" in parse_query(f"霞{ka}関").whole.names
-    assert parse_query("しずかな").whole.names == ("シズカナ",)
+    assert "霞ガ関" in parse_query(f"霞{ka}関").whole_name.names
+    assert parse_query("しずかな").whole_name.names == ("シズカナ",)
 
 
 @pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)

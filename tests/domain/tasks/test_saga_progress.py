@@ -78,20 +78,20 @@ def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> N
     view = make_saga_progress(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None
     assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
-    assert view.current == view.steps[1]
+    assert view.current_step == view.steps[1]
 
 
 def test_each_step_says_since_when() -> None:
     """When it was done or undone; of the last one when all was; of one that is stuck when it stopped, and why."""
     done = make_saga_progress(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
     assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
-    assert done.current is None
+    assert done.current_step is None
     undone = make_saga_progress(
         saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: kept("a")}), STEPS, NOW
     )
     assert undone.steps[0] == SagaStep("a", S.UNDONE, EARLIER)
     stuck = make_saga_progress(saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
-    assert stuck.current == SagaStep("b", S.STUCK, NOW, "fault")
+    assert stuck.current_step == SagaStep("b", S.STUCK, NOW, "fault")
     assert [step.at for step in stuck.steps] == [None, NOW, None]
 
 

@@ -141,7 +141,7 @@ def test_turns_are_waited_for_one_by_one() -> None:
     """Every request, a refresh too, takes one turn right before it leaves."""
     turns = Turns()
     with serving(says(200, BOUGHT)) as server:
-        vendor: AlarmBox = alarmbox(server.url, gate=turns)
+        vendor: AlarmBox = alarmbox(server.url, rate_limiter=turns)
         for _ in range(3):
             vendor.read_detail(12345)
         assert turns.taken == len(server.requests) == 3

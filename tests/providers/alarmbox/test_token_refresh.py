@@ -39,7 +39,7 @@ def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
     """Less than five minutes left: the new pair is stored, then used; each call waits for its own turn."""
     tokens, turns = MemoryTokens(pair(lives=SOON)), Turns()
     with serving(NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens, gate=turns).buy_check(REQUEST).found
+        assert alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
         assert server.paths() == [TOKEN, BUY]
         assert server.form(0) == {
             "grant_type": "refresh_token",

@@ -78,7 +78,9 @@ def test_where_a_name_leads_is_looked_at_when_it_is_told(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
 
     url = "https://alerts.example.com/a"
-    hook = AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(1), private=private, resolve=resolve)
+    hook = AlertWebhook(
+        url, KEY, clock=SystemClock(), scale=TimeScale(1), private_networks=private, resolve_host=resolve
+    )
     assert hook.publish(MESSAGE) == said
 
 

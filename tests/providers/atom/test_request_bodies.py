@@ -61,7 +61,7 @@ def test_verification_is_signed_over_what_it_says() -> None:
 
 def test_an_amount_is_signed_as_it_is_written() -> None:
     """The setting changes the message and the signature together; both published forms come out."""
-    short = replace(MERCHANT, amounts=AmountFormat.SHORTEST)
+    short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
     text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
     assert f'"amount":1,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1b"]}"' in text
@@ -125,7 +125,7 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """An address that is none, plain http, or one that hides more than a path."""
     config = AtomConfig(replace(AtomUrls.from_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
-        make_atom_adapter(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        make_atom_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"
 
 

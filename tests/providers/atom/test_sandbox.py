@@ -62,12 +62,12 @@ def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
     assert report.paid_at is not None
 
 
-@pytest.mark.parametrize("amounts", list(AmountFormat))
+@pytest.mark.parametrize("amount_format", list(AmountFormat))
 @pytest.mark.parametrize("verification", list(Verification))
-def test_atom_in_each_form(control: SandboxControl, verification: Verification, amounts: AmountFormat) -> None:
+def test_atom_in_each_form(control: SandboxControl, verification: Verification, amount_format: AmountFormat) -> None:
     """Both forms of the verification, both ways to write sums, both shapes of each answer."""
     meeting = Meeting(control)
-    vendor = atom(control.url, verification=verification, amounts=amounts)
+    vendor = atom(control.url, verification=verification, amount_format=amount_format)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
         control.change_settings(atom_list=switched, atom_status_list=switched, atom_refund_paise=switched)

@@ -27,13 +27,13 @@ class Case:
     secrets: tuple[str, ...]
 
 
-def _article_count(url: str, gate: RateLimiter) -> CreditCheckProvider:
+def _article_count(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
     names = {REQUEST.corporation_number: "架空商事株式会社"}
-    return ArticleCount(HttpTransport(url, clock=SystemClock()), gate, "key-1", names.get)
+    return ArticleCount(HttpTransport(url, clock=SystemClock()), rate_limiter, "key-1", names.get)
 
 
-def _alarmbox(url: str, gate: RateLimiter) -> CreditCheckProvider:
-    return alarmbox(url, gate=gate)
+def _alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
+    return alarmbox(url, rate_limiter=rate_limiter)
 
 
 CASES = {
@@ -49,13 +49,13 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def test_a_purchase_is_one_request(case: Case) -> None:
     """Bought: the id is known, one request left, after one turn was waited for."""
-    gate = Turns()
+    rate_limiter = Turns()
     with serving(says(200, case.bought)) as server:
-        outcome = case.open(server.url, gate).buy_check(REQUEST)
+        outcome = case.open(server.url, rate_limiter).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
         assert outcome.found is not None
         assert outcome.found.credit_check_id == case.id
-        assert (len(server.requests), gate.taken) == (1, 1)
+        assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [*range(200, 210), *range(300, 309), *range(400, 432), *range(500, 512)])
@@ -112,7 +112,7 @@ def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case
 
 
 class ShutGate:
-    """A gate whose store is out of reach, or that is broken in itself."""
+    """A rate limiter whose store is out of reach, or that is broken in itself."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -121,7 +121,7 @@ class ShutGate:
         raise self._error
 
 
-@pytest.mark.expects_log("a broken gate is a bug, which the log must name")
+@pytest.mark.expects_log("a broken rate limiter is a bug, which the log must name")
 @pytest.mark.parametrize(
     ("error", "reason"),
     [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],

@@ -98,7 +98,7 @@ def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: li
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
         return [(f, socket.SOCK_STREAM, 6, "", (a, port)) for f, a in zip(families, addresses, strict=True)]
 
-    assert failure(transport(url, resolve=resolve)) == never("address_not_allowed")
+    assert failure(transport(url, resolve_host=resolve)) == never("address_not_allowed")
 
 
 @pytest.mark.parametrize(

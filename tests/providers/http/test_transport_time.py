@@ -26,7 +26,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         return socket.getaddrinfo(*args)
 
     with serving(says(200)) as server:
-        line = transport(server.url, resolve=slow, connect_timeout=0.1)
+        line = transport(server.url, resolve_host=slow, connect_timeout=0.1)
         assert failure(line, budget=60) == never("connect_timeout")
         assert not answered.is_set()
         go_on.set()

@@ -52,16 +52,16 @@ ATOM_REQUEST = PaymentRequest(
 ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
 
 
-def paypay(url: str, *, gate: RateLimiter | None = None, scale: float = 1.0) -> PayPay:
+def paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0) -> PayPay:
     config = PayPayConfig(url, PayPayKey(*PAYPAY_SECRETS), "123456789012345678")
-    return make_paypay_adapter(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_paypay_adapter(config, rate_limiter=rate_limiter or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
 def atom(
-    url: str, *, gate: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
+    url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
 ) -> Atom:
     config = AtomConfig(AtomUrls.from_origin(url), MERCHANT, patience)
-    return make_atom_adapter(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_atom_adapter(config, rate_limiter=rate_limiter or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
 def response_key() -> bytes:

@@ -100,14 +100,14 @@ def asked(case: Case, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
 
 def test_a_refund_is_one_request(case: Case) -> None:
     """Accepted: not done, known by a number, one request, after one turn was waited for."""
-    gate = Turns()
+    rate_limiter = Turns()
     with serving(sends(case.accepts)) as server:
-        outcome = case.open(server.url, gate=gate).refund(case.order)
+        outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, SendingCertainty.YES, 200)
         assert outcome.found is not None
         assert outcome.found.key == case.order.key
         assert outcome.found.provider_refund_id
-        assert (len(server.requests), gate.taken) == (1, 1)
+        assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 
 FAULTS: dict[str, Callable[[bytes], Script]] = {
@@ -152,7 +152,7 @@ def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(ca
 
 
 class ShutGate:
-    """A gate whose store is out of reach."""
+    """A rate limiter whose store is out of reach."""
 
     def wait_for_start(self) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
@@ -160,9 +160,9 @@ class ShutGate:
 
 def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
     """What goes wrong before sending is told as such."""
-    gate: RateLimiter = ShutGate()
+    rate_limiter: RateLimiter = ShutGate()
     with serving(sends(case.accepts)) as server:
-        outcome = case.open(server.url, gate=gate).refund(case.order)
+        outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
         assert outcome.sent is SendingCertainty.NO
         assert server.connections == 0
@@ -304,7 +304,7 @@ class PatientClock(HandClock):
 
 def test_reads_are_asked_again_after_the_providers_troubles() -> None:
     """A read that met a passing trouble is asked a few times; a refund never, whatever it met."""
-    patient = RetryLimits(first_pause=0.01)
+    patient = RetryLimits(first_pause_seconds=0.01)
     trouble = seals({"payInstrument": details("OTS0951")})
     with serving(trouble, says(503), sends(CASES["atom"].paid)) as server:
         assert atom(server.url, patience=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
@@ -322,7 +322,7 @@ def test_reads_are_asked_again_after_the_providers_troubles() -> None:
 def test_answers_are_not_asked_for_again(code: str) -> None:
     """A refusal, a state and a question that was wrong stay the same however often one asks."""
     with serving(seals({"payInstrument": details(code)})) as server:
-        atom(server.url, patience=RetryLimits(first_pause=0.01)).read_payment(ATOM_QUESTION)
+        atom(server.url, patience=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
         assert server.connections == 1
 
 
@@ -339,7 +339,7 @@ def test_pauses_double_and_end() -> None:
         return troubled
 
     clock = PatientClock()
-    ask_with_retries(ask, RetryLimits(most_requests=50), clock, TimeScale(10))
+    ask_with_retries(ask, RetryLimits(max_requests=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0

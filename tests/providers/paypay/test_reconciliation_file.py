@@ -167,12 +167,12 @@ def test_names() -> None:
     """What an address says of its file; other addresses say nothing."""
     found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
     assert found is not None
-    assert (found.merchant, found.first_day, found.last_day) == ("12", DAY, DAY)
+    assert (found.merchant_id, found.first_day, found.last_day) == ("12", DAY, DAY)
     for url in (
         "",
         "https://x.example/",
         "http://[",
-        found.merchant,
+        found.merchant_id,
         "https://x.example/transaction_12_20261399000000_20261119235959_v2.csv",
     ):
         assert parse_file_name(url) is None
@@ -185,7 +185,7 @@ def fetched(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], in
     with serving(script) as server:
         hosts = [server.url] if allowed else ["https://files.example.com"]
         path = f"{server.url}/transaction_1_v2.csv?sig=x%2By"
-        outcome = fetch_daily_file(path, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        outcome = fetch_daily_file(path, hosts=hosts, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
         return outcome, server.connections
 
 
@@ -203,7 +203,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 def test_an_address_that_is_none(url: str) -> None:
     """Whatever it is, nothing is sent and nothing raised."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
-    outcome = fetch_daily_file(url, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+    outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)
 
 

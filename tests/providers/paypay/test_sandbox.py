@@ -221,7 +221,7 @@ def test_paypay_notices(control: SandboxControl) -> None:
     assert isinstance(hint, TransactionHint)
     assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
     assert (hint.state, hint.amount) == ("COMPLETED", YEN)
-    assert hint.latest is not None
+    assert hint.newest_time is not None
     assert read_notice(notice(control, ORDER)) == hint
     control.payments_control.move_payment("paypay", ORDER, "failed", notify=False)
     later = read_notice(notice(control, ORDER))
@@ -257,7 +257,9 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
 
     def fetched() -> Outcome[bytes]:
-        return fetch_daily_file(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
+        return fetch_daily_file(
+            url, hosts=[control.url], rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale()
+        )
 
     file = io.BytesIO(got(fetched()))
     with closing(HistoryIndex()) as index:
@@ -289,7 +291,10 @@ def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> 
     meeting = Meeting(control)
     hand = HandClock(meeting.now)
     control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
-    assert paypay(control.url, clock=hand, gate=SlowTurns(hand)).refund(meeting.order).kind is OutcomeClass.PENDING
+    assert (
+        paypay(control.url, clock=hand, rate_limiter=SlowTurns(hand)).refund(meeting.order).kind
+        is OutcomeClass.PENDING
+    )
 
 
 def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:

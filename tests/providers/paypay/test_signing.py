@@ -112,7 +112,7 @@ def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
     """A key that was pasted wrongly is found before anything leaves."""
     with serving(says(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
-        vendor = make_paypay_adapter(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        vendor = make_paypay_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
         outcome = vendor.refund(PAYPAY_ORDER)
         assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
         assert server.connections == 0

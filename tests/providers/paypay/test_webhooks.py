@@ -42,7 +42,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 def test_repeats_are_one_event_and_news_another() -> None:
     """Payment, state, newest time and sum tell one event from another; the rest doesn't."""
     first = hint()
-    assert first.latest == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
+    assert first.newest_time == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
     assert hint({"pos_id": "7", "order_amount": 3300}).event_id == first.event_id
     news: list[dict[str, object]] = [
         {"state": "CANCELED"},

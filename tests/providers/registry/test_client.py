@@ -35,18 +35,18 @@ def published() -> Iterator[Sandbox]:
 
 def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: float = 1.0) -> RegistryApi:
     config = RegistryConfig(url, application_id)
-    return RegistryApi(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(speed))
+    return RegistryApi(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(speed))
 
 
 def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
     api = make_api(published.url)
     parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
-    assert all(part is not None and (part.rows, part.parts) == (4_501, 3) for part in parts)
+    assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
     assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
     assert sum(NUMBER in line for part in parts if part for line in part.lines) == 1
     empty = api.read_difference(date(2026, 11, 3)).found
     assert empty is not None
-    assert (empty.rows, empty.parts, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
+    assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
 
 
 def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:

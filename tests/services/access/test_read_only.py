@@ -43,7 +43,7 @@ def test_each_right_is_stopped_or_left_on_purpose() -> None:
 def test_no_payment_is_started(scene: Scene, scope: str) -> None:
     """Not at this provider; the same start succeeds after the end, and another provider is free of its switch."""
     order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
-    switches = scene.console.read_only
+    switches = scene.console.read_only_switches
     switches.set_switch(scope, True, "障害")
     refused = refusal(scene.payments.start, order, "paypay")
     assert (refused.code, refused.detail["note"]) == ("read_only", "障害")
@@ -62,12 +62,12 @@ def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     desk.approve(asked)
     assert desk.approve(asked, by="lead-c").state == "approved"
     desk.later(hours=1)
-    desk.console.read_only.set_switch(scope, True, "障害")
+    desk.console.read_only_switches.set_switch(scope, True, "障害")
     assert refusal(desk.refunds.submit, asked.id).code == "read_only"
     desk.due()
     assert desk.control.payments_control.read_refunds() == []
     assert desk.now(asked).state == "approved"
-    desk.console.read_only.set_switch(scope, False, "復旧")
+    desk.console.read_only_switches.set_switch(scope, False, "復旧")
     desk.due()
     desk.due()
     assert len(desk.control.payments_control.read_refunds()) == 1

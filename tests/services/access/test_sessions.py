@@ -33,8 +33,8 @@ def told(console: Console) -> list[tuple[str, str, str | None]]:
 def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
     """With every role while no operators are kept; there is nothing to keep and nothing to confirm."""
     me = console.sessions.read_identity()
-    assert (me.person.name, me.known, me.database) == ("op-a", True, str(home / "console.db"))
-    assert (me.source, me.kept) == (None, False)
+    assert (me.person.name, me.is_known_operator, me.database) == ("op-a", True, str(home / "console.db"))
+    assert (me.source, me.is_account_stored) == (None, False)
     assert console.sessions.confirm_password("anything")
     assert told(console) == []
 
@@ -68,7 +68,7 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
 
     console.people.add_person(Person("lead-b", frozenset({"approver"}), may_buy=False))
     me = console.sessions.read_identity()
-    assert (me.known, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
+    assert (me.is_known_operator, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
 
 
 @pytest.mark.parametrize("missing", ["none", "refused"])

@@ -64,7 +64,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     user, password, url = parts(place)
     with signed_in(place, keyring) as console:
         me = console.sessions.read_identity()
-        assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
+        assert (me.person.name, me.is_known_operator, me.source, me.is_account_stored) == (user, True, "asked", True)
         assert "operator" in me.person.roles
         assert me.database == console.settings.sign_in.database_address
         assert trail(console) == [(user, "session_created", "done", None)]
@@ -182,7 +182,7 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
     """As ever: whole by itself."""
     with open_console(settings(place.home, place.url(), None)) as console:
         me = console.sessions.read_identity()
-        assert (me.source, me.kept, me.known) == ("given", False, True)
+        assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
         assert console.sessions.confirm_password(parts(place)[1])
 
 
@@ -194,7 +194,11 @@ def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path
         password = unquote(urlsplit(people.urls[who]).password or "")
         with open_console(told) as console:
             me = console.sessions.read_identity()
-            assert (me.person.name, me.known, set(me.person.roles)) == (people.names[who], True, set(EVERYBODY[who]))
+            assert (me.person.name, me.is_known_operator, set(me.person.roles)) == (
+                people.names[who],
+                True,
+                set(EVERYBODY[who]),
+            )
             assert console.sessions.record_sign_in(keep_password=True)
             assert console.sessions.confirm_password(password)
             assert not console.sessions.confirm_password("wrong")

@@ -89,7 +89,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     run = console.bulk.freeze("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
     asked = vendor.asked.copy()
     plan = console.bulk.make_plan(run.id)
-    told = [(row.verdict, row.reason) for row in plan.rows]
+    told = [(row.kind, row.reason) for row in plan.rows]
     assert told == [
         (ForecastKind.WOULD_RUN, None),
         (ForecastKind.SKIP, "changed"),

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.records import explain_record
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import (
     Certainty,
@@ -20,6 +22,7 @@ from console.domain.records import (
     Work,
     WorkState,
 )
+from console.domain.recovery.decidable import find_refetch_refusal, find_renewal_refusal
 from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
@@ -95,7 +98,7 @@ class Stage:
     def proposals(self, record: CreditCheck) -> list[str]:
         with self.context.database.read() as conn:
             found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
-        return [found.proposed] if found else []
+        return [found.proposed_state] if found else []
 
     def observed(self) -> list[str]:
         return [alert.observed for alert in self.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
@@ -237,6 +240,42 @@ def test_what_was_decided_stays_and_a_contradiction_is_a_case(stage: Stage, name
     expected = {"outcome": late.kind.value, "kept_state": before.state.value}
     assert told.items() >= (expected | ({"provider_id": late.found.credit_check_id} if late.found else {})).items()
     assert ("provider_id" in told) is (late.found is not None)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_what_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
+    """AlarmBox says later that it was bought: a second purchase is refused, in the words of that fact, until a person
+    has looked at the case. Another client's purchase goes on."""
+    stage.vendor.behaviour = "refuses"
+    assert refusal(stage.buy).code == "provider_refused"
+    stage.vendor.behaviour, record = "answers", stage.now()
+    assert explain_record(record, stage.context.now()).next_step.action == "purchase"
+    assert stage.console.credit_checks.make_plan(NUMBER).denied == ()
+    assert stage.deliver(record, bought())
+    charges = len(stage.vendor.charges)
+    explanation = explain_record(stage.now(), stage.context.now())
+    assert (explanation.verdict, explanation.why) == ("verdict.contradicted", "why.denied_but_bought")
+    assert explanation.next_step.action != "purchase"
+    assert (find_refetch_refusal(stage.now()), find_renewal_refusal(stage.now(), stage.context.now())) == (
+        "bought_perhaps",
+        "bought_perhaps",
+    )
+    for is_renewal in (False, True):
+        refused = refusal(partial(stage.buy, renew=is_renewal))
+        assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
+        blocker = refused.detail["record"]
+        assert isinstance(blocker, CreditCheck)
+        assert blocker.id == record.id
+    assert [denied.id for denied in stage.console.credit_checks.make_plan(NUMBER).denied] == [record.id]
+    assert len(stage.vendor.charges) == charges
+    assert stage.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
+    (case,) = [alert for alert in stage.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert stage.console.credit_checks.make_plan(NUMBER).denied == ()
+    stage.console.alerts.undo_acknowledgement(case.id)
+    assert refusal(stage.buy).code == "already_purchased"
+    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert stage.buy().state is SUCCESS
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_every_command_has_a_form(worker: Console) -> None:
 
 def _hostile(command: str) -> Iterator[str]:
     """For each argument a value of every kind, and texts that are no arguments."""
-    usual: list[Any] = [1] * len(DESK_REQUEST_FORM_BY_COMMAND[command].types)
+    usual: list[Any] = [1] * len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
     for at in range(len(usual)):
         for value in VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
@@ -108,8 +108,8 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
     """Texts are refused as ValueError and in no other way; what passes are values that can be stored."""
     for text in _hostile(command):
         with suppress(ValueError):
-            arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].types, None)
-            assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].types)
+            arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
+            assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
             assert not {bytes, dict, float, list} & set(map(type, arguments))
             str(arguments).encode()
 
@@ -121,7 +121,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
             insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
-                    facts = form.facts(worker._context, read_arguments(text, form.types, None))
+                    facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
                     told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}
                     insert(line, command, text, amount_minor=facts.amount_minor, **told)
             while worker.desk_requests.execute_next():

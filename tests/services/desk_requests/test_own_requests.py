@@ -104,10 +104,10 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
 
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(buy)
-        until(lambda: wait.request is not None, "the request")
-        assert wait.request is not None
+        until(lambda: wait.desk_request_id is not None, "the request")
+        assert wait.desk_request_id is not None
         assert not wait.is_taken
-        assert desk.own_requests.withdraw(wait.request)
+        assert desk.own_requests.withdraw(wait.desk_request_id)
         with pytest.raises(ConsoleError) as told:
             bought.result(120)
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
@@ -116,7 +116,10 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
     with executing(worker):
         assert buy().corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
-    assert not desk._context.spool.list_own_requests(desk._context.database_id) - {wait.request, *listed(desk)}
+    assert not desk._context.spool.list_own_requests(desk._context.database_id) - {
+        wait.desk_request_id,
+        *listed(desk),
+    }
 
 
 def test_the_answer_for_a_killed_desk_is_marked(

@@ -446,7 +446,11 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
 def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Bench) -> None:
     """The pack is written, and its manifest names what is not in it, with its hash and why."""
     small = EvidencePackWriter(
-        bench.console._context, lambda: timelines, bench.console._complete_records, write_pdf_document, largest=2_500
+        bench.console._context,
+        lambda: timelines,
+        bench.console._complete_records,
+        write_pdf_document,
+        largest_bytes=2_500,
     )
     with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
@@ -466,7 +470,11 @@ def test_the_largest_pack_that_is_written_can_be_read(bench: Bench) -> None:
     whole = parts(Path(bench.pack().file))
     room = sum(len(whole[name]) for name in whole if name.startswith(("answers/", "audit.json", "documents/")))
     full = EvidencePackWriter(
-        bench.console._context, lambda: timelines, bench.console._complete_records, write_pdf_document, largest=room
+        bench.console._context,
+        lambda: timelines,
+        bench.console._complete_records,
+        write_pdf_document,
+        largest_bytes=room,
     )
     with bench.console.acting_as("aud-e"):
         written = full.write("credit-check", bench.record.id, bench.folder / "full.zip")

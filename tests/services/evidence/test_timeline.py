@@ -53,7 +53,7 @@ def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]
 
 def alike(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
     """Whether events of that step and kind of record are there in this order, whatever is between them."""
-    rest = iter((one.step.value, one.kind) for one in story.events)
+    rest = iter((one.event_kind.value, one.kind) for one in story.events)
     return all(any(found == one for found in rest) for one in wanted)
 
 
@@ -81,9 +81,15 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
     _, payment, refund = refunded(scene)
     events = scene.console.recovery.read_timeline("refund", refund.id).events
     sent = [one for one in events if one.operation_id == refund.operation_id]
-    assert [one.step for one in sent] == [TimelineEventKind.BEGUN, TimelineEventKind.ANSWER, TimelineEventKind.ENDED]
+    assert [one.event_kind for one in sent] == [
+        TimelineEventKind.BEGUN,
+        TimelineEventKind.ANSWER,
+        TimelineEventKind.ENDED,
+    ]
     kept = scene.console.refunds.read_refund(refund.id).evidence
-    assert [one.evidence for one in sent if one.step is TimelineEventKind.ANSWER] == [(item.id,) for item in kept][:1]
+    assert [one.evidence for one in sent if one.event_kind is TimelineEventKind.ANSWER] == [
+        (item.id,) for item in kept
+    ][:1]
     assert all(one.session for one in events if one.source == "audit_log")
     assert payment.id == refund.payment_id
 
@@ -109,7 +115,7 @@ def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
     told = quick.read_timeline("operation", record.operation_id)
-    assert told.events[0].step is TimelineEventKind.BEGUN
+    assert told.events[0].event_kind is TimelineEventKind.BEGUN
     assert (told.kind, told.id) == ("operation", record.operation_id)
     assert "credit-check.bought" in [one.what for one in told.events]
     assert context.database.dialect == "sqlite"
@@ -126,7 +132,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
     with scene.place.acting(scene.console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
     story = scene.console.recovery.read_timeline("credit-check", record.id)
-    proofs = [one for one in story.events if one.step is TimelineEventKind.PROOF]
+    proofs = [one for one in story.events if one.event_kind is TimelineEventKind.PROOF]
     assert [one.who for one in proofs] == [scene.place.named("op-a"), scene.place.named("lead-b")]
     decided = [one for one in story.events if one.source == "approvals"]
     assert [one.evidence for one in decided] == [proofs[0].evidence], "the proposal names what it rests on"

@@ -93,7 +93,9 @@ def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path
             table = make_export_table(
                 desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now)
             )
-            rows = [[column.value(row) for column in table.columns] for page in table.read_pages() for row in page]
+            rows = [
+                [column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page
+            ]
             sheet_file, csv_file = tmp_path / f"{language}{place}.xlsx", tmp_path / f"{language}{place}.csv"
             written = desk.console.exports.write(request, sheet_file, language)
             assert (written.file, written.bytes) == (str(sheet_file), sheet_file.stat().st_size)
@@ -423,5 +425,5 @@ def test_the_program_is_named_in_a_list_as_on_the_screen() -> None:
     """The column of requesters has the screen's word for a refund that the program requested."""
     refund = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "worker", (), None, None, 1)
     context = FileTextContext("ja", lambda: datetime(2026, 11, 20, tzinfo=UTC))
-    columns = {column.title: column.value for column in make_record_columns(context, lambda row: row)}
+    columns = {column.title: column.read_cell for column in make_record_columns(context, lambda row: row)}
     assert columns["申請者"](refund) == "自動"

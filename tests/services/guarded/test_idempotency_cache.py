@@ -255,7 +255,7 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
     """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
     done(once)
     assert other.find_result(KEY, PRINT) == RESULT
-    monkeypatch.setattr(cache_of(once)._link, "send_command", lambda *_: None)
+    monkeypatch.setattr(cache_of(once)._redis_link, "send_command", lambda *_: None)
     assert once.delete_result(KEY)
     assert once.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)
@@ -338,14 +338,14 @@ def test_keys_are_spelt_as_agreed() -> None:
     """The forms that other programs know."""
     assert make_payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
     assert make_refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
-    assert make_payment_key("M-1", "ORD-1", repeat=2) == "idempotent:payment:M-1:ORD-1:2"
-    assert make_refund_key(17, "op-a", 3300, repeat=1) == "idempotent:refund:17:op-a:3300:1"
+    assert make_payment_key("M-1", "ORD-1", repetition_number=2) == "idempotent:payment:M-1:ORD-1:2"
+    assert make_refund_key(17, "op-a", 3300, repetition_number=1) == "idempotent:refund:17:op-a:3300:1"
 
 
 def test_no_two_orders_share_a_key() -> None:
     """Colons, percent signs, other letters, great lengths: different parts, different keys, all of them short."""
     parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
     keys = {make_payment_key(merchant, order) for merchant in parts for order in parts}
-    keys |= {make_payment_key(merchant, order, repeat=2) for merchant in parts for order in parts}
+    keys |= {make_payment_key(merchant, order, repetition_number=2) for merchant in parts for order in parts}
     assert len(keys) == 2 * len(parts) ** 2
     assert all(key.isascii() and len(key) <= LONGEST_KEY_CHARACTERS for key in keys)

@@ -74,10 +74,10 @@ def transactions(console: Console) -> list[int]:
 def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """And the rate of hits says so."""
     record = buy(console)
-    before, steps = console.figures.count_cache_hits(), transactions(console)
+    before, steps = console.metric_figures.count_cache_hits(), transactions(console)
     assert [buy(console) for _ in range(10)] == [record] * 10
     assert steps == []
-    after = console.figures.count_cache_hits()
+    after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (10, 10)
     assert vendor.count(NUMBER) == 1
 
@@ -85,10 +85,10 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
 def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandClock) -> None:
     """A first call finds nothing there: asked and not answered."""
     buy(console)
-    before = console.figures.count_cache_hits()
+    before = console.metric_figures.count_cache_hits()
     buy(console, OTHER_NUMBER, "R-2")
     buy(console, OTHER_NUMBER, "R-2")
-    after = console.figures.count_cache_hits()
+    after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (1, 2)
 
 

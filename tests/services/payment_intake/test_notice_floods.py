@@ -19,7 +19,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
     assert [one.refused for one in results] == [True]
     written = scene.audited("payment.callback_refused")
     assert REFUSAL_BURST_SIZE <= written < many
-    scene.machinery.payments._notices._refusal_limit = pace = TokenBucket(1, 0.0)
+    scene.machinery.payments._notice_receiver._refusal_limit = pace = TokenBucket(1, 0.0)
     assert (pace.take_token(0.0), pace.take_token(0.0), pace.take_token(0.0)) == (0, None, None)
     pace._tokens = 1.0
     scene.payments.receive_notice(PostedNotice("bank", b"{}"))
@@ -29,7 +29,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
 
 def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None:
     """A sealed callback with a false signature names a payment: it is asked about, in a flood too."""
-    scene.machinery.payments._notices._refusal_limit = TokenBucket(0, 0.0)
+    scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.deliver("atom", "ORD-1", manner="bad_signature").refused

@@ -107,7 +107,7 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
 
     def asked() -> int:
         before = len(scene.control.read_requests(call="paypay_payment"))
-        scene.machinery.payments._notices.confirm_due_notices()
+        scene.machinery.payments._notice_receiver.confirm_due_notices()
         return len(scene.control.read_requests(call="paypay_payment")) - before
 
     assert asked() == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS

@@ -289,6 +289,10 @@ def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
     assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [("contradicted", "begun ORD-1")]
     assert scene.audited("payment.contradicted") == 1
+    scene.context.failpoints = Failpoints(None)
+    refused = refusal(scene.payments.start, order, "paypay")  # the payer may pay by the code that the gateway made
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")

@@ -232,7 +232,7 @@ def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str
         only_timeouts(scene)
         assert scene.order_now("ORD-1").state == "pending"
         assert scene.payment(payment.id).state in ("token_generated", "user_payment")
-        step = only(scene).current
+        step = only(scene).current_step
         assert step is not None
         assert (step.name, step.state, step.reason) == ("ask_provider", StepState.WAITING, reason)
         later(scene, clock, timedelta(hours=2))
@@ -245,8 +245,8 @@ def test_what_is_over_is_found_by_an_index(scene: Scene) -> None:
     for number in range(2):
         begun(scene, f"ORD-{number}")
     for query, values, index in (
-        (payment_times._OVERDUE_PAYMENTS_QUERY, {"saga": "s", "now": START, "most": 5}, "ix_payments_over"),
-        (sagas_table._DUE_SAGAS_QUERY, {"now": START, "most": 5}, "ix_sagas_next"),
+        (payment_times._OVERDUE_PAYMENTS_QUERY, {"saga_kind": "s", "now": START, "limit": 5}, "ix_payments_over"),
+        (sagas_table._DUE_SAGAS_QUERY, {"now": START, "limit": 5}, "ix_sagas_next"),
     ):
         with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_literal(query, values)}").all()
@@ -333,7 +333,7 @@ def test_an_order_with_two_payments(scene: Scene, clock: MovedClock) -> None:
     assert second.id != first.id
     only_timeouts(scene)
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
-    step = only(scene).current
+    step = only(scene).current_step
     assert step is not None
     assert (step.name, step.reason, step.at) == ("cancel_order", "other_payment", scene.payment(second.id).expires_at)
     assert stock(scene) == ["held", "held"]
@@ -469,7 +469,7 @@ def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedCloc
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
     only_timeouts(scene)
-    step = only(scene).current
+    step = only(scene).current_step
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "may_begin_again")
     assert scene.order_now("ORD-1").state == "pending"
@@ -536,7 +536,7 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]
     assert next(turns, None) is None
-    step = only(scene).current
+    step = only(scene).current_step
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
 
@@ -595,7 +595,7 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
     payment = stuck(scene, clock, monkeypatch)
     assert told(scene) == [("release_stock: trouble", "open", "payment", payment.id)]
     view = scene.payments.read_order(scene.order_now("ORD-1").id)
-    current = view.sagas[-1].current
+    current = view.sagas[-1].current_step
     assert current is not None
     assert (current.name, current.state, current.reason) == ("release_stock", StepState.STUCK, "trouble")
     assert (view.explanation.why, view.explanation.next_step.command) == (

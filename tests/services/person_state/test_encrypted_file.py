@@ -42,7 +42,7 @@ def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
         stored = desk.person_state.read_entries()
         assert stored.values == {}
-        assert stored.set_aside is not None
+        assert stored.set_aside_path is not None
 
 
 def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -287,7 +287,7 @@ def test_a_refund_of_a_second_capture_is_none_of_the_first(
     refund_row(days, payment.id, 500)
     days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
     days.announce()
-    files = days.scene.console.reconciliation._files["paypay"]
+    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     lines = (
         f"{_make_line(days, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
         f"{_make_line(days, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
@@ -370,7 +370,7 @@ def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch)
     days.there("ORD-1")
     days.here("ORD-ours", 700)
     days.announce()
-    files = days.scene.console.reconciliation._files["paypay"]
+    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
     report = days.run()
@@ -388,12 +388,12 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times the rows take no more room, the file itself apart."""
     payment = days.both("ORD-1")
     days.announce()
-    original = days.scene.console.reconciliation._files["paypay"].download_file
+    original = days.scene.console.reconciliation._daily_file_stores["paypay"].download_file
     peaks = []
     for count in (500, 5_000):
         failed = "\n".join(_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
         monkeypatch.setattr(
-            days.scene.console.reconciliation._files["paypay"],
+            days.scene.console.reconciliation._daily_file_stores["paypay"],
             "download_file",
             lambda event, more=failed: original(event) + more,
         )
@@ -562,7 +562,7 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
     """It is not gone on with for ever; another file begins anew."""
     days.there("ORD-1")
     days.announce()
-    files = days.scene.console.reconciliation._files["paypay"]
+    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * 1_200)
     with pytest.raises(ConsoleError) as caught:
@@ -584,7 +584,7 @@ def test_the_most_rows_that_may_be_refused(
     """That many rows that are not believed are told one by one; one more spoils the whole file."""
     days.there("ORD-1")
     days.announce()
-    files = days.scene.console.reconciliation._files["paypay"]
+    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
     if ends == "reported":

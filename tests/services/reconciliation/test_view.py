@@ -74,10 +74,15 @@ def test_a_run_with_its_evidence(days: Days) -> None:
     }
     (file,) = view.files
     assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (days.day, 5, 9100, 0)
-    assert (len(file.sha256), file.before, view.open_cases) == (64, (), 2)
-    assert (view.newer, view.older) == (second, None)
+    assert (len(file.sha256), file.earlier_run_ids, view.open_case_count) == (64, (), 2)
+    assert (view.newer_run_id, view.older_run_id) == (second, None)
     newest = seen(days)
-    assert (newest.item.id, newest.files[0].before, newest.newer, newest.older) == (second, (first,), None, first)
+    assert (newest.item.id, newest.files[0].earlier_run_ids, newest.newer_run_id, newest.older_run_id) == (
+        second,
+        (first,),
+        None,
+        first,
+    )
 
 
 def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
@@ -85,7 +90,7 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     plant(days)
     run = days.run().run_id or 0
     found = views(days).list_differences(run).items
-    assert {number(days, one): (one.found.verdict.value, one.action) for one in found} == {
+    assert {number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
@@ -98,7 +103,7 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     days.run()
     (closed,) = views(days).list_differences(run, "only_ours").items
     assert (closed.case, closed.action) == (None, None)
-    assert seen(days, run).open_cases == 1
+    assert seen(days, run).open_case_count == 1
 
 
 def found_id(days: Days, name: str) -> int:
@@ -114,13 +119,13 @@ def test_pages_by_key(days: Days) -> None:
     after, told = None, []
     for _ in range(5):
         page = views(days).list_differences(runs[0] or 0, limit=1, after_id=after)
-        told += [one.found.id for one in page.items]
-        if (after := page.next) is None:
+        told += [one.difference.id for one in page.items]
+        if (after := page.next_cursor) is None:
             break
     assert told == sorted(set(told))
     assert len(told) == 4
     newest = views(days).list_runs(limit=2)
-    rest = views(days).list_runs(limit=2, before_id=newest.next)
+    rest = views(days).list_runs(limit=2, before_id=newest.next_cursor)
     assert [one.id for one in (*newest.items, *rest.items)] == sorted((one or 0 for one in runs), reverse=True)
     assert views(days).list_runs("atom").items == ()
 

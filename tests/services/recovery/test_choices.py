@@ -77,7 +77,7 @@ def compare(desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tup
 def _offered(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
     choice = desk.choices(who, kind, record.id)[what]
     said = desk.does(who, kind, record, what)
-    half = choice.second_person and what.startswith("resolve.") and choice.who != ("approver",)
+    half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
     assert said in (("awaiting",) if half else TRIED), f"{who}: {what} of {kind} {record}: {said}"
     if half:
         assert desk.does("lead-b" if who != "lead-b" else "op-a", kind, record, what) in ("done", "not_allowed")

@@ -48,7 +48,7 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
         assert first.note.words.startswith(f"@{lead} look")
         assert [newest.how, first.how] == ["hand_over", "note"]
-        mark = desk.desk_status.read_news(None).mark
+        mark = desk.desk_status.read_news(None).feed_mark
         done = desk.mentions.mark_done(first.id, request_id="d-1")
         assert desk.mentions.mark_done(first.id, request_id="d-1") == done == desk.mentions.mark_done(first.id)
         assert done.done_at is not None

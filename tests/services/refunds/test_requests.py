@@ -162,7 +162,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
     with refund_desk(home, control) as desk:
         payment = desk.paid()
         line = desk.vendors.get_adapter("paypay")._whole._sender  # type: ignore[attr-defined]
-        line.config = replace(line.config, repeated_refunds=False)
+        line.config = replace(line.config, allows_repeated_refunds=False)
         desk.approve(desk.ask(payment, "1000"))
         refusal = refusal_of(lambda: desk.ask(payment, "500"))
         assert (refusal.code, refusal.detail["reason"]) == ("outside_window", "repeated")

@@ -100,7 +100,9 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         unknown = [row for row in rows if row.certainty == "unknown"]
         done = [row for row in rows if row.certainty == "known" and row.status == "completed"]
         assert money.unknown_closing == CountAndSum(len(unknown), sum(row.refund_amount for row in unknown))
-        assert [record.id for record in close.unknown if record.kind == "refund"] == sorted(row.id for row in unknown)
+        assert [record.id for record in close.unknown_records if record.kind == "refund"] == sorted(
+            row.id for row in unknown
+        )
         assert money.refunded == CountAndSum(len(done), sum(row.refund_amount for row in done))
         refunded_there = sum(payment["refunded_minor"] for payment in theirs)
         accepted_there = sum(payment["accepted_minor"] for payment in theirs)
@@ -169,7 +171,7 @@ def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.
     assert yen.unknown_opening == CountAndSum(2, 1_000), "24 and 32"
     assert yen.unknown_closing == CountAndSum(3, 2_000), "payment 8, and the refunds 24 and 33"
     assert money["INR"].captured == CountAndSum(1, 70_000)
-    assert [(record.name, record.settled_at) for record in close.unknown] == [
+    assert [(record.name, record.settled_at) for record in close.unknown_records] == [
         ("refund 24", None),
         ("payment 8", None),
         ("refund 33", NOW),
@@ -199,7 +201,7 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
     rows.payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
     rows.operation("payment", "payment.start", "calling", BEGIN, subject_id=900)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
-    assert ([record.id for record in close.unknown], close.is_complete) == ([900], True)
+    assert ([record.id for record in close.unknown_records], close.is_complete) == ([900], True)
     monkeypatch.setattr(store, "MAX_OPERATIONS", 500)
     assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
 
@@ -231,7 +233,7 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     assert close.reconciliation is not None
     assert (close.is_final, close.reconciliation.run_id, close.reconciliation.difference_count) == (True, run, 1)
-    assert [item.found.row_key for item in close.reconciliation.differences] == ["P-1"]
+    assert [item.difference.row_key for item in close.reconciliation.differences] == ["P-1"]
 
 
 def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: Path) -> None:
@@ -320,7 +322,8 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
     assert [row[1:] for row in found] == expected
     titles, *found = unknown.values
     assert [(row[0], row[2]) for row in found] == [
-        (f"Refund R-{record.id}" if record.kind == "refund" else "Payment", record.minor) for record in close.unknown
+        (f"Refund R-{record.id}" if record.kind == "refund" else "Payment", record.minor)
+        for record in close.unknown_records
     ]
     assert found[-1][-1] == datetime(2026, 11, 20, 12, tzinfo=UTC).replace(tzinfo=None), "known since, in Japan"
     assert [row[0].value for row in changes.iter_rows()] == ["What"], "nothing has changed"

@@ -264,7 +264,7 @@ def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
         return done
 
     tasks.act = act
-    assert tasks.scheduler.run_due(stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
+    assert tasks.scheduler.run_due(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
     assert tasks.held() == set()
     tasks.act = lambda: 1
     assert tasks.made().run_due() == (TaskRun("probes", 1), TaskRun("refetches", 2))

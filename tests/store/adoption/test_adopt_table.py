@@ -185,9 +185,9 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
     columns = {
         name: (
             column.type,
-            column.nullable,
+            column.is_nullable,
             column.collation,
-            column.default if name != adopt_table.TIME_ZONE_COLUMN else "",
+            column.default if name != adopt_table.DATES_ZONE_NAME else "",
         )
         for name, column in table.columns.items()
         if name not in legacy_table.ORIGINAL_COLUMNS
@@ -277,7 +277,7 @@ def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None
     assert code_of(refused) == ("schema_mismatch", "needs_conversion")
     adopt(served, tmp_path, convert=True)
     table = adopt_table.read_table(served)
-    assert (table.engine, "auto_increment" in table.columns["id"].extra) == ("InnoDB", True)
+    assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
 
 def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
     columns = adopt_table.read_table(served).columns
     assert columns["company_name"].type == "varchar(255)"
     assert columns["pdf_file_path"].comment == "below 'pdf'"
-    assert all(columns[name].nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
+    assert all(columns[name].is_nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
 
 
 @pytest.mark.parametrize(
@@ -409,10 +409,12 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
     with served.write_without_retries() as reader, Visitor(served) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
         with pytest.raises(ConsoleError) as refused:
-            adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+            adopt_table.apply_table_change(
+                served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+            )
     assert code_of(refused) == ("database_locked", "table_in_use")
     assert visitor.longest < 3  # not until patience ends
-    adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+    adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
     assert "work_state" in adopt_table.read_table(served).columns
 
 
@@ -421,7 +423,7 @@ def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) 
     legacy.make(served)
     for step in adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
         legacy.add(served, [bought(ONE, 1)])
-        adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
     adopt(served, tmp_path)
     with served.read() as conn:
         found = legacy.facts(conn)
@@ -436,7 +438,7 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
     sql_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
     for number, step in enumerate(adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
-        adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
         migrate.upgrade(served)
         legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])
     adopt(served, tmp_path)

@@ -46,7 +46,7 @@ def test_each_change_is_told_once(database: Database) -> None:
     assert read_on(database, mark)[1] == []
 
 
-@pytest.mark.parametrize("others", [1, 2 * change_feed.FIRST_OPEN_IDS])
+@pytest.mark.parametrize("others", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
 def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, others: int) -> None:
     """Its change has a lower id than one that was seen before it, or than thousands of them, read one by one or in
     one piece.
@@ -92,7 +92,7 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
         clock[0] += change_feed.OPEN_SECONDS
         mark, told = read_on(on_server, mark)
         assert told == []
-    assert mark.seen == frozenset()
+    assert mark.read_ids == frozenset()
 
 
 def test_another_database_in_its_place_is_read_from_its_end(on_server: Database) -> None:
@@ -111,7 +111,7 @@ def test_more_than_one_reading_takes_is_told_in_several(database: Database, monk
     """Nothing falls behind the limit of one reading."""
     mark, _ = read_on(database, None)
     monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)
-    monkeypatch.setattr(change_feed, "FIRST_OPEN_IDS", 2)
+    monkeypatch.setattr(change_feed, "INITIAL_OPEN_ID_COUNT", 2)
     announce(database, *range(12))
     told: list[int] = []
     for _ in range(3):

@@ -173,7 +173,7 @@ def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) ->
     part, name = PARTS[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
         entered = [step for step in steps if f"{part.work_state.name}=? AND {rest}" in step]
-        assert len(entered) == len(part.queues[name]), steps
+        assert len(entered) == len(part.conditions_by_queue[name]), steps
 
 
 @pytest.mark.parametrize("queue", PARTS)
@@ -181,7 +181,7 @@ def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -
     """There too; a mere `ref` would begin at the queue's beginning."""
     steps = plans.steps(on_mariadb, _later(queue))
     part, name = PARTS[queue]
-    stretches = len(part.queues[name])
+    stretches = len(part.conditions_by_queue[name])
     ranges = [step for step in steps if step.startswith("range ")]
     assert len(ranges) >= stretches if stretches > 1 else steps[0].startswith("range "), steps
 

@@ -41,8 +41,8 @@ def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
 
 def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
     """As wide as asked for, in the page's proportions, white where nothing is written."""
-    assert report.page_count() == 1
-    image = report.page_image(0, 800)
+    assert report.count_pages() == 1
+    image = report.render_page(0, 800)
     assert image.width == 800
     assert image.height in (1132, 1133)
     assert image.pixels[:300] == b"\xff" * 300
@@ -51,7 +51,7 @@ def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
 def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocument) -> None:
     """A font that the document doesn't bring is ours, on every desk; the found place is where the ink is."""
     (hit,) = report.search("見本")
-    image = report.page_image(0, 800)
+    image = report.render_page(0, 800)
     ((left, top, right, bottom),) = hit.boxes
     assert 0 < left < right < 1
     assert 0 < top < bottom < 1
@@ -81,13 +81,13 @@ def test_words_are_found_whatever_their_form(report: PdfDocument, words: str, fo
 
 def test_text_is_read(report: PdfDocument) -> None:
     """As the document has it."""
-    assert report.page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
+    assert report.read_page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
 
 
 def test_a_turned_page_is_searched_as_it_is_shown() -> None:
     """Boxes are fractions of the page as shown: turned by 90°, the line stands upright at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
-        image = pages.page_image(0, 800)
+        image = pages.render_page(0, 800)
         (hit,) = pages.search("見本")
         ((left, top, right, bottom),) = hit.boxes
         assert image.width > image.height
@@ -99,16 +99,16 @@ def test_a_turned_page_is_searched_as_it_is_shown() -> None:
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
 def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> None:
     """Never nothing, never more than 6 million dots or so."""
-    image = report.page_image(0, width)
+    image = report.render_page(0, width)
     assert 1 <= image.width * image.height <= 6_600_000
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_pages_that_are_not_there_are_refused(report: PdfDocument, index: int) -> None:
     """The same word for all of them, and the document stays open."""
-    assert _reason(lambda: report.page_image(index, 100)) == "no_such_page"
-    assert _reason(lambda: report.page_text(index)) == "no_such_page"
-    assert report.page_count() == 1
+    assert _reason(lambda: report.render_page(index, 100)) == "no_such_page"
+    assert _reason(lambda: report.read_page_text(index)) == "no_such_page"
+    assert report.count_pages() == 1
 
 
 def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
@@ -116,17 +116,17 @@ def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
     file = tmp_path / "a.pdf"
     file.write_bytes(pdf_bombs.many_pages(500))
     with PdfDocument(file) as pages:
-        assert pages.page_count() == 500
-        assert pages.page_image(499, 9).width == 9
+        assert pages.count_pages() == 500
+        assert pages.render_page(499, 9).width == 9
         assert pages.search("x") == ()
     with PdfDocument(pdf_bombs.many_pages(501)) as pages:
-        assert _reason(pages.page_count) == "too_many_pages"
+        assert _reason(pages.count_pages) == "too_many_pages"
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     """No crash, no child."""
     with PdfDocument(tmp_path / "gone.pdf") as pages:
-        assert _reason(pages.page_count) == "unreadable"
+        assert _reason(pages.count_pages) == "unreadable"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
@@ -164,25 +164,25 @@ def _two_pages() -> bytes:
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
     """The child is killed at its limit and gone; a bad page doesn't hide the others."""
     with PdfDocument(_two_pages(), seconds=1.5) as pages:
-        assert pages.page_count() == 2
+        assert pages.count_pages() == 2
         child = pages._child
         assert child is not None
-        assert _reason(lambda: pages.page_image(0, 800)) == "took_too_long"
+        assert _reason(lambda: pages.render_page(0, 800)) == "took_too_long"
         assert child.returncode is not None
-        assert pages.page_image(1, 50).height == 100
+        assert pages.render_page(1, 50).height == 100
 
 
 def test_closing_ends_a_request_at_once() -> None:
     """A window that is closed doesn't wait for a page that never comes."""
     pages = PdfDocument(_two_pages(), seconds=600)
-    pages.page_count()
+    pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_reason, lambda: pages.page_image(0, 800))
+        asked = pool.submit(_reason, lambda: pages.render_page(0, 800))
         while not pages._lock.locked():
             wait([asked], timeout=0.001)
         pages.close()
         assert asked.result() == "closed"
-    assert _reason(pages.page_count) == "closed"
+    assert _reason(pages.count_pages) == "closed"
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
@@ -190,7 +190,7 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
     """Its memory, core files and written files are limited; no variable of ours reaches it; it ends on close."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
     with PdfDocument(REPORT) as pages:
-        pages.page_count()
+        pages.count_pages()
         assert pages._child is not None
         place = Path("/proc") / str(pages._child.pid)
         limits = {line[:26].strip(): line[26:47].strip() for line in (place / "limits").read_text().splitlines()}
@@ -227,8 +227,8 @@ def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, ans
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
     monkeypatch.setattr(pdf_pages, "_make_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
-        PdfDocument(REPORT).page_count,
-        lambda: PdfDocument(REPORT).page_image(0, 9),
+        PdfDocument(REPORT).count_pages,
+        lambda: PdfDocument(REPORT).render_page(0, 9),
         lambda: PdfDocument(REPORT).search("x"),
     ):
         assert _reason(act) == "crashed"

@@ -55,8 +55,9 @@ def database(engine: Engine) -> Iterator[Database]:
 def _all(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
     found = []
     for part in QUEUE_TABLES:
-        rows = conn.execute(part.rows.order_by(part.id.desc())).all()
-        found += [_with_relations(conn, one) for one in part.read(conn, rows, lapsed.get(part.kind, frozenset()))]
+        rows = conn.execute(part.rows_query.order_by(part.id.desc())).all()
+        records = part.read_records(conn, rows, lapsed.get(part.kind, frozenset()))
+        found += [_with_relations(conn, one) for one in records]
     return found
 
 
@@ -127,7 +128,7 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
     """All records of a corporation, also those that only belong to its orders; of a large one the newest."""
     with database.read() as conn:
         part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
-        number = conn.execute(part.rows.limit(1)).one().number_key
+        number = conn.execute(part.rows_query.limit(1)).one().number_key
         ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
         assert ids["credit-check"]
         assert not is_partial

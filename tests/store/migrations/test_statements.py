@@ -19,7 +19,7 @@ def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlSer
     """And the owner of the triggers is read once, however many triggers there are."""
     sent: list[str] = []
     with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
-        for engine in (made.engine, made._reader):
+        for engine in (made.engine, made._read_engine):
             event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, said, *_: sent.append(said))
         migrate.upgrade(made)
         indexed = Counter(found[1] for statement in sent if (found := _INDEXES.match(statement)))

@@ -199,7 +199,7 @@ def test_a_late_entry_is_of_its_epoch(cache: IdempotencyCache, redis_server: Red
     """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
-        client.delete(cache._keys.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
+        client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
     kept(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
     assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="second")
@@ -221,14 +221,14 @@ def test_who_sleeps_while_asking_believes_nothing(
 ) -> None:
     """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
     kept(cache)
-    ask = cache._link.send_command
+    ask = cache._redis_link.send_command
 
     def slow(*command: Any) -> Any:
         found = ask(*command)
         uptime.pass_seconds(3600)
         return found
 
-    monkeypatch.setattr(cache._link, "send_command", slow)
+    monkeypatch.setattr(cache._redis_link, "send_command", slow)
     assert cache.find_result(KEY, PRINT).result is None
 
 

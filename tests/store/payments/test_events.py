@@ -39,7 +39,7 @@ def test_what_becomes_of_it(rows: Connection) -> None:
     assert not payment_events.write_result(rows, first, "kept", None)
     assert payment_events.list_events_with_result(rows, "queued", 10) == tuple(others)
     assert payment_events.list_events_with_result(rows, "queued", 1, others[0].id) == tuple(others[1:])
-    assert [(one.done, one.payment_id) for one in payment_events.find_by_payment(rows, 7)] == [("booked", 7)]
+    assert [(one.result, one.payment_id) for one in payment_events.find_by_payment(rows, 7)] == [("booked", 7)]
 
 
 def test_a_long_body_is_cut(rows: Connection) -> None:

@@ -19,7 +19,7 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
     approvals.insert_proposal(rows, "refund", "9", "failed", "op-a", 1, NOW)
     waiting = approvals.find_open_proposal(rows, "refund", "9")
     assert waiting is not None
-    assert (waiting.proposed, waiting.person) == ("failed", "op-a")
+    assert (waiting.proposed_state, waiting.person) == ("failed", "op-a")
     assert approvals.read_proposed_states(rows, "refund", ["9", "10"]) == {"9": "failed"}
     approvals.close_proposals(rows, "refund", "9", NOW)
     assert approvals.find_open_proposal(rows, "refund", "9") is None

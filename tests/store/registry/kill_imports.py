@@ -76,15 +76,15 @@ def look(registry: Path, folder: Path, names: list[str]) -> None:
     reader = open_registry(registry)
     assert reader is not None
     is_done = reader.find(number(21)) is not None
-    check(reader.status().rows, is_done)
+    check(reader.read_status().rows, is_done)
     integrity(registry)
     if not is_done or len(names) > 1:
         take(registry, folder, names)
-    check(reader.status().rows, True)
+    check(reader.read_status().rows, True)
     renamed = reader.find(number(0))
     assert renamed is not None
     assert (renamed.name, reader.find(number(1)), reader.find(number(21)) is None) == ("新商号", None, False)
-    assert len(reader.status().files) == 2
+    assert len(reader.read_status().files) == 2
     integrity(registry)
     reader.close()
     assert len([path for path in registry.iterdir() if path.is_dir()]) == 1

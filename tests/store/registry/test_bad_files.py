@@ -206,10 +206,10 @@ def refuse(registry: Path, path: Path) -> ConsoleError:
     """Return the error of the import, which must have changed nothing."""
     reader = open_registry(registry)
     assert reader is not None
-    before, files = reader.status(), sorted(registry.glob("2*/*"))
+    before, files = reader.read_status(), sorted(registry.glob("2*/*"))
     with pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
-    assert (reader.status(), reader.find(number(0)) is not None) == (before, True)
+    assert (reader.read_status(), reader.find(number(0)) is not None) == (before, True)
     assert [file for file in sorted(registry.glob("2*/*")) if file in files] == files
     reader.close()
     error = caught.value

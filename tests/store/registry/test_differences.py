@@ -47,7 +47,7 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
     before = [row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
     take(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
     reader = reader_of(registry)
-    assert reader.changes(date(2025, 1, 1)) == ()
+    assert reader.list_changes(date(2025, 1, 1)) == ()
     day = [
         row(20),
         row(0, process="11", name="昔の商号", latest="0"),
@@ -79,7 +79,7 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
     assert (found[number(6)].furigana, found[number(6)].is_hidden) == ("テイセイ", True)
     assert {number(5), number(21)}.isdisjoint(found)
     assert reader.read_successor_chain(number(2)) == (found[number(0)],)
-    told = {change.number: change for change in reader.changes(date(2025, 11, 4))}
+    told = {change.number: change for change in reader.list_changes(date(2025, 11, 4))}
     assert {told_number: change.facts for told_number, change in told.items()} == {
         number(20): {F.NEW}, number(0): {F.NAME}, number(1): {F.ADDRESS}, number(2): {F.CLOSED, F.SUCCESSOR},
         number(4): {F.REOPENED}, number(5): {F.DELETED}, number(7): {F.NAME},
@@ -91,10 +91,10 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
     assert renamed is not None
     assert (renamed.name, told[number(5)].after, told[number(20)].before) == ("株式会社見本7", None, None)
     assert told[number(0)].day == date(2025, 11, 4)
-    assert [change.number for change in reader.changes(date(2025, 11, 4), [number(4), "x", number(99)])] == [
+    assert [change.number for change in reader.list_changes(date(2025, 11, 4), [number(4), "x", number(99)])] == [
         number(4)
     ]
-    assert reader.changes(date(2025, 11, 5)) == ()
+    assert reader.list_changes(date(2025, 11, 5)) == ()
     reader.close()
 
 
@@ -132,7 +132,7 @@ def test_no_order_is_taken_that_skips_or_repeats(
     assert (error.detail.get("problem"), error.detail.get("file")) == (problem, f"{file}.zip")
     assert error.detail.get("missing_days") == missing.split()
     reader = open_registry(registry)
-    assert (reader and reader.status()) == before
+    assert (reader and reader.read_status()) == before
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_what_follows_is_taken(
     status = [take(registry, files, *names) for names in steps][-1]
     assert (status.registry_date, status.rows) == (day, rows)
     reader = reader_of(registry)
-    assert reader.status() == status
+    assert reader.read_status() == status
     assert len(reader.find_many([number(index) for index in range(60)])) == rows
     assert {path.name for path in registry.iterdir() if path.is_dir()} == {reader_folder(registry)}
     reader.close()
@@ -175,13 +175,13 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     take(registry, files, WHOLE, "diff_20251104")
     take(registry, files, "00_zenkoku_all_20251128")
     reader = reader_of(registry)
-    assert [change.number for change in reader.changes(date(2025, 11, 1))] == [number(50)]
+    assert [change.number for change in reader.list_changes(date(2025, 11, 1))] == [number(50)]
     write_file(tmp_path, "00_zenkoku_all_20260130", [row(0)])
     write_file(tmp_path, "diff_20260202", [row(1)])
     write_file(tmp_path, "diff_20260205", [row(2)])
     take(registry, tmp_path, "00_zenkoku_all_20260130")
     take(registry, tmp_path, "diff_20260202")
-    assert [change.number for change in reader.changes(date(2025, 1, 1))] == [number(50), number(1)]
+    assert [change.number for change in reader.list_changes(date(2025, 1, 1))] == [number(50), number(1)]
     reader.close()
 
 

@@ -15,7 +15,7 @@ from console.store.registry import distribution
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from console.store.registry.registry_file import import_lock
+from console.store.registry.registry_file import hold_import_lock
 from console.store.registry.schema import FORMAT_VERSION
 from tests.store.registry.files import WHOLE, number, row, write_file
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
@@ -79,9 +79,9 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> No
     assert base < team.parts()
     assert len(differences) == 2
     status = fetch_registry(team.folder / "desk", team.documents)
-    assert status == reader.status()
+    assert status == reader.read_status()
     assert (reader.registry_date, team.names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
-    assert {change.number for change in reader.changes(date(2025, 11, 5))} == {number(0), number(1)}
+    assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {number(0), number(1)}
     assert fetch_registry(team.folder / "desk", team.documents) is None
     assert team.fetch("late desk") == ["丁", "戊"]
     team.publish(NEXT, "己")
@@ -229,7 +229,7 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     delete, deleted = shutil.rmtree, list[Path]()
 
     def delete_under_lock(path: Path, **options: Any) -> None:
-        with pytest.raises(ConsoleError) as caught, import_lock(team.folder / "desk"):
+        with pytest.raises(ConsoleError) as caught, hold_import_lock(team.folder / "desk"):
             pass
         assert caught.value.code is ErrorCode.IN_PROGRESS
         deleted.append(path)

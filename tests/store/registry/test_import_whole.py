@@ -32,7 +32,7 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert reader is not None
     assert (status.registry_date, status.rows, status.cycles) == (date(2025, 10, 31), 5, ())
     assert [(file.name, file.rows, file.is_difference) for file in status.files] == [(f"{WHOLE}.zip", 7, False)]
-    assert reader.status() == status
+    assert reader.read_status() == status
 
     plain, merged, hidden, image, foreign = (reader.find(number(index)) for index in (0, 1, 2, 4, 5))
     assert plain is not None

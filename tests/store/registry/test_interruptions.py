@@ -17,7 +17,7 @@ from console.domain.registry.corporations import ImportProgress
 from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from console.store.registry.registry_file import import_lock
+from console.store.registry.registry_file import hold_import_lock
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 ROWS = 40
@@ -107,7 +107,7 @@ def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
 def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
     """By name, at once."""
     path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
-    with import_lock(registry), pytest.raises(ConsoleError) as caught:
+    with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
     assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
     assert import_registry_files(registry, [path]).rows == 1
@@ -122,7 +122,7 @@ def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
     with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
         asking.execute("BEGIN")
         asking.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        with import_lock(registry):
+        with hold_import_lock(registry):
             pass
 
 

@@ -17,9 +17,9 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
     start = data.draw(st.integers(0, len(address) - 1))
     part = address[start : data.draw(st.integers(start + 1, len(address)))]
     query = parse_query(part)
-    if query.words or query.pieces or query.digits or query.number or query.post_code or not fold_text(part):
+    if query.words or query.script_pieces or query.digits or query.number or query.post_code or not fold_text(part):
         return
-    form = query.whole.address
+    form = query.whole_name.address
     expected = Rank.ELSEWHERE if form and form in fold_address(address) else None
     assert Ranking(query).rank(CorporationTexts("1000000000000", "鬱", "", "", address, "")) is expected
 

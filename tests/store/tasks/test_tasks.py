@@ -24,7 +24,7 @@ def test_made_once_and_due_at_once(own_rows: Connection) -> None:
     assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
     assert tasks.find_or_insert_task(own_rows, "probes", 60, NOW + MINUTE) == made
     slower = tasks.find_or_insert_task(own_rows, "probes", 90, NOW + MINUTE)
-    assert (slower.every, slower.next_at) == (timedelta(seconds=90), NOW)
+    assert (slower.interval, slower.next_at) == (timedelta(seconds=90), NOW)
     assert tasks.list_tasks(own_rows) == (slower,)
 
 

@@ -164,9 +164,8 @@ def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
     assert page.snooze_button.text() == "End snooze"
     mine = replace(LATE.alert, acknowledged_by=page.context.operator, acknowledged_at=NOW)
     page._show_incident(incident_of(replace(LATE, alert=mine)))
-    assert [one.isHidden() for one in (page.acknowledge_button, page.note_button, page.undo_button)] == [
-        True, True, False,
-    ]  # fmt: skip
+    buttons = (page.acknowledge_button, page.acknowledge_with_note_button, page.undo_button)
+    assert [one.isHidden() for one in buttons] == [True, True, False]
     other = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
     page._show_incident(incident_of(replace(LATE, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
@@ -182,7 +181,7 @@ def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
 def test_no_alerts_say_so(the_look: object) -> None:
     """Empty is never blank, and offers nothing."""
     page = page_of()
-    assert page.list.currentWidget() is page.list.empty_state
+    assert page.incident_list.currentWidget() is page.incident_list.empty_state
     assert page.card.isHidden()
 
 
@@ -205,12 +204,12 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
     incident = page.current_incident
     assert incident is not None
     hand_over = HandOverIncidentDialog(page.context, incident, ("op-a", "lead-b"), page)
-    assert hand_over.choice is not None
-    assert hand_over.choice.count() == 1  # not the present owner
+    assert hand_over.drop_down_list is not None
+    assert hand_over.drop_down_list.count() == 1  # not the present owner
     assert hand_over._disabled_reason == "Select the new owner."
-    hand_over.choice.setCurrentIndex(0)
+    hand_over.drop_down_list.setCurrentIndex(0)
     assert hand_over._disabled_reason == "Write a note first."
-    hand_over.words_field.edit.setPlainText("on leave")  # type: ignore[union-attr]  # an area
+    hand_over.note_field.edit.setPlainText("on leave")  # type: ignore[union-attr]  # an area
     assert hand_over._disabled_reason == ""
     hand_over.reject()
     for dialog_class, reason in ((SnoozeIncidentDialog, ""), (ResolveIncidentDialog, "Enter why it is resolved.")):
@@ -248,9 +247,9 @@ def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> No
     dialog = AcknowledgeAlertsDialog(page.context, went_back, page)
     dialog.open()
     assert dialog._disabled_reason == "Write a note."
-    dialog.reason_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area
     assert dialog._disabled_reason == ""
-    dialog.reason_field.edit.setPlainText("  ")  # type: ignore[union-attr]
+    dialog.note_field.edit.setPlainText("  ")  # type: ignore[union-attr]
     assert dialog._disabled_reason == "Write a note."
     dialog.reject()
 

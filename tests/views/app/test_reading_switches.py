@@ -38,6 +38,6 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
         refresh.read_change_feed()
         assert read() == (0, [])
         for is_on in (True, False):
-            lead.read_only.set_switch("atom", is_on, "maintenance at Atom")
+            lead.read_only_switches.set_switch("atom", is_on, "maintenance at Atom")
             assert read() == (1, [is_on])
             assert read() == (0, [is_on])

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
 from console.domain.service_results import AllowedAction
-from console.views.approvals.detail import ApprovalView
+from console.views.approvals.detail import RefundRequestPanel
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
@@ -27,7 +27,7 @@ def decision_keys(page: ApprovalsPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
 
 
-def words(widget: ApprovalView) -> list[str]:
+def words(widget: RefundRequestPanel) -> list[str]:
     content = widget.widget()
     assert content is not None
     return [label.plain for label in content.findChildren(TextLabel) if label.plain]
@@ -35,8 +35,8 @@ def words(widget: ApprovalView) -> list[str]:
 
 def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
     """With the maker's answer below each."""
-    detail = ApprovalView(window_context())
-    detail.show_view(view(None, HIT))
+    detail = RefundRequestPanel(window_context())
+    detail.show_details(view(None, HIT))
     texts = words(detail)
     against = texts.index("This customer has had 4 refunds in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
@@ -45,7 +45,7 @@ def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
 
 def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     """Never among what was checked and holds."""
-    detail = ApprovalView(window_context())
+    detail = RefundRequestPanel(window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.list_reasons_against_refund(view(checks=(broken,)))]
     assert texts == ["The requester's account is disabled."]
@@ -53,7 +53,7 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
     """Older, or never asked: it is said, with a way to ask."""
-    detail = ApprovalView(window_context())
+    detail = RefundRequestPanel(window_context())
     assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=14)))) == ""
     assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=26)))).startswith(
         "The gateway's answer is 26 min old"
@@ -63,8 +63,8 @@ def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
 
 def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
     """A field that differs has its sign."""
-    detail = ApprovalView(window_context())
-    detail.show_view(view(changed={"captured_minor": (12_000, 11_000)}))
+    detail = RefundRequestPanel(window_context())
+    detail.show_details(view(changed={"captured_minor": (12_000, 11_000)}))
     texts = words(detail)
     heading = texts.index(f"Now, v{view().payment.version}")
     assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
@@ -78,8 +78,8 @@ def test_approving_is_off_with_its_reason(the_look: object) -> None:
     old = view(payment_sides=sides(timedelta(minutes=26)))
     assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
     assert page.find_approval_disabled_reason(view()) == "Read to the end first."
-    page.view.view = view()
-    page.view._read_versions.add((9, 1))
+    page.request_panel.details = view()
+    page.request_panel._read_versions.add((9, 1))
     assert page.find_approval_disabled_reason(view()) == ""
 
 
@@ -87,16 +87,16 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     """The list tells them from those of others; the view offers only to take them back."""
     page = ApprovalsPage(window_context())
     own, other = refund(), refund(id=10, maker="op-c")
-    page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (own, other)))
-    assert [card.ref[1] for card in page.list.cards] == [11, 9, 10]
+    page.list_panel.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (own, other)))
+    assert [card.ref[1] for card in page.list_panel.cards] == [11, 9, 10]
     page.refund_id = 9
-    page._show_view(9, view(own))
+    page._show_details(9, view(own))
     assert page.approve_button.isHidden()
-    assert page.decline_button.isHidden()
+    assert page.reject_button.isHidden()
     assert not page.withdraw_button.isHidden()
-    assert page.reading_notice.plain.startswith("This is your own request")
+    assert page.maker_notice_label.plain.startswith("This is your own request")
     assert decision_keys(page) == {"P", "W"}
-    page._show_view(9, view(refund(maker="op-c")))
+    page._show_details(9, view(refund(maker="op-c")))
     assert decision_keys(page) == {"P", "A", "D"}
 
 
@@ -105,18 +105,18 @@ def test_no_request_moves_under_the_pointer(the_look: object) -> None:
     page = ApprovalsPage(window_context())
 
     def card_ids() -> list[int]:
-        return [card.ref[1] for card in page.list.cards]
+        return [card.ref[1] for card in page.list_panel.cards]
 
     first, second = refund(id=11, maker="lead-c"), refund(id=12, maker="lead-c")
-    page.list.show_inbox(ApprovalInbox((second,), ()))
-    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
-    page.list.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
+    page.list_panel.show_inbox(ApprovalInbox((second,), ()))
+    QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
+    page.list_panel.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
     assert card_ids() == [12]
-    assert page.list.cards[0].remark == "Approved by lead-x. One more approval is needed."
-    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Leave))
+    assert page.list_panel.cards[0].remark == "Approved by lead-x. One more approval is needed."
+    QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Leave))
     assert card_ids() == [11, 12]
-    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
-    page.list.show_inbox(ApprovalInbox((second,), ()))
+    QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
+    page.list_panel.show_inbox(ApprovalInbox((second,), ()))
     assert card_ids() == [12], "who asks gets what is there"
 
 
@@ -126,7 +126,7 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
     page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
     page._show_empty_state()
     assert any(
-        label.plain == "2 refunds are waiting for other people." for label in page.empty.findChildren(TextLabel)
+        label.plain == "2 refunds are waiting for other people." for label in page.empty_state.findChildren(TextLabel)
     )
 
 
@@ -141,18 +141,20 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     sheet.resize(wide, high)
     sheet.show()
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
-    page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
+    page.list_panel.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
     page.refund_id = 9
-    page._show_view(9, view(None, HIT, checks=(broken,), payment_sides=sides(timedelta(minutes=26))))
+    page._show_details(9, view(None, HIT, checks=(broken,), payment_sides=sides(timedelta(minutes=26))))
     QApplication.processEvents()
     sheet.fit_page()
     QApplication.processEvents()
     assert page.approve_button.isVisible()
     assert sheet.horizontalScrollBar().maximum() == 0
     assert page.width() <= sheet.viewport().width()
-    content = page.view.widget()
+    content = page.request_panel.widget()
     assert content is not None
-    assert content.minimumSizeHint().width() <= page.view.viewport().width(), "nothing is cut off inside either"
+    assert content.minimumSizeHint().width() <= page.request_panel.viewport().width(), (
+        "nothing is cut off inside either"
+    )
     sheet.hide()
 
 
@@ -161,4 +163,4 @@ def test_set_asides_offer_their_refund(the_look: object) -> None:
     page = SetAsidesPage(window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()
-    assert page.list.currentWidget() is page.list.empty_state
+    assert page.table_or_empty_state.currentWidget() is page.table_or_empty_state.empty_state

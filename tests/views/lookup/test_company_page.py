@@ -39,12 +39,12 @@ def red_signs(widget: QWidget) -> int:
 def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], the_look: object) -> None:
     """Its panel is titled so, its PDF isn't missing yet, and buying for its client is off and not the blue button."""
     page = page_of(UNKNOWN, language)
-    shown = texts(page.panel)
+    shown = texts(page.live_check_panel)
     assert page._context.translate("lookup.live_of", client=UNKNOWN.client_id) not in shown
     assert page._context.translate("lookup.unknown_of", client=UNKNOWN.client_id) in shown
     assert page._context.translate("record.document.not_yet") in shown
     assert page._context.translate("lookup.no_pdf") not in shown
-    assert red_signs(page.panel) == 0
+    assert red_signs(page.live_check_panel) == 0
     assert (page.buy_button.kind, page.buy_button.isEnabled()) == ("default", False)
     assert page.buy_button.block_reason == page._context.translate("lookup.bought_perhaps", client=UNKNOWN.client_id)
 
@@ -52,21 +52,21 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
 def test_a_running_purchase_is_no_live_credit_check_either(the_look: object) -> None:
     """It has its own title, and no PDF is missing."""
     page = page_of(RUNNING)
-    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in texts(page.panel)
-    assert red_signs(page.panel) == 0
+    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in texts(page.live_check_panel)
+    assert red_signs(page.live_check_panel) == 0
 
 
 def test_a_bought_check_without_its_pdf_says_so(the_look: object) -> None:
     """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
     page = page_of(NO_PDF)
-    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in texts(page.panel)
-    assert page._context.translate("lookup.no_pdf") in texts(page.panel)
-    assert red_signs(page.panel) == 1
+    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in texts(page.live_check_panel)
+    assert page._context.translate("lookup.no_pdf") in texts(page.live_check_panel)
+    assert red_signs(page.live_check_panel) == 1
     assert page.buy_button.kind == "default"
 
 
 def test_a_failed_purchase_is_no_current_credit_check(the_look: object) -> None:
     """The title above it says that the client has none."""
     page = page_of(FAILED)
-    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in texts(page.panel)
-    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in texts(page.panel)
+    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in texts(page.live_check_panel)
+    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in texts(page.live_check_panel)

@@ -78,16 +78,16 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, the_look: object) -> None:
     view = view_of(qtbot, lookup)
     assert lookup.reads == []
     opened: list[object] = []
-    view.opened.connect(opened.append)
+    view.record_requested.connect(opened.append)
     for tab in view.company_tabs:
-        view.tabs.setCurrentIndex(tab.place)
+        view.tabs.setCurrentIndex(tab.tab_index)
         assert lookup.reads[-1] == f"read_{tab.name}"
         assert tab.table.all_rows == ROWS[tab.name]
         cells = [column.text(row) for row in tab.table.all_rows for column in tab.table.rows.columns]
         assert all(cell and "company_page." not in cell for cell in cells), cells
         tab.table.opened.emit(tab.table.all_rows[0])
     assert opened == [CHECK] * 3
-    view.tabs.setCurrentIndex(view.company_tabs[0].place)
+    view.tabs.setCurrentIndex(view.company_tabs[0].tab_index)
     assert len(lookup.reads) == 3
     view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS), is_automatic=True)
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
@@ -98,28 +98,28 @@ def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, the_look: object) -> None
     lookup = LookupService()
     view = view_of(qtbot, lookup)
     tab = view.company_tabs[1]
-    view.tabs.setCurrentIndex(tab.place)
+    view.tabs.setCurrentIndex(tab.tab_index)
     lookup.fails = True
     view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
-    view.tabs.setCurrentIndex(tab.place)
+    view.tabs.setCurrentIndex(tab.tab_index)
     assert tab.table.all_rows
     assert not tab.table.isEnabled()
-    assert "15:04:05" in tab.failure.plain
+    assert "15:04:05" in tab.failure_label.plain
     assert view.table.isEnabled()
     lookup.fails = False
     view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
-    view.tabs.setCurrentIndex(tab.place)
+    view.tabs.setCurrentIndex(tab.tab_index)
     assert tab.table.isEnabled()
-    assert not tab.failure.isVisibleTo(view)
+    assert not tab.failure_label.isVisibleTo(view)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["ja", "en"]) -> None:
     """Each currency on its own line; the summary has the figures and open records, and no person's name or note."""
     view = view_of(qtbot, LookupService(), language)
-    shown = [label.plain for label in view.totals.findChildren(TextLabel)]
+    shown = [label.plain for label in view.totals_panel.findChildren(TextLabel)]
     assert {"¥248,500", "−¥41,000", "−¥500", "₹123.45"} <= set(shown)
-    view.tabs.setCurrentIndex(view.company_tabs[1].place)
+    view.tabs.setCurrentIndex(view.company_tabs[1].tab_index)
     view.copy_summary()
     text = QGuiApplication.clipboard().text()
     for fact in ("2 0104 0190 7731", "¥248,500", "₹123.45", "2026-11-20 15:04:05 JST", str(CHECK.id)):
@@ -133,6 +133,6 @@ def test_a_long_name_of_a_company_wraps(qtbot: QtBot, the_look: object) -> None:
     view = view_of(qtbot, LookupService())
     named = replace(CHECK, company_name=("株式会社" + "国際総合情報技術研究開発機構" * 11)[:150])
     view.show_result(LookupResult(CHECK.corporation_number, (named,), totals=TOTALS))
-    assert view.name.plain == named.company_name
+    assert view.name_label.plain == named.company_name
     QApplication.processEvents()  # the layouts are told of the new size
     assert view.minimumSizeHint().width() <= 1080

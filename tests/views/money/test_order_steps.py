@@ -40,5 +40,5 @@ def test_done_current_and_to_come() -> None:
     for _ in range(2):  # anew each time it is read
         step_list.show_steps("After the time of payment #5", "Under way", lines)
     assert "Cancel the order, Waiting" in step_list.accessibleName()
-    words = [label.plain for label in step_list.findChildren(TextLabel) if label in step_list._parts]
+    words = [label.plain for label in step_list.findChildren(TextLabel) if label in step_list._step_widgets]
     assert words.count("Cancel the order") == 1

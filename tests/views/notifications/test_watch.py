@@ -57,13 +57,13 @@ class Desk(CoveredWindow):
         self.window_cover = WindowCover(self.window)
         self.watch = NotificationWatcher(self)
         self.desktop = Recorded(self)
-        self.desktop.opened.connect(self.watch._emit_clicked_link)
+        self.desktop.message_clicked.connect(self.watch._emit_clicked_link)
         self.watch.desktop = self.desktop
         self.toasts: list[Toast] = []
         self.opened: list[object] = []
         self.context.toast_requested.connect(self.toasts.append)
         self.watch.link_opened.connect(self.opened.append)
-        self.watch.runs_opened.connect(lambda: self.opened.append("messages"))
+        self.watch.message_without_link_clicked.connect(lambda: self.opened.append("messages"))
 
     def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
         waiting = (refund(),) if ARRIVED in events else ()
@@ -89,7 +89,7 @@ def test_a_new_event_is_shown_once(desk: Desk) -> None:
     desk.read(DECIDED)
     assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
     (toast,) = desk.toasts
-    assert (toast.words, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
+    assert (toast.message, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
     desk.desktop.emit_link_of_newest_message()
     assert desk.opened == [Link("record", "4", "refund")]
 
@@ -119,7 +119,10 @@ def test_several_events_are_one_message(desk: Desk) -> None:
     assert link is None
     desk.desktop.emit_link_of_newest_message()
     assert desk.opened == ["messages"]
-    assert [toast.words for toast in desk.toasts] == ["1 new decision is waiting for you.", "3 new messages for you."]
+    assert [toast.message for toast in desk.toasts] == [
+        "1 new decision is waiting for you.",
+        "3 new messages for you.",
+    ]
 
 
 def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
@@ -139,15 +142,17 @@ def test_the_window_in_front_needs_no_desktop(desk: Desk, monkeypatch: pytest.Mo
 def test_each_kind_has_a_switch(desk: Desk) -> None:
     """It is the person's own and stored at once; what came while it was off isn't shown later."""
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
-    assert list(dialog.boxes) == list(PersonalEventKind)
-    dialog.boxes[PersonalEventKind.MENTION].setChecked(False)
-    assert desk.context.preferences.value("notify.mention") is False
+    assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
+    dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
+    assert desk.context.preferences.get_value("notify.mention") is False
     desk.read(MENTIONED, HANDED)
-    assert [toast.words for toast in desk.toasts] == ["Payment 6 was handed over to you."]
+    assert [toast.message for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
-    assert [kind for kind, box in again.boxes.items() if not box.isChecked()] == [PersonalEventKind.MENTION]
-    assert again.place.plain != dialog.place.plain, "without a tray it says so"
-    again.boxes[PersonalEventKind.MENTION].setChecked(True)
+    assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
+        PersonalEventKind.MENTION
+    ]
+    assert again.place_label.plain != dialog.place_label.plain, "without a tray it says so"
+    again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
     desk.read(MENTIONED, HANDED)
     assert len(desk.toasts) == 1
 

@@ -9,13 +9,13 @@ from console.views.pages.base import PageHead
 def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication, qtbot: QtBot) -> None:
     """A short sentence stands below the title where the longest of them does, so that the tabs don't jump."""
     alone, one_of_several = PageHead("Queues", "Short."), PageHead("Queues", "Short.")
-    one_of_several.other_sentences = ("Short.", "A sentence that needs more room. " * 5)
+    one_of_several.alternative_sentences = ("Short.", "A sentence that needs more room. " * 5)
     for head in (alone, one_of_several):
         qtbot.addWidget(head)
         head.resize(600, 80)
         head.show()
-    title, sentence = one_of_several.title, one_of_several.sentence
+    title, sentence = one_of_several.title, one_of_several.sentence_label
     qtbot.waitUntil(lambda: sentence.y() >= title.geometry().bottom())
-    assert alone.sentence.x() > alone.title.x()
+    assert alone.sentence_label.x() > alone.title.x()
     one_of_several.resize(3_000, 80)
     qtbot.waitUntil(lambda: sentence.x() > title.x())

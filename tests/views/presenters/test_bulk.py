@@ -26,7 +26,7 @@ def reasons() -> set[str]:
         rule
         for rows in CHOICE_RULES_BY_KIND.values()
         for row in rows
-        if row.what in set(BulkAction)
+        if row.choice_name in set(BulkAction)
         for rule in row.rules
     }
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]

@@ -127,7 +127,7 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """Only what a bought check lacks is framed."""
     parts = facts.make_document_summaries(view(LACKING), window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
-    assert (parts[3].words, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
+    assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
     assert not any(part.is_missing for part in facts.make_document_summaries(view(UNKNOWN), window_context()))
     assert not any(part.is_missing for part in facts.make_document_summaries(view(check(), PDF), window_context()))
 

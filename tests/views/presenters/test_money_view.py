@@ -119,12 +119,12 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     """Figures of the service, nothing added up here; each part in words too."""
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     parts, rest = money_facts.make_money_parts(money, window_context())
-    assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
-    assert rest.amount == "¥8,500"
+    assert [part.amount_text for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
+    assert rest.amount_text == "¥8,500"
     panel = MoneyPanel("Where the money is")
     panel.show_money_parts(parts, rest)
     assert "Outcome unknown −¥500" in panel.accessibleName()
-    assert len({(part.fill, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+    assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
 
 
 def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> None:
@@ -133,16 +133,16 @@ def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> No
     assert compute_reversed_minor(payment(refunded_minor=2_000)) == 0
     reversed_minor = compute_reversed_minor(payment(state=PaymentState.REVERSED, refunded_minor=2_000))
     parts, rest = money_facts.make_money_parts(money, window_context(), reversed_minor=reversed_minor)
-    assert [(part.word, part.amount) for part in parts][:3] == [
+    assert [(part.name, part.amount_text) for part in parts][:3] == [
         ("Paid", "¥12,000"), ("Reversed", "−¥10,000"), ("Refunded", "−¥2,000"),
     ]  # fmt: skip
-    assert rest.amount == "¥0"
+    assert rest.amount_text == "¥0"
 
 
 def test_rupees_stay_rupees() -> None:
     """Indian groups, two decimals."""
     parts, _ = money_facts.make_money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
-    assert parts[0].amount == "₹1,23,456.00"
+    assert parts[0].amount_text == "₹1,23,456.00"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def sentence(the_look: object) -> FilterSentence:
 def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence) -> None:
     """Lists and typed operators count together; other words are searched; what isn't understood is told."""
     for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
-        sentence.chips[name].setCurrentIndex(sentence.chips[name].findData(operator))
+        sentence.chip_by_list_name[name].setCurrentIndex(sentence.chip_by_list_name[name].findData(operator))
     sentence.edit.setText("さくら certainty:unknown amount:lots")
     parsed = sentence.parsed_filter
     assert format_filter(parsed.record_filter) == "provider:paypay certainty:unknown age:>1d owner:op-a"
@@ -29,7 +29,7 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence
 
 def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
     """No list offers a condition that nobody understands, and every one has words."""
-    for name, chip in sentence.chips.items():
+    for name, chip in sentence.chip_by_list_name.items():
         for place in range(chip.count()):
             chip.setCurrentIndex(place)
             assert chip.currentText()
@@ -46,15 +46,15 @@ def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
     assert sorted(sentence.text.split()) == sorted(text.split())
-    assert sentence.chips["age"].currentText() == "older than 2 d"
-    assert sentence.chips["certainty"].operator == "certainty:unknown"
-    assert not sentence.chips["certainty"].isHidden()
+    assert sentence.chip_by_list_name["age"].currentText() == "older than 2 d"
+    assert sentence.chip_by_list_name["certainty"].operator == "certainty:unknown"
+    assert not sentence.chip_by_list_name["certainty"].isHidden()
     assert sentence.edit.text() == "flavour:sweet"
     assert sentence.order == QueueOrder(SortColumn.CLIENT, is_descending=True)
     sentence.clear_filter()
     assert not sentence.text
     assert sentence.order.column is SortColumn.CLIENT
-    assert sentence.chips["age"].count() == sentence.chips["age"].findData("age:<1d") + 1
+    assert sentence.chip_by_list_name["age"].count() == sentence.chip_by_list_name["age"].findData("age:<1d") + 1
 
 
 @pytest.mark.parametrize(
@@ -83,34 +83,36 @@ def test_a_condition_of_no_list_stands_in_words(
         context.change_language(language)
         sentence = FilterSentence(context)
         sentence.show_filter(operator)
-        assert sentence.chips[name].currentText() == words
-        assert sentence.chips[name].operator == operator
+        assert sentence.chip_by_list_name[name].currentText() == words
+        assert sentence.chip_by_list_name[name].operator == operator
 
 
 def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) -> None:
     """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
     causes are those of the queue.
     """
-    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(OPTIONAL_FILTER_LIST_NAMES)
+    assert {name for name, chip in sentence.chip_by_list_name.items() if chip.isHidden()} == set(
+        OPTIONAL_FILTER_LIST_NAMES
+    )
     asked: list[bool] = []
     sentence.causes_requested.connect(lambda: asked.append(True))
     for name in ("status", "cause"):
-        place = sentence.further.findData(name)
-        sentence.further.activated.emit(place)
-        assert not sentence.chips[name].isHidden()
-        assert sentence.further.currentIndex() == 0
+        place = sentence.further_lists.findData(name)
+        sentence.further_lists.activated.emit(place)
+        assert not sentence.chip_by_list_name[name].isHidden()
+        assert sentence.further_lists.currentIndex() == 0
     assert asked == [True]
     sentence.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
-    words = [sentence.chips["cause"].itemText(place) for place in range(4)]
+    words = [sentence.chip_by_list_name["cause"].itemText(place) for place in range(4)]
     assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]
-    sentence.chips["cause"].setCurrentIndex(2)
+    sentence.chip_by_list_name["cause"].setCurrentIndex(2)
     assert format_filter(sentence.parsed_filter.record_filter) == "cause:-"
     states = "cancelled,completed,delivered,error,expired,failed,paid,pending,refunded,shipped"
     text = f"kind:order,payment status:{states} certainty:known,unknown work:none cause:a,b,c,d"
     text += " since:2026-11-18 client:7"
     sentence.show_filter(text)
     assert format_filter(sentence.parsed_filter.record_filter) == text
-    shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
+    shown = [sentence.chip_by_list_name[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
     assert shown == [
         "Order, Payment",
         "10 states",
@@ -123,7 +125,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     assert max(map(len, shown)) <= 20
     sentence.clear_filter()
     assert not sentence.text
-    assert all(sentence.chips[name].isHidden() for name in OPTIONAL_FILTER_LIST_NAMES)
+    assert all(sentence.chip_by_list_name[name].isHidden() for name in OPTIONAL_FILTER_LIST_NAMES)
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])

@@ -36,7 +36,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     ]
     part = make_row_reader(QueueListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]
-    assert part.next == "2"
+    assert part.next_cursor == "2"
 
 
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
@@ -54,10 +54,10 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
     services = QueueServices([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
     read = make_row_reader(QueueListQuery("review", "みなと"))
     first = read(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    assert (len(first.rows), services.reads, first.next) == (0, 5, "5000")
-    rest = read(services, first.next, 200)  # type: ignore[arg-type]  # likewise
+    assert (len(first.rows), services.reads, first.next_cursor) == (0, 5, "5000")
+    rest = read(services, first.next_cursor, 200)  # type: ignore[arg-type]  # likewise
     assert [row.item.record.id for row in rest.rows] == [9_000]
-    assert rest.next is None
+    assert rest.next_cursor is None
 
 
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])

@@ -30,7 +30,7 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
         page.show()
         dialog = ReconcileDialog(at, providers, provider, page)
         dialog.open()
-        qtbot.waitUntil(lambda: dialog._ready, timeout=120_000)
+        qtbot.waitUntil(lambda: dialog._is_acting_delay_over, timeout=120_000)
         assert isinstance(at.runner, InlineRunner)
         return dialog, services, at.runner
 
@@ -47,7 +47,7 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     """Off with the reason until a provider is chosen; the only one needs no choosing."""
     dialog, _, _ = opened("")
     assert dialog._disabled_reason == "Select a provider."
-    dialog.provider.setCurrentIndex(0)
+    dialog.provider_list.setCurrentIndex(0)
     assert dialog.act_button.isEnabled()
     dialog.reject()
     dialog, _, _ = opened("", providers=("atom",))

@@ -38,14 +38,14 @@ def show_page(qtbot: QtBot, the_look: object) -> Show:
         page.resize(1080, 720)
         page.show()
         page.show_route(route)
-        qtbot.waitUntil(lambda: page.view is None or page.rows.is_complete, timeout=120_000)
+        qtbot.waitUntil(lambda: page.run_details is None or page.rows.is_complete, timeout=120_000)
         return page
 
     return show
 
 
 def figures(page: ReconcilePage) -> dict[str, str]:
-    return {name: label.plain for name, label in page.run_head._figures.items()}
+    return {name: label.plain for name, label in page.run_header._figure_by_name.items()}
 
 
 def requested_routes(at: WindowContext) -> list[Route]:
@@ -67,9 +67,9 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
         "refused": "0",
         "waiting": "2",
     }
-    assert page.run_head.title.plain == "PayPay 2026-11-19"
-    assert page.run_head.state.plain == "Done"
-    (checksum,) = page.run_head.findChildren(CopyableId)
+    assert page.run_header.title_label.plain == "PayPay 2026-11-19"
+    assert page.run_header.state_label.plain == "Done"
+    (checksum,) = page.run_header.findChildren(CopyableId)
     assert checksum.plain == "ab" * 32
     file_line = words.format_provider_file(view().files[0], page.context)
     assert file_line == (
@@ -77,7 +77,7 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
     )
     assert (
         words.format_provider_file(
-            replace(view().files[0], rows=None, paid_minor=None, before=()), page.context
+            replace(view().files[0], rows=None, paid_minor=None, earlier_run_ids=()), page.context
         ).count("·")
         == 2
     )
@@ -131,20 +131,20 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
 
 def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
-    page = show_page(view(refused=1))
+    page = show_page(view(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
         assert offered == (open_, probe, note)
         hinted = {key for keys, _ in page.hint_bar.key_hints for key in keys}
         assert tuple(key in hinted for key in "OPN") == offered
-    assert "Wrong day" in page.footer.advice_words.plain
-    assert "announce the file again" in page.footer.advice_words.plain
+    assert "Wrong day" in page.footer.advice_label.plain
+    assert "announce the file again" in page.footer.advice_label.plain
 
 
 def test_narrowed_to_a_part(show_page: Show) -> None:
     """By tab, each with its count; an empty one says so."""
-    page = show_page(view(refused=1))
+    page = show_page(view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
         "Different 1",
@@ -155,7 +155,7 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     page.tabs.setCurrentIndex(1)
     assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
     page.tabs.setCurrentIndex(2)
-    assert page.list.currentWidget() is page.empty_state
+    assert page.table_stack.currentWidget() is page.empty_state
     assert page.footer.isHidden()
 
 
@@ -170,8 +170,8 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
 def test_how_a_run_stands(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
     """A bar says what a person has to know; only what was broken off can be gone on with."""
     page = show_page(view(run(state=state, ended_at=None)))
-    assert page._named_bars["run"].accessibleName().startswith(lead)
-    assert page.go_on.isHidden() is not goes_on
+    assert page._bar_by_name["run"].accessibleName().startswith(lead)
+    assert page.resume_button.isHidden() is not goes_on
 
 
 def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
@@ -192,15 +192,22 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
     while at.runner.waiting:
         at.runner.step()
     assert len(services.runs_begun) == 1
-    assert toasts[0].words == "PayPay 2026-11-19 reconciled."
+    assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
 def test_there_never_was_one(show_page: Show) -> None:
     """Nothing to head or walk along; what it is and how one begins."""
     page = show_page()
-    assert page.list.currentWidget() is page.empty_state
+    assert page.table_stack.currentWidget() is page.empty_state
     assert "No reconciliations yet" in page.empty_state.accessibleName()
-    hidden_parts = (page.run_head, page.tab_bar, page.older_button, page.newer_button, page.go_on, page.footer)
+    hidden_parts = (
+        page.run_header,
+        page.tab_bar,
+        page.older_button,
+        page.newer_button,
+        page.resume_button,
+        page.footer,
+    )
     assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin_button.isHidden()
 
@@ -212,16 +219,20 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     page.take_focus()
     assert page.focusWidget() is page.table
     page.tabs.setCurrentIndex(2)
-    assert page.list.currentWidget() is page.empty_state
-    assert page.focusWidget() is page.list_runs
+    assert page.table_stack.currentWidget() is page.empty_state
+    assert page.focusWidget() is page.list_runs_button
     page.tabs.setCurrentIndex(0)
     assert page.focusWidget() is page.table
 
 
 def test_walking_along_the_runs(show_page: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
-    page = show_page(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
-    assert (page.view and page.view.item.id, page.older_button.isHidden(), page.newer_button.isHidden()) == (
+    page = show_page(view(), view(run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
+    assert (
+        page.run_details and page.run_details.item.id,
+        page.older_button.isHidden(),
+        page.newer_button.isHidden(),
+    ) == (
         2,
         True,
         False,
@@ -232,7 +243,7 @@ def test_walking_along_the_runs(show_page: Show) -> None:
     page.older_button.click()
     assert replaced == [ReconcileRoute(3)]
     routes = requested_routes(page.context)
-    page.list_runs.click()
+    page.list_runs_button.click()
     assert routes == [ReconcileRunsRoute()]
 
 
@@ -242,7 +253,7 @@ def test_who_only_reads(show_page: Show) -> None:
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to_row(0)
-    for button in (page.begin_button, page.go_on, page.footer.probe_button, page.footer.note_button):
+    for button in (page.begin_button, page.resume_button, page.footer.probe_button, page.footer.note_button):
         assert not button.isEnabled()
         assert "op-c" in button.reason
     assert page.footer.open_button.isEnabled()
@@ -257,7 +268,7 @@ def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
     page.show()
     page.show_route(ReconcileRunsRoute())
     assert [page.rows.row_at(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
-    page.provider.setCurrentIndex(1)
+    page.provider_list.setCurrentIndex(1)
     routes = requested_routes(at)
     page.table.go_to_first()
     QTest.keyClick(page.table, Qt.Key.Key_Return)

@@ -32,8 +32,8 @@ def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     context.language = language
     record = RECORDS[name]
     toast = make_probe_toast(context, record, replace(record, version=record.version + 1))
-    assert toast.words == context.translate("record.no_change", at=context.now())
-    assert "15:04:05" in toast.words
+    assert toast.message == context.translate("record.no_change", at=context.now())
+    assert "15:04:05" in toast.message
     assert case_words.format_record_title(record, context) in toast.detail
     assert (toast.tone == "unknown") == ("unknown" in name)
 
@@ -56,5 +56,5 @@ def test_a_change_names_state_and_record(name: str) -> None:
     context.language = "en"
     before, after, word = CHANGED[name]
     toast = make_probe_toast(context, before, after)
-    assert word in toast.words
+    assert word in toast.message
     assert (toast.detail, toast.tone) == (case_words.format_record_title(after, context), "good")

@@ -60,7 +60,7 @@ class RefundsAlone:
 
 def form(*hits: RiskSignal, **other: Any) -> RefundForm:
     made = RefundForm(window_context(), plan(*hits, **other), None)
-    made.reason.setCurrentIndex(0)
+    made.reason_list.setCurrentIndex(0)
     return made
 
 
@@ -70,7 +70,7 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     assert made.amount_edit.text() == "12000"
     assert made.full_amount_box.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
-    made.reason.setCurrentIndex(0)
+    made.reason_list.setCurrentIndex(0)
     assert made.find_disabled_reason() == ""
     assert made.make_request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
 
@@ -102,7 +102,7 @@ def test_every_hit_needs_an_answer(the_look: object) -> None:
     """One answer for each rule; it goes with the request."""
     made = form(PAYER)
     assert made.find_disabled_reason() == "Answer each warning before the review."
-    made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
+    made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == ""
     assert made.make_request().answers == (("payer_often", "four returns"),)
 
@@ -110,7 +110,7 @@ def test_every_hit_needs_an_answer(the_look: object) -> None:
 def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     """Words alone don't do."""
     made = form(SAME)
-    made._answers[EXACT_LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
+    made._answer_field_by_rule[EXACT_LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
@@ -120,7 +120,7 @@ def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
 def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
     """Amounts change hits; an answer to a hit that is still there stays."""
     made = form(PAYER)
-    made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
+    made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(plan(PAYER, SAME))
     assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOK_ALIKE_RULE: ""}
 
@@ -156,7 +156,7 @@ def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[Refund
     at, desk = window_context(), RefundsAlone(made)
     at.store_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
     dialog = RefundDialog(at, made, None, parent)
-    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.reason_list.setCurrentIndex(0)
     dialog.open()
     return dialog, desk, at
 
@@ -186,7 +186,9 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
     assert dialog.hint.plain == "Enter cancels"
-    assert [panel.rest_amount.plain for panel in dialog.review.findChildren(MoneyPanel)] == ["¥12,000 → ¥0"]
+    assert [panel.refundable_amount_label.plain for panel in dialog.review.findChildren(MoneyPanel)] == [
+        "¥12,000 → ¥0"
+    ]
     assert desk.requests == []
     at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()
@@ -265,7 +267,7 @@ def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtb
         dialog.act_button.click()
         assert dialog.review is not None
         widths.append(dialog.review.minimumSizeHint().width())
-        words = dialog.review.second_checker_reasons.plain
+        words = dialog.review.second_checker_label.plain
         dialog.reject()
     assert words == (
         "Two approvers are needed: Two approvers above, PayPay: ¥100, Two approvers for payments older than: 9 days, "
@@ -279,7 +281,7 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
     qtbot.addWidget(made)
     made.amount_edit.setText("999999999")
     assert made.remainder_label.plain.endswith("–")
-    assert not made._rules.isVisibleTo(made)
+    assert not made._rule_lines.isVisibleTo(made)
     made.amount_edit.setText("1")
     assert not made.remainder_label.plain.endswith("–")
-    assert made._rules.isVisibleTo(made)
+    assert made._rule_lines.isVisibleTo(made)

@@ -117,17 +117,17 @@ def test_a_picture_with_its_table_and_its_words(
     """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
     page = page_of(Reports(), qtbot, language)
     section = section_of(page)
-    assert section.body.currentWidget() is not section.table
+    assert section.stack.currentWidget() is not section.table
     spoken = section.chart.accessibleDescription()
     for figure in ("2026-11-19", "90 %", "33 %", "PayPay", "Atom", "11-19 09:04", "11-20 09:04"):
         assert figure in spoken, (figure, spoken)
     page._toggle_chart_and_table()
-    assert section.body.currentWidget() is section.table
+    assert section.stack.currentWidget() is section.table
     assert len(section.table.all_rows) == 28
     assert section.table.current_row == 0
     page._toggle_chart_and_table()
-    assert section.body.currentWidget() is not section.table
-    assert "Atom" in section.note.plain, "it says that older payments are missing"
+    assert section.stack.currentWidget() is not section.table
+    assert "Atom" in section.note_label.plain, "it says that older payments are missing"
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -145,20 +145,20 @@ def test_every_picture_tells_its_figures(qtbot: QtBot, the_look: Appearance, lan
         spoken = section.chart.accessibleDescription()
         assert all(figure in spoken for figure in figures), (name, spoken)
         assert len(section.table.all_rows) == row_count
-        fills = [entry.look.fill for entry in section.chart.content.legend]
+        fills = [entry.style.fill for entry in section.chart.content.legend]
         assert len(set(fills)) == len(fills)
         assert section.chart.grab().width() > 0
         cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
         assert not any("reports." in cell for cell in cells)
-        assert section.note.plain
+        assert section.note_label.plain
 
 
 def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
     page = page_of(Reports(EMPTY), qtbot)
     section = section_of(page)
-    assert section.body.currentWidget() is section.empty_state
-    assert not section.switch.isVisibleTo(page)
+    assert section.stack.currentWidget() is section.empty_state
+    assert not section.switch_button.isVisibleTo(page)
 
 
 def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> None:
@@ -256,27 +256,27 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     assert isinstance(section, DailyCloseSection)
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
     assert reports.asked[-1] == ("atom", yesterday)
-    assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state.plain
+    assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state_label.plain
     assert "fin-d" in section.scope_label.plain
-    shown = [[column.text(record) for column in section.unknown.rows.columns[:2]] for record in unknown]
+    shown = [[column.text(record) for column in section.unknown_table.rows.columns[:2]] for record in unknown]
     kinds = {"ja": ("決済", "返金 R-26"), "en": ("Payment", "Refund R-26")}[language]
     assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]
-    assert len(section.sums.all_rows) == 12
-    assert "¥6,600" in section.changes.plain
-    section.provider.setCurrentIndex(1)
+    assert len(section.sums_table.all_rows) == 12
+    assert "¥6,600" in section.changes_label.plain
+    section.provider_list.setCurrentIndex(1)
     assert reports.asked[-1] == ("paypay", yesterday)
     for text in ("2026-11-31", "yesterday", "2999-01-01"):
         count = len(reports.asked)
         section._day_edit.setText(text)
         section._day_edit.returnPressed.emit()
         assert len(reports.asked) == count
-        assert section.day.edit.accessibleDescription()
+        assert section.day_field.edit.accessibleDescription()
     section._day_edit.setText("2026-11-01")
     section._day_edit.returnPressed.emit()
     assert reports.asked[-1] == ("paypay", date(2026, 11, 1))
     opened: list[object] = []
     context.navigation_requested.connect(opened.append)
-    section.unknown.opened.emit(unknown[0])
+    section.unknown_table.opened.emit(unknown[0])
     assert opened
     section.write_close_to("/tmp/close.pdf")  # nothing is written
     assert reports.written == [Path("/tmp/close.pdf")]

@@ -118,7 +118,7 @@ def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
     content = QWidget()
     QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", shape="cross"))
     dialog.act_button.clicked.connect(dialog.accept)
-    dialog.show_outcome("Not bought", "", content, close="Close")
+    dialog.show_outcome("Not bought", "", content, close_text="Close")
     assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]
     dialog.close()
 

@@ -174,9 +174,9 @@ def resolve(at: Seat) -> Click:
 
     def click() -> None:
         dialog = ResolveDialog(at.context, record, None, at.parent)
-        dialog.form.kinds[TEXT_EVIDENCE].setChecked(True)
-        dialog.form.text.edit.setPlainText("their letter")  # type: ignore[union-attr]  # an area
-        dialog.form.outcomes["error"].setChecked(True)
+        dialog.form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
+        dialog.form.text_field.edit.setPlainText("their letter")  # type: ignore[union-attr]  # an area
+        dialog.form.outcome_buttons["error"].setChecked(True)
         dialog._send_decision()
 
     return click
@@ -187,9 +187,9 @@ def resolve_money(at: Seat) -> Click:
 
     def filled() -> ResolveMoneyDialog:
         dialog = ResolveMoneyDialog(at.context, refund, None, at.parent)
-        dialog.form.kinds[NUMBER_GIVEN].setChecked(True)
-        dialog.form.number.edit.setText(refund.provider_refund_key or "")  # type: ignore[union-attr]  # a line
-        dialog.form.outcomes["completed"].setChecked(True)
+        dialog.form.kind_buttons[NUMBER_GIVEN].setChecked(True)
+        dialog.form.number_field.edit.setText(refund.provider_refund_key or "")  # type: ignore[union-attr]  # a line
+        dialog.form.outcome_buttons["completed"].setChecked(True)
         return dialog
 
     dialogs = [filled() for _ in range(3)]  # a dialog that is opened later reads that the refund is settled
@@ -277,7 +277,7 @@ def refund(at: Seat) -> Click:
 
     def click() -> None:
         dialog = RefundDialog(at.context, plan, None, at.parent)
-        dialog.form.reason.setCurrentIndex(0)
+        dialog.form.reason_list.setCurrentIndex(0)
         dialog._show_review()
         dialog._send_request()
 
@@ -299,7 +299,7 @@ def reject(at: Seat) -> Click:
 
     def click() -> None:
         dialog = RejectDialog(at.context, view, at.parent)
-        dialog.words.edit.setPlainText("not ours")  # type: ignore[union-attr]  # an area
+        dialog.reason_field.edit.setPlainText("not ours")  # type: ignore[union-attr]  # an area
         dialog._send_decision()
 
     return click
@@ -346,9 +346,9 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
 
         def click() -> None:
             dialog = make(at.context, incident, *args, at.parent)
-            dialog.words_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
-            if dialog.choice is not None:
-                dialog.choice.setCurrentIndex(dialog.choice.count() - 1)
+            dialog.note_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
+            if dialog.drop_down_list is not None:
+                dialog.drop_down_list.setCurrentIndex(dialog.drop_down_list.count() - 1)
             dialog.submit_form()
 
         return click
@@ -372,7 +372,7 @@ def acknowledge(at: Seat) -> Click:
         dialog = AcknowledgeAlertsDialog(
             at.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), at.parent
         )
-        dialog.reason_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
+        dialog.note_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
         dialog._acknowledge_alerts()
 
     return click

@@ -20,8 +20,8 @@ AWAY = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
 
 
-def sign_in(bot: QtBot, user: str = "", *, can_keep: bool = True, fixed: bool = False) -> SignInForm:
-    form = SignInForm(window_context(), PLACE, user, can_keep=can_keep, is_user_fixed=fixed)
+def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False) -> SignInForm:
+    form = SignInForm(window_context(), PLACE, user, can_store_password=can_store_password, is_user_fixed=fixed)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
@@ -55,15 +55,15 @@ def enter(form: SignInForm | UnlockForm) -> None:
 def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     """The focus begins at what is missing; Enter in a field signs in, and the form is off until the answer."""
     form = sign_in(qtbot)
-    assert form.focusWidget() is form.user.edit
-    QTest.keyClicks(form.user.edit, " op-a ")
-    form.password.line_edit.setFocus()
-    QTest.keyClicks(form.password.line_edit, " pass word ")
+    assert form.focusWidget() is form.user_field.edit
+    QTest.keyClicks(form.user_field.edit, " op-a ")
+    form.password_field.line_edit.setFocus()
+    QTest.keyClicks(form.password_field.line_edit, " pass word ")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert tuple(sent.args[0]) == ("op-a", " pass word ", True)
-    assert not form.button.isEnabled()
-    assert not form.password.line_edit.isEnabled()
+    assert not form.submit_button.isEnabled()
+    assert not form.password_field.line_edit.isEnabled()
     form.submit()  # a second press does nothing
     assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store=True))
 
@@ -71,9 +71,9 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
 def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
     """Then the password is what is asked for; where only that account may come back, the name is fixed."""
     form = sign_in(qtbot, "op-a")
-    assert form.focusWidget() is form.password.line_edit
-    assert not sign_in(qtbot, "op-a").user.edit.isReadOnly()
-    assert sign_in(qtbot, "op-a", fixed=True).user.edit.isReadOnly()
+    assert form.focusWidget() is form.password_field.line_edit
+    assert not sign_in(qtbot, "op-a").user_field.edit.isReadOnly()
+    assert sign_in(qtbot, "op-a", fixed=True).user_field.edit.isReadOnly()
 
 
 def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
@@ -81,30 +81,30 @@ def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
     form = sign_in(qtbot)
     with qtbot.assertNotEmitted(form.submitted):
         enter(form)
-    assert form.user.edit.accessibleDescription() == "Enter your name."
-    assert form.password.line_edit.accessibleDescription() == "Enter your password."
-    assert form.focusWidget() is form.user.edit
+    assert form.user_field.edit.accessibleDescription() == "Enter your name."
+    assert form.password_field.line_edit.accessibleDescription() == "Enter your password."
+    assert form.focusWidget() is form.user_field.edit
 
 
 def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     """One sentence for both; the name stays, the password goes."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line_edit, "wrong")
+    QTest.keyClicks(form.password_field.line_edit, "wrong")
     enter(form)
     form.show_failure(DENIED)
     assert (
         notice_of(form)
         == "Not signed in. The name or password is wrong, or the account has no access to this database."
     )
-    assert (form.user.text(), form.password.text()) == ("op-a", "")
-    assert form.focusWidget() is form.password.line_edit
-    assert form.button.isEnabled()
+    assert (form.user_field.text(), form.password_field.text()) == ("op-a", "")
+    assert form.focusWidget() is form.password_field.line_edit
+    assert form.submit_button.isEnabled()
 
 
 def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     """It is no refusal, and says so; another press tries again. A database that doesn't exist is a third thing."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line_edit, "right")
+    QTest.keyClicks(form.password_field.line_edit, "right")
     enter(form)
     form.show_failure(AWAY)
     assert notice_of(form).startswith("No answer. The database doesn't answer.")
@@ -118,28 +118,28 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
 def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     """By mouse and by keyboard, with a name that says what it does next."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line_edit, "secret")
-    eye = form.password.visibility_button
-    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
+    QTest.keyClicks(form.password_field.line_edit, "secret")
+    eye = form.password_field.visibility_button
+    assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
     assert eye.accessibleName() == "Show password"
     QTest.keyClick(eye, Qt.Key.Key_Space)
-    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Normal
+    assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Normal
     assert eye.accessibleName() == "Hide password"
-    form.password.line_edit.setFocus()
+    form.password_field.line_edit.setFocus()
     enter(form)
-    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
+    assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
 
 
 def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
     """Name, password, eye, staying signed in, the button, the link."""
     form = sign_in(qtbot)
     stops = [
-        form.user.edit,
-        form.password.line_edit,
-        form.password.visibility_button,
-        form.keep_box,
-        form.button,
-        form.first_time,
+        form.user_field.edit,
+        form.password_field.line_edit,
+        form.password_field.visibility_button,
+        form.storage_box,
+        form.submit_button,
+        form.help_button,
     ]
     visited = []
     for _ in stops:
@@ -150,41 +150,41 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
 
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
     """Staying signed in is off, with the reason and the way out beside it."""
-    form = sign_in(qtbot, "op-a", can_keep=False)
-    assert (form.keep_box.isEnabled(), form.keep_box.isChecked()) == (False, False)
-    assert "no keyring" in form.keep_box.accessibleDescription()
-    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.keep_box.accessibleDescription()
-    QTest.keyClicks(form.password.line_edit, "x")
+    form = sign_in(qtbot, "op-a", can_store_password=False)
+    assert (form.storage_box.isEnabled(), form.storage_box.isChecked()) == (False, False)
+    assert "no keyring" in form.storage_box.accessibleDescription()
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.storage_box.accessibleDescription()
+    QTest.keyClicks(form.password_field.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert not sent.args[0].must_store
     form.show_failure(DENIED)
-    assert not form.keep_box.isEnabled()
+    assert not form.storage_box.isEnabled()
 
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
     """They unfold and fold."""
     form = sign_in(qtbot)
-    form.first_time.click()
-    assert form.newcomer.isVisible()
-    assert form.newcomer.plain.count("\n") == 2
-    form.first_time.click()
-    assert not form.newcomer.isVisible()
+    form.help_button.click()
+    assert form.help_label.isVisible()
+    assert form.help_label.plain.count("\n") == 2
+    form.help_button.click()
+    assert not form.help_label.isVisible()
 
 
 def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     """Where there are accounts; a wrong one is said and gone, and somebody else may come."""
     form = unlock(qtbot, asks=True)
-    assert form.focusWidget() is form.password.line_edit
+    assert form.focusWidget() is form.password_field.line_edit
     with qtbot.assertNotEmitted(form.submitted):
         enter(form)
-    QTest.keyClicks(form.password.line_edit, "wrong")
+    QTest.keyClicks(form.password_field.line_edit, "wrong")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args == ["wrong"]
     form.show_failure(None)
     assert notice_of(form).startswith("Not unlocked. The password is wrong.")
-    assert form.password.text() == ""
+    assert form.password_field.text() == ""
     form.show_failure(AWAY)
     assert "stays locked" in notice_of(form)
     with qtbot.waitSignal(form.other_requested):
@@ -198,14 +198,14 @@ def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
         Person("lead-b", frozenset({"approver"}), may_buy=True),
     )
     form = unlock(qtbot, asks=False, persons=team)
-    assert not form.password.isVisible()
+    assert not form.password_field.isVisible()
     assert not form.other_person_link.isVisible()
-    assert form.person.currentData() == "op-a"
+    assert form.person_list.currentData() == "op-a"
     with qtbot.waitSignal(form.submitted) as sent:
-        form.button.click()
+        form.submit_button.click()
     assert sent.args == [""]
     alone = unlock(qtbot, asks=False)
-    assert not alone.person.isVisible()
+    assert not alone.person_list.isVisible()
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -214,10 +214,10 @@ def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> No
     form = unlock(qtbot, asks=asks)
     assert form.accessibleName() == "Locked"
     for control in (
-        form.password.line_edit,
-        form.password.visibility_button,
-        form.button,
+        form.password_field.line_edit,
+        form.password_field.visibility_button,
+        form.submit_button,
         form.other_person_link,
-        form.person,
+        form.person_list,
     ):
         assert control.accessibleName()

@@ -69,7 +69,9 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
         count: int, *, paused: bool = False, group_of: Callable[[Row], RowGroup] | None = None, read: bool = True
     ) -> WatchedModel:
         store, runner = Store(count), InlineRunner(paused=paused)
-        model = PagedModel(COLUMNS, lambda row: row.id, runner, group_of=group_of, label="list", page=PAGE)
+        model = PagedModel(
+            COLUMNS, lambda row: row.id, runner, get_group=group_of, task_label="list", rows_per_page=PAGE
+        )
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         made.append(WatchedModel(store, runner, model, tester))
         if read:

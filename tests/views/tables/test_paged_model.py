@@ -71,7 +71,7 @@ def test_memory_stays_flat(watched_model: MakeModel) -> None:
     """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
     list_model = watched_model(500)
     walk(list_model.model, 12 * PAGE)
-    loaded = [number for number, page in enumerate(list_model.model._page_cache.slots) if page.entries is not None]
+    loaded = [number for number, page in enumerate(list_model.model._page_cache.pages) if page.entries is not None]
     assert len(loaded) <= MAX_LOADED_PAGES
     assert list_model.model.rowCount() > 11 * PAGE
     before = list_model.model.rowCount()
@@ -139,7 +139,7 @@ def test_a_failure_keeps_what_is_shown(watched_model: MakeModel) -> None:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {})
         return list_model.store.fetch(cursor, limit)
 
-    list_model.model._fetch = fetch
+    list_model.model._fetch_page = fetch
     list_model.model.read_again()
     assert ids(list_model.model) == [0, 1, 2, 3, 4]
     assert failures == [Failure(ErrorCode.DATABASE_LOCKED, {})]

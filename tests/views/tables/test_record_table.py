@@ -109,7 +109,7 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -
     view.go_to_row(8)
     view.verticalScrollBar().setValue(6 * 32 + 5)
     at = view.rowViewportPosition(8)
-    store = view.rows._fetch.__self__  # type: ignore[union-attr]  # the store's bound method
+    store = view.rows._fetch_page.__self__  # type: ignore[union-attr]  # the store's bound method
     store.rows |= {-1: Row(-1), -2: Row(-2)}
     view.rows.read_again()
     assert view.current_item == Row(8)
@@ -195,13 +195,13 @@ def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pyte
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []
-    row = view._painter._paint_row
+    row = view._row_painter._paint_row
 
     def noted(*args: Any) -> None:
         painted.append(args[1])
         row(*args)
 
-    monkeypatch.setattr(view._painter, "_paint_row", noted)
+    monkeypatch.setattr(view._row_painter, "_paint_row", noted)
     view.verticalScrollBar().setValue(64)
     view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
     assert set(painted) <= {6, 7, 8}

@@ -110,7 +110,7 @@ def test_everything_has_a_name_and_room_for_a_finger() -> None:
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),
-        Badge.from_badge_key("work.none", "en", axis="Work"),
+        Badge.from_badge_key("work.none", "en", property_name="Work"),
     )
     assert [widget.accessibleName() for widget in widgets] == ["Close", "Probe", "Work: Nothing to do"]
     assert all(min(widget.sizeHint().width(), widget.sizeHint().height()) >= 24 for widget in widgets)

@@ -78,7 +78,7 @@ def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
 def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
     """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
     _, dialog, _, pressed = opened(qtbot)
-    dialog.too_early_words = "Not accepted yet."
+    dialog.too_early_text = "Not accepted yet."
     dialog.press_act_button()
     assert (pressed, dialog.hint.plain) == ([], "Not accepted yet.")
     dialog._enable_act_button()
@@ -94,7 +94,7 @@ def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     _, dialog, outcomes, pressed = opened(qtbot)
     dialog._enable_act_button()
     dialog.act_button.click()
-    dialog.stays_open_words = "The answer is still awaited."
+    dialog.stays_open_text = "The answer is still awaited."
     dialog.set_busy("Asking...")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert dialog.hint.plain == "The answer is still awaited."
@@ -102,7 +102,7 @@ def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     assert outcomes == []
     assert pressed == ["act"]
     dialog.show_outcome(
-        "Bought", "Check 17", TextLabel("Detail complete, PDF missing"), close="Close", act="Open record"
+        "Bought", "Check 17", TextLabel("Detail complete, PDF missing"), close_text="Close", act_text="Open record"
     )
     dialog.act_button.click()
     assert pressed == ["act"]  # the old meaning is gone with the old words
@@ -123,7 +123,7 @@ def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
 def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
     """What can't be used is veiled, and unveiled when the dialog has gone."""
     window, dialog, _, _ = opened(qtbot)
-    veil = dialog._veil
+    veil = dialog._overlay
     assert veil is not None
     assert veil.isVisible()
     assert veil.geometry() == window.rect()

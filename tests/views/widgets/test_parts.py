@@ -200,7 +200,7 @@ def test_search_takes_the_focus_and_gives_it_back(show_widget: Shown, qtbot: QtB
     with qtbot.waitSignal(box.closed):
         QTest.keyClick(box.input, Qt.Key.Key_Escape)
     assert button.hasFocus()
-    assert not box.veil.isVisible()
+    assert not box.overlay.isVisible()
 
 
 def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) -> None:
@@ -335,7 +335,7 @@ def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
 
 def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
     """With their number and their oldest time; a sequence of events that repeats itself, too. Two are no group."""
-    timeline = TimelineList("Timeline", repetitions=TEXTS)
+    timeline = TimelineList("Timeline", repetition_texts=TEXTS)
     qtbot.addWidget(timeline)
     pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
     lines = [*pairs, said(40, "bought"), *(said(30 - at, "no PDF") for at in range(4)), said(5, "a"), said(4, "a")]

@@ -52,4 +52,6 @@ def _insert_limits() -> None:
         rows = [(name, "JPY", yen) for name, yen, _ in _INITIAL_LIMITS] + [
             (name, "INR", paise) for name, _, paise in _INITIAL_LIMITS
         ]
-        op.bulk_insert(limits, [{"name": name, "currency": of, "value": value} for name, of, value in rows])
+        op.bulk_insert(
+            limits, [{"name": name, "currency": currency, "value": value} for name, currency, value in rows]
+        )

@@ -42,7 +42,7 @@ def _add_related_records(console: "Console", record: AnyRecord) -> AnyRecord:
     """
     if isinstance(record, Operation):
         return record
-    from console.services.process.tolerated import log_and_suppress
+    from console.services.process.failure_suppression import log_and_suppress
 
     with log_and_suppress("relations of an answered record"), suppress(ConsoleError):
         return console.lookup.complete_record(RECORD_KIND_BY_TYPE[type(record)], record)

@@ -1,5 +1,5 @@
 """Functions that build the answer of the command `show` as text: record, explanation, next step, and the sections
-of its kind. A view is a record with the data of its screen.
+of its kind.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,58 +24,64 @@ from console.wording import sagas as saga_wording
 from console.wording.sentences import catalogue as wording
 
 
-def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+def format_details_lines(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `show` as text: record, explanation, next step, the sections of the record's
     kind, timeline and evidence.
     """
-    yield from format_record_table(view.record, translator)
+    yield from format_record_table(details.record, translator)
     yield ""
-    yield from format_explanation_lines(view.explanation, translator)
-    yield from format_corporation_facts_section(view.corporation, (view.record,), translator)
-    yield from _format_kind_sections(view, translator)
+    yield from format_explanation_lines(details.explanation, translator)
+    yield from format_corporation_facts_section(details.corporation, (details.record,), translator)
+    yield from _format_kind_sections(details, translator)
     yield from format_section_lines(
-        "record.tab.timeline", _format_timeline_table(view.timeline, translator), translator
+        "record.tab.timeline", _format_timeline_table(details.timeline, translator), translator
     )
     yield from format_section_lines(
-        "record.tab.evidence", _format_evidence_table(view.evidence, translator.language), translator
+        "record.tab.evidence", _format_evidence_table(details.evidence, translator.language), translator
     )
 
 
-def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+def _format_kind_sections(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
     """Yield those sections of the command `show` that only records of this kind have, such as the refunds of an
     order."""
-    match view:
+    match details:
         case CreditCheckDetails():
             yield from format_section_lines(
-                "record.tab.documents", format_document_table(view.documents, translator), translator
+                "record.tab.documents", format_document_table(details.documents, translator), translator
             )
         case OrderDetails():
             yield from format_section_lines(
-                "cli.payments", format_records_of_one_kind(view.payments, translator), translator
+                "cli.payments", format_records_of_one_kind(details.payments, translator), translator
             )
             yield from format_section_lines(
-                "cli.refunds", format_records_of_one_kind(view.refunds, translator), translator
+                "cli.refunds", format_records_of_one_kind(details.refunds, translator), translator
             )
-            yield from format_section_lines("saga.steps", _format_saga_lines(view.sagas, translator), translator)
+            yield from format_section_lines("saga.steps", _format_saga_lines(details.sagas, translator), translator)
         case PaymentDetails():
             yield from format_section_lines(
-                "money.strip", cli_text_money.format_money_table(view.money, view.record, translator), translator
-            )
-            yield from format_section_lines(
-                "cli.sides",
-                cli_text_money.format_compared_states_table(view.sides, view.record, translator),
+                "money.strip",
+                cli_text_money.format_money_table(details.money, details.record, translator),
                 translator,
             )
             yield from format_section_lines(
-                "cli.refunds", format_records_of_one_kind(view.refunds, translator), translator
+                "cli.sides",
+                cli_text_money.format_compared_states_table(details.sides, details.record, translator),
+                translator,
+            )
+            yield from format_section_lines(
+                "cli.refunds", format_records_of_one_kind(details.refunds, translator), translator
             )
         case RefundDetails():
             yield from format_section_lines(
-                "money.strip", cli_text_money.format_money_table(view.money, view.payment, translator), translator
+                "money.strip",
+                cli_text_money.format_money_table(details.money, details.payment, translator),
+                translator,
             )
-            yield from format_section_lines("cli.payments", format_record_table(view.payment, translator), translator)
             yield from format_section_lines(
-                "cli.refund.against", cli_text_money.format_risk_signal_lines(view.against, translator), translator
+                "cli.payments", format_record_table(details.payment, translator), translator
+            )
+            yield from format_section_lines(
+                "cli.refund.against", cli_text_money.format_risk_signal_lines(details.against, translator), translator
             )
 
 

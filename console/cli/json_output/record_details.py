@@ -1,0 +1,103 @@
+"""Functions that build the JSON object of the command `show`: a record, its explanation, timeline and evidence,
+and the fields of its kind.
+"""
+
+from console.cli.json_output.records import (
+    JsonObject,
+    Translate,
+    build_any_value_json,
+    build_badges_json,
+    build_document_json,
+    build_evidence_item_json,
+    build_explanation_json,
+    build_record_fields_json,
+    build_record_json,
+    build_timeline_entry_json,
+    format_instant_for_json,
+)
+from console.cli.json_output.registry import build_corporation_json
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
+from console.domain.records import Operation
+from console.domain.tasks.saga_progress import SagaProgress
+from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
+
+
+def build_details_json(details: AnyRecordDetails, translate: Translate) -> JsonObject:
+    """Return the answer of the command `show` as JSON: record, explanation, timeline, evidence, and the fields of the
+    record's kind.
+    """
+    return {
+        **build_record_fields_json(details.record, translate),
+        **build_explanation_json(details.explanation, translate),
+        "badges": _build_badges_json(details, translate),
+        "timeline": [build_timeline_entry_json(entry, translate) for entry in details.timeline],
+        "evidence": [build_evidence_item_json(item, translate) for item in details.evidence],
+        "awaiting": None if isinstance(details, OrderDetails) else details.awaiting,
+        "corporation": build_corporation_json(details.corporation),
+        **_build_fields_of_record_kind(details, translate),
+    }
+
+
+def _build_badges_json(details: AnyRecordDetails, translate: Translate) -> JsonObject | None:
+    """Return the badges of the shown record as JSON; None for an operation, which has none."""
+    return (
+        None
+        if isinstance(details.record, Operation)
+        else build_badges_json(details.record, details.explanation, translate)
+    )
+
+
+def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate) -> JsonObject:
+    """Return, as JSON, those fields of the command `show` that only records of this kind have, such as the refunds
+    of an order."""
+    match details:
+        case CreditCheckDetails():
+            return _build_credit_check_fields(details, translate)
+        case OrderDetails():
+            timeouts = {"timeouts": [_build_timeout_saga_json(saga, translate) for saga in details.sagas]}
+            return _build_attributes_json(details, translate, "payments", "refunds", "actions") | timeouts
+        case PaymentDetails():
+            return _build_attributes_json(
+                details, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
+            )
+        case RefundDetails():
+            return _build_attributes_json(
+                details, translate, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier",
+                "actions", "holder",
+            )  # fmt: skip
+    return {}
+
+
+def _build_timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
+    """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
+    states.
+    """
+    record, current = saga.record, saga.current_step
+    return {
+        "id": record.id,
+        "payment_id": record.subject_id,
+        "state": record.state.value,
+        "step": current.name if current else None,
+        "reason": record.reason,
+        "begun_at": format_instant_for_json(record.begun_at),
+        "next_at": format_instant_for_json(record.next_at),
+        "ended_at": format_instant_for_json(record.ended_at),
+        "attempts": record.attempts,
+        "steps": [build_any_value_json(step, translate) for step in saga.steps],
+    }
+
+
+def _build_credit_check_fields(details: CreditCheckDetails, translate: Translate) -> JsonObject:
+    return {
+        "documents": [build_document_json(item, translate) for item in details.documents],
+        "asked_at": format_instant_for_json(details.last_answer_at),
+        "history": [build_record_json(older, translate) for older in details.history],
+        **_build_attributes_json(details, translate, "actions", "holder"),
+    }
+
+
+def _build_attributes_json(details: AnyRecordDetails, translate: Translate, *names: str) -> JsonObject:
+    """Return a JSON object with the attributes of `details` that `names` lists. A record among them becomes the JSON
+    object of its kind.
+    """
+    return {name: build_any_value_json(getattr(details, name), translate) for name in names}
