@@ -170,6 +170,7 @@ class Appearance(QObject):
         style_sheet = make_style_sheet(self._theme, self.scale)
         applied_before, self._applied_look = self._applied_look, (style_sheet, self.scale, self.density)
         if self._applied_look != applied_before:  # Qt polishes every widget again, even if nothing differs
+            self.revision += 1
             application.setPalette(self.palette())
             application.setFont(self.font("body"))
             application.setStyleSheet(style_sheet)
