@@ -535,7 +535,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "rename a view": (rename_view, ("saved_views", "rename_view")),
     "delete a view": (on_view("delete"), ("saved_views", "delete_view")),
     "restore a view": (on_view("restore", "delete_view"), ("saved_views", "restore_view")),
-    "set read-only": (set_switch, ("read_only", "set_switch")),
+    "set read-only": (set_switch, ("read_only_switches", "set_switch")),
 }
 CHECKERS = {"approve", "reject", "set read-only"}
 ELSEWHERE = {("limits", "set_limit")}
