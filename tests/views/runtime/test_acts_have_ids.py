@@ -48,7 +48,7 @@ WITHOUT = {
     "person_state": {"read_entries", "change_entries"},  # files of this desk
     "people": {"list_people"},
     "scheduler": {"read_states"},
-    "read_only": {"list_switches", "list_scopes"},
+    "read_only_switches": {"list_switches", "list_scopes"},
     "recovery": {
         "read_queue", "count_queues", "list_unfinished_operations", "list_lease_holders", "list_takes",
         "list_proposals", "read_record", "read_timeline", "write_evidence_pack",
