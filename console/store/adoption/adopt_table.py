@@ -138,7 +138,7 @@ def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: 
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
-    null_clause = "" if column.is_nullable else " NOT NULL"
+    null_clause = "" if column.nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
     options = f"{null_clause}{default_clause}{_get_invisible_option(table)}"
     return f"ADD COLUMN {column.name} {_make_type_sql(column, dialect)}{options}"
