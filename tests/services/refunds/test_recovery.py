@@ -55,6 +55,20 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
+@pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
+def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
+    """The proposal of somebody who lost the role, or was disabled, is none of the two: the next one is the first."""
+    desk.team()
+    _, refund = unknown(desk)
+    desk.resolve(refund, "failed", "op-e", proof="not on their list")
+    desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
+    first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
+    assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
+    assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
+    settled = desk.resolve(refund, "failed", "lead-c", proof="their list of the 21st").record
+    assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
+
+
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
     """Both name the provider's number; another one doesn't fit."""
     payment, refund = unknown(desk, happened=True)
