@@ -15,6 +15,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 from console.store.refunds import approvals
 from console.store.refunds.approvals import StoredProposal
@@ -76,7 +77,7 @@ def decide_with_second_person(
     if (
         proposal is not None
         and proposal.proposed_state == decision.target
-        and _may_still_decide(context, tx, proposal.person)
+        and may_still_decide(context, tx.conn, proposal.person)
     ):
         is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
         is_second_person = is_number_agreed or not _may_replace_number(decision, proposal.person)
@@ -116,9 +117,10 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
     return None if may_decide else "role"
 
 
-def _may_still_decide(context: ServiceContext, tx: Transaction, proposer: str) -> bool:
-    """True if the proposer is an enabled person with the right to resolve."""
-    person = people.find(tx.conn, proposer, admit_unlisted=context.admits_unlisted_names)
+def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
+    """True if the proposer is an enabled person with the right to resolve. Only then the proposal counts as the first
+    of two decisions."""
+    person = people.find(conn, proposer, admit_unlisted=context.admits_unlisted_names)
     return person is not None and has_right(person, "resolve")
 
 

@@ -79,7 +79,7 @@ def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...
         columns.closed_at.is_(None),
         columns.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT),
     )
-    rows = conn.execute(query.order_by(columns.id)).all()
+    rows: tuple[Row[Any], ...] = tuple(conn.execute(query.order_by(columns.id)))
     administrators = {name for name in {row.person for row in rows} if _is_administrator(conn, name)}
     return tuple(row for row in rows if row.person in administrators)
 

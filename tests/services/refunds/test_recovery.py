@@ -55,13 +55,21 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
+def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
+    """The roles that may decide now that the refund failed."""
+    choices = {one.name: one for one in desk.console.recovery.find_choices("refund", refund.id)}
+    return choices["resolve.failed"].allowed_roles
+
+
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
     """The proposal of somebody who lost the role, or was disabled, is none of the two: the next one is the first."""
     desk.team()
     _, refund = unknown(desk)
     desk.resolve(refund, "failed", "op-e", proof="not on their list")
+    assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
+    assert roles_that_decide(desk, refund) == ("approver", "operator")
     first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
