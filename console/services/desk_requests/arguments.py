@@ -5,6 +5,7 @@ import json
 import types
 from collections.abc import Sequence
 from dataclasses import is_dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -67,6 +68,8 @@ def _has_type(value: object, required_type: Any) -> bool:
         return required_type is str and _is_storable_text(value)
     if isinstance(value, int):
         return required_type is type(value) and abs(value) <= _LARGEST_INTEGER_ARGUMENT
+    if isinstance(value, datetime):  # it is also a `date`, and can be compared with an instant only if it has a zone
+        return required_type is datetime and value.tzinfo is not None
     return isinstance(value, required_type)
 
 

@@ -15,6 +15,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 from console.store.refunds import approvals
 from console.store.refunds.approvals import StoredProposal
@@ -64,17 +65,22 @@ def decide_with_second_person(
     resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) for another number.
 
     A decision that replaces the open proposal makes its person the first one; another person must then agree. A
-    decision for another target always replaces it. A decision for the same target with another number replaces only a
-    proposal of the same person, or of a person who can't correct it any more because the person is disabled or has
-    lost the right to resolve; otherwise it is refused (other_id).
+    decision for another target always replaces it, and so does every decision if the proposer is disabled or has lost
+    the right to resolve: as with the approval of a refund, only people who have the right now count. A decision for
+    the same target with another number replaces only a proposal of the same person; otherwise it is refused
+    (other_id).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
     is_second_person = False
-    if proposal is not None and proposal.proposed_state == decision.target:
+    if (
+        proposal is not None
+        and proposal.proposed_state == decision.target
+        and may_still_decide(context, tx.conn, proposal.person)
+    ):
         is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
-        is_second_person = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
+        is_second_person = is_number_agreed or not _may_replace_number(decision, proposal.person)
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
     proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
@@ -111,13 +117,17 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
     return None if may_decide else "role"
 
 
-def _may_replace_number(context: ServiceContext, tx: Transaction, decision: PersonDecision, proposer: str) -> bool:
-    """True if a decision for the proposed target with another number replaces the proposal of `proposer`."""
-    is_own = is_same_person(decision.person, proposer)
-    if is_own:
-        return decision.number is not None
-    person = people.find(tx.conn, proposer, admit_unlisted=context.admits_unlisted_names)
-    return person is None or not has_right(person, "resolve")
+def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
+    """True if the proposer is an enabled person with the right to resolve. Only then the proposal counts as the first
+    of two decisions."""
+    person = people.find(conn, proposer, admit_unlisted=context.admits_unlisted_names)
+    return person is not None and has_right(person, "resolve")
+
+
+def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
+    """True if a decision for the proposed target with another number replaces the proposal of `proposer`: only the
+    proposer can correct the own number."""
+    return decision.number is not None and is_same_person(decision.person, proposer)
 
 
 def _require_second_person(

@@ -29,6 +29,7 @@ from console.domain.service_results import AllowedAction
 from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditCheckAdapterSource
+from console.services.guarded.second_person import may_still_decide
 from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
@@ -117,13 +118,21 @@ class DecisionChoiceReader:
             statement=find_last_statement(record, now)
             if question_possibility is QuestionPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
-            open_proposal=_find_open_proposal(conn, kind, record_id),
+            open_proposal=self._find_open_proposal(conn, kind, record_id),
             take=take,
             payment=payment,
             order=order,
             read_only=find_read_only_switch(conn, payment.provider if payment is not None else None),
         )
         return self._add_money_facts(conn, facts) if has_money_facts else facts
+
+    def _find_open_proposal(self, conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
+        """Return the proposal that waits for a second person; None if there is none, or if its person may not decide
+        any more, so that the next person is the first one."""
+        proposal = approvals.find_open_proposal(conn, kind, str(record_id))
+        if proposal is None or not may_still_decide(self._context, conn, proposal.person):
+            return None
+        return OpenProposal(proposal.proposed_state, proposal.person)
 
     def _make_credit_check_facts(
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
@@ -139,7 +148,7 @@ class DecisionChoiceReader:
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
             question_possibility=self._find_check_question_possibility(),
-            open_proposal=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
+            open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
@@ -247,8 +256,3 @@ def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | No
     if running is not None:
         return {"holder": running.operator, "holder_since": running.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}
-
-
-def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
-    proposal = approvals.find_open_proposal(conn, kind, str(record_id))
-    return OpenProposal(proposal.proposed_state, proposal.person) if proposal else None

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import String
 
-from console.domain.access.permissions import APPROVER
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, WorkState
 from console.store.schema import worker as worker_schema
@@ -195,13 +195,14 @@ def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed:
     """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
     (SQL of its id) of this kind.
 
-    That means: another person has proposed one of the final states `proposed` (default: `error`); the acting person
-    is an approver and has stored evidence after the proposal; and if a worker executes this person's desk request,
-    the person has typed the password for it.
+    That means: another person, who is still an enabled operator or approver, has proposed one of the final states
+    `proposed` (default: `error`); the acting person is an approver and has stored evidence after the proposal; and if
+    a worker executes this person's desk request, the person has typed the password for it.
     """
     final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     other_proposal_sql = exists_sql(
-        f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
+        "approvals a JOIN evidence e ON e.id > a.evidence_id JOIN operators p ON p.name = a.person"
+        f" WHERE a.subject_kind = '{kind}' AND p.disabled_at IS NULL AND ({person_has_role_sql(OPERATOR, APPROVER)})"
         f" AND a.subject_id = CAST({subject_id} AS CHAR) AND a.closed_at IS NULL"
         f" AND a.proposed IN ({final_states_sql})"
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from console.domain.access.permissions import has_right
 from console.domain.payments.limits import (
     LIMIT_KIND,
     PROPOSAL_TIME_LIMIT,
@@ -14,6 +15,7 @@ from console.domain.payments.limits import (
     list_condition_names,
     make_limit_subject,
 )
+from console.store.access import operators
 from console.store.access.people_views import LIMIT_PROPOSALS_VIEW
 from console.store.database.instants import convert_to_naive_utc
 from console.store.database.server import reads_views
@@ -37,7 +39,7 @@ def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
     """Return the stored limits, sorted by currency and name. The limits of a currency are followed by those
     conditions for a second approver that have no row in this currency yet; their value is None. Each returned limit
-    contains its newest proposal that is neither closed nor expired at `now`.
+    contains its newest proposal that is neither closed nor expired at `now`, of a person who is an administrator.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
     values_by_currency: dict[str, dict[str, int | None]] = {}
@@ -62,20 +64,29 @@ def _make_limit(name: str, currency: str, value: int | None, proposals: Mapping[
 
 def find_proposers(conn: Connection, limit_subject: str, value: int, now: datetime) -> tuple[str, ...]:
     """Return the people who have proposed `value` for the limit `limit_subject`, the first one first. Proposals that
-    are closed or expired at `now` are left out.
+    are closed or expired at `now`, or whose person is no administrator any more, are left out.
     """
     rows = _read_open_proposals(conn, now)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
 
 
 def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
+    """Return the proposals that are neither closed nor expired at `now`, in their order. A proposal counts only while
+    its person is an administrator, as in the constraint of the table `limits` on a server."""
     columns = _proposals_view.c if reads_views(conn) else approvals.c
     query = select(columns.subject_id, columns.proposed, columns.person).where(
         columns.subject_kind == LIMIT_KIND,
         columns.closed_at.is_(None),
         columns.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT),
     )
-    return tuple(conn.execute(query.order_by(columns.id)))
+    rows: tuple[Row[Any], ...] = tuple(conn.execute(query.order_by(columns.id)))
+    administrators = {name for name in {row.person for row in rows} if _is_administrator(conn, name)}
+    return tuple(row for row in rows if row.person in administrators)
+
+
+def _is_administrator(conn: Connection, name: str) -> bool:
+    person = operators.find(conn, name, admit_unlisted=conn.dialect.name == "sqlite")
+    return person is not None and has_right(person, "limits")
 
 
 def insert_proposal(conn: Connection, limit_subject: str, value: int, person: str, now: datetime) -> None:

@@ -349,3 +349,23 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
     with closing(connect(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
         insert(line, "probe", "[]", id=row)
     assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [(place.named("op-a"), "purchase")]
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        ("incident snooze", '[1, {"at": "2026-11-26T00:00:00"}, "x"]'),
+        ("reconcile", '["paypay", {"at": "2026-11-20T00:00:00+00:00"}, {"day": "2026-11-20"}]'),
+        ("reconcile", '["paypay", {"day": "2026-11-20"}, {"at": "2026-11-20T00:00:00"}]'),
+    ],
+)
+def test_an_instant_without_a_zone_or_in_place_of_a_day(command: str, args: str) -> None:
+    """Neither can be compared with the moment or the day of a service."""
+    with pytest.raises(ValueError, match="type"):
+        read_arguments(args, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
+    in_zone = read_arguments(
+        '[1, {"at": "2026-11-26T00:00:00+09:00"}, "x"]',
+        DESK_REQUEST_FORM_BY_COMMAND["incident snooze"].argument_types,
+        None,
+    )
+    assert in_zone[1].isoformat() == "2026-11-26T00:00:00+09:00"

@@ -1,5 +1,7 @@
 """Limits of refunds: two administrators, through a worker, and by name on a file."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,23 @@ def test_two_names_on_a_file(tmp_path: Path) -> None:
             assert value_of(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-f")
             assert console.limits.set_limit("per_refund", "JPY", NEW).value == NEW
         assert value_of(console) == Limit("per_refund", "JPY", NEW)
+
+
+@pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
+def test_two_who_are_administrators_now(tmp_path: Path, change: str) -> None:
+    """The proposal of somebody who is no administrator any more is none of the two: the next one proposes anew."""
+    told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
+    with open_console(load_settings(told)) as console:
+        for name in ("adm-f", "adm-g", "adm-h"):
+            console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
+        before = value_of(console)
+        console.limits.set_limit("per_refund", "JPY", NEW)
+        with closing(sqlite3.connect(tmp_path / "console.db")) as owner, owner:
+            owner.execute(f"UPDATE operators SET {change} WHERE name = 'adm-f'")
+        with console.acting_as("adm-g"):
+            assert value_of(console) == before
+            assert console.limits.set_limit("per_refund", "JPY", NEW).proposed_by == "adm-g"
+            assert value_of(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-g")
+            assert refusal(console, "per_refund", "JPY", NEW) == "same_person"
+        with console.acting_as("adm-h"):
+            assert console.limits.set_limit("per_refund", "JPY", NEW).value == NEW

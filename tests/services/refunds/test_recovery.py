@@ -55,6 +55,28 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
+def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
+    """The roles that may decide now that the refund failed."""
+    choices = {one.name: one for one in desk.console.recovery.find_choices("refund", refund.id)}
+    return choices["resolve.failed"].allowed_roles
+
+
+@pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
+def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
+    """The proposal of somebody who lost the role, or was disabled, is none of the two: the next one is the first."""
+    desk.team()
+    _, refund = unknown(desk)
+    desk.resolve(refund, "failed", "op-e", proof="not on their list")
+    assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
+    desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
+    assert roles_that_decide(desk, refund) == ("approver", "operator")
+    first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
+    assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
+    assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
+    settled = desk.resolve(refund, "failed", "lead-c", proof="their list of the 21st").record
+    assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
+
+
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
     """Both name the provider's number; another one doesn't fit."""
     payment, refund = unknown(desk, happened=True)

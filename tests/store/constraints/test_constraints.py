@@ -143,6 +143,17 @@ def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
     assert "not bought: only" in second("worker", evidence)
     for half in settled(proposed):
         assert "not bought: only" in second("lead-b", forbidden.evidence_row(subject=forbidden.UNKNOWN), half)
+    for change, back in (
+        ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),
+        ("roles = 'auditor'", "roles = 'operator'"),
+    ):
+        with people.connect("owner") as owner, owner.cursor() as cursor:
+            cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", [people.names["op-b"]])
+            try:
+                assert "not bought: only" in second("lead-b", evidence), "who proposed it may not decide any more"
+            finally:
+                cursor.execute(f"UPDATE operators SET {back} WHERE name = %s", [people.names["op-b"]])
+    assert second("lead-b", evidence) == ""
 
 
 def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> None:
