@@ -405,7 +405,7 @@ def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:
     """True if a payment that ended unpaid here may have been paid: its provider has reported a payment that could not
     be booked (the outcome is then unknown), or contradicts its state. Another open case may be the reason of its
     work."""
-    if payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED:
+    if payment.certainty is Certainty.UNKNOWN:
         return True
     return payment.work.state is WorkState.NEEDS_REVIEW and (
         WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)
