@@ -40,12 +40,78 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                " or payment.work.reason == WorkReason.CONTRADICTED",
-                " or False",
+                "        WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)\n",
+                "        False\n",
             ),
         ),
         ("tests/services/payments/test_start.py::test_a_code_that_comes_too_late_stays_the_payers",),
         "sqlite",
+    ),
+    Mutant(
+        "an order whose expired payment was perhaps paid gets another code",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "    if payment.certainty is Certainty.UNKNOWN:\n        return True\n",
+                "",
+            ),
+        ),
+        ("tests/services/payments/test_start.py::test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one",),
+        "sqlite",
+    ),
+    Mutant(
+        "an order whose expired payment was perhaps paid is cancelled",
+        (
+            Change(
+                "console/services/payments/timeouts.py",
+                "        if payment.certainty is Certainty.UNKNOWN:  # after the expiry",
+                "        if False:  # after the expiry",
+            ),
+        ),
+        ("tests/services/payments/test_timeouts.py::test_perhaps_paid_between_expiry_and_cancelling",),
+        "sqlite",
+    ),
+    Mutant(
+        "a renewal that was denied and made is made again",
+        (Change(CHECKS, "            self._refuse_live_check(conn, denied_check)\n", "            pass\n"),),
+        (
+            "tests/services/credit_checks/test_outcomes.py::test_a_renewal_that_was_denied_and_bought_is_not_bought_again",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "a renewal that the database has lost can only be denied",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                " or not has_expired(live_check, intent.at):",
+                " or True:",
+            ),
+        ),
+        ("tests/services/credit_checks/test_purchase_breaks.py::test_a_renewal_whose_row_vanished_comes_back",),
+        "sqlite",
+    ),
+    Mutant(
+        "a refund that is sent again forgets that the gateway made it",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "    if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, ",
+                "    if False in (None, ",
+            ),
+        ),
+        (f"{_REFUNDS}/test_probes.py::test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again",),
+    ),
+    Mutant(
+        "a contradiction of a refund that is found again stops no other refund",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "    if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:\n",
+                "    if is_opened:\n",
+            ),
+        ),
+        (f"{_REFUNDS}/test_probes.py::test_a_contradiction_that_is_found_again_stops_the_next_refund",),
     ),
     Mutant(
         "an answer in time leaves its id with another check",

@@ -78,7 +78,10 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
             )
         else:
             step = NextStep("next.refund_look", facts, _format_show_command(record))
-        is_contradicted = record.work.reason == WorkReason.CONTRADICTED
+        # An accepted refund is described by its state, because people may decide its outcome.
+        is_contradicted = record.work.reason == WorkReason.CONTRADICTED or (
+            record.work.reason == WorkReason.ANSWER_DOES_NOT_FIT and record.state is not RefundState.SUBMITTED
+        )
         verdict = "verdict.refund_contradicted" if is_contradicted else f"verdict.refund_{record.state}"
         reason = "why.refund_contradicted" if is_contradicted else "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))

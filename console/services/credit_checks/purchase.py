@@ -264,7 +264,7 @@ class _PurchaseAttempt:
         live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
-            self._refuse_live_check(live_record)
+            self._refuse_live_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
@@ -274,7 +274,7 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_live_check(self, live_check: CreditCheck) -> None:
+    def _refuse_live_check(self, conn: Connection, live_check: CreditCheck) -> None:
         if is_denied_but_bought(live_check):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "reason": reason})
@@ -286,6 +286,10 @@ class _PurchaseAttempt:
             was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
             facts: AlreadyPurchasedDetail = {"record": live_check, "expired_at": live_check.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
+        # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
+        denied_checks = credit_checks.find_denied_but_bought(conn, self._request.corporation_number)
+        for denied_check in (check for check in denied_checks if check.client_id == self._request.client_id):
+            self._refuse_live_check(conn, denied_check)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
@@ -296,7 +300,7 @@ class _PurchaseAttempt:
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_live_check(superseded_check)
+            self._refuse_live_check(tx.conn, superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(

@@ -20,7 +20,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Certainty, OperationState, WorkReason
+from console.domain.records import Certainty, OperationState, WorkReason, WorkState
 from console.providers.payments.provider import PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
@@ -40,6 +40,7 @@ from console.services.payments.start_outcomes import (
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.read_only import refuse_if_read_only
+from console.store.alerts import cases
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -159,7 +160,7 @@ class _StartAttempt:
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
-            if (payment.state not in _ENDED_UNPAID_PAYMENT_STATES or payment.work.reason == WorkReason.CONTRADICTED)
+            if (payment.state not in _ENDED_UNPAID_PAYMENT_STATES or _is_perhaps_paid(conn, payment))
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
@@ -223,10 +224,11 @@ class _StartAttempt:
         """Check that a payment of the order may be started now.
 
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
-        outcome_unknown if it has a payment with an unknown outcome at this provider; in_progress if it has an open
-        payment there, or one at any provider that ended unpaid here while its provider says otherwise, or if the
-        database has lost its payment there; over_limit if its total exceeds the amount that remains on its account;
-        read_only while a read-only switch stops the start.
+        outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
+        ended unpaid here and was perhaps paid after that; in_progress if it has an open payment at this provider, or
+        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost its
+        payment there; over_limit if its total exceeds the amount that remains on its account; read_only while a
+        read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -235,10 +237,11 @@ class _StartAttempt:
             if payment.state in PAID_STATES:
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
             facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
-            if payment.state in _ENDED_UNPAID_PAYMENT_STATES:
+            has_ended_unpaid = payment.state in _ENDED_UNPAID_PAYMENT_STATES
+            if has_ended_unpaid and payment.certainty is Certainty.KNOWN:
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
                 raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
-            if payment.provider != self._provider:
+            if payment.provider != self._provider and not has_ended_unpaid:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
                 raise ConsoleError(
@@ -396,6 +399,17 @@ PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, S
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 _ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+
+
+def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:
+    """True if a payment that ended unpaid here may have been paid: its provider has reported a payment that could not
+    be booked (the outcome is then unknown), or contradicts its state. Another open case may be the reason of its
+    work."""
+    if payment.certainty is Certainty.UNKNOWN:
+        return True
+    return payment.work.state is WorkState.NEEDS_REVIEW and (
+        WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)
+    )
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:

@@ -359,6 +359,8 @@ class PaymentTimeoutSagas:
             return StepDone()
         if order.state is not OrderState.PENDING:
             return SagaDone(f"order_{order.state.value}")
+        if payment.certainty is Certainty.UNKNOWN:  # after the expiry, the provider reported it as paid
+            return StepWaiting("unknown")
         now, lapsed_ids = self._context.now(), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
         other_payments = [
             other_payment

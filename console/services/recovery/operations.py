@@ -12,7 +12,8 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
+from console.domain.records import CheckReport, CheckState, CreditCheck, Operation, OperationState
+from console.domain.recovery.decidable import has_expired
 from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
@@ -223,8 +224,9 @@ class OperationRecovery:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
         again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
         credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
-        this id; already_purchased if the corporation has another live credit check of the same client; and the errors
-        of `make_unconfirmed_error` if the answer has no report.
+        this id; already_purchased if the corporation has another live credit check of the same client that had not
+        expired when the lost purchase was sent; and the errors of `make_unconfirmed_error` if the answer has no
+        report.
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(provider_id)
@@ -290,7 +292,10 @@ class OperationRecovery:
         client_id, number = intent.client_id or "", intent.corporation_number or ""
         live_check = credit_checks.find_live(tx.conn, client_id, number)
         if live_check is not None:
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
+            # A lost renewal takes the claim over again from the credit check that had expired when it was sent.
+            if live_check.state is not CheckState.SUCCESS or not has_expired(live_check, intent.at):
+                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
+            credit_checks.supersede(tx.conn, live_check, context.now())
         is_id_used = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
         record_id = credit_checks.insert_pending(
             tx.conn,
@@ -298,9 +303,13 @@ class OperationRecovery:
             number,
             intent.operation_id,
             context.now(),
-            None,
+            live_check.id if live_check else None,
             None if is_id_used else intent.record_id,
         )
+        superseded_check = credit_checks.find(tx.conn, live_check.id) if live_check else None
+        if superseded_check is not None:
+            credit_checks.change_record(tx.conn, superseded_check, context.now(), superseded_by=record_id)
+            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded_check.id, {"by": record_id})
         if journal.find(tx.conn, intent.operation_id) is None:
             journal.begin_operation(tx, _make_journal_row(intent, record_id), context.make_holder(), intent.at, 0)
         record = credit_checks.find(tx.conn, record_id)

@@ -16,6 +16,7 @@ from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
@@ -282,6 +283,9 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
 def _write_approved_state(
     context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object
 ) -> None:
+    if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, refund.id):
+        # The provider said that it had made the refund, and only then it was sent again: people still have to look.
+        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED, attempt=work.attempt)
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.make_work_values(work)}
     refunds.change_refund(tx.conn, refund, context.now(), **values)
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
@@ -498,12 +502,15 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, and set the refund's work to
-    needs_review. Its state stays. `observed` describes the provider's answer; `rule` is the code of the case."""
-    now = context.now()
-    if cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now):
+    """Open a case about a refund whose known state the provider contradicts, unless it is open already, and set the
+    refund's work to needs_review: this work stops other refunds of the payment. Its state stays. `observed` describes
+    the provider's answer; `rule` is the code of the case."""
+    now, current_refund = context.now(), require_refund(tx, refund.id)
+    is_opened = cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now)
+    if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)
-        refunds.change_refund(tx.conn, require_refund(tx, refund.id), now, **refunds.make_work_values(work))
+        refunds.change_refund(tx.conn, current_refund, now, **refunds.make_work_values(work))
+    if is_opened:
         context.record_audit(
             tx,
             AuditAction.REFUND_CONTRADICTED,

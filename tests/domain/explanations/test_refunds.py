@@ -105,6 +105,17 @@ RULES = {
         replace(SENT, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look", SHOW,
         PEOPLE,
     ),
+    **{
+        f"{state.value}, and the gateway has another one under its key": (
+            replace(SENT, state=state, work=replace(PERSON, reason="answer_does_not_fit")), "contradicted",
+            "contradicted", "look", SHOW, PEOPLE,
+        )
+        for state in (R.APPROVED, R.WITHDRAWN, R.COMPLETED, R.FAILED)
+    },
+    "accepted, and an answer is about another one": (
+        replace(SENT, work=replace(PERSON, reason="answer_does_not_fit")), "submitted", "person", "resolve", MADE,
+        PEOPLE,
+    ),
     "contradicted once": (
         replace(SENT, work=replace(DUE, reason="contradicted")), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),

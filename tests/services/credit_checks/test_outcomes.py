@@ -278,6 +278,28 @@ def test_what_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
     assert stage.buy().state is SUCCESS
 
 
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
+    """The old check got its place back when the renewal was refused, so it holds the claim again. It can't be renewed
+    while AlarmBox says that the refused renewal was bought, until a person has looked at the case."""
+    old = stage.buy()
+    stage.clock.at += 400 * DAY
+    stage.vendor.behaviour = "refuses"
+    assert refusal(partial(stage.buy, renew=True)).code == "provider_refused"
+    stage.vendor.behaviour, denied = "answers", stage.now()
+    assert denied.id != old.id
+    assert stage.deliver(denied, bought())
+    charges = len(stage.vendor.charges)
+    refused = refusal(partial(stage.buy, renew=True))
+    assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
+    blocker = refused.detail["record"]
+    assert isinstance(blocker, CreditCheck)
+    assert (blocker.id, len(stage.vendor.charges)) == (denied.id, charges)
+    (case,) = [alert for alert in stage.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    stage.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert stage.buy(renew=True).state is SUCCESS
+
+
 @pytest.mark.parametrize(
     ("state", "kind", "theirs", "differs"),
     [

@@ -271,6 +271,31 @@ def test_a_renewal_whose_row_vanished_is_not_bought_again(
     assert len(vendor.charges) == 2
 
 
+@pytest.mark.parametrize("by_person", [False, True])
+def test_a_renewal_whose_row_vanished_comes_back(
+    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place, by_person: bool
+) -> None:
+    """It takes over the claim of the check that it renewed, as when it was bought. Otherwise people could only deny
+    it, and the company would be bought again."""
+    old = buy(console)
+    clock.at += timedelta(days=400)
+    renewed = buy(console, renew=True)
+    delete(place, renewed)
+    back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
+    place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
+    operation = renewed.operation_id or ""
+    if by_person:
+        console.recovery.resolve("operation", operation, "success", "seen on their screen", renewed.credit_check_id)
+    else:
+        console.recovery.probe("operation", operation)
+    restored, superseded = console.lookup.find_records(ONE).credit_checks
+    assert (restored.state, restored.credit_check_id, restored.is_live) == ("success", renewed.credit_check_id, True)
+    assert (superseded.id, superseded.is_live, superseded.superseded_by) == (old.id, False, restored.id)
+    clock.at += timedelta(minutes=1)
+    assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert len(vendor.charges) == 2
+
+
 def test_a_restored_claim_can_be_renewed(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:

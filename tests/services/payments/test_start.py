@@ -6,6 +6,7 @@ import pytest
 
 from console.domain.records import Certainty, WorkState
 from console.sandbox.environment import credentials
+from console.services.payments.next_work import open_case
 from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.store.records import evidence
@@ -273,6 +274,32 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
+
+
+def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Scene) -> None:
+    """It ended unpaid here, then its gateway says that another amount was paid: no second code for the order, at any
+    gateway, until people have decided."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.place.unguard("payments")
+    scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.control.add_fault("other_amount", call="paypay_payment")
+    assert refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
+    odd = scene.payment(payment.id)
+    assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
+    refused = refusal(scene.payments.start, order, "paypay")
+    assert (refused.code, refused.detail["reason"]) == ("outcome_unknown", "earlier_attempt")
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+    scene.context.write(
+        lambda tx: open_case(scene.context, tx, payment.id, "contradicted", "begun ORD-1", "expired 3300 JPY")
+    )  # and a newer case is the reason of its work
+    scene.place.sql("UPDATE payments SET certainty = 'known', work_reason = 'timeout_stuck'")
+    refused = refusal(scene.payments.start, order, "paypay")
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
+    scene.place.sql("UPDATE payments SET provider = 'bank', certainty = 'unknown'")  # now it was another gateway's
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.engines("sqlite")

@@ -193,6 +193,33 @@ def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, mon
     assert scene.audited("payment.expiry_undone") == 1
 
 
+@pytest.mark.engines("sqlite", "mariadb")
+def test_perhaps_paid_between_expiry_and_cancelling(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another amount is reported after the expiry, so nobody knows what was paid: the order and its stock wait until
+    people have decided, and are not given up."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def paid_otherwise() -> None:
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.control.add_fault("other_amount", call="paypay_payment")
+        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
+
+    at(scene, "before_cancel_order", paid_otherwise, monkeypatch)
+    only_timeouts(scene)
+    odd = scene.payment(payment.id)
+    assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
+    assert ends(scene, payment) == ("expired", "pending", ["held", "held"])
+    assert (only(scene).record.state, only(scene).record.reason) == (SagaState.RUNNING, "unknown")
+    scene.control.clear_faults()
+    scene.payments.probe(payment.id)
+    later(scene, clock, timedelta(hours=1))
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+
+
 @pytest.mark.parametrize("point", ["before_release_stock", None])
 def test_paid_after_cancelling_is_for_people(
     scene: Scene, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch

@@ -253,6 +253,45 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     assert len(desk.keys_at(payment)) == 1
 
 
+def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """PayPay says that it made an approved refund; a second sending is turned away. The refund still waits for people
+    and can't be withdrawn as if nothing had been sent."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert desk.probe(refund).work.reason == "contradicted"
+    assert refusal_of(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    found = desk.now(refund)
+    assert (found.state, found.work.state, found.work.reason) == (
+        RefundState.APPROVED,
+        WorkState.NEEDS_REVIEW,
+        "contradicted",
+    )
+    assert refusal_of(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    assert len(desk.keys_at(payment)) == 1
+
+
+def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundDesk, control: SandboxControl) -> None:
+    """Its case is open since an earlier answer, but its work went on without it, as older versions let it: the
+    question before the next refund says again that PayPay made it, and that refund is not sent."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert desk.probe(refund).work.reason == "contradicted"
+    desk.sql("DROP TRIGGER guard_refunds_update")
+    desk.sql("UPDATE refunds SET work_state = 'scheduled', work_reason = 'submission'")
+    assert desk.withdraw(refund).state is RefundState.WITHDRAWN
+    refusal = refusal_of(lambda: desk.approve(desk.ask(payment, "500")))
+    assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
+    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
+
+
 def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxControl) -> None:
     """A request is known: probing it is free and asks for nothing."""
     refund = desk.ask(desk.paid())
