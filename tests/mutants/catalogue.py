@@ -105,8 +105,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/authorisation.py",
-                '    if needs_state or "state" in fields:',
-                '    if "state" in fields:',
+                '    if needs_state or "state" in query_fields:',
+                '    if "state" in query_fields:',
             ),
         ),
         ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
@@ -268,10 +268,10 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/credit_checks/readings.py",
-                "            detail = self._open_reader().read_detail(provider_id)\n",
+                "            detail_outcome = self._open_reader().read_detail(provider_id)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
-                "            detail = self._open_reader().buy_check(PurchaseRequest(record.corporation_number, "
-                "record.client_id))\n",
+                "            detail_outcome = self._open_reader().buy_check(\n"
+                "                PurchaseRequest(record.corporation_number, record.client_id))\n",
             ),
         ),
         (CALL_TESTS,),

@@ -115,13 +115,23 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an answer in time leaves its id with another check",
-        (Change(SETTLING, "    _contradict_other_owners(context, tx, record, outcome, checks.values())\n", ""),),
+        (
+            Change(
+                SETTLING, "    _contradict_other_owners(context, tx, record, outcome, checks_by_id.values())\n", ""
+            ),
+        ),
         (f"{_SHARED_IDS}::test_an_answer_in_time_contradicts_who_was_given_its_id",),
         "sqlite",
     ),
     Mutant(
         "a late answer leaves its id with another check",
-        (Change(SETTLING, "        _contradict_other_owners(self.context, tx, record, outcome, others)\n", ""),),
+        (
+            Change(
+                SETTLING,
+                "        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)\n",
+                "",
+            ),
+        ),
         (_SHARED_IDS,),
         "sqlite",
     ),
@@ -129,7 +139,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an answer does not wait for a decision about its id",
         (
             Change(
-                SETTLING, "    if any(other.state is CheckState.PENDING for other in others):", "    if not others:"
+                SETTLING,
+                "    if any(other_check.state is CheckState.PENDING for other_check in other_checks):",
+                "    if not other_checks:",
             ),
         ),
         (f"{_SHARED_IDS}::test_an_answer_waits_for_a_decision_about_its_id",),
@@ -137,7 +149,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one id in two answers contradicts the first",
-        (Change(SETTLING, " and _is_id_decided(tx, other):", ":"),),
+        (Change(SETTLING, "            and _is_id_decided(tx, other_check)\n", ""),),
         (f"{_SHARED_IDS}::test_the_provider_may_answer_two_purchases_with_one_id",),
         "sqlite",
     ),

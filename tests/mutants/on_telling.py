@@ -48,23 +48,23 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "the present relations explain an earlier version of a record",
         "console/services/lookup/record_search.py",
-        "            if row is None or row.version != record.version:\n",
-        "            if row is None:\n",
-        ("tests/cli/process/test_explained.py",),
+        "            if stored_record is None or stored_record.version != record.version:\n",
+        "            if stored_record is None:\n",
+        ("tests/cli/process/test_related_records.py",),
     ),
     _mutant(
         "a record without its relations is explained by its row",
         "console/cli/json_output/records.py",
         "    if record.relations is None:\n",
         "    if record.id < 0:\n",
-        ("tests/cli/process/test_explained.py",),
+        ("tests/cli/process/test_related_records.py",),
     ),
     _mutant(
         "an answer is printed without the relations of its record",
         "console/cli/process/related_records.py",
         "        return console.lookup.complete_record(RECORD_KIND_BY_TYPE[type(record)], record)\n",
         "        return record\n",
-        ("tests/cli/process/test_explained.py",),
+        ("tests/cli/process/test_related_records.py",),
     ),
     _mutant(
         "an alert names a payment by the id of its row",
@@ -218,8 +218,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a probe that changes nothing says that the outcome is known now",
         "console/views/records/actions.py",
-        "    is_same = type(before) is type(after) and _get_probed_values(before) == _get_probed_values(after)\n",
-        "    is_same = type(after) is not CreditCheck and _get_probed_values(before) == _get_probed_values(after)\n",
+        "    is_unchanged = type(record_before) is type(record_after) and _get_probed_values(\n",
+        "    is_unchanged = type(record_after) is not CreditCheck and _get_probed_values(\n",
         ("tests/views/records/test_probe_toast.py",),
     ),
     _mutant(
