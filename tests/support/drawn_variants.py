@@ -62,13 +62,15 @@ def draw_variants(variants: Iterable[str], seconds: float, draw: random.Random) 
     if seconds * len(left) <= _SECONDS:
         return left
     draw.shuffle(left)
+    # Read once: each worker of a run draws before its first test.
+    new_values = {name: _values(name) for name in left}
     drawn: list[str] = []
-    known: set[str] = set()
     for _ in range(max(1, int(_SECONDS / seconds))):
-        chosen = max(left, key=lambda name: len(_values(name) - known))
-        left.remove(chosen)
+        chosen = max(new_values, key=lambda name: len(new_values[name]))
+        known = new_values.pop(chosen)
         drawn.append(chosen)
-        known |= _values(chosen)
+        for values in new_values.values():
+            values -= known
     return drawn
 
 

@@ -10,9 +10,11 @@ Galera each desk is told another node first, and the others to fall back on.
 import os
 import shutil
 import sqlite3
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +33,8 @@ from tests.support.server_fixtures import MYSQL, galera_turn, need_engine, requi
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 PERSON = "op-a"
 CHECKS = "hansha_alarmbox_credit_checks"
+_LEAVES_NOTHING = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
+"""Statements after which a connection is as before: no open transaction, no pragma."""
 _AGED = (
     ("operations", "lease_expires"),
     ("leases", "lease_expires"),
@@ -83,7 +87,8 @@ class Place(ABC):
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """Run the statements of `sql` in one connection until the end of the block. Don't use it where the file is
-        replaced or a process is forked inside the block.
+        overwritten or a process is forked inside the block; a file that is replaced by another one gets a new
+        connection.
         """
         yield
 
@@ -130,9 +135,9 @@ class Place(ABC):
     def opened(
         self, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = PERSON, desk: int = 0, **extra: str
     ) -> Iterator[Console]:
-        """A desk before the sandbox, closed at the end."""
+        """A desk before the sandbox, closed at the end. Until then the statements of `sql` share a connection."""
         told = self.told(sandbox.url, person, desk, **extra)
-        with open_console(Settings.load(told), clock) as console:
+        with open_console(Settings.load(told), clock) as console, self.kept_open():
             yield console
 
     @contextmanager
@@ -153,6 +158,19 @@ class Place(ABC):
             yield other
 
 
+@dataclass(frozen=True, slots=True)
+class _KeptLine:
+    """A connection that stays open, and the device and number of the file that it was opened to."""
+
+    line: sqlite3.Connection
+    file: tuple[int, int] | None
+
+
+def _is_main_thread() -> bool:
+    """Other threads might use a connection that this one is closing."""
+    return threading.current_thread() is threading.main_thread()
+
+
 class SqlitePlace(Place):
     """A copied file that all desks share."""
 
@@ -162,7 +180,7 @@ class SqlitePlace(Place):
         super().__init__(folder)
         self.file = folder / "console.db"
         shutil.copy(template(), self.file)
-        self._kept: sqlite3.Connection | None = None
+        self._kept: _KeptLine | None = None
 
     def named(self, person: str) -> str:
         return person
@@ -172,7 +190,9 @@ class SqlitePlace(Place):
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
-        with nullcontext(self._kept) if self._kept else closing(self._connect()) as conn:
+        kept = self._kept if all(statement.startswith(_LEAVES_NOTHING) for statement in statements) else None
+        is_kept = kept is not None and _is_main_thread() and kept.file == self._identify_file()
+        with nullcontext(kept.line) if kept and is_kept else closing(self._connect()) as conn:
             for statement in statements:
                 rows = conn.execute(statement).fetchall()
         return rows
@@ -180,7 +200,11 @@ class SqlitePlace(Place):
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         # A new connection reads the whole schema with its triggers: that takes longer than most statements.
-        with closing(self._connect()) as self._kept:
+        if self._kept or not _is_main_thread():
+            yield
+            return
+        with closing(self._connect()) as line:
+            self._kept = _KeptLine(line, self._identify_file())
             try:
                 yield
             finally:
@@ -188,6 +212,13 @@ class SqlitePlace(Place):
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
+
+    def _identify_file(self) -> tuple[int, int] | None:
+        try:
+            status = self.file.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
     def shop(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.sql(*statements)

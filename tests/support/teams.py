@@ -20,8 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from console.app import open_console
 from console.settings.settings import Settings
 from console.store.access.grants import REQUESTER_ROLES, make_role_name, quote_identifier
-from console.store.database.engine import Database
-from console.store.migrations import upgrade as migrate
+from tests.support import server_schema
 from tests.support.sql_server import SqlServer
 
 NOWHERE = "http://127.0.0.1:9"
@@ -96,9 +95,7 @@ def team_on(
     goes into the addresses in place of the server's.
     """
     owner = server.fresh_database()
-    schema = Database(owner, without_time_limit=True)
-    migrate.upgrade(schema)
-    schema.close()
+    server_schema.create(server, owner)
     return staff(server, owner, members, exact=exact, asks=asks, host=host)
 
 

@@ -21,8 +21,8 @@ class QueueAgePanel(Surface):
     """A chart of the waiting times in the queue `review`, and a link to the report with the ages of all queues. If
     the times can't be read, the chart keeps the values of the last reading."""
 
-    def __init__(self, context: WindowContext) -> None:
-        super().__init__(edge="all")
+    def __init__(self, context: WindowContext, parent: QWidget) -> None:
+        super().__init__(parent, edge="all")
         self._context = context
         title = context.translate(f"reports.{_LINKED_REPORT_NAME}.title")
         self.setAccessibleName(title)

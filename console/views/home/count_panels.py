@@ -52,9 +52,13 @@ class CountLineButton(PaintedButton):
         super().__init__(line.word)
         self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.show_line(line)
+        self._set_line(line)
 
     def show_line(self, line: CountLine) -> None:
+        if line != self.line:
+            self._set_line(line)
+
+    def _set_line(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
         self.setAccessibleName(", ".join(part for part in (line.word, line.detail, line.count_text) if part))
@@ -128,10 +132,10 @@ class CountPanel(Surface):
 
     line_pressed = Signal(str)
 
-    def __init__(self, title: str) -> None:
-        super().__init__(edge="all")
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent, edge="all")
         self.setAccessibleName(title)
-        head = Surface(edge="bottom")
+        head = Surface(self, edge="bottom")
         head.setLayout(
             make_row(
                 TextLabel(title, "panel_title"), None, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8)
@@ -141,10 +145,10 @@ class CountPanel(Surface):
         self._lines.setSpacing(0)
         self._buttons: list[CountLineButton] = []
         self._footer_label = TextLabel("", "small", "muted")
-        footer = self._footer = Surface(edge="top")
+        footer = self._footer = Surface(self, edge="top")
         footer.setLayout(make_row(self._footer_label, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
         self._empty_text_label = TextLabel("", "body", "muted", wrap=True)
-        body = self._empty_text_panel = QWidget()
+        body = self._empty_text_panel = QWidget(self)
         body.setLayout(
             make_row(self._empty_text_label, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8))
         )

@@ -36,7 +36,7 @@ class FirstTasksPanel(Surface):
         translate = context.translate
         self.setAccessibleName(translate("first_tasks.title"))
         self.until_label = TextLabel("", "small", "muted")
-        head = Surface(edge="bottom")
+        head = Surface(self, edge="bottom")
         title = TextLabel(translate("first_tasks.title"), "panel_title")
         head.setLayout(make_row(title, None, self.until_label, margins=(16, 8, 16, 8)))
         self.buttons = {task: CountLineButton(self._make_task_line(task)) for task in FirstTask}
@@ -47,7 +47,7 @@ class FirstTasksPanel(Surface):
         self.training_link.clicked.connect(self._open_training)
         self.end_button = LinkButton(translate("first_tasks.end"), role="small")
         self.end_button.clicked.connect(context.first_tasks.dismiss_tasks)
-        footer = Surface(edge="top")
+        footer = Surface(self, edge="top")
         links = make_flow_widget(self.training_link, self.end_button, gap=16)
         footer.setLayout(make_row(links, margins=(14, 4, 14, 4)))
         self.setLayout(make_column(head, *self.buttons.values(), footer, gap=0, margins=(1, 1, 1, 1)))

@@ -89,25 +89,28 @@ class HomePage(Page):
         self._shown_bar_sentence = ""
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
-        self.own_work_panel = CountPanel(translate("home.my_work"))
-        self.first_tasks_panel = FirstTasksPanel(context, self)
-        self.team_panel = CountPanel(translate("home.team"))
-        self.provider_panel = CountPanel(translate("home.providers"))
-        self.age_panel = QueueAgePanel(context)
-        self.views_panel = CountPanel(translate("home.views"))
+        self.add_content(self.head)
+        self.add_bar_container()
+        self._own_column, self._provider_column = QWidget(self), QWidget(self)
+        self.own_work_panel = CountPanel(translate("home.my_work"), self._own_column)
+        self.first_tasks_panel = FirstTasksPanel(context, self._provider_column)
+        self.team_panel = CountPanel(translate("home.team"), self)
+        self.provider_panel = CountPanel(translate("home.providers"), self._provider_column)
+        self.age_panel = QueueAgePanel(context, self._own_column)
+        self.views_panel = CountPanel(translate("home.views"), self._provider_column)
         self.views_panel.line_pressed.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
         self.own_work_panel.line_pressed.connect(self._open_queue)
         self.team_panel.line_pressed.connect(self._open_queue)
-        self.add_content(self.head)
-        self.add_bar_container()
         self.add_content(self._make_count_panels())
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
-        for signal in (context.work_counts_changed, context.connection_state_changed, context.minute_passed):
-            signal.connect(self._show_work_counts)
+        context.work_counts_changed.connect(self._show_work_counts)
+        context.connection_state_changed.connect(self._show_providers)
+        context.minute_passed.connect(self._show_work_counts)
         self.draft_bars = DraftBarList(self)
         self._show_work_counts()
+        self._show_providers()
         self._show_saved_views()
         set_tab_order(
             *self.head.focus_stops,
@@ -121,15 +124,14 @@ class HomePage(Page):
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        own_column, provider_column = QWidget(), QWidget()
-        own_column.setLayout(column := make_column(self.own_work_panel, self.age_panel, gap=16))
+        self._own_column.setLayout(column := make_column(self.own_work_panel, self.age_panel, gap=16))
         column.setStretch(1, 1)
         provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
-        provider_column.setLayout(column := make_column(*provider_parts, gap=16))
+        self._provider_column.setLayout(column := make_column(*provider_parts, gap=16))
         for column_index in (0, 2):
             column.setStretch(column_index, 1)
         panel_row = self._count_panel_row = make_row(
-            own_column, self.team_panel, provider_column, gap=16, margins=(margin, 0, margin, 20)
+            self._own_column, self.team_panel, self._provider_column, gap=16, margins=(margin, 0, margin, 20)
         )
         for column_index in range(3):
             panel_row.setStretch(column_index, 1)
@@ -156,7 +158,9 @@ class HomePage(Page):
         self.table.current_changed.connect(self._show_current_row)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
-        self.table_stack = QStackedWidget()
+        table_and_recent_panel = QWidget(self)
+        list_pane = Surface(table_and_recent_panel, edge="top")
+        self.table_stack = QStackedWidget(list_pane)
         self.table_stack.addWidget(self.table)
         self.table_stack.addWidget(self._make_empty_state())
         self._set_min_table_height()
@@ -171,10 +175,8 @@ class HomePage(Page):
             queue_link,
             margins=(margin, 8, margin, 8),
         )
-        list_pane = Surface(edge="top")
         list_pane.setLayout(make_column(title, self.table_stack, gap=0))
-        self.recent_panel = RecentRecordsPanel(context)
-        table_and_recent_panel = QWidget()
+        self.recent_panel = RecentRecordsPanel(context, table_and_recent_panel)
         panel_row = self._table_and_recent_row = make_row(list_pane, self.recent_panel, gap=0)
         panel_row.setStretch(0, 1)
         table_and_recent_panel.setLayout(panel_row)
@@ -245,16 +247,21 @@ class HomePage(Page):
             context.translate("home.team_foot"),
         )
         self.own_work_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
+        review = work_counts.find_queue_count("review")
+        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
+        self._show_unfinished_operation_bar()
+        self.table.repaint_ages()
+
+    @Slot()
+    def _show_providers(self) -> None:
+        """Show the response times of the database and the providers, and when the due tasks last ran."""
+        context = self.context
         due = (
             context.translate("home.providers_foot", at=context.last_due_tasks_at)
             if context.last_due_tasks_at
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
-        review = work_counts.find_queue_count("review")
-        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
-        self._show_unfinished_operation_bar()
-        self.table.repaint_ages()
 
     @Slot()
     def _show_saved_views(self) -> None:

@@ -1,7 +1,7 @@
 """The panel of the home page that lists the records which the acting person has opened recently."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QVBoxLayout
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import CreditCheck
 from console.views.home.count_panels import CountLine, CountLineButton
@@ -21,14 +21,14 @@ class RecentRecordsPanel(Surface):
     """The panel with one line for each record that the acting person has opened recently; a press on a line opens
     the record again."""
 
-    def __init__(self, context: WindowContext) -> None:
-        super().__init__(is_raised=True, edge="left")
+    def __init__(self, context: WindowContext, parent: QWidget) -> None:
+        super().__init__(parent, is_raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
         self._context = context
         self._line_column = QVBoxLayout(self)
         self._line_column.setContentsMargins(1, 0, 0, 0)
         self._line_column.setSpacing(0)
-        head = Surface(is_raised=True, edge="bottom")
+        head = Surface(self, is_raised=True, edge="bottom")
         head.setLayout(
             make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )

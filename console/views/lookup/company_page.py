@@ -67,8 +67,10 @@ class CompanyPanel(QWidget):
     number_requested = Signal(str)
     position_changed = Signal(str)
 
-    def __init__(self, context: WindowContext, action_handlers: RecordActionHandlers) -> None:
-        super().__init__()
+    def __init__(
+        self, context: WindowContext, action_handlers: RecordActionHandlers, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._context, self._action_handlers = context, action_handlers
         self.number = ""
         self._has_room_for_live_check_panel = True
@@ -84,7 +86,6 @@ class CompanyPanel(QWidget):
             hideable_columns=("next", "client", "work"),
         )
         ColumnWidthStorage(context, self.table, "company.checks")
-        self.money_list_by_name = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         self.tabs = TabBar(context.translate("record.tabs"))
         self.live_check_panel = LiveCheckPanel(context)
         layout = QVBoxLayout(self)
@@ -131,26 +132,27 @@ class CompanyPanel(QWidget):
     def _make_list_tabs(self) -> QWidget:
         """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
-        self.list_stack = QStackedWidget()
+        list_area = QWidget(self)
+        head = Surface(list_area, edge="bottom")
+        head.setLayout(make_row(self.tabs, None))
+        self.list_stack = QStackedWidget(list_area)
+        self.money_list_by_name = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         for name in ("payments", "refunds", "orders"):
             self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
             self.list_stack.addWidget(self.money_list_by_name[name])
         self.tabs.add_tab(translate("lookup.checks"), data="checks")
         self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
-        self.check_stack = QStackedWidget()
+        self.check_stack = QStackedWidget(self.list_stack)
         self.check_stack.addWidget(self.table)
         self.check_stack.addWidget(self.no_records)
         self.list_stack.addWidget(self.check_stack)
-        self.company_tabs = [CompanyTab(self._context, name) for name in COMPANY_TAB_NAMES]
+        self.company_tabs = [CompanyTab(self._context, name, self.list_stack) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
             tab.tab_index = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.row_count_known.connect(self._show_row_counts)
             tab.record_requested.connect(self._request_record)
             self.list_stack.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
-        head = Surface(edge="bottom")
-        head.setLayout(make_row(self.tabs, None))
-        list_area = QWidget()
         list_area.setLayout(make_column(head, self.list_stack, gap=0))
         return list_area
 
@@ -159,7 +161,8 @@ class CompanyPanel(QWidget):
         table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
-        return TableOrEmptyState(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
+        empty_state = EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash")
+        return TableOrEmptyState(table, empty_state, self.list_stack)
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_check_row)

@@ -46,8 +46,8 @@ class CompanyTab(QWidget):
     record_requested = Signal(object)
     row_count_known = Signal()
 
-    def __init__(self, context: WindowContext, name: str) -> None:
-        super().__init__()
+    def __init__(self, context: WindowContext, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._context, self.name = context, name
         self.tab_index = -1
         """The number of this tab in the bar of tabs."""
@@ -61,7 +61,7 @@ class CompanyTab(QWidget):
         )
         self.table.opened.connect(self._open_row)
         empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
-        self.rows = TableOrEmptyState(self.table, empty_state)
+        self.rows = TableOrEmptyState(self.table, empty_state, self)
         margin = tokens().px("spacing", "page_margin")
         layout = make_column(gap=0)
         failure_line = make_column(self.failure_label, margins=(margin, 0, margin, 0))

@@ -76,20 +76,20 @@ class LookupPage(Page):
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number_field = CorporationNumberField(context)
-        self.company_panel = CompanyPanel(context, self.action_handlers)
-        self.head.menu_entry_adders.append(
-            lambda menu: add_hidden_buttons_to_menu(self.company_panel.live_check_panel, menu)
-        )
-        self.result_stack = QStackedWidget()
-        self.result_stack.addWidget(QWidget())
-        self.result_stack.addWidget(self.company_panel)
-        self._looked_up_text, self._search_limit = "", _FIRST_SEARCH_LIMIT
-        self._opens_purchase = False
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
         line.setLayout(make_column(self.number_field, margins=(margin, 0, margin, 12)))
         self.add_content(self.head)
         self.add_content(line)
+        self.result_stack = QStackedWidget(self)
+        self.company_panel = CompanyPanel(context, self.action_handlers, self.result_stack)
+        self.head.menu_entry_adders.append(
+            lambda menu: add_hidden_buttons_to_menu(self.company_panel.live_check_panel, menu)
+        )
+        self.result_stack.addWidget(QWidget())
+        self.result_stack.addWidget(self.company_panel)
+        self._looked_up_text, self._search_limit = "", _FIRST_SEARCH_LIMIT
+        self._opens_purchase = False
         self.add_content(self.result_stack, 1)
         self.add_key_hints()
         self.number_field.lookup_requested.connect(self._look_up_text)

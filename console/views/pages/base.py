@@ -70,7 +70,7 @@ class KeyHintPanel(Surface):
         for hint in self._hints:
             hint.hide()
             hint.deleteLater()
-        self._hints = [_make_key_hint(keys, action_name) for keys, action_name in hints]
+        self._hints = [_make_key_hint(keys, action_name, self) for keys, action_name in hints]
         for hint_index, hint in enumerate(self._hints):
             self._box.insertWidget(hint_index, hint)
         self._fit_key_hints()
@@ -80,7 +80,9 @@ class KeyHintPanel(Surface):
 
     def _fit_key_hints(self) -> None:
         """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/)
-        lists all of them."""
+        lists all of them. Before the panel is first shown, do nothing: the panel gets its width then."""
+        if not self.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
+            return
         room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.status_label.sizeHint().width()
         for hint in self._hints:
             room -= hint.sizeHint().width() + _KEY_HINT_GAP_PX
@@ -103,8 +105,8 @@ class KeyHintPanel(Surface):
             self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
 
-def _make_key_hint(keys: Sequence[str], action_name: str) -> QWidget:
-    hint = QWidget()
+def _make_key_hint(keys: Sequence[str], action_name: str, parent: QWidget) -> QWidget:
+    hint = QWidget(parent)
     hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(action_name, "small", "muted"), gap=6))
     return hint
 

@@ -276,7 +276,7 @@ class FittedTable(RecordTable):
         )
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.StyleChange:  # perhaps another text size
+        if event.type() == QEvent.Type.StyleChange and self._has_outdated_sizes():
             self._measured_px = {}
         super().changeEvent(event)
 

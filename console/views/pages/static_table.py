@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, Signal, Slot
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.views.pages.fitted_table import FittedTable
 from console.views.runtime.context import WindowContext
@@ -110,8 +110,8 @@ class StaticTable(FittedTable):
 class TableOrEmptyState(QStackedWidget):
     """Shows a table, or an EmptyState with a message if the table has no rows."""
 
-    def __init__(self, table: StaticTable, empty_state: EmptyState) -> None:
-        super().__init__()
+    def __init__(self, table: StaticTable, empty_state: EmptyState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.table, self.empty_state = table, empty_state
         self.addWidget(table)
         self.addWidget(empty_state)

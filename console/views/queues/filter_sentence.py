@@ -92,8 +92,8 @@ class FilterSentence(Surface):
     causes_requested = Signal()
     focus_released = Signal()
 
-    def __init__(self, context: WindowContext) -> None:
-        super().__init__(edge="bottom")
+    def __init__(self, context: WindowContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent, edge="bottom")
         self._context = context
         translate = context.translate
         self.edit = LineEdit()
@@ -120,7 +120,7 @@ class FilterSentence(Surface):
             self.further_lists,
             self.match_count_label,
         ]
-        self._layout = make_column(make_flow_widget(*line_widgets, gap=6, line_gap=6))
+        self._layout = make_column(make_flow_widget(*line_widgets, gap=6, line_gap=6, parent=self))
         self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()

@@ -133,12 +133,12 @@ class QueuesPage(Page):
         self.shown_saved_view.view_opened.connect(self._show_view)
         self.shown_saved_view.changed.connect(self._show_view_name)
         self.tabs = QueueTabs(self.context, self.queue)
-        self.filter = FilterSentence(self.context)
-        self.head.menu_entry_adders.append(self.filter.add_lists_to_menu)
         tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
         self.add_content(self.head)
         self.add_content(tabs)
+        self.filter = FilterSentence(self.context, self)
+        self.head.menu_entry_adders.append(self.filter.add_lists_to_menu)
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:

@@ -14,7 +14,7 @@ from console.domain.recovery.records import DecisionChoice
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.inputs import DropDownList, Field, LineEdit, RadioButton
 from console.wording.sentences import catalogue as wording
@@ -412,7 +412,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
     )
 
 
-class WizardStepNumber(PaintedWidget):
+class WizardStepNumber(QWidget):
     """A widget that shows the number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:

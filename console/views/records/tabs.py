@@ -52,7 +52,9 @@ class RecordTabs(QWidget):
         translate = context.translate
         self._context = context
         self.tabs = TabBar(translate("record.tabs"))
-        self._content_stack = QStackedWidget()
+        header = Surface(self, edge="bottom")
+        header.setLayout(make_row(self.tabs, None))
+        self._content_stack = QStackedWidget(self)
         self._timeline_list, self._note_list = (
             TimelineList(translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)),
             TimelineList(translate("record.tab.notes")),
@@ -67,10 +69,8 @@ class RecordTabs(QWidget):
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
-            self._content_stack.addWidget(_add_empty_state(tab, context))
+            self._content_stack.addWidget(_add_empty_state(tab, context, self._content_stack))
         self.tabs.currentChanged.connect(self._content_stack.setCurrentIndex)
-        header = Surface(edge="bottom")
-        header.setLayout(make_row(self.tabs, None))
         self.setLayout(make_column(header, self._content_stack, gap=0))
         self._content_stack.setMinimumHeight(min_rows * current_appearance().row_height())
 
@@ -126,12 +126,12 @@ class RecordTabs(QWidget):
 _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
-def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
+def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) -> QWidget:
     """Return the widget to show in a tab: its content. For a tab that can be empty, return a stack with the content
     and with the text that is shown if there is no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
-    stack = QStackedWidget()
+    stack = QStackedWidget(parent)
     stack.addWidget(tab.content)
     stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
     return stack

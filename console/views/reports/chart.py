@@ -24,7 +24,7 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import PaintedWidget, TextLabel, make_row
+from console.views.widgets.base import TextLabel, make_row
 from console.views.widgets.flow_layout import make_flow_widget
 
 _CHART_PADDING_PX = 8.0
@@ -38,7 +38,7 @@ _MIN_BAND_WIDTH_PX = 4.0
 _BAND_ICON_PX = 14
 
 
-class Chart(PaintedWidget):
+class Chart(QWidget):
     """Paints the strips of bars of a ChartContent. Its description, with all figures as text, is the widget's
     accessible description; the widget can have the focus, so that a screen reader reads it."""
 
@@ -297,7 +297,7 @@ def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
             painter.drawPoint(QPointF(area.left() + (column + 0.5) * spacing, area.top() + (line + 0.5) * spacing))
 
 
-class LegendSwatch(PaintedWidget):
+class LegendSwatch(QWidget):
     """A small square in the legend, filled like the parts of the bars that it stands for."""
 
     is_decoration = True

@@ -64,6 +64,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._tone_by_row_key: dict[object, Tone] = {}
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self._was_current_row_visible = False
+        self._sized_at_revision = current_appearance().revision
         self.setAccessibleName(name)
         self.delegates = [DELEGATE_BY_CELL_KIND[column.kind](self, column) for column in rows.columns]
         self._row_painter = RowPainter(self, self.delegates)
@@ -98,6 +99,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def _set_row_and_column_sizes(self) -> None:
         """Set the heights of the rows by density and text scale, and the widths of the columns by text scale."""
+        self._sized_at_revision = current_appearance().revision
         self.verticalHeader().setMinimumSectionSize(16)
         self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
@@ -390,9 +392,13 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "rows"):
+        if event.type() == QEvent.Type.StyleChange and self._has_outdated_sizes():
             self._set_row_and_column_sizes()
             self._span_heading_rows()
+
+    def _has_outdated_sizes(self) -> bool:
+        """Return True if the text scale, the density or the theme has changed since the sizes were set."""
+        return hasattr(self, "_sized_at_revision") and self._sized_at_revision != current_appearance().revision
 
 
 _SHORTCUT_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier

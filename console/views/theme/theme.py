@@ -57,6 +57,9 @@ class Appearance(QObject):
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
+        self.revision = 0
+        """Rises each time that the theme, the text scale or the density changes. Qt also sends StyleChange to each
+        widget that gets a new parent; a widget that has stored the revision of its sizes can ignore that event."""
         self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
@@ -167,6 +170,7 @@ class Appearance(QObject):
         style_sheet = make_style_sheet(self._theme, self.scale)
         applied_before, self._applied_look = self._applied_look, (style_sheet, self.scale, self.density)
         if self._applied_look != applied_before:  # Qt polishes every widget again, even if nothing differs
+            self.revision += 1
             application.setPalette(self.palette())
             application.setFont(self.font("body"))
             application.setStyleSheet(style_sheet)

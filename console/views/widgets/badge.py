@@ -7,14 +7,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from console.views.theme.design_tokens import Language, Tone, tokens
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import PaintedWidget
 
 _ICON_GAP_PX = 5  # px between shape and word
 _BADGE_PADDING_PX = 8
 _ICON_SIDE_PX = 14
 
 
-class Badge(PaintedWidget):
+class Badge(QWidget):
     """A widget that shows the state of a record beside a title: icon and word, 24 px high, with a border of 1 px
     and a tinted background."""
 
@@ -83,7 +82,7 @@ class Badge(PaintedWidget):
         painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
 
 
-class KeyCap(PaintedWidget):
+class KeyCap(QWidget):
     """A small widget that looks like a key of the keyboard and shows the name of the key, such as "Esc"."""
 
     accessible_role = QAccessible.Role.StaticText

@@ -28,18 +28,6 @@ UNLIMITED_WIDTH_PX = 16_777_215
 BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
-class PaintedWidget(QWidget):
-    """Base class of widgets that paint themselves with the colours and fonts of the theme. When the theme or the text
-    scale changes, the widget computes its size again.
-    """
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            self.updateGeometry()
-            self.update()
-
-
 class Surface(QFrame):
     """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `is_raised`, the
     area has the second background colour."""
@@ -94,7 +82,9 @@ class TextLabel(QLabel):
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
         self._apply_current_text_size()
-        self.show_text(text, tone)
+        self.plain = text
+        self._set_markup()
+        set_style_property(self, "tone", tone)
 
     def _apply_current_text_size(self) -> None:
         self._scale = current_appearance().scale
@@ -113,10 +103,19 @@ class TextLabel(QLabel):
         """Use the font of another text role from now on."""
         self._role = role
         self._apply_current_text_size()
+        self._set_markup()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text. If `tone` isn't None, use the colour of that tone."""
-        self.plain = text
+        if text != self.plain:
+            self.plain = text
+            self._set_markup()
+        if tone is not None and tone != self.property("tone"):
+            set_style_property(self, "tone", tone)
+
+    def _set_markup(self) -> None:
+        """Make Qt show `plain` with the fonts of the text role at the current text scale."""
+        text = self.plain
         markup = format_rich_text(text, self._role, sentences=self.wordWrap())
         if self.wordWrap():
             # Qt adds the whole extra line height above the letters; this moves half of it below them.
@@ -127,15 +126,13 @@ class TextLabel(QLabel):
         if markup != text or self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse:
             _detach_text_control(self)
         self.setAccessibleName(text)
-        if tone is not None and tone != self.property("tone"):
-            set_style_property(self, "tone", tone)
 
     def set_wrapping(self, wrap: bool) -> None:
         """Let the text wrap over several lines (True), or keep it on one line (False)."""
         if wrap != self.wordWrap():
             self.setWordWrap(wrap)
             self.setContentsMargins(0, 0, 0, 0)
-            self.show_text(self.plain)
+            self._set_markup()
 
     def measure_line_width(self) -> int:
         """Return the width that the text needs on one line, in px."""
@@ -149,7 +146,7 @@ class TextLabel(QLabel):
             self._scale != current_appearance().scale or not self.has_current_text_size
         ):
             self._apply_current_text_size()
-            self.show_text(self.plain)
+            self._set_markup()
 
 
 class TitleLabel(TextLabel):
@@ -184,7 +181,7 @@ def compute_half_leading_px(role: TypeRoleName) -> int:
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
-class ElidedLabel(PaintedWidget):
+class ElidedLabel(QWidget):
     """A label of one line. If the text is too long for the width, its end is replaced by "…"; tooltip and
     accessible name contain the whole text."""
 
@@ -229,7 +226,7 @@ class ElidedLabel(PaintedWidget):
         )
 
 
-class ShapeIcon(PaintedWidget):
+class ShapeIcon(QWidget):
     """A widget that shows an icon shape in the colour of a tone. It has no accessible name, because a label beside it
     always says the same. With `line_role`, the widget is as high as a line of that text role, so that an icon beside
     a text of several lines is centred on the first line."""

@@ -116,16 +116,16 @@ def _measure_size_in_line(item: QLayoutItem, line_width: int) -> QSize:
     return QSize(line_width, item.heightForWidth(line_width))
 
 
-def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
+def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4, parent: QWidget | None = None) -> QWidget:
     """Return a widget that places `widgets` side by side with a FlowLayout. `gap` (between items) and `line_gap`
     (between lines) are in px."""
-    return make_flow_holder(FlowLayout(*widgets, gap=gap, line_gap=line_gap))
+    return make_flow_holder(FlowLayout(*widgets, gap=gap, line_gap=line_gap), parent)
 
 
-def make_flow_holder(flow: FlowLayout) -> QWidget:
+def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:
     """Return a widget with this FlowLayout. The layout around the widget gives it as much height as its lines
     need."""
-    widget = QWidget()
+    widget = QWidget(parent)
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
     widget.setSizePolicy(policy)

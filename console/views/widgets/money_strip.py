@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.flow_layout import make_flow_widget
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
@@ -33,7 +33,7 @@ class MoneyPart:
     is_quiet: bool = False
 
 
-class MoneyBar(PaintedWidget):
+class MoneyBar(QWidget):
     """A bar of 8 px height that shows the parts of a payment's amount side by side. The parts differ in pattern,
     not only in colour."""
 
@@ -96,7 +96,7 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
         x += _HATCH_SPACING_PX
 
 
-class MoneyPartSwatch(PaintedWidget):
+class MoneyPartSwatch(QWidget):
     """A small square with the pattern that a part of the amount has in the MoneyBar. The square stands beside the
     name of the part and explains the pattern."""
 

@@ -9,7 +9,7 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import PaintedWidget, ShapeIcon, TextLabel, make_column, make_row
+from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 
 
@@ -63,7 +63,7 @@ def replace_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_stat
     empty_state.is_announced = True
 
 
-class SkeletonRows(PaintedWidget):
+class SkeletonRows(QWidget):
     """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that
     a quick read shows none."""
 

@@ -27,6 +27,7 @@ class TabBar(QTabBar):
         """`name` is the accessible name. `margin` is the space in px before the first tab's word; None means the
         margin of the page."""
         super().__init__(parent)
+        self._measured_at_revision = current_appearance().revision
         self._nodes: list[TabNode] = []
         self._gap_px = _TAB_GAP_PX
         self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
@@ -173,7 +174,8 @@ class TabBar(QTabBar):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
+        if event.type() == QEvent.Type.StyleChange and self._measured_at_revision != current_appearance().revision:
+            self._measured_at_revision = current_appearance().revision
             self._measure_tab_widths()
             self._choose_tab_gap()
             self.updateGeometry()

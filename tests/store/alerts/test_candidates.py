@@ -17,9 +17,9 @@ from console.domain.payments.states import PaymentState
 from console.store.alerts import alerts, candidates
 from console.store.alerts.candidates import ChangedRow
 from console.store.database.engine import Database
-from console.store.migrations import upgrade as migrate
 from tests.bench import filling, plans
 from tests.bench.plans import Ask
+from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        migrate.upgrade(opened)
+        server_schema.create(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, 1_000, 5_000)
         yield opened

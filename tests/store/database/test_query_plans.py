@@ -16,7 +16,6 @@ import pytest
 from console.store.access.people_views import make_view_statements
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
-from console.store.migrations import upgrade as migrate
 from console.store.queues.queues import QUEUE_NAMES
 from console.store.records import history
 from tests.bench import filling, plans
@@ -35,6 +34,7 @@ from tests.bench.plans import (
     VIEW_COUNTS,
     Ask,
 )
+from tests.support import server_schema
 from tests.support.servers import Server
 
 _ROWS, _PAYMENTS = 5_000, 10_000
@@ -53,7 +53,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url:
         opened = Database(url, without_time_limit=True)
-        migrate.upgrade(opened)
+        server_schema.create(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, _ROWS, _PAYMENTS)
         yield opened

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from console.store.database.engine import Database
-from console.store.migrations import upgrade as migrate
 from tests.bench import plans, plans_worker
 from tests.bench.plans import Ask
 from tests.bench.plans_worker import BY_INDEX, SORTED_IN_MEMORY
+from tests.support import server_schema
 from tests.support.servers import Server
 
 
@@ -27,7 +27,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        migrate.upgrade(opened)
+        server_schema.create(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             plans_worker.fill_server(cursor)
         yield opened

@@ -12,10 +12,10 @@ from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPO
 from console.services.alerts.changed_companies import IDS_PER_PAGE, ROWS_PER_PAGE
 from console.store.alerts import alerts
 from console.store.database.engine import Database
-from console.store.migrations import upgrade as migrate
 from console.store.registry import live_records, our_records, watched_corporations
 from tests.bench import filling, plans
 from tests.bench.plans import Ask
+from tests.support import server_schema
 from tests.support.servers import Server
 
 WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
@@ -52,7 +52,7 @@ ASKED: dict[str, Ask] = {
 @pytest.fixture(scope="module")
 def many(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        migrate.upgrade(opened)
+        server_schema.create(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, WATCHED, PAYMENTS)
             cursor.execute(

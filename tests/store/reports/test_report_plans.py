@@ -15,11 +15,11 @@ from console.domain.reports.periods import make_period_until
 from console.services.reports import report_queries
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.engine import Database
-from console.store.migrations import upgrade as migrate
 from console.store.queues.queues import QUEUE_NAMES
 from console.store.reports import provider_success, queue_ages, settlement
 from tests.bench import filling, plans
 from tests.bench.plans import Ask
+from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -58,7 +58,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        migrate.upgrade(opened)
+        server_schema.create(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, 5_000, 10_000)
         yield opened

@@ -1,0 +1,82 @@
+"""A database that gets its schema by the statements of another one is as good as a migrated one."""
+
+from contextlib import closing
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
+from tests.support import server_schema
+from tests.support.sql_server import SqlServer
+
+_SCHEMA = {
+    "tables": "SELECT * FROM information_schema.tables WHERE table_schema = DATABASE()",
+    "columns": "SELECT * FROM information_schema.columns WHERE table_schema = DATABASE()",
+    "indexes": "SELECT * FROM information_schema.statistics WHERE table_schema = DATABASE()",
+    "constraints": "SELECT * FROM information_schema.table_constraints WHERE table_schema = DATABASE()",
+    "checks": "SELECT * FROM information_schema.check_constraints WHERE constraint_schema = DATABASE()",
+    "foreign keys": "SELECT * FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()",
+    "key columns": "SELECT * FROM information_schema.key_column_usage WHERE table_schema = DATABASE()",
+    "triggers": "SELECT * FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+    "routines": "SELECT * FROM information_schema.routines WHERE routine_schema = DATABASE()",
+    "views": "SELECT * FROM information_schema.views WHERE table_schema = DATABASE()",
+    "rights": "SHOW GRANTS",
+}
+_VARIES = {
+    *("create_time", "update_time", "check_time", "created", "last_altered", "cardinality"),
+    *("table_rows", "avg_row_length", "data_length", "index_length", "data_free", "max_index_length"),
+}
+"""Times, and what the server estimates."""
+
+
+def read_everything(server: SqlServer, owner: str) -> dict[str, list[str]]:
+    """Schema, rights and rows as the owner sees them, without the names of the database and its owner."""
+    parts = urlsplit(owner)
+    name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
+    found: dict[str, list[str]] = {}
+
+    def read(label: str, sql: str) -> None:
+        cursor.execute(sql)
+        titles = [str(column[0]).lower() for column in cursor.description]
+        texts = [
+            "\n".join(f"{title}: {value}" for title, value in zip(titles, row, strict=True) if title not in _VARIES)
+            for row in cursor.fetchall()
+        ]
+        found[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)
+
+    with server.connect(name, password, database) as line, line.cursor() as cursor:
+        for label, sql in _SCHEMA.items():
+            read(label, sql)
+        cursor.execute("SHOW FULL TABLES WHERE table_type = 'BASE TABLE'")
+        for table, _ in list(cursor.fetchall()):
+            read(f"definition of {table}", f"SHOW CREATE TABLE `{table}`")
+            read(f"rows of {table}", f"SELECT * FROM `{table}`")
+    found["rights"] = [_without_password(text) for text in found["rights"]]
+    return found
+
+
+def _without_password(grant: str) -> str:
+    return grant.partition(" IDENTIFIED BY ")[0]
+
+
+def test_it_is_like_a_migrated_one(sql_server: SqlServer) -> None:
+    """In schema, rights and rows, except for the id of the database. An upgrade changes nothing but its lock."""
+    if not sql_server.is_mariadb:
+        pytest.skip("on MySQL each database is migrated")
+    with sql_server.database() as owner, sql_server.database() as other:
+        with closing(Database(owner, without_time_limit=True)) as migrated:
+            migrate.upgrade(migrated)
+        server_schema.replay(sql_server, other, server_schema.describe(sql_server, owner))
+        first, second = read_everything(sql_server, owner), read_everything(sql_server, other)
+        assert len(first["triggers"]) > 100
+        differing = {label for label in first.keys() | second.keys() if first.get(label) != second.get(label)}
+        assert differing == {"rows of console_meta"}
+        ours, theirs = (set(found["rows of console_meta"]) for found in (first, second))
+        differing_rows = [row.partition("\nvalue:")[0] for row in ours ^ theirs]
+        assert differing_rows == ["name: database_id"] * 2
+        with closing(Database(other, without_time_limit=True)) as copied:
+            assert migrate.upgrade(copied) == (SCHEMA_VERSION, SCHEMA_VERSION)
+        third = read_everything(sql_server, other)
+        assert third | {"rows of console_upgrade": second["rows of console_upgrade"]} == second

@@ -1,0 +1,125 @@
+"""The console's schema in a new database of a server. The migrations make it once in a run. Each further database
+gets it by the statements in which MariaDB describes the first one: that takes a third of the processor time.
+
+tests/store/test_server_schema.py compares such a database with a migrated one.
+"""
+
+import os
+import pickle
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import console
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from tests.support import server_run
+from tests.support.server_run import Run
+from tests.support.sql_server import SqlServer
+
+Statement = tuple[str, tuple[Any, ...]]
+_HERE = "table_schema = DATABASE()"
+_TABLES = f"SELECT table_name FROM information_schema.tables WHERE {_HERE} AND table_type = 'BASE TABLE'"
+_COLUMNS = (
+    f"SELECT table_name, column_name FROM information_schema.columns WHERE {_HERE} AND is_generated = 'NEVER'"
+    " ORDER BY table_name, ordinal_position"
+)
+_TRIGGERS = (
+    "SELECT trigger_name, action_timing, event_manipulation, event_object_table, action_statement, sql_mode"
+    " FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    " ORDER BY event_object_table, event_manipulation, action_order"
+)
+_PROCEDURES = "SELECT routine_name, sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE()"
+_DEFINER = re.compile(r"^CREATE DEFINER=`[^`]*`@`[^`]*` ")
+_NEW_ID = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
+
+
+def create(server: SqlServer, owner: str) -> None:
+    """Give the schema to the empty database at the address of its owner."""
+    run = server_run.current_run()
+    if run is None or not server.is_mariadb:
+        _migrate(owner)
+        return
+    run.ready()
+    record = run.folder / f"schema-{_fingerprint()}"
+    with run.locked("schema"):
+        if not record.exists():
+            _migrate(owner)
+            _keep(run, record, describe(server, owner))
+            return
+    replay(server, owner, pickle.loads(record.read_bytes()))
+
+
+def describe(server: SqlServer, owner: str) -> list[Statement]:
+    """The statements that make this database once more."""
+    with server.connect(database=_database(owner)) as line, line.cursor() as cursor:
+        return list(_describe(cursor))
+
+
+def replay(server: SqlServer, owner: str, statements: Sequence[Statement]) -> None:
+    """Run the statements in the empty database at this address, with an id of its own for the database."""
+    parts = urlsplit(owner)
+    account = unquote(parts.username or ""), unquote(parts.password or "")
+    with server.connect(*account, _database(owner)) as line, line.cursor() as cursor:
+        for sql, values in statements:
+            cursor.execute(sql, (str(uuid.uuid4()),) if sql == _NEW_ID else values or None)
+
+
+def _describe(cursor: Any) -> Iterator[Statement]:
+    """Tables with their rows come before the triggers, which refuse most rows."""
+    tables = [table for (table,) in _rows(cursor, _TABLES)]
+    triggers, procedures = _rows(cursor, _TRIGGERS), _rows(cursor, _PROCEDURES)
+    (mode,) = {str(row[-1]) for row in (*triggers, *procedures)}
+    yield "SET SESSION sql_mode = %s, time_zone = '+00:00', foreign_key_checks = 0", (mode,)
+    columns: dict[str, list[str]] = {}
+    for table, column in _rows(cursor, _COLUMNS):
+        columns.setdefault(table, []).append(f"`{column}`")
+    for table in tables:
+        ((_, sql),) = _rows(cursor, f"SHOW CREATE TABLE `{table}`")
+        yield sql, ()
+        names = ", ".join(columns[table])
+        for row in _rows(cursor, f"SELECT {names} FROM `{table}`"):
+            yield f"INSERT INTO `{table}` ({names}) VALUES ({', '.join(['%s'] * len(row))})", row
+    yield _NEW_ID, ()
+    for name, timing, event, table, body, _ in triggers:
+        yield f"CREATE TRIGGER `{name}` {timing} {event} ON `{table}` FOR EACH ROW {body}", ()
+    for name, _ in procedures:
+        ((_, _, sql, *_),) = _rows(cursor, f"SHOW CREATE PROCEDURE `{name}`")
+        yield _DEFINER.sub("CREATE ", sql), ()
+
+
+def _rows(cursor: Any, sql: str) -> list[tuple[Any, ...]]:
+    cursor.execute(sql)
+    return list(cursor.fetchall())
+
+
+def _migrate(owner: str) -> None:
+    with closing(Database(owner, without_time_limit=True)) as schema:
+        migrate.upgrade(schema)
+
+
+def _database(owner: str) -> str:
+    return urlsplit(owner).path[1:]
+
+
+def _keep(run: Run, record: Path, statements: list[Statement]) -> None:
+    """Whole or not at all: a process of the run may be killed at any time."""
+    unfinished = run.folder / f"{record.name}.{os.getpid()}"
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(pickle.dumps(statements))
+    unfinished.rename(record)
+
+
+@cache
+def _fingerprint() -> str:
+    """Of the program's sources: a process of the same run may test altered ones (see tests/mutants)."""
+    digest = sha256()
+    for file in sorted(Path(console.__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
