@@ -167,7 +167,9 @@ class ReadOnlySwitch:
 class CheckRelations:
     """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
     `claim_holder` is the id of another credit check that holds the claim on the same client and corporation
-    number, None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase.
+    number, None if there is none. `open_denials` are the ids of the credit checks of the same pair that block a
+    purchase because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the
+    record itself may be one of them. `finds_purchases`: the provider can be asked for an unknown purchase.
     `read_only` is the switch that stops purchases, None if no switch does or if the record's next step isn't a
     purchase.
     """
@@ -176,6 +178,7 @@ class CheckRelations:
     claim_holder: int | None = None
     finds_purchases: bool = True
     read_only: ReadOnlySwitch | None = None
+    open_denials: tuple[int, ...] = ()
 
 
 class OperationState(StrEnum):

@@ -201,6 +201,30 @@ def test_probe_changes_nothing_and_says_what_it_found(sit: Sit, console: Console
     assert sandbox.control.count_charges() == 2
 
 
+def test_the_later_purchase_is_opened_from_the_failed_one(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The next step of the failed purchase names that record; its button opened the failed one again."""
+    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
+    with pytest.raises(ConsoleError) as caught:
+        buy(console, NUMBER)
+    failed, later = caught.value.detail["record"], buy(console, NUMBER)
+    assert isinstance(failed, CreditCheck)
+    person = sit()
+    page = opened(person, failed.id)
+    assert page.view is not None
+    assert (page.view.explanation.next_step.code, page.view.explanation.next_step.action) == (
+        "next.bought_since",
+        "successor",
+    )
+    page.run_action_on_record("successor")
+    person.until(lambda: person.page(CreditCheckPage).view is not None)
+    person.until(lambda: read_shown_id(person) == later.id)
+
+
+def read_shown_id(person: Person) -> int | None:
+    view = person.page(CreditCheckPage).view
+    return None if view is None else view.record.id
+
+
 def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console) -> None:
     """[ and ] stay within the list; Esc leads back to it at once."""
     ids = tuple(buy(console, number).id for number in NUMBERS[:3])

@@ -28,8 +28,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/domain/explanations/credit_checks.py",
-                "    if is_denied_but_bought(record):\n",
-                "    if False:\n",
+                "    is_denied = is_denied_but_bought(record)\n",
+                "    is_denied = False\n",
             ),
         ),
         (_DENIED_BUT_BOUGHT,),

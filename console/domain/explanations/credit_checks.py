@@ -60,18 +60,29 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
         return _explain_unknown(record, relations, facts)
     if record.state is CheckState.PENDING:
         return _explain_pending(record, facts)
-    if is_denied_but_bought(record):
-        step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
-        return Explanation("verdict.contradicted", "why.denied_but_bought", step, facts, DECIDING_ROLES)
     if record.state is CheckState.ERROR:
-        if relations.claim_holder is not None:
-            facts = {**facts, "successor": relations.claim_holder}
-            command = f"support-console show credit-check {relations.claim_holder}"
-            step = NextStep("next.bought_since", facts, command, "successor")
-            return Explanation("verdict.error", "why.not_bought", step, facts)
-        step = NextStep("next.may_buy_again", facts, _format_purchase_command(record), "purchase")
-        return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
+        return _explain_not_bought(record, relations, facts)
     return _explain_success(record, facts, now)
+
+
+def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+    """Return the explanation of a purchase that was not made, or was decided as not made while AlarmBox says
+    otherwise. A purchase is advised only if no other record and no case that waits for a person blocks it."""
+    is_denied = is_denied_but_bought(record)
+    verdict, reason = (
+        ("verdict.contradicted", "why.denied_but_bought") if is_denied else ("verdict.error", "why.not_bought")
+    )
+    if is_denied and (record.relations is None or record.id in relations.open_denials):
+        step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
+        return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
+    blocking_id = relations.claim_holder or next(iter(relations.open_denials), None)
+    if blocking_id is not None:
+        next_step_code = "next.bought_since" if relations.claim_holder is not None else "next.other_denied_but_bought"
+        facts = {**facts, "successor": blocking_id}
+        step = NextStep(next_step_code, facts, f"support-console show credit-check {blocking_id}", "successor")
+        return Explanation(verdict, reason, step, facts)
+    step = NextStep("next.may_buy_again", facts, _format_purchase_command(record), "purchase")
+    return Explanation(verdict, reason, step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
 
 
 def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
-from console.domain.explanations.refunds import explain_refund
+from console.domain.explanations.refunds import explain_refund, is_perhaps_made
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
@@ -94,6 +94,7 @@ _VERDICTS_WITHOUT_PROBLEM = frozenset(
         "verdict.payment_reversible",
         "verdict.payment_noticed",
         "verdict.payment_waiting",
+        "verdict.payment_overdue",
         "verdict.payment_starting",
         "verdict.payment_failed",
         "verdict.payment_expired",
@@ -166,13 +167,39 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts, now)
     if record.state in WAITING_STATES:
-        return _explain_waiting_payment(record, facts)
+        return _explain_waiting_payment(record, relations, facts, now)
     if record.state in _FINAL_EXPLANATIONS:
         verdict, reason, next_step_code = _FINAL_EXPLANATIONS[record.state]
         if record.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             reason = "why.payment_decided_by_people"
+        elif record.state is PaymentState.EXPIRED and record.error_code is not None and record.expires_at is None:
+            # The start was refused: there never was a time limit in which the customer could pay.
+            verdict, reason = "verdict.payment_failed", "why.payment_not_begun"
+        if next_step_code == "next.payment_may_begin_again":
+            return Explanation(verdict, reason, _make_new_payment_step(record, relations, facts), facts)
         return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
     return _explain_paid_payment(record, relations, facts, now)
+
+
+def _make_new_payment_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+    """Return the next step of a payment that ended unpaid: the customer can pay with a new payment, except if the
+    order no longer waits for one, or if another payment of the order is paid, may be paid, or can still be paid.
+    """
+    order = relations.order
+    if order is not None and order.state is not OrderState.PENDING:
+        return NextStep("next.nothing", facts)
+    if any(_may_be_paid(other) for other in relations.order_payments if other.id != record.id):
+        command = f"support-console show order {record.order_id}"
+        return NextStep("next.payment_other_live", facts, command, OPEN_ORDER_ACTION)
+    return NextStep("next.payment_may_begin_again", facts)
+
+
+def _may_be_paid(record: Payment) -> bool:
+    """True if the payment is paid, can still be paid, has an unknown outcome, or ended unpaid here while its provider
+    says otherwise. The start of another payment of its order would be refused, or could make the customer pay twice.
+    """
+    is_ended = record.state in _FINAL_EXPLANATIONS and record.certainty is Certainty.KNOWN
+    return not is_ended or record.work.reason == WorkReason.CONTRADICTED
 
 
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
@@ -192,7 +219,7 @@ def _find_certainty_badge(
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.provider_meaning not in PAID_STATES
-    if record.state is PaymentState.INITIALIZING or is_only_noticed:
+    if record.state is PaymentState.INITIALIZING or is_only_noticed or verdict == "verdict.payment_overdue":
         return CertaintyBadge.UNCONFIRMED
     until = find_reversal_deadline(record)
     if until is not None and now < until:
@@ -282,9 +309,11 @@ def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: boo
     program cancelled the order because nobody paid in time. The console sets no time limit for an order without a
     payment: the shop decides how long such an order waits.
     """
-    reason, next_step_code = f"why.order_{record.state}", "next.nothing"
+    has_payment = bool(record.payment_ids)
+    is_paid_elsewhere = not has_payment and record.state not in (OrderState.PENDING, OrderState.CANCELLED)
+    reason = "why.order_no_payment" if is_paid_elsewhere else f"why.order_{record.state}"
+    next_step_code = "next.nothing"
     if record.state is OrderState.PENDING:
-        has_payment = bool(record.payment_ids)
         reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )
@@ -459,6 +488,8 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
         return Explanation(f"verdict.{code_suffix}", "why.refund_too_old", step, facts)
+    if is_perhaps_made(refund):
+        return Explanation(f"verdict.{code_suffix}_perhaps_made", "why.refund_perhaps_made", step, facts)
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:
         return Explanation(f"verdict.{code_suffix}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
@@ -496,6 +527,9 @@ def _choose_next_step_of_refund(
         is_scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
         next_step_code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
         return NextStep(next_step_code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
+    if refund.work.state is WorkState.NEEDS_REVIEW:  # nothing is sent or asked automatically any more
+        command = f"support-console show refund {refund.id}"
+        return NextStep("next.payment_refund_person", facts, command, OPEN_REFUND_ACTION)
     next_step_code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
         next_step_code, facts = f"{next_step_code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
@@ -504,14 +538,26 @@ def _choose_next_step_of_refund(
     return NextStep(next_step_code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 
-def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
+def _explain_waiting_payment(
+    record: Payment, relations: PaymentRelations, facts: Facts, now: datetime
+) -> Explanation:
+    """Return the explanation of a payment that is being started, that waits for the customer, or whose time to pay
+    has passed while nothing says whether the customer has paid."""
+    action = "probe" if relations.can_ask else None
+    command = _format_probe_command(record) if relations.can_ask else _format_show_command(record)
+    if record.expires_at is not None and record.expires_at <= now:
+        if record.work.state is WorkState.SCHEDULED:
+            next_step_code = "next.payment_confirmed_later"
+        else:
+            next_step_code = "next.payment_probe" if relations.can_ask else "next.payment_look"
+        step = NextStep(next_step_code, facts, command, action)
+        return Explanation("verdict.payment_overdue", "why.payment_overdue", step, facts)
     has_payment_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     reason = "why.payment_waiting" if has_payment_code else "why.payment_starting"
     verdict = "verdict.payment_waiting" if has_payment_code else "verdict.payment_starting"
     is_scheduled = record.work.state is WorkState.SCHEDULED
     next_step_code = "next.payment_probe_waiting" if is_scheduled else "next.payment_wait"
-    step = NextStep(next_step_code, facts, _format_probe_command(record), "probe")
-    return Explanation(verdict, reason, step, facts)
+    return Explanation(verdict, reason, NextStep(next_step_code, facts, command, action), facts)
 
 
 def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:

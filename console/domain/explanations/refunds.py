@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.error_reasons import InProgressReason
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import (
     SWITCH_LIST_COMMAND,
@@ -14,7 +15,8 @@ from console.domain.explanations.read_only import (
     replace_stopped_next_step,
 )
 from console.domain.money import Money
-from console.domain.payments.records import Refund, RefundRelations
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.recovery.decidable import is_decidable_refund
@@ -47,7 +49,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
-    elif certainty is CertaintyBadge.KNOWN and record.state is RefundState.SUBMITTING:
+    elif certainty is CertaintyBadge.KNOWN and (record.state is RefundState.SUBMITTING or is_perhaps_made(record)):
         certainty = CertaintyBadge.UNCONFIRMED
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_refund_work_badge(record, relations, explanation)
@@ -82,7 +84,7 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
         is_contradicted = record.work.reason == WorkReason.CONTRADICTED or (
             record.work.reason == WorkReason.ANSWER_DOES_NOT_FIT and record.state is not RefundState.SUBMITTED
         )
-        verdict = "verdict.refund_contradicted" if is_contradicted else f"verdict.refund_{record.state}"
+        verdict = "verdict.refund_contradicted" if is_contradicted else _find_verdict(record)
         reason = "why.refund_contradicted" if is_contradicted else "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
@@ -95,7 +97,17 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
             return Explanation("verdict.refund_submitting", "why.refund_submitting", step, facts)
         case RefundState.SUBMITTED:
             return _explain_accepted(record, facts, now)
-    return _explain_ended(record, facts)
+    return _explain_ended(record, relations, facts)
+
+
+def is_perhaps_made(record: Refund) -> bool:
+    """True if an approved refund may have been made: its gateway reports a similar refund as running, and that may be
+    this refund, from an earlier attempt."""
+    return record.state is RefundState.APPROVED and record.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
+
+
+def _find_verdict(record: Refund) -> str:
+    return f"verdict.refund_{record.state}{'_perhaps_made' * is_perhaps_made(record)}"
 
 
 def _count_needed_approvals(record: Refund) -> int:
@@ -174,11 +186,13 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
             "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
         )
         step = NextStep(next_step_code, facts, SWITCH_LIST_COMMAND)
-        return Explanation("verdict.refund_approved", "why.refund_read_only", step, facts)
+        return Explanation(_find_verdict(record), "why.refund_read_only", step, facts)
     if is_cooling_off:
         step = NextStep("next.refund_cooling_off", facts, _format_show_command(record))
         return Explanation("verdict.refund_approved", "why.refund_cooling_off", step, facts)
     step = NextStep("next.refund_sent_by_itself", facts, command, "submit")
+    if is_perhaps_made(record):
+        return Explanation(_find_verdict(record), "why.refund_perhaps_made", step, facts)
     if record.sent_count and record.not_found:
         return Explanation("verdict.refund_approved", "why.refund_did_not_happen", step, facts)
     reason = "why.refund_not_sent" if record.error_code else "why.refund_approved"
@@ -195,13 +209,13 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
 
-def _explain_ended(record: Refund, facts: Facts) -> Explanation:
+def _explain_ended(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
     """Return the explanation of a refund that has ended. If two people have decided the outcome, the explanation
     names them and not the gateway as the source of the outcome."""
     next_step_code = "next.nothing"
-    if record.state is RefundState.FAILED:
-        next_step_code = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
-    elif record.state is RefundState.EXPIRED:
+    if record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS:
+        next_step_code = "next.refund_final"
+    elif record.state in (RefundState.FAILED, RefundState.EXPIRED) and _is_amount_left(record, relations.payment):
         next_step_code = "next.refund_ask_anew"
     is_decided_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
@@ -209,7 +223,18 @@ def _explain_ended(record: Refund, facts: Facts) -> Explanation:
         verdict = "verdict.refund_not_made"
     if is_decided_by_people:
         reason = "why.refund_decided_by_people"
+    elif record.state is RefundState.EXPIRED and len(record.checkers) >= record.checkers_needed:
+        reason = "why.refund_expired_unsent"  # it was decided about in time, and could not be sent
     return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
+
+
+def _is_amount_left(record: Refund, payment: Payment | None) -> bool:
+    """True if the amount of an ended refund can be requested again: its payment is paid and still has this amount, in
+    the part from which the refund was requested. Also True if the payment was not read."""
+    if payment is None:
+        return True
+    left_minor = payment.refundable_minor if record.set_aside_id is None else payment.set_aside_minor
+    return payment.state in PAID_STATES and left_minor >= record.amount_minor
 
 
 def _format_show_command(record: Refund) -> str:

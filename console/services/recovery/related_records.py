@@ -89,11 +89,16 @@ class RelatedRecordCompleter:
         }
         proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids)
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
+        open_denials = credit_checks.find_open_denials(conn, clients_and_numbers_of_failed)
         finds_purchases = not unknown_ids or self._can_find_purchases()
         for check in checks:
-            is_failed = check.state is CheckState.ERROR
-            claim_holder = claim_holders.get((check.client_id, check.corporation_number)) if is_failed else None
-            relations = CheckRelations(str(check.id) in proposed_states, claim_holder, finds_purchases)
+            is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
+            relations = CheckRelations(
+                str(check.id) in proposed_states,
+                claim_holders.get(pair) if is_failed else None,
+                finds_purchases,
+                open_denials=open_denials.get(pair, ()) if is_failed else (),
+            )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))

@@ -102,8 +102,7 @@ _LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
-_DENIED_BUT_BOUGHT_CONDITION = and_(
-    credit_checks.c.number_key == bindparam("number"),
+_OPEN_DENIAL_CONDITION = and_(
     credit_checks.c.status == CheckState.ERROR.value,
     credit_checks.c.work_reason == WorkReason.CONTRADICTED.value,
     exists().where(
@@ -113,6 +112,12 @@ _DENIED_BUT_BOUGHT_CONDITION = and_(
         alerts.c.resolved_at.is_(None),
         alerts.c.acknowledged_by.is_(None),
     ),
+)
+_DENIED_BUT_BOUGHT_CONDITION = and_(credit_checks.c.number_key == bindparam("number"), _OPEN_DENIAL_CONDITION)
+_OPEN_DENIALS_QUERY = (
+    select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.number_key)
+    .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _OPEN_DENIAL_CONDITION)
+    .order_by(credit_checks.c.id)
 )
 _DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(_DENIED_BUT_BOUGHT_CONDITION).order_by(credit_checks.c.id)
 _POSSIBLE_PURCHASE_BLOCKER_QUERY = union_all(
@@ -199,6 +204,22 @@ def find_claim_holders(
     rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
     holders = {(str(row.client_id), row.claim_number): row.id for row in rows}
     return {pair: holders[pair] for pair in clients_and_numbers if pair in holders}
+
+
+def find_open_denials(
+    conn: Connection, clients_and_numbers: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Return, by (client id, corporation number), the ids of those credit checks of `find_denied_but_bought` that
+    block a purchase for this pair, oldest first. Pairs without one are left out."""
+    if not clients_and_numbers:
+        return {}
+    rows = conn.execute(_OPEN_DENIALS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
+    denials: dict[tuple[str, str], tuple[int, ...]] = {}
+    for row in rows:
+        pair = (str(row.client_id), row.number_key)
+        if pair in clients_and_numbers:
+            denials[pair] = (*denials.get(pair, ()), row.id)
+    return denials
 
 
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:

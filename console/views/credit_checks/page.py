@@ -158,8 +158,10 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             case "open_pdf":
                 self._open_pdf()
             case "successor":
-                successor = record.superseded_by or record.duplicate_of or record.id
-                self.context.navigate(CreditCheckRoute(successor, (), self.sidebar_key))
+                advised = details.explanation.next_step.facts.get("successor")
+                successor = record.superseded_by or record.duplicate_of or advised
+                if isinstance(successor, int):
+                    self.context.navigate(CreditCheckRoute(successor, (), self.sidebar_key))
 
     @Slot()
     def _open_pdf(self) -> None:

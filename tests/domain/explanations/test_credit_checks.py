@@ -137,6 +137,29 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     assert (told.next_step.command, told.may_act) == (command, roles)
 
 
+@pytest.mark.parametrize(
+    ("work", "relations", "following", "roles"),
+    [
+        (Work(), {}, "may_buy_again", BUYERS),
+        (Work(), {"claim_holder": 18}, "bought_since", NOBODY),
+        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
+        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NOBODY),
+        (review("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
+        (review("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
+        (review("contradicted"), {}, "may_buy_again", BUYERS),
+        (review("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
+    ],
+)
+def test_a_purchase_is_advised_only_where_nothing_blocks_it(
+    work: Work, relations: dict[str, object], following: str, roles: tuple[str, ...]
+) -> None:
+    """Neither a live purchase nor another one that AlarmBox says was made, until a person has looked at its case."""
+    record = replace(ERROR, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
+    told = explain_credit_check(record, NOW)
+    assert (told.next_step.code, told.may_act) == (f"next.{following}", roles)
+    assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
+
+
 @pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
     step = explain_credit_check(

@@ -134,6 +134,27 @@ RULES = {
     "decided by people: paid": (
         replace(DONE, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
     ),
+    "waits for the customer, until later": (
+        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), BEHIND, "waiting", "waiting", "wait", PROBE,
+        NOBODY,
+    ),
+    "nobody knows whether it was paid in time": (
+        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW), BEHIND, "overdue", "overdue", "probe", PROBE, NOBODY,
+    ),
+    "nobody knows whether it was paid in time, asked again": (
+        replace(DONE, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), BEHIND, "overdue", "overdue",
+        "confirmed_later", PROBE, NOBODY,
+    ),
+    "not begun": (
+        replace(DONE, state=P.EXPIRED, error_code="not_connected"), BEHIND, "failed", "not_begun", "may_begin_again",
+        None, NOBODY,
+    ),
+    "expired, and its order cancelled": (
+        replace(DONE, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None, NOBODY,
+    ),
+    "failed, and its order paid": (
+        replace(DONE, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
+    ),
     "waits, and is asked about": (
         replace(DONE, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
     ),
@@ -148,6 +169,40 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
     step = "next.nothing" if following is None else f"next.payment_{following}"
     assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
+
+
+@pytest.mark.parametrize(
+    ("other", "following"),
+    [
+        ({"state": P.COMPLETED}, "other_live"),
+        ({"state": P.USER_PAYMENT}, "other_live"),
+        ({"state": P.EXPIRED, "certainty": Certainty.UNKNOWN}, "other_live"),
+        ({"state": P.PAYMENT_FAILED, "work": person("contradicted")}, "other_live"),
+        ({"state": P.PAYMENT_FAILED}, "may_begin_again"),
+        ({"state": P.EXPIRED}, "may_begin_again"),
+        ({"state": P.REVERSED}, "may_begin_again"),
+    ],
+)
+def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
+    """The start would be refused, or the customer would pay twice."""
+    failed = replace(DONE, state=P.PAYMENT_FAILED, captured_minor=0)
+    sibling = replace(DONE, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
+    told = explain_payment(replace(failed, relations=PaymentRelations(BEHIND, (failed, sibling))), NOW)
+    assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{following}")
+    assert told.next_step.action == ("open_order" if following == "other_live" else None)
+
+
+@pytest.mark.parametrize("expires_at", [None, NOW])
+def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: datetime | None) -> None:
+    """A provider that only sends notices, such as a bank: its service refuses a probe."""
+    waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
+    step = explain_payment(replace(waiting, relations=PaymentRelations(BEHIND, can_ask=False)), NOW).next_step
+    assert (step.action, step.command) == (None, SHOW)
+
+
+def test_a_payment_overdue_is_not_confirmed() -> None:
+    overdue = replace(DONE, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(BEHIND))
+    assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
 def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() -> None:
@@ -228,6 +283,10 @@ LATE = person("paid_after_cancel")
         ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
         ({"state": _O.PENDING}, {"is_cancelled_unpaid": True}, "pending", "pending", "order_wait", None),
         ({"state": _O.PENDING, "payment_ids": ()}, {}, "pending", "not_begun", "order_shop_decides", None),
+        ({"payment_ids": ()}, {}, "paid", "no_payment", "nothing", None),
+        ({"state": _O.SHIPPED, "payment_ids": ()}, {}, "shipped", "no_payment", "nothing", None),
+        ({"state": _O.REFUNDED, "payment_ids": ()}, {}, "refunded", "no_payment", "nothing", None),
+        ({"state": _O.CANCELLED, "payment_ids": ()}, {}, "cancelled", "cancelled", "nothing", None),
         ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
         ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
@@ -317,6 +376,27 @@ UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Cert
         (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
         (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
+        (
+            replace(OPEN_REFUND, state=RefundState.APPROVED, work=person("not_sent")),
+            "refund_approved",
+            "refund_person",
+            "known",
+            "possible",
+        ),
+        (
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=person("answer_does_not_fit")),
+            "refund_submitted",
+            "refund_person",
+            "known",
+            "possible",
+        ),
+        (
+            replace(OPEN_REFUND, state=RefundState.APPROVED, work=DUE, error_code="similar_refund_running"),
+            "refund_approved_perhaps_made",
+            "refund_approved",
+            "known",
+            "possible",
+        ),
     ],
 )
 def test_a_payment_shows_its_open_refund(

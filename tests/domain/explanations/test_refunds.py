@@ -7,8 +7,8 @@ import pytest
 
 from console.domain.explanations.refunds import FINAL_REFUSAL_REASONS, explain_refund
 from console.domain.money import Money
-from console.domain.payments.records import Refund, RefundRelations
-from console.domain.payments.states import RefundState
+from console.domain.payments.records import Payment, Refund, RefundRelations
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -52,6 +52,14 @@ RULES = {
     "could not be sent": (
         replace(GIVEN, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE, NOBODY,
     ),
+    "perhaps made by an earlier attempt": (
+        replace(GIVEN, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made", "perhaps_made",
+        "sent_by_itself", APPROVE, NOBODY,
+    ),
+    "perhaps made, and not sent automatically any more": (
+        replace(GIVEN, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
+        "approved_perhaps_made", "person", "look", SHOW, PEOPLE,
+    ),
     "sent, and not found": (
         replace(GIVEN, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen", "sent_by_itself",
         APPROVE, NOBODY,
@@ -85,6 +93,12 @@ RULES = {
     "rejected": (replace(ASKED, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
     "withdrawn": (replace(ASKED, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
     "expired": (replace(ASKED, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+    "approved, and expired unsent": (
+        replace(GIVEN, state=R.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
+    ),
+    "half approved, and expired": (
+        replace(GIVEN, state=R.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew", None, NOBODY,
+    ),
     "decided by people: made": (
         replace(SENT, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
         "nothing", None, NOBODY,
@@ -132,6 +146,35 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
 
 
+PAID = Payment(
+    5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
+    0, 0, 0, 7,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [R.FAILED, R.EXPIRED])
+@pytest.mark.parametrize(
+    ("payment", "refund", "is_left"),
+    [
+        ({}, {}, True),
+        ({"refunded_minor": 2800}, {}, True),
+        ({"refunded_minor": 2801}, {}, False),
+        ({"refunded_minor": 3300}, {}, False),
+        ({"state": PaymentState.REVERSED}, {}, False),
+        ({"set_aside_minor": 3300}, {}, False),
+        ({"set_aside_minor": 3300}, {"set_aside_id": 1}, True),
+        ({}, {"set_aside_id": 1}, False),
+    ],
+)
+def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
+    state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
+) -> None:
+    """Another refund may have taken the amount since, or the payment may be reversed."""
+    relations = RefundRelations(replace(PAID, **payment))  # type: ignore[arg-type]  # the rows above fit
+    ended = replace(ASKED, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
+    assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
+
+
 @pytest.mark.parametrize("work", [Work(), DUE, PERSON])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
     step = explain_refund(
@@ -159,6 +202,7 @@ def test_the_facts_that_sentences_name() -> None:
         (replace(UNSURE, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNSURE, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
         (replace(GIVEN, state=R.SUBMITTING), {}, "unconfirmed", "none"),
+        (replace(GIVEN, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
         (replace(SENT, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
         (replace(SENT, state=R.COMPLETED), {}, "known", "none"),
     ],

@@ -90,6 +90,10 @@ class Stage:
         view = self.console.credit_checks.read_credit_check(record.id)
         return [dict(entry.detail) for entry in view.timeline if entry.what == what]
 
+    def advice(self, record: CreditCheck) -> str:
+        """The code of the next step that the record's page advises."""
+        return self.console.credit_checks.read_credit_check(record.id).explanation.next_step.code
+
     def lapsed(self, what: str) -> int:
         with self.context.database.read() as conn:
             rows = conn.exec_driver_sql("SELECT what, result, reason FROM audit_log").all()
@@ -270,12 +274,31 @@ def test_what_was_denied_and_bought_is_not_bought_again(stage: Stage) -> None:
     assert len(stage.vendor.charges) == charges
     assert stage.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
     (case,) = [alert for alert in stage.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    assert stage.advice(record) == "next.check_purchase_history"
     stage.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert stage.advice(record) == "next.may_buy_again"
     assert stage.console.credit_checks.make_plan(NUMBER).denied == ()
     stage.console.alerts.undo_acknowledgement(case.id)
     assert refusal(stage.buy).code == "already_purchased"
     stage.console.alerts.acknowledge(case.id, "their screen has nothing")
     assert stage.buy().state is SUCCESS
+    assert stage.advice(record) == "next.bought_since"
+
+
+def test_an_earlier_refused_purchase_does_not_advise_what_a_denied_one_blocks(stage: Stage) -> None:
+    """Two purchases were refused; AlarmBox says later that the second one was made. Only another client may buy."""
+    stage.vendor.behaviour = "refuses"
+    assert refusal(partial(stage.buy)).code == "provider_refused"
+    first = stage.now()
+    assert refusal(partial(stage.buy)).code == "provider_refused"
+    records = stage.console.lookup.find_records(NUMBER).credit_checks
+    second = next(record for record in records if record.id != first.id)
+    first, second = sorted((first, second), key=lambda record: record.id)
+    stage.vendor.behaviour = "answers"
+    assert stage.deliver(second, bought())
+    assert refusal(stage.buy).detail["reason"] == "denied_but_bought"
+    assert stage.advice(first) == "next.other_denied_but_bought"
+    assert stage.advice(second) == "next.check_purchase_history"
 
 
 @pytest.mark.engines("sqlite", "mariadb")

@@ -38,7 +38,7 @@ def reasons() -> set[str]:
     codes = {
         code
         for source in sources
-        for code in re.findall(r'return "([a-z_]+)"|"([a-z_]+)" if', source)
+        for code in re.findall(r'(?:return|else) "([a-z_]+)"|"([a-z_]+)" if', source)
         for code in code
     }
     codes |= {UnknownReason[name].value for source in sources for name in re.findall(r"UnknownReason\.(\w+)", source)}
