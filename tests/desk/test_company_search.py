@@ -100,7 +100,7 @@ def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
     assert [company.number for company in found.table.all_rows] == [OPEN, CLOSED]
-    assert found.table.all_rows[1].closure
+    assert found.table.all_rows[1].closure_word
     person.press("Down")
     person.press("Enter")
     person.rest()

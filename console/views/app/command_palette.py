@@ -117,7 +117,8 @@ class CommandPalette(QObject):
             if is_number:  # Enter may open it before its results arrive: no result of an earlier text may be first
                 self._search_result, self._found_records, self._companies = None, (), ()
                 self._load_commands()
-            if is_number or self._is_completing_value():
+            has_completions = self.search_box.list.find_key_of_type(TextCompletion) is not None
+            if is_number or has_completions or self._is_completing_value():  # no completion of an earlier text stays
                 self._show_result_groups(keeps_current=False)
 
     @Slot()
@@ -269,16 +270,19 @@ class CommandPalette(QObject):
 
     def _make_completion_group(self) -> ResultGroup:
         """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
-        into the text."""
-        cursor = self.search_box.input.cursorPosition()
+        into the text. A plain number is completed to an amount only once its results are shown: until then, Enter
+        must wait for the record with this number."""
+        text, cursor = self._typed_text, self.search_box.input.cursorPosition()
+        is_searched = self._searched_text == text
         entries = tuple(
             ResultEntry(
-                TextCompletion(*completion.apply(self._typed_text)),
+                TextCompletion(*completion.apply(text)),
                 "filter",
                 completion.text,
                 format_completion(completion, self._context),
             )
-            for completion in list_completions(self._typed_text, cursor)
+            for completion in list_completions(text, cursor)
+            if is_searched or not text[completion.start : completion.end].isdecimal()
         )
         return ResultGroup(self._context.translate("search.conditions"), entries)
 
