@@ -16,8 +16,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/credit_checks/credit_checks.py",
-                "    denied_checks = find_denied_but_bought(conn, number)\n",
-                "    denied_checks: tuple[CreditCheck, ...] = ()\n",
+                "    return denied_checks[0] if denied_checks else None\n",
+                "    return None\n",
             ),
         ),
         (_DENIED_BUT_BOUGHT,),
@@ -40,8 +40,13 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "        WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)\n",
-                "        False\n",
+                " WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)\n",
+                " False\n",
+            ),
+            Change(
+                "console/domain/recovery/decidable.py",
+                "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
+                "payment.certainty is Certainty.UNKNOWN",
             ),
         ),
         ("tests/services/payments/test_start.py::test_a_code_that_comes_too_late_stays_the_payers",),
@@ -51,9 +56,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an order whose expired payment was perhaps paid gets another code",
         (
             Change(
-                "console/services/payments/start.py",
-                "    if payment.certainty is Certainty.UNKNOWN:\n        return True\n",
-                "",
+                "console/domain/recovery/decidable.py",
+                "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
+                "payment.work.reason == WorkReason.CONTRADICTED",
             ),
         ),
         ("tests/services/payments/test_start.py::test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one",),
@@ -73,7 +78,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that was denied and made is made again",
-        (Change(CHECKS, "            self._refuse_live_check(conn, denied_check)\n", "            pass\n"),),
+        (Change(CHECKS, "        if pair_checks := ", "        if pair_checks := False and "),),
         (
             "tests/services/credit_checks/test_outcomes.py::test_a_renewal_that_was_denied_and_bought_is_not_bought_again",
         ),

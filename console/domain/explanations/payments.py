@@ -17,9 +17,10 @@ from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
-from console.domain.explanations.refunds import explain_refund, is_perhaps_made
+from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
+    ENDED_WITHOUT_MONEY_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
@@ -45,6 +46,7 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.recovery.decidable import is_perhaps_made, is_perhaps_paid_after_end
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
@@ -198,8 +200,7 @@ def _may_be_paid(record: Payment) -> bool:
     """True if the payment is paid, can still be paid, has an unknown outcome, or ended unpaid here while its provider
     says otherwise. The start of another payment of its order would be refused, or could make the customer pay twice.
     """
-    is_ended = record.state in _FINAL_EXPLANATIONS and record.certainty is Certainty.KNOWN
-    return not is_ended or record.work.reason == WorkReason.CONTRADICTED
+    return record.state not in ENDED_WITHOUT_MONEY_STATES or is_perhaps_paid_after_end(record)
 
 
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:

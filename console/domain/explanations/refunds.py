@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.error_reasons import InProgressReason
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import (
     SWITCH_LIST_COMMAND,
@@ -19,7 +18,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import is_decidable_refund
+from console.domain.recovery.decidable import is_decidable_refund, is_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
@@ -98,12 +97,6 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
         case RefundState.SUBMITTED:
             return _explain_accepted(record, facts, now)
     return _explain_ended(record, relations, facts)
-
-
-def is_perhaps_made(record: Refund) -> bool:
-    """True if an approved refund may have been made: its gateway reports a similar refund as running, and that may be
-    this refund, from an earlier attempt."""
-    return record.state is RefundState.APPROVED and record.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
 
 
 def _find_verdict(record: Refund) -> str:

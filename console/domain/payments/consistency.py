@@ -31,7 +31,8 @@ PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentStat
 """Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
 WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
-FINAL_STATES = frozenset({PaymentState.COMPLETED, PaymentState.REVERSED}) | ENDED_UNPAID_STATES
+ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
+FINAL_STATES = frozenset({PaymentState.COMPLETED}) | ENDED_WITHOUT_MONEY_STATES
 _PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
 _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {

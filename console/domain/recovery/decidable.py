@@ -9,6 +9,7 @@ from console.domain.error_reasons import InProgressReason, NothingToResolveReaso
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import (
     ENDED_UNPAID_STATES,
+    ENDED_WITHOUT_MONEY_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
@@ -69,6 +70,12 @@ def is_decidable_refund(refund: Refund) -> bool:
     return refund.certainty is Certainty.UNKNOWN or is_stuck
 
 
+def is_perhaps_made(refund: Refund) -> bool:
+    """True if an approved refund may have been made: its provider reports a similar refund as running, and that may
+    be this refund, from an earlier attempt."""
+    return refund.state is RefundState.APPROVED and refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
+
+
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
     """Return the reason for which the person of this name can't approve (`is_approval`) or reject a refund at the
     instant `now`; None if the person can. If `person` is None, only the refund is checked."""
@@ -90,11 +97,17 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
         return "refund_not_maker"
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return "refund_decided"
-    # The similar refund that the provider reports as running may be this refund.
-    if refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING:
+    if is_perhaps_made(refund):
         return "refund_perhaps_sent"
     # The refund was sent, and the provider contradicts its state here.
     return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None
+
+
+def is_perhaps_paid_after_end(payment: Payment) -> bool:
+    """True if a payment that ended without money here may have been paid: its provider has reported a payment that
+    could not be booked (the outcome is then unknown), or says otherwise."""
+    has_ended = payment.state in ENDED_WITHOUT_MONEY_STATES
+    return has_ended and (payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)
 
 
 def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
@@ -79,7 +80,7 @@ class CreditCheckPurchaseService:
         context = self._context
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
-            denied_checks = credit_checks.find_denied_but_bought(conn, valid_number)
+            denied_checks = credit_checks.find_denied_but_bought(conn, (valid_number,)).values()
             holders = [check_records.find_purchase_holder(conn, record) for record in records]
             corporation_facts = read_facts(context, conn, valid_number)
         live_records = tuple(record for record in records if record.is_live)
@@ -93,7 +94,7 @@ class CreditCheckPurchaseService:
             corporation_number=valid_number,
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
-            denied=denied_checks,
+            denied=tuple(chain.from_iterable(denied_checks)),
             last=past_records[0] if past_records else None,
             running=next((holder for holder in holders if holder is not None), None),
             renewal=bool(renewable_records),
@@ -264,7 +265,7 @@ class _PurchaseAttempt:
         live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
-            self._refuse_live_check(conn, live_record)
+            self._refuse_blocking_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
@@ -274,10 +275,19 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_live_check(self, conn: Connection, live_check: CreditCheck) -> None:
-        if is_denied_but_bought(live_check):
+    def _refuse_blocking_check(self, conn: Connection, blocking_check: CreditCheck) -> None:
+        """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
+        purchase renews it."""
+        request = self._request
+        if not is_denied_but_bought(blocking_check):
+            self._refuse_live_check(blocking_check)
+        # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
+        denied_checks = credit_checks.find_denied_but_bought(conn, (request.corporation_number,))
+        if pair_checks := denied_checks.get((request.client_id, request.corporation_number)):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "reason": reason})
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
+
+    def _refuse_live_check(self, live_check: CreditCheck) -> None:
         if not self._request.renew or live_check.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         if not has_expired(live_check, self._context.now()):
@@ -286,10 +296,6 @@ class _PurchaseAttempt:
             was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
             facts: AlreadyPurchasedDetail = {"record": live_check, "expired_at": live_check.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
-        # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
-        denied_checks = credit_checks.find_denied_but_bought(conn, self._request.corporation_number)
-        for denied_check in (check for check in denied_checks if check.client_id == self._request.client_id):
-            self._refuse_live_check(conn, denied_check)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
@@ -300,7 +306,7 @@ class _PurchaseAttempt:
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_live_check(tx.conn, superseded_check)
+            self._refuse_blocking_check(tx.conn, superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(

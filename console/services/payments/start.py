@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import InvalidAmountText, Money
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.service_results import StartResult
@@ -21,6 +21,7 @@ from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
+from console.domain.recovery.decidable import is_perhaps_paid_after_end
 from console.providers.payments.provider import PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
@@ -160,7 +161,7 @@ class _StartAttempt:
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
-            if (payment.state not in _ENDED_UNPAID_PAYMENT_STATES or _is_perhaps_paid(conn, payment))
+            if (payment.state not in ENDED_WITHOUT_MONEY_STATES or _is_perhaps_paid(conn, payment))
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
@@ -237,7 +238,7 @@ class _StartAttempt:
             if payment.state in PAID_STATES:
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
             facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
-            has_ended_unpaid = payment.state in _ENDED_UNPAID_PAYMENT_STATES
+            has_ended_unpaid = payment.state in ENDED_WITHOUT_MONEY_STATES
             if has_ended_unpaid and payment.certainty is Certainty.KNOWN:
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
                 raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
@@ -398,17 +399,14 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
 PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
-_ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
 def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:
-    """True if a payment that ended unpaid here may have been paid: its provider has reported a payment that could not
-    be booked (the outcome is then unknown), or contradicts its state. Another open case may be the reason of its
-    work."""
-    if payment.certainty is Certainty.UNKNOWN:
-        return True
-    return payment.work.state is WorkState.NEEDS_REVIEW and (
-        WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)
+    """True if a payment that ended without money here may have been paid: `is_perhaps_paid_after_end` says so, or a
+    case `contradicted` about it is open while another case is the reason of its work."""
+    return is_perhaps_paid_after_end(payment) or (
+        payment.work.state is WorkState.NEEDS_REVIEW
+        and WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)
     )
 
 

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, is_answer_old
+from console.domain.payments.consistency import (
+    ENDED_WITHOUT_MONEY_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    is_answer_old,
+)
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -14,7 +19,7 @@ _NOT_FOUND_ERROR_CODES = ("not_found", "no_such_payment", "no_such_code")
 _STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
     **dict.fromkeys(PAID_STATES, ProviderStatement.PAID),
     **dict.fromkeys(WAITING_STATES, ProviderStatement.WAITING),
-    **dict.fromkeys(ENDED_UNPAID_STATES | {PaymentState.REVERSED}, ProviderStatement.FAILED),
+    **dict.fromkeys(ENDED_WITHOUT_MONEY_STATES, ProviderStatement.FAILED),
     PaymentState.EXPIRED: ProviderStatement.EXPIRED,
 }
 

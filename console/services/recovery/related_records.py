@@ -89,7 +89,9 @@ class RelatedRecordCompleter:
         }
         proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids)
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
-        open_denials = credit_checks.find_open_denials(conn, clients_and_numbers_of_failed)
+        open_denials = credit_checks.find_denied_but_bought(
+            conn, {number for _, number in clients_and_numbers_of_failed}
+        )
         finds_purchases = not unknown_ids or self._can_find_purchases()
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
@@ -97,7 +99,7 @@ class RelatedRecordCompleter:
                 str(check.id) in proposed_states,
                 claim_holders.get(pair) if is_failed else None,
                 finds_purchases,
-                open_denials=open_denials.get(pair, ()) if is_failed else (),
+                open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import StartResult
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
 from console.domain.tasks.records import BulkRun
@@ -38,7 +39,6 @@ _ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
 }
 _UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
-_ENDED_UNPAID_PAYMENT_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
 def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
@@ -75,7 +75,7 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:
             return _make_unknown_outcome_answer(operation, payment)
-        if payment.handle is not None and payment.state not in _ENDED_UNPAID_PAYMENT_STATES:
+        if payment.handle is not None and payment.state not in ENDED_WITHOUT_MONEY_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
         return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, payment)

@@ -34,7 +34,9 @@ class RefundLimitService:
         """
         self._context.require_role("limits")
         with self._context.database.read() as conn:
-            return limit_changes.list_limits(conn, self._context.now())
+            return limit_changes.list_limits(
+                conn, self._context.now(), admit_unlisted=self._context.admits_unlisted_names
+            )
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` (minor units or seconds) for the limit `name` in this currency. If another administrator
@@ -68,7 +70,9 @@ class RefundLimitService:
         if limit.value == value:
             return limit
         subject = make_limit_subject(name, currency, limit.value)
-        proposers = limit_changes.find_proposers(tx.conn, subject, value, now)
+        proposers = limit_changes.find_proposers(
+            tx.conn, subject, value, now, admit_unlisted=context.admits_unlisted_names
+        )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": value}
         if other_proposers:

@@ -113,18 +113,16 @@ _OPEN_DENIAL_CONDITION = and_(
         alerts.c.acknowledged_by.is_(None),
     ),
 )
-_DENIED_BUT_BOUGHT_CONDITION = and_(credit_checks.c.number_key == bindparam("number"), _OPEN_DENIAL_CONDITION)
-_OPEN_DENIALS_QUERY = (
-    select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.number_key)
-    .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _OPEN_DENIAL_CONDITION)
-    .order_by(credit_checks.c.id)
-)
-_DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(_DENIED_BUT_BOUGHT_CONDITION).order_by(credit_checks.c.id)
+_DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(
+    credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _OPEN_DENIAL_CONDITION
+).order_by(credit_checks.c.id)
 _POSSIBLE_PURCHASE_BLOCKER_QUERY = union_all(
     select(_CLAIMED_CHECK_IDS_SUBQUERY.c.id),
     select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION),
     select(credit_checks.c.id).where(
-        _DENIED_BUT_BOUGHT_CONDITION, credit_checks.c.client_id + 0 == bindparam("client")
+        credit_checks.c.number_key == bindparam("number"),
+        credit_checks.c.client_id + 0 == bindparam("client"),
+        _OPEN_DENIAL_CONDITION,
     ),
 ).limit(1)
 """Query of one id that `find_purchase_blocker` must read. A number that is bought for the first time has no such row,
@@ -206,22 +204,6 @@ def find_claim_holders(
     return {pair: holders[pair] for pair in clients_and_numbers if pair in holders}
 
 
-def find_open_denials(
-    conn: Connection, clients_and_numbers: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[int, ...]]:
-    """Return, by (client id, corporation number), the ids of those credit checks of `find_denied_but_bought` that
-    block a purchase for this pair, oldest first. Pairs without one are left out."""
-    if not clients_and_numbers:
-        return {}
-    rows = conn.execute(_OPEN_DENIALS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
-    denials: dict[tuple[str, str], tuple[int, ...]] = {}
-    for row in rows:
-        pair = (str(row.client_id), row.number_key)
-        if pair in clients_and_numbers:
-            denials[pair] = (*denials.get(pair, ()), row.id)
-    return denials
-
-
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key. Rows whose stored number SQL can't normalise are left out."""
@@ -247,16 +229,23 @@ def find_purchase_blocker(conn: Connection, client_id: str, number: str) -> Cred
     row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()
     if row is not None:
         return make_record(row, frozenset())
-    denied_checks = find_denied_but_bought(conn, number)
-    return next((record for record in denied_checks if record.client_id == client_id), None)
+    denied_checks = find_denied_but_bought(conn, (number,)).get((client_id, number))
+    return denied_checks[0] if denied_checks else None
 
 
-def find_denied_but_bought(conn: Connection, number: str) -> tuple[CreditCheck, ...]:
-    """Return the credit checks of this corporation number, for any client, whose purchase was decided as not made
-    (state error) while AlarmBox said later that it was made, oldest first. Those whose case (an alert of the rule
-    `contradicted`) is resolved or acknowledged by a person are left out."""
-    rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"number": number})
-    return tuple(make_record(row, frozenset()) for row in rows)
+def find_denied_but_bought(
+    conn: Connection, numbers: Collection[str]
+) -> dict[tuple[str, str], tuple[CreditCheck, ...]]:
+    """Return the credit checks of these corporation numbers whose purchase was decided as not made (state error)
+    while AlarmBox said later that it was made, by (client id, corporation number), oldest first. Those whose case (an
+    alert of the rule `contradicted`) is resolved or acknowledged by a person are left out, and so are pairs without
+    such a credit check."""
+    denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
+    rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    for record in (make_record(row, frozenset()) for row in rows):
+        pair = (record.client_id, record.corporation_number)
+        denied_checks[pair] = (*denied_checks.get(pair, ()), record)
+    return denied_checks
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:

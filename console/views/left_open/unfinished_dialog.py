@@ -109,33 +109,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs = TabBar(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add_tab(title, data=name)
-        self.operations_table = _make_work_table(
-            context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
-        )
-        self.runs_table = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
-        self.leases_and_takes_table = _make_work_table(
-            context, _make_lease_or_take_columns(context, self._name_record), _make_lease_or_take_key, titles[2]
-        )
-        self.own_items_table = _make_work_table(
-            context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
-        )
-        self.mentions_table = _make_work_table(
-            context, make_mention_columns(context, self._name_record), lambda mention: mention.id, titles[4]
-        )
-        self.own_requests_table: StaticTable | None = None
-        if context.asks_worker:
-            self.own_requests_table = _make_work_table(
-                context, _make_request_columns(context, self._name_record), lambda request: request.id, titles[5]
-            )
-        own_requests = (self.own_requests_table,) if self.own_requests_table else ()
-        self._tables = (
-            self.operations_table,
-            self.runs_table,
-            self.leases_and_takes_table,
-            self.own_items_table,
-            self.mentions_table,
-            *own_requests,
-        )
+        self._build_tables(titles)
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
@@ -146,6 +120,46 @@ class UnfinishedWorkDialog(DialogFrame):
         context.work_counts_changed.connect(self.read_lists)
         context.changed.connect(self._read_lists_if_affected)
         self.read_lists()
+
+    def _build_tables(self, titles: Sequence[str]) -> None:
+        """Make the table of each tab; `titles` are the titles of the tabs."""
+        context = self._context
+        self.operations_table = _make_work_table(
+            context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
+        )
+        self.runs_table = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
+        self.leases_and_takes_table = _make_work_table(
+            context,
+            _make_lease_or_take_columns(context, self._name_record),
+            _make_lease_or_take_key,
+            titles[2],
+        )
+        self.own_items_table = _make_work_table(
+            context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
+        )
+        self.mentions_table = _make_work_table(
+            context,
+            make_mention_columns(context, self._name_record),
+            lambda mention: mention.id,
+            titles[4],
+        )
+        self.own_requests_table: StaticTable | None = None
+        if context.asks_worker:
+            self.own_requests_table = _make_work_table(
+                context,
+                _make_request_columns(context, self._name_record),
+                lambda request: request.id,
+                titles[5],
+            )
+        own_requests = (self.own_requests_table,) if self.own_requests_table else ()
+        self._tables = (
+            self.operations_table,
+            self.runs_table,
+            self.leases_and_takes_table,
+            self.own_items_table,
+            self.mentions_table,
+            *own_requests,
+        )
 
     def _build_content(self, translate: Callable[[str], str]) -> None:
         empty_texts = (

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import find_refetch_refusal, is_denied_but_bought
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
@@ -295,9 +295,8 @@ class CompanyPanel(QWidget):
         and if no credit check was decided as not bought while AlarmBox says that it was bought.
         """
         live_check = self.live_check_panel.record
-        is_denied = any(
-            isinstance(record, CreditCheck) and is_denied_but_bought(record) for record in self.all_records
-        )
+        relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
+        is_denied = any(check_relations is not None and check_relations.open_denials for check_relations in relations)
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")

@@ -1,9 +1,10 @@
 """The context that all pages of one window share: services, acting person, language and navigation signals."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
@@ -230,47 +231,30 @@ class WindowContext(QObject):
         self._owned_attempts.add(owned_attempt)
         began_at, request_id = self.monotonic(), self._attempt_request_ids.get_request_id(attempt)
 
-        def end_attempt(failure: Failure | None = None) -> None:
+        def end_attempt(failure: Failure | None) -> None:
             self._owned_attempts.discard(owned_attempt)
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
-
-        def handle_value(value: T) -> None:
-            end_attempt()
-            if shiboken6.isValid(owner):
-                on_done(value)
-            else:
-                self.toast_requested.emit(describe(value))
-
-        def handle_failure(failure: Failure) -> None:
-            reason = failure.detail.get("reason")
-            if reason in _PASSWORD_NEEDED_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
-                was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG
-                self.ask_password(
-                    PasswordRequest(label, was_password_wrong, owner, run_again, lambda: report_failure(failure))
-                )
-            else:
-                report_failure(failure)
-
-        def report_failure(failure: Failure) -> None:
-            end_attempt(failure)
-            if shiboken6.isValid(owner):
-                on_failed(failure)
-            else:
-                self.toast_requested.emit(Toast(label, self.format_failure(failure), "square_bang", "bad"))
-
-        def run_again(password: str) -> None:
-            start_attempt(bind_password_to_call(call, password), RequestWait())
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
             bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
             self.acting_call_began.emit(owner, desk_request_wait)
             self._track_acting_call(
                 self.runner.run(
-                    bound_call, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow"
+                    bound_call,
+                    ending.handle_value,
+                    ending.handle_failure,
+                    owner=self,
+                    label=label,
+                    key=key,
+                    lane="slow",
                 )
             )
 
+        def run_again(password: str) -> None:
+            start_attempt(bind_password_to_call(call, password), RequestWait())
+
+        ending = _AttemptEnding(self, owner, label, on_done, on_failed, describe, end_attempt, run_again)
         start_attempt(call, request_wait or RequestWait())
 
     def _bind_request_id(
@@ -656,6 +640,49 @@ class WindowContext(QObject):
             gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
             gateway_by_name[provider] = GatewayStatus(provider, seconds, self.now(), is_silent)
             self.update_connection_state(gateways=tuple(gateway_by_name[name] for name in sorted(gateway_by_name)))
+
+
+@dataclass(frozen=True, slots=True)
+class _AttemptEnding(Generic[T]):
+    """Hands the end of one attempt of an acting call (`run_acting_call`) to the window. `end_attempt` is called with
+    the failure, None after a success; `run_again` runs the call again with the person's password. The other fields
+    are the arguments of `run_acting_call`.
+    """
+
+    context: "WindowContext"
+    owner: QObject
+    label: str
+    on_done: Callable[[T], None]
+    on_failed: Callable[[Failure], None]
+    describe: Callable[[T], Toast]
+    end_attempt: Callable[[Failure | None], None]
+    run_again: Callable[[str], None]
+
+    def handle_value(self, value: T) -> None:
+        """End the attempt, and give the value to the owner of the call; if the owner is destroyed, to a toast."""
+        self.end_attempt(None)
+        if shiboken6.isValid(self.owner):
+            self.on_done(value)
+        else:
+            self.context.toast_requested.emit(self.describe(value))
+
+    def handle_failure(self, failure: Failure) -> None:
+        """Ask for the password if the failure says that it is needed or was wrong; otherwise report the failure."""
+        reason, ask_password = failure.detail.get("reason"), self.context.ask_password
+        if reason in _PASSWORD_NEEDED_REASONS and ask_password is not None and shiboken6.isValid(self.owner):
+            was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG
+            report = partial(self._report_failure, failure)
+            ask_password(PasswordRequest(self.label, was_password_wrong, self.owner, self.run_again, report))
+        else:
+            self._report_failure(failure)
+
+    def _report_failure(self, failure: Failure) -> None:
+        self.end_attempt(failure)
+        if shiboken6.isValid(self.owner):
+            self.on_failed(failure)
+        else:
+            message = self.context.format_failure(failure)
+            self.context.toast_requested.emit(Toast(self.label, message, "square_bang", "bad"))
 
 
 def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
