@@ -22,6 +22,7 @@ from console.settings.settings import Settings
 from tests.harms.ways import Way
 from tests.support import invented
 from tests.support.desks import environment
+from tests.support.galera_cluster import wait_until_applied
 from tests.support.money_desks import ask, ending, paid, providers
 from tests.support.payment_desks import BANK_KEY
 from tests.support.quick_desks import quick_folder
@@ -213,6 +214,7 @@ def expire(scene: Scene, record: CreditCheck, at: datetime | None = None) -> Non
 def scene(*nodes: SqlServer) -> Iterator[Scene]:
     """On a server, or on the nodes of a cluster: a fresh database that is gone afterwards."""
     with quick_folder() as folder, Sandbox() as sandbox, team(nodes[0], EVERYBODY) as people, ExitStack() as closing:
+        wait_until_applied(nodes)
         yield Scene(people, nodes, sandbox, folder, closing)
 
 

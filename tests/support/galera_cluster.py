@@ -19,6 +19,7 @@ import pymysql
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
 from tests.support.server_run import Run, free_port, give
+from tests.support.sql_server import SqlServer
 from tests.support.waiting import until
 
 PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
@@ -168,6 +169,20 @@ class Cluster:
         state = best.run.folder / best.name / "grastate.dat"
         best.run.write(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
         self.begin(best)
+
+
+def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
+    """Until each of these servers has applied what any of them had acknowledged before: a node that lags behind
+    refuses an account that was made on another one, for signing in doesn't wait as a statement can be told to.
+    """
+    for node in nodes if len(nodes) > 1 else ():
+        until(partial(_has_applied, node), f"{node.host}:{node.port} in step with the others")
+
+
+def _has_applied(node: SqlServer) -> bool:
+    with suppress(pymysql.MySQLError):  # it waits for a while only, and is asked again
+        return bool(node.sql("SET SESSION wsrep_sync_wait = 7", _ACCOUNT_COUNTS))
+    return False
 
 
 def _kill(nodes: Sequence[Node]) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from console.store.constraints import server_triggers
 from console.store.database.engine import Database
+from tests.support.galera_cluster import wait_until_applied
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team_on
 from tests.support.waiting import until
@@ -41,6 +42,7 @@ class PooledDatabase:
         self._team = team_on(nodes[0], people, exact=exact, asks=asks)
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
+        wait_until_applied(self.nodes)
         self._lines: dict[str, Any] = {}
         with self._line("").cursor() as cursor:
             self._numbered = {str(table) for (table,) in _rows(cursor, _NUMBERED)}
