@@ -75,7 +75,7 @@ class RefundReport:
     """A provider's statement about one refund, checked by its adapter. Instants are aware UTC.
 
     `state` is submitted, completed or failed. `provider_refund_id` is the provider's id of the refund, or our
-    idempotency key if the provider gives no id.
+    idempotency key if the provider gives no id. A field is None if the provider didn't state the value.
     """
 
     key: str

@@ -235,8 +235,8 @@ def find_cause(record: FilteredRecord) -> str | None:
 
 
 def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
-    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's
-    payments.
+    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's payments;
+    empty if the refund's payment or the order's payments were not read.
     """
     match record:
         case CreditCheck():

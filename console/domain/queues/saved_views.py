@@ -87,8 +87,9 @@ class ParsedView:
 @dataclass(frozen=True, slots=True)
 class ViewCount:
     """The number of records that a view shows. `is_capped`: there may be more, because only a part of the queue was
-    counted. `count` is None for a view that can't be counted: it searches words, or its queue is
-    unknown.
+    counted. `count` is None for a view that can't be counted: it searches words, or its queue is unknown. `oldest` is
+    the instant since which the oldest counted record has its present state, None if there is none; `problems` are the
+    parts of the view that this program doesn't understand.
     """
 
     view: SavedView
