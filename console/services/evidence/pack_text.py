@@ -94,9 +94,13 @@ class TimelineText(Protocol):
     """Writes the events of a timeline as plain text, one line for each event. `console.wording.timelines`
     implements this interface."""
 
-    def format_header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]: ...
+    def format_header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]:
+        """Yield the lines above the events, in the language `language` ("ja" or "en"), each without a line end."""
 
-    def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str: ...
+    def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
+        """Return the line about one event of the timeline, in the language `language` ("ja" or "en"), without a line
+        end.
+        """
 
 
 def encode_timeline_line(text: str, timeline: TimelinePage) -> bytes:
