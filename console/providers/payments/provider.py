@@ -69,10 +69,12 @@ class PaymentReader(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the provider, such as `paypay`, as it is stored with payments."""
 
     @property
-    def capabilities(self) -> PaymentCapabilities: ...
+    def capabilities(self) -> PaymentCapabilities:
+        """The features and limits of the provider."""
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read the state of a payment. A report of a success has an id and an amount only if its `is_bookable` is
