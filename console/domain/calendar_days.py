@@ -67,7 +67,7 @@ def convert_to_utc(local_datetime: datetime, zone_name: str) -> datetime | None:
         return None
 
 
-def convert_to_zone(at: datetime, zone_name: str) -> datetime:
+def convert_to_naive_local(at: datetime, zone_name: str) -> datetime:
     """Return the local date and time (naive) of an instant in the time zone `zone_name`; a naive instant is read as
     UTC. Outside of the years 1 to 9999, the result is the first or the last second of these years. Raises LookupError
     for an unknown zone.

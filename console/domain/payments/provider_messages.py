@@ -56,10 +56,10 @@ class PaymentQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundOrder:
-    """Values with which a refund is sent to a provider, and by which the console later asks about this refund. `key`
-    is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
-    sends the same values.
+class RefundInstruction:
+    """The values with which a refund is sent to a provider, and by which the console later asks about this refund.
+    `key` is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every
+    repetition sends the same values.
     """
 
     key: str

@@ -10,7 +10,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -82,7 +82,7 @@ class PaymentReader(Protocol):
         """
         ...
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read the state of one of our refunds by its idempotency key, and return the outcome with the provider's
         report. The caller, a service, decides the meaning of NOT_FOUND.
         """
@@ -121,9 +121,10 @@ class PaymentProvider(PaymentReader, Protocol):
         until the payer pays."""
         ...
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Refund the amount of `order` under the idempotency key `order.key`, and return the outcome with the
-        provider's report."""
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
+        """Refund the amount of `instruction` under its idempotency key `key`, and return the outcome with the
+        provider's report.
+        """
         ...
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:

@@ -244,7 +244,7 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
-            if check_records.find_owners_of_provider_id(context, tx, provider_id):
+            if check_records.find_checks_with_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},

@@ -480,14 +480,14 @@ def _contradict_other_owners(
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
     if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
         return
-    for other_refund in list_owners_of_number(context, tx, refund.payment_id, str(provider_refund_id)):
+    for other_refund in list_refunds_with_number(context, tx, refund.payment_id, str(provider_refund_id)):
         if other_refund.id != refund.id and other_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             open_contradiction_case(
                 context, tx, other_refund, f"{provider_refund_id} is the number of refund {refund.id}"
             )
 
 
-def list_owners_of_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
+def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
     """Return our refunds at the provider of this payment that are known by `number`: as their idempotency key, or as
     the provider's refund id. Transactions about the same number run one after another, because no unique index covers
     the refund ids."""
