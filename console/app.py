@@ -525,7 +525,7 @@ def open_console(
         console = Console(context, credit_check_adapter, open_payment_adapter)
         opened_resources.callback(console.close)
         if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
-            database_rollback.find_rollback(context)
+            database_rollback.find_database_rollback(context)
             console.end_unsent_operations()
         opened_resources.pop_all()
     return console

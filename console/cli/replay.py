@@ -21,7 +21,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import convert_to_local
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, get_time_zone, list_provider_names
 from console.domain.provider_outcome import Outcome
 from console.domain.records import PurchaseRequest
@@ -245,7 +245,7 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     refund_record = call.record
     if refund_record.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
-    order = RefundOrder(
+    order = RefundInstruction(
         key=_require_request_text(refund_record["provider_refund_key"]),
         merchant_payment_id=number,
         provider_payment_id=_require_request_text(payment["provider_payment_id"]),

@@ -25,8 +25,8 @@ def get_end_of_day(day: date) -> datetime:
 
 
 def convert_to_local(at: datetime, zone: tzinfo) -> datetime:
-    """Return the date and time in `zone` at an aware instant. If it is outside of the years 1 to 9999, return the
-    first or the last second of these years: other programs store 9999-12-31 23:59:59 for "without end".
+    """Return the date and time in `zone` (aware) at an aware instant. If it is outside of the years 1 to 9999, return
+    the first or the last second of these years: other programs store 9999-12-31 23:59:59 for "without end".
     """
     try:
         return at.astimezone(zone)
@@ -67,9 +67,10 @@ def convert_to_utc(local_datetime: datetime, zone_name: str) -> datetime | None:
         return None
 
 
-def convert_to_zone(at: datetime, zone_name: str) -> datetime:
-    """Return the local date and time (naive) of an instant in the time zone `zone_name`, as `convert_to_local` does;
-    a naive instant is read as UTC. Raises LookupError for an unknown zone.
+def convert_to_naive_local(at: datetime, zone_name: str) -> datetime:
+    """Return the local date and time (naive) of an instant in the time zone `zone_name`; a naive instant is read as
+    UTC. Outside of the years 1 to 9999, the result is the first or the last second of these years. Raises LookupError
+    for an unknown zone.
     """
     aware_instant = at if at.tzinfo else at.replace(tzinfo=UTC)
     return convert_to_local(aware_instant, find_zone(zone_name)).replace(tzinfo=None)

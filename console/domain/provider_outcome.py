@@ -36,9 +36,10 @@ class SendingCertainty(StrEnum):
 class Outcome(Generic[T_co]):
     """Outcome of one call to a provider.
 
-    `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …), `status` the HTTP
-    status if the provider answered, `evidence` the redacted text of the body, `sha256` the hash of the body as
-    received, `found` the parsed content.
+    `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …). `sent` tells if
+    the request reached the provider. `status` is the HTTP status, None if no answer came; `found` the parsed content
+    of the answer, None if there is none or it can't be used. `evidence` is the redacted text of the body, `sha256`
+    the hash of the body as received; both are empty without an answer.
     """
 
     kind: OutcomeClass

@@ -102,7 +102,9 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
     """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.
-    `viewing_over`: the provider doesn't show the report any more.
+    `viewing_over`: the provider doesn't show the report any more. `credit_check_id` is AlarmBox's id of the bought
+    credit check, `superseded_by` the id of the credit check that renewed this one, `duplicate_of` the id of the
+    credit check that has the claim in its place. A field is None if it has no value yet or none is known.
     """
 
     id: int
@@ -194,7 +196,8 @@ class OperationState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One guarded operation. `source` is "database" if the journal has the operation, "desk" if only the spool of a
-    desk has it.
+    desk has it. `subject_kind` and `subject_id` name the record that the call is about; the id is None if it isn't
+    known. `ended_at`, `outcome_class` and `reason` are None before the end.
     """
 
     id: str
@@ -244,7 +247,7 @@ class EvidenceItem:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A stored PDF of a record. `path` is relative to the folder of documents; the file's name is the hash of its
-    content.
+    content. `current` is True for the PDF whose path the record has; the other ones are earlier versions.
     """
 
     path: str
@@ -285,7 +288,9 @@ class PurchaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """A provider's statement about one credit check, validated by its adapter. Dates are calendar days in Japan."""
+    """A provider's statement about one credit check, validated by its adapter. Dates are calendar days in Japan. A
+    field is None if the provider didn't state the value.
+    """
 
     credit_check_id: int
     corporation_number: str | None = None

@@ -174,7 +174,7 @@ class FeedMark:
 
 
 @dataclass(frozen=True, slots=True)
-class DeskNews:
+class DeskUpdate:
     """Changes that an open window reads at short intervals: the position for its next reading, and the kind and id
     of each record that has changed since its previous one. `is_worker_away`: the desk sends desk requests, and
     no worker is running; False if this reading didn't read it. `switches_version`: the id of the newest setting of

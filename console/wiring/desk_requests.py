@@ -169,7 +169,7 @@ def _make_bulk_runners(bulk_runs: BulkRunService) -> Mapping[str, CommandRunner]
         return bulk_runs.run(run_id, max_rows, request_id=call.request_id)
 
     return {
-        "bulk freeze": _make_method_runner(bulk_runs.freeze),
+        "bulk freeze": _make_method_runner(bulk_runs.create_run),
         "bulk run": run_bulk_action,
         "bulk stop": _make_method_runner(bulk_runs.stop),
         "bulk discard": _make_method_runner(bulk_runs.discard),

@@ -18,7 +18,7 @@ from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.causes import CausePage
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
@@ -114,7 +114,7 @@ class RecoveryService:
         limit: int = 50,
         after: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
-        order: QueueOrder = DEFAULT_ORDER,
+        order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
         `order`. `after` is the cursor that the previous page returned. Raises usage for an unknown queue or cursor,

@@ -250,7 +250,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
         reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
-        news = desk.desk_status.read_news(mark, with_presence=reads_presence)
+        news = desk.desk_status.read_desk_update(mark, with_presence=reads_presence)
         mark = news.feed_mark
         if reads_presence and news.switches_version != switches:
             desk.read_only_switches.list_switches()

@@ -107,11 +107,11 @@ class _Ours:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._mark = console.desk_status.read_news().feed_mark
+        self._mark = console.desk_status.read_desk_update().feed_mark
 
     def read(self) -> Sequence[int]:
         before: FeedMark = self._mark
-        self._mark = self._console.desk_status.read_news(before).feed_mark
+        self._mark = self._console.desk_status.read_desk_update(before).feed_mark
         return [*range(before.newest_id + 1, self._mark.newest_id + 1), *(self._mark.read_ids - before.read_ids)]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 
 from console.domain.lookup.query import parse_search
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.order import QueueOrder, SortColumn
+from console.domain.queues.order import QueueSortOrder, SortColumn
 from console.domain.service_results import FeedMark
 from console.store.access import operators
 from console.store.alerts import cases
@@ -86,7 +86,7 @@ def _filtered_page_of(part: RecordTableQueries, name: str, after: QueueKey | Non
 
 
 def _page_by_age(name: str, *, is_descending: bool) -> Ask:
-    order = QueueOrder(SortColumn.AGE, is_descending)
+    order = QueueSortOrder(SortColumn.AGE, is_descending)
     choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
     return lambda conn: chosen_records.read_sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, RefundInstruction
 from console.domain.payments.records import Payment, PaymentImport, RefundRequest
 from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
@@ -97,6 +97,8 @@ class Refunder:
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
         self._vendor.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
         key = f"BARE-{self._mark}-{next(self._keys)}"
-        done = self._vendor.refund(RefundOrder(key, ours, theirs, _BACK, self._maker._context.now(), "sent back"))
+        done = self._vendor.refund(
+            RefundInstruction(key, ours, theirs, _BACK, self._maker._context.now(), "sent back")
+        )
         if done.found is None:
             raise RuntimeError(f"the bare refund was {done.kind}")

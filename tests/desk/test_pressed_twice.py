@@ -815,7 +815,7 @@ def requests_of(stage: Stage) -> list[ChosenRecord]:
 def bulk_dialog(stage: Stage) -> BulkDialog:
     """The dialog of a frozen run about one record, with its plan."""
     with stage.seats.acting("op-a") as desk:
-        run = desk.bulk.freeze("refetch", requests_of(stage))
+        run = desk.bulk.create_run("refetch", requests_of(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
     stage.person.until(dialog.act_button.isEnabled)

@@ -287,7 +287,7 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.desk_status, "read_news", lost)
+        patch.setattr(console.desk_status, "read_desk_update", lost)
         person.until(lambda: person.opening.context.connection_state.lost_since is not None)
         person.until(lambda: any("Not connected" in words for words in _visible_bars(person)))
     person.until(lambda: person.opening.context.connection_state.lost_since is None)

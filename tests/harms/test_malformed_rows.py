@@ -73,7 +73,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "unfinished": desk.recovery.list_unfinished_operations,
         "holders": desk.recovery.list_lease_holders,
         "takes": desk.recovery.list_takes,
-        "changes": desk.desk_status.read_news,
+        "changes": desk.desk_status.read_desk_update,
         "bulk": desk.bulk.list_overview,
         "reconciliations": desk.reconciliation.views.list_runs,
         "metrics": worker.metric_figures.read_figures,

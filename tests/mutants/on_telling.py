@@ -36,8 +36,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "an order that is not covered is advised to be moved",
         _PAYMENTS,
-        "    if order is not None and not is_order_covered(list_order_payments(record), order):\n",
-        "    if order is None and not is_order_covered(list_order_payments(record), order):\n",
+        "    if order is not None and not is_order_covered(list_paid_order_payments(record), order):\n",
+        "    if order is None and not is_order_covered(list_paid_order_payments(record), order):\n",
     ),
     _mutant(
         "an unknown purchase was not bought",

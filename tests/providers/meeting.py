@@ -7,7 +7,7 @@ from typing import Any
 
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.provider_outcome import Outcome
 from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
 from console.providers.atom.read_retries import NO_RETRIES
@@ -73,8 +73,8 @@ class Meeting:
         self.now = SystemClock().now()
         yen = control.payments_control.register_payment("paypay", ORDER, YEN.minor)["id"]
         rupees = control.payments_control.register_payment("atom", ATOM_ORDER, RUPEES.minor)["id"]
-        self.order = RefundOrder(KEY, ORDER, yen, PART, self.now, "注文キャンセルのため")
-        self.atom_order = RefundOrder(ATOM_KEY, ATOM_ORDER, rupees, ATOM_PART, self.now, "cancelled")
+        self.order = RefundInstruction(KEY, ORDER, yen, PART, self.now, "注文キャンセルのため")
+        self.atom_order = RefundInstruction(ATOM_KEY, ATOM_ORDER, rupees, ATOM_PART, self.now, "cancelled")
         self.question = PaymentQuestion(ORDER, yen, YEN)
         self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
 

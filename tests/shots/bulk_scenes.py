@@ -108,9 +108,9 @@ def _runs(stage: Stage) -> list[BulkRun]:
     items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
     chosen = [ChosenRecord(KIND, check.id, check.version) for check in checks]
-    done = console.bulk.run(console.bulk.freeze("take", chosen[:3]).id)
-    stopped = console.bulk.run(console.bulk.freeze("take", chosen[3:9]).id, 2)
-    return [done, stopped, console.bulk.freeze("probe", chosen)]
+    done = console.bulk.run(console.bulk.create_run("take", chosen[:3]).id)
+    stopped = console.bulk.run(console.bulk.create_run("take", chosen[3:9]).id, 2)
+    return [done, stopped, console.bulk.create_run("probe", chosen)]
 
 
 def _queue(stage: Stage, name: str) -> QueuesPage:

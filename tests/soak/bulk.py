@@ -34,7 +34,7 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
         with place.opened(sandbox, None, person=PERSON, desk=0, **FINDS, **FASTER) as console:
             for some in _parts(numbers(count)):
                 unknown_rows(console, some)
-            run = console.bulk.freeze("probe", "unknown")
+            run = console.bulk.create_run("probe", "unknown")
             assert run.size == count, run
             _half_by_hand(console, run.id, count // 2)
         points = (count * 6 // 10, count * 8 // 10)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from console.app import Console
-from console.domain.payments.provider_messages import RefundOrder
+from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES, RESERVING_REFUND_STATES
 from console.services.payments.providers import PaymentProviders
@@ -54,8 +54,8 @@ class RefundWorld(Desks):
     ledger: RefundLedger = field(default_factory=RefundLedger)
     clock: HandClock = field(default_factory=HandClock)
     tally: Counter[str] = field(default_factory=Counter)
-    late: list[RefundOrder] = field(default_factory=list)  # refunds that may still take effect
-    last: RefundOrder | None = None
+    late: list[RefundInstruction] = field(default_factory=list)  # refunds that may still take effect
+    last: RefundInstruction | None = None
     asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
     providers: dict[str, str] = field(default_factory=dict)  # by the provider's number of a payment
 
@@ -127,26 +127,26 @@ class RefundWorld(Desks):
         """Whether an effect may still come at the provider."""
         return any(order.key == key for order in self.late)
 
-    def take_effect(self, order: RefundOrder) -> None:
+    def take_effect(self, instruction: RefundInstruction) -> None:
         """What was on its way arrives at the provider, as long as nobody has proved that it never will."""
-        row = next(row for row in self.rows() if row.key == order.key)
+        row = next(row for row in self.rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
-            self.ledger.take(order, keeps_keys=self._provider_of(order) == "paypay")
+            self.ledger.take(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
 
-    def _witness(self, order: RefundOrder) -> None:
+    def _witness(self, instruction: RefundInstruction) -> None:
         """What another process sees at the moment of the call: one committed sending, its journal row, its key."""
-        sending = [row for row in self.rows() if row.key == order.key]
+        sending = [row for row in self.rows() if row.key == instruction.key]
         demand(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
         (row,) = sending
         demand((row.status, row.certainty) == ("submitting", "known"), f"sent while {row}")
-        demand(row.minor == order.amount.minor, f"another sum is sent: {row}, {order}")
+        demand(row.minor == instruction.amount.minor, f"another sum is sent: {row}, {instruction}")
         sql = f"SELECT state FROM operations WHERE subject_kind = 'refund' AND subject_id = {row.id} ORDER BY rowid"
         states = self.place.sql(sql)
         demand(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
         demand(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
-        happened = bool(self.ledger.of(order.key)) or self.is_late(order.key)
-        demand(self._provider_of(order) == "paypay" or not happened, f"Atom is asked a second time: {row}")
-        self.last = order
+        happened = bool(self.ledger.of(instruction.key)) or self.is_late(instruction.key)
+        demand(self._provider_of(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        self.last = instruction
 
     def check(self) -> None:
         """What must hold whatever happened."""
@@ -180,8 +180,8 @@ class RefundWorld(Desks):
             )
             assert row.state is not RefundState.COMPLETED or standing == "done", f"not done there: {row}"
 
-    def _provider_of(self, order: RefundOrder) -> str:
-        return self.providers[order.provider_payment_id]
+    def _provider_of(self, instruction: RefundInstruction) -> str:
+        return self.providers[instruction.provider_payment_id]
 
 
 _OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})

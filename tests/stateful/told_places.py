@@ -412,7 +412,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
     if not chosen:
         return
     with stage.console.acting_as("op-a"):
-        run = stage.console.bulk.freeze("probe", chosen)
+        run = stage.console.bulk.create_run("probe", chosen)
         with suppress(ConsoleError):
             stage.console.bulk.run(run.id)
         request = ExportRequest(ListName.BULK, str(run.id))

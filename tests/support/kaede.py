@@ -14,7 +14,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -157,9 +157,11 @@ class KaedeReader:
 
         return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUS_CLASSES, read)
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Ask for a refund by its key."""
-        return self._line.ask("GET", f"/refunds/{order.key}", READ_STATUS_CLASSES, lambda told: _refund(told, order))
+        return self._line.ask(
+            "GET", f"/refunds/{instruction.key}", READ_STATUS_CLASSES, lambda told: _refund(told, instruction)
+        )
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Open a notice and check its signature; nothing of a false one is believed."""
@@ -203,10 +205,16 @@ class Kaede(KaedeReader):
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
         return self._line.ask("POST", "/payments", PURCHASE_STATUS_CLASSES, read, asked)
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Give money back, under the order's key."""
-        asked = {"key": order.key, "payment": order.provider_payment_id, "amount": order.amount.minor}
-        return self._line.ask("POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _refund(told, order), asked)
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
+        """Give money back, under the refund's key."""
+        asked = {
+            "key": instruction.key,
+            "payment": instruction.provider_payment_id,
+            "amount": instruction.amount.minor,
+        }
+        return self._line.ask(
+            "POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _refund(told, instruction), asked
+        )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Refuse without asking: there is no such call."""
@@ -235,14 +243,16 @@ def _payment(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
     return report, row.verdict
 
 
-def _refund(told: Fields, order: RefundOrder) -> tuple[RefundReport, CodeOutcome]:
+def _refund(told: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
     word = _text(told, "state")
     if word not in REFUNDS:
         raise UnusableAnswer("unlisted_state")
-    if (_text(told, "key"), _yen(told)) != (order.key, order.amount):
+    if (_text(told, "key"), _yen(told)) != (instruction.key, instruction.amount):
         raise UnusableAnswer("other_amount")
     verdict, state = REFUNDS[word]
-    return RefundReport(order.key, _text(told, "id"), word, state, order.amount, order.provider_payment_id), verdict
+    return RefundReport(
+        instruction.key, _text(told, "id"), word, state, instruction.amount, instruction.provider_payment_id
+    ), verdict
 
 
 def _text(told: Fields, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundOrder, RefundReport
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundInstruction, RefundReport
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
@@ -57,20 +57,22 @@ class RefundLedger:
 
     behaviour: Behaviour = "accepts"
     readable: bool = True
-    witness: Callable[[RefundOrder], None] = lambda _order: None
+    witness: Callable[[RefundInstruction], None] = lambda _order: None
     before: Callable[[], None] = lambda: None
     during: Callable[[], None] = lambda: None
     entries: list[Entry] = field(default_factory=list)
     sendings: int = 0
     watched: list[OpenTransactions] = field(default_factory=list)
 
-    def take(self, order: RefundOrder, *, keeps_keys: bool) -> Entry:
+    def take(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
         """Take a refund on; where keys are kept, what is known already is what it was."""
-        known = self.of(order.key)
+        known = self.of(instruction.key)
         if known and keeps_keys:
             return known[0]
-        number = order.key if keeps_keys else str(1_519 + len(self.entries))
-        self.entries.append(Entry(number, order.key, order.provider_payment_id, order.amount, "accepted"))
+        number = instruction.key if keeps_keys else str(1_519 + len(self.entries))
+        self.entries.append(
+            Entry(number, instruction.key, instruction.provider_payment_id, instruction.amount, "accepted")
+        )
         return self.entries[-1]
 
     def of(self, key: str | None) -> list[Entry]:
@@ -108,11 +110,11 @@ class LedgerReader:
             has_slow_refunds=not self.keeps_keys,
         )
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         self.ledger.outside()
         if not self.ledger.readable:
             return UNREADABLE
-        found = self.ledger.of(order.key)
+        found = self.ledger.of(instruction.key)
         if not found:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         return _answer(found[0])
@@ -147,13 +149,13 @@ class LedgerProvider(LedgerReader):
     def make_reader(self) -> LedgerReader:
         return LedgerReader(self.name, self.ledger)
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         ledger = self.ledger
         ledger.outside()
         ledger.sendings += 1
-        ledger.witness(order)
+        ledger.witness(instruction)
         ledger.before()
-        entry = ledger.take(order, keeps_keys=self.keeps_keys) if ledger.behaviour in HAPPENS else None
+        entry = ledger.take(instruction, keeps_keys=self.keeps_keys) if ledger.behaviour in HAPPENS else None
         ledger.during()
         if ledger.behaviour in _WITHOUT_REPORT:
             return Outcome(*_WITHOUT_REPORT[ledger.behaviour])

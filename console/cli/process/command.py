@@ -80,6 +80,7 @@ class RepetitionMark:
     repetition_note: str
 
     def mark_json(self, answer: JsonObject) -> JsonObject:
+        """Return the answer; if it is a repetition, with the field `duplicate`."""
         return {**answer, "duplicate": True} if self.is_repetition() else answer
 
     def add_repetition_note(self, lines: Lines) -> Iterator[str]:

@@ -28,7 +28,7 @@ from console.domain.links.link import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, parse_order
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
 from console.wording.sentences import catalogue as wording
 
@@ -113,10 +113,10 @@ def parse_queue_filter(text: str) -> RecordFilter:
     return parsed_filter.record_filter
 
 
-def _parse_queue_order(text: str) -> QueueOrder:
+def _parse_queue_order(text: str) -> QueueSortOrder:
     """Return the sort order of a typed text; the default sort order of queues for "". Raises ConsoleError `usage`
     for an unknown column."""
-    order = parse_order(text) if text else DEFAULT_ORDER
+    order = parse_sort_order(text) if text else DEFAULT_SORT_ORDER
     if order is None:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}

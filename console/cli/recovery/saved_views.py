@@ -13,7 +13,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
-from console.domain.queues.order import SortColumn, parse_order
+from console.domain.queues.order import SortColumn, parse_sort_order
 from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, parse_view, split_filter
 from console.wording.sentences import catalogue as wording
 
@@ -42,7 +42,7 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
     columns = tuple(key for key in args.columns.split(",") if key)
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
     problems = parse_view(content, "me").problems
-    if args.sort and parse_order(args.sort) is None:
+    if args.sort and parse_sort_order(args.sort) is None:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
         )

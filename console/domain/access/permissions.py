@@ -43,7 +43,9 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 
 
 def has_right(person: Person, action: str) -> bool:
-    """True if one of the person's roles allows the action; a purchase also needs the person's flag `may_buy`."""
+    """True if one of the person's roles allows the action, the name of a right such as `refund_request`; a purchase
+    also needs the person's flag `may_buy`. Raises KeyError for an unknown action.
+    """
     return bool(person.roles & ROLES_BY_RIGHT[action]) and (action != "purchase" or person.may_buy)
 
 

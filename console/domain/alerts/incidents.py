@@ -289,6 +289,7 @@ DEFAULT_PLAYBOOK = "case"
 
 
 def get_playbook(rule: str) -> str:
-    """Return the name of the playbook for alerts of this rule. A playbook is a list of steps that a person follows
-    to remove the cause."""
+    """Return the name of the playbook for alerts of this rule; that of the general playbook if the rule has none of
+    its own. A playbook is a list of steps that a person follows to remove the cause.
+    """
     return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

@@ -71,9 +71,9 @@ class RowForecast:
 
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
-    """Result of the dry run of a bulk run. `seconds_per_row` has, by provider, the shortest time in seconds for
-    one row that the allowed rate of calls permits. `shortest_seconds` is the shortest duration of the whole run
-    in seconds. `row_counts` has the number of rows for each forecast.
+    """Result of the dry run of a bulk run. `seconds_per_row` has, by provider (None: no provider is called), the
+    shortest time in seconds for one row that the allowed rate of calls permits. `shortest_seconds` is the shortest
+    duration of the whole run in seconds. `row_counts` has the number of rows for each forecast.
     """
 
     run: BulkRun
@@ -89,7 +89,8 @@ class BulkPlan:
 
 def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mapping[str | None, float]) -> BulkPlan:
     """Return the plan of a bulk run from the forecasts of its rows. `seconds_per_row` is the time in seconds for one
-    row, by provider. Providers are called in parallel, so the slowest provider determines the duration.
+    row, by provider; a provider that is missing in it needs no time. Providers are called in parallel, so the slowest
+    provider determines the duration.
     """
     by_provider = Counter(forecast.provider for forecast in rows if forecast.kind is ForecastKind.WOULD_RUN)
     slowest = max((seconds_per_row.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
@@ -129,8 +130,10 @@ class BulkProgress:
 
 
 def get_row_outcome(result: str | None, reason: str | None) -> str | None:
-    """Return the outcome by which a row of a bulk run is counted: `still_unknown` if its probe found no definite
-    outcome, otherwise its result; None for a row without a result."""
+    """Return the outcome by which a row of a bulk run is counted: `still_unknown` if the row's probe found no
+    definite outcome, otherwise the row's result; None for a row without a result. `result` and `reason` are those of
+    the row.
+    """
     return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
 
 
@@ -142,8 +145,8 @@ def join_reason_and_person(reason: str, person: str | None) -> str:
 
 
 def split_reason_and_person(stored_text: str | None) -> tuple[str | None, str | None]:
-    """Return the code and the person of a stored reason, which `join_reason_and_person` has made. The person is
-    None if the text has none.
+    """Return the code and the person of a stored reason, which `join_reason_and_person` has made. The person is None
+    if the text has none; both are None for a row without a reason (`stored_text` None).
     """
     if stored_text is None or ":" not in stored_text:
         return stored_text, None

@@ -67,7 +67,9 @@ class NewDeskRequest:
     None, the row's own id is used. `amount_minor` (the amount of a refund) and `proposed` (the state that a decision
     proposes) repeat facts of the arguments, so that the database can check its rules about them.
     `is_password_confirmed`: the connection that stores the request was opened with the password that the person has
-    typed for this request.
+    typed for this request. `subject_kind` and `subject_id` name the record that the action is about,
+    `evidence_sha256` is the SHA-256 of a file that the request hands in; each of them, the amount and `proposed` are
+    None if the action has no such value.
     """
 
     id: str
@@ -86,7 +88,7 @@ class NewDeskRequest:
 class TakenDeskRequest:
     """A desk request that a worker has taken. `person` is the requester; `is_password_confirmed` is True if the
     person has typed the password for this request; `fencing_token` is the fencing token of the worker's lease on the
-    request.
+    request. The other fields are those of `NewDeskRequest`.
     """
 
     id: str
@@ -136,7 +138,9 @@ class OwnRequestState(StrEnum):
 class StoredRequest:
     """A stored desk request, in the list of the requests of one person. `at` is the instant at which the database
     server stored the request. `result` is the answer of an ended request as JSON; None if the request has not ended,
-    or if its answer is too long for a list."""
+    or if its answer is too long for a list. `subject_kind` and `subject_id` name the record that the request is
+    about; None if it is about no record.
+    """
 
     id: str
     at: datetime
@@ -151,8 +155,9 @@ class StoredRequest:
 class OwnRequest:
     """One of a person's own desk requests. `at` is the instant at which the database server stored it. If it has
     ended, `value` is the stored answer or `error` the error that the command raised; both are None if the answer is
-    too long for a list or unreadable here. `is_unanswered`: this
-    desk sent the request and never got the answer, because its process has ended or has stopped waiting.
+    too long for a list or unreadable here. `is_unanswered`: this desk sent the request and never got the answer,
+    because its process has ended or has stopped waiting. `subject_kind` and `subject_id` name the record that the
+    request is about; None if it is about no record.
     """
 
     id: str

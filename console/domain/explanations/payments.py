@@ -28,10 +28,10 @@ from console.domain.payments.consistency import (
     compute_order_difference_minor,
     compute_reversed_minor,
     find_reversal_deadline,
-    has_money,
+    has_unrefunded_amount,
     is_order_covered,
     is_refunded_in_full,
-    list_order_payments,
+    list_paid_order_payments,
 )
 from console.domain.payments.records import (
     Order,
@@ -164,7 +164,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
-    if has_money(record) and is_order_open:
+    if has_unrefunded_amount(record) and is_order_open:
         return _explain_unmoved_order(record, relations, facts, now)
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts, now)
@@ -335,7 +335,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
-    paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
+    paid_minor = sum(payment.captured_minor for payment in list_paid_order_payments(record))
     return {
         "id": record.id,
         "provider": record.provider,
@@ -471,7 +471,7 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
     """
     order = relations.order
-    if order is not None and not is_order_covered(list_order_payments(record), order):
+    if order is not None and not is_order_covered(list_paid_order_payments(record), order):
         code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
         step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
         roles = _list_roles_for_refund(relations, now)
@@ -570,7 +570,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
     if record.state in PAID_BY_CALLBACK_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
-    if order is not None and has_money(record) and compute_order_difference_minor(record, order) > 0:
+    if order is not None and has_unrefunded_amount(record) and compute_order_difference_minor(record, order) > 0:
         step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)
         roles = _list_roles_for_refund(relations, now)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)

@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
-from console.domain.queues.filter_text import InvalidFilterValue, add_operator, parse_amount
+from console.domain.queues.filter_text import InvalidFilterValue, add_filter_operator, parse_amount
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
@@ -206,7 +206,7 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: s
     if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and builder.person:
         value = builder.person
     try:
-        record_filter = add_operator(builder.record_filter, f"{name}:{value or ':'}")
+        record_filter = add_filter_operator(builder.record_filter, f"{name}:{value or ':'}")
     except InvalidFilterValue:
         builder.report(SearchProblemKind.UNKNOWN_VALUE, typed_word)
         return True

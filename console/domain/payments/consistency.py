@@ -137,18 +137,18 @@ def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
-    if (has_money(payment) and not is_order_paid) or (
+    if (has_unrefunded_amount(payment) and not is_order_paid) or (
         is_order_paid and is_only_payment and payment.state not in PAID_STATES
     ):
         fields.append("state")
-    if has_money(payment) and compute_order_difference_minor(payment, order):
+    if has_unrefunded_amount(payment) and compute_order_difference_minor(payment, order):
         fields.append("amount")
     if order.currency != payment.currency:
         fields.append("currency")
     return fields
 
 
-def has_money(payment: Payment) -> bool:
+def has_unrefunded_amount(payment: Payment) -> bool:
     """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment pays for its
     order.
     """
@@ -165,14 +165,14 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     negative if they fall short of it. If an excess was refunded, the difference is 0. The other payments of the order
     are those of `payment.relations`; without them only this payment counts.
     """
-    paid_payments = list_order_payments(payment)
+    paid_payments = list_paid_order_payments(payment)
     captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
     remaining_minor = captured_minor - sum(paid_payment.refunded_minor for paid_payment in paid_payments)
     is_excess_refunded = captured_minor > order.total_minor >= remaining_minor
     return 0 if is_excess_refunded else captured_minor - order.total_minor
 
 
-def list_order_payments(payment: Payment) -> list[Payment]:
+def list_paid_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
     is paid."""
     order_payments = payment.relations.order_payments if payment.relations is not None else ()

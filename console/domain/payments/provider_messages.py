@@ -56,10 +56,10 @@ class PaymentQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundOrder:
-    """Values with which a refund is sent to a provider, and by which the console later asks about this refund. `key`
-    is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
-    sends the same values.
+class RefundInstruction:
+    """The values with which a refund is sent to a provider, and by which the console later asks about this refund.
+    `key` is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every
+    repetition sends the same values.
     """
 
     key: str
@@ -75,7 +75,7 @@ class RefundReport:
     """A provider's statement about one refund, checked by its adapter. Instants are aware UTC.
 
     `state` is submitted, completed or failed. `provider_refund_id` is the provider's id of the refund, or our
-    idempotency key if the provider gives no id.
+    idempotency key if the provider gives no id. A field is None if the provider didn't state the value.
     """
 
     key: str

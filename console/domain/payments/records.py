@@ -323,7 +323,8 @@ class RefundRequest:
     """A maker's request for a refund. `amount` is decimal text in the payment's currency. The reason is a code, or
     the maker's own text `reason`, or both; without a code, and with the code OTHER, the text is needed. `saw` is the
     version of the payment on the maker's screen. `answers` are the maker's comments on risk signals, as pairs of rule
-    and text.
+    and text. `set_aside_id` is the id of the set-aside that the refund gives back, None for another refund; `ticket`
+    is the number of a support ticket, None if there is none.
     """
 
     payment_id: int

@@ -188,7 +188,7 @@ def _format_report(report: PaymentReport) -> str:
     return f"{report.provider_state}{amount}"
 
 
-def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
+def ends_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
     (`effect.unknown_reason` is None), and it is newer than the stored statement or changes the payment's state."""
     is_usable = effect.unknown_reason is None and (effect.is_newest or bool(effect.new_states))

@@ -22,12 +22,16 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
 
 @dataclass(frozen=True, slots=True)
 class ComparedSide:
-    """One of the three compared sides of a payment: ours, the provider's or the order's.
+    """One of the three compared sides of a payment or refund (`name`): ours, the provider's or the order's.
 
-    `there` is False if the side doesn't exist. `asked` is the instant at which the side was read, None if it was
-    never read; `old`: this instant is too long ago. `word` is the side's own word for its state, `state` the
-    console's state for this word. `differs` has the fields (state, amount, currency, refunded) that contradict our
-    payment. Instants are aware UTC.
+    `there` is False if the side doesn't exist. `word` is the side's own word for its state, `state` the console's
+    state for this word. `minor` and `refunded_minor` are its amounts in minor units, negative for a refund.
+    `reference` is its own number of the payment, refund or order. `since` is the time of this state, `source` the
+    person, provider or shop that stated it. `asked` is the instant at which the side was read; `old`: this instant is
+    too long ago. `version` is the version of the row in this database. Instants are aware UTC; a field is None if the
+    side doesn't state it or was never read.
+
+    `differs` has the fields (state, amount, currency, refunded) that contradict our record.
     """
 
     name: str
@@ -139,7 +143,8 @@ class RefundPlan:
     refund needs two approvers, () if one is enough. `refusal_code` is a wording code if no refund of this payment can
     be requested now; `refusal_facts` are the facts of this code. `earlier` are the payment's refunds so far,
     `approvers` the people who can approve the refund; `cooling_off_until` is the end of the cooling-off period, None
-    if the refund needs none.
+    if the refund needs none. `risk_signals` and `checks` are those of a refund of the planned amount, true at
+    `read_at`.
     """
 
     payment: Payment

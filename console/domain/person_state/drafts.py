@@ -24,6 +24,7 @@ class Draft:
 
     @property
     def name(self) -> str:
+        """The name under which the draft is stored (see `make_draft_name`)."""
         return make_draft_name(self.kind, self.subject)
 
     @property

@@ -16,7 +16,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter, SinceDays
+from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, LastChangeDays, RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 
 FILTER_STATES = frozenset(
@@ -72,7 +72,7 @@ def parse_filter(text: str) -> ParsedFilter:
     record_filter, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
         try:
-            with_condition = add_operator(record_filter, word)
+            with_condition = add_filter_operator(record_filter, word)
         except InvalidFilterValue:
             problems.append(word)
         else:
@@ -83,7 +83,7 @@ def parse_filter(text: str) -> ParsedFilter:
     return ParsedFilter(record_filter, " ".join(words), tuple(problems))
 
 
-def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
+def add_filter_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
     """Return the filter with the condition that the operator `word` (such as `amount:>50000`, in NFKC form)
     states; None if the word is no operator. Raises InvalidFilterValue if the operator's value is invalid."""
     match = _OPERATOR_PATTERN.fullmatch(word)
@@ -240,10 +240,10 @@ def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
         raise InvalidFilterValue
     match comparison:
         case ">=":
-            return replace(record_filter, since=SinceDays(first_day, None))
+            return replace(record_filter, since=LastChangeDays(first_day, None))
         case "<=":
-            return replace(record_filter, since=SinceDays(None, first_day))
-    return replace(record_filter, since=SinceDays(first_day, last_day))
+            return replace(record_filter, since=LastChangeDays(None, first_day))
+    return replace(record_filter, since=LastChangeDays(first_day, last_day))
 
 
 _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
@@ -295,7 +295,7 @@ def _format_age(age: AgeRange) -> str:
     return f"<{_format_duration(age.at_most or timedelta())}"
 
 
-def _format_since(days: SinceDays) -> str:
+def _format_since(days: LastChangeDays) -> str:
     if days.first is not None and days.last is not None:
         return f"{days.first}" if days.first == days.last else f"{days.first}..{days.last}"
     return f">={days.first}" if days.first is not None else f"<={days.last}"

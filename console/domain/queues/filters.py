@@ -87,7 +87,7 @@ class AgeRange:
 
 
 @dataclass(frozen=True, slots=True)
-class SinceDays:
+class LastChangeDays:
     """A condition on the Japanese day on which the state or certainty of a record last changed: from `first` to
     `last`, both included; None for no bound. A record without a stored time of this change doesn't fulfil it.
     """
@@ -117,7 +117,7 @@ class RecordFilter:
     causes: frozenset[str] = frozenset()
     amount: AmountRange | None = None
     age: AgeRange | None = None
-    since: SinceDays | None = None
+    since: LastChangeDays | None = None
     owner: str | None = None
     client: str | None = None
     kinds: frozenset[str] = frozenset()
@@ -127,11 +127,11 @@ class RecordFilter:
         return self._has_condition
 
     @property
-    def restricts_since(self) -> bool:
+    def restricts_last_change(self) -> bool:
         """True if there is a condition on the time of the last change, as an age or as a day."""
         return self.age is not None or self.since is not None
 
-    def find_since_bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+    def find_last_change_bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Return the bounds of the last change that the age and the days allow at `now`: its earliest and its latest
         instant; None for no bound.
         """
@@ -175,7 +175,7 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
             ),
             lambda candidate: record_filter.amount is None or _is_amount_in(candidate, record_filter.amount),
             lambda candidate: (
-                not record_filter.restricts_since or _is_since_in(candidate.state_since, record_filter, now)
+                not record_filter.restricts_last_change or _is_since_in(candidate.state_since, record_filter, now)
             ),
         )
     ) and fulfils_owner_condition(record_filter.owner, owner)
@@ -189,7 +189,7 @@ def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
 
 def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:
     """True if `since`, the time of the last change, is within the bounds of the filter at the instant `now`."""
-    earliest, latest = record_filter.find_since_bounds(now)
+    earliest, latest = record_filter.find_last_change_bounds(now)
     return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
 
@@ -235,8 +235,8 @@ def find_cause(record: FilteredRecord) -> str | None:
 
 
 def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
-    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's
-    payments.
+    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's payments;
+    empty if the refund's payment or the order's payments were not read.
     """
     match record:
         case CreditCheck():

@@ -29,24 +29,25 @@ class SortColumn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class QueueOrder:
+class QueueSortOrder:
     """The column by which a queue is sorted. `is_descending` reverses the sequence of all rows."""
 
     column: SortColumn = SortColumn.WORK
     is_descending: bool = False
 
 
-DEFAULT_ORDER = QueueOrder()
+DEFAULT_SORT_ORDER = QueueSortOrder()
 
 
-def parse_order(text: str) -> QueueOrder | None:
+def parse_sort_order(text: str) -> QueueSortOrder | None:
     """Return the sort order that a text means: the name of a column, with `-` before it for the descending order.
-    None if there is no such column."""
+    None if there is no such column.
+    """
     with suppress(ValueError):
-        return QueueOrder(SortColumn(text.removeprefix("-")), text.startswith("-"))
+        return QueueSortOrder(SortColumn(text.removeprefix("-")), text.startswith("-"))
     return None
 
 
-def format_order(order: QueueOrder) -> str:
-    """Return the text form of a sort order, such as `-amount`; `parse_order` parses it."""
+def format_sort_order(order: QueueSortOrder) -> str:
+    """Return the text form of a sort order, such as `-amount`, which `parse_sort_order` parses."""
     return f"{'-' if order.is_descending else ''}{order.column}"

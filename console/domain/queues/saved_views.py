@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from console.domain.queues.filter_text import LONGEST_FILTER_CHARACTERS, ParsedFilter, parse_filter
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, parse_order
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, parse_sort_order
 
 VIEW_KIND = "view"
 OWN_RECORDS_OPERATOR = "owner:me"
@@ -80,15 +80,16 @@ class ParsedView:
     """
 
     filter: ParsedFilter
-    order: QueueOrder
+    order: QueueSortOrder
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ViewCount:
     """The number of records that a view shows. `is_capped`: there may be more, because only a part of the queue was
-    counted. `count` is None for a view that can't be counted: it searches words, or its queue is
-    unknown.
+    counted. `count` is None for a view that can't be counted: it searches words, or its queue is unknown. `oldest` is
+    the instant since which the oldest counted record has its present state, None if there is none; `problems` are the
+    parts of the view that this program doesn't understand.
     """
 
     view: SavedView
@@ -156,7 +157,7 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     parsed_filter = parse_filter(
         " ".join([*other_parts, *(f"owner:{person}" for _ in own_records_conditions if person is not None)])
     )
-    order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
+    order = parse_sort_order(content.sort) if content.sort else DEFAULT_SORT_ORDER
     problems = [
         *parsed_filter.words.split(),
         *parsed_filter.problems,
@@ -164,7 +165,7 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     ]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
-    return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_ORDER, tuple(problems))
+    return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_SORT_ORDER, tuple(problems))
 
 
 def split_filter(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ class HistoryRow:
 
     `key` identifies the row in the history and is the same each time the history is read; `word` is the provider's
     own word for the state. `amount` is the paid or refunded amount. At least one of the payment's two ids is set.
+    `method` is the provider's word for the way of paying, None if the history has none.
     """
 
     key: str

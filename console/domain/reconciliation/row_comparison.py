@@ -32,13 +32,13 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
-class Consequence(StrEnum):
-    """The act of a reconciliation after the comparison of one row. `NOTHING`: no act. `FACT`: apply the row to the
+class RowAction(StrEnum):
+    """The act of a reconciliation after the comparison of one row. `NOTHING`: no act. `APPLY`: apply the row to the
     payment like the answer to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
     """
 
     NOTHING = "nothing"
-    FACT = "fact"
+    APPLY = "apply"
     IMPORT = "import"
     CASE = "case"
 
@@ -49,22 +49,20 @@ class ComparedRow:
     it."""
 
     verdict: ReconciliationVerdict
-    consequence: Consequence = Consequence.NOTHING
+    row_action: RowAction = RowAction.NOTHING
 
 
 MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
-_DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
+_DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.CASE)
 
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
     """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
     is None if no such payment is stored. Return the verdict of the comparison, and how the reconciliation must act on
-    it (`Consequence`)."""
+    it (`RowAction`)."""
     if payment is None:
         return (
-            ComparedRow(ReconciliationVerdict.IMPORTED, Consequence.IMPORT)
-            if row.state in PAID_STATES
-            else MATCHED_ROW
+            ComparedRow(ReconciliationVerdict.IMPORTED, RowAction.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
         )
     return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
 
@@ -78,16 +76,16 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     if was_paid and not adds_provider_id and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
-        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if was_paid else Consequence.FACT)
+        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY)
     if payment.state is PaymentState.REVERSED:
         return MATCHED_ROW if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_ROW
     if not was_paid:
-        return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
+        return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
     return (
         MATCHED_ROW
         if is_settled and not adds_provider_id
-        else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
+        else ComparedRow(ReconciliationVerdict.MATCHED, RowAction.APPLY)
     )
 
 
@@ -102,7 +100,7 @@ def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
         return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _DIFFERENT_STATE_ROW
     if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
         return MATCHED_ROW
-    return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
+    return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
 
 
 def _has_newer_report(payment: Payment, at: datetime) -> bool:

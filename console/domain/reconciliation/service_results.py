@@ -96,7 +96,7 @@ class ReconciliationRunDetails:
     """A reconciliation run with the provider's files that it read. `refused_row_count` is the number of rejected
     rows, `refused_rows_case` the open case about them. `open_case_count` is the number of payments that wait for a
     person, at most 1,000. `newer_run_id` and `older_run_id` are the ids of the next and the previous run; None if
-    there is none.
+    there is none. `holder` is the person and process that execute the run now; None if no process does.
     """
 
     item: ReconciliationRunItem

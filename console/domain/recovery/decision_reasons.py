@@ -55,7 +55,8 @@ def parse_reason(summary: str) -> StatedReason | None:
 
 
 def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
-    """Return the arguments by which the reason becomes part of a request id's arguments: the reason, or nothing if it
-    is None. So a script that gives no reason can repeat, with the same request id, a request of an earlier version.
+    """Return the reason as a list of arguments, with which the arguments of a request id are extended: one argument,
+    or none if the reason is None. So the call of a script without a reason has the same arguments as in earlier
+    versions, and can be repeated with the same request id.
     """
     return () if reason is None else (reason,)

@@ -66,8 +66,9 @@ class Corporation:
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
     image, because no character set has its characters. `address_image_id` is set if the address is such an image.
     `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
-    the day of the event `process`. `is_hidden` is True if the publisher excludes the corporation from search
-    (`hihyoji`); a search by its number still finds it.
+    the day of the event `process`. `closure` is None while the corporation is open; `successor` is the number of the
+    corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes the
+    corporation from search (`hihyoji`); a search by its number still finds it.
     """
 
     number: str

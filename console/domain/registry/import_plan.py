@@ -24,6 +24,7 @@ class PublishedFile:
 
     @property
     def is_difference(self) -> bool:
+        """True if the file is a difference, False if it is a whole file."""
         return not self.prefecture_code
 
 

@@ -140,6 +140,7 @@ class DailyClose:
 
     @property
     def is_final(self) -> bool:
+        """True if nothing of the day is open (`open_points` is empty)."""
         return not self.open_points
 
     def add_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":

@@ -18,6 +18,7 @@ class Period:
 
     @property
     def days(self) -> tuple[date, ...]:
+        """All days of the period, the first one first."""
         return tuple(self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
 
     @property

@@ -22,6 +22,7 @@ class ProviderDay:
 
     @property
     def total(self) -> int:
+        """The number of all payments that began on the day."""
         return self.paid + self.unpaid + self.unknown + self.other
 
     @property

@@ -20,6 +20,7 @@ class QueueAges:
 
     @property
     def total(self) -> int:
+        """The number of all counted records of the queue, with and without a known age."""
         return sum(self.counts) + self.undated
 
 

@@ -14,7 +14,8 @@ from console.domain.tasks.states import SagaState
 class ScheduledTask:
     """A scheduled task and its last run. `record_count` is the number of records on which the run worked,
     `error_code` the error code of a failed run, `failures` the number of consecutive failed runs. `position` is the
-    place at which the next run of a task with several parts continues.
+    place at which the next run of a task with several parts continues. `begun_at` and `ended_at` are the times of the
+    last run, None if there was none; `ended_at` is also None while a run has not written its end.
     """
 
     name: str
@@ -32,7 +33,8 @@ class ScheduledTask:
 @dataclass(frozen=True, slots=True)
 class Saga:
     """A process of several steps for the record `subject_kind` `subject_id`; each step has a transaction of its own.
-    `step` is the next step, due at `next_at`; `facts` has the values that earlier steps stored.
+    `step` is the next step, due at `next_at`; `facts` has the values that earlier steps stored. `attempts` counts the
+    attempts of the present step; `reason` is the code of the reason for which it waits, is stuck or has ended.
     """
 
     id: int
@@ -75,7 +77,9 @@ COMPANY_TOPIC = "alerts.corporation_changed.v1"
 class Alert:
     """A contradiction or delay that the program has found: the record `subject_kind` `subject_id` breaks the rule
     `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
-    amounts. `number` is the number by which people know the record; None if it was not read, or has none.
+    amounts. `number` is the number by which people know the record; None if it was not read, or has none. `order_no`
+    is the number of the order that an alert about an order concerns. A person who has acknowledged the alert is in
+    `acknowledged_by`, with the text `note`.
     """
 
     id: int
@@ -125,7 +129,8 @@ class ReconciliationVerdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReconciliationDifference:
     """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with the state and
-    amount here and at the provider; `row_key` is unique within the run.
+    amount here and at the provider; `row_key` is unique within the run. `payment_id` is None if no payment is stored,
+    `ours` and `theirs` are None if the side has no payment. `case_opened`: a case was opened about the difference.
     """
 
     row_key: str
@@ -176,7 +181,8 @@ class BulkAction(StrEnum):
 @dataclass(frozen=True, slots=True)
 class BulkRow:
     """One record of a bulk run. `expected_version` is the record's version that the person saw when the run was
-    created; `result` is None until the row is processed.
+    created; `result` is None until the row is processed. `reason` is the code of the reason for the result, as
+    `join_reason_and_person` stores it.
     """
 
     position: int

@@ -100,7 +100,9 @@ class ResolveResult:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedWork:
-    """An operation that has begun and not ended, with its record, for the list that is shown after a crash."""
+    """An operation that has begun and not ended, with its record, for the list that is shown after a crash. `record`
+    is None if the record is lost; `holder` is the person and process that hold its lease, None if nobody does.
+    """
 
     operation: Operation
     record: "CreditCheck | Order | Payment | Refund | None"

@@ -13,7 +13,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -99,12 +99,15 @@ class AtomReader:
         read_content = make_payment_reader(merchant.merch_id, question)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read_content))
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Ask Atom for the state of one of our refunds, and return the outcome with Atom's report. The answer has the
         state as words in its field `remarks`."""
-        if not _has_valid_ids(order):
+        if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=False)
-        text, read_content = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
+        text, read_content = (
+            make_refund_status_text(self._sender.merchant, instruction),
+            make_refund_status_reader(instruction),
+        )
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
@@ -146,15 +149,15 @@ class Atom(AtomReader):
             AtomCall.AUTH, make_auth_text(self._sender.merchant, request), make_token_reader(request)
         )
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Request a refund, and return the outcome with Atom's report. The outcome of a request that Atom accepts is
         PENDING."""
-        if not _has_valid_ids(order):
+        if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=True)
-        if not _is_payable(order.amount):
+        if not _is_payable(instruction.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
         return self._sender.send(
-            AtomCall.REFUND, make_refund_text(self._sender.merchant, order), make_refund_reader(order)
+            AtomCall.REFUND, make_refund_text(self._sender.merchant, instruction), make_refund_reader(instruction)
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -182,9 +185,9 @@ def _find_india_day(question: PaymentQuestion) -> date | None:
     return None if question.begun_at is None else find_ist_day(question.begun_at)
 
 
-def _has_valid_ids(order: RefundOrder) -> bool:
-    are_own_ids_valid = is_valid_id(order.key) and is_valid_id(order.merchant_payment_id)
-    return are_own_ids_valid and is_valid_id(order.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
+def _has_valid_ids(instruction: RefundInstruction) -> bool:
+    are_own_ids_valid = is_valid_id(instruction.key) and is_valid_id(instruction.merchant_payment_id)
+    return are_own_ids_valid and is_valid_id(instruction.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
 
 
 def _is_payable(amount: Money) -> bool:

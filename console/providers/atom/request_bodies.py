@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from console.domain.money import Money, format_decimal
-from console.domain.payments.provider_messages import PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentRequest, RefundInstruction
 from console.providers.atom.signing import AmountFormat, compute_signature, format_ist
 
 CURRENCY = "INR"
@@ -106,14 +106,18 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
     )
 
 
-def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
-    """Return the text of a REFUNDINIT request, by which Atom refunds the amount of `order` under our
+def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> str:
+    """Return the text of a REFUNDINIT request, by which Atom refunds the amount of `instruction` under our
     idempotency key.
     """
-    amount_text = merchant.amount_format.format_amount(order.amount)
-    merchant_id = order.merchant_payment_id
+    amount_text = merchant.amount_format.format_amount(instruction.amount)
+    merchant_id = instruction.merchant_payment_id
     parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
-    product = {"prodName": merchant.product, "prodRefundId": order.key, "prodRefundAmount": ExactNumber(amount_text)}
+    product = {
+        "prodName": merchant.product,
+        "prodRefundId": instruction.key,
+        "prodRefundAmount": ExactNumber(amount_text),
+    }
     return _make_request_text(
         headDetails=_make_header("REFUNDINIT"),
         merchDetails={
@@ -122,7 +126,7 @@ def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
             "merchTxnId": merchant_id,
         },
         payDetails={
-            "atomTxnId": _make_id_value(order.provider_payment_id),
+            "atomTxnId": _make_id_value(instruction.provider_payment_id),
             "signature": compute_signature(merchant.request_hash_key, *parts),
             "prodDetails": [product],
             "txnCurrency": CURRENCY,
@@ -131,7 +135,7 @@ def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
     )
 
 
-def make_refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
+def make_refund_status_text(merchant: AtomMerchant, instruction: RefundInstruction) -> str:
     """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of a payment. Its password is in
     Base64; the request isn't signed.
     """
@@ -139,7 +143,7 @@ def make_refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
         merchDetails={"merchId": _make_id_value(merchant.merch_id), "password": encode_base64(merchant.password)},
         payDetails={
-            "atomTxnId": _make_id_value(order.provider_payment_id),
+            "atomTxnId": _make_id_value(instruction.provider_payment_id),
             "prodDetails": [{"prodName": merchant.product}],
         },
     )

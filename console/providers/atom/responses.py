@@ -11,7 +11,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -140,7 +140,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
     return read_payment_report
 
 
-def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
+def make_refund_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDINIT answer. The refund counts as accepted only if the answer's entry
     with our idempotency key confirms it, for our payment and our amount.
     """
@@ -152,31 +152,31 @@ def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
             return find_verdict(AtomCall.REFUND, code), None
         pay_details = get_object(fields, "payDetails")
         own_entries = [
-            row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == order.key
+            row for row in _list_objects(pay_details.get("prodDetails")) if _read_refund_key(row) == instruction.key
         ]
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
-        return _find_refund_verdict(pay_details, own_entries[0], order), _make_refund_report(
-            order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
+        return _find_refund_verdict(pay_details, own_entries[0], instruction), _make_refund_report(
+            instruction, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
         )
 
     return read_refund_report
 
 
-def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> CodeOutcome:
+def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: RefundInstruction) -> CodeOutcome:
     """Return ACCEPTED_VERDICT for Atom's entry about our refund, or the class UNKNOWN if the answer has another
-    payment or amount than `order`, or no amount."""
+    payment or amount than `instruction`, or no amount."""
     check_currency(pay_details)
-    if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
+    if parse_id(pay_details.get("atomTxnId")) not in (None, instruction.provider_payment_id):
         return make_unknown_verdict("other_payment")
     amounts = {
         parse_rupees(own_entry.get("prodRefundAmount")),
         parse_rupees(pay_details.get("totalRefundAmount")),
     } - {None}
-    return ACCEPTED_VERDICT if amounts == {order.amount} else make_unknown_verdict("other_amount")
+    return ACCEPTED_VERDICT if amounts == {instruction.amount} else make_unknown_verdict("other_amount")
 
 
-def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
+def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
     code of the whole answer has no information about the refund.
     """
@@ -186,10 +186,10 @@ def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
         code = get_code(fields)
         if code != SUCCESS_CODE:
             return find_verdict(AtomCall.REFUND_STATUS, code), None
-        if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
+        if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, instruction.provider_payment_id):
             raise UnusableAnswer("other_payment")
         refund_entries = list(_iterate_refunds(fields.get("refundStatusDetails")))
-        own_entries = [row for row in refund_entries if _read_refund_key(row) == order.key]
+        own_entries = [row for row in refund_entries if _read_refund_key(row) == instruction.key]
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries:
@@ -199,18 +199,20 @@ def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
             != 1
         ):
             raise UnusableAnswer("listed_twice")
-        return _read_remark_verdict(own_entries[0], order)
+        return _read_remark_verdict(own_entries[0], instruction)
 
     return read_refund_status
 
 
-def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndContent[RefundReport]:
+def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> VerdictAndContent[RefundReport]:
     verdict_and_state = find_remark_verdict(own_entry.get("remarks"))
     if verdict_and_state is None:
         raise UnusableAnswer("unlisted_state")
-    report = _make_refund_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), verdict_and_state[1])
+    report = _make_refund_report(
+        instruction, own_entry, str(own_entry["remarks"]).strip().upper(), verdict_and_state[1]
+    )
     return verdict_and_state[0] if _is_same_amount(
-        own_entry.get("refundAmt"), order.amount
+        own_entry.get("refundAmt"), instruction.amount
     ) else make_unknown_verdict("other_amount"), report
 
 
@@ -225,12 +227,14 @@ def _is_same_amount(listed_sum: object, amount: Money) -> bool:
 
 
 def _make_refund_report(
-    order: RefundOrder, refund_fields: Fields, provider_word: str, state: RefundState
+    instruction: RefundInstruction, refund_fields: Fields, provider_word: str, state: RefundState
 ) -> RefundReport:
     """Return the report of our refund. `refund_fields` is Atom's entry about it, `provider_word` Atom's word for its
-    state. The report has the amount of `order`; the caller compares it with the amount in the answer."""
+    state. The report has the amount of `instruction`; the caller compares it with the amount in the answer."""
     number = parse_id(refund_fields.get("refundTxnId"))
-    return RefundReport(order.key, number, provider_word, state, order.amount, order.provider_payment_id)
+    return RefundReport(
+        instruction.key, number, provider_word, state, instruction.amount, instruction.provider_payment_id
+    )
 
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:

@@ -40,10 +40,12 @@ class CreditCheckReader(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the provider, such as `alarmbox`, as it is stored with records."""
 
     @property
-    def capabilities(self) -> CreditCheckCapabilities: ...
+    def capabilities(self) -> CreditCheckCapabilities:
+        """The features of the provider."""
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         """Read the report of one credit check, and return the outcome with the report. The outcome is FAILED_DEFINITE

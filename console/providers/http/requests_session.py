@@ -43,6 +43,9 @@ class SingleCallAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a pool of one new connection, whatever the arguments of the library are; the socket guard opens its
+        socket.
+        """
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         is_secure = pool.scheme == "https"
         pool.ConnectionCls = _TlsConnection if is_secure else _PlainConnection

@@ -35,8 +35,8 @@ call.
 @dataclass(frozen=True, slots=True)
 class SingleRequest:
     """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
-    `read_timeout` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call) are
-    real seconds; `largest_answer_bytes` is the size limit of the answer.
+    `read_timeout` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call) are real
+    seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without one.
     """
 
     method: str

@@ -10,7 +10,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -69,10 +69,12 @@ class PaymentReader(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the provider, such as `paypay`, as it is stored with payments."""
 
     @property
-    def capabilities(self) -> PaymentCapabilities: ...
+    def capabilities(self) -> PaymentCapabilities:
+        """The features and limits of the provider."""
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read the state of a payment. A report of a success has an id and an amount only if its `is_bookable` is
@@ -80,7 +82,7 @@ class PaymentReader(Protocol):
         """
         ...
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read the state of one of our refunds by its idempotency key, and return the outcome with the provider's
         report. The caller, a service, decides the meaning of NOT_FOUND.
         """
@@ -119,9 +121,10 @@ class PaymentProvider(PaymentReader, Protocol):
         until the payer pays."""
         ...
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Refund the amount of `order` under the idempotency key `order.key`, and return the outcome with the
-        provider's report."""
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
+        """Refund the amount of `instruction` under its idempotency key `key`, and return the outcome with the
+        provider's report.
+        """
         ...
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:

@@ -16,7 +16,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -182,19 +182,27 @@ class PayPayReader:
         request = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
         return self._sender.send(request, make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question)))
 
-    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report."""
-        if not (is_valid_id(order.key) and is_valid_id(order.provider_payment_id)):
+        if not (is_valid_id(instruction.key) and is_valid_id(instruction.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=False)
-        request = _make_bodyless_request("GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}")
-        return self._sender.send(request, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(order)))
+        request = _make_bodyless_request(
+            "GET", f"/v2/refunds/{instruction.key}?paymentId={instruction.provider_payment_id}"
+        )
+        return self._sender.send(
+            request, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(instruction))
+        )
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return PayPay's limit for refunds: 23:59:59 in Japan on the 365th day after the payment."""
+        """Return PayPay's limit for refunds (aware): 23:59:59 in Japan on the 365th day after the payment. Never
+        None.
+        """
         return _find_time_after_days(paid_at, REFUND_WINDOW_DAYS, time(23, 59, 59))
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return PayPay's limit for cancellations: 00:14:59 in Japan on the day after the payment."""
+        """Return PayPay's limit for cancellations (aware): 00:14:59 in Japan on the day after the payment. Never
+        None.
+        """
         return _find_time_after_days(paid_at, 1, time(0, 14, 59))
 
 
@@ -238,24 +246,24 @@ class PayPay(PayPayReader):
             make_paypay_converter(PayPayCall.DELETE_CODE, read_no_content),
         )
 
-    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Request a refund, and return the outcome with PayPay's report. The outcome of a request that PayPay accepts
         is PENDING, or SUCCEEDED if PayPay reports the refund as completed.
         """
-        if not (is_valid_id(order.key) and is_valid_id(order.provider_payment_id)):
+        if not (is_valid_id(instruction.key) and is_valid_id(instruction.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=True)
-        if not is_valid_amount(order.amount):
+        if not is_valid_amount(instruction.amount):
             return make_unsent_outcome("bad_amount", has_effect=True)
         fields = {
-            "merchantRefundId": order.key,
-            "paymentId": order.provider_payment_id,
-            "amount": {"amount": order.amount.minor, "currency": order.amount.currency},
-            "requestedAt": int(order.requested_at.timestamp()),
-            "reason": order.reason[:_LONGEST_DESCRIPTION_CHARACTERS] or None,
+            "merchantRefundId": instruction.key,
+            "paymentId": instruction.provider_payment_id,
+            "amount": {"amount": instruction.amount.minor, "currency": instruction.amount.currency},
+            "requestedAt": int(instruction.requested_at.timestamp()),
+            "reason": instruction.reason[:_LONGEST_DESCRIPTION_CHARACTERS] or None,
         }
         return self._sender.send(
             _make_post_request("/v2/refunds", fields),
-            make_paypay_converter(PayPayCall.REFUND, make_refund_reader(order)),
+            make_paypay_converter(PayPayCall.REFUND, make_refund_reader(instruction)),
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:

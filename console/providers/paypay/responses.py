@@ -12,7 +12,7 @@ from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
-    RefundOrder,
+    RefundInstruction,
     RefundReport,
     StartedPayment,
 )
@@ -166,18 +166,18 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     return read_payment_report
 
 
-def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
+def make_refund_reader(instruction: RefundInstruction) -> DataReader[RefundReport]:
     """Return the function that reads the details of a refund. The answer must contain our idempotency key, the
-    payment's id and the amount of `order`.
+    payment's id and the amount of `instruction`.
     """
 
     def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:
         refund_fields = _require_object(value)
         report = _read_refund_report(refund_fields)
-        _require_equal(report.key, order.key, "other_id")
-        _require_equal(report.provider_payment_id, order.provider_payment_id, "other_payment")
+        _require_equal(report.key, instruction.key, "other_id")
+        _require_equal(report.provider_payment_id, instruction.provider_payment_id, "other_payment")
         verdict, _ = REFUND_STATE_MEANINGS[report.provider_state]
-        return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
+        return report, verdict if report.amount == instruction.amount else make_unknown_verdict("other_amount")
 
     return read_refund_report
 

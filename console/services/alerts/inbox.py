@@ -25,7 +25,7 @@ from console.domain.views.company_actions import list_company_actions
 from console.services.alerts.changed_companies import find_acknowledged_changes
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
-from console.services.guarded.database_rollback import RollbackFinding
+from console.services.guarded.database_rollback import DatabaseRollback
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import read_facts
@@ -181,14 +181,14 @@ class AlertService:
             self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
-    def find_database_rollback(self) -> RollbackFinding | None:
+    def find_database_rollback(self) -> DatabaseRollback | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
         with money are refused; None if they are not refused. Raises not_allowed if the acting person has no right to
         read."""
-        rollback = database_rollback.find_rollback(self._context)
+        rollback = database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return rollback or database_rollback.find_open_rollback(conn)
+            return rollback or database_rollback.find_open_database_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
         """Return the number of operations that desks have in their spools and that the database has lost, because it

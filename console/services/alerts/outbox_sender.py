@@ -67,7 +67,7 @@ class OutboxSender:
         """
         context = self._context
         with context.database.read() as conn:
-            rollback = database_rollback.find_open_rollback(conn)
+            rollback = database_rollback.find_open_database_rollback(conn)
             alert = None if rollback is None else rollback.alert
             if alert is None or outbox.find(
                 conn, make_alert_message(ALERT_RAISED_EVENT, alert, context.database_id).event_id

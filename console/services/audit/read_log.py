@@ -27,7 +27,7 @@ class RecordOpeningLog:
         remain.
 
         If the person's previous entry is the same, no entry is collected, because a screen reads its record again
-        after each change.
+        after each change. `subject_id` is the id of the opened record; None for a list, which has none.
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:

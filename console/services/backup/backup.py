@@ -184,9 +184,9 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks; if there are
     any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
-    `missing` then has the operations that `RollbackFinding.make_refusal` lists.
+    `missing` then has the operations that `DatabaseRollback.make_refusal` lists.
     """
-    rollback = database_rollback.find_rollback(context)
+    rollback = database_rollback.find_database_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())

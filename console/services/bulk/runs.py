@@ -68,7 +68,7 @@ class BulkRunService(BulkRunReader):
 
     # Freeze and preview
 
-    def freeze(
+    def create_run(
         self,
         action: str,
         selection: Sequence[ChosenRecord] | str,
@@ -88,11 +88,11 @@ class BulkRunService(BulkRunReader):
             "bulk freeze",
             request_id,
             arguments,
-            lambda: self._freeze_selection(action, selection, note_text),
+            lambda: self._create_run_of_selection(action, selection, note_text),
             make_bulk_run_answer_finder(self.read_run),
         )
 
-    def _freeze_selection(
+    def _create_run_of_selection(
         self, action: str, selection: Sequence[ChosenRecord] | str, note_text: str | None
     ) -> BulkRun:
         bulk_action = _parse_bulk_action(action)
@@ -107,7 +107,7 @@ class BulkRunService(BulkRunReader):
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
-            run_id = self._context.write(lambda tx: self._freeze_rows(tx, bulk_action, rows, person, note_text))
+            run_id = self._context.write(lambda tx: self._insert_run(tx, bulk_action, rows, person, note_text))
         return self.read_run(run_id)
 
     def _list_queue_rows(self, queue: str) -> list[BulkRow]:
@@ -120,7 +120,7 @@ class BulkRunService(BulkRunReader):
             [ChosenRecord(get_record_kind(record), record.id, record.version) for record in records]
         )
 
-    def _freeze_rows(
+    def _insert_run(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
         context = self._context

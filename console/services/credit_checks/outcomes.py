@@ -337,7 +337,7 @@ def _contradict_other_owners(
     provider_id = outcome.found.credit_check_id
     other_checks = [other_check for other_check in checks_of_number if other_check.id != record.id]
     if any(other_check.state is CheckState.PENDING for other_check in other_checks):
-        other_checks = list(check_records.find_owners_of_provider_id(context, tx, provider_id))
+        other_checks = list(check_records.find_checks_with_provider_id(context, tx, provider_id))
     for other_check in other_checks:
         if (
             other_check.id != record.id

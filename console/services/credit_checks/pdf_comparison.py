@@ -29,6 +29,7 @@ class PdfComparison:
         self.old_pdf, self.new_pdf = old_pdf, new_pdf
 
     def close(self) -> None:
+        """End the child processes that keep the two versions open."""
         for document in (self.old_pdf, self.new_pdf):
             document.close()
 

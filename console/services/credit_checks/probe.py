@@ -153,7 +153,7 @@ class CreditCheckProber:
             return None, "none_found"
         if unused_reports[0].purchase_date is None:
             return None, "undated_found"
-        if check_records.find_owners_of_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+        if check_records.find_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 

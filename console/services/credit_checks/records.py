@@ -44,7 +44,9 @@ def list_lost_purchases(
     )
 
 
-def find_owners_of_provider_id(context: ServiceContext, tx: Transaction, provider_id: int) -> tuple[CreditCheck, ...]:
+def find_checks_with_provider_id(
+    context: ServiceContext, tx: Transaction, provider_id: int
+) -> tuple[CreditCheck, ...]:
     """Return the credit checks that have this id of the provider, in a transaction that may write the id into another
     one. Decisions about the same id run one after another, because the database has no unique index over the ids: one
     check may serve two clients."""

@@ -5,7 +5,7 @@ from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, AliveWorker, LeftoverCredentials
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.service_results import DeskNews, FeedMark
+from console.domain.service_results import DeskUpdate, FeedMark
 from console.services.process.context import ServiceContext
 from console.settings.settings import Settings
 from console.store.database import change_feed
@@ -42,7 +42,7 @@ class DeskStatusService:
         actions."""
         return self._context.asks_worker
 
-    def read_news(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskNews:
+    def read_desk_update(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
         """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
         call. If `after` is None, return no records. Executes one short SQL statement if nothing has changed.
 
@@ -52,8 +52,8 @@ class DeskStatusService:
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:
             if asks_worker and with_presence:
-                return presence.read_news(conn, after)
-            return DeskNews(*change_feed.list_changes_since(conn, after))
+                return presence.read_desk_update(conn, after)
+            return DeskUpdate(*change_feed.list_changes_since(conn, after))
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its

@@ -40,7 +40,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
-from console.settings.draft_files import DraftFile
+from console.settings.unfinished_files import UnfinishedFile
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import events as payment_events
@@ -164,7 +164,7 @@ class EvidencePackWriter:
             omitted_names,
         )
 
-    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> WrittenPack:
+    def _write_pack(self, pack_draft: UnfinishedFile, kind: str, id: int | str, person: Person) -> WrittenPack:
         context = self._context
         content = self.write_content(pack_draft.file, kind, id, person)
         context.failpoints.reach("after_pack_written")
@@ -202,7 +202,7 @@ class _PackDraft:
             largest_bytes,
         )
         self._only_person = only_person
-        self._plain_values = pack_text.PlainValueMaker(related_records.payer_names)
+        self._plain_values = pack_text.JsonValueMaker(related_records.payer_names)
         self._omitted_files: list[dict[str, object]] = []
         record = related_records.record
         self._registry_facts = read_facts_of_record(context, conn, record)

@@ -23,7 +23,7 @@ from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDiges
 from console.services.evidence.pack_text import encode_bundle_verification_text
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
-from console.settings.draft_files import DraftFile
+from console.settings.unfinished_files import UnfinishedFile
 from console.store.database.engine import Transaction
 
 MAX_PACKS_PER_BUNDLE = 500
@@ -112,7 +112,11 @@ class EvidenceBundleWriter:
             return self._publish_bundle(draft, bundled_packs)
 
     def _write_packs(
-        self, draft: DraftFile, record_keys: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
+        self,
+        draft: UnfinishedFile,
+        record_keys: Sequence[tuple[str, str]],
+        person: Person,
+        progress: PackCountReporter,
     ) -> list[_BundledPack]:
         bundled_packs = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
@@ -148,7 +152,7 @@ class EvidenceBundleWriter:
             bundle.set_date(content.until)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
-    def _publish_bundle(self, draft: DraftFile, bundled_packs: Sequence[_BundledPack]) -> WrittenBundle:
+    def _publish_bundle(self, draft: UnfinishedFile, bundled_packs: Sequence[_BundledPack]) -> WrittenBundle:
         context, written_packs = (
             self._context,
             [bundled_pack for bundled_pack in bundled_packs if not bundled_pack.is_left_out],

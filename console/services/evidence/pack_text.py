@@ -42,7 +42,7 @@ _BUNDLE_VERIFICATION_TEXT = """\
 """
 
 
-class PlainValueMaker:
+class JsonValueMaker:
     """Converts values to the types of JSON. In texts, the names of payers in `hidden` are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
@@ -52,7 +52,7 @@ class PlainValueMaker:
         """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
         `_FIELDS_EXCLUDED_FROM_PACK`."""
         names = (field.name for field in fields(value) if field.name not in _FIELDS_EXCLUDED_FROM_PACK)
-        return {name: self.make_plain_value(getattr(value, name)) for name in names}
+        return {name: self.make_json_value(getattr(value, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
         """Return the facts of the corporation registry about a record's corporation, in the types of JSON, with
@@ -67,10 +67,10 @@ class PlainValueMaker:
             "operation_id": event.operation_id, "session": event.session, "correlation": event.correlation,
             "evidence": list(event.evidence),
             "kept_in": {"table": event.source.partition(":")[0], "row": event.row},
-            "facts": self.make_plain_value(event.facts),
+            "facts": self.make_json_value(event.facts),
         }  # fmt: skip
 
-    def make_plain_value(self, value: object) -> object:
+    def make_json_value(self, value: object) -> object:
         """Return the value in the types of JSON, with masked payers' names."""
         match value:
             case None | bool() | int() | float():
@@ -80,11 +80,11 @@ class PlainValueMaker:
             case date():
                 return value.isoformat()
             case Enum():
-                return self.make_plain_value(value.value)
+                return self.make_json_value(value.value)
             case Mapping():
-                return {str(key): self.make_plain_value(part) for key, part in value.items()}
+                return {str(key): self.make_json_value(part) for key, part in value.items()}
             case list() | tuple() | set() | frozenset():
-                return [self.make_plain_value(part) for part in value]
+                return [self.make_json_value(part) for part in value]
         if hasattr(value, "__dataclass_fields__"):
             return self.make_record_fields(value)
         return mask_text(str(value), self._hidden_values)
@@ -94,9 +94,13 @@ class TimelineText(Protocol):
     """Writes the events of a timeline as plain text, one line for each event. `console.wording.timelines`
     implements this interface."""
 
-    def format_header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]: ...
+    def format_header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]:
+        """Yield the lines above the events, in the language `language` ("ja" or "en"), each without a line end."""
 
-    def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str: ...
+    def format_event_line(self, event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
+        """Return the line about one event of the timeline, in the language `language` ("ja" or "en"), without a line
+        end.
+        """
 
 
 def encode_timeline_line(text: str, timeline: TimelinePage) -> bytes:

@@ -33,9 +33,10 @@ class RecordedCall:
 
     `evidence` is the id of the stored evidence, `at` its time. `provider` and `call` are the two parts of the
     evidence's source, such as `paypay` and `refund`. `record` is the record of the call as JSON, `related` the
-    related records. `outcome` and `reason` are the decision that the program recorded for the answer. `status` is
-    the HTTP status, None if no answer came; `body` is the content of the answer, None if only a part of it was
-    stored or its PDF is not in the pack. `record` is empty if the pack lacks the record.
+    related records. `outcome` and `reason` are the decision that the program recorded for the answer. `status` is the
+    HTTP status, None if no answer came; `body` is the content of the answer, None if only a part of it was stored or
+    its PDF is not in the pack. `record` is empty if the pack lacks the record. `operation_id` is None if the call
+    belongs to no operation.
     """
 
     evidence: int

@@ -14,7 +14,7 @@ from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
-from console.settings.draft_files import DraftFile
+from console.settings.unfinished_files import UnfinishedFile
 
 RowCountReporter = Callable[[int], None]
 """Function that is called with the number of rows written so far, after each page. It may raise an exception to
@@ -58,7 +58,7 @@ class ExportService:
 
     def _write_list_file(
         self,
-        draft: DraftFile,
+        draft: UnfinishedFile,
         file_format: FileFormat,
         table: ExportTable,
         rows: "_CountedRows",

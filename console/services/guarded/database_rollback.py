@@ -42,7 +42,7 @@ _log = logging.getLogger("console.guard")
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackFinding:
+class DatabaseRollback:
     """The finding that the database has gone back to an earlier state. While it is valid, operations with effect
     are refused.
 
@@ -69,7 +69,7 @@ class RollbackFinding:
         return ConsoleError(ErrorCode.DATABASE_WENT_BACK, facts)
 
 
-def find_rollback(context: ServiceContext) -> RollbackFinding | None:
+def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
     """Compare this desk's anchors with the database. If anchors are missing in it, raise the alert of the rule
     `database_went_back`; otherwise store the newest audit entry in the spool as an anchor.
 
@@ -85,7 +85,7 @@ def find_rollback(context: ServiceContext) -> RollbackFinding | None:
     return None
 
 
-def require_no_rollback(context: ServiceContext) -> None:
+def require_no_database_rollback(context: ServiceContext) -> None:
     """Refuse an operation that costs or moves money: raise database_went_back (detail.missing: the lost operations)
     if the database has gone back to an earlier state. If the database is unavailable, raises its error."""
     finding = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
@@ -93,10 +93,10 @@ def require_no_rollback(context: ServiceContext) -> None:
         raise finding.make_refusal()
 
 
-def refuse_after_rollback(conn: Connection) -> None:
+def refuse_after_database_rollback(conn: Connection) -> None:
     """Refuse an operation within its first transaction (tx1): raise database_went_back if an alert of the rule
     `database_went_back`, raised by any desk, is open."""
-    finding = find_open_rollback(conn)
+    finding = find_open_database_rollback(conn)
     if finding is not None:
         raise finding.make_refusal()
 
@@ -115,7 +115,7 @@ def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> Cons
     return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **detail})
 
 
-def find_open_rollback(conn: Connection) -> RollbackFinding | None:
+def find_open_database_rollback(conn: Connection) -> DatabaseRollback | None:
     """Return the open alert of the rule `database_went_back`, with the lost operations that desks have reported;
     None if no such alert is open."""
     alert_id = anchors.find_open_rollback_alert_id(conn)
@@ -125,7 +125,7 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     from console.store.alerts import alerts
     from console.store.operations import lost_operations
 
-    return RollbackFinding(alerts.find(conn, alert_id), lost_operations.list_unrestored_operations(conn))
+    return DatabaseRollback(alerts.find(conn, alert_id), lost_operations.list_unrestored_operations(conn))
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
@@ -169,7 +169,7 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
     )
     if old_database_id is not None:
         missing_intents = tuple(entry.intent for entry in reversed(spool.read_entries(old_database_id)))
-        refusal = RollbackFinding(None, missing_intents).make_refusal()
+        refusal = DatabaseRollback(None, missing_intents).make_refusal()
         raise rebuild_error(
             ErrorCode.DATABASE_WENT_BACK, {**refusal.detail, "problem": "file_missing", "file": str(file)}
         )
@@ -184,7 +184,7 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 # Compare
 
 
-def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
+def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> DatabaseRollback | None:
     """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database. Return
     the finding; None if the database has not gone back, or if a person has acknowledged the alert about this loss.
 
@@ -259,7 +259,7 @@ def _report_rollback(
     own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
-) -> RollbackFinding | None:
+) -> DatabaseRollback | None:
     """Write the operations that the database has lost, and the alert about that, to the database and return the
     finding. Return None if the write transaction finds all anchors, or if a person has already acknowledged
     this loss. `earlier_resolved_alerts` are the resolved alerts that the spool had stored before the
@@ -278,7 +278,7 @@ def _report_rollback(
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         # This account may only read, so it can't raise the alert.
-        return RollbackFinding(None, tuple(entry.intent for entry in spooled_operations))
+        return DatabaseRollback(None, tuple(entry.intent for entry in spooled_operations))
     if finding is None and resolved_alerts is not None:
         _give_up_anchors(context, old_database_id)
         _store_resolved_alerts(context.spool, context.database_id, resolved_alerts)
@@ -305,7 +305,7 @@ def _write_rollback(
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
     spool_entries: Sequence[SpoolEntry],
-) -> tuple[RollbackFinding | None, frozenset[str] | None]:
+) -> tuple[DatabaseRollback | None, frozenset[str] | None]:
     """Store the operations that the database has lost, and raise the alert if the loss is new or if a lost
     operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
     `database_went_back` is one of `earlier_resolved_alerts`.
@@ -327,7 +327,7 @@ def _write_rollback(
     is_new = not resolved_alerts - earlier_resolved_alerts
     if is_new or any(entry.holds_claim for entry in unreported_entries):
         _raise_alert(tx, context, missing_heads, old_database_id, len(unreported_entries))
-    return find_open_rollback(tx.conn), resolved_alerts
+    return find_open_database_rollback(tx.conn), resolved_alerts
 
 
 def _raise_alert(

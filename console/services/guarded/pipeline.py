@@ -90,7 +90,7 @@ class GuardedPipeline:
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
-                database_rollback.require_no_rollback(self._context)
+                database_rollback.require_no_database_rollback(self._context)
             self._context.failpoints.reach("before_tx1")
             if operation.has_effect:
                 database_fitness.require_disk_space(self._context)
@@ -155,7 +155,7 @@ class GuardedPipeline:
         def run_first_transaction(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
             if operation.has_effect:
-                database_rollback.refuse_after_rollback(tx.conn)
+                database_rollback.refuse_after_database_rollback(tx.conn)
                 # The second transaction (tx2) needs auto-increment ids as well.
                 row_counters.require_remaining_ids(tx.conn)
             operation.check(tx.conn)

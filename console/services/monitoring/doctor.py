@@ -387,7 +387,7 @@ class HealthCheckService:
         try:
             missing_count = database_rollback.count_missing_anchors(spool, self._database, database_id)
             with self._database.read() as conn:
-                finding = database_rollback.find_open_rollback(conn)
+                finding = database_rollback.find_open_database_rollback(conn)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise

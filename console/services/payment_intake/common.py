@@ -172,8 +172,9 @@ def settle_event(
     """Set the state (column `done`) of the stored event with the id `event_id` of the source `source` to
     `event_state`, and store the payment's id.
 
-    The state changes only if the event is `queued`, `unmatched` or `refused_to_ask`, or if `event_state` is
-    `queued`. If two processes handle the event at the same time, the `event_state` of the first one stays.
+    The state changes only if the event is `queued`, `unmatched` or `refused_to_ask`, or if `event_state` is `queued`.
+    If two processes handle the event at the same time, the `event_state` of the first one stays. `payment_id` None:
+    no payment is known for the event.
     """
 
     def write_state(tx: Transaction) -> None:

@@ -20,7 +20,7 @@ from console.domain.payments.report_rules import (
     ReportEffect,
     ReportSource,
     compute_report_effect,
-    is_end_of_unknown_outcome,
+    ends_unknown_outcome,
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
@@ -142,7 +142,7 @@ def _refuse_shared_provider_id(
 def _write_report(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> None:
-    if is_end_of_unknown_outcome(effect, payment):
+    if ends_unknown_outcome(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
     is_case_opened = effect.case_rule is not None and _open_case(context, tx, payment, effect)
     values = _make_column_values(context, payment, sourced_report, effect)
@@ -175,7 +175,7 @@ def _write_report(
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
     if effect.new_states and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
-    if is_end_of_unknown_outcome(effect, payment):
+    if ends_unknown_outcome(effect, payment):
         _settle_operation(context, tx, payment, sourced_report)
     _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
 
@@ -246,7 +246,7 @@ def _make_column_values(
         values["payment_last_event_id"] = sourced_report.event_id[:128]
     if effect.unknown_reason is not None:
         return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown_reason}
-    if is_end_of_unknown_outcome(effect, payment) or effect.new_states:
+    if ends_unknown_outcome(effect, payment) or effect.new_states:
         is_end_unpaid = bool(effect.new_states) and effect.new_states[-1] in ENDED_UNPAID_STATES
         has_cause = is_end_unpaid or sourced_report.source_kind is ReportSource.PEOPLE
         cause = sourced_report.answer.reason[:64] if has_cause else None
@@ -321,7 +321,7 @@ def _choose_next_work(
         )
     if is_case_opened or effect.unknown_reason is not None:
         return Work(WorkState.NEEDS_REVIEW, reason=effect.case_rule)
-    if not effect.new_states and not is_end_of_unknown_outcome(effect, payment):
+    if not effect.new_states and not ends_unknown_outcome(effect, payment):
         return payment.work
     return payment_work.choose_work(context, tx, payment, end_state)
 

@@ -227,7 +227,9 @@ class PaymentTimeoutSagas:
             self._payment_prober.hold_payment_lease(saga.subject_id) as payment,
         ):
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
-                self._sagas.delay_step(saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY)
+                self._sagas.postpone_step_without_attempt(
+                    saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY
+                )
             else:
                 self._sagas.run(saga)
         return 1

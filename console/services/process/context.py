@@ -136,9 +136,13 @@ class LiveNumberSource(Protocol):
     single corporation numbers.
     """
 
-    def ask_publisher(self, number: str) -> None: ...
+    def ask_publisher(self, number: str) -> None:
+        """Query the publisher about a number that this desk's registry doesn't have, and store the answer. Raises
+        nothing.
+        """
 
-    def find_stored_facts(self, number: str) -> "CorporationFacts | None": ...
+    def find_stored_facts(self, number: str) -> "CorporationFacts | None":
+        """Return the publisher's stored answer about the number; None if there is none. Sends no query."""
 
 
 @dataclass

@@ -9,11 +9,11 @@ from pathlib import Path
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
-from console.settings.draft_files import DraftFile, open_draft_file
+from console.settings.unfinished_files import UnfinishedFile, open_unfinished_file
 
 
 @contextmanager
-def open_new_file(path: Path) -> Iterator[DraftFile]:
+def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
     """Yield a draft of the new file `path`. The block must publish the draft, which gives the file its name;
     otherwise no file remains. Raises usage (file_exists) if the file exists, and storage_full if the block or
     the file system raises an OSError, or if no file can have this name.
@@ -21,7 +21,7 @@ def open_new_file(path: Path) -> Iterator[DraftFile]:
     try:
         if "\0" in str(path):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
-        with open_draft_file(path.absolute()) as draft:
+        with open_unfinished_file(path.absolute()) as draft:
             yield draft
     except FileExistsError as exists:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists

@@ -19,7 +19,7 @@ from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
     RULE_OF_VERDICT,
-    Consequence,
+    RowAction,
     compare_row,
     format_own_state,
     format_provider_state,
@@ -83,7 +83,7 @@ class HistoryRowApplier:
         Return the difference; None if the row agrees with our payment, or if no import is required.
         """
         finding, own_text = compare_row(payment, row), format_own_state(payment)
-        if payment is None and finding.consequence is Consequence.IMPORT:
+        if payment is None and finding.row_action is RowAction.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
             imported_payment = self._payment_importer.insert_missing_payment(tx, payment_import, sourced_report)
             return ReconciliationDifference(
@@ -91,7 +91,7 @@ class HistoryRowApplier:
             )
         if payment is None:
             return None
-        if finding.consequence is Consequence.FACT and is_newer_report(
+        if finding.row_action is RowAction.APPLY and is_newer_report(
             payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
         ):
             apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)

@@ -16,7 +16,7 @@ from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.domain.reconciliation.row_comparison import (
     MATCHED_ROW,
-    Consequence,
+    RowAction,
     compare_row,
     format_own_state,
     format_provider_state,
@@ -180,7 +180,7 @@ class _HistoryRowBatch:
     def _compare_payment(self, row: HistoryRow) -> None:
         payment, source_kind = self._find_payment(row), self._history.source_kind
         finding = compare_row(payment, row)
-        if finding.consequence is Consequence.IMPORT and (
+        if finding.row_action is RowAction.IMPORT and (
             row.merchant_payment_id is None or source_kind is ReportSource.NOTICE
         ):
             self._record_unbookable_payment(row)

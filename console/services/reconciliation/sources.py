@@ -66,7 +66,8 @@ class HistorySource(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release what the history holds, such as a temporary file."""
 
 
 class FileHistory:
@@ -127,7 +128,7 @@ class FileHistory:
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
-        read so far.
+        read so far; empty if there is none.
         """
         return self._row_index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 

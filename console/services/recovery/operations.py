@@ -45,12 +45,14 @@ OPERATION_KIND = "operation"
 class RecordRecovery(Protocol):
     """Interface of a service that probes and resolves the payments, or the refunds, to which operations belong."""
 
-    def probe(self, id: int, /) -> Payment | Refund: ...
+    def probe(self, id: int, /) -> Payment | Refund:
+        """Ask the provider about the record with this id, as `PaymentProber.probe` and `RefundProber.probe` do."""
 
     def resolve(
         self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, /,
-    ) -> ResolveResult: ...  # fmt: skip
+    ) -> ResolveResult:  # fmt: skip
+        """Decide the outcome of the record with this id, as `PaymentResolver` and `RefundResolver` do."""
 
 
 class OperationRecovery:
@@ -242,7 +244,7 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
-            if check_records.find_owners_of_provider_id(context, tx, provider_id):
+            if check_records.find_checks_with_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},

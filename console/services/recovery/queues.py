@@ -15,7 +15,7 @@ from console.domain.queues.causes import CausePage, group_by_cause
 from console.domain.queues.disagreements import Disagreement, describe_disagreement
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
 from console.domain.records import LeaseHolder, Operation
 from console.domain.service_results import NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
@@ -56,7 +56,7 @@ class QueueReader:
         limit: int = 50,
         after: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
-        order: QueueOrder = DEFAULT_ORDER,
+        order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
         default order, the records that need a person come first, the oldest of them first; then the other
@@ -68,7 +68,7 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter, order)
-            read_records = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
+            read_records = self._read_page_in_default_order if order == DEFAULT_SORT_ORDER else self._read_sorted_page
             records, cursor = read_records(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
@@ -81,7 +81,7 @@ class QueueReader:
             items,
             cursor if len(items) == limit else None,
             format_filter(record_filter),
-            format_order(order) if order != DEFAULT_ORDER else "",
+            format_sort_order(order) if order != DEFAULT_SORT_ORDER else "",
         )
 
     def _read_page_in_default_order(
@@ -221,7 +221,7 @@ class QueueReader:
 
 
 def make_queue_choice(
-    context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueOrder = DEFAULT_ORDER
+    context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER
 ) -> QueueChoice:
     """Return the filter and the sort order of a queue as a `QueueChoice` for the store's queries. If the filter or
     the sort order is about the people who have taken records, read the takes too."""

@@ -75,7 +75,7 @@ class RefundDecisionService:
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
                 person = self._context.require_right("refund_approve").name
-                database_rollback.require_no_rollback(self._context)
+                database_rollback.require_no_database_rollback(self._context)
                 refund, is_payment_just_read = self._approve_refund(refund_id, person, expected_version)
             if refund.state is not RefundState.APPROVED or self._find_cooling_off_end(refund_id) is not None:
                 return refund
@@ -154,7 +154,7 @@ class RefundDecisionService:
         """Insert the person's approval. If it is the last necessary one, set the refund's state to approved;
         otherwise only its version rises."""
         context, now = self._context, self._context.now()
-        database_rollback.refuse_after_rollback(tx.conn)
+        database_rollback.refuse_after_database_rollback(tx.conn)
         pair = refund_records.require_with_payment(tx.conn, refund_id)
         refund = pair.refund
         self._require_approvable(tx.conn, refund, person, expected_version)

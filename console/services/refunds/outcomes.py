@@ -153,9 +153,12 @@ def mark_refund_completed(
     provider_id: str | None = None,
     cause: str | None = None,
 ) -> None:
-    """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the
-    refund, store our idempotency key as the provider's refund id. `facts` are more values for the audit entry;
-    `cause` is stored in the column `error_code`: why the outcome is known if the provider didn't confirm it."""
+    """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
+    store our idempotency key as the provider's refund id. `facts` are more values for the audit entry; `cause` is
+    stored in the column `error_code`: why the outcome is known if the provider didn't confirm it. `report` is the
+    provider's report about the refund, None if the outcome is known without one; `provider_id` is the provider's id
+    that people have named, None if they named none.
+    """
     now = context.now()
     provider_refund_id = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
     _write_known_state(
@@ -188,7 +191,10 @@ def mark_refund_submitted(
     facts: Mapping[str, object] | None = None,
 ) -> None:
     """Set the refund to submitted: the provider has accepted it but not completed it. The program never sends it
-    again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
+    again; due polls read whether the provider has completed it. `facts` are more values for the audit entry. `report`
+    is the provider's report about the refund, None if its answer had none; `capabilities` are the provider's, None if
+    the caller doesn't have them.
+    """
     provider_refund_id = refund.provider_refund_id or (report and report.provider_refund_id)
     at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
     work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_REASON))
@@ -229,9 +235,9 @@ def mark_refund_failed(
     report: RefundReport | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to failed, and release the amount that it has reserved: the provider has certainly not
-    refunded it, and will not refund it under this key. `cause` is stored in the column `error_code`; `facts`
-    are more values for the audit entry.
+    """Set the refund to failed, and release the amount that it has reserved: the provider has certainly not refunded
+    it, and will not refund it under this key. `cause` is stored in the column `error_code`; `facts` are more values
+    for the audit entry. `report` is the provider's report about the refund, None if there is none.
     """
     _write_known_state(context, tx, refund, RefundState.FAILED, report, error_code=cause[:64])
     release_amount(context, tx, refund)
@@ -406,6 +412,9 @@ def _make_audit_facts(refund: Refund) -> dict[str, object]:
 
 
 def format_expected_refund(refund: Refund) -> str:
+    """Return the text `expected` of a case about the refund: its idempotency key, its amount in minor units and its
+    currency.
+    """
     return f"{refund.provider_refund_key} {refund.amount_minor} {refund.currency}"
 
 
@@ -471,14 +480,14 @@ def _contradict_other_owners(
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
     if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
         return
-    for other_refund in list_owners_of_number(context, tx, refund.payment_id, str(provider_refund_id)):
+    for other_refund in list_refunds_with_number(context, tx, refund.payment_id, str(provider_refund_id)):
         if other_refund.id != refund.id and other_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             open_contradiction_case(
                 context, tx, other_refund, f"{provider_refund_id} is the number of refund {refund.id}"
             )
 
 
-def list_owners_of_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
+def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
     """Return our refunds at the provider of this payment that are known by `number`: as their idempotency key, or as
     the provider's refund id. Transactions about the same number run one after another, because no unique index covers
     the refund ids."""

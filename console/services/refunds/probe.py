@@ -102,7 +102,7 @@ class RefundProber:
                 self._postpone_probe(pair.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
-            outcome = reader.read_refund(pair.refund_order)
+            outcome = reader.read_refund(pair.refund_instruction)
             context.failpoints.reach("after_probe")
             reason = context.write(
                 lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, asked_at, is_automatic)
@@ -299,7 +299,7 @@ class RefundProber:
     def _query_and_compare(self, pair: RefundWithPayment, *, is_automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
         context.failpoints.reach("before_probe")
-        outcome = reader.read_refund(pair.refund_order)
+        outcome = reader.read_refund(pair.refund_instruction)
         context.failpoints.reach("after_probe")
         context.write(lambda tx: self._compare_known_refund(tx, pair, outcome, reader.capabilities, is_automatic))
         return outcome

@@ -11,7 +11,7 @@ from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import LeaseHolderFacts
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundOrder
+from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
@@ -24,13 +24,15 @@ REFUND_KIND = refunds.REFUND_KIND
 
 @dataclass(frozen=True, slots=True)
 class RefundWithPayment:
-    """A refund and its payment. The data that identify the refund at the provider (`refund_order`) come from both."""
+    """A refund and its payment. The data that identify the refund at the provider (`refund_instruction`) come from
+    both.
+    """
 
     refund: Refund
     payment: Payment
 
     @property
-    def refund_order(self) -> RefundOrder:
+    def refund_instruction(self) -> RefundInstruction:
         """The data that identify this refund at the provider, to send it or to ask about it. They are the same for
         every call. Raises internal_error if the idempotency key, the provider's payment id or the request time
         is missing.
@@ -40,7 +42,7 @@ class RefundWithPayment:
             raise ConsoleError(
                 ErrorCode.INTERNAL_ERROR, {"problem": InternalErrorProblem.REFUND_INCOMPLETE, "record": refund}
             )
-        return RefundOrder(
+        return RefundInstruction(
             key=refund.provider_refund_key,
             merchant_payment_id=payment.merchant_payment_id,
             provider_payment_id=payment.provider_payment_id,

@@ -89,7 +89,7 @@ class RefundResolver:
         """
         context, refund = self._context, pair.refund
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        outcome = reader.read_refund(pair.refund_order)
+        outcome = reader.read_refund(pair.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(
@@ -224,7 +224,7 @@ class RefundResolver:
 
 def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
     """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`."""
-    owners = refund_outcomes.list_owners_of_number(context, tx, refund.payment_id, number)
+    owners = refund_outcomes.list_refunds_with_number(context, tx, refund.payment_id, number)
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}

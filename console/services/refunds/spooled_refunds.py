@@ -10,7 +10,7 @@ from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundOrder, RefundReport
+from console.domain.payments.provider_messages import RefundInstruction, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Operation
@@ -49,7 +49,7 @@ class LostRefundProber:
             self._context.require_right("probe")
             payment = self._find_payment(entry, operation)
             outcome = self._payment_providers.get_reader(payment.provider).read_refund(
-                _make_refund_order(entry, payment)
+                _make_refund_instruction(entry, payment)
             )
             self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))
             if outcome.kind in EFFECT_OUTCOME_CLASSES:
@@ -103,9 +103,9 @@ def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
     return None
 
 
-def _make_refund_order(entry: SpoolEntry, payment: Payment) -> RefundOrder:
+def _make_refund_instruction(entry: SpoolEntry, payment: Payment) -> RefundInstruction:
     intent = entry.intent
-    return RefundOrder(
+    return RefundInstruction(
         key=intent.provider_key or "",
         merchant_payment_id=payment.merchant_payment_id,
         provider_payment_id=payment.provider_payment_id or "",

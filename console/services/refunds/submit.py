@@ -276,13 +276,13 @@ def _query_and_send(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcom
         earlier_outcome = _find_earlier_attempt(pair, adapter)
         if earlier_outcome is not None:
             return earlier_outcome
-    return adapter.refund(pair.refund_order)
+    return adapter.refund(pair.refund_instruction)
 
 
 def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
     submission ends; None if the provider doesn't have the refund, so that it must be sent."""
-    outcome = adapter.make_reader().read_refund(pair.refund_order)
+    outcome = adapter.make_reader().read_refund(pair.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):

@@ -176,7 +176,7 @@ class SagaRunner:
             saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, StepWaiting(reason))
         )
 
-    def delay_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
+    def postpone_step_without_attempt(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
         """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
         with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)

@@ -210,7 +210,7 @@ class Scheduler:
     def _exclude_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
         """Return the task names. If an open alert says that the database went back to an earlier state, leave out
         the names in MONEY_TASK_NAMES."""
-        database_rollback.find_rollback(self._context)
+        database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:
             is_stopped = anchors.find_open_rollback_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names

@@ -56,6 +56,9 @@ class ScoreFile:
         return {key: _parse_attempt(value) for key, value in stored_entries.items() if isinstance(value, dict)}
 
     def read_attempt(self, key: str) -> IncidentAttempt:
+        """Return the person's present attempt at the incident `key`; one with the number 0 if the person has not
+        begun it.
+        """
         return self.read_attempts().get(key, IncidentAttempt())
 
     def write_attempt(self, key: str, attempt: IncidentAttempt) -> None:

@@ -154,7 +154,7 @@ def begin_session(
     now: datetime,
 ) -> None:
     """Insert a row for this run of a process into `sessions`, unless the row exists. `session` is the id of the run
-    and also the name of its chain in the audit trail.
+    and also the name of its chain in the audit trail. `operator` is the acting person, None if no name is set.
     """
     statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):

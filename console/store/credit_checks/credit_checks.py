@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.domain.calendar_days import convert_to_zone
+from console.domain.calendar_days import convert_to_naive_local
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions import tables as states
@@ -409,7 +409,8 @@ def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> di
     """
     dates = {name: values[name] for name in ("purchased_at", "expired_at") if zone is not None and name in values}
     return {
-        name: convert_to_zone(at, zone) if isinstance(at, datetime) and zone else at for name, at in dates.items()
+        name: convert_to_naive_local(at, zone) if isinstance(at, datetime) and zone else at
+        for name, at in dates.items()
     }
 
 

@@ -40,7 +40,7 @@ _CREDIT_CHECK_BY_ID_QUERY = select(_LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMN
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
-class SearchResult(NamedTuple):
+class NumberSearchResult(NamedTuple):
     """Result of a search for a corporation number: the person who searches (None: unknown or disabled), the credit
     checks of the number (newest first), and whether the number has orders or payments
     (`has_orders_or_payments`).
@@ -51,7 +51,7 @@ class SearchResult(NamedTuple):
     has_orders_or_payments: bool
 
 
-def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> SearchResult:
+def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> NumberSearchResult:
     """Return the person of the name `name`, the credit checks of a corporation number, and whether the number has
     orders or payments. With `admit_unlisted` every name is a person with all roles while the table `operators`
     is empty.
@@ -62,7 +62,9 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
         person = people.find_person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
-    return SearchResult(person, credit_checks.select_by_number(number, check_rows, lapsed_ids), bool(rows[0][3]))
+    return NumberSearchResult(
+        person, credit_checks.select_by_number(number, check_rows, lapsed_ids), bool(rows[0][3])
+    )
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:

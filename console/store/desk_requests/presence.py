@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, MetaData, exists, func, select
 
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorker
-from console.domain.service_results import DeskNews, FeedMark
+from console.domain.service_results import DeskUpdate, FeedMark
 from console.store.access.people_views import WORKERS_VIEW
 from console.store.database import change_feed
 from console.store.database.lease_clock import lease_now, make_is_live_condition
@@ -50,7 +50,7 @@ def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | 
     return None if row is None else AliveWorker(str(row.operator), max(0.0, lease_seconds - row.remaining_ms / 1000))
 
 
-def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
+def read_desk_update(conn: Connection, after: FeedMark | None) -> DeskUpdate:
     """Return the records that have changed since the mark `after` (the reader's position in the change feed), whether
     no worker is running (no presence lease is live), and the id of the newest setting of a read-only switch.
 
@@ -63,4 +63,4 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
     else:
         state_row = conn.execute(_DESK_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
         mark, changes = change_feed.read_changes_after_state_query(conn, after, state_row)
-    return DeskNews(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))
+    return DeskUpdate(mark, changes, not state_row.is_worker_there, int(state_row.switches_version))

@@ -255,7 +255,7 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
         yield [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
     if record_filter.work_states and WorkState.NONE not in record_filter.work_states:
         yield [*(queries.work_state == state for state in sorted(record_filter.work_states)), *lapsed_rows]
-    if record_filter.restricts_since:
+    if record_filter.restricts_last_change:
         yield [
             and_(queries.work_state == state, *filter_sql.make_age_conditions(queries.state_since, search.choice))
             for state in sorted(WorkState)

@@ -55,7 +55,7 @@ _KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 @dataclass(frozen=True, slots=True)
 class NewOrder:
     """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number; `total_minor` is in
-    minor units of `currency`.
+    minor units of `currency`. A field is None if the shop left it empty.
     """
 
     merch_txn_id: str

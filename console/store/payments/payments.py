@@ -83,7 +83,7 @@ class NewPayment:
 
     `asked_minor`: the requested price. `by_code`: the payer pays with a code that the console requested.
     `account_minor`: the amount that the payment reserves on its account. `given_id`: the former id of a row that is
-    restored; None: the database assigns an id.
+    restored; None: the database assigns an id. Any other field is None if the payment has no such value yet.
     """
 
     provider: str

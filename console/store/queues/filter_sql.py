@@ -20,7 +20,7 @@ from console.domain.queues.filters import (
     RecordFilter,
     fulfils_owner_condition,
 )
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.record_columns import (
@@ -50,14 +50,14 @@ class QueueChoice:
     """
 
     record_filter: RecordFilter = NO_FILTER
-    order: QueueOrder = DEFAULT_ORDER
+    order: QueueSortOrder = DEFAULT_SORT_ORDER
     now: datetime | None = None
     owners: Owners | None = None
 
     @property
     def is_plain(self) -> bool:
         """True if there is no filter and the sort order is the queue's own."""
-        return not self.record_filter and self.order == DEFAULT_ORDER
+        return not self.record_filter and self.order == DEFAULT_SORT_ORDER
 
     @property
     def needs_owners(self) -> bool:
@@ -124,9 +124,9 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
     `state_since`. Yield nothing if the filter has neither, or if `choice` has no instant `now`. Without a lower
     bound, rows without a stored instant (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
     """
-    if not choice.record_filter.restricts_since or choice.now is None:
+    if not choice.record_filter.restricts_last_change or choice.now is None:
         return
-    earliest, latest = choice.record_filter.find_since_bounds(choice.now)
+    earliest, latest = choice.record_filter.find_last_change_bounds(choice.now)
     if earliest is not None:
         yield since >= literal(convert_to_naive_utc(earliest), Instant)
     else:

@@ -332,7 +332,7 @@ def _make_page_queries(
 def _reads_each_state(choice: QueueChoice) -> bool:
     """True if the filter of `choice` restricts the work state or the age, so that each work state needs a query of
     its own."""
-    return bool(choice.record_filter.work_states) or choice.record_filter.restricts_since
+    return bool(choice.record_filter.work_states) or choice.record_filter.restricts_last_change
 
 
 def _list_selected_work_states(choice: QueueChoice) -> list[str]:

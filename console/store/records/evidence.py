@@ -127,7 +127,7 @@ def _insert_evidence(
 
 
 def find_body(conn: Connection, evidence_id: int | None) -> str | None:
-    """Return the text of the evidence with this id; None if there is none."""
+    """Return the text of the evidence with this id; None if there is none, or if `evidence_id` is None."""
     return conn.scalar(select(evidence.c.body).where(evidence.c.id == evidence_id))
 
 

@@ -31,6 +31,7 @@ class RefusedFile:
     detail: Mapping[str, Any]
 
     def make_error(self) -> ConsoleError:
+        """Return the error with which the import refused the file."""
         return rebuild_error(ErrorCode(self.code), self.detail)
 
 
@@ -43,6 +44,7 @@ class WatchedFolder:
         self._state_file = state_folder / STATE_FILE_NAME
 
     def get_path_of(self, file: PublishedFile) -> Path:
+        """Return the path of the file in the watched folder."""
         return self._folder / file.name
 
     def list_complete_files(self) -> tuple[PublishedFile, ...]:

@@ -187,9 +187,10 @@ class SpoolState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
-    """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database
-    has stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be read: the
-    spool has no cipher or another store key, or the program doesn't know the form of the answer.
+    """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database has
+    stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be read: the spool has no
+    cipher or another store key, or the program doesn't know the form of the answer. `provider_id` is the id that the
+    provider gave to the record; None if it isn't known.
     """
 
     intent: Intent

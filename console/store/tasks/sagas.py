@@ -141,8 +141,9 @@ def advance_saga(
     next_at: datetime | None = None,
     reason: str | None = None,
 ) -> Saga:
-    """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga. The step
-    is due at `next_at`; None: now.
+    """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga. The step is
+    due at `next_at`; None: now. `reason` is the code of the reason for which the saga waits for it, None if there is
+    none.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """

@@ -15,7 +15,7 @@ from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.queues.saved_views import VIEW_KIND, ViewCount
 from console.domain.recovery.records import WaitingProposal
-from console.domain.service_results import DeskNews, FeedMark, TaskRun
+from console.domain.service_results import DeskUpdate, FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
 from console.views.runtime.context import WindowContext, WorkCounts
 from console.views.runtime.tasks import Failure
@@ -45,7 +45,7 @@ start.
 """
 _WORKER_ACTOR_NAME = "worker"
 
-_FeedReading = tuple[DeskNews, float, tuple[ReadOnlySwitch, ...] | None]
+_FeedReading = tuple[DeskUpdate, float, tuple[ReadOnlySwitch, ...] | None]
 """Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
 switches; None if this reading doesn't read them.
 """
@@ -150,7 +150,7 @@ class BackgroundRefresh(QObject):
 
         def read_feed(services: "Console") -> _FeedReading:
             began_at = clock()
-            news = services.desk_status.read_news(latest_mark, with_presence=reads_presence)
+            news = services.desk_status.read_desk_update(latest_mark, with_presence=reads_presence)
             response_seconds = clock() - began_at
             has_same_switches = news.switches_version is not None and news.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches

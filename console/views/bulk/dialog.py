@@ -1,8 +1,8 @@
-"""The dialog of a bulk run. It stores the list of records as a new run (the service calls this "freeze"), makes a dry
-run, lets the person confirm, and shows the progress and the result of each row.
+"""The dialog of a bulk run. It stores the list of records as a new run, makes a dry run, lets the person confirm, and
+shows the progress and the result of each row.
 
-The service stores the run, so a person may close the dialog at any time and open it again from the list of
-unfinished work. A run that this dialog has created and the person has not confirmed is discarded when it closes.
+The service stores the run, so a person may close the dialog at any time and open it again from the list of unfinished
+work. A run that this dialog has created and the person has not confirmed is discarded when it closes.
 """
 
 from PySide6.QtCore import Signal, Slot
@@ -83,7 +83,7 @@ class BulkDialog(BulkRunDialog):
             )  # the text is final; disabling the button would lose the focus otherwise
         self.set_busy(context.translate("bulk.freezing"))
         context.run_acting_call(
-            lambda services, request_id: services.bulk.freeze(
+            lambda services, request_id: services.bulk.create_run(
                 action, list_records(services), note, request_id=request_id
             ),
             self._show_created_run,
@@ -135,7 +135,7 @@ class BulkDialog(BulkRunDialog):
         def show_checked_count(checked_count: int) -> None:
             progress.show_text(context.translate("bulk.looked", n=checked_count, of=run.size - run.done))
 
-        context.runner.watch(
+        context.runner.run_with_progress(
             make_plan, self._show_plan, self._show_plan_failure, show_checked_count, owner=self, lane="quick"
         )
 

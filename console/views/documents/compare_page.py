@@ -187,7 +187,7 @@ class PdfComparisonPage(Page):
 
             return pdf_pair.compare(report_compared_pages)
 
-        self.context.runner.watch(
+        self.context.runner.run_with_progress(
             compare_pdfs,
             partial(self._show_comparison, pdf_pair),
             partial(self._show_comparison_failure, pdf_pair),

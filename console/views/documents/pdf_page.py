@@ -570,7 +570,7 @@ class PdfPage(Page):
             return context.bind_services(save_with_services)()
 
         label = context.translate("action.save_pdf")
-        context.runner.watch(
+        context.runner.run_with_progress(
             save_copy,
             self._show_saved_toast,
             self._show_save_failure,

@@ -60,7 +60,7 @@ class BackgroundFileWriter(QObject):
             self._end_writing()
             context.toast_requested.emit(make_toast(written_file))
 
-        context.runner.watch(
+        context.runner.run_with_progress(
             write_in_thread,
             show_written,
             self._show_failure,

@@ -60,7 +60,7 @@ class PagePrinter(QObject):
             context.show_toast(context.translate("act.refused"), message, "square_bang", "bad")
 
         label = context.translate("action.print")
-        context.runner.watch(
+        context.runner.run_with_progress(
             read_contents, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long"
         )
 

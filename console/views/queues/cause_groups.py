@@ -14,7 +14,7 @@ from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.credit_checks import make_age_cell
-from console.views.queues.filter_lists import format_operator_value
+from console.views.queues.filter_lists import format_filter_operator_value
 from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -135,7 +135,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
             text = _format_record_count(context, row) if has_cause_column else _format_group_title(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == _CAUSE_COLUMN_KEY:
-            return format_operator_value("cause", row.cause, context)
+            return format_filter_operator_value("cause", row.cause, context)
         if column.key == "age":
             return make_age_cell(row.group.oldest, context)
         return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
@@ -162,7 +162,9 @@ def _format_record_count(context: WindowContext, row: CauseRow) -> str:
 
 def _format_group_title(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
-    return context.translate("queue.group.title", cause=format_operator_value("cause", row.cause, context), n=count)
+    return context.translate(
+        "queue.group.title", cause=format_filter_operator_value("cause", row.cause, context), n=count
+    )
 
 
 def format_sums(sums_minor: Mapping[str, int]) -> str:

@@ -36,11 +36,11 @@ _STATE_CLASS_BY_RECORD_KIND = {
 _MAX_NAMED_FILTER_VALUES = 2
 """Number of values of one condition that are named; more are counted, so that the sentence stays short."""
 
-OfferedOperator = tuple[str, str]
+OfferedFilterOperator = tuple[str, str]
 """A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""
 
 
-def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[OfferedOperator]:
+def list_offered_filter_operators(list_name: str, context: WindowContext) -> Iterator[OfferedFilterOperator]:
     """Yield the conditions (such as "amount:>=50000JPY") that the drop-down list `list_name` of the filter offers,
     each with its text. For the list "cause" nothing is yielded: its conditions depend on the queue (see
     `list_cause_operators`)."""
@@ -49,12 +49,12 @@ def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[O
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
                 yield f"provider:{provider}", get_provider_name(provider, context)
         case "age":
-            yield from ((operator, format_operator(operator, context)) for operator in _OFFERED_AGE_OPERATORS)
+            yield from ((operator, format_filter_operator(operator, context)) for operator in _OFFERED_AGE_OPERATORS)
         case "amount":
             for currency in MINOR_DIGITS_BY_CURRENCY:
                 for bound in _OFFERED_AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
-                    yield operator, format_operator(operator, context)
+                    yield operator, format_filter_operator(operator, context)
         case "since":
             today = context.now().astimezone(JST).date()
             for name_of_days, first, last in (
@@ -79,11 +79,12 @@ def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[O
                 "work": tuple(WorkState),
             }.get(list_name, ())
             yield from (
-                (f"{list_name}:{value}", format_operator_value(list_name, str(value), context)) for value in values
+                (f"{list_name}:{value}", format_filter_operator_value(list_name, str(value), context))
+                for value in values
             )
 
 
-def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
+def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedFilterOperator]:
     """Return the operator `cause:…` of each group, with its text: the cause and the number of records."""
     return [
         (
@@ -96,7 +97,7 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
     ]
 
 
-def format_operator(operator: str, context: WindowContext) -> str:
+def format_filter_operator(operator: str, context: WindowContext) -> str:
     """Return the text that the window shows for a filter operator; the operator itself for `client:` and for an
     unknown one. If it has more than _MAX_NAMED_FILTER_VALUES values, the text contains their number in place of their
     names."""
@@ -112,10 +113,12 @@ def format_operator(operator: str, context: WindowContext) -> str:
     values = text.split(",")
     if len(values) > _MAX_NAMED_FILTER_VALUES:
         return context.translate(f"queue.filter.{name}.several", n=len(values))
-    return context.translate("list.separator").join(format_operator_value(name, value, context) for value in values)
+    return context.translate("list.separator").join(
+        format_filter_operator_value(name, value, context) for value in values
+    )
 
 
-def format_operator_value(operator_name: str, value: str, context: WindowContext) -> str:
+def format_filter_operator_value(operator_name: str, value: str, context: WindowContext) -> str:
     """Return the text of one value of the operator `operator_name`; the value itself if it isn't a known value."""
     match operator_name:
         case "provider":
@@ -126,7 +129,7 @@ def format_operator_value(operator_name: str, value: str, context: WindowContext
             kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
             state_words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
             axis = "certainty" if value in set(map(str, Certainty)) else "work"
-            return " / ".join(state_words) or format_operator_value(axis, value, context)
+            return " / ".join(state_words) or format_filter_operator_value(axis, value, context)
         case "certainty" | "work":
             is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
             # one stored value can have several badges: then the filter has a word of its own

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order, parse_order
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
@@ -30,7 +30,7 @@ from console.views.queues.cause_groups import (
     make_grouped_table_columns,
 )
 from console.views.queues.column_choice import ColumnChoice, arrange_columns
-from console.views.queues.filter_sentence import FilterSentence
+from console.views.queues.filter_bar import QueueFilterBar
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
@@ -137,7 +137,7 @@ class QueuesPage(Page):
         tabs.setLayout(make_row(self.tabs, None))
         self.add_content(self.head)
         self.add_content(tabs)
-        self.filter = FilterSentence(self.context, self)
+        self.filter = QueueFilterBar(self.context, self)
         self.head.menu_entry_adders.append(self.filter.add_lists_to_menu)
         self.add_content(self.filter)
 
@@ -205,7 +205,7 @@ class QueuesPage(Page):
     def get_screen_state(self) -> Mapping[str, Any]:
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
-        sort = format_order(self.filter.order)
+        sort = format_sort_order(self.filter.order)
         view = self.shown_saved_view.view.id if self.shown_saved_view.view is not None else 0
         return {
             "by_cause": self.by_cause,
@@ -218,11 +218,11 @@ class QueuesPage(Page):
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
-        order = parse_order(str(state.get("sort") or "")) or DEFAULT_ORDER
+        order = parse_sort_order(str(state.get("sort") or "")) or DEFAULT_SORT_ORDER
         self.set_grouping(by_cause=state.get("by_cause") is True)
-        has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
+        has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_SORT_ORDER
         if has_filter:
-            self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
+            self.filter.show_filter(str(text or ""), "" if order == DEFAULT_SORT_ORDER else format_sort_order(order))
         self._row_key_to_find = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
@@ -235,7 +235,7 @@ class QueuesPage(Page):
         view."""
         operators, typed_words = split_filter(self.filter.text)
         order = self.filter.order
-        sort = "" if order == DEFAULT_ORDER else format_order(order)
+        sort = "" if order == DEFAULT_SORT_ORDER else format_sort_order(order)
         return ViewContent(
             self.queue, operators, typed_words, sort, self.columns.get_chosen_column_keys(self.queue), self.by_cause
         )
@@ -248,7 +248,7 @@ class QueuesPage(Page):
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(parsed_view.problems)
         known_terms = [term for term in view.content.filter.split() if term not in problems]
-        sort = "" if parsed_view.order == DEFAULT_ORDER else format_order(parsed_view.order)
+        sort = "" if parsed_view.order == DEFAULT_SORT_ORDER else format_sort_order(parsed_view.order)
         self.filter.show_filter(" ".join([*known_terms, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)
@@ -292,7 +292,7 @@ class QueuesPage(Page):
         name = self.queue
         is_grouped = (
             name in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
-            and self.filter.order == DEFAULT_ORDER
+            and self.filter.order == DEFAULT_SORT_ORDER
             and not self.by_cause
         )
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
@@ -431,7 +431,7 @@ class QueuesPage(Page):
         shown_key = next(
             (shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None
         )
-        is_marked = shown_key is not None and order != DEFAULT_ORDER
+        is_marked = shown_key is not None and order != DEFAULT_SORT_ORDER
         self.table.show_sort_mark((str(shown_key), order.is_descending) if is_marked else None)
 
     @Slot(str)
@@ -441,7 +441,7 @@ class QueuesPage(Page):
         if column is not None:
             order = self.filter.order
             is_reversed = order.column is column and not order.is_descending
-            self.filter.show_order(QueueOrder(column, is_reversed))
+            self.filter.show_order(QueueSortOrder(column, is_reversed))
 
     # -- reading
 

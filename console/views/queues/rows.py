@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from console.domain.payments.records import Order, Payment
 from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.queues.filter_lists import format_operator_value
+from console.views.queues.filter_lists import format_filter_operator_value
 from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -200,7 +200,7 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
         badge = tokens().badges[f"work.{work_state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
         return RowGroup(
-            work_state, format_operator_value("work", work_state, context), badge.shape, badge.tone, count
+            work_state, format_filter_operator_value("work", work_state, context), badge.shape, badge.tone, count
         )
 
     return make_group
@@ -216,7 +216,7 @@ class QueueListQuery:
     queue: str
     words: str = ""
     record_filter: RecordFilter = NO_FILTER
-    order: QueueOrder = DEFAULT_ORDER
+    order: QueueSortOrder = DEFAULT_SORT_ORDER
     by_cause: bool = False
 
     @property
@@ -227,7 +227,7 @@ class QueueListQuery:
     def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
         """Return at most `limit` items of the queue that fulfil the filter. `words` isn't applied. `after` is the
         cursor of the page; None for the first page."""
-        if self.record_filter or self.order != DEFAULT_ORDER:
+        if self.record_filter or self.order != DEFAULT_SORT_ORDER:
             return services.recovery.read_queue(self.queue, limit, after, self.record_filter, self.order)
         return services.recovery.read_queue(self.queue, limit, after)
 

@@ -252,7 +252,7 @@ class DailyCloseSection(ReportSection):
 
             return context.bind_services(write_with_services)()
 
-        context.runner.watch(
+        context.runner.run_with_progress(
             write_in_thread,
             self._show_written_toast,
             self._show_writing_failure,

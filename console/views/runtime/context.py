@@ -314,7 +314,7 @@ class WindowContext(QObject):
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
-        return self.runner.watch(
+        return self.runner.run_with_progress(
             run_after_id_is_stored,
             handle_value,
             handle_failure,

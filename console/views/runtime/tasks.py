@@ -37,8 +37,9 @@ class Cancelled(Exception):
 
 
 class ProgressReporter:
-    """The argument of a call that `Runner.watch` runs. Through it, the call reports its progress and finds out
-    whether it is cancelled."""
+    """The argument of a call that `Runner.run_with_progress` runs. Through it, the call reports its progress and
+    finds out whether it is cancelled.
+    """
 
     def __init__(self, send_value: Callable[[object], None]) -> None:
         self._send_value = send_value
@@ -161,7 +162,7 @@ class Runner:
 
         return self._accept_task(Task(run_call, on_done, on_failed, None, owner, label, key, lane, cancellable))
 
-    def watch(
+    def run_with_progress(
         self,
         call: Callable[[ProgressReporter], T],
         on_done: Callable[[T], None],

@@ -16,7 +16,7 @@ from console.domain.payments.report_rules import (
     ReportEffect,
     ReportSource,
     compute_report_effect,
-    is_end_of_unknown_outcome,
+    ends_unknown_outcome,
 )
 from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
@@ -411,8 +411,8 @@ def test_people_may_book_another_sum() -> None:
 )
 def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
     """Every usable word that is not an old one; what is known needs no end."""
-    assert is_end_of_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
-    assert not is_end_of_unknown_outcome(news, BEGUN)
+    assert ends_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
+    assert not ends_unknown_outcome(news, BEGUN)
 
 
 def test_a_report_without_a_sum_is_observed_without_one() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.queues.filter_text import format_filter
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.queues.saved_views import (
     LONGEST_NAME_CHARACTERS,
     InvalidViewName,
@@ -61,10 +61,10 @@ def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
     read = parse_view(content, "op-a")
     assert format_filter(read.filter.record_filter) == "provider:atom owner:op-a"
     assert sorted(read.problems) == ["-flavour", "age:old", "flavour:sweet", "loose"]
-    assert (read.filter.words, read.order) == ("さくら", DEFAULT_ORDER)
+    assert (read.filter.words, read.order) == ("さくら", DEFAULT_SORT_ORDER)
     nobody = parse_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
     assert (nobody.problems, bool(nobody.filter.record_filter)) == (("Owner:Me",), False)
-    assert nobody.order == QueueOrder(SortColumn.AMOUNT, is_descending=True)
+    assert nobody.order == QueueSortOrder(SortColumn.AMOUNT, is_descending=True)
 
 
 def test_operators_and_words_are_stored_apart() -> None:

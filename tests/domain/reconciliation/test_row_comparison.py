@@ -11,11 +11,11 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
-from console.domain.reconciliation.row_comparison import Consequence, compare_row, is_newer_report, match_refunds
+from console.domain.reconciliation.row_comparison import RowAction, compare_row, is_newer_report, match_refunds
 from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
-P, V, F = PaymentState, ReconciliationVerdict, Consequence
+P, V, F = PaymentState, ReconciliationVerdict, RowAction
 AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
 BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
 
@@ -42,22 +42,22 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (None, row(), V.IMPORTED, F.IMPORT),
         (None, row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
         (payment(P.COMPLETED), row(), V.MATCHED, F.NOTHING),
-        (payment(P.COMPLETED, certainty=Certainty.UNKNOWN), row(), V.MATCHED, F.FACT),
-        (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.FACT),
+        (payment(P.COMPLETED, certainty=Certainty.UNKNOWN), row(), V.MATCHED, F.APPLY),
+        (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.APPLY),
         (payment(P.COMPLETED), row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
         (payment(P.COMPLETED), row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.COMPLETED, provider_payment_id=None), row(), V.MATCHED, F.FACT),
+        (payment(P.COMPLETED, provider_payment_id=None), row(), V.MATCHED, F.APPLY),
         (payment(P.COMPLETED, provider_payment_id=None), row(theirs=None), V.MATCHED, F.NOTHING),
         (payment(P.REVERSED, told_at=AFTER), row(), V.MATCHED, F.NOTHING),
         (payment(P.REVERSED, told_at=BEFORE), row(), V.DIFFERENT_STATE, F.CASE),
         (payment(P.REVERSED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.USER_PAYMENT), row(), V.DIFFERENT_STATE, F.FACT),
-        (payment(P.INITIALIZING), row(), V.DIFFERENT_STATE, F.FACT),
-        (payment(P.USER_PAYMENT), row(minor=1), V.DIFFERENT_AMOUNT, F.FACT),
-        (payment(P.EXPIRED), row(), V.DIFFERENT_STATE, F.FACT),
-        (payment(P.PAYMENT_FAILED), row(), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.USER_PAYMENT), row(), V.DIFFERENT_STATE, F.APPLY),
+        (payment(P.INITIALIZING), row(), V.DIFFERENT_STATE, F.APPLY),
+        (payment(P.USER_PAYMENT), row(minor=1), V.DIFFERENT_AMOUNT, F.APPLY),
+        (payment(P.EXPIRED), row(), V.DIFFERENT_STATE, F.APPLY),
+        (payment(P.PAYMENT_FAILED), row(), V.DIFFERENT_STATE, F.APPLY),
         (payment(P.EXPIRED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.USER_PAYMENT), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.USER_PAYMENT), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.APPLY),
         (payment(P.USER_PAYMENT, told_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
         (payment(P.COMPLETED), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
         (payment(P.COMPLETED, paid_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
@@ -65,12 +65,10 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (payment(P.COMPLETED), row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
-def test_verdicts(
-    ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: Consequence
-) -> None:
+def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction) -> None:
     """Both sides as they are: what is said, and what follows."""
     found = compare_row(ours, told)
-    assert (found.verdict, found.consequence) == (verdict, follow)
+    assert (found.verdict, found.row_action) == (verdict, follow)
 
 
 def report(minor: int = 3300) -> PaymentReport:

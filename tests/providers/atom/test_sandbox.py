@@ -8,7 +8,12 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import (
+    PaymentQuestion,
+    PaymentReport,
+    PaymentRequest,
+    RefundInstruction,
+)
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.request_bodies import Verification
@@ -41,7 +46,7 @@ def test_atom_from_token_to_refund(control: SandboxControl) -> None:
         assert report is not None
         _is_that_payment(report, paid_id)
 
-    order = RefundOrder("RFD7", ATOM_NUMBER, paid_id, Money(15_050, "INR"), now, "part")
+    order = RefundInstruction("RFD7", ATOM_NUMBER, paid_id, Money(15_050, "INR"), now, "part")
     assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
     assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from console.domain.clock import TimeScale
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
@@ -35,12 +35,12 @@ MERCHANT = AtomMerchant(
 PAYPAY_SECRETS = ("a_dGVzdA_sample", "Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd=")
 
 YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
-PAYPAY_ORDER = RefundOrder(
+PAYPAY_ORDER = RefundInstruction(
     "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, AT, "注文キャンセルのため"
 )
 PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, AT, "利用料 2026年11月分")
 PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
-ATOM_ORDER = RefundOrder("RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), AT)
+ATOM_ORDER = RefundInstruction("RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), AT)
 ATOM_REQUEST = PaymentRequest(
     "ORD20261120000123",
     RUPEES,

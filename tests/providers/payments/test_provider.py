@@ -12,7 +12,7 @@ from console.domain.calendar_days import JST
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, ask_with_retries, is_temporary_failure
 from console.providers.http.rate_limiter import RateLimiter
@@ -46,7 +46,7 @@ class Case:
     open: Callable[..., PaymentProvider]
     request: PaymentRequest
     question: PaymentQuestion
-    order: RefundOrder
+    order: RefundInstruction
     accepts: bytes
     paid: bytes
     secrets: tuple[str, ...]

@@ -12,7 +12,7 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.money import Money
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow
@@ -54,7 +54,7 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
     assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
-    order = RefundOrder("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
+    order = RefundInstruction("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
     assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
     assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)

@@ -69,7 +69,7 @@ def acts(scene: Scene) -> dict[str, Act]:
         "hand an incident over": lambda desk: desk.incidents.hand_over(1, "op-a", "words"),
         "snooze an incident": lambda desk: desk.incidents.snooze(1, datetime(2026, 11, 21, tzinfo=UTC)),
         "resolve an incident": lambda desk: desk.incidents.resolve(1, "words"),
-        "freeze a set": lambda desk: desk.bulk.freeze("probe", [ChosenRecord("credit-check", 1, 1)]),
+        "freeze a set": lambda desk: desk.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)]),
         "run a set": lambda desk: desk.bulk.run(1),
         "stop a set": lambda desk: desk.bulk.stop(1),
         "discard a set": lambda desk: desk.bulk.discard(1),
@@ -86,7 +86,7 @@ def scene() -> Iterator[Scene]:
         made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         made.payments.start(made.order("ORD-1", 3300), "paypay")
         made.order("ORD-2", 3300)
-        made.console.bulk.freeze("probe", [ChosenRecord("credit-check", 1, 1)])
+        made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
         for person in TEAM:
             made.console.people.add_person(person)
         yield made

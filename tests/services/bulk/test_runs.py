@@ -50,7 +50,7 @@ def results(console: Console, run_id: int) -> list[tuple[str | None, str | None]
 def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
     """All that match now, with their versions and a name; what matches later is not in it."""
     chosen = unknown_checks(console, FEW)
-    run = console.bulk.freeze("probe", "unknown")
+    run = console.bulk.create_run("probe", "unknown")
     assert (run.size, run.most, run.done, run.state, run.name) == (FEW, FEW, 0, "frozen", f"BS-{run.id}")
     rows = console.bulk.list_rows(run.id)
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
@@ -62,18 +62,18 @@ def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -
 def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> None:
     """Refused by its very type, before anything is looked at."""
     chosen = unknown_checks(console, 1)
-    refused = refusal(lambda: console.bulk.freeze(action, chosen))
+    refused = refusal(lambda: console.bulk.create_run(action, chosen))
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
 
 
 def test_what_can_not_be_frozen(console: Console) -> None:
     """No records, records that aren't there as a kind, a note without words."""
     chosen = unknown_checks(console, 1)
-    assert refusal(lambda: console.bulk.freeze("probe", [])).detail["problem"] == "bulk_size"
-    assert refusal(lambda: console.bulk.freeze("probe", "error")).detail["problem"] == "bulk_size"
+    assert refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
+    assert refusal(lambda: console.bulk.create_run("probe", "error")).detail["problem"] == "bulk_size"
     operation = [ChosenRecord("operation", 1, 1)]
-    assert refusal(lambda: console.bulk.freeze("probe", operation)).detail["problem"] == "bulk_kind"
-    assert refusal(lambda: console.bulk.freeze("note", chosen, " ")).detail["problem"] == "note"
+    assert refusal(lambda: console.bulk.create_run("probe", operation)).detail["problem"] == "bulk_kind"
+    assert refusal(lambda: console.bulk.create_run("note", chosen, " ")).detail["problem"] == "note"
     assert code_of(lambda: console.bulk.read_run(99)) == "not_found"
 
 
@@ -86,7 +86,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.freeze("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
+    run = console.bulk.create_run("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
     asked = vendor.asked.copy()
     plan = console.bulk.make_plan(run.id)
     told = [(row.kind, row.reason) for row in plan.rows]
@@ -110,7 +110,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     console.recovery.probe(KIND, chosen[1].id)
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     heard: list[BulkProgress] = []
     done = console.bulk.run(run.id, progress=heard.append)
     assert (done.state, done.done) == ("done", 5)
@@ -133,7 +133,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
 def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
     """What was perhaps not bought can't be re-fetched; nobody is asked."""
     chosen = unknown_checks(console, 2)
-    run = console.bulk.freeze("refetch", chosen)
+    run = console.bulk.create_run("refetch", chosen)
     assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
     assert results(console, run.id) == [("refused", "bought_perhaps")] * 2
@@ -146,7 +146,7 @@ def test_refetching_brings_what_is_missing(console: Console) -> None:
     for one in chosen:
         console.recovery.probe(KIND, one.id)
     again = [ChosenRecord(KIND, one.id, check(console, one.id).version) for one in chosen]
-    run = console.bulk.run(console.bulk.freeze("refetch", again).id)
+    run = console.bulk.run(console.bulk.create_run("refetch", again).id)
     assert run.state == "done"
     assert all(check(console, one.id).incomplete == () for one in chosen)
 
@@ -159,8 +159,8 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
     chosen = unknown_checks(console, 3)
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[0].id)
-    takes = console.bulk.freeze("take", chosen)
-    notes = console.bulk.freeze("note", chosen, "asked AlarmBox by telephone")
+    takes = console.bulk.create_run("take", chosen)
+    notes = console.bulk.create_run("note", chosen, "asked AlarmBox by telephone")
     with place.acting(console, "lead-b") as other:
         refused = refusal(lambda: other.bulk.run(takes.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_maker")
@@ -180,7 +180,7 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
 
 def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
     """The first 3 of the set; then all of it, none of them twice."""
-    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     few = console.bulk.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
     assert refusal(lambda: console.bulk.run(run.id, max_rows=FEW + 1)).detail["problem"] == "bulk_most"
@@ -192,7 +192,7 @@ def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -
 
 def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> None:
     """By whoever runs it, and by anybody else; what is left is done when it goes on."""
-    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     heard: list[int] = []
     stopped = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == 2
@@ -212,7 +212,7 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
 
 def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
     """A second person is told who is at it."""
-    run = console.bulk.freeze("probe", unknown_checks(console, 2))
+    run = console.bulk.create_run("probe", unknown_checks(console, 2))
     told: list[ConsoleError] = []
 
     def try_too(_now: BulkProgress) -> None:
@@ -232,13 +232,13 @@ def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
     chosen = unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
         console.people.add_person(Person(name, frozenset({role}), may_buy=False))
-    run = console.bulk.freeze("probe", chosen)
+    run = console.bulk.create_run("probe", chosen)
     with console.acting_as("aud-e"):
-        assert code_of(lambda: console.bulk.freeze("probe", chosen)) == "not_allowed"
+        assert code_of(lambda: console.bulk.create_run("probe", chosen)) == "not_allowed"
         assert code_of(lambda: console.bulk.run(run.id)) == "not_allowed"
         assert console.bulk.list_rows(run.id)
     with act_as(WORKER):
-        assert code_of(lambda: console.bulk.freeze("note", chosen, "seen")) == "not_allowed"
+        assert code_of(lambda: console.bulk.create_run("note", chosen, "seen")) == "not_allowed"
         assert code_of(lambda: console.recovery.add_note(KIND, chosen[0].id, "seen")) == "not_allowed"
 
 
@@ -249,7 +249,7 @@ def test_a_provider_that_refuses_pauses_the_run(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three refusals in a row: paused, with who and why; the rest is done later."""
-    run = console.bulk.freeze("refetch", _bought(console, FEW))
+    run = console.bulk.create_run("refetch", _bought(console, FEW))
     monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
     paused = console.bulk.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
@@ -270,7 +270,7 @@ def _bought(console: Console, count: int) -> list[ChosenRecord]:
 def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are done."""
     chosen = unknown_checks(console, 3)
-    run = console.bulk.freeze("probe", chosen)
+    run = console.bulk.create_run("probe", chosen)
     acts = console.bulk._actions
     probe = acts._probe
 
@@ -298,7 +298,7 @@ def _killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
 def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
     """Stopped, gone on with by a process that is killed in the middle of a row, gone on with again."""
     with place.desk(vendor_of(count)) as console:
-        run = console.bulk.freeze("probe", unknown_checks(console, count))
+        run = console.bulk.create_run("probe", unknown_checks(console, count))
         heard: list[int] = []
         stopped = console.bulk.run(
             run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == stop_after
@@ -336,8 +336,8 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
     """A run whose process died is gone on with by the program; one that was only stopped is left alone."""
     with place.desk(vendor_of(FEW)) as console:
         chosen = unknown_checks(console, FEW)
-        stopped = console.bulk.run(console.bulk.freeze("probe", chosen[:2]).id, should_stop=lambda: True)
-        run = console.bulk.freeze("probe", chosen[2:])
+        stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
+        run = console.bulk.create_run("probe", chosen[2:])
         _killed(place, run.id, FEW, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):
             assert console.bulk.continue_unfinished_runs() == FEW - 3
@@ -349,7 +349,7 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
 def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
     """Nobody takes in the name of somebody else: the run waits for its maker."""
     with place.desk(vendor_of(2)) as console:
-        run = console.bulk.freeze("take", unknown_checks(console, 2))
+        run = console.bulk.create_run("take", unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
         with place.acting(console, "lead-b") as other:
             assert other.bulk.continue_unfinished_runs() == 0
@@ -360,7 +360,7 @@ def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
 def test_two_people_run_the_same_run(place: Place) -> None:
     """At the same time, from two processes: one does it or both in turn; no row is done twice."""
     with place.desk(vendor_of(FEW)) as console:
-        run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+        run = console.bulk.create_run("probe", unknown_checks(console, FEW))
         each = [
             (place.home_of(desk), place.facts(who, desk), FEW, run.id) for desk, who in ((1, "op-a"), (2, "lead-b"))
         ]

@@ -34,7 +34,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[3].id)
     heard: list[int] = []
-    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     plan = console.bulk.make_plan(run.id, heard.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
@@ -47,14 +47,14 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     chosen = unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
-    plan = console.bulk.make_plan(console.bulk.freeze("probe", chosen).id)
+    plan = console.bulk.make_plan(console.bulk.create_run("probe", chosen).id)
     assert plan.shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
     assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2))
 
 
 def test_the_plan_of_what_is_left(console: Console) -> None:
     """Of a run that was stopped after its first rows: all that has no result, whatever its size was."""
-    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
     assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
@@ -64,7 +64,7 @@ def test_the_plan_of_what_is_left(console: Console) -> None:
 def test_lines_have_their_records(console: Console) -> None:
     """By position, in pages, those not done alone where that is asked."""
     chosen = unknown_checks(console, 3)
-    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     console.bulk.run(run.id, max_rows=2)
     first, rest = console.bulk.list_lines(run.id, limit=3), console.bulk.list_lines(run.id, after_position=3)
     assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
@@ -76,8 +76,8 @@ def test_lines_have_their_records(console: Console) -> None:
 def test_the_list_of_runs(console: Console) -> None:
     """What is open first, then what is done; who runs it stands beside it while somebody does."""
     chosen = unknown_checks(console, 3)
-    done = console.bulk.run(console.bulk.freeze("probe", chosen[:1]).id)
-    left = console.bulk.freeze("probe", chosen[1:])
+    done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
+    left = console.bulk.create_run("probe", chosen[1:])
     heard: list[tuple[str | None, int]] = []
 
     def look(_now: BulkProgress) -> None:
@@ -94,7 +94,7 @@ def test_the_list_of_runs(console: Console) -> None:
 
 def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
     """A window that closes ends its part after the row under way, and the due task goes on at once."""
-    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
     heard: list[int] = []
     left = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
@@ -109,7 +109,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
 
 def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """By its maker, for good; not by others, not while it runs; then it is in no list and nothing is asked."""
-    run = console.bulk.freeze("probe", unknown_checks(console, 3))
+    run = console.bulk.create_run("probe", unknown_checks(console, 3))
     with place.acting(console, "lead-b") as other:
         refused = refusal(lambda: other.bulk.discard(run.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_discard")

@@ -57,10 +57,10 @@ def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
     assert (checks["worker"].ok, checks["worker"].next) == (False, "doctor.worker.next")
     assert checks["store_key"].ok
     with open_console(bare(place)) as desk:
-        assert desk.desk_status.read_news().is_worker_away
+        assert desk.desk_status.read_desk_update().is_worker_away
         with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
-            assert not desk.desk_status.read_news().is_worker_away
-        assert desk.desk_status.read_news().is_worker_away
+            assert not desk.desk_status.read_desk_update().is_worker_away
+        assert desk.desk_status.read_desk_update().is_worker_away
 
 
 def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, sandbox: Sandbox) -> None:
@@ -86,7 +86,7 @@ def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
     assert not checks["store_key"].ok
     assert not checks["alarmbox"].ok
     with open_console(settings) as desk:
-        assert not desk.desk_status.read_news().is_worker_away
+        assert not desk.desk_status.read_desk_update().is_worker_away
         with pytest.raises(ConsoleError) as refused:
             desk.desk_status.forget_credentials()
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "desk_acts")

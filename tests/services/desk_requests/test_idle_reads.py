@@ -34,24 +34,24 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
         place.opened(sandbox, person="lead-b", desk=2) as lead,
         place.opened(sandbox) as desk,
     ):
-        first = desk.desk_status.read_news()
+        first = desk.desk_status.read_desk_update()
         assert first.is_worker_away
         with executing(worker):
             with statements_of(desk) as sent:
-                news = desk.desk_status.read_news(first.feed_mark)
+                news = desk.desk_status.read_desk_update(first.feed_mark)
             assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)
             place.sql("INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES ('A-1', 100, 'JPY')")
             order = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'A-1'")[0][0])
             lead.recovery.add_note("order", order, "called them")
-            news = desk.desk_status.read_news(news.feed_mark)
+            news = desk.desk_status.read_desk_update(news.feed_mark)
             assert (news.changes, news.is_worker_away) == ((("order", order),), False)
             lead.read_only_switches.set_switch("atom", True, "they asked us to wait")
             with statements_of(desk) as sent:
-                later = desk.desk_status.read_news(news.feed_mark)
+                later = desk.desk_status.read_desk_update(news.feed_mark)
             assert (len(sent), later.switches_version != news.switches_version) == (1, True)
-            assert later.switches_version == desk.desk_status.read_news().switches_version
+            assert later.switches_version == desk.desk_status.read_desk_update().switches_version
             lead.read_only_switches.set_switch("atom", False, "they are back")
-        assert desk.desk_status.read_news(news.feed_mark).is_worker_away
+        assert desk.desk_status.read_desk_update(news.feed_mark).is_worker_away
 
 
 def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:

@@ -32,7 +32,7 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
         place.opened(sandbox, TIME_SCALE="1") as desk,
         ThreadPoolExecutor(1) as thread,
     ):
-        until(lambda: not desk.desk_status.read_news().is_worker_away, "the first worker")
+        until(lambda: not desk.desk_status.read_desk_update().is_worker_away, "the first worker")
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
         with forked_worker(place, sandbox.url, desk=2, person="worker", TIME_SCALE="1"):

@@ -539,7 +539,7 @@ def test_ctrl_c_while_a_pack_is_written(bench: Bench, monkeypatch: pytest.Monkey
 def test_two_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, unnamed: bool) -> None:
     """Onto one name: one of them gets it, whole; the other is told. Nothing else is left in the folder."""
     if not unnamed:
-        monkeypatch.setattr("console.settings.draft_files._UNNAMED_FILE_FLAG", 0)
+        monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
     start, endings = Barrier(4), []
 
     def export() -> None:
@@ -562,7 +562,7 @@ def test_two_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, unnamed: boo
 
 def test_where_files_without_a_name_and_hard_links_are_unknown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """On such file systems too: whole, never replacing, nothing left behind."""
-    monkeypatch.setattr("console.settings.draft_files._UNNAMED_FILE_FLAG", 0)
+    monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
     def no_links(self: Path, target: Path) -> None:
         raise PermissionError("no links here")

@@ -46,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     """A demo's desk, at which the auditor exports: an auditor sees the whole trail."""
     with furnished(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
         with act_as("op-a"):
-            made.console.bulk.freeze("probe", "unknown")
+            made.console.bulk.create_run("probe", "unknown")
         yield made
 
 
@@ -199,7 +199,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path)
             ChosenRecord("refund", taken.id, taken.version),
             ChosenRecord("credit-check", check.id, check.version),
         ]
-        run = bulk.freeze("take", [*chosen, ChosenRecord("credit-check", 9_999, 1)])
+        run = bulk.create_run("take", [*chosen, ChosenRecord("credit-check", 9_999, 1)])
         bulk.run(run.id)
     found: dict[str, list[dict[str, str]]] = {}
     for part in ("", "not_done"):

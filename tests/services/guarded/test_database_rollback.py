@@ -45,7 +45,7 @@ def stops(console: Console) -> list[Alert]:
 
 def counts_on_all(reader: Console, place: Place) -> bool:
     """Whether a desk that only read remembers the newest row: on a busy server that isn't on the disk at once."""
-    database_rollback.find_rollback(reader._context)
+    database_rollback.find_database_rollback(reader._context)
     seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
     ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")
     return seen is not None and json.loads(seen)[2] == newest
@@ -60,7 +60,7 @@ def test_a_cancelled_comparison_is_no_fault(
         interruption.interrupt()
         caplog.clear()
         with pytest.raises(ReadInterrupted):
-            interruption.run(lambda: database_rollback.find_rollback(desk._context))
+            interruption.run(lambda: database_rollback.find_database_rollback(desk._context))
         assert caplog.messages == []
 
 
@@ -169,11 +169,11 @@ def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
 
         def overtaken(*given: Any) -> object:
             monkeypatch.setattr(database_rollback, "_report_rollback", real)
-            assert database_rollback.find_rollback(two._context) is None
+            assert database_rollback.find_database_rollback(two._context) is None
             return real(*given)
 
         monkeypatch.setattr(database_rollback, "_report_rollback", overtaken)
-        assert database_rollback.find_rollback(one._context) is None
+        assert database_rollback.find_database_rollback(one._context) is None
         assert stops(two) == []
         assert refusal(lambda: buy(one)).code == "already_purchased"
     assert len(vendor.charges) == 1

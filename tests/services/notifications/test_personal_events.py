@@ -37,9 +37,9 @@ def test_requests_notes_and_runs(scene: Scene) -> None:
         console.refunds.request(RefundRequest(payment, "100", "sent back")) for payment in (first, second, third)
     )
     console.refunds.withdraw(withdrawn.id)
-    run = console.bulk.freeze("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
+    run = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
     console.bulk.run(run.id)
-    discarded = console.bulk.freeze("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
+    discarded = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
     console.bulk.discard(discarded.id)
     run_event = ("bulk_run", "ended", "bulk-run", str(run.id), run.name)
     assert events_of(console) == [run_event]

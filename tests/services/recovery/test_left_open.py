@@ -44,7 +44,7 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
     assert scene.payments.probe(payment.id).state == "completed"
     refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
     taken = console.recovery.take("payment", payment.id)
-    run = console.bulk.freeze("probe", [ChosenRecord("credit-check", other.id, other.version)])
+    run = console.bulk.create_run("probe", [ChosenRecord("credit-check", other.id, other.version)])
     console.recovery.resolve("credit-check", unknown.id, "error", "the provider has no such purchase")
     with scene.place.acting(console, "lead-b") as desk:
         desk.recovery.take("credit-check", other.id)

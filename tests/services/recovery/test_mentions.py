@@ -48,11 +48,11 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
         assert first.note.words.startswith(f"@{lead} look")
         assert [newest.how, first.how] == ["hand_over", "note"]
-        mark = desk.desk_status.read_news(None).feed_mark
+        mark = desk.desk_status.read_desk_update(None).feed_mark
         done = desk.mentions.mark_done(first.id, request_id="d-1")
         assert desk.mentions.mark_done(first.id, request_id="d-1") == done == desk.mentions.mark_done(first.id)
         assert done.done_at is not None
-        assert ("mention", first.id) in desk.desk_status.read_news(mark).changes
+        assert ("mention", first.id) in desk.desk_status.read_desk_update(mark).changes
         assert [one.id for one in desk.mentions.list_open()] == [newest.id]
         assert code_of(lambda: desk.mentions.mark_done(999)) == "not_found"
     assert code_of(lambda: console.mentions.mark_done(newest.id)) == "not_found"  # another person's
@@ -74,7 +74,7 @@ def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
     with act_as("op-a"):
         note = console.recovery.add_note("payment", number, "@aud @lead-b @o'brien; DROP TABLE mentions @% @op_a")
         version = console.recovery.read_record("payment", number).record.version  # type: ignore[union-attr]  # a payment
-        run = console.bulk.freeze("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
+        run = console.bulk.create_run("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
         console.bulk.run(run.id)
         assert code_of(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
     assert len(console.recovery.read_record("payment", number).notes) == 2  # type: ignore[union-attr]  # a payment

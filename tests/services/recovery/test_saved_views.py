@@ -34,7 +34,7 @@ def names(console: Console) -> list[tuple[str, bool]]:
 def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     """Each act once by its request id, with an audit entry, and a change that other windows hear of."""
     views, console = scene.console.saved_views, scene.console
-    mark = console.desk_status.read_news(None).feed_mark
+    mark = console.desk_status.read_desk_update(None).feed_mark
     view = views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1")
     assert views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1") == view
     assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
@@ -61,7 +61,7 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     assert views.restore_view(view.id).deleted_at is None
     assert {"other", "second"} < {name for name, _ in names(console)}
     assert [scene.audited(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [3, 3, 1, 1]
-    changes = console.desk_status.read_news(mark).changes
+    changes = console.desk_status.read_desk_update(mark).changes
     assert {("view", view.id), ("view", second.id)} <= {(change[0], change[1]) for change in changes}
 
 

@@ -7,7 +7,7 @@ import pytest
 from console.domain.explanations.payments import explain_payment
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundOrder, RefundReport
+from console.domain.payments.provider_messages import RefundInstruction, RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -132,7 +132,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 
-        def read_refund(self, _order: RefundOrder) -> Outcome[RefundReport]:
+        def read_refund(self, _order: RefundInstruction) -> Outcome[RefundReport]:
             desk.sql(
                 "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1,"
                 " version = version + 1 WHERE id = :i",

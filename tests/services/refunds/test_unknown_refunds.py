@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundOrder
+from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
@@ -31,7 +31,7 @@ def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
     """As a person at the provider's own page would."""
     adapter = desk.vendors.get_adapter(payment.provider)
     for key in keys:
-        order = RefundOrder(
+        order = RefundInstruction(
             key, payment.merchant_payment_id, payment.provider_payment_id or "", Money(100, "JPY"), desk.context.now()
         )
         assert adapter.refund(order).found is not None
@@ -138,7 +138,7 @@ def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *,
         assert refusal_of(lambda: desk.approve(refund)).code == "outcome_unknown"
         refund = desk.now(refund)
     key = refund.provider_refund_key or ""
-    order = RefundOrder(
+    order = RefundInstruction(
         key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
     )
     assert desk.vendors.get_adapter("paypay").refund(order).found is not None

@@ -204,11 +204,11 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
     payment = desk.paid()
     refund = desk.ask(payment, "3000")
     from console.domain.money import Money
-    from console.domain.payments.provider_messages import RefundOrder
+    from console.domain.payments.provider_messages import RefundInstruction
     from tests.providers.meeting import YEN, paypay
 
     assert YEN.minor == payment.captured_minor
-    theirs = RefundOrder(
+    theirs = RefundInstruction(
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
     paypay(desk.control.url).refund(theirs)

@@ -110,7 +110,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     chosen = unknown_checks(console, 3)
     hostile, long_name = numbers(FEW)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
-    run = console.bulk.freeze("take", chosen)
+    run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     file = tmp_path / "results.csv"

@@ -99,7 +99,7 @@ def test_a_bulk_run_goes_on(
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     with place.desk(vendor, hand_clock) as console:
         rows = bulk_stage.unknown_rows(console, bulk_stage.numbers(4))
-        run = console.bulk.freeze("probe", rows)
+        run = console.bulk.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
             off[0] = wrong
             assert console.bulk.run(run.id, most).done == most

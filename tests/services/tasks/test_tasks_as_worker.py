@@ -74,7 +74,9 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
         scene.control.add_fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
         assert ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"  # it is sent later, by itself
-        half = scene.console.bulk.freeze("probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)])
+        half = scene.console.bulk.create_run(
+            "probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)]
+        )
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
         for step in (OVER, OVER, OVER):
             later(step)

@@ -15,7 +15,7 @@ from console.domain.payments.records import Order, OrderRelations, Refund, Refun
 from console.domain.queues.causes import group_by_cause
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import RecordFilter, find_amount, find_cause, matches_filter
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.queues import chosen_records, queues
@@ -84,7 +84,7 @@ def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
     return record
 
 
-def _choice(chosen: RecordFilter, order: QueueOrder = DEFAULT_ORDER) -> QueueChoice:
+def _choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
     return QueueChoice(chosen, order, LATER, OWNERS)
 
 
@@ -93,7 +93,7 @@ def _walk(
 ) -> list[QueuedRecord]:
     """Page after page, until one isn't full."""
     found, after = list[QueuedRecord](), None
-    read: Any = queues.read_queue_page if choice.order == DEFAULT_ORDER else chosen_records.read_sorted_page
+    read: Any = queues.read_queue_page if choice.order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
     while True:
         page = read(conn, name, after, limit, lapsed, choice)
         found += [record for _, record in page]
@@ -212,7 +212,7 @@ def _check_orders(
         whole = _refs([record for _, record in plain.walk(conn, name, 500, lapsed)])
         for turn in turns:
             column = list(SortColumn)[turn]
-            up, down = (_choice(RecordFilter(), QueueOrder(column, is_down)) for is_down in (False, True))
+            up, down = (_choice(RecordFilter(), QueueSortOrder(column, is_down)) for is_down in (False, True))
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
                 records = _walk(conn, name, lapsed, up, 500)
                 assert sorted(_refs(records)) == sorted(whole), column
@@ -240,7 +240,7 @@ def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
         for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):
             right = _refs(_walk(conn, name, {}, _choice(chosen)))
             assert right
-            assert sorted(_refs(_walk(conn, name, {}, _choice(chosen, QueueOrder(column)), 5))) == sorted(right)
+            assert sorted(_refs(_walk(conn, name, {}, _choice(chosen, QueueSortOrder(column)), 5))) == sorted(right)
 
 
 @EITHER

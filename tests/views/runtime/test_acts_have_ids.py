@@ -27,7 +27,7 @@ WITHOUT = {
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
-    "desk_status": {"read_news", "list_unneeded_credentials", "forget_credentials"},  # the keyring is no record
+    "desk_status": {"read_desk_update", "list_unneeded_credentials", "forget_credentials"},  # no record
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
@@ -133,7 +133,7 @@ def test_the_acts_are_known() -> None:
     assert {method for _, method in acts_of_the_window()} == {
         "acknowledge_each", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
-        "approve", "discard", "freeze", "set_order_paid", "add_note", "give_up", "hand_over", "probe",
+        "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up", "hand_over", "probe",
         "purchase", "refetch", "reject", "request", "resolve", "run", "set_limit", "set_switch", "stop", "take",
         "withdraw",
     }  # fmt: skip

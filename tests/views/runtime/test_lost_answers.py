@@ -153,7 +153,7 @@ class Seat:
     def frozen(self) -> BulkRun:
         """Freeze a bulk run of this person that takes one record."""
         record = self.buy_check()
-        return self.desk.bulk.freeze("take", [ChosenRecord("credit-check", record.id, record.version)])
+        return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
 def purchase(at: Seat) -> Click:
@@ -378,7 +378,7 @@ def acknowledge(at: Seat) -> Click:
     return click
 
 
-def freeze(at: Seat) -> Click:
+def create_run(at: Seat) -> Click:
     record = at.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
     return lambda: _closed(
@@ -524,7 +524,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "snooze an incident": (in_dialog(SnoozeIncidentDialog), ("incidents", "snooze")),
     "resolve an incident": (in_dialog(ResolveIncidentDialog), ("incidents", "resolve")),
     "reopen an incident": (in_dialog(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
-    "freeze": (freeze, ("bulk", "freeze")),
+    "create a run": (create_run, ("bulk", "create_run")),
     "run": (run, ("bulk", "run")),
     "stop": (stop, ("bulk", "stop")),
     "discard": (discard, ("bulk", "discard")),

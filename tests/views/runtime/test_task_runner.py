@@ -175,7 +175,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
             report(number)
         return "done"
 
-    runner.watch(work, answers.take, answers.refuse, progress.append, owner=answers)
+    runner.run_with_progress(work, answers.take, answers.refuse, progress.append, owner=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
     assert progress[0] == 0
@@ -195,7 +195,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
             ended.set()
         raise AssertionError("the call went on")
 
-    handle = runner.watch(work, answers.take, answers.refuse, answers.take, owner=answers)
+    handle = runner.run_with_progress(work, answers.take, answers.refuse, answers.take, owner=answers)
     begun.wait()
     handle.cancel()
     cancelled.set()

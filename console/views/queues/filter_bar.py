@@ -16,7 +16,13 @@ from PySide6.QtWidgets import QMenu, QWidget
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
 from console.domain.queues.filters import NO_OWNER
-from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, format_order, parse_order
+from console.domain.queues.order import (
+    DEFAULT_SORT_ORDER,
+    QueueSortOrder,
+    SortColumn,
+    format_sort_order,
+    parse_sort_order,
+)
 from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
@@ -32,7 +38,7 @@ _WORDING_KEY_BY_SORT_COLUMN = {SortColumn.OWNER: "taken_by"}
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
-class OperatorChip(FilterChip):
+class FilterOperatorChip(FilterChip):
     """A drop-down list whose entries are filter operators; the entry "" means no condition. If the current
     operator isn't one of the offered ones, the list has an additional entry for it until another one is
     selected.
@@ -76,7 +82,7 @@ class OperatorChip(FilterChip):
         self.updateGeometry()
 
 
-class FilterSentence(Surface):
+class QueueFilterBar(Surface):
     """The widget in which a person filters and orders a queue. In its text field, the keys Down, Enter and Esc
     move the focus to the table of the queue; Esc also removes every condition.
 
@@ -101,14 +107,14 @@ class FilterSentence(Surface):
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
         self.match_count_label = TextLabel("", "small", "muted")
         self.chip_by_list_name = {
-            name: OperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
+            name: FilterOperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _FILTER_CHIP_NAMES
         }
         self._sentence_flow = list(self._make_sentence_parts())
         self._requested_list_names: set[str] = set()
         offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         list_title = translate("queue.filter.further")
-        self.further_lists = OperatorChip(
+        self.further_lists = FilterOperatorChip(
             list_title, [("", list_title), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
         self.further_lists.activated.connect(self._add_filter_list)
@@ -188,7 +194,7 @@ class FilterSentence(Surface):
             yield from ((order, self._format_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{list_name}.any")
-            yield from filter_lists.list_offered_operators(list_name, self._context)
+            yield from filter_lists.list_offered_filter_operators(list_name, self._context)
 
     def _format_order(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -217,13 +223,13 @@ class FilterSentence(Surface):
         return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
 
     @property
-    def order(self) -> QueueOrder:
-        return parse_order(self.chip_by_list_name["sort"].operator) or DEFAULT_ORDER
+    def order(self) -> QueueSortOrder:
+        return parse_sort_order(self.chip_by_list_name["sort"].operator) or DEFAULT_SORT_ORDER
 
-    def show_order(self, order: QueueOrder) -> None:
+    def show_order(self, order: QueueSortOrder) -> None:
         """Select this sort order in the list of orders, for example after a click on a column title, and emit
         `changed`."""
-        text = "" if order == DEFAULT_ORDER else format_order(order)
+        text = "" if order == DEFAULT_SORT_ORDER else format_sort_order(order)
         name = self._context.translate(f"column.{_WORDING_KEY_BY_SORT_COLUMN.get(order.column, order.column.value)}")
         direction = "down" if order.is_descending else "up"
         self.chip_by_list_name["sort"].select_operator(
@@ -239,7 +245,7 @@ class FilterSentence(Surface):
         for name, chip in self.chip_by_list_name.items():
             if name != "sort":
                 operator = operators.get(name, "")
-                chip.select_operator(operator, filter_lists.format_operator(operator, self._context))
+                chip.select_operator(operator, filter_lists.format_filter_operator(operator, self._context))
         for term in text.split():
             if term.partition(":")[0] not in self.chip_by_list_name:
                 remaining_parts.append(term)
@@ -268,7 +274,7 @@ class FilterSentence(Surface):
     def _show_needed_lists(self) -> None:
         name_by_chip: dict[QWidget, str] = {chip: name for name, chip in self.chip_by_list_name.items()}
         for part in self._sentence_flow:
-            is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
+            is_chosen = isinstance(part, FilterOperatorChip) and bool(part.operator)
             is_usual = name_by_chip.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
             part.setVisible(is_chosen or is_usual or name_by_chip.get(part) in self._requested_list_names)
         self.further_lists.setVisible(not self._is_compact)

@@ -4,20 +4,20 @@ import pytest
 
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import format_filter
-from console.domain.queues.order import QueueOrder, SortColumn
+from console.domain.queues.order import QueueSortOrder, SortColumn
+from console.views.queues.filter_bar import QueueFilterBar
 from console.views.queues.filter_lists import OPTIONAL_FILTER_LIST_NAMES
-from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.rows import SORT_COLUMN_BY_COLUMN_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
 from tests.views.invented_checks import window_context
 
 
 @pytest.fixture
-def sentence(the_look: object) -> FilterSentence:
-    return FilterSentence(window_context())
+def sentence(the_look: object) -> QueueFilterBar:
+    return QueueFilterBar(window_context())
 
 
-def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence) -> None:
+def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar) -> None:
     """Lists and typed operators count together; other words are searched; what isn't understood is told."""
     for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
         sentence.chip_by_list_name[name].setCurrentIndex(sentence.chip_by_list_name[name].findData(operator))
@@ -27,7 +27,7 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence
     assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
 
 
-def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
+def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
     """No list offers a condition that nobody understands, and every one has words."""
     for name, chip in sentence.chip_by_list_name.items():
         for place in range(chip.count()):
@@ -41,7 +41,7 @@ def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
         chip.setCurrentIndex(0)
 
 
-def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
+def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
     """Also a condition that no list offers; Esc removes all of it, and the order stays."""
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
@@ -50,7 +50,7 @@ def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     assert sentence.chip_by_list_name["certainty"].operator == "certainty:unknown"
     assert not sentence.chip_by_list_name["certainty"].isHidden()
     assert sentence.edit.text() == "flavour:sweet"
-    assert sentence.order == QueueOrder(SortColumn.CLIENT, is_descending=True)
+    assert sentence.order == QueueSortOrder(SortColumn.CLIENT, is_descending=True)
     sentence.clear_filter()
     assert not sentence.text
     assert sentence.order.column is SortColumn.CLIENT
@@ -81,13 +81,13 @@ def test_a_condition_of_no_list_stands_in_words(
     expected: dict[Language, str] = {"en": english, "ja": japanese}
     for language, words in expected.items():
         context.change_language(language)
-        sentence = FilterSentence(context)
+        sentence = QueueFilterBar(context)
         sentence.show_filter(operator)
         assert sentence.chip_by_list_name[name].currentText() == words
         assert sentence.chip_by_list_name[name].operator == operator
 
 
-def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) -> None:
+def test_further_conditions_stand_while_they_are_used(sentence: QueueFilterBar) -> None:
     """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
     causes are those of the queue.
     """

@@ -15,9 +15,10 @@ _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class DraftFile:
+class UnfinishedFile:
     """A file that is being written and doesn't have its final name yet. `final_path` is the path that `publish` gives
-    it; `temporary_path` is its present path, None for a file without a name."""
+    it; `temporary_path` is its present path, None for a file without a name.
+    """
 
     file: BinaryIO
     final_path: Path
@@ -42,7 +43,7 @@ class DraftFile:
 
 
 @contextmanager
-def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
+def open_unfinished_file(final_path: Path) -> Iterator[UnfinishedFile]:
     """Yield a new file in the folder of `final_path`; only its owner can read it. When the block ends without
     `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), it disappears even if the process
     is killed.
@@ -52,19 +53,19 @@ def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
     """
     if final_path.is_symlink() or final_path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final_path))
-    handle, temporary_path = _create_draft_file(final_path)
+    handle, temporary_path = _create_unfinished_file(final_path)
     try:
         with os.fdopen(handle, "w+b") as file:
             if os.name != "nt":  # the umask may have taken the rights of the owner, too
                 os.fchmod(handle, 0o600)
-            yield DraftFile(file, final_path, temporary_path)
+            yield UnfinishedFile(file, final_path, temporary_path)
     finally:
         if temporary_path is not None:
             with suppress(OSError):
                 temporary_path.unlink()
 
 
-def _create_draft_file(final_path: Path) -> tuple[int, Path | None]:
+def _create_unfinished_file(final_path: Path) -> tuple[int, Path | None]:
     """Create a file for the owner alone in the folder of `final_path`. Return its descriptor and its path; the
     path is None for a file without a name."""
     if _UNNAMED_FILE_FLAG:
