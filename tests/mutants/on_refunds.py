@@ -57,10 +57,36 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "an answer about an earlier sending settles a refund",
         (
             Change(
-                "console/services/refunds/probe.py", " or refund.operation_id != queried_refund.operation_id:", ":"
+                "console/services/refunds/probe.py",
+                "        if refund.operation_id != queried_refund.operation_id:\n            return None\n",
+                "",
             ),
         ),
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
+    ),
+    Mutant(
+        "a probe's answer that another one overtakes is not compared",
+        (
+            Change(
+                "console/services/refunds/probe.py",
+                "            self._compare_overtaken_answer(tx, refund, outcome)\n            return None\n",
+                "            return None\n",
+            ),
+        ),
+        ("tests/services/refunds/test_recovery.py::test_an_answer_that_a_refusal_overtakes_is_compared_with_it",),
+    ),
+    Mutant(
+        "only a provider that stores keys is asked about earlier refunds",
+        (
+            Change(
+                "console/services/refunds/probe.py",
+                "            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)\n",
+                "            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)\n"
+                "        if not self._payment_providers.get_reader(pair.payment.provider).capabilities"
+                ".keeps_idempotency_keys:\n            return\n",
+            ),
+        ),
+        ("tests/services/refunds/test_earlier_refunds.py",),
     ),
     Mutant(
         "the maker's day is that of the desk's clock",

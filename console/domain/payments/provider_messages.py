@@ -97,6 +97,8 @@ class PaymentReport:
     collected money too. `is_final`: the provider will not change the state any more. `method` is
     the provider's word for the way of paying, `bank_reference` the bank's id of the payment, `settlement` the
     provider's word for the state of its settlement, `payer` the text by which the provider identifies the payer.
+    `has_payment_number`: the provider's answer contains our payment number, so that it can't belong to another
+    request.
     """
 
     merchant_payment_id: str
@@ -113,10 +115,11 @@ class PaymentReport:
     payer: str | None = field(default=None, repr=False)
     refunds: tuple[RefundReport, ...] | None = ()
     further_captures: tuple[str, ...] = ()
+    has_payment_number: bool = True
 
     @property
     def is_bookable(self) -> bool:
-        """True if the report has the provider's payment id and the amount. A success without these two values can't
-        be booked.
+        """True if the report has our payment number, the provider's payment id and the amount. A success without
+        these values can't be booked.
         """
-        return self.provider_payment_id is not None and self.amount is not None
+        return self.has_payment_number and self.provider_payment_id is not None and self.amount is not None

@@ -125,13 +125,14 @@ def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
     """Return the report of a payment attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
     UnreadableJson for wrong contents."""
-    code, pay_details, payment_mode = (
+    code, pay_details, payment_mode, merchant = (
         get_code(attempt),
         get_object(attempt, "payDetails"),
         get_object(attempt, "payModeSpecificData"),
+        get_object(attempt, "merchDetails"),
     )
     check_currency(pay_details)
-    times = (pay_details.get("txnCompleteDate"), get_object(attempt, "merchDetails").get("merchTxnDate"))
+    times = (pay_details.get("txnCompleteDate"), merchant.get("merchTxnDate"))
     return PaymentReport(
         merchant_payment_id=merchant_payment_id,
         provider_payment_id=parse_id(pay_details.get("atomTxnId")),
@@ -146,6 +147,7 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         settlement=_parse_short_word(get_object(attempt, "settlementDetails").get("reconStatus")),
         payer=_read_payer_contact(get_object(attempt, "custDetails")),
         refunds=None,  # Atom returns refunds only in an answer of its own
+        has_payment_number=parse_id(merchant.get("merchTxnId")) is not None,
     )
 
 

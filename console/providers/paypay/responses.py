@@ -159,6 +159,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
             paid_at=parse_instant(payment_fields.get("acceptedAt")),
             method=_join_methods(payment_fields.get("paymentMethods")),
             refunds=_read_refund_reports(payment_fields.get("refunds")),
+            has_payment_number=payment_fields.get("merchantPaymentId") is not None,
         )
         has_other_amount = question.amount is not None and amount not in (None, question.amount)
         return report, make_unknown_verdict("other_amount") if has_other_amount else state_meaning.verdict

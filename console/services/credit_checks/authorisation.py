@@ -186,7 +186,8 @@ def _require_same_oauth_state(query_fields: dict[str, list[str]], state: str) ->
     if not query_fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     states = query_fields.get("state", [])
-    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):
+    # `surrogatepass`: a pasted text may contain half a surrogate pair, which UTF-8 alone can't encode.
+    if len(states) != 1 or not hmac.compare_digest(states[0].encode(errors="surrogatepass"), state.encode()):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.STATE_DIFFERS})
 
 

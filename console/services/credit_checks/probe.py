@@ -113,13 +113,17 @@ class CreditCheckProber:
         context, reason = self._context, outcome.reason
         outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
         current = credit_checks.find(tx.conn, record.id) or record
-        if current.certainty is Certainty.KNOWN:
-            return None
+        report = None
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
             report, reason = self._find_unused_report(tx, current, outcome.found)
-            if report is not None:
-                self._settle_purchase(tx, current, outcome, report)
-                return None
+        if current.certainty is Certainty.KNOWN:
+            # It became known after the question: by a late answer, or by a decision of people.
+            if report is not None and current.state is not CheckState.PENDING:
+                outcomes.open_contradiction_case(context, tx, current, f"bought {report.credit_check_id}")
+            return None
+        if report is not None:
+            self._settle_purchase(tx, current, outcome, report)
+            return None
         context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, result="failed", reason=reason[:64])
         if is_automatic:
             self._plan_next_probe(tx, record)

@@ -2,7 +2,7 @@
 answers that arrive late, and for starts that have lapsed.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from console.domain.audit.actions import AuditAction
@@ -27,7 +27,7 @@ PAYMENT_KIND = payments.PAYMENT_KIND
 REFUSED_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcome classes which mean that the provider has not created the payment, so that the payer can't pay."""
 DEFAULT_TIME_TO_PAY = timedelta(days=1)
-"""Time in which the payer can pay if the provider's answer has no expiry time."""
+"""Time in which the payer can pay if the provider's answer has no usable expiry time."""
 
 
 def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]) -> None:
@@ -72,7 +72,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     values: dict[str, object] = {
         "handle": start_answer.handle[:128],
         "url": start_answer.url if start_answer.url and len(start_answer.url) <= 255 else None,
-        "payment_expires_at": start_answer.expires_at or now + DEFAULT_TIME_TO_PAY,
+        "payment_expires_at": _find_expiry_time(payment, start_answer) or now + DEFAULT_TIME_TO_PAY,
     }
     path: tuple[PaymentState, ...] = ()
     if payment.state is PaymentState.INITIALIZING:
@@ -85,6 +85,13 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     if payment.order_id is not None:
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=PAYMENT_KIND)
+
+
+def _find_expiry_time(payment: Payment, start_answer: StartedPayment) -> datetime | None:
+    """Return the expiry time in the provider's answer; None if there is none, or if it was over before the payment
+    began. Such a time is wrong, and the payer may still be able to pay."""
+    expires_at, begun_at = start_answer.expires_at, payment.begun_at or payment.created_at
+    return expires_at if expires_at is not None and (begun_at is None or expires_at > begun_at) else None
 
 
 def _write_start_refused(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:

@@ -128,11 +128,13 @@ class RefundProber:
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried_refund.id)
-        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried_refund.operation_id:
-            refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-            return None
         outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
+        if refund.certainty is Certainty.KNOWN:
+            self._compare_overtaken_answer(tx, refund, outcome)
+            return None
+        if refund.operation_id != queried_refund.operation_id:
+            return None
         if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
@@ -145,6 +147,18 @@ class RefundProber:
             return None
         self._record_unsettled_answer(tx, refund, outcome, columns, is_automatic=is_automatic)
         return outcome.reason
+
+    def _compare_overtaken_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
+        """Compare the provider's answer with the refund, whose outcome became known after the question. An answer
+        that contradicts the refund's state, or is about another refund, opens a case. The answers "not found" and
+        "failed" may have been true only before the refund was accepted, so they change no accepted refund.
+        """
+        if outcome.reason in ANSWER_MISMATCH_REASONS:
+            refund_outcomes.open_contradiction_case(
+                self._context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
+            )
+        else:
+            refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
 
     def _make_not_found_columns(
         self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities, asked_at: datetime
@@ -263,14 +277,12 @@ class RefundProber:
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
         without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
-        sending of the new refund. Do nothing if the provider doesn't store idempotency keys.
+        sending of the new refund.
 
         Raises provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
         the call because of too many calls, or doesn't answer; provider_answer_unusable for any other answer that
         doesn't say whether the refund was processed.
         """
-        if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
-            return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
         for earlier_refund in (

@@ -110,6 +110,7 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
         code_alone: (2, "usage"),
         lambda address: f"{address}&code=second": (2, "usage"),
         lambda address: f"{address}&state=second": (3, "not_allowed"),
+        lambda address: f"{address}\ud800": (3, "not_allowed"),
         lambda _: "": (2, "usage"),
         lambda _: "two words": (2, "usage"),
         lambda _: "https://[": (2, "usage"),
@@ -118,7 +119,7 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
         assert stranger.authorise(change, **REDIRECT)[0].refused == refusal
     assert (stranger.exchanges, stranger.rows("SELECT * FROM provider_tokens")) == (0, [])
     results = stranger.rows("SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1")
-    assert dict(results) == {"refused": 3, "failed": 1}
+    assert dict(results) == {"refused": 4, "failed": 1}
     assert stranger.authorise(**REDIRECT)[0].data["version"] == 1
 
 

@@ -168,6 +168,7 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "date in full-width digits": ({"expiration_date": "２０２７-11-20"}, {"expiration_date": None}),
     "date as number": ({"expiration_date": 20271120}, {"expiration_date": None}),
     "week date": ({"expiration_date": "2027-W01-1"}, {"expiration_date": None}),
+    "expired before its purchase": ({"expiration_date": "2025-11-20"}, {"expiration_date": None}),
     "expired": ({"expired": True}, {"expired": True}),
     "expired as text": ({"expired": "true"}, {"expired": None}),
     "expired as number": ({"expired": 1}, {"expired": None}),

@@ -417,6 +417,14 @@ def test_a_success_that_says_nothing_else() -> None:
     assert not got(outcome).is_bookable
 
 
+@pytest.mark.parametrize("number", [None, ""])
+def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> None:
+    """Everything else is there, but it may be the answer to another question: it can't be booked."""
+    outcome = verified(attempt(ours={"merchTxnId": number}))
+    assert outcome.kind is S
+    assert not got(outcome).is_bookable
+
+
 # ---- refunds
 
 

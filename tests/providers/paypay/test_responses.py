@@ -379,6 +379,14 @@ def test_what_is_not_said_is_missing_not_invented() -> None:
     assert not outcome.found.is_bookable
 
 
+def test_a_payment_without_our_number_may_be_another_one() -> None:
+    """Everything else is there, but it may be the answer to another question: it can't be booked."""
+    outcome = payment({"merchantPaymentId": None})
+    assert outcome.kind is Kind.SUCCEEDED
+    assert outcome.found is not None
+    assert not outcome.found.is_bookable
+
+
 WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
     **{f"amount: {name}": ({"amount": said}, why) for name, (said, why) in WRONG_AMOUNTS.items()},
     "other order": ({"merchantPaymentId": "ORD-OTHER"}, "other_id"),

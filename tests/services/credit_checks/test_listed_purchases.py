@@ -10,12 +10,13 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.records import Certainty, CheckReport, CreditCheck, PurchaseRequest
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, PurchaseRequest
 from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
 from tests.support.invented import numbers
-from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
+from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -110,6 +111,30 @@ def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, list
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
     assert probe(console, record) == ("outcome_unknown", "undated_found")
+
+
+@pytest.mark.engines("sqlite")
+def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
+    console: Console, listing: ListingVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the provider is asked, the late answer to the purchase itself comes: refused. The list has the purchase,
+    so a person has to look before the company is bought again.
+    """
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    refused: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
+    listed = LedgerReader.find_purchases
+
+    def overtaken(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
+        answer = listed(reader, number)
+        assert console._service_builder._purchases.deliver(record.operation_id or "", refused)
+        return answer
+
+    with monkeypatch.context() as racing:
+        racing.setattr(LedgerReader, "find_purchases", overtaken)
+        decided = console.recovery.probe("credit-check", record.id)
+    assert isinstance(decided, CreditCheck)
+    assert (decided.state, decided.certainty) == (CheckState.ERROR, Certainty.KNOWN)
+    assert decided.work.reason == "contradicted"
 
 
 @pytest.mark.engines("mariadb", "galera")

@@ -1,10 +1,14 @@
 """Payments begin once per order and provider, and go on from what their provider says."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
+from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, WorkState
+from console.providers.paypay.client import PayPay
 from console.sandbox.environment import credentials
 from console.services.payments.next_work import open_case
 from console.services.process.failpoints import Failpoints
@@ -320,6 +324,26 @@ def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
     refused = refusal(scene.payments.start, order, "paypay")  # the payer may pay by the code that the gateway made
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
+def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An expiry time of long ago is wrong, and the payer has the code: the order isn't cancelled under them."""
+    make = PayPay.start
+
+    def expired(adapter: PayPay, request: PaymentRequest) -> Outcome[StartedPayment]:
+        outcome = make(adapter, request)
+        assert outcome.found is not None
+        return replace(outcome, found=replace(outcome.found, expires_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)))
+
+    monkeypatch.setattr(PayPay, "start", expired)
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    assert payment.expires_at is not None
+    assert payment.begun_at is not None
+    assert payment.expires_at - payment.begun_at >= timedelta(days=1)
+    scene.run_due()
+    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")

@@ -147,6 +147,39 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
     assert desk.payment(payment.id).reserved_minor == refund.amount_minor
 
 
+@pytest.mark.parametrize(
+    ("told", "rule"), [("refund_accepted", "contradicted"), ("other_amount", "answer_does_not_fit")]
+)
+def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, told: str, rule: str
+) -> None:
+    """While the provider is asked, the sending's own late answer ends the refund as refused; the provider says that
+    it has the refund. A person has to look, and nothing more of the payment is asked for until then.
+    """
+    payment, refund = unknown(desk)
+    late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
+    kind = OutcomeClass.UNKNOWN if told == "other_amount" else OutcomeClass.PENDING
+
+    class Overtaken:
+        """A reader during whose question the late answer is delivered."""
+
+        capabilities = desk.vendors.get_reader("atom").capabilities
+
+        def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+            assert desk.machinery.submit_action.deliver(refund.operation_id or "", late)
+            report = RefundReport(
+                order.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, order.amount, order.provider_payment_id
+            )
+            return Outcome(kind, told, SendingCertainty.YES, report)
+
+    monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
+    desk.probe(refund)
+    monkeypatch.undo()
+    now = desk.now(refund)
+    assert (now.state, now.certainty, now.work.reason) == (RefundState.FAILED, Certainty.KNOWN, rule)
+    assert refusal_of(lambda: desk.ask(payment, "100")).code == "in_progress"
+
+
 @pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
 def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, kind: OutcomeClass) -> None:
     """A desk delivers what its own sending was told after the refund was sent again: only that one was refused."""
