@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_REGISTRY_NAME,
+    DamagedRegistry,
     FileVersion,
     find_registry_file,
     open_for_reading,
@@ -91,9 +93,7 @@ class RegistryReader:
     @property
     def registry_date(self) -> date:
         """The day up to which the registry in use is complete."""
-        return self.run_query(
-            lambda connection, _: date.fromisoformat(read_registry_fact(connection, "registry_date"))
-        )
+        return self.run_query(lambda connection, _: _read_registry_date(connection))
 
     def find(self, number: str) -> Corporation | None:
         """Return the corporation with this corporation number; None if the registry doesn't have it, or if the
@@ -250,28 +250,53 @@ class RegistryReader:
 
 def open_registry(folder: Path) -> RegistryReader | None:
     """Return a reader of the registry in this folder, without opening the file; None if there is none."""
-    return RegistryReader(folder) if find_registry_file(folder) else None
+    return RegistryReader(folder) if (folder / CURRENT_REGISTRY_NAME).exists() else None
 
 
 def read_status(connection: sqlite3.Connection) -> RegistryStatus:
     """Return the status of the registry that `connection` reads: its date, its number of corporations, its source
-    files, and the circles of successors."""
+    files, and the circles of successors. Raises DamagedRegistry if the registry lacks one of these facts."""
+    with _convert_missing_facts():
+        return _read_status(connection)
+
+
+def _read_status(connection: sqlite3.Connection) -> RegistryStatus:
     query = "SELECT name, sha256, day, is_difference, row_count FROM files ORDER BY id"
-    files = (
+    files = tuple(
         ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
         for name, sha256, day, is_difference, rows in connection.execute(query)
     )
+    if not files:
+        raise DamagedRegistry("no source files")
     day = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     cycles = tuple(map(tuple, json.loads(read_registry_fact(connection, "cycles") or "[]")))
-    return RegistryStatus(day, read_registry_fact(connection, "rows"), tuple(files), cycles)
+    return RegistryStatus(day, read_registry_fact(connection, "rows"), files, cycles)
 
 
 def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     """Return the coverage of the registry that `connection` reads: its prefectures, the day of its whole files,
-    and its date."""
+    and its date. Raises DamagedRegistry if the registry lacks one of these facts."""
+    with _convert_missing_facts():
+        return _read_coverage(connection)
+
+
+def _read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
+
+
+def _read_registry_date(connection: sqlite3.Connection) -> date:
+    with _convert_missing_facts():
+        return date.fromisoformat(read_registry_fact(connection, "registry_date"))
+
+
+@contextmanager
+def _convert_missing_facts() -> Iterator[None]:
+    try:
+        yield
+    except (IndexError, TypeError, ValueError) as error:
+        raise DamagedRegistry("no facts") from error
 
 
 def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[T, ...]:
