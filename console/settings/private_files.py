@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from console.domain.errors import ConsoleError, ErrorCode
 
@@ -84,7 +84,7 @@ def is_ordinary_file(path: Path) -> bool:
         return False
 
 
-def open_ordinary_file(path: Path) -> BinaryIO:
+def open_ordinary_file(path: Path) -> BufferedReader:
     """Open a file for reading bytes. Raises OSError if it can't be opened, or if it isn't an ordinary file: opening a
     pipe waits until another program writes to it, and a device may never end."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -67,8 +67,9 @@ class ScoreFile:
         """Return the running training of the person: its `id`, the path `database` and the `url` of the simulated
         providers; empty if none runs."""
         run = self._file.read().values.get(_TRAINING_RUN_VALUE_NAME)
-        is_well_formed = isinstance(run, dict) and all(isinstance(run.get(name), str) for name in _RUN_VALUE_NAMES)
-        return run if is_well_formed else {}
+        if not isinstance(run, dict) or not all(isinstance(run.get(name), str) for name in _RUN_VALUE_NAMES):
+            return {}
+        return run
 
     def write_training_run(self, run: Mapping[str, str] | None) -> None:
         """Store the running training of the person; None if it has ended. Raises storage_full if the file can't be
