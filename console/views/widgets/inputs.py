@@ -44,11 +44,11 @@ class MultiLineEdit(QPlainTextEdit):
     complete the typed text. While this list is visible, the keys Enter, Esc and Tab belong to it.
 
     Signals:
-    - paste_refused(int): the person has pasted or dropped a text of this many characters, with which the input would
-      have more than LONGEST_TYPED_CHARACTERS. Nothing of it was inserted.
+    - paste_refused: the person has pasted or dropped a text with which the input would have more than
+      LONGEST_TYPED_CHARACTERS. Nothing of it was inserted.
     """
 
-    paste_refused = Signal(int)
+    paste_refused = Signal()
     focus_ring: int | None = None
     completion_popup: QWidget | None = None
 
@@ -58,9 +58,8 @@ class MultiLineEdit(QPlainTextEdit):
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        length = len(source.text())
-        if self.document().characterCount() + length > LONGEST_TYPED_CHARACTERS:
-            self.paste_refused.emit(length)
+        if self.document().characterCount() + len(source.text()) > LONGEST_TYPED_CHARACTERS:
+            self.paste_refused.emit()
         else:
             super().insertFromMimeData(source)
 
@@ -200,10 +199,10 @@ class MultiLineField(Field):
         self._hint, self._has_refused_paste = hint, False
         super().show_hint(hint)
 
-    @Slot(int)
-    def _tell_refused_paste(self, length: int) -> None:
+    @Slot()
+    def _tell_refused_paste(self) -> None:
         self._has_refused_paste = True
-        self.show_error(self._translate("input.paste_too_long", n=length, longest=LONGEST_TYPED_CHARACTERS))
+        self.show_error(self._translate("input.paste_too_long", longest=LONGEST_TYPED_CHARACTERS))
 
     @Slot()
     def _show_hint_again(self) -> None:
