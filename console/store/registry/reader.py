@@ -45,10 +45,11 @@ from console.store.spool.sqlite_file import translate_errors
 T = TypeVar("T")
 _MAX_NUMBERS_PER_QUERY = 500
 _MAX_SUCCESSORS = 1000
+MAX_PREDECESSORS = 1000
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _CORPORATION_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
 _SELECT_CORPORATIONS_SQL = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
-_PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number"
+_PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number LIMIT ?"
 
 
 class _OpenRegistryFile:
@@ -166,12 +167,13 @@ class RegistryReader:
         )
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporations that were merged into the corporation `number`, sorted by their numbers."""
+        """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most
+        the first MAX_PREDECESSORS are returned, so that an answer stays small whatever the imported file has."""
         if not _is_number(number):
             return ()
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            rows = connection.execute(_PREDECESSORS_QUERY, (int(number),)).fetchall()
+            rows = connection.execute(_PREDECESSORS_QUERY, (int(number), MAX_PREDECESSORS)).fetchall()
             return tuple(open_file.read_corporation(connection, row) for row in rows)
 
         return self.run_query(find_rows)
