@@ -1,12 +1,23 @@
 """Convert Japanese calendar days to instants and back: providers use days, the store uses UTC."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 
 JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
+_DAY_PATTERN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _END_OF_DAY_IN_UTC = time(15)
 """Time of day in UTC at which a day ends in Japan, all the year round."""
+
+
+def parse_day(text: str) -> date:
+    """Return the day that a text such as `2026-11-20` means. Raises ValueError for any other text, also for the other
+    notations of ISO 8601 (`20261120`, `2026-W47-5`): nobody reads a week's number as the day that it means.
+    """
+    if not _DAY_PATTERN.fullmatch(text):
+        raise ValueError("no day")
+    return date.fromisoformat(text)
 
 
 def get_start_of_day(day: date) -> datetime:

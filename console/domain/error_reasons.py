@@ -349,9 +349,9 @@ class BackupProblem(Reason):
 
 class RegistryFileProblem(Reason):
     """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation
-    registry breaks. FILE_CHANGED: the file isn't the one that the import has checked before. NOT_ONE_CSV: the ZIP
-    contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a
-    field.
+    registry breaks. FILE_CHANGED: the file isn't the one that the import has checked before. FUTURE_DAY: the day
+    in the file's name hasn't come yet. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one.
+    VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a field.
     """
 
     INCOMPLETE_ZIP = "archive"
@@ -362,6 +362,7 @@ class RegistryFileProblem(Reason):
     CONTROL_CHARACTER = "control_character"
     NO_CORPORATION = "empty"
     MIXED_ENCODING = "encoding"
+    FUTURE_DAY = "future"
     UNEXPECTED_HEADER = "header"
     WRONG_FILE_NAME = "name"
     INVALID_CORPORATION_NUMBER = "number"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.private_files import hold_exclusive_file_lock, make_private_folder
+from console.settings.private_files import hold_exclusive_file_lock, make_private_folder, open_ordinary_file
 
 FORMAT_VERSION = 1
 MAX_ENTRIES_FILE_BYTES = 1 << 20
@@ -94,7 +94,7 @@ class EntriesFile:
         """Return the values of the file, none if it is missing. Raises UnreadableEntriesFile if it can't be read
         or decoded, is too large, or can be changed by another account."""
         try:
-            with self.path.open("rb") as file:
+            with open_ordinary_file(self.path) as file:
                 _require_unshared_file(os.fstat(file.fileno()))
                 content = file.read(MAX_ENTRIES_FILE_BYTES + 1)
         except FileNotFoundError:

@@ -1,10 +1,12 @@
 """Files and folders that only the current user of the machine can access, independent of the umask of the process;
 and a lock between processes."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -80,3 +82,14 @@ def is_ordinary_file(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def open_ordinary_file(path: Path) -> BufferedReader:
+    """Open a file for reading bytes. Raises OSError if it can't be opened, or if it isn't an ordinary file: opening a
+    pipe waits until another program writes to it, and a device may never end."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+    return os.fdopen(descriptor, "rb")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import open_ordinary_file
 from console.settings.provider_access import get_setting_name_by_profile_key
 from console.settings.value_parsers import RawSetting
 
@@ -54,7 +55,7 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
 def _read_bytes(file: Path) -> bytes | None:
     """Return the content of the profile file; None if it is missing. Raises bad_profile as `read_profile` does."""
     try:
-        with file.open("rb") as stream:
+        with open_ordinary_file(file) as stream:
             _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
             _require_own_file(
                 file, file.parent.stat(), SettingProblem.PROFILE_FOLDER_WRITABLE_BY_OTHERS, folder=str(file.parent)

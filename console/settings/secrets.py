@@ -6,16 +6,14 @@ managers and containers pass secrets in this way (credentials of systemd, secret
 program never writes such a file.
 """
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import hold_exclusive_file_lock
+from console.settings.private_files import hold_exclusive_file_lock, open_ordinary_file
 from console.settings.value_parsers import make_bad_profile_error
 
 MIN_STORE_KEY_LENGTH = 16
@@ -256,10 +254,8 @@ def _read_secret_file(variable: str, file: Path) -> str:
     and they would break headers and signatures.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as secret_file:
-            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            content = secret_file.read(_MAX_SECRET_FILE_BYTES + 1) if is_regular else b""
+        with open_ordinary_file(file) as secret_file:
+            content = secret_file.read(_MAX_SECRET_FILE_BYTES + 1)
         text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
         raise make_bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None

@@ -21,6 +21,7 @@ from websockets.http11 import Request
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
 from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import open_ordinary_file
 from console.worker.connection_limits import (
     CONNECTION_SLOT_KEY,
     IS_LAST_REQUEST_KEY,
@@ -87,6 +88,8 @@ def make_tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        for file in (options.certificate_file, options.key_file):
+            open_ordinary_file(file).close()  # a pipe would keep the worker from starting
         context.load_cert_chain(options.certificate_file, options.key_file, password="")
     except (OSError, ValueError):
         detail: BadProfileDetail = {

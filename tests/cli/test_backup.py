@@ -207,6 +207,27 @@ def newer_inside(folder: Path) -> None:
     listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
+def strange_spool(*statements: str) -> Callable[[Path], object]:
+    """An intact SQLite file with these changes is listed as the spool."""
+
+    def spoil(folder: Path) -> None:
+        with closing(sqlite3.connect(folder / "desk.db", isolation_level=None)) as conn:
+            for statement in statements:
+                conn.execute(statement)
+        listed_as("desk.db", (folder / "desk.db").read_bytes())(folder)
+
+    return spoil
+
+
+def rows_without_end(folder: Path) -> None:
+    """A view that never ends is in the place of the table that a check reads first."""
+    numbers = "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r)"
+    with closing(sqlite3.connect(folder / "database.sqlite", isolation_level=None)) as conn:
+        conn.execute("ALTER TABLE console_meta RENAME TO former_meta")
+        conn.execute(f"CREATE VIEW console_meta AS {numbers} SELECT 'n' || i AS name, 'x' AS value FROM r")
+    listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
+
+
 BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "altered database": (altered("database.sqlite"), (2, "bad_backup")),
     "altered document": (altered("*.pdf"), (2, "bad_backup")),
@@ -222,6 +243,15 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "a document of another name": (listed_as("documents/readme.txt"), (2, "bad_backup")),
     "a name that no file has": (rewritten(files={"d" * 5000: {"bytes": 0, "sha256": ""}}), (2, "bad_backup")),
     "a spool that is none": (listed_as("desk.db", b"no spool" * 99), (2, "bad_backup")),
+    "another program's spool": (strange_spool("PRAGMA application_id = 7"), (2, "bad_backup")),
+    "a newer spool": (strange_spool("PRAGMA user_version = 9999"), (2, "bad_backup")),
+    "a spool without its operations": (strange_spool("DROP TABLE intents"), (2, "bad_backup")),
+    "a spool with a view": (
+        strange_spool("ALTER TABLE desk RENAME TO x", "CREATE VIEW desk AS SELECT * FROM x"),
+        (2, "bad_backup"),
+    ),
+    "rows without end": (rows_without_end, (2, "bad_backup")),
+    "a zero byte in a name": (rewritten(files={"documents/\0": {"bytes": 0, "sha256": ""}}), (2, "bad_backup")),
     "a newer database inside": (newer_inside, (2, "bad_backup")),
     "a deep manifest": (whole_manifest("[" * 200_000), (2, "bad_backup")),
     "half a character": (whole_manifest(r'{"sha256": "0", "content": {"a": "\ud800"}}'), (2, "bad_backup")),

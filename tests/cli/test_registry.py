@@ -199,6 +199,10 @@ def test_a_bad_file_changes_nothing(desk: Desk) -> None:
     assert desk.terminal.json("registry", "status").data == before
 
 
+def test_a_week_is_no_day(desk: Desk) -> None:
+    assert desk.terminal.json("registry", "changes", "--since", "2026-W44-1").refused == (2, "usage")
+
+
 def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 6 `interrupted`, with the registry as it was; the same command imports the file afterwards."""
     terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)

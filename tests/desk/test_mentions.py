@@ -86,6 +86,27 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
 
 
+def test_a_name_is_completed_beside_rare_characters(sit: Sit, payment: Payment) -> None:
+    """Qt counts 𠮷 as two characters; the name is found and replaced all the same."""
+    person = sit()
+    at_payment(person, payment)
+    person.until(lambda: bool(person.opening.context.people))
+    me = person.opening.context.operator
+    colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
+    person.press("N")
+    dialog = person.dialog(NoteDialog)
+    edit = dialog.words_field.edit
+    assert isinstance(edit, MultiLineEdit)
+    edit.setPlainText("𠮷𠮷野家、 さんへ")
+    cursor = edit.textCursor()
+    cursor.setPosition(7)
+    edit.setTextCursor(cursor)
+    QTest.keyClicks(edit, f"@{colleague[:2]}")
+    person.until(dialog.mention_completion.popup.isVisible)
+    QTest.keyClick(dialog.mention_completion.popup, Qt.Key.Key_Return)
+    assert edit.toPlainText() == f"𠮷𠮷野家、@{colleague}  さんへ"
+
+
 def test_the_second_click_of_a_double_click_ends_no_other_mention(
     seats: Seats, sit: Sit, console: Console, payment: Payment
 ) -> None:

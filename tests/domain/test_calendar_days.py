@@ -101,3 +101,13 @@ def test_there_and_back(name: str, written: datetime) -> None:
 def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
     assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
     assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-W44-1", "20261120", "2026-324", "２０２６-11-20", "2026-11-20\n", "2026-1-02", ""]
+)
+def test_only_one_notation_is_a_day(text: str) -> None:
+    """A week's number would be taken for a day that nobody meant."""
+    assert dates.parse_day("2026-11-20") == date(2026, 11, 20)
+    with pytest.raises(ValueError):  # Python's own, or ours
+        dates.parse_day(text)

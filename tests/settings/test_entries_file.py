@@ -90,6 +90,16 @@ def test_what_cant_be_used_is_set_aside(file: EntriesFile, content: bytes) -> No
     assert file.read().values == {"theme": "light"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_a_pipe_in_its_place_is_set_aside(file: EntriesFile) -> None:
+    """Opening it would wait for a writer, and the window would never open."""
+    file.change({"theme": "dark"})
+    file.path.unlink()
+    os.mkfifo(file.path, 0o600)
+    assert file.read().set_aside_path is not None
+    assert file.change({"theme": "light"}).values == {"theme": "light"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 def test_only_its_person_can_read_or_change_it(file: EntriesFile) -> None:
     before = os.umask(0)

@@ -137,6 +137,13 @@ def test_somebody_elses_profile_is_not_believed(
         assert refusal(env)["problem"] == "writable_by_others"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+def test_a_pipe_is_no_profile(env: dict[str, str], tmp_path: Path) -> None:
+    """Opening it would wait for a writer: no command of this desk would ever answer."""
+    os.mkfifo(tmp_path / "profile.toml", 0o600)
+    assert refusal(env)["problem"] == "unreadable"
+
+
 HOSTS = (
     ("alarmbox.url", "https://evil.example"),
     ("alarmbox.url", "https://api.alarmbox.jp.evil.example"),

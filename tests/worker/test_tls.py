@@ -1,5 +1,6 @@
 """TLS by certificate files: notices and /live over it, nobody who takes for ever over a handshake, no bad files."""
 
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -102,20 +103,25 @@ def test_old_versions_are_not_spoken(authority: Authority) -> None:
         (("nothing", "key"), "missing"),
         (("away", "away"), "bad_certificate"),
         (("text", "text"), "bad_certificate"),
+        (("pipe", "pipe"), "bad_certificate"),
+        (("certificate", "pipe"), "bad_certificate"),
         (("certificate", "other"), "bad_certificate"),
     ],
 )
 def test_bad_files_are_bad_settings(
     scene: Scene, authority: Authority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
-    """Half a pair, no file, no PEM, a key of somebody else."""
+    """Half a pair, no file, no PEM, a key of somebody else, a pipe to which nobody writes."""
     import threading
 
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     (tmp_path / "other").mkdir()
     pem, other = authority.certificate("127.0.0.1"), Authority(tmp_path / "other").certificate("127.0.0.1")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}
+    files["pipe"] = pipe
     options = ReceiverOptions(certificate_file=files[given[0]], key_file=files[given[1]])
     with pytest.raises(ConsoleError) as refusal:
         serve(make_receiver_app(scene.console, options), options, threading.Event())

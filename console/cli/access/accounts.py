@@ -11,6 +11,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.private_files import open_ordinary_file
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
@@ -52,7 +53,7 @@ def _read_accounts_file(file: Path) -> str:
     Raises ConsoleError `usage` if the file can't be read, is too large or isn't UTF-8.
     """
     try:
-        with file.open("rb") as opened_file:
+        with open_ordinary_file(file) as opened_file:
             content = opened_file.read(MAX_ACCOUNTS_FILE_BYTES + 1)
         if len(content) > MAX_ACCOUNTS_FILE_BYTES:
             raise ValueError("larger than any team")

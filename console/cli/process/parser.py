@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from console.domain import calendar_days
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
@@ -84,14 +85,12 @@ def parse_day(text: str | None, option: str) -> date | None:
 
     Raises ConsoleError `usage`, which names `option`, if the text has another form.
     """
-    try:
-        if text is not None and len(text) == len("2026-11-20"):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
     if text is None:
         return None
-    raise make_usage_error(f"{option}: a day is needed, like 2026-11-20")
+    try:
+        return calendar_days.parse_day(text)
+    except ValueError:
+        raise make_usage_error(f"{option}: a day is needed, like 2026-11-20") from None
 
 
 def parse_required_day(text: str | None, option: str) -> date:

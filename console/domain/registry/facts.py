@@ -34,7 +34,7 @@ class CorporationFacts:
 
     `corporation` is None if the registry does not have the number. `successors` are the corporations into which it
     was merged, the nearest first; the last one exists or was closed without a successor. `predecessors` are the
-    corporations that were merged into it.
+    corporations that were merged into it, at most the first thousand by their numbers.
     """
 
     number: str

@@ -136,7 +136,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
     """Raise bad_backup if the spool or a document of the backup can't be restored."""
     if archive.SPOOL_FILE in manifest.files:
-        sqlite_copy.require_readable_database(folder / archive.SPOOL_FILE)
+        sqlite_copy.require_usable_spool(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
         archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
         if not is_path_of(path, manifest.files[archive_name].sha256):

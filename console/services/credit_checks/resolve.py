@@ -32,6 +32,7 @@ from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationS
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
+from console.settings.private_files import open_ordinary_file
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
@@ -307,7 +308,7 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonP
         )
     if isinstance(proof, Path):
         try:
-            with proof.open("rb") as file:
+            with open_ordinary_file(proof) as file:
                 content = file.read(LARGEST_EVIDENCE_BYTES + 1)
         except OSError as error:
             raise ConsoleError(

@@ -37,6 +37,7 @@ from console.services.guarded.request_ids import (
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.passwords import connect_with_password, is_password_typed, read_typed_password
+from console.settings.private_files import open_ordinary_file
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoIdempotencyCache
@@ -245,7 +246,7 @@ def _make_unanswered_error() -> ConsoleError:
 def _read_file_content(path: Path) -> bytes:
     """Return the content of a file. Raises no_evidence if it has more than LARGEST_FILE_BYTES, OSError if it can't
     be read."""
-    with path.open("rb") as file:
+    with open_ordinary_file(path) as file:
         content = file.read(LARGEST_FILE_BYTES + 1)
     if len(content) > LARGEST_FILE_BYTES:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_FILE_BYTES})

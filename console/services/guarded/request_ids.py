@@ -36,6 +36,7 @@ from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.heartbeat import Heartbeat
+from console.settings.private_files import open_ordinary_file
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -462,7 +463,7 @@ def _replace_file_by_digest(argument: object) -> object:
     if not isinstance(argument, Path):
         return argument
     try:
-        with argument.open("rb") as file:
+        with open_ordinary_file(argument) as file:
             return {"sha256": hashlib.sha256(file.read(_LARGEST_HASHED_BYTES + 1)).hexdigest()}
     except OSError:
         return str(argument)

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
+from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts
 from console.domain.registry.corporations import (
@@ -167,6 +168,7 @@ def import_files(
     status = import_registry_files(
         context.registry_folder,
         paths,
+        latest_day=context.now().astimezone(JST).date(),
         on_progress=on_progress or _ignore_progress,
         should_stop=should_stop or _never_stop,
     )

@@ -13,6 +13,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
+from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
 from console.store.documents.documents import Documents
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
@@ -87,7 +88,7 @@ class RegistryUpdater:
     # The watched folder
 
     def _import_watched_files(self, watched_folder: WatchedFolder) -> int:
-        planned_files = plan_import(watched_folder.list_complete_files(), self._read_status())
+        planned_files = plan_import(watched_folder.list_complete_files(), self._read_status_unless_damaged())
         if not planned_files:
             return 0
         refused_file = watched_folder.find_refused_file(planned_files)
@@ -158,6 +159,16 @@ class RegistryUpdater:
         reader = self._context.open_registry()
         return None if reader is None else reader.read_status()
 
+    def _read_status_unless_damaged(self) -> RegistryStatus | None:
+        """Return the status of the registry in use; None if there is none, or if it is damaged: then new whole files
+        replace it."""
+        try:
+            return self._read_status()
+        except ConsoleError as error:
+            if error.detail.get("problem") != SettingProblem.DESK_FILE_DAMAGED:
+                raise
+            return None
+
 
 def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
     if outcome.found is not None:
@@ -174,7 +185,10 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 
 
 def _is_refusal_of_file(error: ConsoleError) -> bool:
-    """True if the import would refuse the file again: no file is missing before it, and it wasn't replaced during
-    the import."""
-    is_temporary = error.detail.get("missing_days") or error.detail.get("problem") == RegistryFileProblem.FILE_CHANGED
+    """True if the import would refuse the file again: no file is missing before it, it wasn't replaced during the
+    import, and its day has come."""
+    is_temporary = error.detail.get("missing_days") or error.detail.get("problem") in (
+        RegistryFileProblem.FILE_CHANGED,
+        RegistryFileProblem.FUTURE_DAY,
+    )
     return error.code in REFUSED_FILE_ERROR_CODES and not is_temporary

@@ -5,7 +5,7 @@ training ends.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from console.settings.person_files import get_person_file_path
 
 _INCIDENT_ENTRY_PREFIX = "incident."
 _TRAINING_RUN_VALUE_NAME = "run"
+_RUN_VALUE_NAMES = ("id", "database", "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class ScoreFile:
         """Return the running training of the person: its `id`, the path `database` and the `url` of the simulated
         providers; empty if none runs."""
         run = self._file.read().values.get(_TRAINING_RUN_VALUE_NAME)
-        return run if isinstance(run, dict) else {}
+        if not isinstance(run, dict) or not all(isinstance(run.get(name), str) for name in _RUN_VALUE_NAMES):
+            return {}
+        return run
 
     def write_training_run(self, run: Mapping[str, str] | None) -> None:
         """Store the running training of the person; None if it has ended. Raises storage_full if the file can't be
@@ -89,15 +92,33 @@ class ScoreFile:
 
 
 def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
-    facts = value.get("facts")
+    """Return the stored attempt. A part that this program doesn't write counts as missing: the file is one of the
+    person's own, and a fault in it must not close the training."""
     return IncidentAttempt(
         number=_parse_count(value.get("number")),
         run=str(value.get("run", "")),
-        facts={str(name): str(text) for name, text in facts.items()} if isinstance(facts, dict) else {},
+        facts=_parse_facts(value.get("facts")),
         verdict=str(value.get("verdict", "")),
-        checked_at=str(value.get("checked_at", "")),
+        checked_at=_parse_instant(value.get("checked_at")),
         solved_at_attempt=_parse_count(value.get("solved_at_attempt")),
     )
+
+
+def _parse_facts(value: object) -> dict[str, str]:
+    facts = {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
+    try:
+        date.fromisoformat(facts.get("day", "2026-11-20"))
+    except ValueError:
+        return {}
+    return facts
+
+
+def _parse_instant(value: object) -> str:
+    """Return the instant as ISO text in UTC; "" if the value is no instant, or outside of the calendar in UTC."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _parse_count(value: object) -> int:

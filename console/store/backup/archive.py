@@ -262,8 +262,15 @@ def _sync_file(file: Path) -> None:
 
 def _require_relative_path(name: str) -> str:
     """Return `name` if it is a normalised relative path to a file below the folder of the backup. Raises
-    ValueError otherwise."""
+    ValueError otherwise, and for a name with signs that no file of a backup has, such as a zero byte."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts or str(path) != name:
+    if (
+        not name.isprintable()
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or not path.parts
+        or str(path) != name
+    ):
         raise ValueError("no path in the folder")
     return name

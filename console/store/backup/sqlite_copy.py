@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -15,12 +15,14 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
-from console.store.spool.sqlite_file import sync_folder, translate_errors
+from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES
+from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail
 
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
+_META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 
 
@@ -42,6 +44,8 @@ def read_meta(file: Path) -> dict[str, str]:
     program.
     """
     with _open_copy(file) as conn:
+        # A view in the place of a table could compute rows without end.
+        _require_tables(conn, file, _META_TABLES)
         meta = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
         has_own_version_table = meta.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
         version_table = OWN_VERSION_TABLE if has_own_version_table else "alembic_version"
@@ -49,11 +53,29 @@ def read_meta(file: Path) -> dict[str, str]:
         return meta
 
 
-def require_readable_database(file: Path) -> None:
-    """Check a whole copy of an SQLite file (`PRAGMA integrity_check`). Raises bad_backup (database) if the file is
-    damaged or is no SQLite file."""
-    with _open_copy(file):
-        pass
+def require_usable_spool(file: Path) -> None:
+    """Check a copy of a spool, without changing it. Raises bad_backup: database, if the file is damaged or isn't a
+    spool of this program; format, if a newer program wrote it.
+    """
+    with _open_copy(file) as conn:
+        ((application_id,),) = conn.execute("PRAGMA application_id")
+        ((version,),) = conn.execute("PRAGMA user_version")
+        entries = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if (application_id, version, entries) == (0, 0, 0):
+            return  # the desk had just created it
+        if application_id != APPLICATION_ID or version < 1:
+            raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
+        if version > NEWEST_SPOOL_VERSION:
+            raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, file.name)
+        _require_tables(conn, file, SPOOL_TABLES)
+
+
+def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) -> None:
+    """Raise bad_backup (database) if something else than a table has one of these names, or if the first is
+    missing."""
+    types = dict(conn.execute("SELECT name, type FROM sqlite_schema").fetchall())
+    if names[0] not in types or any(types.get(name, "table") != "table" for name in names):
+        raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -19,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import open_ordinary_file
 from console.store.database import error_codes
 from console.store.database.server_timeouts import AnswerReader, limit_answer_time
 
@@ -54,7 +56,8 @@ _SET_TIME_LIMITS_SQL = (
     f" idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS} */"
 )
 _SET_SHORT_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1"
-_TLS_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
+_TLS_FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key")
+_TLS_OPTIONS = (*_TLS_FILE_OPTIONS, "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
 PoolPurpose = Literal["read", "write"]
 _DATABASE_ACCESS_DENIED_ERROR = 1044
@@ -270,6 +273,9 @@ def _open_connection(
     If a statement fails, close the connection and raise the statement's error. Raises bad_profile if a TLS file is
     missing, unreadable or not in PEM form."""
     try:
+        for name in _TLS_FILE_OPTIONS:
+            if keyword_arguments.get(name):  # the driver would wait for the other end of a pipe
+                open_ordinary_file(Path(keyword_arguments[name])).close()
         connection = dialect.connect(*arguments, **keyword_arguments)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit

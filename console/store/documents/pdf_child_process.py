@@ -14,7 +14,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import islice
+from itertools import islice, pairwise
 from typing import IO, Any
 
 LARGEST_MEMORY_BYTES = 512 * 1024 * 1024
@@ -27,6 +27,7 @@ MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
 LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several
 _FIRST_CJK_CHARACTER_CODE = 0x2E80  # from here on: Chinese and Japanese characters
+_NO_CHARACTER, _UNKNOWN_CHARACTER = 0, 0xFFFD
 _WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
 _GRID_UNITS_PER_PAGE_SIDE = 1_000_000
 _pdfium_objects_in_use: list[object] = []
@@ -155,7 +156,7 @@ class _OpenPdfDocument:
 
     def read_page_text(self, index: int) -> str:
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-            return "".join(chr(code) for code in self._read_character_codes(text))
+            return "".join(chr(code) for code in self._read_character_codes(text) if code != _NO_CHARACTER)
 
     def read_page_words(self, index: int) -> dict[str, object]:
         """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
@@ -206,8 +207,7 @@ class _OpenPdfDocument:
 
     def _read_character_codes(self, text: Any) -> list[int]:
         count = min(text.count_chars(), MAX_CHARACTERS_PER_PAGE)
-        codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
-        return [code if code < 0x110000 else 0xFFFD for code in codes]
+        return _join_utf16_halves([self._raw.FPDFText_GetUnicode(text, index) for index in range(count)])
 
     def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
         box_count = text.count_rects(first_character, last_character - first_character + 1)
@@ -231,6 +231,19 @@ class _OpenPdfDocument:
             page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, device_x, device_y
         )
         return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
+
+
+def _join_utf16_halves(codes: list[int]) -> list[int]:
+    """Return the character codes of a text that PDFium gives as UTF-16. A character that needs two codes (𠮷
+    in a name) is at the place of its first code; at the place of the second is _NO_CHARACTER, so that each index is
+    still that of PDFium. A code without a meaning becomes U+FFFD.
+    """
+    joined_codes = [code if code < 0x110000 and not 0xD800 <= code < 0xE000 else _UNKNOWN_CHARACTER for code in codes]
+    for index, (code, next_code) in enumerate(pairwise(codes)):
+        if 0xD800 <= code < 0xDC00 <= next_code < 0xE000:
+            joined_codes[index] = 0x10000 + ((code - 0xD800) << 10) + (next_code - 0xDC00)
+            joined_codes[index + 1] = _NO_CHARACTER
+    return joined_codes
 
 
 def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:

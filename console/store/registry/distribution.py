@@ -32,6 +32,7 @@ from console.store.registry.reader import read_status
 from console.store.registry.registry_file import (
     find_registry_file,
     hold_import_lock,
+    is_damage,
     make_building_path,
     open_for_reading,
     put_registry_in_use,
@@ -122,18 +123,19 @@ def fetch_registry(
     """Update the registry in `folder` to the team's registry and return its status. Return None if there is
     nothing to do: the worker has published no registry, or this desk's registry is the same or newer.
 
-    After a stopped or killed fetch of a base, the next call continues with the next part. If this function raises an
-    error, the registry in use is the former one, or the new base without its differences. Raises in_progress if
-    another process imports into this folder; interrupted if `should_stop` returned True; bad_profile if a program
-    with a newer FORMAT_VERSION has written the team's registry; not_found if a file is missing or damaged;
-    documents_unreachable or storage_full if a file can't be read or written.
+    A damaged registry of this desk is replaced. After a stopped or killed fetch of a base, the next call continues
+    with the next part. If this function raises an error, the registry in use is the former one, or the new base
+    without its differences. Raises in_progress if another process imports into this folder; interrupted if
+    `should_stop` returned True; bad_profile if a program with a newer FORMAT_VERSION has written the team's
+    registry; not_found if a file is missing or damaged; documents_unreachable or storage_full if a file can't be
+    read or written.
     """
     manifest = _read_manifest(documents)
     if manifest is None:
         return None
     with hold_import_lock(folder), translate_errors(folder):
         recover_unfinished_build(folder)
-        status = _read_own_status(folder)
+        status = _read_own_status_unless_damaged(folder)
         if not _is_manifest_ahead(manifest, status):
             return status and None
         if manifest.form > FORMAT_VERSION:
@@ -295,6 +297,15 @@ def _read_own_status(folder: Path) -> RegistryStatus | None:
         return None
     with closing(open_for_reading(file)) as connection:
         return read_status(connection)
+
+
+def _read_own_status_unless_damaged(folder: Path) -> RegistryStatus | None:
+    try:
+        return _read_own_status(folder)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return None
 
 
 def _read_manifest(documents: Documents) -> RegistryManifest | None:

@@ -19,6 +19,7 @@ from console.store.registry.source_file import SourceFile, TextBlock, make_bad_f
 FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
+_MAX_CACHED_DAYS = 50_000
 _MAX_LINE_CHARACTERS = 16_000
 """Largest number of characters of a line; the fields of a row can't have as many together."""
 
@@ -78,12 +79,15 @@ class _BrokenRule(Exception):
 class _StoredDayCache(dict[str, int]):
     """Cache from the text of a date (YYYY-MM-DD) to its stored form: the number of days since
     FIRST_PUBLICATION_DAY. A missing entry is computed at its first look-up; ValueError is raised for a text
-    that isn't a date.
+    that isn't a date. A file of real days has far fewer than _MAX_CACHED_DAYS; with more the cache begins anew, so
+    that its memory stays bounded.
     """
 
     def __missing__(self, text: str) -> int:
         if len(text) != 10 or text[4] != "-" or text[7] != "-":
             raise ValueError(text)
+        if len(self) >= _MAX_CACHED_DAYS:
+            self.clear()
         day = self[text] = (date.fromisoformat(text) - FIRST_PUBLICATION_DAY).days
         return day
 

@@ -16,6 +16,7 @@ from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
     find_registry_file,
     hold_import_lock,
+    is_damage,
     open_for_reading,
     open_for_writing,
     put_registry_in_use,
@@ -32,6 +33,7 @@ def import_registry_files(
     folder: Path,
     paths: Sequence[Path],
     *,
+    latest_day: date = date.max,
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
@@ -39,20 +41,24 @@ def import_registry_files(
     status of the new registry. Until the end of the import, readers use the former registry.
 
     After a stopped or killed import of whole files, a call with the same files continues it. If this function
-    raises an error, the former registry stays in use. Raises bad_registry_file for an invalid file; registry_order
-    for a file that doesn't follow the registry in use; in_progress if another process imports; interrupted if
+    raises an error, the former registry stays in use. Raises bad_registry_file for an invalid file, and for a file of
+    a day after `latest_day` (in use, it would keep out the files of all days before); registry_order for a file that
+    doesn't follow the registry in use; bad_profile if differences are given and the registry in use is damaged (whole
+    files replace it); in_progress if another process imports; interrupted if
     `should_stop` returned True; storage_full if the registry can't be written.
     """
     with hold_import_lock(folder), translate_errors(folder):
-        return import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
+        return import_under_lock(folder, paths, ImportRun(on_progress, should_stop), latest_day)
 
 
-def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> RegistryStatus:
+def import_under_lock(
+    folder: Path, paths: Sequence[Path], run: ImportRun, latest_day: date = date.max
+) -> RegistryStatus:
     """Import files as `import_registry_files` does, and return the registry's status after the import. The caller
     holds the import lock and translates the errors."""
     recover_unfinished_build(folder)
-    sources = sorted((_open_source(path, run) for path in paths), key=_make_import_order_key)
-    current_coverage = _read_current(folder, read_coverage)
+    sources = sorted((_open_source(path, run, latest_day) for path in paths), key=_make_import_order_key)
+    current_coverage = _read_current_coverage(folder, sources[0])
     check_order(current_coverage, sources)
     if not sources[0].is_difference:
         _import_whole(folder, sources, current_coverage, run)
@@ -63,8 +69,8 @@ def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> Re
     return status
 
 
-def _open_source(path: Path, run: ImportRun) -> SourceFile:
-    source = open_source(path, run.should_stop)
+def _open_source(path: Path, run: ImportRun, latest_day: date) -> SourceFile:
+    source = open_source(path, run.should_stop, latest_day)
     run.report_rows("read", source, source.line_count)
     return source
 
@@ -78,7 +84,8 @@ def _import_whole(
     folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, run: ImportRun
 ) -> None:
     whole_files = [source for source in sources if not source.is_difference]
-    former_file, is_addition = find_registry_file(folder), adds_prefectures(current_coverage, whole_files)
+    former_file = None if current_coverage is None else find_registry_file(folder)
+    is_addition = adds_prefectures(current_coverage, whole_files)
     with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
         build_whole(connection, whole_files, run)
         index_build(connection, whole_files[0], run)
@@ -99,14 +106,20 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
         delete_build_key(connection)
 
 
+def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCoverage | None:
+    """Return the coverage of the registry in use; None if there is none. A damaged one counts as none if whole files
+    are imported, because they replace all of it."""
+    try:
+        return _read_current(folder, read_coverage)
+    except sqlite3.DatabaseError as error:
+        if first_source.is_difference or not is_damage(error):
+            raise
+        return None
+
+
 def _read_current(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
     file = find_registry_file(folder)
     if file is None:
         return None
-    try:
-        with closing(open_for_reading(file)) as connection:
-            return read_connection(connection)
-    except sqlite3.OperationalError:
-        if file.exists():
-            raise
-        return None
+    with closing(open_for_reading(file)) as connection:
+        return read_connection(connection)

@@ -17,7 +17,7 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import ProcessCode
 from console.store.registry.file_rows import FileColumns, read_rows
 from console.store.registry.progress import ImportRun
-from console.store.registry.registry_file import make_building_path, open_for_reading, start_building
+from console.store.registry.registry_file import is_damage, make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
     FORMAT_VERSION,
     INSERT_CORPORATION_STATEMENT,
@@ -128,7 +128,8 @@ def delete_build_key(connection: sqlite3.Connection) -> None:
 
 def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_addition: bool) -> None:
     """Fill a new build: with `is_addition`, copy the former registry into it; otherwise create empty tables and copy
-    only the changes of corporations from the former registry (None: there is no former one).
+    only the changes of corporations from the former registry (None: there is no former one). Changes that can't be
+    read any more, because the former registry is damaged, are left out.
     """
     if former_file is None:
         with open_transaction(connection):
@@ -145,7 +146,15 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
             return
         with open_transaction(connection):
             create_tables(connection)
-            connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM changes"))
+            connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", _read_intact_changes(source))
+
+
+def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+    try:
+        yield from source.execute("SELECT * FROM changes")
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
 
 
 def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:

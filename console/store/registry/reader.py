@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_REGISTRY_NAME,
+    DamagedRegistry,
     FileVersion,
     find_registry_file,
     open_for_reading,
@@ -43,10 +45,11 @@ from console.store.spool.sqlite_file import translate_errors
 T = TypeVar("T")
 _MAX_NUMBERS_PER_QUERY = 500
 _MAX_SUCCESSORS = 1000
+MAX_PREDECESSORS = 1000
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _CORPORATION_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
 _SELECT_CORPORATIONS_SQL = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
-_PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number"
+_PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number LIMIT ?"
 
 
 class _OpenRegistryFile:
@@ -91,9 +94,7 @@ class RegistryReader:
     @property
     def registry_date(self) -> date:
         """The day up to which the registry in use is complete."""
-        return self.run_query(
-            lambda connection, _: date.fromisoformat(read_registry_fact(connection, "registry_date"))
-        )
+        return self.run_query(lambda connection, _: _read_registry_date(connection))
 
     def find(self, number: str) -> Corporation | None:
         """Return the corporation with this corporation number; None if the registry doesn't have it, or if the
@@ -166,12 +167,13 @@ class RegistryReader:
         )
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporations that were merged into the corporation `number`, sorted by their numbers."""
+        """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most
+        the first MAX_PREDECESSORS are returned, so that an answer stays small whatever the imported file has."""
         if not _is_number(number):
             return ()
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            rows = connection.execute(_PREDECESSORS_QUERY, (int(number),)).fetchall()
+            rows = connection.execute(_PREDECESSORS_QUERY, (int(number), MAX_PREDECESSORS)).fetchall()
             return tuple(open_file.read_corporation(connection, row) for row in rows)
 
         return self.run_query(find_rows)
@@ -250,28 +252,53 @@ class RegistryReader:
 
 def open_registry(folder: Path) -> RegistryReader | None:
     """Return a reader of the registry in this folder, without opening the file; None if there is none."""
-    return RegistryReader(folder) if find_registry_file(folder) else None
+    return RegistryReader(folder) if (folder / CURRENT_REGISTRY_NAME).exists() else None
 
 
 def read_status(connection: sqlite3.Connection) -> RegistryStatus:
     """Return the status of the registry that `connection` reads: its date, its number of corporations, its source
-    files, and the circles of successors."""
+    files, and the circles of successors. Raises DamagedRegistry if the registry lacks one of these facts."""
+    with _convert_missing_facts():
+        return _read_status(connection)
+
+
+def _read_status(connection: sqlite3.Connection) -> RegistryStatus:
     query = "SELECT name, sha256, day, is_difference, row_count FROM files ORDER BY id"
-    files = (
+    files = tuple(
         ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
         for name, sha256, day, is_difference, rows in connection.execute(query)
     )
+    if not files:
+        raise DamagedRegistry("no source files")
     day = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     cycles = tuple(map(tuple, json.loads(read_registry_fact(connection, "cycles") or "[]")))
-    return RegistryStatus(day, read_registry_fact(connection, "rows"), tuple(files), cycles)
+    return RegistryStatus(day, read_registry_fact(connection, "rows"), files, cycles)
 
 
 def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     """Return the coverage of the registry that `connection` reads: its prefectures, the day of its whole files,
-    and its date."""
+    and its date. Raises DamagedRegistry if the registry lacks one of these facts."""
+    with _convert_missing_facts():
+        return _read_coverage(connection)
+
+
+def _read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
+
+
+def _read_registry_date(connection: sqlite3.Connection) -> date:
+    with _convert_missing_facts():
+        return date.fromisoformat(read_registry_fact(connection, "registry_date"))
+
+
+@contextmanager
+def _convert_missing_facts() -> Iterator[None]:
+    try:
+        yield
+    except (IndexError, TypeError, ValueError) as error:
+        raise DamagedRegistry("no facts") from error
 
 
 def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[T, ...]:

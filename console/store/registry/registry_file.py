@@ -13,6 +13,7 @@ If it names another registry by then, they open that registry.
 """
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -38,29 +39,56 @@ _MMAP_BYTES = 2**31 - 2**16
 truncated, so a mapped page stays readable.
 """
 _BUSY_TIMEOUT_SECONDS = 30.0
+_NAME_IN_USE_PATTERN = re.compile(rb"[0-9]{1,8}-[0-9a-f]{8}")
+_LONGEST_NAME_BYTES = 64
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class DamagedRegistry(sqlite3.DatabaseError):
+    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. The
+    code is that of SQLite for a file without a database, so that all damage is told in the same way."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """True if the error says that a registry.db is damaged."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES
 
 
 def find_registry_file(folder: Path) -> Path | None:
-    """Return the path of the registry.db in use; None if the folder has no registry."""
+    """Return the path of the registry.db in use; None if the folder has no registry. Raises DamagedRegistry if the
+    file `current` doesn't contain the name of a registry's folder."""
     try:
-        name = (folder / CURRENT_REGISTRY_NAME).read_text(encoding="ascii").strip()
+        with (folder / CURRENT_REGISTRY_NAME).open("rb") as file:
+            name = file.read(_LONGEST_NAME_BYTES).strip()
     except FileNotFoundError:
         return None
-    return folder / name / FILE_NAME
+    if not _NAME_IN_USE_PATTERN.fullmatch(name):
+        raise DamagedRegistry("no name of a registry's folder")
+    return folder / name.decode("ascii") / FILE_NAME
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open a registry.db for reading, and return the connection. Raises sqlite3.Error if the file can't be opened."""
-    connection = sqlite3.connect(
-        f"{file.as_uri()}?mode=rw",
-        uri=True,
-        timeout=_BUSY_TIMEOUT_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    """Open a registry.db for reading, and return the connection. Raises sqlite3.Error if the file can't be opened;
+    DamagedRegistry if it is missing or has no tables."""
+    try:
+        connection = sqlite3.connect(
+            f"{file.as_uri()}?mode=rw",
+            uri=True,
+            timeout=_BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        if file.exists():
+            raise
+        raise DamagedRegistry("no registry.db") from error
     try:
         connection.execute("PRAGMA query_only=ON")
         connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'facts'").fetchone():
+            raise DamagedRegistry("no tables")
     except sqlite3.Error:
         connection.close()
         raise
@@ -143,8 +171,12 @@ def recover_unfinished_build(folder: Path) -> None:
 
 def _list_unused_registries(folder: Path) -> list[Path]:
     """Return the folders of registries that aren't in use, sorted by name; the folder `building` isn't one of
-    them. A folder may lack its registry.db, if its deletion was interrupted."""
-    file_in_use = find_registry_file(folder)
+    them. A folder may lack its registry.db, if its deletion was interrupted. If the file `current` is damaged, return
+    none: any of them may be the registry in use."""
+    try:
+        file_in_use = find_registry_file(folder)
+    except DamagedRegistry:
+        return []
     return [
         unused_folder
         for unused_folder in sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.private_files import open_ordinary_file
 
 WHOLE_NATION_CODE = "00"
 """Code that stands for all prefectures in the name of a whole file."""
@@ -78,18 +79,23 @@ def make_bad_file_error(
     return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
 
 
-def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
+def open_source(
+    path: Path, should_stop: Callable[[], bool] = lambda: False, latest_day: date = date.max
+) -> SourceFile:
     """Check a file of the publisher: the ZIP, the file name, and the characters and checksum of its CSV. Also compute
-    its SHA-256, find its encoding and count its lines. Raises bad_registry_file if the file can't be read or one of
-    the checks fails; interrupted if `should_stop` returns True.
+    its SHA-256, find its encoding and count its lines. Raises bad_registry_file if the file can't be read, one of
+    the checks fails, or the day in its name is after `latest_day`; interrupted if `should_stop` returns True.
     """
     try:
-        with path.open("rb") as file:
+        with open_ordinary_file(path) as file:
             digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
     with _open_csv(path) as (archive, member):
         match = _match_names(path.name, member.filename)
+        day = _parse_day(path.name, match["day"])
+        if day > latest_day:
+            raise make_bad_file_error(path.name, RegistryFileProblem.FUTURE_DAY)
         finder = _EncodingFinder(path.name)
         try:
             line_count = _check_all_bytes(path.name, archive, member, finder, should_stop)
@@ -97,7 +103,6 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
             raise
-    day = _parse_day(path.name, match["day"])
     prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
         path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, line_count
@@ -162,7 +167,7 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
     password.
     """
     try:
-        with path.open("rb") as file:
+        with open_ordinary_file(path) as file:
             if sha256 is not None and file_digest(file, "sha256").hexdigest() != sha256:
                 raise make_bad_file_error(path.name, RegistryFileProblem.FILE_CHANGED)
             with zipfile.ZipFile(file) as archive:

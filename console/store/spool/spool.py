@@ -101,6 +101,15 @@ _INTENT_HAS_CLAIM_SQL = (
     "(client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL OR provider_key IS NOT NULL)"
 )
 _BEGIN_CALLING_SQL = f"UPDATE intents SET state = 'calling', holds_claim = {_INTENT_HAS_CLAIM_SQL}"  # noqa: S608 (constants)
+_UPGRADES_SQL = (
+    UPGRADE_TO_VERSION_2_SQL,
+    UPGRADE_TO_VERSION_3_SQL,
+    UPGRADE_TO_VERSION_4_SQL,
+    UPGRADE_TO_VERSION_5_SQL,
+    UPGRADE_TO_VERSION_6_SQL,
+)
+NEWEST_SPOOL_VERSION = 1 + len(_UPGRADES_SQL)
+SPOOL_TABLES = ("intents", "desk", "anchors", "asked_requests")
 _FIRST_VERSION_WITH_PREPARED = 4
 _UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
 _MARK_ENDED_SQL = (
@@ -227,13 +236,7 @@ class Spool:
         self._file = LocalJournal(
             home / FILE_NAME,
             _CREATE_TABLES_SQL,
-            (
-                UPGRADE_TO_VERSION_2_SQL,
-                UPGRADE_TO_VERSION_3_SQL,
-                UPGRADE_TO_VERSION_4_SQL,
-                UPGRADE_TO_VERSION_5_SQL,
-                UPGRADE_TO_VERSION_6_SQL,
-            ),
+            _UPGRADES_SQL,
         )
         self._cipher = cipher
 

@@ -15,7 +15,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Field
+from console.views.widgets.inputs import MultiLineField
 from console.views.widgets.notification_bars import NotificationBar
 
 _EFFECT_WORDS_KEY_BY_RULE_ID = {
@@ -55,7 +55,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
-        self.note_field = Field(translate("dialog.acknowledge.words"), is_multi_line=True)
+        self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
         effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")

@@ -14,7 +14,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import DropDownList, Field, LineEdit
+from console.views.widgets.inputs import DropDownList, LineEdit, MultiLineField
 
 
 class IncidentDialog(FormDialog):
@@ -37,7 +37,7 @@ class IncidentDialog(FormDialog):
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
-        self.note_field = Field(translate(f"dialog.incident_{self.name}.words"), is_multi_line=True)
+        self.note_field = MultiLineField(translate(f"dialog.incident_{self.name}.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.textChanged.connect(self.update_submit_button)
         self.drop_down_list = self.make_drop_down_list()

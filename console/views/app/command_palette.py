@@ -133,8 +133,8 @@ class CommandPalette(QObject):
     def _is_completing_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
         this case the search box lists the completions first."""
-        word = self._typed_text[: self.search_box.input.cursorPosition()].rpartition(" ")[2]
-        return ":" in word and bool(list_completions(self._typed_text, self.search_box.input.cursorPosition()))
+        word = self._typed_text[: self.search_box.cursor_index].rpartition(" ")[2]
+        return ":" in word and bool(list_completions(self._typed_text, self.search_box.cursor_index))
 
     def _show_number_check(self) -> None:
         """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
@@ -197,7 +197,7 @@ class CommandPalette(QObject):
             problems = tuple(
                 problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
             )
-        if list_completions(self._typed_text, self.search_box.input.cursorPosition()):
+        if list_completions(self._typed_text, self.search_box.cursor_index):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._typed_text.split()[-1]
             problems = tuple(
@@ -272,7 +272,7 @@ class CommandPalette(QObject):
         """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
         into the text. A plain number is completed to an amount only once its results are shown: until then, Enter
         must wait for the record with this number."""
-        text, cursor = self._typed_text, self.search_box.input.cursorPosition()
+        text, cursor = self._typed_text, self.search_box.cursor_index
         is_searched = self._searched_text == text
         entries = tuple(
             ResultEntry(

@@ -17,7 +17,7 @@ from console.views.bulk.run_dialog import BulkRunDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.inputs import Field, LineEdit, MultiLineField
 from console.views.widgets.notification_bars import NotificationBar
 
 
@@ -53,7 +53,7 @@ class BulkDialog(BulkRunDialog):
     def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
-        self.note_field = Field(translate("dialog.note.words"), is_multi_line=True)
+        self.note_field = MultiLineField(translate("dialog.note.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.setPlainText(draft_text)
             self.note_field.edit.textChanged.connect(self._update_note_button)

@@ -6,6 +6,7 @@ from datetime import date
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain import calendar_days
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.permission_buttons import bind_button_to_worker
@@ -247,6 +248,6 @@ class ReconcileDialog(DialogFrame):
 def _parse_day(text: str) -> date | None:
     """Return the date that a text such as 2026-11-19 or 2026/11/19 means; None for any other text."""
     try:
-        return date.fromisoformat(text.strip().replace("/", "-"))
+        return calendar_days.parse_day(text.strip().replace("/", "-"))
     except ValueError:
         return None

@@ -16,7 +16,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import DropDownList, Field, LineEdit, RadioButton
+from console.views.widgets.inputs import DropDownList, Field, LineEdit, MultiLineField, RadioButton
 from console.wording.sentences import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
@@ -52,7 +52,7 @@ class EvidenceForm(QWidget):
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
         self.file_field = Field(context.translate("field.evidence_file"))
         self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
-        self.text_field = Field(context.translate("field.evidence_text"), is_multi_line=True)
+        self.text_field = MultiLineField(context.translate("field.evidence_text"), context.translate)
         self.reason_list = DropDownList(
             context.translate("field.reason"), placeholder=context.translate("dialog.refund.choose_reason")
         )

@@ -44,15 +44,16 @@ class MentionCompletion(QObject):
     def update_names(self) -> None:
         """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
         cursor = self._text_edit.textCursor()
-        text, cursor_column = self._text_edit.toPlainText(), cursor.positionInBlock()
-        beginning = find_unfinished_name(cursor.block().text()[:cursor_column])
+        text = self._text_edit.toPlainText()
+        beginning = find_unfinished_name(_read_line_before(cursor))
         matching_names = [] if beginning is None else self._find_fitting_names(beginning)
         if beginning is None or not matching_names or any(is_same_person(name, beginning) for name in matching_names):
             self.popup.hide()
         else:
             self._offer_names(beginning)
             # Report no name as unknown while the person is still typing it.
-            text = text[: cursor.position() - len(beginning) - 1] + text[cursor.position() :]
+            place = len(text.encode("utf-16-le")[: 2 * cursor.position()].decode("utf-16-le"))
+            text = text[: place - len(beginning) - 1] + text[place:]
         self._field.show_hint(self._describe_mentions(text))
 
     def _find_fitting_names(self, beginning: str) -> list[str]:
@@ -77,8 +78,15 @@ class MentionCompletion(QObject):
     def insert_name(self, name: str) -> None:
         """Replace the typed beginning of a name by the whole name and a space."""
         cursor = self._text_edit.textCursor()
-        beginning = find_unfinished_name(cursor.block().text()[: cursor.positionInBlock()])
+        beginning = find_unfinished_name(_read_line_before(cursor))
         if beginning is not None:
             cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(beginning))
             cursor.insertText(f"{name} ")
             self._text_edit.setTextCursor(cursor)
+
+
+def _read_line_before(cursor: QTextCursor) -> str:
+    """Return the text of the line before the cursor. Qt counts a character above U+FFFF, such as 𠮷, as two."""
+    line = QTextCursor(cursor.block())
+    line.setPosition(cursor.position(), QTextCursor.MoveMode.KeepAnchor)
+    return line.selectedText()

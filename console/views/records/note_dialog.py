@@ -11,7 +11,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters.takes import make_give_back_toast
 from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
-from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.inputs import LineEdit, MultiLineField
 from console.wording import audit_words
 
 
@@ -32,7 +32,7 @@ class NoteDialog(FormDialog):
             act_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
-        self.words_field = Field(translate("dialog.note.words"), is_multi_line=True)
+        self.words_field = MultiLineField(translate("dialog.note.words"), translate)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
             self.mention_completion = MentionCompletion(context, self.words_field)

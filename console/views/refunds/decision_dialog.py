@@ -21,7 +21,7 @@ from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.inputs import LineEdit, MultiLineField
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 from console.views.widgets.record_parts import FactList
@@ -290,7 +290,7 @@ class RejectDialog(_DecisionDialog):
 
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
-        self.reason_field = Field(translate("dialog.reject.words"), is_multi_line=True)
+        self.reason_field = MultiLineField(translate("dialog.reject.words"), translate)
         self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):
             self.reason_field.edit.textChanged.connect(self._update_act_button)

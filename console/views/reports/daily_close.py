@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, parse_day
 from console.domain.exports.tables import DocumentFormat
 from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
@@ -177,7 +177,7 @@ class DailyCloseSection(ReportSection):
         show the error at the field and return None."""
         text = self._day_edit.text().strip()
         try:
-            day = date.fromisoformat(text) if len(text) == len("2026-11-20") else None
+            day: date | None = parse_day(text)
         except ValueError:
             day = None
         is_valid = day is not None and day <= self._context.now().astimezone(JST).date()

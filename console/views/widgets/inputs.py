@@ -1,6 +1,8 @@
 """Input widgets: a field with label and message, check box, radio button, drop-down list, filter chip."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -25,6 +27,8 @@ from console.views.widgets.focus_ring import refresh_focus_ring
 _COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
 )  # fmt: skip
+LONGEST_TYPED_CHARACTERS = 100_000
+"""Most characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
 _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
@@ -37,8 +41,14 @@ class LineEdit(QLineEdit):
 
 class MultiLineEdit(QPlainTextEdit):
     """A multi-line text input; the Tab key moves to the next control. `completion_popup` is a list of texts that
-    complete the typed text. While this list is visible, the keys Enter, Esc and Tab belong to it."""
+    complete the typed text. While this list is visible, the keys Enter, Esc and Tab belong to it.
 
+    Signals:
+    - paste_refused: the person has pasted or dropped a text with which the input would have more than
+      LONGEST_TYPED_CHARACTERS. Nothing of it was inserted.
+    """
+
+    paste_refused = Signal()
     focus_ring: int | None = None
     completion_popup: QWidget | None = None
 
@@ -46,6 +56,12 @@ class MultiLineEdit(QPlainTextEdit):
         super().__init__()
         self.setTabChangesFocus(True)
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        if self.document().characterCount() + len(source.text()) > LONGEST_TYPED_CHARACTERS:
+            self.paste_refused.emit()
+        else:
+            super().insertFromMimeData(source)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self._is_completing and event.key() in _COMPLETION_LIST_KEYS:
@@ -70,14 +86,13 @@ class Field(QWidget):
         label: str,
         *,
         role: TypeRoleName = "body",
-        is_multi_line: bool = False,
         is_right_aligned: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._announced_error = ""
-        self.edit: LineEdit | MultiLineEdit = MultiLineEdit() if is_multi_line else LineEdit()
+        self.edit = self._make_edit()
         self.edit.setAccessibleName(label)
         self.edit.setFont(current_appearance().font(role))
         if is_right_aligned and isinstance(self.edit, LineEdit):
@@ -98,6 +113,9 @@ class Field(QWidget):
         self.setLayout(make_column(self.label, self.edit, self.message_row, gap=4))
         self.show_text_inside("")
         self.show_hint("")
+
+    def _make_edit(self) -> LineEdit | MultiLineEdit:
+        return LineEdit()
 
     def text(self) -> str:
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
@@ -160,6 +178,36 @@ class Field(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "edit"):
             self.edit.setFont(current_appearance().font(self._role))
+
+
+class MultiLineField(Field):
+    """A field whose input has several lines. If a pasted text is too long, the field says so until the text changes.
+    `translate` returns the sentence of a wording key."""
+
+    def __init__(self, label: str, translate: Callable[..., str]) -> None:
+        super().__init__(label)
+        self._translate = translate
+        self._hint, self._has_refused_paste = "", False
+
+    def _make_edit(self) -> MultiLineEdit:
+        edit = MultiLineEdit()
+        edit.paste_refused.connect(self._tell_refused_paste)
+        edit.textChanged.connect(self._show_hint_again)
+        return edit
+
+    def show_hint(self, hint: str) -> None:
+        self._hint, self._has_refused_paste = hint, False
+        super().show_hint(hint)
+
+    @Slot()
+    def _tell_refused_paste(self) -> None:
+        self._has_refused_paste = True
+        self.show_error(self._translate("input.paste_too_long", longest=LONGEST_TYPED_CHARACTERS))
+
+    @Slot()
+    def _show_hint_again(self) -> None:
+        if self._has_refused_paste:
+            self.show_hint(self._hint)
 
 
 class CheckBox(QCheckBox):

@@ -191,10 +191,16 @@ class SearchBox(QObject):
         self._hide_box()
         self.picked.emit(key)
 
+    @property
+    def cursor_index(self) -> int:
+        """The number of characters before the cursor. Qt counts a character above U+FFFF, such as 𠮷, as two."""
+        text_before = self.input.text().encode("utf-16-le")[: 2 * self.input.cursorPosition()]
+        return len(text_before.decode("utf-16-le", "replace"))
+
     def _insert_completion(self, completion: TextCompletion) -> None:
         """Put the text of a completion into the input and announce it."""
         self.input.setText(completion.text)
-        self.input.setCursorPosition(completion.cursor)
+        self.input.setCursorPosition(len(completion.text[: completion.cursor].encode("utf-16-le")) // 2)
         self.input.setFocus()
         announce(self.input, completion.text.strip(), is_stored=False)
         self.typed.emit(completion.text)

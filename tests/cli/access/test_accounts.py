@@ -1,6 +1,7 @@
 """`db accounts apply` at the terminal: what it prints, and how a mistake in the file is told."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,10 @@ def test_a_wrong_file_is_told_in_a_sentence(
 
 
 def test_a_file_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
-    """Nothing is made instead."""
+    """Nothing is made instead. A pipe counts as no file, because nobody may ever write to it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused = terminal.json("db", "accounts", "apply", str(pipe))
+    assert (refused.refused, refused.error["detail"]["problem"]) == ((2, "usage"), "accounts_unreadable")
     assert terminal.json("db", "accounts", "apply", str(tmp_path / "none.json")).refused == (2, "usage")
     assert terminal.json("db", "accounts").refused == (2, "usage")

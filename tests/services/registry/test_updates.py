@@ -150,6 +150,19 @@ def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
+def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: Stage) -> None:
+    """Without a whole file the damage stays visible: the task fails at each run."""
+    whole = stage.put_whole()
+    stage.updates.import_new_files()
+    (stage.folder / "current").write_bytes(b"")
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    whole.unlink()
+    (stage.folder / "current").write_bytes(b"")
+    with pytest.raises(ConsoleError) as failed:
+        stage.updates.import_new_files()
+    assert failed.value.code is ErrorCode.BAD_PROFILE
+
+
 def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
     stage.put_whole()
     stage.updates.import_new_files()

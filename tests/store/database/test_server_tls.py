@@ -107,6 +107,19 @@ def problem(server: servers.Server, authority: Path) -> object:
     return refused.value.detail["problem"]
 
 
+@pytest.mark.parametrize("option", ["ssl_ca", "ssl_cert", "ssl_key"])
+def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
+    """The driver would wait for its other end, and no command of this desk would ever answer."""
+    os.mkfifo(tmp_path / "pipe")
+    database = Database(f"mysql+pymysql://a:b@127.0.0.1:1/console?{option}={quote(str(tmp_path / 'pipe'))}")
+    try:
+        with pytest.raises(ConsoleError) as refused, database.read():
+            pass
+    finally:
+        database.close()
+    assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "tls_file")
+
+
 @pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
 def test_elsewhere_everything_is_verified(query: str) -> None:
     """Beyond this machine chain and name are checked whatever the URL says, against the system's authorities."""

@@ -84,6 +84,27 @@ def test_text_is_read(report: PdfDocument) -> None:
     assert report.read_page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
 
 
+def _make_rare_name_page() -> bytes:
+    """A page with the name 𠮷野家A, and half of a character behind it; its font says which characters they are."""
+    cmap = (
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 5 beginbfchar"
+        b"<41> <D842DFB7> <42> <91CE> <43> <5BB6> <44> <0041> <45> <D842> endbfchar endcmap"
+    )
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 7 0 R>>"
+    content = b"BT /F2 20 Tf 72 700 Td (ABCDE) Tj ET"
+    return pdf_bombs.page(content, more=[font, pdf_bombs.stream(cmap)]).replace(b"/F1 5 0 R", b"/F2 6 0 R")
+
+
+def test_rare_characters_of_names_are_read_and_found() -> None:
+    """Those above U+FFFF, which a PDF has as two halves; half of one is no character."""
+    with PdfDocument(_make_rare_name_page()) as document:
+        assert document.read_page_text(0).strip() == "𠮷野家A\ufffd"
+        assert [word.text for word in document.read_page_words(0).words] == ["𠮷", "野", "家", "A", "\ufffd"]
+        (whole,), (rest,) = document.search("𠮷野家"), document.search("野家")
+        assert whole.boxes[0][0] < rest.boxes[0][0]
+        assert document.search("吉野家") == ()
+
+
 def test_a_turned_page_is_searched_as_it_is_shown() -> None:
     """Boxes are fractions of the page as shown: turned by 90°, the line stands upright at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:

@@ -1,5 +1,6 @@
 """Files that can't be imported: one error with file and line, and the registry in use stays as it was."""
 
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import ImportProgress
+from console.store.registry import file_rows
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import open_source
@@ -285,3 +287,28 @@ def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
         150, "表ソ能十貼暴予", 'a,b"c',
     ]  # fmt: skip
     reader.close()
+
+
+def test_a_file_of_a_day_to_come_is_refused(in_use: Path, tmp_path: Path) -> None:
+    """In use, it would keep out the files of all days before: one wrong name would end the updates for years."""
+    for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
+        with pytest.raises(ConsoleError) as caught:
+            import_registry_files(in_use, [write_file(tmp_path, name, GOOD)], latest_day=date(2025, 11, 4))
+        assert (caught.value.code, caught.value.detail["problem"]) == (ErrorCode.BAD_REGISTRY_FILE, P.FUTURE_DAY)
+        assert f"{name}.zip" in catalogue.format_error_message(caught.value, "ja")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_only_an_ordinary_file_is_read(in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe that nobody writes to, or a device without an end, would hold the import up for ever."""
+    path = tmp_path / f"{NAME}.zip"
+    make(path)
+    assert refuse(in_use, path).detail["problem"] == P.FILE_UNREADABLE
+
+
+def test_the_cache_of_days_stays_small() -> None:
+    """A file may have another day in each row."""
+    for ordinal in range(1, 3 * 50_000):
+        file_rows.get_stored_day(date.fromordinal(ordinal).isoformat())
+    assert len(file_rows._stored_day_cache) <= 50_000
+    assert file_rows.get_stored_day("2015-10-06") == 1

@@ -1,5 +1,6 @@
 """The import of whole files, and the answers of the registry after it."""
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from console.domain.registry.corporations import CloseCause, Closure, CorporationKind
 from console.store.registry.import_files import import_registry_files
-from console.store.registry.reader import open_registry
+from console.store.registry.reader import MAX_PREDECESSORS, open_registry
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 
@@ -77,3 +78,16 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
     assert [found.name for found in reader.search("株式会社甲")] == []
     assert [found.number for found in reader.search("株式会社先")] == [number(0)]
     reader.close()
+
+
+def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
+    """A file may merge all of its corporations into one; a lookup of it would answer with all of them."""
+    merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": number(0)}
+    rows = [row(0), *(row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
+    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
+    reader = open_registry(tmp_path / "registry")
+    assert reader is not None
+    with closing(reader):
+        predecessors = [found.number for found in reader.list_predecessors(number(0))]
+        everyone = sorted(number(index) for index in range(1, MAX_PREDECESSORS + 5))
+        assert predecessors == everyone[:MAX_PREDECESSORS]

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.theme import Appearance
@@ -16,7 +16,7 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import ElidedLabel, TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.focus_ring import FocusRing
-from console.views.widgets.inputs import DropDownList, Field
+from console.views.widgets.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
@@ -365,3 +365,31 @@ def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -
     timeline.setCurrentIndex(timeline.model().index(0, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
     assert shown() == ["15:55 took it", *closed]
+
+
+def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: Shown) -> None:
+    """Ten megabytes of lines would stop the window for half a minute; nothing of them gets into the field."""
+    told: list[dict[str, int]] = []
+
+    def translate(key: str, **facts: int) -> str:
+        told.append(facts)
+        return key
+
+    field = MultiLineField("Note", translate)
+    field.show_hint("The colleague reads it")
+    show_widget(field)
+    assert isinstance(field.edit, QPlainTextEdit)
+    for text in ("あ\n" * 5_000_000, "x" * LONGEST_TYPED_CHARACTERS):
+        QApplication.clipboard().setText(text)
+        field.edit.paste()
+        assert field.text() == ""
+        assert field.edit.accessibleDescription() == "input.paste_too_long"
+        assert told[-1] == {"longest": LONGEST_TYPED_CHARACTERS}
+    QApplication.clipboard().setText("あ" * (LONGEST_TYPED_CHARACTERS - 1))
+    field.edit.paste()
+    assert len(field.text()) == LONGEST_TYPED_CHARACTERS - 1
+    assert field.edit.accessibleDescription() == "The colleague reads it"
+    QApplication.clipboard().setText("one more")
+    field.edit.paste()
+    assert len(field.text()) == LONGEST_TYPED_CHARACTERS - 1
+    QApplication.clipboard().clear()

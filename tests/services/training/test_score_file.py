@@ -1,0 +1,60 @@
+"""The score file is a person's own file: whatever somebody writes into it, the training opens."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.services.training.incidents import INCIDENT_DECLARATIONS
+from console.services.training.score_file import ScoreFile
+from console.services.training.service import read_overview
+from console.settings.person_files import get_person_file_path
+from console.wording.training import format_training_situation, format_training_verdict
+
+GOOD = {
+    "number": 1,
+    "run": "r",
+    "facts": {"order": "1"},
+    "verdict": "right",
+    "checked_at": "2026-11-20T03:20:01+00:00",
+}
+STRANGE: list[dict[str, Any]] = [
+    {"checked_at": "yesterday"},
+    {"checked_at": 5},
+    {"checked_at": "9999-12-31T23:59:59-23:00"},
+    {"checked_at": "0001-01-01T00:00:00+23:00"},
+    {"facts": {"day": "yesterday"}},
+    {"facts": {"day": None}},
+    {"facts": []},
+    {"number": -1},
+    {"number": "1"},
+    {"verdict": "splendid"},
+    {"verdict": {}},
+]
+
+
+def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
+    path = get_person_file_path(home, "op-a", ".training.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "values": values}))
+    path.chmod(0o600)
+    return ScoreFile(home, "op-a")
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=str)
+def test_a_strange_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
+    """Each part that this program doesn't write counts as missing."""
+    scores = _write(tmp_path, {f"incident.{item.key}": {**GOOD, **strange} for item in INCIDENT_DECLARATIONS})
+    for run in (None, "r"):
+        overview = read_overview(scores, run)
+        assert len(overview.incidents) == len(INCIDENT_DECLARATIONS)
+        for incident in overview.incidents:
+            assert format_training_situation(incident, "ja")
+            format_training_verdict(incident, "ja")
+            assert incident.checked_at is None or incident.checked_at.year == 2026
+
+
+@pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
+def test_a_strange_run_counts_as_none(tmp_path: Path, run: object) -> None:
+    assert _write(tmp_path, {"run": run}).read_training_run() == {}

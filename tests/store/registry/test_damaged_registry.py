@@ -1,0 +1,123 @@
+"""A registry in use that has lost its content is told, and whole files or the team's registry replace it."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.store.documents.documents import Documents
+from console.store.registry.distribution import fetch_registry, publish_registry
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from console.store.registry.registry_file import find_registry_file
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+ROWS = [row(index) for index in range(200)]
+NEXT = "diff_20251104"
+
+
+def _file_in_use(registry: Path) -> Path:
+    file = find_registry_file(registry)
+    assert file is not None
+    return file
+
+
+def _name(content: bytes) -> Callable[[Path], object]:
+    return lambda registry: (registry / "current").write_bytes(content)
+
+
+def _lose_table(name: str) -> Callable[[Path], object]:
+    def drop(registry: Path) -> None:
+        with closing(sqlite3.connect(_file_in_use(registry), isolation_level=None)) as connection:
+            connection.execute(f"DELETE FROM {name}")
+
+    return drop
+
+
+def _spoil_pages(registry: Path) -> None:
+    """All pages but the first: the tables are there, and none of them can be read."""
+    file = _file_in_use(registry)
+    with file.open("r+b") as content:
+        content.seek(4096)
+        content.write(os.urandom(file.stat().st_size - 4096))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty file": lambda registry: _file_in_use(registry).write_bytes(b""),
+    "no database": lambda registry: _file_in_use(registry).write_bytes(b"x" * 8192),
+    "half a file": lambda registry: os.truncate(_file_in_use(registry), 8192),
+    "spoilt pages": _spoil_pages,
+    "no file": lambda registry: _file_in_use(registry).unlink(),
+    "no facts": _lose_table("facts"),
+    "no source files": _lose_table("files"),
+    "empty name": _name(b""),
+    "zeros for a name": _name(b"\0" * 17),
+    "no ASCII": _name(b"\xff\xfe"),
+    "another folder": _name(b"../../elsewhere"),
+    "a long name": _name(b"1" * 5000),
+}
+
+
+@pytest.fixture(params=DAMAGES)
+def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    registry = tmp_path / "registry"
+    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
+    with closing(sqlite3.connect(_file_in_use(registry))) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    DAMAGES[request.param](registry)
+    return registry
+
+
+def _require_damage(call: Callable[[], object]) -> None:
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    assert caught.value.code is ErrorCode.BAD_PROFILE
+    assert caught.value.detail["problem"] == SettingProblem.DESK_FILE_DAMAGED
+
+
+def test_damage_is_told(damaged: Path) -> None:
+    reader = open_registry(damaged)
+    assert reader is not None
+    with closing(reader):
+        _require_damage(reader.read_status)
+
+
+def test_a_difference_changes_no_damaged_registry(damaged: Path, tmp_path: Path) -> None:
+    _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, NEXT, ROWS[:1])]))
+
+
+def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -> None:
+    """A registry can be rebuilt at any time; nothing else does it for a desk without a team."""
+    assert import_registry_files(damaged, [tmp_path / f"{WHOLE}.zip"]).rows == len(ROWS)
+    reader = open_registry(damaged)
+    assert reader is not None
+    with closing(reader):
+        assert reader.find(number(7)) is not None
+    assert len([path for path in damaged.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -> None:
+    documents = Documents((tmp_path / "documents").as_uri())
+    worker = tmp_path / "worker"
+    import_registry_files(worker, [tmp_path / f"{WHOLE}.zip"])
+    publish_registry(worker, documents)
+    status = fetch_registry(damaged, documents)
+    assert status is not None
+    assert status.rows == len(ROWS)
+
+
+def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
+    """The next whole file takes them over; damage in other tables doesn't matter."""
+    registry = tmp_path / "registry"
+    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, NEXT, [row(0, name="改称")])])
+    import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", ROWS)])
+    reader = open_registry(registry)
+    assert reader is not None
+    with closing(reader):
+        assert len(reader.list_changes(reader.registry_date.replace(day=1))) == 1
