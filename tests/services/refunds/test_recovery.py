@@ -165,7 +165,7 @@ def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 
-        def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        def read_refund(self, order: RefundInstruction) -> Outcome[RefundReport]:
             assert desk.machinery.submit_action.deliver(refund.operation_id or "", late)
             report = RefundReport(
                 order.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, order.amount, order.provider_payment_id
