@@ -90,9 +90,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a lost purchase is denied against the desk's answer",
         (
             Change(
-                "console/services/recovery/operations.py",
-                "        if entry.says_it_happened:\n",
-                "        if False:\n",
+                "console/services/guarded/desk_answers.py",
+                "    if entry is not None and entry.says_it_happened:\n",
+                "    if entry is None and record is None:\n",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),

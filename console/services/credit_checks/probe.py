@@ -85,6 +85,9 @@ class CreditCheckProber:
     def _probe_unknown(self, record_id: int, is_automatic: bool) -> CreditCheck:
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
+            provider_id = self._decisions.find_provider_id_on_desk(record)
+            if provider_id is not None:
+                return self._decisions.confirm_purchase(record, provider_id, None)
             if not reader.capabilities.finds_purchases:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}

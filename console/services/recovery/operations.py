@@ -17,7 +17,6 @@ from console.domain.records import CheckReport, CheckState, CreditCheck, Operati
 from console.domain.recovery.decidable import has_expired
 from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.service_results import Explanation, NextStep, OperationDetails
-from console.domain.setting_problems import SettingProblem
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -27,6 +26,7 @@ from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
+from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
@@ -232,7 +232,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            self._refuse_denial_of_stored_answer(entry, operation)
+            refuse_denial_of_answer(entry, operation)
             return self._record_no_effect_decision(entry, operation, proof, person)
         if has_happened:
             raise ConsoleError(
@@ -240,24 +240,6 @@ class OperationRecovery:
                 {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
         return ResolveResult(self._find_operation(operation.id))
-
-    def _refuse_denial_of_stored_answer(self, entry: SpoolEntry, operation: Operation) -> None:
-        """Refuse a decision that a lost purchase or refund was not made if a desk has the provider's answer that it
-        was made: raise evidence_mismatch (detail.reason `answer_on_desk`). Raises bad_profile if the desk has an
-        answer that it can't read with its store key."""
-        context = self._context
-        if entry.has_answer and entry.answer is None:
-            context.spool.set_cipher(context.cipher)
-            entry = self._find_spool_entry(operation.id) or entry
-        if entry.has_answer and entry.answer is None:
-            raise ConsoleError(
-                ErrorCode.BAD_PROFILE,
-                {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY},
-            )
-        if entry.says_it_happened:
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": operation, "reason": MismatchReason.ANSWER_ON_DESK}
-            )
 
     def _resolve_purchase_operation(
         self,
@@ -285,7 +267,7 @@ class OperationRecovery:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        self._refuse_denial_of_stored_answer(entry, operation)
+        refuse_denial_of_answer(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_proof, person.name)
 
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
@@ -453,8 +435,8 @@ class OperationRecovery:
     def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
         """Return the spool entry of the operation: from this desk's spool, or a copy that another desk has
         reported to the database. None if there is neither."""
-        entry = self._context.spool.find(operation_id)
-        if entry is not None and entry.intent.database_id == self._context.database_id:
+        entry = find_own_entry(self._context, operation_id)
+        if entry is not None:
             return entry
         with self._context.database.read() as conn:
             return lost_operations.find_lost_operation(conn, operation_id)

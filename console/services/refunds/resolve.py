@@ -15,6 +15,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
+from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -98,6 +99,8 @@ class RefundResolver:
                 current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
+        if state is RefundState.FAILED:
+            refuse_denial_of_answer(find_own_entry(context, refund.operation_id), refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -261,3 +262,54 @@ def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: Le
     with place.desk(vendor, desk=1) as other:
         assert deny(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
         assert refusal(lambda: buy(other)).detail["source"] == "desk"
+
+
+BEFORE_ITS_ANSWER = (
+    (
+        "UPDATE hansha_alarmbox_credit_checks SET status = 'pending', certainty = 'unknown', credit_check_id = NULL,"
+        " company_name = NULL, result = NULL, purchased_at = NULL, expired_at = NULL, pdf_file_path = NULL,"
+        " work_state = 'needs_review', work_reason = 'no_list_call', version = version + 1 WHERE id = {}"
+    ),
+    (
+        "UPDATE operations SET state = 'unknown', outcome_class = NULL, outcome_reason = NULL, ended_at = NULL"
+        " WHERE subject_id = {}"
+    ),
+)
+
+
+def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: LedgerVendor, place: Place) -> None:
+    """Restored to a moment at which nobody knew: the desk knows, so nobody denies it, and a probe brings it back."""
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    forget(place, bought, *BEFORE_ITS_ANSWER)
+    for person in ("op-a", "lead-b"):
+        with place.acting(console, person) as desk:
+            denied = refusal(
+                lambda at=desk: at.recovery.resolve("credit-check", bought.id, "error", "not on their list")
+            )
+        assert (denied.code, denied.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+    back = console.recovery.probe("credit-check", bought.id)
+    assert isinstance(back, CreditCheck)
+    assert (back.state, back.credit_check_id) == ("success", bought.credit_check_id)
+    assert len(vendor.charges) == 1
+    console.audit.verify_chains()
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_an_older_backup_asks_before_it_believes(
+    console: Console, vendor: LedgerVendor, place: Place, readable: bool
+) -> None:
+    """AlarmBox doesn't answer, or has another number under this id by now: the purchase stays unknown."""
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    forget(place, bought, *BEFORE_ITS_ANSWER)
+    vendor.readable = readable
+    if readable:
+        vendor.charges[0] = replace(vendor.charges[0], number=TWO)
+    refused = refusal(lambda: console.recovery.probe("credit-check", bought.id))
+    assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
+    (now,) = console.lookup.find_records(ONE).credit_checks
+    assert (now.state, now.certainty) == ("pending", "unknown")
