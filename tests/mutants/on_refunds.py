@@ -172,6 +172,18 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/cli/access/test_read_only.py::test_the_switch_of_everything_stops_what_people_change",),
     ),
     Mutant(
+        "a restored denial frees what the desk saw bought",
+        (
+            Change(
+                "console/services/credit_checks/records.py",
+                "    return record is None or is_denied_against_desk(context, conn, record)\n",
+                "    return record is None\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
+        "before_the_contradiction and sqlite",
+    ),
+    Mutant(
         "one person frees what the database lost",
         (Change("console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""),),
         ("tests/store/operations/test_lost_operations.py",),

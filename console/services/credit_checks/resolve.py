@@ -37,6 +37,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.records import evidence
+from console.store.spool.spool import SpoolEntry
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 RESOLVE_ACTION = AuditAction.CREDIT_CHECK_RESOLVE
@@ -102,8 +103,9 @@ class PurchaseResolver:
             if provider_id is not None and target_state == "success":
                 result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
             else:
-                refuse_denial_of_answer(find_own_entry(self._context, record.operation_id), record)
-                result = self._decide_not_bought(record, person_proof, person.name)
+                entry = find_own_entry(self._context, record.operation_id)
+                refuse_denial_of_answer(entry, record)
+                result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
 
@@ -238,12 +240,18 @@ class PurchaseResolver:
 
     # Not bought, decided by two people
 
-    def _decide_not_bought(self, record: CreditCheck, proof: PersonProof, person: str) -> ResolveResult:
+    def _decide_not_bought(
+        self, record: CreditCheck, proof: PersonProof, person: str, entry: SpoolEntry | None
+    ) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
             return ResolveResult(
                 check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
             )
-        self._end_spooled_operation(record, is_bought=False)
+        if entry is None:
+            self._end_spooled_operation(record, is_bought=False)
+        else:  # an answer that has come meanwhile keeps the claim
+            with log_and_suppress("end of a resolved operation"):
+                self._context.spool.give_up_claim(entry)
         return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: PersonProof, person: str) -> bool:

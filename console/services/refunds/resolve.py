@@ -99,7 +99,8 @@ class RefundResolver:
                 current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
-        if state is RefundState.FAILED:
+        # An accepted refund is known to the database, and may fail after all.
+        if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             refuse_denial_of_answer(find_own_entry(context, refund.operation_id), refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None

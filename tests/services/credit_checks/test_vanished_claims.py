@@ -313,3 +313,28 @@ def test_an_older_backup_asks_before_it_believes(
     assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
     (now,) = console.lookup.find_records(ONE).credit_checks
     assert (now.state, now.certainty) == ("pending", "unknown")
+
+
+def test_a_backup_of_before_the_contradiction_frees_nothing(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """Denied by two people, then AlarmBox's answer came, then a backup of between them was restored: the case is
+    gone. The desk knows; a probe opens the case again, and its acknowledgement frees the number.
+    """
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    denied = BEFORE_ITS_ANSWER[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
+    denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
+    failed = BEFORE_ITS_ANSWER[1].replace("'unknown'", "'failed'")
+    forget(place, bought, denied, failed)
+    refused = refusal(lambda: buy(console))
+    assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")
+    assert refused.detail["operation_id"] == bought.operation_id
+    console.recovery.probe("operation", bought.operation_id or "")
+    (case,) = console.alerts.list_alerts()
+    assert (case.rule_id, case.observed) == ("contradicted", f"bought {bought.credit_check_id}")
+    assert refusal(lambda: buy(console)).detail["reason"] == "denied_but_bought"
+    assert len(vendor.charges) == 1
+    console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
+    assert buy(console).state == "success"
