@@ -95,6 +95,7 @@ class MismatchReason(Reason):
     the record.
     """
 
+    ANSWER_ON_DESK = "answer_on_desk"
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
@@ -137,6 +138,7 @@ class NothingToResolveReason(Reason):
     ORDER_NOT_PENDING = "order_knows"
     ORDER_NOT_COVERED = "order_not_covered"
     ORDER_WITHOUT_PAYMENT = "order_unpaid"
+    PAID_BY_CALLBACK_ONLY = "callback_only"
     PAYMENT_WITHOUT_ORDER = "payment_no_order"
     PAYMENT_NOT_PAID = "payment_not_paid"
     PAYMENT_REVERSED = "payment_reversed"

@@ -24,6 +24,10 @@ class OutcomeClass(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
 
 
+EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
+"""Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
+
+
 class SendingCertainty(StrEnum):
     """Tells if a byte of the request has reached the provider: certainly not, possibly, or certainly."""
 

@@ -206,7 +206,7 @@ class PaymentService:
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
         """Change the state of a paid payment's order to paid, and return the order. Raises not_found if there is no
         such payment, or if it has no order; nothing_to_resolve if the order can't be set to paid; not_allowed if the
-        acting person has no right to probe."""
+        acting person has no right to resolve; read_only while a read-only switch stops that."""
         return self._request_ids.act_once(
             "order move",
             request_id,

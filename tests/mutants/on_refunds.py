@@ -113,6 +113,103 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a lost purchase is denied against the desk's answer",
+        (
+            Change(
+                "console/services/guarded/desk_answers.py",
+                "    if entry is not None and entry.says_it_happened:\n",
+                "    if entry is None and record is None:\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "a lost refund is denied against the gateway",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                "            has_happened = self._lost_refund_prober.probe(entry, operation)\n",
+                "            raise ConsoleError(ErrorCode.INTERRUPTED, {})\n",
+            ),
+            Change(
+                "console/services/recovery/operations.py",
+                "frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})",
+                "frozenset({ErrorCode.OUTCOME_UNKNOWN, ErrorCode.INTERRUPTED, *NO_ANSWER_ERROR_CODES})",
+            ),
+            Change(
+                "console/services/recovery/operations.py",
+                "        if has_happened:\n",
+                "        if not entry:\n",
+            ),
+        ),
+        ("tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_that_the_gateway_made",),
+    ),
+    Mutant(
+        "a lost payment is denied against the gateway",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                "        if payment.state not in ENDED_UNPAID_STATES:\n",
+                "        if payment.state not in ENDED_UNPAID_STATES and not payment.id:\n",
+            ),
+        ),
+        ("tests/services/payments/test_spooled_payments.py",),
+        "denies and sqlite",
+    ),
+    Mutant(
+        "an answer after the denial holds nothing",
+        (
+            Change(
+                "console/store/spool/spool.py",
+                "holds_claim = (holds_claim OR ? AND {_INTENT_HAS_CLAIM_SQL})",
+                "holds_claim = (holds_claim AND (? OR 1))",
+            ),
+        ),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
+        "after_the_denial and sqlite",
+    ),
+    Mutant(
+        "an order is paid by a callback alone",
+        (
+            Change(
+                "console/domain/recovery/decidable.py",
+                "    if payment.state in PAID_BY_CALLBACK_STATES:\n",
+                "    if payment.state in ():\n",
+            ),
+            Change(
+                "console/domain/payments/consistency.py",
+                "[payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]",
+                "list(paid_payments)",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_a_payment_by_callback_alone_covers_no_order",),
+        "sqlite",
+    ),
+    Mutant(
+        "whoever may probe moves an order, also while everything is read-only",
+        (
+            Change(
+                "console/services/payments/order_status.py",
+                '        context.require_right("resolve")\n',
+                '        context.require_right("probe")\n',
+            ),
+        ),
+        ("tests/cli/access/test_read_only.py::test_the_switch_of_everything_stops_what_people_change",),
+    ),
+    Mutant(
+        "a restored denial frees what the desk saw bought",
+        (
+            Change(
+                "console/services/credit_checks/records.py",
+                "    return record is None or is_denied_against_desk(context, conn, record)\n",
+                "    return record is None\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
+        "before_the_contradiction and sqlite",
+    ),
+    Mutant(
         "one person frees what the database lost",
         (Change("console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""),),
         ("tests/store/operations/test_lost_operations.py",),

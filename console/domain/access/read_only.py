@@ -27,8 +27,8 @@ it only prevents a refund.
 """
 
 STOPPED_ACTIONS: Mapping[str, bool] = {
-    "approve": True, "buy": True, "note": False, "purchase": True, "refund": False, "reject": False, "renew": True,
-    "resolve": False, "submit": True, "take": False,
+    "approve": True, "buy": True, "move_order": False, "note": False, "purchase": True, "refund": False,
+    "reject": False, "renew": True, "resolve": False, "submit": True, "take": False,
 }  # fmt: skip
 """Actions on a record that the switch of EVERYTHING_SCOPE stops, as `AllowedAction` and `NextStep` name them. True:
 the switch of the record's provider stops the action, too, because it costs or moves money.

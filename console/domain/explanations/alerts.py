@@ -14,7 +14,7 @@ from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import PAID_STATES, is_order_covered
+from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -48,9 +48,8 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     relations = payment.relations or PaymentRelations()
     show_command = f"support-console show payment {payment.id}"
     if broken_rule.rule is AlertRule.PAID_UNNOTICED:
-        if is_order_covered(
-            [order_payment for order_payment in payments if order_payment.state in PAID_STATES], order
-        ):
+        paid_payments = [order_payment for order_payment in payments if order_payment.state in PAID_STATES]
+        if payment.state in CONFIRMED_PAID_STATES and is_order_covered(paid_payments, order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
         return AlertAction("open", "payment", payment.id, show_command, "_short")

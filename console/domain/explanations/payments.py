@@ -20,6 +20,7 @@ from console.domain.explanations.read_only import make_prefixed_switch_facts, re
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
+    CONFIRMED_PAID_STATES,
     ENDED_WITHOUT_MONEY_STATES,
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
@@ -164,7 +165,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
-    if has_unrefunded_amount(record) and is_order_open:
+    if has_unrefunded_amount(record) and is_order_open and record.state not in PAID_BY_CALLBACK_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     if pending_refund is not None:
         return _explain_pending_refund(pending_refund, relations, facts, now)
@@ -460,7 +461,7 @@ def _explain_review_of_order(
 ) -> Explanation:
     """Return the explanation of a payment whose order was not moved and that a person must look at, by the order's
     present state."""
-    if order.state is OrderState.PENDING and record.state in PAID_STATES:
+    if order.state is OrderState.PENDING and record.state in CONFIRMED_PAID_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
     return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)

@@ -29,6 +29,10 @@ PAID_STATES = frozenset(
 """Payment states in which the payer has paid and the payment isn't reversed."""
 PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
 """Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
+CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
+"""Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. A
+payment counts for its order only in these.
+"""
 WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
 ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
@@ -182,9 +186,10 @@ def list_paid_order_payments(payment: Payment) -> list[Payment]:
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     """True if all payments in `paid_payments` are in the order's currency and the sum of their paid amounts is at
-    least the order's total."""
-    is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
-    return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
+    least the order's total. A payment that a callback alone calls paid doesn't count."""
+    confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
+    is_one_currency = all(payment.currency == order.currency for payment in confirmed_payments)
+    return is_one_currency and sum(payment.captured_minor for payment in confirmed_payments) >= order.total_minor
 
 
 def compare_refund_sides(

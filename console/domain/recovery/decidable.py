@@ -171,4 +171,6 @@ def find_order_move_refusal(
         return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
         return NothingToResolveReason.ORDER_NOT_PENDING
+    if payment.state in PAID_BY_CALLBACK_STATES:
+        return NothingToResolveReason.PAID_BY_CALLBACK_ONLY
     return None if is_covered else NothingToResolveReason.ORDER_NOT_COVERED

@@ -280,7 +280,7 @@ def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
 
 
 _MOVE_ORDER_CHOICE_RULE = ChoiceRule(
-    "move_order", "probe", (_find_not_movable_reason,), compute_effect=choice_effects.compute_order_move_effect
+    "move_order", "resolve", (_find_not_movable_reason,), compute_effect=choice_effects.compute_order_move_effect
 )
 _REFUND_CHOICE_RULE = ChoiceRule(
     "refund",

@@ -67,9 +67,22 @@ class CreditCheckProber:
                     raise
                 return check_records.read_current_credit_check(self._context, record_id)
         self._require_no_running_purchase(record)
+        if record.state is CheckState.ERROR:
+            self._open_case_of_answer_on_desk(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
             self._compare_with_provider(record)
         return check_records.read_current_credit_check(self._context, record_id)
+
+    def _open_case_of_answer_on_desk(self, record: CreditCheck) -> None:
+        """Open the case `contradicted` if this desk has AlarmBox's answer that the purchase was made, and the
+        database has lost what it once knew about that."""
+        context = self._context
+        with context.database.read() as conn:
+            is_denied = check_records.is_denied_against_desk(context, conn, record)
+        entry = context.spool.find(record.operation_id or "") if is_denied else None
+        if entry is not None:
+            observed = f"bought {entry.provider_id}" if entry.provider_id is not None else "bought"
+            context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
@@ -85,6 +98,9 @@ class CreditCheckProber:
     def _probe_unknown(self, record_id: int, is_automatic: bool) -> CreditCheck:
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
+            provider_id = self._decisions.find_provider_id_on_desk(record)
+            if provider_id is not None:
+                return self._decisions.confirm_purchase(record, provider_id, None)
             if not reader.capabilities.finds_purchases:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}

@@ -5,9 +5,10 @@ certainty unknown.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import CheckState, CreditCheck, LeaseHolder
+from console.domain.records import CheckState, CreditCheck, LeaseHolder, WorkReason
 from console.services.guarded.leases import lock_until_commit
 from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -34,14 +35,32 @@ def list_lost_purchases(
 ) -> tuple[Intent, ...]:
     """Return the purchases of this corporation number for this client (None: any client) that were or may have been
     sent and whose credit checks the database has lost, as the entries (intents) of the spools. Only those that still
-    have their claim are returned, as far as this desk and the table of lost operations know."""
+    have their claim are returned, as far as this desk and the table of lost operations know.
+
+    A purchase counts as lost, too, if this desk has AlarmBox's answer that it was made, but the database says that it
+    was not made and has never had a case about that: it was restored to a moment before the answer."""
     intents = (
         *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),
         *lost_operations.list_purchases_holding_claim(conn, client_id, number),
     )
-    return tuple(
-        intent for intent in intents if credit_checks.find_by_operation(conn, number, intent.operation_id) is None
-    )
+    return tuple(intent for intent in intents if _is_purchase_lost(context, conn, number, intent))
+
+
+def _is_purchase_lost(context: ServiceContext, conn: Connection, number: str, intent: Intent) -> bool:
+    record = credit_checks.find_by_operation(conn, number, intent.operation_id)
+    return record is None or is_denied_against_desk(context, conn, record)
+
+
+def is_denied_against_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
+    """True if the credit check was not bought as far as the database knows, while this desk has AlarmBox's answer
+    that it was bought, and there has never been a case about that contradiction."""
+    if record.state is not CheckState.ERROR or record.operation_id is None:
+        return False
+    entry = context.spool.find(record.operation_id)
+    if entry is None or entry.intent.database_id != context.database_id or not entry.says_it_happened:
+        return False
+    record_alerts = alerts.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
+    return all(alert.rule_id != WorkReason.CONTRADICTED for alert in record_alerts)
 
 
 def find_checks_with_provider_id(

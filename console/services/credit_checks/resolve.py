@@ -27,6 +27,7 @@ from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
+from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
@@ -37,6 +38,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.records import evidence
+from console.store.spool.spool import SpoolEntry
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 RESOLVE_ACTION = AuditAction.CREDIT_CHECK_RESOLVE
@@ -76,7 +78,7 @@ class PurchaseResolver:
         the second one an approver. Raises usage for another target state, or for "success" without `provider_id`;
         not_allowed if the acting person has no right to decide; evidence_mismatch if the provider's report does not
         fit the credit check; and the errors of `read_proof`, `hold_lease_of_unknown_record`, `make_unconfirmed_error`
-        (a failed read) and `decide_with_second_person`.
+        (a failed read), `refuse_denial_of_answer` and `decide_with_second_person`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -100,9 +102,11 @@ class PurchaseResolver:
         with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if provider_id is not None and target_state == "success":
-                result = ResolveResult(self._confirm_purchase(record, provider_id, person_proof))
+                result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
             else:
-                result = self._decide_not_bought(record, person_proof, person.name)
+                entry = find_own_entry(self._context, record.operation_id)
+                refuse_denial_of_answer(entry, record)
+                result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
 
@@ -161,14 +165,25 @@ class PurchaseResolver:
 
     # Bought, confirmed by a read
 
-    def _confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof) -> CreditCheck:
+    def find_provider_id_on_desk(self, record: CreditCheck) -> int | None:
+        """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
+        otherwise. The database may be older than the desk, or has not stored the answer yet."""
+        entry = find_own_entry(self._context, record.operation_id)
+        return entry.provider_id if entry is not None and entry.says_it_happened else None
+
+    def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof | None) -> CreditCheck:
+        """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer
+        fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from AlarmBox. The
+        caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit the credit
+        check, and the errors of `make_unconfirmed_error`."""
         outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found
         context = self._context
         is_answered = outcome.kind is OutcomeClass.SUCCEEDED and report is not None
-        context.write(lambda tx: self._store_reading(tx, record, outcome, is_answered=is_answered))
+        call = "resolve" if proof is not None else outcomes.RESTORE_CALL_NAME
+        context.write(lambda tx: self._store_reading(tx, record, outcome, call, is_answered=is_answered))
         if report is None or not is_answered:
-            raise make_unconfirmed_error(record, outcome)
+            raise make_unconfirmed_error(record, outcome, is_decision=proof is not None)
         mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
@@ -179,7 +194,7 @@ class PurchaseResolver:
         self,
         tx: Transaction,
         record: CreditCheck,
-        proof: PersonProof,
+        proof: PersonProof | None,
         outcome: Outcome[CheckReport],
         report: CheckReport,
     ) -> MismatchReason | None:
@@ -187,7 +202,7 @@ class PurchaseResolver:
         report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
         context = self._context
         mismatch = self._find_mismatch(tx, record, report)
-        if mismatch is None:
+        if mismatch is None and proof is not None:
             evidence.add_proof(
                 tx.conn,
                 (CREDIT_CHECK_KIND, record.id),
@@ -196,14 +211,15 @@ class PurchaseResolver:
                 proof,
                 context.now(),
             )
-            self._settle_as_bought(tx, record, outcome, report)
+        if mismatch is None:
+            self._settle_as_bought(tx, record, outcome, report, "desk" if proof is None else "resolve")
         return mismatch
 
     def _store_reading(
-        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], *, is_answered: bool
+        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], call: str, *, is_answered: bool
     ) -> None:
         """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
-        outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
+        outcomes.store_answer_evidence(self._context, tx, record, call, outcome)
         if not is_answered:
             self._context.record_audit(
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]
@@ -217,20 +233,26 @@ class PurchaseResolver:
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
     def _settle_as_bought(
-        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], report: CheckReport
+        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], report: CheckReport, source: str
     ) -> None:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
-        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "resolve"})
+        outcomes.write_successful_purchase(self._context, tx, record, report, {"by": source})
 
     # Not bought, decided by two people
 
-    def _decide_not_bought(self, record: CreditCheck, proof: PersonProof, person: str) -> ResolveResult:
+    def _decide_not_bought(
+        self, record: CreditCheck, proof: PersonProof, person: str, entry: SpoolEntry | None
+    ) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
             return ResolveResult(
                 check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
             )
-        self._end_spooled_operation(record, is_bought=False)
+        if entry is None:
+            self._end_spooled_operation(record, is_bought=False)
+        else:  # an answer that has come meanwhile keeps the claim
+            with log_and_suppress("end of a resolved operation"):
+                self._context.spool.give_up_claim(entry)
         return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: PersonProof, person: str) -> bool:

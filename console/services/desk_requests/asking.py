@@ -19,8 +19,15 @@ from console.domain.desk_requests.records import (
     make_oldest_request_id,
     make_request_id,
 )
-from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
+from console.domain.error_reasons import (
+    NotAllowedReason,
+    PossibleRepeatReason,
+    UnknownReason,
+    UnreachableProblem,
+    UsageProblem,
+)
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS, read_answer, withdraw
@@ -40,7 +47,9 @@ from console.services.process.passwords import connect_with_password, is_passwor
 from console.settings.private_files import open_ordinary_file
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
+from console.store.operations import journal
 from console.store.operations.idempotency_cache import NoIdempotencyCache
+from console.store.records import any_record
 
 FIRST_ANSWER_POLL_SECONDS = 0.05
 """First pause between two reads of the answer, in seconds. Each further pause is longer."""
@@ -118,7 +127,7 @@ class RemoteRequestIdService(RequestIdService):
             answer_text = self._await_answer(request.id, progress)
             with log_and_suppress("forgetting a desk request"):
                 context.spool.forget_own_request(request.id)
-            return _return_or_raise_answer(answer_text)
+            return self._return_or_raise_answer(request, answer_text)
 
     def _store_request(self, request: NewDeskRequest, file_content: bytes | None, password: str | None) -> None:
         context = self._context
@@ -218,6 +227,27 @@ class RemoteRequestIdService(RequestIdService):
             raise interrupts.Interrupted
         raise _make_unanswered_error()
 
+    def _return_or_raise_answer(self, request: NewDeskRequest, text: str) -> Any:
+        """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
+        repeated the answer to an earlier call with the same request id, call `mark_request_as_repeated`. Raises
+        possible_repeat (reason `answer_not_kept`), with the request's record if it had one before, if a worker of
+        another version has written an answer that this desk can't read."""
+        try:
+            answer, is_repetition = read_answer(text)
+        except ValueError:
+            detail: PossibleRepeatDetail = {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT, "command": request.action}
+            if request.subject_kind is not None and (request.subject_id or "").isdecimal():
+                with self._context.database.read() as conn:
+                    lapsed_ids = journal.list_lapsed_by_kind(conn)
+                    record = any_record.find(conn, request.subject_kind, int(request.subject_id or 0), lapsed_ids)
+                detail["record"] = record
+            raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, detail) from None
+        if is_repetition:
+            mark_request_as_repeated()
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
+
     def _withdraw_request(self, desk_request_id: str) -> bool:
         """Withdraw the desk request with this id. Return False if a worker has taken it, or if the
         database doesn't answer."""
@@ -251,14 +281,3 @@ def _read_file_content(path: Path) -> bytes:
     if len(content) > LARGEST_FILE_BYTES:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_FILE_BYTES})
     return content
-
-
-def _return_or_raise_answer(text: str) -> Any:
-    """Return the value in `text`, the stored answer of a desk request, or raise its error. If the worker has
-    repeated the answer to an earlier call with the same request id, call `mark_request_as_repeated`."""
-    answer, is_repetition = read_answer(text)
-    if is_repetition:
-        mark_request_as_repeated()
-    if answer.error is not None:
-        raise answer.error
-    return answer.value

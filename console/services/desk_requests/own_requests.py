@@ -33,7 +33,10 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
     """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer
     to an earlier call with the same request id. Raises ValueError if `text` is no stored answer."""
     content = json.loads(text)
-    return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
+    try:
+        return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
+    except (TypeError, KeyError) as malformed:
+        raise ValueError("not an answer of a desk request") from malformed
 
 
 class OwnDeskRequestService:

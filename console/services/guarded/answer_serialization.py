@@ -54,7 +54,7 @@ def deserialize_answer(text: str) -> CallAnswer:
         if not isinstance(code, str) or not isinstance(status, int):
             raise ValueError("not a kept error")
         return CallAnswer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
-    except (TypeError, KeyError, AttributeError, ImportError) as malformed:
+    except (TypeError, KeyError, AttributeError, ImportError, RecursionError) as malformed:
         raise ValueError("not a kept answer") from malformed
 
 

@@ -9,7 +9,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 StepReporter = Callable[[str], None]
-EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
-"""Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
 
 
 @dataclass(frozen=True, slots=True)

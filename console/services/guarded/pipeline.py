@@ -23,13 +23,12 @@ from console.domain.process import correlation as tracing
 from console.domain.process import interrupts, log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON, allow_sending_while
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail
 from console.services.guarded import database_fitness, database_rollback
 from console.services.guarded.idempotency import refuse_repeated_key
 from console.services.guarded.operation import (
-    EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
     ClaimedRecord,
     GuardedOperation,

@@ -13,7 +13,7 @@ import json
 import logging
 import string
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -207,7 +207,9 @@ class RequestIdService:
         context = self._context
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:
-            return answer_serialization.deserialize_answer(cache_answer.result)
+            # An unreadable answer was stored by another version of this program: the database has more.
+            with suppress(ValueError):
+                return answer_serialization.deserialize_answer(cache_answer.result)
         self._require_role()
         row = None if cache_answer.is_missing else self._find_row_of_request(request)
         while True:
@@ -304,8 +306,8 @@ class RequestIdService:
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer:
         """Return the stored answer of the first call with this request id. If its outcome is unknown, return an
-        answer with the present state of the record. Raises possible_repeat if the stored text can't be read and
-        `find_answer` returns None. `epoch` is the epoch of the Redis server.
+        answer with the present state of the record. Raises possible_repeat with the record if the stored text can't
+        be read and `find_answer` returns None. `epoch` is the epoch of the Redis server.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
@@ -313,14 +315,28 @@ class RequestIdService:
             present_answer = find_answer(row)
             if present_answer is not None:
                 return present_answer
-            raise self._count_and_return_refusal(
-                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
-            ) from None
+            raise self._count_and_return_refusal(self._make_answer_not_kept_error(request, row)) from None
         if not _is_final_answer(answer):
             return find_answer(row) or self._replace_with_present_record(answer)
         if row.age < _LONGEST_CACHED_ANSWER_AGE:
             self._cache.store_result(*_make_cache_key(request), row.answer or "", epoch)
         return answer
+
+    def _make_answer_not_kept_error(self, request: RequestKey, row: RequestIdUse) -> ConsoleError:
+        """Return the error possible_repeat for a call whose first answer can't be read, with the record that the
+        first call changed: a credit check, order, payment or refund, or else its operation."""
+        number = row.subject_id if row.subject_id is not None and row.subject_id.isdecimal() else "0"
+        with self._context.database.read() as conn:
+            record = any_record.find(conn, row.subject_kind or "", int(number), journal.list_lapsed_by_kind(conn))
+            operation = journal.find_with_effective_state(conn, row.operation_id) if row.operation_id else None
+        detail: PossibleRepeatDetail = {
+            "reason": PossibleRepeatReason.ANSWER_NOT_KEPT,
+            "request_id": request.request_id,
+            "command": row.command,
+            "since": row.holder.since,
+            "record": record or operation,
+        }
+        return ConsoleError(ErrorCode.POSSIBLE_REPEAT, detail)
 
     def _replace_with_present_record(self, answer: CallAnswer) -> CallAnswer:
         """Return `answer`, whose outcome is unknown, with the present state of the record in its error."""

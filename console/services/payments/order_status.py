@@ -4,7 +4,7 @@ task repeats it until it succeeds.
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import PAID_STATES, is_order_covered
+from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_order_move_refusal
@@ -54,11 +54,12 @@ def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
 
 def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed if
-    the person has no right to probe, not_found if the payment is missing or has no order, and nothing_to_resolve if
-    the order can't be set to paid.
+    the person has no right to resolve, read_only while a read-only switch stops that, not_found if the payment is
+    missing or has no order, and nothing_to_resolve if the order can't be set to paid.
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
-        context.require_right("probe")
+        # The person decides what the provider's answer has proved, as with a decision that a read confirms.
+        context.require_right("resolve")
         _require_order_can_be_set_paid(context, payment_id)
         return set_order_paid(context, payment_id)
 
@@ -85,7 +86,7 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     if payment is None or order is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
     order = order_columns.fill_empty_order_columns(context, tx, payment, order)
-    has_case = payment.state in PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
+    has_case = payment.state in CONFIRMED_PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON:
         _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id

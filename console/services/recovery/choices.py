@@ -15,6 +15,7 @@ from console.domain.payments.consistency import (
 )
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import PaymentState
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import find_allowed_action, list_all_choices
 from console.domain.recovery.records import (
@@ -176,7 +177,16 @@ class DecisionChoiceReader:
         """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the
         reason why no refund can be requested now, and whether the paid payments cover the order's total."""
         payment, order = facts.payment, facts.order
-        is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
+        # A payment that a callback alone calls paid counts here: the choices that complete it confirm it.
+        is_covered = order is not None and is_order_covered(
+            [
+                replace(paid_payment, state=PaymentState.COMPLETED)
+                if payment is not None and paid_payment.id == payment.id
+                else paid_payment
+                for paid_payment in order_status.list_paid_payments(conn, order)
+            ],
+            order,
+        )
         if payment is None:
             return replace(facts, is_order_covered=is_covered)
         lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)

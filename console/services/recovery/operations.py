@@ -9,6 +9,7 @@ from typing import Protocol
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -22,8 +23,10 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.probe import CreditCheckProber
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
+from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
@@ -40,6 +43,10 @@ from console.store.refunds import approvals, refunds
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 OPERATION_KIND = "operation"
+_ERROR_CODES_WITHOUT_DEFINITE_ANSWER = frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})
+"""Error codes of a probe whose answer, if there is one, doesn't tell whether the operation has happened. Two people
+can decide then.
+"""
 
 
 class RecordRecovery(Protocol):
@@ -192,7 +199,49 @@ class OperationRecovery:
                     "allowed": end_states,
                 },
             )
-        return self._record_no_effect_decision(operation, proof, person.name)
+        return (
+            self._deny_lost_start(entry, operation, proof, person.name)
+            if is_start
+            else self._deny_lost_refund(entry, operation, proof, person.name)
+        )
+
+    def _deny_lost_start(
+        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+    ) -> ResolveResult:
+        """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
+        payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch if the
+        payment isn't ended unpaid in that state."""
+        try:
+            payment = self._lost_payment_restorer.probe(entry, operation)
+        except ConsoleError as error:
+            if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
+                raise
+            return self._record_no_effect_decision(entry, operation, proof, person)
+        if payment.state not in ENDED_UNPAID_STATES:
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH,
+                {"record": payment, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+            )
+        return ResolveResult(self._find_operation(operation.id))
+
+    def _deny_lost_refund(
+        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+    ) -> ResolveResult:
+        """Record the decision that a lost refund was not made. The provider is asked first, and one person is enough
+        if it has refused the refund. Raises evidence_mismatch if the provider has accepted or made the refund."""
+        try:
+            has_happened = self._lost_refund_prober.probe(entry, operation)
+        except ConsoleError as error:
+            if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
+                raise
+            refuse_denial_of_answer(entry, operation)
+            return self._record_no_effect_decision(entry, operation, proof, person)
+        if has_happened:
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH,
+                {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+            )
+        return ResolveResult(self._find_operation(operation.id))
 
     def _resolve_purchase_operation(
         self,
@@ -220,7 +269,8 @@ class OperationRecovery:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        return self._record_no_effect_decision(operation, person_proof, person.name)
+        refuse_denial_of_answer(entry, operation)
+        return self._record_no_effect_decision(entry, operation, person_proof, person.name)
 
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
@@ -326,19 +376,22 @@ class OperationRecovery:
             outcomes.write_successful_purchase(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
-    def _record_no_effect_decision(self, operation: Operation, proof: PersonProof, person: str) -> ResolveResult:
+    def _record_no_effect_decision(
+        self, entry: SpoolEntry, operation: Operation, proof: PersonProof, person: str
+    ) -> ResolveResult:
         """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
 
         The first person's decision is stored as a proposal; return the unchanged operation then, with `awaiting`
         "second_person". The second person's decision settles the operation and marks its entry in this desk's spool
-        as ended, so that the entry no longer stops other operations; return the settled operation then. Raises
-        same_person if the proposer decides again, not_allowed if the second person lacks the right resolve_second or
-        has not typed the password again.
+        as ended, so that the entry no longer stops other operations; return the settled operation then. If an answer
+        has come since `entry` was read, the entry goes on to stop other operations. Raises same_person if the
+        proposer decides again, not_allowed if the second person lacks the right resolve_second or has not typed the
+        password again.
         """
         context = self._context
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
-        context.spool.mark_ended(operation.id, holds_claim=False)
+        context.spool.give_up_claim(entry)
         return ResolveResult(self._find_operation(operation.id))
 
     def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonProof, person: str) -> bool:
@@ -384,8 +437,8 @@ class OperationRecovery:
     def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
         """Return the spool entry of the operation: from this desk's spool, or a copy that another desk has
         reported to the database. None if there is neither."""
-        entry = self._context.spool.find(operation_id)
-        if entry is not None and entry.intent.database_id == self._context.database_id:
+        entry = find_own_entry(self._context, operation_id)
+        if entry is not None:
             return entry
         with self._context.database.read() as conn:
             return lost_operations.find_lost_operation(conn, operation_id)

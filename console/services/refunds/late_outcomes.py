@@ -9,9 +9,8 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Operation, OperationState, WorkReason
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.store.database.engine import Transaction

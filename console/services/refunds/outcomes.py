@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
@@ -29,7 +29,6 @@ from console.domain.tasks.retry_schedules import (
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.guarded.leases import lock_until_commit
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status

@@ -10,9 +10,8 @@ from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.providers.payments.provider import PaymentReader
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key

@@ -14,7 +14,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
     REFUND_PROBE_WAITS,
@@ -26,7 +26,6 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes

@@ -9,13 +9,13 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
+from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -99,6 +99,9 @@ class RefundResolver:
                 current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
+        # An accepted refund is known to the database, and may fail after all.
+        if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
+            refuse_denial_of_answer(find_own_entry(context, refund.operation_id), refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
 

@@ -12,11 +12,10 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction, RefundReport
 from console.domain.payments.records import Payment
-from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
-from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext

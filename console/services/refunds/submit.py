@@ -14,14 +14,13 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Work
 from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.operation import (
-    EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
     ClaimedRecord,
     OutcomeUnrecorded,

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
@@ -116,6 +117,14 @@ _MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
     f" holds_claim = (? AND {_INTENT_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_UNSENT_ENTRY_CONDITION}"
 )
+_STORE_ANSWER_SQL = (
+    "UPDATE intents SET state = 'answered', answer = ?, delivered = 0, provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
+    f" holds_claim = (holds_claim OR ? AND {_INTENT_HAS_CLAIM_SQL}) WHERE operation_id = ?"
+)
+_GIVE_UP_CLAIM_SQL = (
+    "UPDATE intents SET state = 'ended', holds_claim = 0"
+    " WHERE operation_id = ? AND state = ? AND (answer IS NOT NULL) = ? AND provider_id IS ?"
+)
 # One subquery for each index: SQLite would read all entries of the database for an OR of the three conditions.
 _STARTS_BY_KEYS_CONDITION = (
     f"rowid IN (SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ? AND fingerprint = ?"  # noqa: S608 (constants)
@@ -209,6 +218,15 @@ class SpoolEntry:
     answer: "Answer | None"
     has_answer: bool
     is_delivered: bool
+
+    @property
+    def says_it_happened(self) -> bool:
+        """True if the desk knows from the provider that the operation has happened or was accepted: from an answer
+        that waits here, from the provider's id, or from the end that the database had stored before.
+        """
+        if self.answer is not None:
+            return self.answer.kind in EFFECT_OUTCOME_CLASSES
+        return self.provider_id is not None or (self.state is SpoolState.ENDED and self.holds_claim)
 
 
 class ChainHead(NamedTuple):
@@ -318,7 +336,8 @@ class Spool:
         self._file.write(statement, (operation_id,), durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
-        """Encrypt an answer that the database could not store, and store it durably.
+        """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
+        operation has happened, the operation has its claim again, also after people have decided otherwise.
 
         Raises ConsoleError bad_profile if the spool has no cipher, internal_error if the operation has no intent.
         """
@@ -332,9 +351,8 @@ class Spool:
         encrypted_answer = self._cipher.encrypt(answers.encode_answer(answer).encode())
         provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
         stored_count = self._file.write(
-            "UPDATE intents SET state = 'answered', answer = ?, delivered = 0,"
-            " provider_id = COALESCE(?, provider_id) WHERE operation_id = ?",
-            (encrypted_answer, provider_id, operation_id),
+            _STORE_ANSWER_SQL,
+            (encrypted_answer, provider_id, answer.kind in EFFECT_OUTCOME_CLASSES, operation_id),
             durable=True,
         )
         if not stored_count:
@@ -353,6 +371,13 @@ class Spool:
         """
         if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), durable=False):
             self.forget_unsent(operation_id)
+
+    def give_up_claim(self, entry: SpoolEntry) -> None:
+        """Mark an operation as ended without its claim, durably, after people have decided that it did not happen. If
+        the desk knows more by now than `entry` says, because an answer has come, nothing is changed.
+        """
+        known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.provider_id)
+        self._file.write(_GIVE_UP_CLAIM_SQL, known, durable=True)
 
     def mark_delivered(self, operation_id: str) -> None:
         """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import CONFIRMED_PAID_STATES
 from console.domain.payments.records import Payment
 from console.domain.reconciliation.service_results import (
     PART_ALL,
@@ -416,4 +416,4 @@ class ReconcilePage(Page):
 
 
 def _can_set_order_paid(payment: Payment) -> bool:
-    return payment.state in PAID_STATES and payment.order_id is not None
+    return payment.state in CONFIRMED_PAID_STATES and payment.order_id is not None

@@ -30,7 +30,7 @@ SHORTCUT_BY_RECORD_ACTION = {
 }  # fmt: skip
 _RIGHT_BY_RECORD_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
-    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "probe", "submit": "refund_submit",
+    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 

@@ -51,6 +51,7 @@ def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal)
         ("refund", "approve", str(refund)),
         ("refund", "reject", str(refund), "--reason", "no"),
         ("resolve", "credit-check", str(bought), "--as", "error", "--evidence", "their letter"),
+        ("payment", "move-order", str(free)),
     )
     for words in changes:
         refused = desk.json(*words, OPERATOR="lead-c")

@@ -107,7 +107,7 @@ def test_who_may_decide_that_a_payment_ended_so(
 @pytest.mark.parametrize("order", OrderState)
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: OrderState) -> None:
-    """While it is pending, and what was paid covers it."""
+    """While it is pending, and what was paid covers it; a callback alone is no payment."""
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
@@ -118,6 +118,8 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
         assert {find_order_move_refusal(payment, of, is_covered=covered) for covered in (True, False)} == {
             "order_knows"
         }
+    elif state in PAID_BY_CALLBACK_STATES:
+        assert find_order_move_refusal(payment, of, is_covered=True) == "callback_only"
     else:
         assert find_order_move_refusal(payment, of, is_covered=True) is None
         assert find_order_move_refusal(payment, of, is_covered=False) == "order_not_covered"

@@ -2,12 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from console.app import Console, open_health
+from console.domain.errors import ConsoleError
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
+from console.store.operations import lost_operations
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -176,3 +180,161 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
     open_health(console.settings).upgrade_schema(accepts_new_database=True)
     with place.desk(vendor) as other:
         assert buy(other).state == "success"
+
+
+def deny(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
+    """How the denial ended for each of the two people: the refusal's reason, None where it was taken."""
+    ends: list[str | None] = []
+    for person in ("op-a", "lead-b"):
+        with place.acting(console, person) as desk:
+            try:
+                desk.recovery.resolve("operation", operation_id, "error", f"{person}: not on their list")
+            except ConsoleError as error:
+                ends.append(f"{error.code}.{error.detail['reason']}")
+            else:
+                ends.append(None)
+    return ends[0], ends[1]
+
+
+DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
+
+
+def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
+    """The desk's own answer says that it was bought: the lost one isn't denied, and its number not bought again."""
+    lost = buy(console)
+    forget(place, lost, ROW, JOURNAL)
+    assert deny(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
+    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert len(vendor.charges) == 1
+    back = console.recovery.probe("operation", lost.operation_id or "")
+    assert isinstance(back, CreditCheck)
+    assert back.state == "success"
+
+
+@pytest.mark.expects_log("the answer can't be recorded")
+def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor: LedgerVendor, place: Place) -> None:
+    """The database lost the row before it took the answer, which waits in the spool, encrypted."""
+
+    def lose() -> None:
+        (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
+        place.sql(ROW.format(row[0]), JOURNAL.format(row[0]))
+
+    vendor.during = lose
+    operation_id = str(refusal(lambda: buy(console)).detail["operation_id"])
+    vendor.during = lambda: None
+    assert deny(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert len(vendor.charges) == 1
+
+
+def test_an_answer_after_the_denial_holds_the_number_again(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """A process that slept brings its answer after two people have denied the purchase."""
+    vendor.behaviour = "silent_after_charge"
+    lost = refusal(lambda: buy(console)).detail["record"]
+    vendor.behaviour = "answers"
+    assert isinstance(lost, CreditCheck)
+    forget(place, lost, ROW, JOURNAL)
+    operation_id = lost.operation_id or ""
+    assert deny(console, place, operation_id) == (None, None)
+    report = vendor.report(vendor.charges[0])
+    spool = console._context.spool
+    spool.set_cipher(console._context.cipher)
+    spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
+    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert len(vendor.charges) == 1
+    assert deny(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    back = console.recovery.probe("operation", operation_id)
+    assert isinstance(back, CreditCheck)
+    assert (back.state, back.credit_check_id) == ("success", report.credit_check_id)
+
+
+def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
+    """The desk that bought it has told the database AlarmBox's number; this one's spool knows nothing of it."""
+    lost, context = buy(console), console._context
+    forget(place, lost, ROW, JOURNAL)
+    entries = context.spool.read_entries(context.database_id)
+    context.write(
+        lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+    )
+    console.close()
+    with place.desk(vendor, desk=1) as other:
+        assert deny(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
+        assert refusal(lambda: buy(other)).detail["source"] == "desk"
+
+
+BEFORE_ITS_ANSWER = (
+    (
+        "UPDATE hansha_alarmbox_credit_checks SET status = 'pending', certainty = 'unknown', credit_check_id = NULL,"
+        " company_name = NULL, result = NULL, purchased_at = NULL, expired_at = NULL, pdf_file_path = NULL,"
+        " work_state = 'needs_review', work_reason = 'no_list_call', version = version + 1 WHERE id = {}"
+    ),
+    (
+        "UPDATE operations SET state = 'unknown', outcome_class = NULL, outcome_reason = NULL, ended_at = NULL"
+        " WHERE subject_id = {}"
+    ),
+)
+
+
+def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: LedgerVendor, place: Place) -> None:
+    """Restored to a moment at which nobody knew: the desk knows, so nobody denies it, and a probe brings it back."""
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    forget(place, bought, *BEFORE_ITS_ANSWER)
+    for person in ("op-a", "lead-b"):
+        with place.acting(console, person) as desk:
+            denied = refusal(
+                lambda at=desk: at.recovery.resolve("credit-check", bought.id, "error", "not on their list")
+            )
+        assert (denied.code, denied.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+    back = console.recovery.probe("credit-check", bought.id)
+    assert isinstance(back, CreditCheck)
+    assert (back.state, back.credit_check_id) == ("success", bought.credit_check_id)
+    assert len(vendor.charges) == 1
+    console.audit.verify_chains()
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_an_older_backup_asks_before_it_believes(
+    console: Console, vendor: LedgerVendor, place: Place, readable: bool
+) -> None:
+    """AlarmBox doesn't answer, or has another number under this id by now: the purchase stays unknown."""
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    forget(place, bought, *BEFORE_ITS_ANSWER)
+    vendor.readable = readable
+    if readable:
+        vendor.charges[0] = replace(vendor.charges[0], number=TWO)
+    refused = refusal(lambda: console.recovery.probe("credit-check", bought.id))
+    assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
+    (now,) = console.lookup.find_records(ONE).credit_checks
+    assert (now.state, now.certainty) == ("pending", "unknown")
+
+
+def test_a_backup_of_before_the_contradiction_frees_nothing(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """Denied by two people, then AlarmBox's answer came, then a backup of between them was restored: the case is
+    gone. The desk knows; a probe opens the case again, and its acknowledgement frees the number.
+    """
+    bought = buy(console)
+    for table in ("hansha_alarmbox_credit_checks", "operations"):
+        place.unguard(table)
+    denied = BEFORE_ITS_ANSWER[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
+    denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
+    failed = BEFORE_ITS_ANSWER[1].replace("'unknown'", "'failed'")
+    forget(place, bought, denied, failed)
+    refused = refusal(lambda: buy(console))
+    assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")
+    assert refused.detail["operation_id"] == bought.operation_id
+    console.recovery.probe("operation", bought.operation_id or "")
+    (case,) = console.alerts.list_alerts()
+    assert (case.rule_id, case.observed) == ("contradicted", f"bought {bought.credit_check_id}")
+    assert refusal(lambda: buy(console)).detail["reason"] == "denied_but_bought"
+    assert len(vendor.charges) == 1
+    console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
+    assert buy(console).state == "success"

@@ -11,13 +11,17 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
+from console.sandbox import SandboxControl
 from console.sandbox.server import Sandbox
+from console.services.desk_requests import execution
+from console.services.guarded.answer_serialization import CallAnswer
 from console.store.desk_requests import requests
 from tests.support.asking import ask_only, executing, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told
 from tests.support.places import Place, ServerPlace
+from tests.support.refusals import refusal
 from tests.support.teams import apply
 from tests.support.waiting import until
 
@@ -38,6 +42,30 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox) -> None:
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
     assert steps
+
+
+def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field has its earlier name in the answer: refused as carried out, with the record; nothing is sent again."""
+    (number,) = numbers(1, seed=6)
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+        written = execution._serialize_answer
+
+        def of_another_version(answer: CallAnswer, *, is_repetition: bool = False) -> str:
+            text = written(answer, is_repetition=is_repetition)
+            return text.replace("corporation_number", "corporation_no")
+
+        monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
+        unread = refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
+        assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_not_kept")
+        known = unread.detail["record"]
+        assert isinstance(known, CreditCheck)
+        assert known.id == bought.id
+        asked = len(SandboxControl(sandbox.url).read_requests())
+        monkeypatch.undo()
+        assert desk.credit_checks.refetch(bought.id, request_id="fetch").record.id == bought.id
+        assert len(SandboxControl(sandbox.url).read_requests()) == asked
 
 
 def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:

@@ -331,6 +331,22 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     assert effects == journal.EFFECTIVE_ACTION_OF_KIND
 
 
+def test_every_ending_of_an_action_is_written_down(console: Console) -> None:
+    """docs/recovery.md has a row for each registered action, and says for each that costs money what is unknown."""
+    page = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text("utf-8")
+    rows = page.partition("## How a guarded action can end")[2].partition("\n**A process")[0].splitlines()
+    endings: dict[str, list[str]] = {}
+    for row in rows:
+        if row.startswith("| `"):
+            endings[row.split("`")[1]] = []
+        if endings and row.startswith("| "):
+            endings[list(endings)[-1]].append(row.split(" | ")[1])
+    registry = console._service_builder.guarded_actions
+    assert set(endings) == set(registry)
+    for name, service in registry.items():
+        assert any("unknown" in ending for ending in endings[name]) is service.action.has_effect, name
+
+
 @pytest.mark.parametrize(
     "wrong", [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
 )

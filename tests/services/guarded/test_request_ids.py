@@ -362,6 +362,26 @@ def test_an_answer_that_this_program_cannot_read(place: Place, console: Console,
         assert buy(console) == record
         again = refusal(lambda: console.recovery.take("credit-check", record.id, request_id="take"))
         assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
+        assert again.detail["record"] == record
+
+
+@pytest.mark.parametrize("field", ["corporation_number", "certainty", "incomplete"])
+def test_an_answer_with_an_earlier_field_name(
+    place: Place, console: Console, vendor: LedgerVendor, field: str
+) -> None:
+    """Kept before a field was renamed: the record as it is now, or a refusal that names it; nothing is sent."""
+    record = buy(console)
+    console.recovery.take("credit-check", record.id, request_id="take")
+    console.credit_checks.refetch(record.id, request_id="fetch")
+    asked = dict(vendor.asked)
+    place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
+    assert buy(console).id == record.id
+    again = refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
+    assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
+    named = again.detail["record"]
+    assert isinstance(named, CreditCheck)
+    assert named.id == record.id
+    assert dict(vendor.asked) == asked
 
 
 # What is kept

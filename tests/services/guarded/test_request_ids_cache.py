@@ -127,6 +127,25 @@ def test_whatever_becomes_of_redis(
     assert len(vendor.charges) == 2
 
 
+def test_a_cached_answer_of_another_version(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field has its earlier name in Redis: the database answers."""
+    stored = IdempotencyCache.store_result
+
+    def of_another_version(
+        cache: IdempotencyCache, key: str, fingerprint: str, result: str, epoch: str | None
+    ) -> None:
+        stored(cache, key, fingerprint, result.replace('"corporation_number":', '"corporation_no":'), epoch)
+
+    monkeypatch.setattr(IdempotencyCache, "store_result", of_another_version)
+    record = buy(console)
+    hits = console.metric_figures.count_cache_hits().part
+    assert [buy(console) for _ in range(2)] == [record] * 2
+    assert console.metric_figures.count_cache_hits().part > hits  # Redis had it
+    assert len(vendor.charges) == 1
+
+
 def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
     """It may be known by now, at another desk."""
     vendor.behaviour = "silent_after_charge"

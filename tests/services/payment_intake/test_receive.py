@@ -11,6 +11,7 @@ from console.domain.records import Certainty
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
+from tests.support.refusals import refusal
 
 REFUSED = NoticeResult(refused=True)
 
@@ -185,6 +186,12 @@ def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, cl
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("signature_verified", 50_000)
     assert scene.order_now("ORD-1").state == "pending"
+    refused = refusal(lambda: scene.payments.set_order_paid(payment_id))  # nor does a person set it to paid
+    assert (refused.code, refused.detail["reason"]) == ("nothing_to_resolve", "callback_only")
+    assert scene.order_now("ORD-1").state == "pending"
+    view = scene.payments.read_payment(payment_id)
+    assert view.explanation.next_step.action == "probe"
+    assert {action.action: action.reason for action in view.actions}["move_order"] == "reason.callback_only"
     scene.control.clear_faults()
     scene.run_due()
     assert scene.payment(payment_id).state == "completed"

@@ -247,6 +247,41 @@ def test_the_order_is_moved_by_hand(scene: Scene) -> None:
         scene.payments.set_order_paid(999)
 
 
+@pytest.mark.engines("mariadb")
+@pytest.mark.expects_log("what was tolerated is told")
+def test_who_moves_the_order_by_hand(scene: Scene, other: Callable[[str], Other]) -> None:
+    """Whoever may decide an outcome; a worker does it by its tasks alone."""
+    scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
+    payment = paid(scene)
+    with other("worker") as worker, refused("not_allowed"):
+        worker.payments.set_order_paid(payment.id)
+    assert scene.order_now("ORD-1").state == "pending"
+    with other("lead-b") as lead:
+        assert lead.payments.set_order_paid(payment.id).state == "paid"
+
+
+def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
+    """Two payments cover the total together, but a callback alone says that one of them was paid."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    scene.place.unguard("orders")
+    scene.place.unguard("payments")
+    scene.place.sql(
+        "UPDATE orders SET status = 'pending', total_amount = 4000, version = version + 1",
+        "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
+        " captured_minor, begun_at, changed_at, created_at)"
+        f" SELECT {order}, provider, 'ORD-1-2', 'signature_verified', 'known', currency, 700, 700, begun_at,"
+        " changed_at, created_at FROM payments",
+    )
+    with refused("nothing_to_resolve"):
+        scene.payments.set_order_paid(payment.id)
+    assert scene.order_now("ORD-1").state == "pending"
+    scene.place.sql("UPDATE payments SET status = 'completed', version = version + 1 WHERE captured_minor = 700")
+    assert scene.payments.set_order_paid(payment.id).state == "paid"
+
+
 def test_a_proposal_waits_for_a_second_person(scene: Scene, other: Callable[[str], Other]) -> None:
     """Everybody sees it; who proposed it or isn't an approver is told why not; decided, it waits no more."""
     payment = unknown(scene)

@@ -5,9 +5,11 @@ import pytest
 from console.domain.payments.records import Payment
 from console.domain.records import OperationState
 from console.domain.service_results import OperationDetails
+from console.sandbox.server import Sandbox
 from console.store.operations import lost_operations
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.payment_desks import Scene
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene, paying
 from tests.support.refusals import refusal
 
 
@@ -94,7 +96,9 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_what_two_people_decided_at_another_desk_is_begun_again(scene: Scene) -> None:
+def test_what_two_people_decided_at_another_desk_is_begun_again(
+    scene: Scene, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """Their decision is in the database: this desk, whose spool still has the start, refuses it until then."""
     context, order = scene.context, scene.order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
@@ -108,8 +112,8 @@ def test_what_two_people_decided_at_another_desk_is_begun_again(scene: Scene) ->
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     refused = refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
-    with scene.place.acting(scene.console, "lead-b") as other:
-        other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
+    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+        other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
     context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1"
 
@@ -147,7 +151,7 @@ def test_refused_ones_have_failed(scene: Scene) -> None:
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_nobody_knows_is_not_failed(scene: Scene) -> None:
+def test_nobody_knows_is_not_failed(scene: Scene, sandbox: Sandbox, clock: MovedClock) -> None:
     """The answer was lost, and then the row: unknown until the provider says, or two people do."""
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
@@ -162,8 +166,8 @@ def test_nobody_knows_is_not_failed(scene: Scene) -> None:
     assert [source for source, _ in kept] == ["paypay.start", "paypay.payment", "paypay.payment"]
     assert kept[-1][1].startswith("HTTP 401 AUTH")
     assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
-    with scene.place.acting(scene.console, "lead-b") as other:
-        other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
+    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+        other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
     assert shown(scene, operation).record.state is OperationState.FAILED
 
 
@@ -214,7 +218,9 @@ def begun_twice(scene: Scene, order: int) -> list[Payment]:
 
 
 @pytest.mark.parametrize("known", ["desk", "database"])
-def test_the_second_lost_start_of_an_order_is_known_too(scene: Scene, known: str) -> None:
+def test_the_second_lost_start_of_an_order_is_known_too(
+    scene: Scene, sandbox: Sandbox, clock: MovedClock, known: str
+) -> None:
     """Two people decide that the first one had no effect: its number is free again, but the payer may have paid the
     second one.
     """
@@ -227,9 +233,10 @@ def test_the_second_lost_start_of_an_order_is_known_too(scene: Scene, known: str
         context.write(
             lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
         )
+    scene.control.add_fault("status:503", call="paypay_payment", times=2)  # otherwise its word would count
     scene.console.recovery.resolve("operation", operations[1], "payment_failed", "not on their screen")
-    with scene.place.acting(scene.console, "lead-b") as other:
-        other.recovery.resolve("operation", operations[1], "payment_failed", "nor in the settlement")
+    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+        other.console.recovery.resolve("operation", operations[1], "payment_failed", "nor in the settlement")
     if known == "database":
         context.spool.mark_ended(operations[0], holds_claim=False)
     refused = refusal(lambda: scene.payments.start(order, "paypay"))
@@ -272,3 +279,32 @@ def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
     scene.console.recovery.probe("operation", operation)
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid: bool) -> None:
+    """The gateway is asked before people decide: what it has comes back, paid or still to be paid."""
+    payment, order = begun(scene), scene.order_now("ORD-1")
+    if paid:
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+    operation = forget(scene, payment, journal=True)
+    refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
+    back = scene.of_number("paypay", "ORD-1")
+    assert back is not None
+    assert back.state.value == ("completed" if paid else "user_payment")
+    assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
+    assert refusal(lambda: scene.payments.start(order.id, "paypay")).code == (
+        "already_decided" if paid else "in_progress"
+    )
+
+
+def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: Scene) -> None:
+    """Where the gateway says itself that nobody paid, one person is enough."""
+    payment = begun(scene)
+    scene.money.move_payment("paypay", "ORD-1", "expired")
+    operation = forget(scene, payment, journal=True)
+    assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not paid").awaiting is None
+    back = scene.of_number("paypay", "ORD-1")
+    assert back is not None
+    assert back.state.value == "expired"

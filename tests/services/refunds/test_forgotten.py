@@ -2,8 +2,10 @@
 
 import pytest
 
+from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
@@ -74,3 +76,47 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
             assert desk.console.recovery.resolve("operation", operation, "failed", "not there").awaiting == awaiting
     assert desk.ask(payment).state is RefundState.REQUESTED
     assert control.read_requests(call="paypay_refund", after=0)
+
+
+def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> None:
+    """The gateway knows the key: neither of two people can say that it was not made, and no other one goes out."""
+    payment, refund = sent(desk, "close_after_charge")
+    operation = refund.operation_id or ""
+    forget(desk, payment)
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+        assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
+    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
+
+
+def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk, control: SandboxControl) -> None:
+    """The gateway says nothing now, but said before, to this desk, that it was made."""
+    payment, refund = sent(desk)
+    operation = refund.operation_id or ""
+    forget(desk, payment)
+    control.add_fault("status:503", call="paypay_refund_details", times=2)
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+        assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
+    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+
+
+def test_nobody_denies_an_unknown_refund_whose_answer_waits_on_the_desk(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """The database has the refund as unknown; the desk has the answer that the database did not take."""
+    _, refund = sent(desk, "close_after_charge")
+    report = RefundReport(refund.provider_refund_key or "", "0421", "COMPLETED", RefundState.COMPLETED, None)
+    spool = desk.console._context.spool
+    spool.set_cipher(desk.console._context.cipher)
+    answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report)
+    spool.store_answer(refund.operation_id or "", answer)
+    control.add_fault("status:503", call="paypay_refund_details", times=2)
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            refused = refusal_of(lambda: desk.console.refunds.resolve(refund.id, "failed", "not on their screen"))
+        assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
+    assert desk.now(refund).certainty is Certainty.UNKNOWN

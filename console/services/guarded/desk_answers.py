@@ -1,0 +1,35 @@
+"""Answers of providers that the desk's spool has and the database doesn't, because it could not store them or was
+restored to an earlier state. People can't decide against such an answer."""
+
+from console.domain.error_reasons import MismatchReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import AnyRecord
+from console.domain.setting_problems import SettingProblem
+from console.services.process.context import ServiceContext
+from console.store.spool.spool import SpoolEntry
+
+
+def find_own_entry(context: ServiceContext, operation_id: str | None) -> SpoolEntry | None:
+    """Return the entry of this desk's spool about an operation of this database; None if there is none, or if the
+    operation was certainly not sent. If the entry has an answer, it is decrypted: raises bad_profile if this desk's
+    store key can't do that."""
+    entry = context.spool.find(operation_id) if operation_id is not None else None
+    if entry is None or entry.intent.database_id != context.database_id:
+        return None
+    if entry.has_answer and entry.answer is None:
+        context.spool.set_cipher(context.cipher)
+        entry = context.spool.find(entry.intent.operation_id) or entry
+    if entry.has_answer and entry.answer is None:
+        raise ConsoleError(
+            ErrorCode.BAD_PROFILE,
+            {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY},
+        )
+    return entry
+
+
+def refuse_denial_of_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
+    """Refuse a decision that an operation did not happen if a desk knows from the provider that it has: raise
+    evidence_mismatch (detail.reason `answer_on_desk`). `entry` is the desk's entry about the operation, `record` the
+    record about which the person decides."""
+    if entry is not None and entry.says_it_happened:
+        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})
