@@ -23,9 +23,9 @@ class CauseTotal:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """The records with one cause: their number, the sums of their amounts in minor units by currency, and the
-    earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is None
-    for records without a problem.
+    """The records with one cause: their number (`count`), the sums of their amounts in minor units by currency, and
+    the earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is
+    None for records without a problem.
     """
 
     cause: str | None

@@ -56,9 +56,9 @@ _NO_CACHE_ANSWER = CacheAnswer()
 
 
 class NoIdempotencyCache:
-    """The cache of a process without a configured Redis: it has no results. `question_count` is the number of times
-    that this process has asked Redis about a key; `used_answer_count` is the number of times that it has used the
-    answer. Both are approximate.
+    """The cache of a process without a configured Redis: it has no results. `question_count` and `used_answer_count`
+    stay 0 here; the subclass IdempotencyCache counts in them how often this process has asked Redis about a key, and
+    how often it has used the answer. Both are approximate.
     """
 
     question_count = 0
