@@ -1,5 +1,6 @@
-"""Groups the records of a queue by their cause: the code of a record's last failed call, else of the reason of its
-work. No I/O."""
+"""Groups the records of a queue by their cause: the cause of a record's last failed call, or else the reason of its
+work, both as codes. No I/O.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -634,7 +634,7 @@ class WindowContext(QObject):
             return
         if provider == ALARMBOX:
             self.update_connection_state(
-                alarmbox_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
+                alarmbox_answer_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
             )
         else:
             gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
