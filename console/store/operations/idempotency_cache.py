@@ -183,7 +183,8 @@ class IdempotencyCache(NoIdempotencyCache):
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
-        result was read from the database or stored in it.
+        result was read from the database or stored in it. With `epoch` None, or for a result that is too large,
+        nothing is stored.
         """
         entry_cipher, plaintext = self._entry_cipher, result.encode()
         if entry_cipher is None or epoch is None or len(plaintext) > LARGEST_RESULT_BYTES:
