@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from console.providers.credit_checks.provider import CreditCheckProvider
     from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import DatabaseAccountService
-    from console.services.access.lock_watch import LockWatch
+    from console.services.access.blocking_sessions import BlockingSessionEnder
     from console.services.access.operators import OperatorService
     from console.services.access.read_only import ReadOnlySwitchService
     from console.services.access.sessions import SignInService
@@ -369,11 +369,11 @@ class Console:
         return PersonalEventReader(self._context, self.incidents)
 
     @cached_property
-    def lock_watch(self) -> "LockWatch":
+    def blocking_session_ender(self) -> "BlockingSessionEnder":
         """The service with which a worker ends the database sessions of people whose locks block other sessions."""
-        from console.services.access.lock_watch import LockWatch
+        from console.services.access.blocking_sessions import BlockingSessionEnder
 
-        return LockWatch(self._context)
+        return BlockingSessionEnder(self._context)
 
     @cached_property
     def _answer_cache(self) -> "NoIdempotencyCache":

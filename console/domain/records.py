@@ -154,8 +154,8 @@ class CreditCheck:
 
 @dataclass(frozen=True, slots=True)
 class ReadOnlySwitch:
-    """The newest setting of the switch of one scope: everything or a provider, by its name. `person` set it at `at`;
-    `reason` is that person's text.
+    """The newest setting (`is_on`) of the switch of one scope: everything or a provider, by its name. `person` set it
+    at `at`; `reason` is that person's text.
     """
 
     scope: str
@@ -247,7 +247,8 @@ class EvidenceItem:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A stored PDF of a record. `path` is relative to the folder of documents; the file's name is the hash of its
-    content. `current` is True for the PDF whose path the record has; the other ones are earlier versions.
+    content. `current` is True for the PDF whose path the record has; the other ones are earlier versions. `bytes` is
+    its size.
     """
 
     path: str

@@ -146,7 +146,7 @@ class RefetchResult:
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """Result of one check of the command `doctor`: `message` is the wording code of the result, `next` the wording
-    code of the next step.
+    code of the next step. `ok` is False if the check has failed.
     """
 
     name: str

@@ -54,9 +54,11 @@ DefaultT = TypeVar("DefaultT")
 class Settings:
     """All settings of a desk, validated. Paths are absolute.
 
-    `failpoint` is (step, count, action): a test switch that performs the action when the program reaches the step
-    for the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by
-    name, so that no `repr`, `asdict` or pickle contains them.
+    `failpoint` is (step, count, action): a test switch that performs the action when the program reaches the step for
+    the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
+    that no `repr`, `asdict` or pickle contains them. A field is None if the setting isn't set: no operator has a
+    name, every client id is accepted, the database is on a server (`database_path`), a provider has its own hosts
+    (`provider_urls`), the table `limits` has the cooling-off period, this desk has no certificate.
     """
 
     home: Path

@@ -63,7 +63,7 @@ class RecordServices:
 
     purchase_decisions: "PurchaseResolver"
     check_probes: "CreditCheckProber"
-    checks: "CreditCheckDetailsReader"
+    credit_check_details: "CreditCheckDetailsReader"
     operations: "OperationRecovery"
     payments: "PaymentService"
     refunds: "RefundService"
@@ -232,7 +232,7 @@ class RecoveryService:
                 return self._services.payments.read_order(_parse_record_id(kind, id))
             case "refund":
                 return self._services.refunds.read_refund(_parse_record_id(kind, id))
-        return self._services.checks.read_credit_check(_parse_check_id(kind, id))
+        return self._services.credit_check_details.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
         """Return the newest `limit` events of a record, oldest first, for a preview. Raises as `read_record` does."""

@@ -4,7 +4,7 @@ import logging
 from threading import Event, Thread
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.services.access.lock_watch import LockWatch
+from console.services.access.blocking_sessions import BlockingSessionEnder
 
 PAUSE_BETWEEN_LOCK_PASSES_SECONDS = 1.0
 PAUSE_AFTER_EXCEPTION_SECONDS = 60.0
@@ -19,8 +19,8 @@ class BlockingSessionsThread:
     """The thread that ends database sessions whose locks block others. It runs from `start` until `stop_event` is
     set."""
 
-    def __init__(self, lock_watch: LockWatch, stop_event: Event) -> None:
-        self._lock_watch, self._stop_event = lock_watch, stop_event
+    def __init__(self, session_ender: BlockingSessionEnder, stop_event: Event) -> None:
+        self._session_ender, self._stop_event = session_ender, stop_event
         self._thread = Thread(target=self._run_loop, name="lock-watch", daemon=True)
 
     def start(self) -> None:
@@ -44,14 +44,15 @@ class BlockingSessionsThread:
                 if error_code == ErrorCode.INTERNAL_ERROR
                 else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
             )
-        self._lock_watch.close()
+        self._session_ender.close()
 
     def _end_blocking_sessions(self) -> str | None:
-        """Run one pass of `LockWatch.end_blocking_sessions`. Return not_allowed if the database account lacks a
-        right, internal_error if the pass raised an unexpected exception, otherwise None (also after another
-        ConsoleError)."""
+        """Run one pass of `BlockingSessionEnder.end_blocking_sessions`. Return not_allowed if the database account
+        lacks a right, internal_error if the pass raised an unexpected exception, otherwise None (also after another
+        ConsoleError).
+        """
         try:
-            self._lock_watch.end_blocking_sessions()
+            self._session_ender.end_blocking_sessions()
         except ConsoleError as refusal:
             return refusal.code if refusal.code == ErrorCode.NOT_ALLOWED else None
         except Exception:

@@ -51,7 +51,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     ]
     if console.database.is_server:
         threads.append(DeskRequestThreads(console.desk_requests, stop_event))
-        threads.append(BlockingSessionsThread(console.lock_watch, stop_event))
+        threads.append(BlockingSessionsThread(console.blocking_session_ender, stop_event))
 
     def start_tasks(url: str, port: int) -> None:
         for group in threads:

@@ -261,7 +261,8 @@ def test_an_administrator_and_an_auditor_come_in(
             person.rest()
             assert person.opening.context.last_due_tasks_at is None
             assert person.opening.context.connection_state.lost_since is None
-            person.until(lambda seat=person.opening.context: seat.connection_state.database_seconds is not None)  # type: ignore[misc]  # of this turn
+            context = person.opening.context
+            person.until(lambda seat=context: seat.connection_state.database_answer_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
             person.rest()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.demo.training.session import open_training
-from console.domain.training.results import Verdict
+from console.domain.training.results import TrainingVerdict
 from console.settings.settings import Settings
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.app.background_refresh import BackgroundRefresh
@@ -106,7 +106,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     person.no_dialog()
     page = check(person)
     assert page.current_incident is not None
-    assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (Verdict.RIGHT, True)
+    assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
     page = begin(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
     notices = person.page(UnmatchedNoticesPage)
@@ -122,7 +122,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     person.until(lambda: not notices.table.all_rows)
     page = check(person)
     assert page.current_incident is not None
-    assert page.current_incident.verdict == Verdict.ENDED_UNCHECKED
+    assert page.current_incident.verdict == TrainingVerdict.ENDED_UNCHECKED
     assert "without asking PayPay" in page.verdict.text()
     assert [row.state for row in page.table.all_rows].count("right") == 1
     person.press("N")

@@ -61,10 +61,12 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
                 details, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
             )
         case RefundDetails():
-            return _build_attributes_json(
-                details, translate, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier",
-                "actions", "holder",
-            )  # fmt: skip
+            against = {"against": build_any_value_json(details.risk_signals, translate)}
+            return (
+                _build_attributes_json(details, translate, "payment", "order", "sides", "money")
+                | against
+                | _build_attributes_json(details, translate, "checks", "changed", "earlier", "actions", "holder")
+            )
     return {}
 
 

@@ -81,7 +81,9 @@ def _format_kind_sections(details: AnyRecordDetails, translator: Translator) -> 
                 "cli.payments", format_record_table(details.payment, translator), translator
             )
             yield from format_section_lines(
-                "cli.refund.against", cli_text_money.format_risk_signal_lines(details.against, translator), translator
+                "cli.refund.against",
+                cli_text_money.format_risk_signal_lines(details.risk_signals, translator),
+                translator,
             )
 
 

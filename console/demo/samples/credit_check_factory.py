@@ -53,10 +53,11 @@ class SampleAnswer:
 class CheckSample:
     """One sample credit check; `kind` names the situation that it shows.
 
-    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another
-    application. `values` are columns that differ from those of a plain record. `report` is the provider's report,
-    None if nothing was purchased; `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the
-    parts of the report that were not received.
+    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
+    `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
+    was purchased; `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the parts of the report
+    that were not received. `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which
+    it is a duplicate; `revisions` is the number of versions of its PDF.
     """
 
     kind: str

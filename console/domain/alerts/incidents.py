@@ -172,8 +172,9 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
     """State and owner of an incident, as `compute_incident_status` computes them from its steps. `owner` is None if
-    nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without
-    an act of a person has `woken_by`; `resolution` is the step by which a person resolved it.
+    nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without an
+    act of a person has `woken_by`; `resolution` is the step by which a person resolved it. The owner has it since
+    `owner_since`.
     """
 
     state: IncidentState

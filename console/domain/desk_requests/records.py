@@ -178,8 +178,8 @@ class OwnRequest:
 
 @dataclass(frozen=True, slots=True)
 class AliveWorker:
-    """A worker that executes desk requests: the name of its database account, and the seconds since it last renewed
-    its presence lease.
+    """A worker that executes desk requests: the name of its database account, and the seconds (`seconds_ago`) since
+    it last renewed its presence lease.
     """
 
     name: str

@@ -27,7 +27,7 @@ class PaymentRequest:
 class StartedPayment:
     """A provider's answer to the start of a payment; the payer has not paid yet. `handle` is the provider's id of a
     payment code, or a token for the provider's payment page. With `url` and `deeplink` the payer opens this code or
-    page.
+    page. `expires_at` is the instant (aware) after which nobody can pay, None if the provider states none.
     """
 
     merchant_payment_id: str
@@ -40,7 +40,7 @@ class StartedPayment:
 @dataclass(frozen=True, slots=True)
 class PaymentQuestion:
     """A question to a provider about the state of a payment, with the values that the answer must have. An answer
-    with other values counts as an answer about another payment.
+    with other values counts as an answer about another payment; `amount` None: any amount is accepted.
 
     `provider_payment_id` is set after the capture; without it the answer may be about any attempt of the payer. `day`
     is the calendar day in the provider's time zone, for providers that need a day; if it is None, `begun_at` (aware)

@@ -45,7 +45,8 @@ class Order:
     """An order of the shop.
 
     `merch_txn_id` is the order number that people use. `payment_method`, `atom_token_id` and `atom_txn_id` are
-    columns of the shop; if the shop left them empty, the console fills them from the payment.
+    columns of the shop; if the shop left them empty, the console fills them from the payment. `total_minor` is the
+    price in minor units. A field is None if the shop left it empty or its value wasn't read.
     """
 
     id: int
@@ -268,7 +269,7 @@ def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:
 @dataclass(frozen=True, slots=True)
 class SetAside:
     """An amount that was paid above an account's limit. `refund_id` is the id of the refund that gives the amount
-    back; None if there is no such refund.
+    back; None if there is no such refund. `amount_minor` is in minor units.
     """
 
     id: int
@@ -304,9 +305,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of refunds in one currency from the table `limits`: amounts in minor units, `cooling_off_seconds` in
-    seconds. A limit without a row has its strictest value. `conditions` has the value of each condition for a
-    second approver that applies, by its name.
+    """Limits of refunds in one currency from the table `limits`, amounts in minor units: the largest refund
+    (`per_refund`), the largest sum that a maker requests on one day (`per_person_day`), the amounts above which a
+    refund needs a second approver (`second_checker_above`) or a cooling-off period (`cooling_off_above`), and the
+    length of this period (`cooling_off_seconds`). A limit without a row has its strictest value. `conditions` has the
+    value of each condition for a second approver that applies, by its name.
     """
 
     currency: str

@@ -71,7 +71,8 @@ class MoneyParts:
 class PaymentDetails:
     """All data that the screen of a payment or the command `show` needs, read in one transaction. `holder` is the
     person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
-    decision waits for its second person, otherwise None; `taken` is the running take of the payment.
+    decision waits for its second person, otherwise None; `taken` is the running take of the payment. `order` is None
+    if the payment belongs to none, `corporation` (the facts of the registry) without a registry.
     """
 
     record: Payment
@@ -96,6 +97,7 @@ class PaymentDetails:
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
     payments of the order; `alert` is the open alert about the order; `taken` is the running take of the order.
+    `corporation` has the facts of the registry, None without a registry.
     """
 
     record: Order
@@ -173,11 +175,11 @@ class RefundDetails:
     """All data that the screens of a refund or the command `show` needs. `sides` are the sides of the refund itself,
     `payment_sides` those of its payment, which a checker compares before an approval.
 
-    `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
-    that have changed since the maker saw the payment: field → (value at that time, value now). `version_at_request`
-    is the payment's version at that time; None if it isn't known. `earlier` are the payment's other refunds.
-    `needed_checkers` is the number of approvals that the refund needs by the limits of now. `holder`, `awaiting` and
-    `taken` are those of the refund (see PaymentDetails).
+    `risk_signals` are the facts that speak against the refund, `checks` the checked rules of refunds. `changed` has
+    the fields of the payment that have changed since the maker saw the payment: field → (value at that time, value
+    now). `version_at_request` is the payment's version at that time; None if it isn't known. `earlier` are the
+    payment's other refunds. `needed_checkers` is the number of approvals that the refund needs by the limits of now.
+    `holder`, `awaiting` and `taken` are those of the refund (see PaymentDetails).
     """
 
     record: Refund
@@ -186,7 +188,7 @@ class RefundDetails:
     order: Order | None
     sides: tuple[ComparedSide, ComparedSide, ComparedSide]
     money: MoneyParts
-    against: tuple[RiskSignal, ...]
+    risk_signals: tuple[RiskSignal, ...]
     checks: tuple[RuleCheck, ...]
     changed: Mapping[str, tuple[object, object]]
     earlier: tuple[Refund, ...]
@@ -244,7 +246,7 @@ class StartResult:
 class NoticeResult:
     """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
     provider), unmatched or kept. `refused`: the notice was rejected. The sender gets the same answer for every reason
-    of a rejection; only the audit trail has the reason.
+    of a rejection; only the audit trail has the reason. `payment_id` is None if no payment was found.
     """
 
     refused: bool

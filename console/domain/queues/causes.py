@@ -1,5 +1,6 @@
-"""Groups the records of a queue by their cause: the code of a record's last failed call, else of the reason of its
-work. No I/O."""
+"""Groups the records of a queue by their cause: the cause of a record's last failed call, or else the reason of its
+work, both as codes. No I/O.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,9 +24,9 @@ class CauseTotal:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """The records with one cause: their number, the sums of their amounts in minor units by currency, and the
-    earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is None
-    for records without a problem.
+    """The records with one cause: their number (`count`), the sums of their amounts in minor units by currency, and
+    the earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is
+    None for records without a problem.
     """
 
     cause: str | None

@@ -34,7 +34,8 @@ NO_CAUSE = "-"
 class AmountRange:
     """A condition on the amount of a record, in major units (yen, rupees). The bounds are part of the range unless
     `is_above_strict` or `is_below_strict` is True. With `currency` only amounts in this currency fulfil it; without,
-    the same numbers are compared with amounts of each currency.
+    the same numbers are compared with amounts of each currency. `lowest` and `highest` are the bounds, None for no
+    bound.
     """
 
     lowest: Decimal | None = None
@@ -70,7 +71,8 @@ class AmountRange:
 @dataclass(frozen=True, slots=True)
 class AgeRange:
     """A condition on the age of a record: the time since its state or certainty last changed. A record without a
-    stored time of this change doesn't fulfil the condition.
+    stored time of this change doesn't fulfil the condition. `at_least` and `at_most` are the bounds, None for no
+    bound.
     """
 
     at_least: timedelta | None = None

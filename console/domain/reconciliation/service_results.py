@@ -43,9 +43,9 @@ screen.
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRunItem:
-    """One reconciliation run in a list of runs. The counts `matched`, `imported`, `missing_there`,
-    `different_state` and `different_amount` are numbers of payments at the time of their comparison. `reason`
-    is the error code of a failed run.
+    """One reconciliation run in a list of runs. The counts `matched`, `imported`, `missing_there`, `different_state`
+    and `different_amount` are numbers of payments at the time of their comparison. `reason` is the error code of a
+    failed run. `ended_at` is None while the run has not ended.
     """
 
     id: int

@@ -102,6 +102,7 @@ class ChoiceFacts:
     - `holder` is the person whose process calls the provider or holds the lease, since `holder_since`.
     - `read_only`: the read-only switch that stops changes of the record, None if none is on.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
+    - `open_proposal`: a first person's proposal about the record; None if none is open.
     """
 
     record: RecoverableRecord

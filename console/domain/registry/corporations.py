@@ -125,7 +125,7 @@ class RegistryMatches:
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
     """A file from which the registry in use was made. `sha256` is the lower-case hexadecimal digest of its bytes;
-    `is_difference` is False for a whole file; `day` is the day of its contents.
+    `is_difference` is False for a whole file; `day` is the day of its contents. `rows` is the number of its rows.
     """
 
     name: str
@@ -138,7 +138,7 @@ class ImportedFile:
 @dataclass(frozen=True, slots=True)
 class RegistryStatus:
     """The registry in use. `cycles` are the groups of corporations that are merged into one another in a circle;
-    their successors are never followed.
+    their successors are never followed. `rows` is the number of corporations.
     """
 
     registry_date: date

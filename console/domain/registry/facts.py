@@ -56,7 +56,7 @@ class CorporationFacts:
         return last if last is not None and last.closure is None else None
 
     @property
-    def closing_advice(self) -> str | None:
+    def purchase_warning(self) -> str | None:
         """The reason to warn a person before the purchase of a credit check: `merged` or `closed`. None if the
         corporation is open or unknown to the registry.
         """

@@ -92,8 +92,9 @@ _SECOND_READING_PATTERN = re.compile(
 
 
 def list_readings(text: str) -> tuple[str, ...]:
-    """Return the comparison form of the text and, if the reading of a character depends on its neighbours, the
-    comparison form of the second reading."""
+    """Return the comparison form of the text (see `fold_text`) and, if the reading of a character depends on its
+    neighbours, the comparison form of the second reading.
+    """
     folded_text = fold_text(text)
     if not has_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
         return (folded_text,)

@@ -8,7 +8,9 @@ from console.domain.reports.periods import Period
 
 @dataclass(frozen=True, slots=True)
 class SettlementDay:
-    """Payments and refunds of one Japanese day, as numbers and as sums in minor units of one currency."""
+    """Payments and refunds of one Japanese day, as numbers (`payments`, `refunds`) and as sums in minor units of one
+    currency.
+    """
 
     day: date
     payments: int = 0

@@ -150,6 +150,7 @@ class ReconcileReport:
     `refused` is the number of rejected rows; if it isn't 0, no payment is reported as missing at the provider.
     `differences` has the first 1,000 differences, `cases` the cases about them and the alerts about the run.
     `evidence_id` is the evidence of the first file of the provider that the run has read; None if it has read none.
+    `ended_at` is None while the run has not ended.
     """
 
     provider: str
@@ -228,7 +229,9 @@ def format_run_name(run_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A person's mark on a record, from `taken_at` until `until`: this person works on it."""
+    """A person's mark on a record, from `taken_at` until `until`: this person works on it. `kind` and `subject_id`
+    name the record.
+    """
 
     kind: str
     subject_id: int
@@ -239,7 +242,9 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A text (`words`) that a person has written about a record at the instant `at`."""
+    """A text (`words`) that a person has written about a record at the instant `at`. `kind` and `subject_id` name the
+    record.
+    """
 
     id: int
     kind: str

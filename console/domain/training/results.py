@@ -19,7 +19,7 @@ class TrainingState(StrEnum):
     WRONG = "wrong"
 
 
-class Verdict(StrEnum):
+class TrainingVerdict(StrEnum):
     """Result of the check of a person's treatment of an incident, made by a comparison of the simulated provider's
     ledger with the console's records: RIGHT, LEFT_OPEN, or a mistake such as REFUNDED_TWICE."""
 
@@ -36,13 +36,13 @@ class Verdict(StrEnum):
     ENDED_UNCHECKED = "ended_unchecked"
 
 
-_STATE_BY_VERDICT: Mapping[Verdict, TrainingState] = {
-    Verdict.RIGHT: TrainingState.RIGHT,
-    Verdict.LEFT_OPEN: TrainingState.OPEN,
+_STATE_BY_VERDICT: Mapping[TrainingVerdict, TrainingState] = {
+    TrainingVerdict.RIGHT: TrainingState.RIGHT,
+    TrainingVerdict.LEFT_OPEN: TrainingState.OPEN,
 }
 
 
-def get_training_state(verdict: Verdict) -> TrainingState:
+def get_training_state(verdict: TrainingVerdict) -> TrainingState:
     """Return the state of an incident with this verdict: RIGHT or OPEN for a verdict of a right or an unfinished
     treatment, WRONG for every other verdict.
     """
@@ -54,13 +54,13 @@ class TrainingIncident:
     """One incident of the training as one person sees it.
 
     `facts` are the numbers and amounts in the sentence about the incident; empty before the person starts it.
-    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has started
-    the incident. `is_solved` stays True once an attempt was right.
+    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has started the
+    incident. `is_solved` stays True once an attempt was right. `checked_at` is the time of the last check.
     """
 
     key: str
     state: TrainingState
-    verdict: Verdict | None
+    verdict: TrainingVerdict | None
     facts: Mapping[str, str]
     attempts: int
     is_solved: bool

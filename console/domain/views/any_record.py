@@ -62,9 +62,10 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state.
-    `owner` is the person whose take of the record is running; None for no take. `disagreement` has the statements
-    of the record's sides, in the queue of records whose sides disagree; None in every other queue.
+    """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state, None
+    if no such instant is stored. `owner` is the person whose take of the record is running; None for no take.
+    `disagreement` has the statements of the record's sides, in the queue of records whose sides disagree; None in
+    every other queue.
     """
 
     record: "CreditCheck | Order | Payment | Refund"

@@ -105,9 +105,9 @@ class PaymentProvider(PaymentReader, Protocol):
     """All calls to a payment provider, also those that move money. A call that moves money is sent once and isn't
     repeated automatically.
 
-    For such a call, `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
-    RATE_LIMITED mean that nothing happened, PENDING that the provider has accepted the request; every other outcome
-    except SUCCEEDED is UNKNOWN.
+    For the Outcome of such a call, `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE,
+    AUTH and RATE_LIMITED mean that nothing happened, PENDING that the provider has accepted the request; every other
+    outcome except SUCCEEDED is UNKNOWN.
     """
 
     @property

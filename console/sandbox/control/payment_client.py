@@ -61,7 +61,9 @@ class PaymentClient:
         self._call_sandbox("POST", "notices", addresses)
 
     def read_notices(self) -> list[dict[str, Any]]:
-        """Return the sent notices, with the HTTP status of each attempt."""
+        """Return the sent notices, each with the fields of `SentNotice` of the sandbox, such as the HTTP status of
+        each attempt.
+        """
         return list(self._call_sandbox("GET", "notices")["sent"])
 
     def send_notice(self, provider: str, number: str, times: int = 1) -> int:

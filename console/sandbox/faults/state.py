@@ -62,10 +62,12 @@ class SandboxState:
         self.ledger.mark_delivered(charge_id)
         self.payment_ledger.mark_delivered(charge_id)
 
-    def record_fault(self, charge_id: int, fault: str) -> None:
-        """Record the simulated fault of the call that made a charge or refund."""
-        self.ledger.record_fault(charge_id, fault)
-        self.payment_ledger.record_fault(charge_id, fault)
+    def record_fault(self, entry_id: int, fault: str) -> None:
+        """Record the simulated fault (its action) of the call that made a charge or refund. `entry_id` is the id of
+        the charge or refund in its ledger; other ids are ignored.
+        """
+        self.ledger.record_fault(entry_id, fault)
+        self.payment_ledger.record_fault(entry_id, fault)
 
     def is_refused_as_too_fast(self, provider: str) -> bool:
         """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to a

@@ -53,7 +53,7 @@ class MentionService:
             return context.write(mark_and_read_mention)
 
 
-def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
+def find_mentioned_people(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
     """Return the names of the people whom the text of a note mentions by `@` and the name. The author is left out,
     and so are people without MENTION_RIGHT."""
     if not any(sign in note_text for sign in "@＠﹫"):

@@ -6,7 +6,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.annotations.assignments import require_record
-from console.services.annotations.mentions import add_mentions, find_mentioned
+from console.services.annotations.mentions import add_mentions, find_mentioned_people
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -47,7 +47,7 @@ class NoteService:
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         author = context.make_holder().operator
-        mentioned_people = () if mention_source is None else find_mentioned(tx, note_text, author)
+        mentioned_people = () if mention_source is None else find_mentioned_people(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned_people} if mentioned_people else {})}
         context.record_audit(tx, NOTE_ACTION, record_id, facts, kind=kind)

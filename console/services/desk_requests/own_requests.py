@@ -19,8 +19,8 @@ def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
     it any more, so that nothing is sent, and False if a worker has taken it. A unique index admits only the
     withdrawal or the take.
 
-    Raises not_allowed for a request of another person. After database_unreachable and similar codes it is not known
-    whether the request is withdrawn; the caller can repeat the call.
+    Raises not_allowed for a request of another person. After an error of the database, such as database_unreachable,
+    it is not known whether the request is withdrawn; the caller can repeat the call.
     """
     try:
         context.write(lambda tx: requests.insert_withdrawal(tx, desk_request_id, context.spool.desk_id))

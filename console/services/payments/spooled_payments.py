@@ -137,7 +137,7 @@ class LostPaymentRestorer:
             corporation_number=intent.corporation_number,
             begun_at=intent.at,
             operation_id=intent.operation_id,
-            given_id=None if is_id_used else intent.record_id,
+            restored_id=None if is_id_used else intent.record_id,
         )
         try:
             payment = payment_work.require_payment(tx, payments.insert_payment(tx.conn, new_payment, context.now()))

@@ -78,7 +78,7 @@ class DryRunCounts:
         self.differences: list[ReconciliationDifference] = []
 
     def count_match(self, key: str) -> None:
-        """Count a row that agrees with our record."""
+        """Count a row that agrees with our record. `key`, the row's key, is not used."""
         self.counts[ReconciliationVerdict.MATCHED] += 1
 
     def write_row(

@@ -53,9 +53,10 @@ _ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
 class RefundFacts:
     """All facts that the rules of a refund need, read in one transaction.
 
-    `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor`
-    is the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an
-    ended refund of the payment whose state the provider contradicts, None if there is none.
+    `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor` is
+    the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an ended
+    refund of the payment whose state the provider contradicts, None if there is none. `is_maker_active`: the maker is
+    an enabled operator.
     """
 
     payment: Payment

@@ -172,7 +172,7 @@ class RefundDetailsReader:
                 now,
             ),
             money=compute_money_parts(payment, refund_facts.refunds),
-            against=_find_current_signals(signal_facts, refund, stored_signals),
+            risk_signals=_find_current_signals(signal_facts, refund, stored_signals),
             checks=self._make_rule_checks(refund_facts, refund),
             needed_checkers=refund_rules.count_needed_checkers(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),

@@ -33,8 +33,9 @@ class ReportService:
         self._context = context
 
     def read_provider_success(self) -> ProviderSuccess:
-        """Return the numbers of successful, failed and other payments per provider and day, with the outages of
-        the providers."""
+        """Return the numbers of successful, failed and other payments per provider and day of the last
+        DAYS_OF_DAILY_REPORTS days, with the outages of the providers.
+        """
         return self._read_report(read_provider_success)
 
     def read_queue_ages(self, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
@@ -42,15 +43,21 @@ class ReportService:
         return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 
     def read_refund_funnel(self) -> RefundFunnelReport:
-        """Return the numbers of requested, approved, sent and completed refunds, per currency."""
+        """Return the numbers of requested, approved, sent and completed refunds, per currency, for the refunds
+        requested in the last DAYS_OF_REFUNDS_AND_OUTCOMES days.
+        """
         return self._read_report(report_queries.read_refund_funnel)
 
     def read_settlement(self) -> SettlementReport:
-        """Return the sums of payments and refunds of each provider, per day and currency."""
+        """Return the sums of payments and refunds of each provider, per day and currency, for the last
+        DAYS_OF_DAILY_REPORTS days.
+        """
         return self._read_report(report_queries.read_settlement)
 
     def read_time_to_truth(self) -> TimeToTruthReport:
-        """Return how long outcomes stayed unknown, per kind of record."""
+        """Return how long outcomes stayed unknown, per kind of record, for the calls of the last
+        DAYS_OF_REFUNDS_AND_OUTCOMES days.
+        """
         return self._read_report(self._read_time_to_truth)
 
     def read_daily_close(self, provider: str, day: date) -> DailyClose:

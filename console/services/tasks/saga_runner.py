@@ -109,15 +109,14 @@ SagaStep: TypeAlias = EffectStep | QuestionStep
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """The plan of one kind of saga: its steps in sequence and the waits between the attempts of a step
-    (`schedule`). `on_stop` informs people that a saga has stopped; it runs in the transaction that stops the
-    saga.
+    """The plan of one kind of saga: its steps in sequence and the waits between the attempts of a step. `on_stop`
+    informs people that a saga has stopped; it runs in the transaction that stops the saga.
     """
 
     kind: str
     subject_kind: str
     steps: tuple[SagaStep, ...]
-    schedule: Sequence[timedelta]
+    waits_between_attempts: Sequence[timedelta]
     on_stop: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
 
     @property
@@ -207,7 +206,7 @@ class SagaRunner:
             now, fault_count = self._context.now(), int(str(current_saga.facts.get(FAULTS_FACT, 0))) + 1
             if fault_count < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
-                    self._plan.schedule, current_saga.attempts, now, self._context.scale
+                    self._plan.waits_between_attempts, current_saga.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(tx.conn, current_saga, now, at, code, {FAULTS_FACT: fault_count})
             stuck_saga = sagas.mark_stuck(tx.conn, current_saga, now, code, {FAULTS_FACT: fault_count})
@@ -264,7 +263,7 @@ class SagaRunner:
                 return self._advance_step(tx, saga, facts)
             case StepWaiting(reason, until):
                 at = until or compute_next_attempt_time_endlessly(
-                    self._plan.schedule, saga.attempts, now, self._context.scale
+                    self._plan.waits_between_attempts, saga.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])
             case EarlierStepRequired(step):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
-from console.domain.training.results import Verdict
+from console.domain.training.results import TrainingVerdict
 from console.services.training.actual_state import ActualRecordReader
 from console.services.training.protocols import InventedWorld
 
@@ -28,7 +28,7 @@ class IncidentDeclaration:
 
     key: str
     create: Callable[[InventedWorld, int], IncidentFacts]
-    judge: Callable[[ActualRecordReader, IncidentFacts], Verdict]
+    judge: Callable[[ActualRecordReader, IncidentFacts], TrainingVerdict]
     is_declined_first: bool = False
 
 
@@ -41,14 +41,14 @@ def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_check_id(number))}
 
 
-def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     record = actual.require_credit_check(int(facts["record"]))
     if actual.ledger.count_charges(facts["number"]) > 1:
-        return Verdict.BOUGHT_TWICE
+        return TrainingVerdict.BOUGHT_TWICE
     if record.certainty is Certainty.UNKNOWN:
-        return Verdict.LEFT_OPEN
+        return TrainingVerdict.LEFT_OPEN
     is_settled_rightly = record.state == "success" and str(record.credit_check_id) == facts["provider_id"]
-    return Verdict.RIGHT if is_settled_rightly else Verdict.SETTLED_AGAINST_TRUTH
+    return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
@@ -56,10 +56,14 @@ def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
 
-def _judge_missing_pdf(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_missing_pdf(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if actual.ledger.count_charges(facts["number"]) > 1:
-        return Verdict.BOUGHT_TWICE
-    return Verdict.RIGHT if _has_pdf(actual.require_credit_check(int(facts["record"]))) else Verdict.LEFT_OPEN
+        return TrainingVerdict.BOUGHT_TWICE
+    return (
+        TrainingVerdict.RIGHT
+        if _has_pdf(actual.require_credit_check(int(facts["record"])))
+        else TrainingVerdict.LEFT_OPEN
+    )
 
 
 def _has_pdf(record: CreditCheck) -> bool:
@@ -71,11 +75,11 @@ def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"number": number, "successor": successor}
 
 
-def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if actual.ledger.count_charges(facts["number"]):
-        return Verdict.BOUGHT_OLD_COMPANY
+        return TrainingVerdict.BOUGHT_OLD_COMPANY
     count = actual.ledger.count_charges(facts["successor"])
-    return (Verdict.LEFT_OPEN, Verdict.RIGHT)[count] if count < 2 else Verdict.BOUGHT_TWICE
+    return (TrainingVerdict.LEFT_OPEN, TrainingVerdict.RIGHT)[count] if count < 2 else TrainingVerdict.BOUGHT_TWICE
 
 
 # -- payments
@@ -93,21 +97,21 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
 
 
-def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     """Return the verdict about an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen)
     for the order `facts["order"]`."""
     return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
 
 
-def _judge_refunded_amounts(actual: ActualRecordReader, order: str, amount: int) -> Verdict:
+def _judge_refunded_amounts(actual: ActualRecordReader, order: str, amount: int) -> TrainingVerdict:
     refunded_amounts = actual.ledger.list_refunded_amounts(order)
     if not refunded_amounts:
-        return Verdict.LEFT_OPEN
+        return TrainingVerdict.LEFT_OPEN
     if sum(refunded_amounts) == amount:
         is_known = all(refund.certainty is Certainty.KNOWN for refund in actual.list_refunds(order))
-        return Verdict.RIGHT if is_known else Verdict.LEFT_OPEN
+        return TrainingVerdict.RIGHT if is_known else TrainingVerdict.LEFT_OPEN
     is_repeated = len(refunded_amounts) > 1 and amount in refunded_amounts
-    return Verdict.REFUNDED_TWICE if is_repeated else Verdict.REFUNDED_WRONG_AMOUNT
+    return TrainingVerdict.REFUNDED_TWICE if is_repeated else TrainingVerdict.REFUNDED_WRONG_AMOUNT
 
 
 def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
@@ -118,9 +122,9 @@ def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"first": first_order, "order": second_order, "amount": "7700", "number": corporation}
 
 
-def _judge_double_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_double_payment(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if actual.ledger.list_refunded_amounts(facts["first"]):
-        return Verdict.REFUNDED_WRONG_PAYMENT
+        return TrainingVerdict.REFUNDED_WRONG_PAYMENT
     return _judge_refund_of_amount(actual, facts)
 
 
@@ -131,10 +135,10 @@ def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> Inci
     return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
 
 
-def _judge_payment_only_at_provider(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_payment_only_at_provider(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
-        return Verdict.REFUNDED_WITHOUT_CAUSE
-    return Verdict.RIGHT if _is_payment_booked(actual, facts) else Verdict.LEFT_OPEN
+        return TrainingVerdict.REFUNDED_WITHOUT_CAUSE
+    return TrainingVerdict.RIGHT if _is_payment_booked(actual, facts) else TrainingVerdict.LEFT_OPEN
 
 
 def _is_payment_booked(actual: ActualRecordReader, facts: IncidentFacts) -> bool:
@@ -154,12 +158,14 @@ def _create_notice_without_payment(world: InventedWorld, attempt: int) -> Incide
     return {"order": unknown_number, "amount": "6600", "day": world.publish_daily_file(day)}
 
 
-def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if actual.ledger.list_refunded_amounts(facts["order"]):
-        return Verdict.REFUNDED_WITHOUT_CAUSE
+        return TrainingVerdict.REFUNDED_WITHOUT_CAUSE
     if _is_payment_booked(actual, facts):
-        return Verdict.RIGHT
-    return Verdict.ENDED_UNBOOKED if actual.is_notice_acknowledged(facts["order"]) else Verdict.LEFT_OPEN
+        return TrainingVerdict.RIGHT
+    return (
+        TrainingVerdict.ENDED_UNBOOKED if actual.is_notice_acknowledged(facts["order"]) else TrainingVerdict.LEFT_OPEN
+    )
 
 
 def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
@@ -170,10 +176,14 @@ def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
     return {"order": invented_number, "amount": "33000", "day": world.publish_daily_file(day)}
 
 
-def _judge_forged_notice(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_forged_notice(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if not actual.is_notice_acknowledged(facts["order"]):
-        return Verdict.LEFT_OPEN
-    return Verdict.RIGHT if actual.ledger.count_queries(facts["order"], facts["day"]) else Verdict.ENDED_UNCHECKED
+        return TrainingVerdict.LEFT_OPEN
+    return (
+        TrainingVerdict.RIGHT
+        if actual.ledger.count_queries(facts["order"], facts["day"])
+        else TrainingVerdict.ENDED_UNCHECKED
+    )
 
 
 # -- refunds
@@ -187,14 +197,14 @@ def _create_unknown_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
-        return Verdict.REFUNDED_TWICE
+        return TrainingVerdict.REFUNDED_TWICE
     refund = actual.require_refund(int(facts["refund"]))
     if refund.certainty is Certainty.UNKNOWN:
-        return Verdict.LEFT_OPEN
+        return TrainingVerdict.LEFT_OPEN
     is_settled_rightly = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    return Verdict.RIGHT if is_settled_rightly else Verdict.SETTLED_AGAINST_TRUTH
+    return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
@@ -213,11 +223,11 @@ def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFa
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 
-def _judge_refund_to_approve(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
+def _judge_refund_to_approve(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
-        return Verdict.REFUNDED_TWICE
+        return TrainingVerdict.REFUNDED_TWICE
     is_ended = actual.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
-    return Verdict.RIGHT if is_ended else Verdict.LEFT_OPEN
+    return TrainingVerdict.RIGHT if is_ended else TrainingVerdict.LEFT_OPEN
 
 
 INCIDENT_DECLARATIONS = (

@@ -53,8 +53,10 @@ class InventedWorld(Protocol):
         ...
 
     def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
-        """Request a refund of this amount (yen) of the payment as a colleague. `reason_key` selects the text of
-        the reason; `is_repeat` confirms that an equal refund exists already. Return the refund's id."""
+        """Request a refund of this amount (yen) of the payment as a colleague. The text of the reason has the wording
+        key `training.reason.<reason_key>`; `is_repeat` confirms that an equal refund exists already. Return the
+        refund's id.
+        """
         ...
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from console.domain.training.results import TrainingScore, Verdict
+from console.domain.training.results import TrainingScore, TrainingVerdict
 from console.services.training.incidents import INCIDENT_DECLARATIONS
 from console.settings.entries_file import EntriesFile
 from console.settings.person_files import get_person_file_path
@@ -33,10 +33,10 @@ class IncidentAttempt:
     checked_at: str = ""
     solved_at_attempt: int = 0
 
-    def add_verdict(self, verdict: Verdict, at: datetime) -> "IncidentAttempt":
+    def add_verdict(self, verdict: TrainingVerdict, at: datetime) -> "IncidentAttempt":
         """Return a copy of the attempt with this verdict of the time `at`. With the first verdict `right`,
         `solved_at_attempt` becomes the attempt's number."""
-        solving_attempt = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
+        solving_attempt = self.solved_at_attempt or (self.number if verdict is TrainingVerdict.RIGHT else 0)
         return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solving_attempt)
 
 

@@ -10,7 +10,7 @@ from console.domain.training.results import (
     TrainingIncident,
     TrainingOverview,
     TrainingState,
-    Verdict,
+    TrainingVerdict,
     get_training_state,
 )
 from console.services.process.context import ServiceContext
@@ -66,8 +66,8 @@ def read_overview(score_file: ScoreFile, training_id: str | None) -> TrainingOve
     return TrainingOverview(incidents, score_file.compute_score(), is_running=training_id is not None)
 
 
-def _parse_verdict(attempt: IncidentAttempt) -> Verdict | None:
-    return next((verdict for verdict in Verdict if verdict.value == attempt.verdict), None)
+def _parse_verdict(attempt: IncidentAttempt) -> TrainingVerdict | None:
+    return next((verdict for verdict in TrainingVerdict if verdict.value == attempt.verdict), None)
 
 
 def _find_training_state(attempt: IncidentAttempt) -> TrainingState:

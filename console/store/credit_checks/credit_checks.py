@@ -349,13 +349,13 @@ def insert_pending(
     operation_id: str,
     now: datetime,
     renewed_id: int | None,
-    given_id: int | None = None,
+    restored_id: int | None = None,
 ) -> int:
     """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
     IntegrityError if another live credit check holds the claim.
 
-    `renewed_id`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
-    restored; None: the database assigns an id.
+    `renewed_id`: id of the credit check that the new one renews. `restored_id`: the former id of a credit check that
+    is restored; None: the database assigns an id.
     """
     at = convert_to_naive_utc(now)
     row = {
@@ -372,8 +372,8 @@ def insert_pending(
         "changed_at": at,
         "state_since": at,
     }
-    if given_id is not None:
-        row["id"] = given_id
+    if restored_id is not None:
+        row["id"] = restored_id
     key = conn.execute(_INSERT_CREDIT_CHECK_STATEMENT, row).inserted_primary_key
     record_id = int(key[0]) if key else 0
     announce_change(conn, record_id, now)

@@ -1,9 +1,9 @@
 """Child process that opens untrusted PDFs, with limits on memory, time, files and pages.
 
-`pdf_renderer` starts it with two pipes and no other access. It imports nothing of this program, so it starts fast
-and has no data that a hostile PDF could steal. Protocol: first the document's length in 8 bytes (big-endian) and
-the document. Then each request is one JSON line. Each answer is one JSON line, followed by the number of payload
-bytes that its member "bytes" says.
+`pdf_renderer` starts it with two pipes and no other access. It imports nothing of this program, so it starts fast and
+has no data that a hostile PDF could steal. Protocol: first the document's length in 8 bytes (big-endian) and the
+document. Then each request is one JSON line. Each answer is one JSON line, followed by as many payload bytes as its
+member "bytes" says.
 """
 
 import ctypes

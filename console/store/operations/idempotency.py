@@ -129,12 +129,12 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
 
 
 def read_current_epoch(conn: Connection, now: datetime) -> str:
-    """Return the current epoch: a random text that each result in Redis is encrypted for (see
-    `idempotency_cache`). It is stored as the token of a lease that nobody holds. Return "" if there is none or
-    if it is older than an hour.
+    """Return the current epoch: a random text to which the encryption of each result in Redis is bound (see
+    `idempotency_cache`). It is stored as the token of a lease that nobody holds. Return "" if there is none or if it
+    is older than an hour.
 
-    A new epoch begins when a result is forgotten, when a restore of the database is completed, and when
-    a process with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
+    A new epoch begins when a result is forgotten, when a restore of the database is completed, and when a process
+    with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
     """
     row = conn.execute(_CACHE_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
     return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""

@@ -56,9 +56,9 @@ _NO_CACHE_ANSWER = CacheAnswer()
 
 
 class NoIdempotencyCache:
-    """The cache of a process without a configured Redis: it has no results. `question_count` is the number of times
-    that this process has asked Redis about a key; `used_answer_count` is the number of times that it has used the
-    answer. Both are approximate.
+    """The cache of a process without a configured Redis: it has no results. `question_count` and `used_answer_count`
+    stay 0 here; the subclass IdempotencyCache counts in them how often this process has asked Redis about a key, and
+    how often it has used the answer. Both are approximate.
     """
 
     question_count = 0
@@ -183,7 +183,8 @@ class IdempotencyCache(NoIdempotencyCache):
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
-        result was read from the database or stored in it.
+        result was read from the database or stored in it. With `epoch` None, or for a result that is too large,
+        nothing is stored.
         """
         entry_cipher, plaintext = self._entry_cipher, result.encode()
         if entry_cipher is None or epoch is None or len(plaintext) > LARGEST_RESULT_BYTES:

@@ -167,8 +167,8 @@ def renew(conn: Connection, lease: Lease, now: datetime, lease_seconds: float) -
 
 
 def find_holder(conn: Connection, name: str) -> LeaseHolder | None:
-    """Return the present holder of the lease `name`; if it has several slots, the holder of the first held one.
-    Return None if the lease is free.
+    """Return the present holder of the lease `name`; if several leases have this name (see `acquire`), the holder of
+    the first held one. Return None if the lease is free.
     """
     row = conn.execute(_LEASE_HOLDER_QUERY, {"lease_name": name}).first()
     return _make_holder(row) if row else None

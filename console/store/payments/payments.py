@@ -82,8 +82,8 @@ class NewPayment:
     """A new payment. Instants are aware; amounts are in minor units of `currency`.
 
     `asked_minor`: the requested price. `by_code`: the payer pays with a code that the console requested.
-    `account_minor`: the amount that the payment reserves on its account. `given_id`: the former id of a row that is
-    restored; None: the database assigns an id. Any other field is None if the payment has no such value yet.
+    `account_minor`: the amount that the payment reserves on its account. `restored_id`: the former id of a row that
+    is restored; None: the database assigns an id. Any other field is None if the payment has no such value yet.
     """
 
     provider: str
@@ -102,7 +102,7 @@ class NewPayment:
     begun_at: datetime | None = None
     expires_at: datetime | None = None
     operation_id: str | None = None
-    given_id: int | None = None
+    restored_id: int | None = None
 
 
 def find(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Payment | None:
@@ -244,7 +244,7 @@ def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if payment.state in PAID_STATES else None,
-    } | compare_and_swap.make_id_column(payment.given_id)
+    } | compare_and_swap.make_id_column(payment.restored_id)
     return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT_STATEMENT, row, now)
 
 

@@ -81,7 +81,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
 
 
 def read_notes(conn: Connection, references: Collection[RecordReference]) -> tuple[Note, ...]:
-    """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS of each kind."""
+    """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS for each kind of record."""
     rows: list[Any] = []
     for kind, ids in _group_by_kind(references):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)

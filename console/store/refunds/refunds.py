@@ -148,7 +148,7 @@ class NewRefund:
     comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
     `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
     such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
-    `given_id`: the former id of a row that is restored; None: the database assigns an id.
+    `restored_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int
@@ -167,7 +167,7 @@ class NewRefund:
     intended_repeat: bool = False
     set_aside_id: int | None = None
     work: Work = field(default_factory=Work)
-    given_id: int | None = None
+    restored_id: int | None = None
 
 
 def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
@@ -401,7 +401,7 @@ def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_se
         "decide_by": convert_to_naive_utc(refund.decide_by),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-    } | compare_and_swap.make_id_column(refund.given_id)
+    } | compare_and_swap.make_id_column(refund.restored_id)
     if uses_server_time:
         return compare_and_swap.insert_and_announce(
             conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT, row, now

@@ -69,6 +69,7 @@ class LegacyTable:
     - `engine`: the storage engine; None on SQLite
     - `stores_unicode`: texts are stored as UTF-8
     - `can_hide_columns`: the server can hide columns from `SELECT *` and from INSERTs without a list of columns
+    - `is_partitioned`: the table is divided into partitions
     """
 
     columns: Mapping[str, LegacyColumn]

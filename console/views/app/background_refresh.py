@@ -166,7 +166,7 @@ class BackgroundRefresh(QObject):
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )
         self._context.update_connection_state(
-            database_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
+            database_answer_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
         )
         if switches is not None:
             self._known_switches_version = news.switches_version
@@ -188,7 +188,7 @@ class BackgroundRefresh(QObject):
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(
-                database_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
+                database_answer_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
             )
         else:
             self._context.update_connection_state(

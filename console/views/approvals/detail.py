@@ -231,7 +231,7 @@ class RefundRequestPanel(QScrollArea):
         rule)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
-        for risk_signal in details.against:
+        for risk_signal in details.risk_signals:
             answer_sentence = context.translate(
                 "approvals.makers_answer", maker=details.record.maker, words=risk_signal.answer
             )

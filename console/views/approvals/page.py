@@ -298,7 +298,7 @@ class ApprovalsPage(Page):
         context = self.context
         refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.to_decide
         proposals = () if context.find_missing_right_reason("resolve_second") else self.proposals
-        context.correct_decisions((*refunds, *(proposal for proposal in proposals if not proposal.refusal)))
+        context.replace_decisions_to_make((*refunds, *(proposal for proposal in proposals if not proposal.refusal)))
 
     def _find_proposal(self, proposal_id: int) -> WaitingProposal | None:
         return next((proposal for proposal in self.proposals if proposal.id == proposal_id), None)

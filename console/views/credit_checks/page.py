@@ -144,7 +144,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         else:
             super()._run_action_by_shortcut(name)
 
-    def run_kind_action(self, name: str, details: CreditCheckDetails) -> None:
+    def run_record_kind_action(self, name: str, details: CreditCheckDetails) -> None:
         record = details.record
         match name:
             case "probe":

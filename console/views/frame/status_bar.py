@@ -78,9 +78,9 @@ def make_database_cell(context: WindowContext) -> StatusCellContent:
     name, connection_state = context.translate("status.service"), context.connection_state
     if connection_state.lost_since is not None:
         return StatusCellContent(name, "offline", "bad", context.translate("status.unreachable"))
-    if connection_state.database_seconds is None:
+    if connection_state.database_answer_seconds is None:
         return StatusCellContent(name, "hourglass", "muted", context.translate("status.opening"))
-    return _make_response_time_cell(context, name, connection_state.database_seconds)
+    return _make_response_time_cell(context, name, connection_state.database_answer_seconds)
 
 
 def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
@@ -89,12 +89,12 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     name, reach = context.translate("status.alarmbox"), context.connection_state
     if reach.is_alarmbox_missing:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_configured"))
-    if reach.alarmbox_seconds is None:
+    if reach.alarmbox_answer_seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if reach.is_alarmbox_silent:
         time_text = format_clock_time(reach.alarmbox_answered_at)
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
-    return _make_response_time_cell(context, name, reach.alarmbox_seconds)
+    return _make_response_time_cell(context, name, reach.alarmbox_answer_seconds)
 
 
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:

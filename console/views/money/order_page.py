@@ -91,7 +91,7 @@ class OrderPage(MoneyPage[OrderDetails]):
     def list_helpful_actions(self, details: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if details.payments else ()
 
-    def run_kind_action(self, name: str, details: OrderDetails) -> None:
+    def run_record_kind_action(self, name: str, details: OrderDetails) -> None:
         if name == "open_payment" and details.payments:
             newest_payment = max(payment.id for payment in details.payments)
             payment_id = (

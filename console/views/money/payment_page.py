@@ -153,7 +153,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     # -- actions
 
-    def run_kind_action(self, name: str, details: PaymentDetails) -> None:
+    def run_record_kind_action(self, name: str, details: PaymentDetails) -> None:
         match name:
             case "probe":
                 self.action_handlers.probe(details.record)

@@ -99,7 +99,7 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     # -- actions
 
-    def run_kind_action(self, name: str, details: RefundDetails) -> None:
+    def run_record_kind_action(self, name: str, details: RefundDetails) -> None:
         match name:
             case "probe":
                 self.action_handlers.probe(details.record)

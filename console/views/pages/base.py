@@ -215,7 +215,7 @@ class PageHead(Surface):
         return shown_button.mapToGlobal(QPoint(0, shown_button.height() + 2))
 
     def add_widget_beside_title(self, widget: QWidget) -> None:
-        """Put a widget beside the title, where the sentence otherwise is."""
+        """Put a widget beside the title, in the place of the sentence about the page's purpose."""
         self._grid.addWidget(widget, 0, 1)
 
     def fit_sentence(self) -> None:

@@ -107,7 +107,7 @@ class PurchaseForm(QWidget):
         existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
-        advice = [self._make_closure_bar(facts)] if facts is not None and facts.closing_advice is not None else []
+        advice = [self._make_closure_bar(facts)] if facts is not None and facts.purchase_warning is not None else []
         records = make_column(title, existing_panel, gap=4)
         return make_column(cost, *advice, client_and_deal, purposes, self.comment_field, records, gap=14)
 

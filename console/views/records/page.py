@@ -148,7 +148,7 @@ class RecordPage(Page, Generic[ViewT]):
         first. Implemented by the subclass."""
         return ()
 
-    def run_kind_action(self, name: str, view: ViewT) -> None:
+    def run_record_kind_action(self, name: str, view: ViewT) -> None:
         """Run an action that only this kind of record has, such as `refund` for a payment. `name` is its name.
         Implemented by the subclass."""
 
@@ -451,7 +451,7 @@ class RecordPage(Page, Generic[ViewT]):
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
-            self.run_kind_action(name, self.view)
+            self.run_record_kind_action(name, self.view)
 
     def list_printed_lines(self, view: ViewT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""

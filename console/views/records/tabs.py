@@ -80,7 +80,7 @@ class RecordTabs(QWidget):
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
     def show_tab(self, name: object) -> None:
-        """Open the tab of this name; do nothing if there is no such tab."""
+        """Open the tab of this name; do nothing for any other value, e.g. a name in a stored state of the page."""
         tab_names = [tab.name for tab in self._tabs]
         if name in tab_names:
             self.tabs.setCurrentIndex(tab_names.index(str(name)))

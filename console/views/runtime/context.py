@@ -586,7 +586,7 @@ class WindowContext(QObject):
         if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
             self._correct_work_counts(alert_count=count)
 
-    def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
+    def replace_decisions_to_make(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
         """Replace the refunds and proposals about which the person may decide by those that were just read, as
         `correct_queue_count` does."""
         counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
@@ -634,7 +634,7 @@ class WindowContext(QObject):
             return
         if provider == ALARMBOX:
             self.update_connection_state(
-                alarmbox_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
+                alarmbox_answer_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
             )
         else:
             gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}

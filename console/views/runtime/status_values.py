@@ -85,11 +85,11 @@ class GatewayStatus:
 class ConnectionState:
     """The state of this window's connections. Durations are in seconds, None before the first answer.
 
-    - Database: `database_seconds` is the duration of its last answer; `lost_since` is the instant since which it has
-      not answered, None while it answers.
+    - Database: `database_answer_seconds` is the duration of its last answer; `lost_since` is the instant since which
+      it has not answered, None while it answers.
     - Worker: `worker_away_since` is the instant since which no worker is present; None while one is present, or if
       this desk doesn't ask a worker.
-    - AlarmBox: `alarmbox_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant;
+    - AlarmBox: `alarmbox_answer_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant;
       `is_alarmbox_silent` is True if it didn't answer the last call; `is_alarmbox_missing` is True if it isn't
       configured.
     - Payment providers: `gateways` has the last answer of each.
@@ -98,11 +98,11 @@ class ConnectionState:
       searched for them.
     """
 
-    database_seconds: float | None = None
+    database_answer_seconds: float | None = None
     lost_since: datetime | None = None
     worker_away_since: datetime | None = None
     leftover_credentials: LeftoverCredentials | None = None
-    alarmbox_seconds: float | None = None
+    alarmbox_answer_seconds: float | None = None
     alarmbox_answered_at: datetime | None = None
     is_alarmbox_silent: bool = False
     is_alarmbox_missing: bool = False

@@ -150,8 +150,8 @@ class Runner:
         cancellable: bool = False,
     ) -> TaskHandle:
         """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
-        GUI thread. If `owner` is destroyed before that, neither callback is called. Calls with the same `key` run
-        one after another. Return the handle of the call.
+        GUI thread. If `owner` is destroyed before that, neither callback is called. Calls with the same `key` run one
+        after another. `label` names the call in the log. Return the handle of the call.
 
         A call in the lane `quick` only reads; if it is `cancellable`, `TaskHandle.cancel` also ends its statement in
         the database. A statement of another call is never ended: it may belong to an action.

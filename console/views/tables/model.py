@@ -63,7 +63,7 @@ class PageCacheModel(QAbstractTableModel):
     def row_at(self, row: int) -> Any | None:
         """Return the object that the service returned for the row at this position; None for a heading or a
         placeholder."""
-        entry = self.entry(row)
+        entry = self.get_entry(row)
         return None if isinstance(entry, RowGroup) else entry
 
     def iterate_loaded_rows(self) -> Iterator[Any]:
@@ -134,7 +134,7 @@ class PageCacheModel(QAbstractTableModel):
     def data(self, index: ModelIndex, role: int = _ItemRole.DisplayRole) -> Any:
         if not index.isValid() or role not in _SUPPORTED_ROLES:
             return None
-        entry = self.entry(index.row())
+        entry = self.get_entry(index.row())
         if entry is None:
             return None
         if isinstance(entry, RowGroup):
@@ -158,7 +158,7 @@ class PageCacheModel(QAbstractTableModel):
     def cell(self, row: int, column: int) -> Cell | RowGroup | None:
         """Return the value that a delegate paints at this position: the cell of a row, the RowGroup of a heading,
         or None for a placeholder. This is faster than Qt's `data`, because Qt converts no value."""
-        entry = self.entry(row)
+        entry = self.get_entry(row)
         if entry is None or isinstance(entry, RowGroup):
             return entry
         return self.columns[column].cell(entry)
@@ -170,9 +170,9 @@ class PageCacheModel(QAbstractTableModel):
             dict.fromkeys(cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(entry)))
         )
 
-    def entry(self, row: int) -> Any | None:
+    def get_entry(self, row: int) -> Any | None:
         """Return the row or heading at this position of the table; None for a placeholder."""
-        return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
+        return self._page_cache.get_entry(row) if 0 <= row < len(self._page_cache) else None
 
     def _get_check_state(self, entry: Any) -> Qt.CheckState:
         is_selected = self.get_key(entry) in self.selected_keys

@@ -76,7 +76,7 @@ class PageCache:
         """Return the position of the first row of page `page_number` in the list."""
         return self._end_rows[page_number - 1] if page_number else 0
 
-    def entry(self, row: int) -> RowOrHeading | None:
+    def get_entry(self, row: int) -> RowOrHeading | None:
         """Return the row or heading at this position of the list; None while its page isn't loaded."""
         page_number, index = self.locate_row(row)
         entries = self.pages[page_number].entries

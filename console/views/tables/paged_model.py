@@ -166,8 +166,8 @@ class PagedModel(PageUpdateModel):
 
     # -- reading pages
 
-    def entry(self, row: int) -> Any | None:
-        entry = super().entry(row)
+    def get_entry(self, row: int) -> Any | None:
+        entry = super().get_entry(row)
         if entry is None and 0 <= row < len(self._page_cache):
             self._requested_row = row
             if self._read_page_number is None and not self._has_failed and not self._read_timer.isActive():

@@ -59,7 +59,7 @@ class RowPainter:
         self, painter: QPainter, row: int, rect: QRect, columns: tuple[list[VisibleColumn], list[VisibleColumn]]
     ) -> None:
         table, colour = self._table, current_appearance().colour
-        entry = table.rows.entry(row)
+        entry = table.rows.get_entry(row)
         top, height = rect.top(), rect.height()
         baseline = int(compute_centred_baseline(top, height - 1))
         if isinstance(entry, RowGroup):

@@ -78,9 +78,9 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     """Return an identifier split into font runs: whole words such as "Check", and the names of people, use the text
     font; everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text
-    that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a
-    code, uses only the text font, because some of its words look like an identifier to the pattern ("In
-    progress")."""
+    that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue, uses
+    only the text font, because a part of it may look like an identifier ("In progress").
+    """
     if "…" in text:
         return ((text, True),)
     if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):

@@ -45,7 +45,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 def watching(worker: Console) -> Iterator[None]:
     """A worker that executes requests and looks for sessions that hold others up."""
     over = Event()
-    thread = BlockingSessionsThread(worker.lock_watch, over)
+    thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     thread.start()
     try:
         with executing(worker):
@@ -114,9 +114,9 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
-        assert worker.lock_watch.end_blocking_sessions() == 0
+        assert worker.blocking_session_ender.end_blocking_sessions() == 0
         cursor.execute("SELECT 1")
-    worker.lock_watch.close()
+    worker.blocking_session_ender.close()
 
 
 def ids_of_prepared(database: Database) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
 
     def looks() -> int:
         over.wait(_BETWEEN_LOOKS_SECONDS)
-        return worker.lock_watch.end_blocking_sessions()
+        return worker.blocking_session_ender.end_blocking_sessions()
 
     with prepared(place), closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor:
         asking = Thread(target=ask_again_and_again, args=(cursor,))
@@ -189,7 +189,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
         finally:
             over.set()
             asking.join()
-    worker.lock_watch.close()
+    worker.blocking_session_ender.close()
 
 
 def test_a_worker_without_the_right_is_told(place: Place) -> None:

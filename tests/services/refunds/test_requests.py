@@ -297,5 +297,5 @@ def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:
     assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", twin.id)
     request = RefundRequest(payment.id, "1005", "paid twice", answers=(("double_charge", "the shop confirms it"),))
     refund = desk.refunds.request(request)
-    shown = {hit.rule: hit.answer for hit in desk.refunds.read_refund(refund.id).against}
+    shown = {hit.rule: hit.answer for hit in desk.refunds.read_refund(refund.id).risk_signals}
     assert shown["double_charge"] == "the shop confirms it"

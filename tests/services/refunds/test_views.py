@@ -18,8 +18,8 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
     desk.approve(desk.ask(payment, "1000"))
     refund = desk.ask(payment, "1005")
     view = desk.refunds.read_refund(refund.id)
-    assert [hit.rule for hit in view.against] == ["similar_amount"]
-    assert view.against[0].id != refund.id
+    assert [hit.rule for hit in view.risk_signals] == ["similar_amount"]
+    assert view.risk_signals[0].id != refund.id
     assert (view.money.waiting, view.money.on_its_way, view.money.refundable) == (1005, 1000, 1295)
     assert [side.name for side in view.sides] == ["ours", "provider", "order"]
     assert all(check.holds for check in view.checks)
@@ -36,7 +36,7 @@ def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
     refund = desk.ask(payment, "1000", intended_repeat=True)
     desk.control.payments_control.move_refund(earlier.provider_refund_key or "", "completed")
     desk.probe(earlier)
-    against = desk.refunds.read_refund(refund.id).against
+    against = desk.refunds.read_refund(refund.id).risk_signals
     assert [(hit.rule, hit.id) for hit in against] == [
         ("exact_lookalike", earlier.id),
         ("similar_amount", earlier.id),
@@ -113,7 +113,7 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
         view = desk.refunds.read_refund(refund.id)
         broken = [check for check in view.checks if not check.holds]
         assert summaries[refund.id].payment == replace(view.payment, relations=None)
-        assert summaries[refund.id].reasons_against == len(view.against) + len(broken), refund
+        assert summaries[refund.id].reasons_against == len(view.risk_signals) + len(broken), refund
     assert {1, 3} <= {summary.reasons_against for summary in summaries.values()}
     assert desk.refunds.read_summaries([]) == {}
     assert code_of(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"

@@ -90,17 +90,17 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
-    assert (vanished.closing_advice, vanished.offered_successor) == ("merged", None)
+    assert (vanished.purchase_warning, vanished.offered_successor) == ("merged", None)
     merged = console.credit_checks.make_plan(MERGED).corporation
     closed = console.credit_checks.make_plan(CLOSED).corporation
     ordinary = console.credit_checks.make_plan(OPEN).corporation
     assert merged is not None
     assert merged.offered_successor is not None
-    assert (merged.closing_advice, merged.offered_successor.number) == ("merged", SUCCESSOR)
+    assert (merged.purchase_warning, merged.offered_successor.number) == ("merged", SUCCESSOR)
     assert closed is not None
-    assert (closed.closing_advice, closed.offered_successor) == ("closed", None)
+    assert (closed.purchase_warning, closed.offered_successor) == ("closed", None)
     assert ordinary is not None
-    assert (ordinary.closing_advice, ordinary.offered_successor) == (None, None)
+    assert (ordinary.purchase_warning, ordinary.offered_successor) == (None, None)
     assert [match.is_ours for match in merged.successors] == [False, False]
 
 

@@ -47,7 +47,7 @@ def test_only_what_the_file_does_not_have_is_asked_and_once(
     facts = desk.registry.read_facts(NEW)
     assert facts is not None
     assert facts.corporation is not None
-    assert (facts.corporation.name, facts.closing_advice) == ("見本物産合同会社", "closed")
+    assert (facts.corporation.name, facts.purchase_warning) == ("見本物産合同会社", "closed")
     assert facts.registry_date == date(2026, 11, 20)  # the day on which the publisher was asked
     looked_up = desk.lookup.find_records(NEW)
     assert looked_up.corporation == facts

@@ -225,7 +225,7 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
         return asked
 
     steps = (QuestionStep("one", ask), *bench.plan.steps[1:])
-    runner = SagaRunner(bench.context, SagaPlan("bench", "order", steps, bench.plan.schedule))
+    runner = SagaRunner(bench.context, SagaPlan("bench", "order", steps, bench.plan.waits_between_attempts))
     assert runner.run(bench.start()).state is SagaState.DONE
     assert bench.trail(place) == ["one", "two", "one", "two", "three"]
 

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
 from console.domain.records import PurchaseRequest
-from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState, Verdict
+from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState, TrainingVerdict
 from console.services.training.incidents import INCIDENT_DECLARATIONS
 from console.services.training.service import TrainingService, require_training_profile
 from console.settings.settings import Settings
@@ -99,28 +99,31 @@ def answer_the_approver(console: Console, facts: Facts) -> None:
 
 
 Play = Callable[[Console, Facts], object]
-WRONG: Mapping[str, tuple[Verdict, Play]] = {
-    "lost_answer": (Verdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
-    "missing_pdf": (Verdict.BOUGHT_TWICE, lambda desk, facts: buy(desk, facts["number"], "2")),
-    "merged_company": (Verdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy(desk, facts["number"])),
+WRONG: Mapping[str, tuple[TrainingVerdict, Play]] = {
+    "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
+    "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy(desk, facts["number"], "2")),
+    "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy(desk, facts["number"])),
     "late_payment": (
-        Verdict.REFUNDED_WRONG_AMOUNT,
+        TrainingVerdict.REFUNDED_WRONG_AMOUNT,
         lambda desk, facts: [refund(desk, facts["order"], 1_000, reason) for reason in ("some", "order, in words")],
     ),
-    "wrong_amount": (Verdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
+    "wrong_amount": (TrainingVerdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
     "double_payment": (
-        Verdict.REFUNDED_WRONG_PAYMENT,
+        TrainingVerdict.REFUNDED_WRONG_PAYMENT,
         lambda desk, facts: refund(desk, facts["first"], int(facts["amount"])),
     ),
     "provider_only": (
-        Verdict.REFUNDED_WITHOUT_CAUSE,
+        TrainingVerdict.REFUNDED_WITHOUT_CAUSE,
         lambda desk, facts: (reconcile(desk, facts), refund(desk, facts["order"], int(facts["amount"]))),
     ),
-    "notice_without_payment": (Verdict.ENDED_UNBOOKED, acknowledge),
-    "forged_notice": (Verdict.ENDED_UNCHECKED, acknowledge),
-    "refund_unknown": (Verdict.REFUNDED_TWICE, refund_twice),
-    "refund_refused": (Verdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
-    "due_approval": (Verdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
+    "notice_without_payment": (TrainingVerdict.ENDED_UNBOOKED, acknowledge),
+    "forged_notice": (TrainingVerdict.ENDED_UNCHECKED, acknowledge),
+    "refund_unknown": (TrainingVerdict.REFUNDED_TWICE, refund_twice),
+    "refund_refused": (
+        TrainingVerdict.REFUNDED_WRONG_AMOUNT,
+        lambda desk, facts: refund(desk, facts["order"], 5_500),
+    ),
+    "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
 RIGHT: Mapping[str, Play] = {
     "lost_answer": lambda desk, facts: desk.recovery.resolve(
@@ -182,7 +185,7 @@ def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> Non
     assert incident(console, "wrong_amount").state == "right"
     refund(console, facts["order"], 1_100, "once more", again=True)
     training.check_incidents()
-    assert incident(console, "wrong_amount").verdict == Verdict.REFUNDED_TWICE
+    assert incident(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
     assert incident(console, "wrong_amount").is_solved
 
 

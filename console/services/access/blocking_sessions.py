@@ -18,7 +18,7 @@ lock gives up after some seconds and tries again, and a pass between the two fin
 _log = logging.getLogger("console.worker")
 
 
-class LockWatch:
+class BlockingSessionEnder:
     """Ends, for a worker, the database sessions of people whose locks block other sessions or that run for too
     long. Has one Database object for each node of the database server."""
 
@@ -56,10 +56,10 @@ class LockWatch:
 
 
 class _ServerNode:
-    """One node of the database server, on which the lock watch ends sessions that block others. A pass is one call
-    of `end_blocking_sessions`. `_detection_times` maps the id of each prepared transaction to the time (monotonic
-    seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found a prepared
-    transaction which blocked other sessions.
+    """One node of the database server, on which BlockingSessionEnder ends sessions that block others. A pass is one
+    call of `end_blocking_sessions`. `_detection_times` maps the id of each prepared transaction to the time
+    (monotonic seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found a
+    prepared transaction which blocked other sessions.
     """
 
     def __init__(self, database: Database) -> None:
