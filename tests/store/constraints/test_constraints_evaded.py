@@ -74,8 +74,11 @@ def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarde
     """Sums are of what is there now: who began before a refund was sent doesn't free what it holds. A server that
     guards snapshots, as MariaDB does by default from 11.6 on, refuses the statement before the trigger does.
     """
+    if guarded and not people.server.is_mariadb:
+        pytest.skip("MySQL doesn't guard snapshots")
     with people.connect("op-a") as old, old.cursor() as cursor:
-        cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
+        if people.server.is_mariadb:
+            cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         sent_meanwhile.commit()
