@@ -167,20 +167,22 @@ def test_locked_between_call_and_record(holder: Child, console: Console, vendor:
 
 @contextlib.contextmanager
 def told_to_each_connection(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
-    """Every connection is opened anew and gets these PRAGMAs."""
+    """Every connection is opened anew and gets these PRAGMAs. The database itself stays open: once it was closed, it
+    opens a connection for each transaction.
+    """
     engine = console.database.engine
 
     def tell(dbapi: sqlite3.Connection, _record: object) -> None:
         for pragma in pragmas:
             dbapi.execute("PRAGMA " + pragma())
 
-    console.database.close()
+    engine.dispose()
     event.listen(engine, "connect", tell)
     try:
         yield
     finally:
         event.remove(engine, "connect", tell)
-        console.database.close()
+        engine.dispose()
 
 
 def pages(console: Console) -> int:
@@ -202,7 +204,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
             except ConsoleError as lost:
                 ending = lost.code
                 room += 1
-                console.database.close()
+                console.database.engine.dispose()
             endings[ending] += 1
             assert (len(vendor.charges) > before) is (ending in ("success", "outcome_unknown")), ending
     clock.at += timedelta(minutes=5)

@@ -73,9 +73,7 @@ class _DocumentLayout:
         self._document = document
         self._pdfium, self._pdfium_functions = pypdfium2, pypdfium2.raw
         self._pdf = pypdfium2.PdfDocument.new()
-        self._font, self._second_font = (
-            _Font(self._pdfium_functions, self._pdf, name) for name in (_FONT_FILE, _SECOND_FONT_FILE)
-        )
+        self._fonts: dict[str, _Font] = {}
         self._pages: list[Any] = []
         self._y = 0.0
 
@@ -98,7 +96,7 @@ class _DocumentLayout:
 
     def close(self) -> None:
         """Release the memory of the PDF. Its fonts, about 12 MB, are not released with it."""
-        for font in (self._font, self._second_font):
+        for font in self._fonts.values():
             font.close()
         self._pdf.close()
 
@@ -194,7 +192,13 @@ class _DocumentLayout:
         """Yield the parts of a text, each with the font that has its characters: one of the two fonts which the
         program contains."""
         for is_in_second, run in groupby(text, lambda character: character in _CHARACTERS_OF_SECOND_FONT):
-            yield self._second_font if is_in_second else self._font, "".join(run)
+            yield self._get_font(_SECOND_FONT_FILE if is_in_second else _FONT_FILE), "".join(run)
+
+    def _get_font(self, name: str) -> "_Font":
+        """Return the font of this file. Its first use embeds it: the library writes an unused font whole."""
+        if name not in self._fonts:
+            self._fonts[name] = _Font(self._pdfium_functions, self._pdf, name)
+        return self._fonts[name]
 
     def _measure_text(self, text: str, size: float) -> float:
         return (

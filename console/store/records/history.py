@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, get_event_kind
 from console.domain.records import OperationState
@@ -36,18 +37,18 @@ EventRowPosition = tuple[datetime, str]
 EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EventSource:
     """The events of one kind in one table, such as the start of operations or their end.
 
-    `rows_query` is the query of all their rows; `make_condition` returns the SQL condition for the kind and id of a
-    record; `make_event` converts a row into an event. The rows are sorted by `time_column` (None: not used), then
-    by `id_column`.
+    `rows_query` is the query of all their rows; `condition` is the SQL condition for one record, whose kind and id
+    are the parameters `record_kind` and `record_id`, or, where the column is a number, `record_number`; `make_event`
+    converts a row into an event. The rows are sorted by `time_column` (None: not used), then by `id_column`.
     """
 
     name: str
     rows_query: Select[Any]
-    make_condition: Callable[[str, str], ColumnElement[bool]]
+    condition: ColumnElement[bool]
     id_column: ColumnElement[Any]
     make_event: EventMaker
     time_column: ColumnElement[Any] | None = None
@@ -57,11 +58,10 @@ class EventSource:
     ) -> list[TimelineEvent]:
         """Return the next page of events about the record, oldest first. `last_position` is the position of the last
         event of the previous page; None for the first page."""
-        query = self.rows_query.where(self.make_condition(kind, id))
+        query = _make_oldest_rows_query(self)
         if last_position is not None:
             query = query.where(self._is_after_sql(*last_position))
-        sort_columns = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
-        rows = conn.execute(query.order_by(*sort_columns).limit(ROWS_PER_BATCH))
+        rows = conn.execute(query, _make_parameters(kind, id))
         return [self.make_event(row, kind, id) for row in rows]
 
     def walk_events(
@@ -78,10 +78,7 @@ class EventSource:
 
     def read_newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
         """Return the newest rows of this source about the record, at most `limit`, oldest first."""
-        sort_columns = (
-            (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
-        )
-        rows = conn.execute(self.rows_query.where(self.make_condition(kind, id)).order_by(*sort_columns).limit(limit))
+        rows = conn.execute(_make_newest_rows_query(self, limit), _make_parameters(kind, id))
         return list(rows)[::-1]
 
     def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
@@ -101,6 +98,33 @@ class EventSource:
             self.time_column > convert_to_naive_utc(at),
             and_(self.time_column == convert_to_naive_utc(at), self.id_column > key),
         )
+
+
+# The queries are built once: each page of a record reads all sources, and SQLAlchemy takes longer to build a query
+# than the database takes to run it.
+
+
+@cache
+def _make_oldest_rows_query(source: EventSource) -> Select[Any]:
+    """Return the query of the first page of the rows of one record, oldest first."""
+    sort_columns = (source.id_column,) if source.time_column is None else (source.time_column, source.id_column)
+    return source.rows_query.where(source.condition).order_by(*sort_columns).limit(ROWS_PER_BATCH)
+
+
+@lru_cache(maxsize=256)
+def _make_newest_rows_query(source: EventSource, limit: int) -> Select[Any]:
+    """Return the query of the newest rows of one record, newest first."""
+    sort_columns = (
+        (source.id_column.desc(),)
+        if source.time_column is None
+        else (source.time_column.desc(), source.id_column.desc())
+    )
+    return source.rows_query.where(source.condition).order_by(*sort_columns).limit(limit)
+
+
+def _make_parameters(kind: str, id: str) -> dict[str, object]:
+    """Return the parameters of `EventSource.condition`; an operation has an id that is no number."""
+    return {"record_kind": kind, "record_id": id} | ({} if kind == OPERATION_KIND else {"record_number": int(id)})
 
 
 def list_history_sources(kind: str) -> tuple[EventSource, ...]:
@@ -341,12 +365,12 @@ def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 # Conditions for the rows of a record, by its id as a number or as text
 
 
-def _match_numeric_subject_id(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
-    return lambda kind, id: and_(table.subject_kind == kind, table.subject_id == int(id))
+def _match_numeric_subject_id(table: Any) -> ColumnElement[bool]:
+    return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_number"))
 
 
-def _match_text_subject_id(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
-    return lambda kind, id: and_(table.subject_kind == kind, table.subject_id == id)
+def _match_text_subject_id(table: Any) -> ColumnElement[bool]:
+    return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_id"))
 
 
 # An answer and the end of its operation are written in one transaction, but with slightly different times.
@@ -482,14 +506,14 @@ _EVENT_SOURCES_OF_PAYMENTS = (
     EventSource(
         "payment_events",
         NOTICE_QUERY,
-        lambda _, id: payment_events.c.payment_id == int(id),
+        payment_events.c.payment_id == bindparam("record_number"),
         payment_events.c.id,
         make_notice_event,
     ),
     EventSource(
         "reconciliation_rows",
         _COMPARISON_EVENTS_QUERY,
-        lambda _, id: reconciliation_rows.c.payment_id == int(id),
+        reconciliation_rows.c.payment_id == bindparam("record_number"),
         reconciliation_rows.c.id,
         _make_comparison_event,
     ),
@@ -498,7 +522,7 @@ _EVENT_SOURCES_OF_OPERATIONS = (
     EventSource(
         "operations",
         _OPERATION_EVENTS_QUERY,
-        lambda _, id: operations.c.id == id,
+        operations.c.id == bindparam("record_id"),
         operations.c.id,
         _make_begun_event,
         operations.c.started_at,
@@ -506,7 +530,7 @@ _EVENT_SOURCES_OF_OPERATIONS = (
     EventSource(
         "operations:ended",
         _ENDED_OPERATION_EVENTS_QUERY,
-        lambda _, id: operations.c.id == id,
+        operations.c.id == bindparam("record_id"),
         operations.c.id,
         _make_ended_event,
         operations.c.ended_at,
@@ -514,7 +538,7 @@ _EVENT_SOURCES_OF_OPERATIONS = (
     EventSource(
         "evidence",
         _EVIDENCE_EVENTS_QUERY,
-        lambda _, id: evidence.c.operation_id == id,
+        evidence.c.operation_id == bindparam("record_id"),
         evidence.c.id,
         _make_evidence_event,
     ),

@@ -1,0 +1,43 @@
+"""A database of the pool is as it was when it was made, whatever the test before left in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from console.domain.records import PurchaseRequest
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place, ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import HandClock
+
+_LOST = (
+    "INSERT INTO lost_operations (id, database_id, action, operator, desk, at, fingerprint, holds, told_at)"
+    " VALUES ('a', 'b', 'purchase', 'op-a', 'd', NOW(6), 'f', FALSE, NOW(6))"
+)
+"""A row that nobody may delete, not even who owns the database."""
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """Rows of a purchase and of all due tasks are gone, what an upgrade had written is there, and ids begin at 1."""
+    assert isinstance(place, ServerPlace)
+    before = contents(place.database)
+    with place.desk(vendor, hand_clock) as desk:
+        desk.credit_checks.purchase(PurchaseRequest(numbers(1)[0], "1"))
+        desk.recovery.run_due()
+    place.sql(_LOST)
+    changed = {table for table, found in contents(place.database).items() if found != before[table]}
+    assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}
+    place.database.empty()
+    assert contents(place.database) == before
+
+
+def contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
+    """The next id and the rows of each table."""
+    tables = database.sql(
+        "SELECT table_name, auto_increment FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+    )
+    return {str(table): (next_id, database.sql(f"SELECT * FROM {table}")) for table, next_id in tables}
