@@ -14,7 +14,9 @@ from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
-from console.settings.private_files import make_private_folder
+from console.settings.private_files import make_private_folder, open_ordinary_file
+from console.store.documents.zip_directory import measure_zip_directory
+from console.store.registry.source_file import MAX_DIRECTORY_BYTES
 
 STATE_FILE_NAME = "watched.json"
 WatchedFileStamp = tuple[int, int]
@@ -130,8 +132,12 @@ def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:
 
 def _is_whole_zip(path: Path) -> bool:
     """True if the directory at the end of the ZIP can be read and lists a file. A file that is still being copied
-    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know.
+    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know. A directory that is too
+    large isn't read: the import refuses it.
     """
-    with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
-        return bool(archive.infolist())
+    with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
+        if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
+            return True
+        with zipfile.ZipFile(file) as archive:
+            return bool(archive.infolist())
     return False
