@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.event import listen
 
-from console.domain.access.permissions import Person
+from console.domain.records import Person
 from console.store.access import operators as people
 from console.store.database.engine import Database, Transaction
 from tests.support.places import Place
