@@ -178,6 +178,38 @@ def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
         assert Terminal({"CONSOLE_HOME": str(tmp_path)})(*words, "replay", str(pack)).status == 3
 
 
+def with_answer(source: Path, target: Path, name: str, content: bytes) -> None:
+    """The pack with another file among its answers, and with a manifest that fits."""
+    with zipfile.ZipFile(source) as pack:
+        parts = {part: pack.read(part) for part in pack.namelist()}
+    manifest = json.loads(parts.pop(MANIFEST_NAME))
+    parts[name] = content
+    manifest["files"].append({"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+    manifest["digest"] = compute_digest(manifest)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as pack:
+        for part, part_content in {**parts, MANIFEST_NAME: json.dumps(manifest).encode()}.items():
+            pack.writestr(part, part_content)
+
+
+def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> None:
+    """Notices and answers are numbered each for themselves, and stand in the same folder of a pack."""
+    original, pack = PACKS / "paypay-refund.zip", tmp_path / "pack.zip"
+    notice = {"id": 6, "kind": "payment", "of": "1", "event_id": "n", "type": "payment.succeeded", "body": "{}"}
+    with_answer(original, pack, "answers/payment-1/notice-000000000006.json", json.dumps(notice).encode())
+    assert replayed(pack, tmp_path) == replayed(original, tmp_path)
+
+
+def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
+    """All answers are in memory at once; no stored one has a list, or such a long text."""
+    fields = {"id": 999, "at": "2026-11-22T19:14:32Z", "source": "paypay.payment", "kind": "payment", "of": "1"}
+    for body in ("x" * 2_000_000, [0] * 1_000_000):
+        pack = tmp_path / "pack.zip"
+        content = json.dumps({**fields, "summary": "", "body": body}).encode()
+        with_answer(PACKS / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content)
+        terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
+        assert terminal.json("replay", str(pack)).refused == (3, "audit_broken")
+
+
 def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
     """It would never answer."""
     pipe = tmp_path / "pipe.zip"

@@ -18,6 +18,7 @@ from typing import Any
 
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, MANIFEST_NAME, PACK_FORMAT_NAME, compute_digest
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
+from console.store.documents.zip_directory import measure_zip_directory
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
 _MEBIBYTE = 1 << 20
@@ -109,8 +110,8 @@ def _require_small_directory(path: Path) -> None:
     """Raise ValueError for a ZIP file whose directory (the list of its files) is larger than
     _LARGEST_DIRECTORY_BYTES."""
     with path.open("rb") as file:
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # ZipFile calls it too, before it reads the directory
-    if end and end[5] > _LARGEST_DIRECTORY_BYTES:
+        directory_bytes = measure_zip_directory(file)
+    if directory_bytes > _LARGEST_DIRECTORY_BYTES:
         raise ValueError("too many members")
 
 

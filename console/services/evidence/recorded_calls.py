@@ -26,6 +26,10 @@ _PDF_NOTE_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
 _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 """Length at which the evidence of a longer answer was cut (`http/response_classes.py`)."""
 
+_ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
+_LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
+_ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body")
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
@@ -97,9 +101,18 @@ def _read_json_file(pack: zipfile.ZipFile, name: str) -> Any:
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    """Yield the used values of each answer; notices have ids of their own, and are no answers. Raises ValueError for
+    values that no stored answer has: all answers are in memory at the same time, and a small pack may unpack to a
+    gigabyte of them.
+    """
     for name in pack.namelist():
-        if name.startswith("answers/") and name.endswith(".json"):
-            yield _read_json_file(pack, name)
+        if _ANSWER_FILE_PATTERN.fullmatch(name):
+            item = _read_json_file(pack, name)
+            answer = {key: item[key] for key in _ANSWER_KEYS}
+            for value in answer.values():
+                if not isinstance(value, str | int | None) or len(str(value)) > _LONGEST_ANSWER_VALUE_CHARACTERS:
+                    raise ValueError("no stored answer")
+            yield answer
 
 
 def _make_recorded_call(

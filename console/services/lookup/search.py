@@ -1,11 +1,13 @@
 """Search companies, records of all kinds, operations, and the alerts about the records by one text."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
 from console.domain.desk_requests.records import make_oldest_request_id
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     GroupsCompleter = Callable[..., list[tuple[QueuedRecord, ...]]]
 
 MAX_RECORDS_PER_KIND = 1_000
+_UNREADABLE_REGISTRY_CODES = frozenset({ErrorCode.BAD_PROFILE, ErrorCode.STORAGE_FULL})
+_log = logging.getLogger("console.registry")
 _MAX_FOUND_ALERTS = 50
 _MAX_CORPORATION_NUMBERS = 20
 """Companies with records here whose records a search by name includes."""
@@ -95,9 +99,17 @@ class GlobalSearch:
     def _find_companies(
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
     ) -> RegistryMatches:
+        """Return the companies that match the words of the query. If the registry can't be read, log this and return
+        none: the records are found without it."""
         if not query.words:
             return RegistryMatches((), None)
-        return find_matches(self._context, conn, query.words, prefecture, limit)
+        try:
+            return find_matches(self._context, conn, query.words, prefecture, limit)
+        except ConsoleError as error:
+            if error.code not in _UNREADABLE_REGISTRY_CODES:
+                raise
+            _log.warning("The corporation registry can't be read: %s", error.code)
+            return RegistryMatches((), None)
 
     def _find_records_by_words(
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int

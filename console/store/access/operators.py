@@ -130,7 +130,7 @@ def save_person(conn: Connection, stored_person: StoredPerson, now: datetime) ->
     change.
     """
     person, name = stored_person.person, stored_person.person.name
-    if name not in read_people_by_name(conn):
+    if name not in conn.scalars(select(operators.c.name).where(operators.c.name == name)).all():
         insert_person(conn, person)
     since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
     disabled_at = (since or convert_to_naive_utc(now)) if stored_person.is_disabled else None

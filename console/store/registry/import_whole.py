@@ -181,7 +181,8 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
         write_registry_facts(connection, {fact_name: done_lines})
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite has ended it itself if the disk is full
+            connection.execute("ROLLBACK")
         raise
 
 

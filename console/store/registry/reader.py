@@ -83,7 +83,7 @@ class RegistryReader:
     """Reads the registry in use. Any thread may use it. The file is opened at the first read. If another process
     has put a new registry in use, the next read uses the new one.
 
-    A read raises bad_profile if the file is damaged.
+    A read raises bad_profile if the file is damaged, and storage_full if this program may not read it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -219,7 +219,11 @@ class RegistryReader:
         """Call `query` with a connection to the registry in use and the open file, and return the result. If the
         call fails because another process has put a new registry in use, call `query` again with the new one."""
         while True:
-            file_version = read_file_version(self._current_path)
+            try:
+                file_version = read_file_version(self._current_path)
+            except OSError as error:
+                with translate_errors(self._folder):
+                    raise error
             try:
                 open_file = self._open_current(file_version)
                 connection = open_file.borrow_connection()
@@ -251,8 +255,13 @@ class RegistryReader:
 
 
 def open_registry(folder: Path) -> RegistryReader | None:
-    """Return a reader of the registry in this folder, without opening the file; None if there is none."""
-    return RegistryReader(folder) if (folder / CURRENT_REGISTRY_NAME).exists() else None
+    """Return a reader of the registry in this folder, without opening the file; None if there is none. If this
+    program may not look into the folder, each read of the reader raises storage_full."""
+    try:
+        is_present = (folder / CURRENT_REGISTRY_NAME).exists()
+    except OSError:
+        is_present = True
+    return RegistryReader(folder) if is_present else None
 
 
 def read_status(connection: sqlite3.Connection) -> RegistryStatus:

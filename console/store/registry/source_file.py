@@ -22,11 +22,14 @@ from pathlib import Path
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import open_ordinary_file
+from console.store.documents.zip_directory import measure_zip_directory
 
 WHOLE_NATION_CODE = "00"
 """Code that stands for all prefectures in the name of a whole file."""
 MAX_CSV_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
+MAX_DIRECTORY_BYTES = 1024**2
+"""Largest accepted directory of a ZIP. The publisher's ZIP files contain two files."""
 MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
@@ -170,6 +173,8 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
         with open_ordinary_file(path) as file:
             if sha256 is not None and file_digest(file, "sha256").hexdigest() != sha256:
                 raise make_bad_file_error(path.name, RegistryFileProblem.FILE_CHANGED)
+            if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
+                raise make_bad_file_error(path.name, RegistryFileProblem.NOT_ONE_CSV)
             with zipfile.ZipFile(file) as archive:
                 yield archive, _find_csv(path.name, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:

@@ -14,7 +14,9 @@ from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
-from console.settings.private_files import make_private_folder
+from console.settings.private_files import make_private_folder, open_ordinary_file
+from console.store.documents.zip_directory import measure_zip_directory
+from console.store.registry.source_file import MAX_DIRECTORY_BYTES
 
 STATE_FILE_NAME = "watched.json"
 WatchedFileStamp = tuple[int, int]
@@ -69,13 +71,9 @@ class WatchedFolder:
         refusals_by_name = self._read_state("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
-            known_refusal = refusals_by_name.get(file.name)
-            if known_refusal is not None and known_refusal["stamp"] == list(stamps.get(file.name, ())):
-                return RefusedFile(
-                    (known_refusal["stamp"][0], known_refusal["stamp"][1]),
-                    known_refusal["code"],
-                    known_refusal["detail"],
-                )
+            refusal = _parse_refusal(refusals_by_name.get(file.name))
+            if refusal is not None and refusal.stamp == stamps.get(file.name):
+                return refusal
         return None
 
     def store_refusal(self, file_name: str, error: ConsoleError) -> None:
@@ -110,7 +108,7 @@ class WatchedFolder:
     def _read_state(self, section: str) -> dict[str, Any]:
         try:
             section_content = json.loads(self._state_file.read_text("utf-8"))[section]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}  # forgotten: then the files are looked at again
         return section_content if isinstance(section_content, dict) else {}
 
@@ -118,14 +116,30 @@ class WatchedFolder:
         state = {name: self._read_state(name) for name in ("seen", "refused")} | {section: content}
         make_private_folder(self._state_folder)
         draft = self._state_file.with_suffix(".tmp")
-        draft.write_text(json.dumps(state, ensure_ascii=False, default=str), "utf-8")
+        draft.write_text(json.dumps(state, default=str), "utf-8")
         draft.replace(self._state_file)
+
+
+def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:
+    """Return the stored refusal of a file. None if there is none, or if this program can't read it, as after a return
+    to an older version: then the file is read and refused again."""
+    try:
+        size, changed_at = stored_refusal["stamp"]
+        refusal = RefusedFile((size, changed_at), stored_refusal["code"], dict(stored_refusal["detail"]))
+        is_readable = all(isinstance(fact, str | int | list | None) for fact in refusal.detail.values())
+        return refusal if is_readable and isinstance(refusal.make_error(), ConsoleError) else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _is_whole_zip(path: Path) -> bool:
     """True if the directory at the end of the ZIP can be read and lists a file. A file that is still being copied
-    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know.
+    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know. A directory that is too
+    large isn't read: the import refuses it.
     """
-    with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
-        return bool(archive.infolist())
+    with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
+        if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
+            return True
+        with zipfile.ZipFile(file) as archive:
+            return bool(archive.infolist())
     return False

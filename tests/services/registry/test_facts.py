@@ -140,6 +140,9 @@ def test_a_damaged_registry_is_no_obstacle(
     with caplog.at_level(logging.WARNING, "console.registry"):
         found = console.lookup.find_records(number)
         page = console.recovery.read_queue("unknown")
+        searched = console.lookup.search(number, 10)
+    assert len(searched.credit_checks.records) == 1
+    assert (searched.companies.items, searched.companies.registry_date) == ((), None)
     assert (found.corporation, len(found.credit_checks)) == (None, 1)
     assert [item.record.registry_entry for item in page.items] == [None]
     assert "registry can't be read" in caplog.text

@@ -1,5 +1,6 @@
 """The due task `registry`: files of a watched folder, the Web-API, and failures that stay visible."""
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -20,6 +21,7 @@ from console.sandbox.registry import close_company, make_company_row, write_diff
 from console.services.registry.updates import RegistryUpdater
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
+from console.store.registry.watched_folder import STATE_FILE_NAME
 from console.wiring.providers import open_registry_api
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
@@ -114,6 +116,31 @@ def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: 
     assert stage.imports == 1
     whole.write_bytes(content)
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+STRANGE_REFUSALS: list[object] = [
+    None, [], {}, "x", 5, {"stamp": []}, {"code": None}, {"code": "no_such_code"}, {"code": []}, {"stamp": "xx"},
+    {"detail": None}, {"detail": {"problem": {}}}, {"detail": [[]]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strange", STRANGE_REFUSALS, ids=str)
+def test_a_stored_refusal_that_cannot_be_read_is_forgotten(stage: Stage, strange: object) -> None:
+    """A newer or broken-off program may have written it. The file is read again, and the task goes on."""
+    whole = stage.put_whole()
+    whole.write_bytes(whole.read_bytes()[:-40])
+    assert stage.updates.import_new_files() == 0
+    for _ in range(2):
+        with pytest.raises(ConsoleError):
+            stage.updates.import_new_files()
+    state_file = stage.folder / STATE_FILE_NAME
+    state = json.loads(state_file.read_text())
+    known_refusal = state["refused"][whole.name]
+    state["refused"][whole.name] = {**known_refusal, **strange} if isinstance(strange, dict) and strange else strange
+    state_file.write_text(json.dumps(state))
+    with pytest.raises(ConsoleError) as refused:
+        stage.updates.import_new_files()
+    assert (refused.value.code, stage.imports) == (ErrorCode.BAD_REGISTRY_FILE, 2)
 
 
 def test_a_file_that_is_deleted_hides_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,13 @@
 """Operators and their roles."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from sqlalchemy.event import listen
+
+from console.domain.records import Person
 from console.store.access import operators as people
-from console.store.database.engine import Database
+from console.store.database.engine import Database, Transaction
 from tests.support.places import Place
 
 
@@ -28,4 +32,25 @@ def test_roles_as_an_administrator_writes_them(place: Place, written: str, roles
         assert people.find(conn, "nobody") is None
     assert person is not None
     assert person.roles == roles
+    database.close()
+
+
+@pytest.mark.engines("sqlite")
+def test_saving_a_person_reads_no_other_one(place: Place) -> None:
+    """A file may have thousands of people: reading all of them for each one holds the database for minutes."""
+    database = Database(place.url())
+    statements: list[str] = []
+    listen(database.engine, "before_cursor_execute", lambda *facts: statements.append(facts[2]))
+    somebody = people.StoredPerson(Person("somebody", frozenset({"operator"}), may_buy=False), is_disabled=False)
+
+    def save_twice(tx: Transaction) -> None:
+        statements.clear()
+        for _ in range(2):
+            people.save_person(tx.conn, somebody, datetime(2026, 11, 20, tzinfo=UTC))
+        reads = [statement for statement in statements if statement.startswith("SELECT")]
+        assert reads
+        assert all("WHERE operators.name = " in " ".join(statement.split()) for statement in reads)
+        assert people.read_people_by_name(tx.conn)["somebody"] == somebody
+
+    database.write(save_twice)
     database.close()

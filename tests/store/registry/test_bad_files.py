@@ -12,10 +12,11 @@ import pytest
 from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import ImportProgress
+from console.store.documents.zip_directory import measure_zip_directory
 from console.store.registry import file_rows
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from console.store.registry.source_file import open_source
+from console.store.registry.source_file import MAX_DIRECTORY_BYTES, open_source
 from console.wording.sentences import catalogue
 from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
 
@@ -312,3 +313,11 @@ def test_the_cache_of_days_stays_small() -> None:
         file_rows.get_stored_day(date.fromordinal(ordinal).isoformat())
     assert len(file_rows._stored_day_cache) <= 50_000
     assert file_rows.get_stored_day("2015-10-06") == 1
+
+
+def test_a_zip_of_many_files_is_refused_before_its_list_is_read(in_use: Path, tmp_path: Path) -> None:
+    """The list of half a million empty signatures takes hundreds of megabytes of memory."""
+    path = write_zip(tmp_path, NAME, csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})
+    with path.open("rb") as file:
+        assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES
+    assert refuse(in_use, path).detail["problem"] == P.NOT_ONE_CSV

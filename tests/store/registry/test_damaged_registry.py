@@ -121,3 +121,24 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
     assert reader is not None
     with closing(reader):
         assert len(reader.list_changes(reader.registry_date.replace(day=1))) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    """Records are shown without the registry then; an error that isn't translated would end each lookup."""
+    registry = tmp_path / "registry"
+    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
+    is_root = os.geteuid() == 0
+    registry.chmod(0)
+    try:
+        if is_root:
+            os.seteuid(65_534)
+        reader = open_registry(registry)
+        assert reader is not None
+        with pytest.raises(ConsoleError) as caught:
+            reader.find(number(1))
+    finally:
+        if is_root:
+            os.seteuid(0)
+        registry.chmod(0o700)
+    assert caught.value.code is ErrorCode.STORAGE_FULL

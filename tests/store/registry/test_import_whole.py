@@ -1,12 +1,15 @@
 """The import of whole files, and the answers of the registry after it."""
 
+import sqlite3
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import CloseCause, Closure, CorporationKind
+from console.store.registry import import_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import MAX_PREDECESSORS, open_registry
 from tests.store.registry.files import WHOLE, number, row, write_file
@@ -91,3 +94,25 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
         predecessors = [found.number for found in reader.list_predecessors(number(0))]
         everyone = sorted(number(index) for index in range(1, MAX_PREDECESSORS + 5))
         assert predecessors == everyone[:MAX_PREDECESSORS]
+
+
+@pytest.mark.parametrize("pages", [8, 12, 16, 24, 32, 48, 64])
+def test_a_full_disk_is_told_wherever_it_ends_the_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    """SQLite ends the transaction itself then. Afterwards the same import continues."""
+    path = write_file(tmp_path, WHOLE, [row(index) for index in range(2000)])
+    open_build = import_whole._open_build
+
+    def open_small_build(file: Path) -> sqlite3.Connection:
+        connection = open_build(file)
+        connection.execute(f"PRAGMA max_page_count={pages}")
+        connection.execute("PRAGMA cache_size=4")  # pages are written before the end of the transaction
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(import_whole, "_open_build", open_small_build)
+        with pytest.raises(ConsoleError) as refused:
+            import_registry_files(tmp_path / "registry", [path])
+    assert refused.value.code is ErrorCode.STORAGE_FULL
+    assert import_registry_files(tmp_path / "registry", [path]).rows == 2000
