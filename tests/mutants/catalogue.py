@@ -98,7 +98,6 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
-        "sqlite",
     ),
     Mutant(
         "authorisation: a code alone is enough where the state comes back",
@@ -110,7 +109,6 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
-        "sqlite",
     ),
     Mutant(
         "training: an address of a provider that is not the sandbox's is let in",

@@ -168,7 +168,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "        if not _is_own_refund(tx, payment_id, _get_refund_key(text))\n",
+                "        if not is_own_refund(tx, payment_id, _get_refund_key(text))\n",
                 "",
             ),
         ),

@@ -65,6 +65,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
+        "without a list of the refunds one more is sent",
+        (
+            Change(
+                _SUBMITTING,
+                "        if self._list_failure is not None:\n",
+                "        if self._list_failure is not None and _subject is None:\n",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py::test_one_that_atom_lists_stops_the_next_one",),
+    ),
+    Mutant(
         "a probe's answer that another one overtakes is not compared",
         (
             Change(

@@ -32,6 +32,7 @@ from console.providers.atom.request_bodies import (
 )
 from console.providers.atom.responses import (
     make_payment_reader,
+    make_refund_list_reader,
     make_refund_reader,
     make_refund_status_reader,
     make_token_reader,
@@ -104,10 +105,18 @@ class AtomReader:
         state as words in its field `remarks`."""
         if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=False)
-        text, read_content = (
-            make_refund_status_text(self._sender.merchant, instruction),
-            make_refund_status_reader(instruction),
-        )
+        text = make_refund_status_text(self._sender.merchant, instruction.provider_payment_id)
+        read_content = make_refund_status_reader(instruction)
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
+
+    def list_refund_keys(self, question: PaymentQuestion) -> Outcome[tuple[str, ...]]:
+        """Ask Atom for all refunds of a payment, and return the outcome with their keys. `question` must have Atom's
+        payment id; without it nothing is sent."""
+        payment_id = question.provider_payment_id
+        if payment_id is None or not is_valid_id(payment_id, _LONGEST_PROVIDER_ID_CHARACTERS):
+            return make_unsent_outcome("bad_id", has_effect=False)
+        text = make_refund_status_text(self._sender.merchant, payment_id)
+        read_content = make_refund_list_reader(payment_id)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:

@@ -135,7 +135,7 @@ def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> 
     )
 
 
-def make_refund_status_text(merchant: AtomMerchant, instruction: RefundInstruction) -> str:
+def make_refund_status_text(merchant: AtomMerchant, provider_payment_id: str) -> str:
     """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of a payment. Its password is in
     Base64; the request isn't signed.
     """
@@ -143,7 +143,7 @@ def make_refund_status_text(merchant: AtomMerchant, instruction: RefundInstructi
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
         merchDetails={"merchId": _make_id_value(merchant.merch_id), "password": encode_base64(merchant.password)},
         payDetails={
-            "atomTxnId": _make_id_value(instruction.provider_payment_id),
+            "atomTxnId": _make_id_value(provider_payment_id),
             "prodDetails": [{"prodName": merchant.product}],
         },
     )

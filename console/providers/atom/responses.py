@@ -24,6 +24,7 @@ from console.providers.atom.envelopes import (
     extract_ciphertext,
     get_code,
     get_object,
+    is_valid_id,
     make_storable_text,
     parse_decrypted,
     parse_id,
@@ -54,6 +55,7 @@ from console.providers.payments.result_codes import (
     make_unknown_verdict,
 )
 
+_LONGEST_LISTED_KEY_CHARACTERS = 64
 T = TypeVar("T")
 VerdictAndContent = tuple[CodeOutcome, T | None]
 AnswerReader = Callable[[Fields], VerdictAndContent[T]]
@@ -182,13 +184,9 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
     """
 
     def read_refund_status(message: Fields) -> VerdictAndContent[RefundReport]:
-        fields = _require_only_payment(message)
-        code = get_code(fields)
-        if code != SUCCESS_CODE:
-            return find_verdict(AtomCall.REFUND_STATUS, code), None
-        if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, instruction.provider_payment_id):
-            raise UnusableAnswer("other_payment")
-        refund_entries = list(_iterate_refunds(fields.get("refundStatusDetails")))
+        verdict, refund_entries = _read_refund_entries(message, instruction.provider_payment_id)
+        if refund_entries is None:
+            return verdict, None
         own_entries = [row for row in refund_entries if _read_refund_key(row) == instruction.key]
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
@@ -202,6 +200,39 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
         return _read_remark_verdict(own_entries[0], instruction)
 
     return read_refund_status
+
+
+def make_refund_list_reader(provider_payment_id: str) -> AnswerReader[tuple[str, ...]]:
+    """Return the function that reads the keys of all refunds in a REFUNDSTATUS answer, except those that Atom reports
+    as failed. The answer is unusable if a refund has no key that is an id."""
+
+    def read_refund_keys(message: Fields) -> VerdictAndContent[tuple[str, ...]]:
+        verdict, refund_entries = _read_refund_entries(message, provider_payment_id)
+        if refund_entries is None:
+            return verdict, None
+        keys = tuple(dict.fromkeys(_read_refund_key(row) for row in refund_entries if not _has_failed(row)))
+        if not all(is_valid_id(key, _LONGEST_LISTED_KEY_CHARACTERS) for key in keys):
+            raise UnusableAnswer("bad_id" if all(keys) else "no_id")
+        return verdict, keys
+
+    return read_refund_keys
+
+
+def _read_refund_entries(message: Fields, provider_payment_id: str) -> VerdictAndContent[list[Fields]]:
+    """Return the refunds in a REFUNDSTATUS answer. Return the meaning of its status code, and no refunds, if Atom
+    has not answered the question. Raises UnusableAnswer for an answer about another payment."""
+    fields = _require_only_payment(message)
+    code = get_code(fields)
+    if code != SUCCESS_CODE:
+        return find_verdict(AtomCall.REFUND_STATUS, code), None
+    if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, provider_payment_id):
+        raise UnusableAnswer("other_payment")
+    return ANSWERED_VERDICT, list(_iterate_refunds(fields.get("refundStatusDetails")))
+
+
+def _has_failed(refund_entry: Fields) -> bool:
+    verdict_and_state = find_remark_verdict(refund_entry.get("remarks"))
+    return verdict_and_state is not None and verdict_and_state[1] is RefundState.FAILED
 
 
 def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> VerdictAndContent[RefundReport]:

@@ -4,7 +4,7 @@ money.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from console.domain.payments.provider_messages import (
     PaymentQuestion,
@@ -97,6 +97,19 @@ class PaymentReader(Protocol):
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
         """Return the last second (aware) in which a payment can be cancelled; None if the provider can't cancel
         payments. `paid_at` is aware.
+        """
+        ...
+
+
+@runtime_checkable
+class RefundLister(Protocol):
+    """Protocol of an adapter whose provider lists the refunds of a payment in an answer of its own. The adapter of
+    such a provider has this protocol in addition to PaymentReader; the reports of its payments have no refunds."""
+
+    def list_refund_keys(self, question: PaymentQuestion) -> Outcome[tuple[str, ...]]:
+        """Read the keys of all refunds of a payment, also of those that the console didn't send. Refunds that the
+        provider reports as failed are left out. NOT_FOUND means that the payment has no refund. The result is
+        UNKNOWN if a refund has no key.
         """
         ...
 

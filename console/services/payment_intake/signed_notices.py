@@ -336,7 +336,7 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
         fields = parse_object(body)
         require_storable(fields)
         currency = fields.get("currency")
-        if currency not in MINOR_DIGITS_BY_CURRENCY or not isinstance(currency, str):
+        if not isinstance(currency, str) or currency not in MINOR_DIGITS_BY_CURRENCY:
             raise UnreadableJson("no currency")
         return SignedNotice(
             source=source,

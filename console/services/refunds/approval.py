@@ -124,7 +124,7 @@ class RefundDecisionService:
             refuse_if_read_only(conn, pair.payment.provider)
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        is_payment_just_read = payment_precheck.require_refundable(context, reader, pair)
+        is_payment_just_read = payment_precheck.require_refundable(context, reader, pair).are_complete
         interrupts.raise_if_interrupt_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))

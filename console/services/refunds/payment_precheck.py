@@ -4,15 +4,18 @@ If the provider has a refund that the database doesn't have, the database may ha
 check that refund before the program sends another refund of the payment.
 """
 
+from dataclasses import dataclass
+
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
 from console.domain.errors import ErrorCode, make_outcome_error
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
-from console.providers.payments.provider import PaymentReader
-from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
+from console.providers.payments.provider import PaymentReader, RefundLister
+from console.services.payments.unknown_refunds import is_own_refund, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
@@ -21,6 +24,8 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
 
+REFUND_LIST_CALL_NAME = "refund_list"
+"""Name in the evidence of the answer with all refunds of a payment."""
 _ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
@@ -29,25 +34,39 @@ _ANSWERED_OUTCOME_CLASSES = (
 )
 
 
-def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> bool:
-    """Read the payment at the provider, and raise an error if the answer doesn't allow the refund. Return True if
-    the provider answered. Without an answer the refund is allowed, because the idempotency key prevents a
-    second refund.
+@dataclass(frozen=True, slots=True)
+class PrecheckAnswers:
+    """The provider's answers to the questions before a refund. `is_payment_read`: the provider has answered the
+    question about the payment. `list_failure` is the answer to the question about the payment's refunds if it has no
+    list; None if it has one, and for a provider whose answer about the payment contains the refunds.
+    """
+
+    is_payment_read: bool
+    list_failure: Outcome[tuple[str, ...]] | None
+
+    @property
+    def are_complete(self) -> bool:
+        return self.is_payment_read and self.list_failure is None
+
+
+def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> PrecheckAnswers:
+    """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return
+    which questions were answered. Raise an error if an answer doesn't allow the refund. Without an answer about the
+    payment the refund is allowed, because the idempotency key prevents a second refund.
 
     Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
     database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
     left there.
     """
     payment, refund = pair.payment, pair.refund
-    outcome = reader.read_payment(
-        PaymentQuestion(
-            merchant_payment_id=payment.merchant_payment_id,
-            provider_payment_id=payment.provider_payment_id,
-            amount=Money(payment.captured_minor, payment.currency),
-            begun_at=payment.begun_at or payment.paid_at or payment.created_at,
-            by_code=payment.by_code,
-        )
+    question = PaymentQuestion(
+        merchant_payment_id=payment.merchant_payment_id,
+        provider_payment_id=payment.provider_payment_id,
+        amount=Money(payment.captured_minor, payment.currency),
+        begun_at=payment.begun_at or payment.paid_at or payment.created_at,
+        by_code=payment.by_code,
     )
+    outcome = reader.read_payment(question)
     has_unknown_refund = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
     objection = _find_contradicting_reason(pair, outcome) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
@@ -56,7 +75,43 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         code, reason = objection
         provider_word = outcome.found.provider_state if outcome.found else outcome.reason
         raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
-    return outcome.kind in _ANSWERED_OUTCOME_CLASSES
+    list_failure = _find_list_failure(context, reader, pair, question) if isinstance(reader, RefundLister) else None
+    return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
+
+
+def _find_list_failure(
+    context: ServiceContext, reader: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
+) -> Outcome[tuple[str, ...]] | None:
+    """Read the list of the payment's refunds at the provider. Return the provider's answer if it has no list,
+    otherwise None. Raises not_allowed if the list has a refund that the database doesn't have and that no person has
+    acknowledged.
+    """
+    outcome = reader.list_refund_keys(question)
+    if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
+        facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
+        raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)
+    return None if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND) else outcome
+
+
+def _store_list_and_find_unknown_refund(
+    context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[tuple[str, ...]]
+) -> bool:
+    """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
+    have, open a case and return True, unless a person has acknowledged that refund.
+
+    The list isn't evidence of the payment or of the refund, because the triggers of a server let an account change
+    the state of a record about which it has an answer.
+    """
+    payment, operator, now = pair.payment, context.make_holder().operator, context.now()
+    source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"
+    evidence.add_answer(tx.conn, ("operation", None), payment.operation_id, source, operator, outcome, now)
+    own_key = find_refund_key(context, tx.conn, pair.refund, payment)
+    unknown_keys = [
+        key
+        for key in (outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ())
+        if key != own_key and not is_own_refund(tx, payment.id, key)
+    ]
+    return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 
 
 def _store_answer_and_find_unknown_refund(

@@ -109,6 +109,8 @@ class _SubmissionAttempt:
     ) -> None:
         self._context, self._payment_providers, self._refund_prober = context, payment_providers, refund_prober
         self._refund_id, self._is_payment_just_read = refund_id, is_payment_just_read
+        self._list_failure: Outcome[tuple[str, ...]] | None = None
+        """The provider's answer to the question about the payment's refunds, if it has no list of them."""
         self._pair: RefundWithPayment
         self._adapter: PaymentProvider
         self._claimed_pair: RefundWithPayment
@@ -127,7 +129,8 @@ class _SubmissionAttempt:
         if not self._is_payment_just_read:
             with context.database.read() as conn:
                 self.check(conn)
-            payment_precheck.require_refundable(context, self._payment_providers.get_reader(provider), pair)
+            reader = self._payment_providers.get_reader(provider)
+            self._list_failure = payment_precheck.require_refundable(context, reader, pair).list_failure
 
     # The pipeline's steps
 
@@ -195,6 +198,8 @@ class _SubmissionAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[RefundReport]:
+        if self._list_failure is not None:
+            return _make_unsent_outcome(self._list_failure)
         return _query_and_send(self._claimed_pair, self._adapter)
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[RefundReport]) -> None:
@@ -295,8 +300,22 @@ def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> 
             outcome.status,
             outcome.evidence,
         )
+    return _make_unsent_outcome(outcome)
+
+
+def _make_unsent_outcome(outcome: Outcome[object]) -> Outcome[RefundReport]:
+    """Return the outcome of a refund that wasn't sent, because the provider's answer to a question before it
+    (`outcome`) doesn't allow the sending."""
     kind = outcome.kind if outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) else None
-    return replace(outcome, kind=kind or OutcomeClass.FAILED_DEFINITE, sent=SendingCertainty.NO, found=None)
+    return Outcome(
+        kind or OutcomeClass.FAILED_DEFINITE,
+        outcome.reason,
+        SendingCertainty.NO,
+        None,
+        outcome.status,
+        outcome.evidence,
+        outcome.sha256,
+    )
 
 
 def _compute_fingerprint(refund: Refund, key: str) -> str:

@@ -41,7 +41,7 @@ def test_the_published_messages() -> None:
     """Token, refund and refund status are asked for in the very text of the vectors."""
     assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAIN["ndps-c-auth"]
     assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-refund"]
-    assert make_refund_status_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-status-req"]
+    assert make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAIN["ndps-c-status-req"]
 
 
 def test_verification_is_signed_over_what_it_says() -> None:

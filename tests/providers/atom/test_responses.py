@@ -15,6 +15,7 @@ from console.domain.provider_outcome import OutcomeClass as Kind
 from console.providers.atom.responses import (
     make_atom_converter,
     make_payment_reader,
+    make_refund_list_reader,
     make_refund_reader,
     make_refund_status_reader,
     make_token_reader,
@@ -540,6 +541,24 @@ def test_what_of_a_listing_settles_nothing() -> None:
     for said in (None, "none", 5, [5], {"x": 1}):
         fields = {"refundStatusDetails": said, **details("OTS0000")}
         assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
+
+
+def test_all_refunds_of_a_payment() -> None:
+    """The keys of those that Atom made or may make, once each; a key that is no id makes the list useless."""
+
+    def keys_of(*refunds: Fields) -> Outcome[tuple[str, ...]]:
+        ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
+        status = [{"refundStatus": [ours | change for change in refunds]}]
+        fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
+        reader = make_refund_list_reader("11000000615892")
+        body = sealed({"payInstrument": fields})
+        return make_atom_converter(AtomCall.REFUND_STATUS, response_key(), reader)(answer(200, body))
+
+    found = keys_of({}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"})
+    assert (found.kind, found.found) == (S, ("RFD-1", "7"))
+    assert keys_of().found == ()
+    useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
+    assert {(keys_of({}, one).kind, keys_of(one).found) for one in useless} == {(U, None)}
 
 
 # ---- tokens

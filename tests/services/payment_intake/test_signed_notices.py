@@ -193,6 +193,9 @@ def posts_that_are_wrong(scene: Scene) -> dict[str, PostedNotice]:
         "amount full-width": altered(amount="３３００"),
         "amount beyond bounds": altered(amount="1" + "0" * 18),
         "other currency": altered(currency="USD"),
+        **{
+            f"{name} as {odd}": altered(**{name: odd}) for name in fields for odd in (["JPY"], {"JPY": 1}, True, None)
+        },
         "no event": altered(event_id=""),
         "event of a line feed": altered(event_id="a\nb"),
         "long event": altered(event_id="e" * 129),

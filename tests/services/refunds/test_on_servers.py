@@ -128,6 +128,19 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     assert desks.agree(payment).refundable_minor == 0
 
 
+def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: Desks) -> None:
+    """The checker's account stores Atom's list of the payment's refunds, not as an answer about the payment or about
+    the refund: with such an answer an account could change their state.
+    """
+    payment = desks.of("owner").paid(f"ORD{next(_numbers)}", 50_000, "atom")
+    refund = desks.ask(payment, "100")
+    assert desks.approve(refund).state is RefundState.SUBMITTED
+    subjects = "SELECT DISTINCT subject_kind, subject_id FROM evidence WHERE source = 'atom.refund_list'"
+    rows = desks.of("owner").sql(subjects)
+    assert [tuple(row) for row in rows] == [("operation", None)]
+    desks.agree(payment)
+
+
 def test_who_is_no_approver_any_more_doesnt_count(desks: Desks, people: Team) -> None:
     """The first of two lost the role: the next approval is the first one that counts, and another one sends."""
     refund = desks.ask(desks.paid(900_000), "800000")

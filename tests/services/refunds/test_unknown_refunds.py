@@ -32,7 +32,11 @@ def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
     adapter = desk.vendors.get_adapter(payment.provider)
     for key in keys:
         order = RefundInstruction(
-            key, payment.merchant_payment_id, payment.provider_payment_id or "", Money(100, "JPY"), desk.context.now()
+            key,
+            payment.merchant_payment_id,
+            payment.provider_payment_id or "",
+            Money(100, payment.currency),
+            desk.context.now(),
         )
         assert adapter.refund(order).found is not None
 
@@ -71,6 +75,31 @@ def test_one_more_after_an_acknowledged_one_can_be_acknowledged(desk: RefundDesk
     assert (open_case(desk).observed, open_case(desk).acknowledged_by) == (ELSEWHERE[1], None)
     acknowledge(desk)
     desk.approve(refund)
+    assert len(desk.keys_at(payment)) == 3
+
+
+def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
+    """Atom tells refunds in an answer of their own: one that a person made on its page stops the next one until it is
+    acknowledged; at the sending, no list is no permission.
+    """
+    payment = desk.paid(minor=50_000, provider="atom")
+    refund = desk.ask(payment, "450")
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    assert reason_of(lambda: desk.approve(refund)) == STOPPED
+    assert open_case(desk).observed == "BACKOFFICE-01"
+    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
+    acknowledge(desk)
+    refund_elsewhere(desk, payment, "BACKOFFICE-02")
+    desk.control.add_fault("html", call="atom_refund_status", times=2)  # at the approval, and before the sending
+    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "not_opened"
+    assert desk.keys_at(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"], "sent without a list"
+    desk.later(minutes=10)
+    desk.due()
+    assert desk.keys_at(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"]
+    assert open_case(desk).observed == "BACKOFFICE-02"
+    acknowledge(desk)
+    with desk.console.acting_as("lead-b"):
+        desk.refunds.submit(refund.id)
     assert len(desk.keys_at(payment)) == 3
 
 
