@@ -279,6 +279,23 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
     assert page.row_model.find_row(("credit-check", late.id)) is not None
 
 
+def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
+    sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """Searched words show another list, which was read just now: the button of the list before is gone."""
+    buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current_row is not None)
+    buy_unknown(console, sandbox, OTHER)
+    person.until(page.new_arrivals.button.isVisible)
+    page.filter.edit.setText("no such company")
+    page.filter.changed.emit()
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
+    assert page.new_arrivals.button.isHidden()
+
+
 def test_what_was_settled_elsewhere_is_marked_not_removed(
     seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
 ) -> None:

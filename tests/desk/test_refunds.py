@@ -279,7 +279,7 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     person = sit()
     page = at_payment(person, payment)
     person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
-    assert page.sides_strip.panels[2].property("differs")
+    assert page.sides_strip.panels[2].is_different
     acting.failpoints = before
     person.press("M")
     person.until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)

@@ -102,12 +102,14 @@ def _faults_of_place(widget: QWidget) -> Iterator[str]:
 
 
 def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
-    """Yield a line if the bar scrolls sideways or, at text size 1, stands inside another area that scrolls in height.
-    At a larger text a page with a list of any length may scroll as well as its list.
+    """Yield a line if the bar scrolls sideways, or stands inside another area that scrolls in height: the wheel would
+    move the inner one alone, and two bars would stand beside each other. At a larger text, an area that says so keeps
+    its own bar.
     """
     area, *around = _scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
-        around = around if current_appearance().scale == 1 else []
+        if current_appearance().scale > 1 and getattr(area, "keeps_own_scroll_bar", False):
+            around = []
         if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
             yield f"{_name(area)}: a second scroll bar, inside that of {_name(outer)}"
     elif not (isinstance(area, RecordTable) and area.pinned_columns):

@@ -75,6 +75,7 @@ class RefundRequestPanel(QScrollArea):
     """
 
     focus_ring = -2  # inside its edges
+    keeps_own_scroll_bar = True  # by which it knows how far the person has read
     end_reached = Signal()
     focus_moved = Signal(bool)
     list_requested = Signal()

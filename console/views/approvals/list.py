@@ -99,6 +99,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
     - scroll_requested: the person has pressed Space to scroll the shown request.
     """
 
+    keeps_own_scroll_bar = True  # else the request below it would be out of sight
     current_changed = Signal(object)
     request_focus_requested = Signal()
     scroll_requested = Signal()

@@ -15,7 +15,7 @@ from console.views.theme.design_tokens import ThemeName, tokens
 
 _USUAL_SIZE, _MIN_SIZE = QSize(1440, 900), QSize(960, 600)
 """The size of a new window, and the least size of any, in px. On a screen with less room, a new window is as large as
-the screen's free area.
+the screen's free area, its title bar included.
 """
 _STYLE_SHEET_TEMPLATE = Template("""
 #first_frame { background: $base; border: ${edge}px solid $environment; }
@@ -41,7 +41,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._has_painted = False
         self.setMinimumSize(_MIN_SIZE)  # before the contents are built, which a later change of the size would reach
-        self.resize(_USUAL_SIZE.boundedTo(self.screen().availableSize()))
+        self._first_size = _USUAL_SIZE.boundedTo(self.screen().availableSize())
+        self.resize(self._first_size)
         self.setCentralWidget(_make_first_frame())
         self.setStyleSheet(_make_style_sheet(environment, theme or _detect_system_theme()))
 
@@ -49,6 +50,8 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._has_painted:
             self._has_painted = True
+            if self.size() == self._first_size:
+                self.resize(compute_size_without_frame(self.size(), self.frameSize(), self.screen().availableSize()))
             QTimer.singleShot(0, self.painted.emit)
 
     def setCentralWidget(self, widget: QWidget) -> None:
@@ -57,6 +60,13 @@ class MainWindow(QMainWindow):
         if self._has_painted:
             self.setStyleSheet("")
         super().setCentralWidget(widget)
+
+
+def compute_size_without_frame(size: QSize, frame_size: QSize, available_size: QSize) -> QSize:
+    """Return the size of a window, in px, at which the window with its title bar and borders fits on the screen.
+    `frame_size` is its present size with them, which the system knows only after it has shown the window.
+    """
+    return size - (frame_size - available_size).expandedTo(QSize(0, 0))
 
 
 def _make_first_frame() -> QFrame:

@@ -12,6 +12,8 @@ from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.lookup.results import SearchResult, SearchSubject
+from console.domain.payments.records import Payment
+from console.domain.records import CreditCheck
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
@@ -95,6 +97,8 @@ class LookupPage(Page):
         self.number_field.lookup_requested.connect(self._look_up_text)
         self.number_field.edit.textEdited.connect(self._remove_result_on_edit)
         self.result_stack.currentChanged.connect(self._set_lookup_button_kind)
+        self.result_stack.currentChanged.connect(self._show_offered_key_hints)
+        self._show_offered_key_hints()
         self.company_panel.record_requested.connect(self._open_record)
         self.company_panel.position_changed.connect(self.hint_bar.status_label.show_text)
         self.company_panel.number_requested.connect(self._open_corporation_number)
@@ -156,6 +160,23 @@ class LookupPage(Page):
         person then needs the purchase button."""
         is_company = self.result_stack.currentWidget() is self.company_panel
         self.number_field.button.set_kind("default" if is_company else "primary")
+
+    @Slot()
+    def _show_offered_key_hints(self) -> None:
+        """Show the hints of those keys that can have an effect on what the page shows now."""
+        shown_widget = self.result_stack.currentWidget()
+        is_company = shown_widget is self.company_panel
+        records = self.company_panel.all_records if is_company else ()
+        is_offered = {
+            "key.open": bool(records) or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
+            "key.purchase": is_company,
+            "key.refetch": any(isinstance(record, CreditCheck) for record in records),
+            "key.probe": bool(records),
+            "key.refund": any(isinstance(record, Payment) for record in records),
+            "key.copy": is_company,
+            "company_page.copy_summary": is_company,
+        }
+        self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
 
     def _make_export_request(self) -> ExportRequest | None:
         """Return the export request for the shown list: the visible tab of a company, or the records or companies
@@ -219,6 +240,7 @@ class LookupPage(Page):
         if result.corporation is not None:
             self.number_field.field.show_hint("")  # the facts of the registry below say more than the check digit
         self.result_stack.setCurrentWidget(self.company_panel)
+        self._show_offered_key_hints()
         if is_first:
             self.take_focus()
         if self._opens_purchase:

@@ -5,6 +5,8 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
+from console.views.widgets.inner_areas import InnerAreas
+
 
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
@@ -16,16 +18,21 @@ class PageScrollArea(QScrollArea):
     def __init__(self, page: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)  # given here, because a new parent later sends a StyleChange to every widget
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._inner_areas = InnerAreas(self, self.fit_page)
         self.setWidget(page)
         page.installEventFilter(self)
 
     def fit_page(self) -> None:
-        """Resize the page to the visible area, but at least to the page's minimum width and height."""
+        """Resize the page to the visible area, but at least to the page's minimum width and height. If the page then
+        scrolls, its lists are as high as their contents, so that they have no scroll bars of their own."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
             return
         available_size = self.maximumViewportSize()
+        self._inner_areas.fit(
+            lambda: _compute_needed_size(layout, QSize(available_size.width(), 0)).height(), available_size.height()
+        )
         size = _compute_needed_size(layout, available_size)
         if size.height() > available_size.height():  # the vertical scroll bar takes part of the width
             bar_width = self.verticalScrollBar().sizeHint().width()

@@ -41,13 +41,15 @@ class QueueArrivals(QObject):
         super().__init__(parent)
         self._context = context
         self._new_refs: set[RecordRef] = set()
+        self._compared_query: QueueListQuery | None = None
         self.button = KeyButton("", kind="tool", icon="arrow_right")
         self.button.clicked.connect(self.reload_requested)
         self.button.hide()
 
     def forget_arrivals(self) -> None:
         """Reset the number of new items and hide the button, because the page reads the list again or shows
-        another list."""
+        another list. The answer of a comparison that is still running is ignored."""
+        self._compared_query = None
         self._new_refs.clear()
         self.button.hide()
 
@@ -55,14 +57,22 @@ class QueueArrivals(QObject):
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list in the background. Then update the rows of the
         table, and show the number of items without a row on the button."""
 
+        self._compared_query = query
+
         def read_first_items(services: "Console") -> tuple[QueueItem, ...]:
             return query.read_page(services, MAX_COMPARED_QUEUE_ITEMS).items
 
         self._context.run_read(
-            read_first_items, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self
+            read_first_items,
+            lambda items: self._show_changes(items, query, table),
+            _ignore_failure,
+            owner=self,
+            key=self,
         )
 
-    def _show_changes(self, items: Iterable[QueueItem], table: FittedTable) -> None:
+    def _show_changes(self, items: Iterable[QueueItem], query: QueueListQuery, table: FittedTable) -> None:
+        if query != self._compared_query:
+            return
         items = list(items)
         for item in items:
             row_index = table.rows.find_row(make_record_ref(item.record))

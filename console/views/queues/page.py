@@ -369,7 +369,6 @@ class QueuesPage(Page):
     @Slot(str)
     def _show_queue(self, name: str) -> None:
         self.queue = name
-        self.new_arrivals.forget_arrivals()
         self._show_list()
 
     def _show_list(self) -> None:
@@ -412,6 +411,7 @@ class QueuesPage(Page):
     @Slot()
     def _read_list(self) -> None:
         """Read the list of the selected queue with the present filter from its beginning."""
+        self.new_arrivals.forget_arrivals()
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
@@ -594,7 +594,6 @@ class QueuesPage(Page):
         """Store whether the next reading of the list groups the records by their cause, and close all groups."""
         self.by_cause = by_cause
         self._opened_causes.clear()
-        self.new_arrivals.forget_arrivals()
 
     @Slot(object)
     def _toggle_group(self, row: CauseRow) -> None:

@@ -63,6 +63,8 @@ _QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE})
 """Queues in which the column of the certainty is optional, too, because the name of the queue says it of every row.
 The difference of a mismatch whose outcome is unknown begins with that word.
 """
+_QUEUES_WITHOUT_NEXT_ATTEMPT = frozenset({"review"})
+"""Queues in which the column of the next automatic attempt is optional, too, because no record of theirs has one."""
 RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
 
@@ -96,10 +98,12 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
     columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner_column]
-    certainty_column_keys = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
-    return [
-        replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty_column_keys) for column in columns
-    ]
+    optional_keys = {
+        *_OPTIONAL_COLUMN_KEYS,
+        *(("certainty",) if queue in _QUEUES_NAMED_AFTER_CERTAINTY else ()),
+        *(("next",) if queue in _QUEUES_WITHOUT_NEXT_ATTEMPT else ()),
+    }
+    return [replace(column, is_optional=column.key in optional_keys) for column in columns]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:

@@ -1,6 +1,7 @@
 """The widget that paints a chart from a ChartContent, and the legend of the chart."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -36,6 +37,7 @@ _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0
 _MIN_BAND_WIDTH_PX = 4.0
 _BAND_ICON_PX = 14
+_LABEL_GAP_PX = 4.0  # least space between the labels of two bars
 
 
 class Chart(QWidget):
@@ -206,19 +208,26 @@ def _split_figure_into_lines(figure: str, width: float) -> list[str]:
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
-    widest_label = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
-    label_interval = max(1, ceil((widest_label + 2) / bar_place_width)) if bar_place_width > 0 else 1
+    widths = [measure_font_runs(split_font_runs(bar.label), "small") for bar in bars]
+    label_interval = compute_label_interval(widths, bar_place_width)
     label_height = current_appearance().line_height("small")
     baseline = compute_centred_baseline(area.bottom() + 4, label_height, "small")
-    for number, bar in enumerate(bars):
+    for number, (bar, width) in enumerate(zip(bars, widths, strict=True)):
         if (len(bars) - 1 - number) % label_interval == 0:
-            label_box = QRectF(
-                area.left() + (number - (label_interval - 1) / 2) * bar_place_width,
-                0,
-                label_interval * bar_place_width,
-                1,
-            )
-            _draw_centred_text(painter, bar.label, label_box, baseline, "muted")
+            left = area.left() + (number + 0.5) * bar_place_width - width / 2
+            left = max(area.left(), min(left, area.right() - width))
+            _draw_centred_text(painter, bar.label, QRectF(left, 0, width, 1), baseline, "muted")
+
+
+def compute_label_interval(widths: Sequence[float], bar_place_width: float) -> int:
+    """Return the smallest n for which every n-th label, counted from the last bar, fits beside the next one. `widths`
+    are the widths of the labels, `bar_place_width` is the distance from one bar to the next, both in px."""
+    for interval in range(1, len(widths)):
+        shown_widths = widths[::-1][::interval]
+        needed = max((width + next_width) / 2 for width, next_width in pairwise(shown_widths))
+        if needed + _LABEL_GAP_PX <= interval * bar_place_width:
+            return interval
+    return max(1, len(widths))
 
 
 def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: float, colour: str) -> None:

@@ -78,8 +78,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.setItemDelegateForColumn(number, delegate)
         rows.about_to_change.connect(self._store_position)
         rows.changed.connect(self._restore_position)
-        rows.modelReset.connect(self._report_visible_rows)
-        self.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
+        rows.modelReset.connect(self.report_visible_rows)
+        self.verticalScrollBar().valueChanged.connect(self.report_visible_rows)
 
     def _set_up_view(self) -> None:
         self.setShowGrid(False)
@@ -207,11 +207,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     # -- position, hover, focus
 
     @Slot()
-    def _report_visible_rows(self) -> None:
-        """Tell the PagedModel which rows are visible, so that it reads their pages."""
-        height = max(1, self.viewport().height())
-        first_row = self.rowAt(0)
-        last_row = self.rowAt(height - 1)
+    def report_visible_rows(self) -> None:
+        """Tell the PagedModel which rows are visible, so that it reads their pages. Of a table that is as high as its
+        rows, on a page that scrolls, these are the rows in sight."""
+        visible_rect = self.viewport().visibleRegion().boundingRect()
+        top, bottom = 0, max(1, self.viewport().height()) - 1
+        if not visible_rect.isEmpty():
+            top, bottom = visible_rect.top(), visible_rect.bottom()
+        first_row = self.rowAt(top)
+        last_row = self.rowAt(bottom)
         self.rows.set_visible_rows(first_row, last_row if last_row >= 0 else self.rows.rowCount() - 1)
 
     def _is_current_row_visible(self) -> bool:
@@ -245,7 +249,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         if self._was_current_row_visible:  # an action may have moved it to another group
             self._scroll_to_current_row()
         self._update_current_row()
-        self._report_visible_rows()
+        self.report_visible_rows()
 
     def _span_heading_rows(self) -> None:
         self.clearSpans()
@@ -388,7 +392,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         super().resizeEvent(event)
         if was_row_visible:
             self._scroll_to_current_row()
-        self._report_visible_rows()
+        self.report_visible_rows()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -3,6 +3,7 @@ text role."""
 
 from functools import cache
 from math import ceil
+from typing import get_args
 
 from PySide6.QtGui import QFont, QFontDatabase, QFontMetricsF
 
@@ -37,8 +38,9 @@ def font(
         type_role.font if uses_figures_font is None else ("figures" if uses_figures_font else "text")
     )
     weight = 700 if bold else type_role.weight
-    for family in tokens().get_font_families(purpose):
-        _register_font(family, weight)
+    for any_purpose in get_args(FontPurpose):  # markup uses both fonts, in the weight of the font of its label
+        for family in tokens().get_font_families(any_purpose):
+            _register_font(family, weight)
     qt_font = QFont(list_font_families(purpose))
     qt_font.setPixelSize(max(1, round(type_role.px * scale)))
     qt_font.setWeight(QFont.Weight.Bold if weight == 700 else QFont.Weight.Normal)

@@ -20,6 +20,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.inner_areas import InnerAreas
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.tabs import show_adjacent_tab
@@ -86,6 +87,7 @@ class DialogFrame(QDialog):
         self.hint = TextLabel(hint, "small", "muted", wrap=True)
         self._scroll_area = make_scroll_area()
         self._scroll_area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
+        self._inner_areas = InnerAreas(self._scroll_area, self.fit_size)
         self._build_frame(close_name)
         self.setFixedWidth(self._compute_width())
 
@@ -170,10 +172,13 @@ class DialogFrame(QDialog):
         content_layout = content_holder.layout() if content_holder is not None else None
         if dialog_layout is None or content_layout is None:
             return
-        content_layout.activate()
-        content_height = content_layout.totalSizeHint().height()
-        if content_layout.hasHeightForWidth():
-            content_height = content_layout.totalHeightForWidth(self.width() - 2)
+
+        def compute_content_height() -> int:
+            content_layout.activate()
+            if content_layout.hasHeightForWidth():
+                return content_layout.totalHeightForWidth(self.width() - 2)
+            return content_layout.totalSizeHint().height()
+
         self._order_tab_stops()
         dialog_layout.activate()
         height = dialog_layout.totalSizeHint().height()
@@ -182,8 +187,11 @@ class DialogFrame(QDialog):
         frame_height = height - self._scroll_area.minimumHeight()
         parent = self.parentWidget()
         available_height = (
-            parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height if parent is not None else content_height
+            compute_content_height()
+            if parent is None
+            else parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height
         )
+        content_height = self._inner_areas.fit(compute_content_height, available_height)
         self._scroll_area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, available_height)))
         dialog_layout.activate()
         self.resize(self.width(), frame_height + self._scroll_area.height())

@@ -4,10 +4,12 @@ lines "verdict", "why", "next" and "you can"."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
     ElidedLabel,
@@ -17,7 +19,6 @@ from console.views.widgets.base import (
     compute_half_leading_px,
     make_column,
     make_row,
-    set_style_property,
 )
 from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
@@ -111,7 +112,22 @@ class RecordSidePanel(Surface):
             QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
         )
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the red border of a side that differs over the panel. A border of the style sheet would move the
+        texts of this panel away from those of the others."""
+        super().paintEvent(event)
+        if self.is_different:
+            draw_frame(
+                QPainter(self),
+                QRectF(self.rect()),
+                0,
+                current_appearance().colour("bad"),
+                None,
+                tokens().px("borders", "differs"),
+            )
+
     def show_side(self, side: RecordSide) -> None:
+        self.is_different = side.is_different
         self.setAccessibleName(side.format_spoken_text())
         self._name_label.show_text(side.name)
         # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
@@ -124,7 +140,7 @@ class RecordSidePanel(Surface):
         self._fact_label.show_text(side.fact)
         self._source_label.show_text(side.source)
         self._source_label.setVisible(bool(side.source))
-        set_style_property(self, "differs", side.is_different)
+        self.update()
 
 
 class RecordSideStrip(Surface):
@@ -236,7 +252,8 @@ def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface
     detail_label = TextLabel(document.detail, "small", "muted", wrap=True)
     frame = tokens().px("borders", "differs") if document.is_missing else 0  # the texts of all panels stay aligned
     margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
-    panel.setLayout(make_column(name_row, TextLabel(document.text, wrap=True), detail_label, gap=0, margins=margins))
+    text_label = TextLabel(document.text, wrap=True)
+    panel.setLayout(make_column(name_row, text_label, detail_label, None, gap=0, margins=margins))
     return panel
 
 

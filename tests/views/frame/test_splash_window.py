@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.frame.splash_window import MainWindow
+from console.views.frame.splash_window import MainWindow, compute_size_without_frame
 from console.views.theme.design_tokens import ThemeName, tokens
 
 _PROGRAM = """
@@ -16,7 +16,7 @@ import sys
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 before = set(sys.modules)
-from console.views.frame.splash_window import MainWindow
+from console.views.frame.splash_window import MainWindow, compute_size_without_frame
 window = MainWindow("production")
 window.painted.connect(app.quit)
 window.show()
@@ -86,3 +86,14 @@ def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
     window.setCentralWidget(contents)
     assert window.centralWidget() is contents
     assert window.styleSheet() == ""
+
+
+def test_a_first_window_fits_with_its_title_bar() -> None:
+    """On a small screen it is smaller by its frame, whose size the system tells only after it was shown; on a large
+    one it keeps the usual size.
+    """
+    frame, screen = QSize(2, 30), QSize(1280, 760)
+    assert compute_size_without_frame(screen, screen + frame, screen) == QSize(1278, 730)
+    usual = QSize(1440, 900)
+    assert compute_size_without_frame(usual, usual + frame, QSize(1920, 1040)) == usual
+    assert compute_size_without_frame(QSize(1366, 728), QSize(1366, 758), QSize(1366, 728)) == QSize(1366, 698)

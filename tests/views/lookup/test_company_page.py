@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
+from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import ShapeIcon, TextLabel
@@ -70,3 +71,22 @@ def test_a_failed_purchase_is_no_current_credit_check(the_look: object) -> None:
     page = page_of(FAILED)
     assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in texts(page.live_check_panel)
     assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in texts(page.live_check_panel)
+
+
+def hint_keys(page: LookupPage) -> set[str]:
+    return {key for keys, _ in page.hint_bar.key_hints for key in keys}
+
+
+def test_only_keys_with_an_effect_are_offered(the_look: object) -> None:
+    """Without a company there is nothing to buy, and without its records nothing to open, probe or refund."""
+    page = LookupPage(window_context())
+    on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
+    assert not hint_keys(page) & (on_records | on_company | {"R"})
+    number = NO_PDF.corporation_number
+    page._looked_up_text = number
+    page._show_result(number, LookupResult(number, (NO_PDF,)))
+    assert on_records | on_company <= hint_keys(page)
+    assert "R" not in hint_keys(page), "it has no payment"
+    page._show_result(number, LookupResult(number, ()))
+    assert on_company <= hint_keys(page)
+    assert not hint_keys(page) & on_records

@@ -80,11 +80,12 @@ def test_a_refund_has_the_corporation_of_its_payment(the_look: object) -> None:
 @pytest.mark.parametrize("queue", QUEUE_NAMES)
 def test_no_default_column_repeats_another(queue: str, the_look: object) -> None:
     """The number stands in the column of the company if the name is unknown, the kind in that of the record, and the
-    certainty in the name of a queue for which it decides."""
+    certainty in the name of a queue for which it decides; what needs a person has no next automatic attempt."""
     columns = make_queue_columns(window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
     assert not shown & {"number", "kind"}
     assert ("certainty" in shown) is (queue not in ("unknown", "disagree"))
+    assert ("next" in shown) is (queue not in ("review", "disagree"))
     chosen = {"check", *(column.key for column in columns)} & {"check", "number", "age"}
     assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
 

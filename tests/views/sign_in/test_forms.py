@@ -201,6 +201,10 @@ def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
     assert not form.password_field.isVisible()
     assert not form.other_person_link.isVisible()
     assert form.person_list.currentData() == "op-a"
+    form.person_list.setFocus()
+    with qtbot.waitSignal(form.submitted):
+        QTest.keyClick(form.person_list, Qt.Key.Key_Return)  # the key on the button, at the list as well
+    form = unlock(qtbot, asks=False, persons=team)
     with qtbot.waitSignal(form.submitted) as sent:
         form.submit_button.click()
     assert sent.args == [""]

@@ -1,7 +1,10 @@
 """Theme, text size and fonts of the whole application."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +97,17 @@ def test_digits_have_one_width(the_look: Appearance) -> None:
 def test_a_veil_is_translucent() -> None:
     """`rgba()` values keep their alpha."""
     assert parse_colour("rgba(27,31,36,0.45)").alpha() == 115
+
+
+def test_figures_in_a_bold_line_are_bold_from_the_first_window_on() -> None:
+    """The markup of a title names the font of its figures, which nothing may have asked for yet: the title's own font
+    brings both files of its weight.
+    """
+    first = (
+        "from PySide6.QtGui import QFontDatabase; from PySide6.QtWidgets import QApplication; "
+        "from console.views.theme.fonts import font; app = QApplication([]); font('dialog_title'); "
+        "print([QFontDatabase.styles(family) for family in ('BIZ UDPGothic', 'BIZ UDGothic')])"
+    )
+    command = [sys.executable, "-c", first]
+    told = subprocess.run(command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True)
+    assert told.stdout.strip() == "[['Bold'], ['Bold']]", told.stderr

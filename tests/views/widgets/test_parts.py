@@ -1,6 +1,7 @@
 """The other controls: what they say, keep and announce."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -9,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.theme.theme import Appearance
+from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepetitionTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
@@ -117,6 +118,27 @@ def test_a_differing_side_is_read_out() -> None:
     strip.show_sides([differs])
     assert strip.panels[0].accessibleName() == "Order, differs, Unpaid, ¥12,000"
     assert strip.sizeHint().height() == before.height()
+
+
+def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
+    """Whether it differs from the start, begins to or ends, the texts of all sides stand at the same height."""
+    agree = RecordSide("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
+    differs = replace(agree, is_different=True, differs_word="differs")
+    strip = RecordSideStrip([agree, differs, agree], "Sides")
+    show_widget(strip)
+    height = strip.height()
+    for sides in ([agree, differs, agree], [differs, agree, agree], [agree, agree, agree]):
+        strip.show_sides(sides)
+        QApplication.processEvents()
+        places = {
+            tuple(label.mapTo(panel, QPoint(0, 0)).y() for label in panel.findChildren(TextLabel) if label.plain)
+            for panel in strip.panels
+        }
+        assert len(places) == 1, sides
+        assert strip.height() == height
+        for panel, side in zip(strip.panels, sides, strict=True):
+            frame = panel.grab().toImage().pixelColor(panel.width() // 2, 0)
+            assert (frame == current_appearance().colour("bad")) == side.is_different
 
 
 def test_tabs_carry_their_counts() -> None:

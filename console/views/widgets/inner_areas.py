@@ -1,0 +1,201 @@
+"""The areas that scroll inside another area that scrolls, such as a list on a page that is higher than the window.
+While the outer area scrolls, each inner one is as high as its contents, so that one scroll bar moves everything."""
+
+from collections.abc import Callable
+
+import shiboken6
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSlider,
+    QListView,
+    QScrollArea,
+    QTableView,
+    QTextEdit,
+    QWidget,
+)
+
+_PAGE_STEP_BY_KEY = {
+    Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
+    Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
+}
+_WATCHED_PROPERTY = "is_watched_inner_area"
+
+
+class InnerAreas(QObject):
+    """The inner areas of `outer_area`. Its owner calls `fit` whenever it computes the height of the content; `refit`
+    is called when the height has to be computed again. An area with a true attribute `keeps_own_scroll_bar` is left
+    as it is.
+    """
+
+    def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
+        super().__init__(outer_area)
+        self._outer_area, self._refit = outer_area, refit
+        self._own_heights: dict[QWidget, tuple[tuple[int, int], tuple[int, int]]] = {}
+        """The least and largest heights of the areas that are as high as their contents, and of the widgets around
+        them that had to become higher, too: their own heights, and those that this object has set."""
+        self._fitted_state: object = None
+        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer.timeout.connect(self._fit_again)
+        outer_area.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
+
+    def fit(self, compute_height: Callable[[], int], available_height: int) -> int:
+        """Make the inner areas as high as their contents if the least height of the outer area's content, which
+        `compute_height` returns, is larger than `available_height`; otherwise give them their own heights back.
+        Return the least height of the content after that, in px.
+        """
+        height = compute_height()
+        if self._own_heights:
+            if self._get_state(height, available_height) == self._fitted_state:
+                return height
+            self._give_back_own_heights()
+            height = compute_height()
+        if height > available_height:
+            for area in self._list_inner_areas():
+                self._grow(area)
+            height = compute_height()
+            self._fitted_state = self._get_state(height, available_height)
+        return height
+
+    def _get_state(self, height: int, available_height: int) -> object:
+        """Return everything on which the heights depend. While it is the same, they are right: the changes that `fit`
+        itself has made lead to another call of it.
+        """
+        return height, available_height, [(id(area), compute_full_height(area)) for area in self._list_inner_areas()]
+
+    def _list_inner_areas(self) -> list[QAbstractScrollArea]:
+        content: QWidget | None = self._outer_area.widget()
+        if content is None:
+            return []
+        found: list[QAbstractScrollArea] = content.findChildren(QAbstractScrollArea)
+        areas = [area for area in found if area.window() is content.window()]  # not the open list of a QComboBox
+        for area in areas:
+            self._watch(area)
+        return [
+            area
+            for area in areas
+            if area.isVisibleTo(content)
+            and compute_full_height(area)
+            and not any(other.isAncestorOf(area) for other in areas if other is not area)
+        ]
+
+    def _watch(self, area: QAbstractScrollArea) -> None:
+        """Fit again after a change of an area's contents, and when the area is shown in place of an empty state."""
+        if not area.property(_WATCHED_PROPERTY):
+            area.setProperty(_WATCHED_PROPERTY, True)
+            area.installEventFilter(self)
+            area.verticalScrollBar().rangeChanged.connect(self._fit_again_later)
+            if isinstance(area, QTableView | QListView):
+                area.selectionModel().currentChanged.connect(self._show_current_row)
+                for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
+                    signal.connect(self._fit_again_later)
+
+    def _grow(self, area: QAbstractScrollArea) -> None:
+        height = max(area.minimumHeight(), compute_full_height(area))
+        self._set_heights(area, height, max(height, area.maximumHeight()))
+        for parent in self._list_widgets_around(area):
+            layout = parent.layout()
+            height = 0 if layout is None else layout.totalMinimumSize().height()
+            if 0 < parent.minimumHeight() < height:  # Qt takes this height in place of that of the layout
+                self._set_heights(parent, height, max(height, parent.maximumHeight()))
+
+    def _set_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
+        own_heights, _ = self._own_heights.get(widget, ((widget.minimumHeight(), widget.maximumHeight()), None))
+        self._own_heights[widget] = own_heights, (minimum, maximum)
+        self._apply_heights(widget, minimum, maximum)
+
+    def _give_back_own_heights(self) -> None:
+        own_heights, self._own_heights = self._own_heights, {}
+        for widget, (own, given) in own_heights.items():
+            # If its page has set another height meanwhile, that one is right.
+            if shiboken6.isValid(widget) and (widget.minimumHeight(), widget.maximumHeight()) == given:
+                self._apply_heights(widget, *own)
+
+    def _apply_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
+        """Set the least and the largest height of a widget, and let the layouts around it compute their sizes anew at
+        once: Qt would do that one layout after the other, in later events."""
+        widget.setMinimumHeight(minimum)
+        widget.setMaximumHeight(maximum)
+        for parent in self._list_widgets_around(widget):
+            layout = parent.layout()
+            if layout is not None:
+                layout.activate()
+
+    def _list_widgets_around(self, widget: QWidget) -> list[QWidget]:
+        """Return the widgets in which a widget stands, from the innermost to the content of the outer area."""
+        found, parent = [], widget.parentWidget()
+        while parent is not None and parent is not self._outer_area.viewport():
+            found.append(parent)
+            parent = parent.parentWidget()
+        return found
+
+    # -- events of the inner areas
+
+    @Slot()
+    def _fit_again_later(self) -> None:
+        if self._own_heights or self._outer_area.verticalScrollBar().maximum() > 0:
+            self._timer.start()
+
+    @Slot()
+    def _fit_again(self) -> None:
+        self._refit()
+
+    @Slot()
+    def _show_current_row(self) -> None:
+        """Scroll the outer area to the current row of the inner view that has the focus."""
+        view = next((widget for widget in self._own_heights if shiboken6.isValid(widget) and widget.hasFocus()), None)
+        content = self._outer_area.widget()
+        if isinstance(view, QAbstractItemView) and content is not None and view.currentIndex().isValid():
+            row = view.visualRect(view.currentIndex())
+            middle = view.viewport().mapTo(content, row.center())
+            self._outer_area.ensureVisible(-content.x(), middle.y(), 0, row.height())
+
+    @Slot()
+    def _report_visible_rows(self) -> None:
+        """Let the tables know that other rows of theirs are in sight, so that they read the pages of these rows."""
+        for widget in self._own_heights:
+            if shiboken6.isValid(widget) and hasattr(widget, "report_visible_rows"):
+                widget.report_visible_rows()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Scroll the outer area for the keys PageUp and PageDown: an inner view would go to its first or last row."""
+        if event.type() == QEvent.Type.Show:
+            self._fit_again_later()
+        if (
+            event.type() == QEvent.Type.KeyPress
+            and isinstance(event, QKeyEvent)
+            and watched in self._own_heights
+            and event.key() in _PAGE_STEP_BY_KEY
+        ):
+            self._outer_area.verticalScrollBar().triggerAction(_PAGE_STEP_BY_KEY[Qt.Key(event.key())])
+            return True
+        return super().eventFilter(watched, event)
+
+
+def compute_full_height(area: QAbstractScrollArea) -> int:
+    """Return the height in px at which an area shows its whole contents; 0 for an area that keeps its height, such as
+    the field of a text that the person types."""
+    frame_px = 2 * area.frameWidth()
+    if getattr(area, "keeps_own_scroll_bar", False):
+        return 0
+    if isinstance(area, QTableView):
+        header = area.horizontalHeader()
+        return area.verticalHeader().length() + (0 if header.isHidden() else header.height()) + frame_px
+    if isinstance(area, QListView):
+        return area.contentsSize().height() + frame_px
+    if isinstance(area, QTextEdit) and area.isReadOnly():
+        return round(area.document().size().height()) + frame_px
+    if isinstance(area, QScrollArea) and area.widgetResizable():
+        return _compute_content_height(area.widget(), area.viewport().width()) + frame_px
+    return 0
+
+
+def _compute_content_height(content: QWidget | None, width: int) -> int:
+    layout = None if content is None else content.layout()
+    if layout is None:
+        return 0
+    if layout.hasHeightForWidth():
+        return layout.totalMinimumHeightForWidth(width)
+    return layout.totalMinimumSize().height()

@@ -1,0 +1,104 @@
+"""Lists on a page that is higher than its window: one scroll bar moves everything."""
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QStringListModel, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QListView, QPlainTextEdit, QStackedWidget, QTextEdit, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.scroll_container import PageScrollArea
+
+HEAD_PX, LIST_PX = 300, 80
+
+
+class ListPage(QWidget):
+    """A head, and below it two tabs: a list of 40 lines and a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.list, self.text = QListView(), QTextEdit(readOnly=True)
+        self.lines = QStringListModel([f"Line {number}" for number in range(40)])
+        self.list.setModel(self.lines)
+        self.text.setPlainText("A line of an answer\n" * 60)
+        self.tabs = QStackedWidget()
+        self.tabs.addWidget(self.list)
+        self.tabs.addWidget(self.text)
+        self.tabs.setMinimumHeight(LIST_PX)
+        self.note = QPlainTextEdit("A note\n" * 30)
+        self.note.setFixedHeight(60)
+        head = QWidget()
+        head.setMinimumHeight(HEAD_PX)
+        layout = QVBoxLayout(self)
+        for part in (head, self.note, self.tabs):
+            layout.addWidget(part)
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> tuple[PageScrollArea, ListPage]:
+    page = ListPage()
+    area = PageScrollArea(page)
+    qtbot.addWidget(area)
+    area.resize(500, 300)
+    area.show()
+    area.activateWindow()
+    qtbot.waitUntil(area.isActiveWindow)
+    settle()
+    return area, page
+
+
+def settle() -> None:
+    for _ in range(5):
+        QApplication.processEvents()
+
+
+def scrolls(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) -> bool:
+    return area.verticalScrollBar().maximum() > 0
+
+
+def test_only_the_page_scrolls(shown: tuple[PageScrollArea, ListPage]) -> None:
+    """In a low window the list of the open tab is as high as its lines, whichever tab that is and however many lines
+    come; the field of a text that is typed stays as it is. In a high window the list scrolls by itself.
+    """
+    area, page = shown
+    assert scrolls(area)
+    assert not scrolls(page.list)
+    assert scrolls(page.note)
+    before = page.height()
+    page.lines.setStringList([f"Line {number}" for number in range(80)])
+    settle()
+    assert not scrolls(page.list)
+    assert page.height() > before + 200
+    page.lines.setStringList(["Line"])
+    settle()
+    assert page.height() < before
+    page.tabs.setCurrentWidget(page.text)
+    settle()
+    assert scrolls(area)
+    assert not scrolls(page.text)
+    page.tabs.setCurrentWidget(page.list)
+    page.lines.setStringList([f"Line {number}" for number in range(80)])
+    area.resize(500, 600)
+    settle()
+    assert not scrolls(area)
+    assert page.list.height() < 300
+    assert scrolls(page.list)
+
+
+def test_keys_and_wheel_move_the_page(shown: tuple[PageScrollArea, ListPage]) -> None:
+    """The current line comes into sight, a page is a page of the window, and the wheel is not caught by the list."""
+    area, page = shown
+    bar = area.verticalScrollBar()
+    page.list.setFocus()
+    page.list.setCurrentIndex(page.lines.index(0))
+    for _ in range(30):
+        QTest.keyClick(page.list, Qt.Key.Key_Down)
+    line = page.list.visualRect(page.list.currentIndex())
+    assert page.list.viewport().visibleRegion().contains(line)
+    bar.setValue(0)
+    QTest.keyClick(page.list, Qt.Key.Key_PageDown)
+    assert bar.value() == bar.pageStep()
+    assert page.list.currentIndex().row() == 30
+    before = bar.value()
+    in_list = page.list.viewport().mapTo(area, page.list.viewport().visibleRegion().boundingRect().center())
+    QTest.wheelEvent(area.windowHandle(), QPointF(in_list), QPoint(0, -120))
+    assert bar.value() > before
