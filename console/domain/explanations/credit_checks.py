@@ -168,7 +168,8 @@ def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, obj
     if record.viewing_over:
         if record.expired_at is not None and record.expired_at <= now:
             return NextStep("next.viewing_over", facts, _format_purchase_command(record, renew=True), "renew")
-        return NextStep("next.viewing_over", facts, f"support-console show credit-check {record.id}")
+        next_step_code = "next.viewing_over" if record.expired_at is not None else "next.viewing_over_no_date"
+        return NextStep(next_step_code, facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
     if record.work.state is WorkState.SCHEDULED:
         return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCH_WAITS)}, command, "refetch")

@@ -125,6 +125,10 @@ RULES = {
     "incomplete, too late to read and too early to renew": (
         replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", SHOW, READERS,
     ),
+    "incomplete, too late to read, and nobody knows when it can be renewed": (
+        replace(LACKING, viewing_over=True, work=due(), expired_at=None), "incomplete", "incomplete",
+        "viewing_over_no_date", SHOW, READERS,
+    ),
 }  # fmt: skip
 
 
