@@ -95,6 +95,10 @@ class RelatedRecordCompleter:
         open_denials = credit_checks.find_denied_but_bought(
             conn, {number for _, number in clients_and_numbers_of_failed}
         )
+        lost_renewals = credit_checks.find_lost_renewals(
+            conn,
+            {check.corporation_number for check in checks if check.state is CheckState.ERROR or check.is_superseded},
+        )
         finds_purchases = not unknown_ids or self._can_find_purchases()
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
@@ -103,6 +107,7 @@ class RelatedRecordCompleter:
                 claim_holders.get(pair) if is_failed else None,
                 finds_purchases,
                 open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
+                lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
