@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.access.permissions import WORKER
+from console.domain.payments.consistency import compute_refundable_minor
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording.sentences import catalogue as wording
@@ -86,7 +87,7 @@ def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
         record.merchant_payment_id,
         *_get_badge_words(record, translator),
         wording.format_amount(record.captured_minor or record.asked_minor, record.currency),
-        wording.format_amount(record.refundable_minor, record.currency),
+        wording.format_amount(compute_refundable_minor(record), record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
     )
 
