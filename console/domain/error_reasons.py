@@ -71,6 +71,16 @@ class AlreadyPurchasedReason(Reason):
     DENIED_BUT_BOUGHT = "denied_but_bought"
 
 
+class NotExpiredReason(Reason):
+    """Reasons of the error `not_expired` (`detail.reason`) if it is not known when the live credit check expires.
+    NO_DATE: a re-fetch may get the date. DATE_UNAVAILABLE: AlarmBox doesn't tell the date, or no longer shows the
+    credit check.
+    """
+
+    NO_DATE = "no_date"
+    DATE_UNAVAILABLE = "date_unavailable"
+
+
 class UnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
     provider's answer are not listed here.

@@ -171,7 +171,9 @@ class CheckRelations:
     `claim_holder` is the id of another credit check that holds the claim on the same client and corporation
     number, None if there is none. `open_denials` are the ids of the credit checks of the same pair that block a
     purchase because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the
-    record itself may be one of them. `finds_purchases`: the provider can be asked for an unknown purchase.
+    record itself may be one of them. `lost_renewal` is the id of the credit check of the same pair that blocks a
+    purchase because it gave up its claim for a renewal that isn't recorded here; it may be the record itself.
+    `finds_purchases`: the provider can be asked for an unknown purchase.
     `read_only` is the switch that stops purchases, None if no switch does or if the record's next step isn't a
     purchase.
     """
@@ -181,6 +183,7 @@ class CheckRelations:
     finds_purchases: bool = True
     read_only: ReadOnlySwitch | None = None
     open_denials: tuple[int, ...] = ()
+    lost_renewal: int | None = None
 
 
 class OperationState(StrEnum):

@@ -132,6 +132,16 @@ def get_daily_close_change_name(change: DailyCloseChange, language: str) -> str:
     return translate(f"close.change.{change.what}", language)
 
 
+def _format_record_of_change(change: DailyCloseChange, language: str) -> str:
+    """Return the record of an `unknown` change: the kind with the payment's number, for a refund also with the
+    refund's number."""
+    kind, id = change.unknown_record or ("payment", 0)
+    name = (
+        f"{translate(f'kind.{kind}', language)} R-{id}" if kind == "refund" else translate(f"kind.{kind}", language)
+    )
+    return f"{name} {change.number or NO_VALUE}"
+
+
 def format_old_and_new_value(change: DailyCloseChange, language: str) -> tuple[str, str]:
     """Return the old and the new value of a daily close's change, as texts."""
 
@@ -139,8 +149,7 @@ def format_old_and_new_value(change: DailyCloseChange, language: str) -> tuple[s
         if isinstance(value, CountAndSum):
             return report_words.format_count_and_sum(value, change.currency, language)
         if value is not None and change.what == "unknown":
-            kind, _, id = value.partition(" ")
-            return f"{translate(f'kind.{kind}', language)} {id}"
+            return _format_record_of_change(change, language)
         return value or NO_VALUE
 
     return format_text(change.before), format_text(change.after)

@@ -28,8 +28,11 @@ def format_incident_title(incident: Incident, translate: Translate) -> str:
 
 
 def format_record_count(incident: Incident, translate: Translate) -> str:
-    """Return a text with the number of records that the incident affects."""
+    """Return a text with the number of records that the incident affects; if there may be more than were counted, it
+    says "at least"."""
     count = incident.extent.record_count
+    if not incident.extent.is_complete:
+        return translate("incident.affected.at_least", n=count)
     return translate("incident.affected", n=count) if count else translate("incident.affected.none")
 
 

@@ -103,6 +103,11 @@ def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
     return None, None
 
 
+def is_paid_amount_unknown(payment: Payment) -> bool:
+    """Return True if nobody knows whether the payer has paid, so that no paid amount may be shown, not even 0."""
+    return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
+
+
 def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
     """Return True if our payment, the provider and the order disagree about the amount of a payment. For an order,
     return True if they disagree about one of its payments; for other records, return False."""

@@ -185,7 +185,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
     "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10),
     "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),
-    "decisions that wait": lambda conn: approvals.read_proposed_states(conn, "refund", ["1", "2"]),
+    "decisions that wait": lambda conn: approvals.read_open_proposals(conn, "refund", ["1", "2"]),
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""

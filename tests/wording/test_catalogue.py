@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from console.wording.sentences.catalogue import (
     read_sentences,
     translate,
 )
+from console.wording.sentences.text_context import FileTextContext
 from scripts.words import text_of
 
 JA, EN = read_sentences("ja"), read_sentences("en")
@@ -297,6 +299,14 @@ def test_instants() -> None:
     """Japanese time with the zone written; a list's short form; the last valid day of what ends at midnight."""
     assert wording.format_instant(NOW) == "2026-11-20 15:04:05 JST"
     assert wording.format_instant(NOW, "short") == "11-20 15:04"
+    sentence = partial(wording.translate, "why.payment_waiting", "en", expires_at=NOW)
+    assert "until 11-20 15:04." in sentence()
+    assert "until 11-20 15:04." in sentence(now=datetime(2026, 12, 31, 14, 59, tzinfo=UTC))
+    in_japans_new_year = datetime(2026, 12, 31, 15, tzinfo=UTC)
+    assert "until 2026-11-20 15:04." in sentence(now=in_japans_new_year)
+    assert "until 2026-11-20 15:04." in FileTextContext("en", lambda: in_japans_new_year).translate(
+        "why.payment_waiting", expires_at=NOW
+    )
     assert wording.format_instant(NOW, "clock") == "15:04:05"
     midnight_in_japan = datetime(2027, 11, 20, 15, tzinfo=UTC)
     assert wording.format_instant(midnight_in_japan, "until") == "2027-11-20"

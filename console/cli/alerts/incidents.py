@@ -89,8 +89,8 @@ def parse_snooze_end(text: str) -> datetime:
 
 def build_incident_json(incident: "Incident", translate: Translate) -> JsonObject:
     """Return an incident as a JSON object. `sums` has the amounts of the affected records by currency, in minor
-    units. `because` is a sentence that says why a closed or resolved incident ended; null for any other
-    incident.
+    units. `complete` is false if more records may be affected than were counted and added up. `because` is a
+    sentence that says why a closed or resolved incident ended; null for any other incident.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 
@@ -101,6 +101,7 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
         "alerts": [build_alert_json(alert, translate) for alert in incident.alerts],
         "records": [build_attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
         "record_count": incident.extent.record_count,
+        "complete": incident.extent.is_complete,
         "sums": dict(incident.extent.sums or {}),
         "playbook": [translate(key) for key in incident_words.list_playbook_step_keys(incident)],
         "because": incident_words.format_incident_end_reason(incident, translate),

@@ -52,9 +52,18 @@ _FIELD_NAMES_BY_RECORD_TYPE: Mapping[type, str] = {
         id action subject state operator desk started_at ended_at corporation_number client_id outcome_class reason
         source""",
 }
+
+
+def _compute_left_minor(payment: Payment) -> int:
+    # imported here, because most answers have no payment
+    from console.domain.payments.consistency import compute_refundable_minor
+
+    return compute_refundable_minor(payment)
+
+
 _FUNCTION_BY_COMPUTED_FIELD: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Payment, "payer"): lambda payment: mask_payer(payment.payer),
-    (Payment, "left_minor"): lambda payment: payment.refundable_minor,
+    (Payment, "left_minor"): lambda payment: _compute_left_minor(payment),
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
 _MAX_TEXT_VALUE_CHARACTERS = 2_000

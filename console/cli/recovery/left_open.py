@@ -44,7 +44,7 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
         (
             translator(f"left_open.{item.reason.value}"),
             _format_left_open_subject(item, left_open.number_by_record, translator),
-            wording.format_instant(item.since, "short"),
+            translator.format_short_instant(item.since),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",
             item.link or "",
         )

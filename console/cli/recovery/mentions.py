@@ -13,7 +13,6 @@ from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.annotations.mentions import MENTION_KIND, Mention
 from console.domain.links.link import Link, format_link
-from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -51,7 +50,7 @@ def _format_mention_list_lines(mentions: Sequence[Mention], translator: Translat
         (
             str(mention.id),
             f"{translator(f'kind.{mention.note.kind}')} {mention.note.subject_id}",
-            wording.format_instant(mention.at, "short"),
+            translator.format_short_instant(mention.at),
             mention.note.person,
             translator(f"mention.how.{mention.how}"),
             " ".join(mention.note.words.split()),

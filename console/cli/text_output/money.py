@@ -17,14 +17,18 @@ _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded
 
 def format_money_table(money: MoneyParts, payment: Payment, translator: Translator) -> Lines:
     """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
-    are left out.
+    are left out. The paid amount is – while nobody knows whether the payer has paid.
     """
     parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment)}
     parts |= {part: getattr(money, part) for part in _MONEY_PART_NAMES}
-    rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
-    return format_aligned_lines(
-        (translator(f"money.part.{part}"), wording.format_amount(amount, money.currency)) for part, amount in rows
-    )
+    rows = {
+        part: wording.format_amount(amount, money.currency)
+        for part, amount in parts.items()
+        if amount or part == "paid"
+    }
+    if payment_words.is_paid_amount_unknown(payment):
+        rows["paid"] = wording.NO_VALUE
+    return format_aligned_lines((translator(f"money.part.{part}"), text) for part, text in rows.items())
 
 
 def format_compared_states_table(
@@ -41,7 +45,7 @@ def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Tr
         _get_compared_side_name(side, payment.provider, translator),
         _get_compared_state_word(side, payment, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
-        wording.format_instant(side.asked or side.since, "short"),
+        translator.format_short_instant(side.asked or side.since),
         translator("money.side.differs", fields=side.differs) if side.differs else "",
     )
 

@@ -22,7 +22,7 @@ def _make_notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple
         notice.order_no or wording.NO_VALUE,
         notice_words.format_notice_type(notice.source, notice.type, translator.language),
         notice_words.format_notice_amount(notice) or wording.NO_VALUE,
-        wording.format_instant(notice.occurred_at or notice.received_at, "short"),
+        translator.format_short_instant(notice.occurred_at or notice.received_at),
         translator(f"notice.proof.{notice.proof}"),
     )
 

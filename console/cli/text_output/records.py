@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.access.permissions import WORKER
+from console.domain.payments.consistency import compute_refundable_minor
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording.sentences import catalogue as wording
@@ -55,10 +56,17 @@ def _make_credit_check_row(record: CreditCheck, translator: Translator) -> Table
         wording.format_corporation_number(record.corporation_number),
         record.client_id,
         *_get_badge_words(record, translator),
-        record.result or wording.NO_VALUE,
+        _get_result_word(record, translator),
         wording.format_instant(record.purchased_at, "day"),
         _format_company_name(record, translator),
     )
+
+
+def _get_result_word(record: CreditCheck, translator: Translator) -> str:
+    """Return the word for AlarmBox's verdict, as in the window; a verdict without a word as AlarmBox sent it."""
+    if record.result in ("ok", "hold", "ng"):
+        return translator(f"result.{record.result}")
+    return record.result or wording.NO_VALUE
 
 
 def _make_order_row(record: Order, translator: Translator) -> TableRow:
@@ -78,8 +86,8 @@ def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
         wording.get_provider_name(record.provider, translator.language),
         record.merchant_payment_id,
         *_get_badge_words(record, translator),
-        wording.format_amount(record.captured_minor, record.currency),
-        wording.format_amount(record.refundable_minor, record.currency),
+        wording.format_amount(record.captured_minor or record.asked_minor, record.currency),
+        wording.format_amount(compute_refundable_minor(record), record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
     )
 
@@ -233,7 +241,8 @@ def _format_record_number_or_id(record: CreditCheck | Order | Payment | Refund) 
         case Order():
             return record.merch_txn_id
         case Payment():
-            return f"{record.merchant_payment_id} {wording.format_amount(record.asked_minor, record.currency)}"
+            amount = wording.format_amount(record.captured_minor or record.asked_minor, record.currency)
+            return f"{record.merchant_payment_id} {amount}"
     return f"{_get_payment_number(record)} {wording.format_amount(record.amount_minor, record.currency)}"
 
 

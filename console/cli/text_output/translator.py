@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 
 if TYPE_CHECKING:  # the window starts through this module too, and each import delays its first frame
+    from datetime import datetime
+
     from console.domain.records import TimelineEntry
 
 Lines = Iterable[str]
@@ -20,6 +23,7 @@ class Translator:
         from console.settings.settings import detect_system_language
 
         configured_language = os.environ.get("CONSOLE_LANGUAGE")
+        self._clock = SystemClock()
         self.language = (
             configured_language if configured_language in ("ja", "en") else detect_system_language(os.environ)
         )
@@ -27,7 +31,13 @@ class Translator:
     def __call__(self, key: str, /, **facts: object) -> str:
         from console.wording.sentences import catalogue as wording
 
-        return wording.translate(key, self.language, **facts)
+        return wording.translate(key, self.language, **{"now": self._clock.now(), **facts})
+
+    def format_short_instant(self, at: "datetime | None") -> str:
+        """Return an instant in Japanese time without seconds, with its year if it is in another year; – for None."""
+        from console.wording.sentences import catalogue as wording
+
+        return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())
 
     def format_audit_entry(self, entry: "TimelineEntry") -> str:
         """Return the sentence that describes an audit entry in a timeline."""

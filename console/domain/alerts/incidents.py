@@ -80,15 +80,25 @@ class AffectedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AffectedRecords:
+    """The records that a cause affects. `is_complete` is False if there may be more of them than were read."""
+
+    records: tuple[AffectedRecord, ...] = ()
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
     sums of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the
-    extent of that moment; a later extent is compared with it.
+    extent of that moment; a later extent is compared with it. `is_complete` is False if there may be more records
+    than were read; count and sums are then the least ones.
     """
 
     newest_alert_id: int
     record_count: int = 0
     sums: Mapping[str, int] | None = None
+    is_complete: bool = True
 
     def is_worse_than(self, earlier: "IncidentExtent") -> bool:
         """True if, compared with the extent `earlier`, the incident has a newer alert, more affected records, or a
@@ -253,14 +263,15 @@ def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | N
     return owner, owner_since
 
 
-def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> IncidentExtent:
+def measure_extent(alerts: Sequence[Alert], affected: AffectedRecords) -> IncidentExtent:
     """Return the extent of an incident with these alerts (at least one) and affected records. Sums of different
     currencies are never added."""
     sums: dict[str, int] = {}
-    for record in records:
+    for record in affected.records:
         if record.amount is not None:
             sums[record.amount.currency] = sums.get(record.amount.currency, 0) + record.amount.minor
-    return IncidentExtent(max(alert.id for alert in alerts), len(records), sums)
+    newest_alert_id = max(alert.id for alert in alerts)
+    return IncidentExtent(newest_alert_id, len(affected.records), sums, affected.is_complete)
 
 
 PLAYBOOK_OF_RULE: Mapping[str, str] = {

@@ -2,7 +2,8 @@
 violation.
 
 - A: a payment was paid at the provider, but its order is still pending after a grace period. Action: move the order.
-- B: the order is paid, but none of its payments succeeded. Action: probe the payment.
+- B: the order is paid, but none of its payments is known to have succeeded. Action: probe the payment that may have
+  paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
 - C: a payment was paid after it had expired or failed, or after its order was cancelled, and the money was not given
   back completely. Action: refund the payment, or decide on another compensation.
 
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import FINAL_STATES, PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty
 from console.domain.tasks.records import AlertRule
 
 GRACE_PERIODS: Mapping[AlertRule, timedelta] = {
@@ -101,7 +103,7 @@ def find_broken_rule(
         payments_by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
-            payments_by_id[-1].id,
+            max(payments_by_id, key=_rank_as_perhaps_paid).id,
             _format_observed_states(order, payments_by_id),
             f"payment={PaymentState.COMPLETED}",
         )
@@ -115,6 +117,12 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
         and bool(payments)
         and not any(payment.state in PAID_STATES for payment in payments)
     )
+
+
+def _rank_as_perhaps_paid(payment: Payment) -> tuple[bool, bool, int]:
+    """Return the rank by which the payment is chosen that may have paid for its order: a payment with an unknown
+    outcome is above one that can still be paid, this above one that has ended; among equals the newest is highest."""
+    return payment.certainty is Certainty.UNKNOWN, payment.state not in FINAL_STATES, payment.id
 
 
 def _get_order_state_start(order: Order) -> datetime:

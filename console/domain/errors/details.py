@@ -21,6 +21,7 @@ from console.domain.error_reasons import (
     LockedProblem,
     MismatchReason,
     NotAllowedReason,
+    NotExpiredReason,
     NothingToResolveReason,
     NumberReason,
     PossibleRepeatReason,
@@ -250,9 +251,16 @@ class RegistryOrderDetail(TypedDict, total=False):
     missing_days: list[str]
 
 
+class NotExpiredDetail(_SharedFacts, total=False):
+    """Facts of the error `not_expired`: the live credit check of the corporation number, and when it expires."""
+
+    reason: NotExpiredReason
+    expired_at: datetime | None
+
+
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, the
-    one that `reason` describes, or the operation that only the spool of a desk has.
+    """Facts of the error `already_purchased`: the live credit check of the corporation number, the one that `reason`
+    describes, or the operation that only the spool of a desk has.
     """
 
     reason: AlreadyPurchasedReason

@@ -48,16 +48,17 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     relations = payment.relations or PaymentRelations()
     show_command = f"support-console show payment {payment.id}"
     if broken_rule.rule is AlertRule.PAID_UNNOTICED:
-        paid_payments = [order_payment for order_payment in payments if order_payment.state in PAID_STATES]
-        if payment.state in CONFIRMED_PAID_STATES and is_order_covered(paid_payments, order):
+        if payment.state in CONFIRMED_PAID_STATES and is_order_covered(_list_paid_payments(payments), order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
-        return AlertAction("open", "payment", payment.id, show_command, "_short")
+        suffix = "_short" if _is_one_currency(order, payments) else "_currency"
+        return AlertAction("open", "payment", payment.id, show_command, suffix)
     if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
             return AlertAction("open", "payment", payment.id, show_command, "_reversed")
-        command = f"support-console probe payment {payment.id}"
-        return AlertAction("ask_payment" if relations.can_ask else "open", "payment", payment.id, command)
+        if not relations.can_ask:
+            return AlertAction("open", "payment", payment.id, show_command, "_open")
+        return AlertAction("ask_payment", "payment", payment.id, f"support-console probe payment {payment.id}")
     pending_refund = relations.pending_refund
     if pending_refund is not None:
         command = f"support-console show refund {pending_refund.id}"
@@ -82,14 +83,25 @@ def explain_alert(
     step = NextStep(f"next.order_alert_{broken_rule.rule}{action.suffix}", facts, action.command, "open_payment")
     reason = f"why.order_alert_{broken_rule.rule}{_find_late_suffix(order, payment, broken_rule)}"
     verdict = f"verdict.order_alert_{broken_rule.rule}"
-    if action.suffix == "_short":
-        verdict, reason = f"{verdict}_short", f"{reason}_short"
+    if action.suffix in ("_short", "_currency"):
+        verdict, reason = f"{verdict}{action.suffix}", f"{reason}{action.suffix}"
+    elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and payment.certainty is Certainty.UNKNOWN:
+        verdict, reason = f"{verdict}_unknown", f"{reason}_unknown"
     return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
 
 
 def _find_payment(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:
     """Return the payment of `payments` to which the corrective action of `broken_rule` is applied."""
     return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
+
+
+def _list_paid_payments(payments: Sequence[Payment]) -> Sequence[Payment]:
+    return [payment for payment in payments if payment.state in PAID_STATES]
+
+
+def _is_one_currency(order: Order, payments: Sequence[Payment]) -> bool:
+    """True if all paid payments are in the order's currency; only then their amounts can be added and compared."""
+    return all(payment.currency == order.currency for payment in _list_paid_payments(payments))
 
 
 def _find_late_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
@@ -111,10 +123,12 @@ def _make_explanation_facts(
     now: datetime,
 ) -> Mapping[str, object]:
     """Return the facts for the sentences that explain an alert about an order. The fact `age` is the time since
-    the payment was paid or, for a paid order without a paid payment, since the order's state changed."""
+    the payment was paid or, for a paid order without a paid payment, since the order's state changed. `paid` and
+    `missing` are None if a paid payment isn't in the order's currency."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = sum(order_payment.captured_minor for order_payment in payments if order_payment.state in PAID_STATES)
+    paid_minor = sum(order_payment.captured_minor for order_payment in _list_paid_payments(payments))
+    is_one_currency = _is_one_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (
         order.state_since or order.created_at if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
@@ -130,8 +144,10 @@ def _make_explanation_facts(
         "amount": make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
         "left": make_stored_money(max(0, payment.refundable_minor), payment.currency),
         "total": make_stored_money(order.total_minor, order.currency),
-        "paid": make_stored_money(paid_minor, payment.currency),
-        "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency),
+        "paid": make_stored_money(paid_minor, order.currency) if is_one_currency else None,
+        "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency)
+        if is_one_currency
+        else None,
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,
         "at": rule_broken_at,

@@ -17,7 +17,9 @@ DISAGREEING_VERDICTS = frozenset(
         "contradicted",  # house: a verdict
         "order_alert_A",
         "order_alert_A_short",
+        "order_alert_A_currency",
         "order_alert_B",
+        "order_alert_B_unknown",
         "order_alert_C",
         "order_paid_late",
         "refund_contradicted",

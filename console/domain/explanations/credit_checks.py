@@ -46,6 +46,9 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
     """Return the explanation of a credit check, without badges, by the first circumstance that needs attention."""
     facts = _make_explanation_facts(record)
+    if record.is_superseded and relations.lost_renewal == record.id:
+        step = NextStep("next.find_lost_renewal", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.renewal_lost", "why.superseded", step, facts, DECIDING_ROLES)
     if record.is_superseded:
         step = NextStep(
             "next.open_successor", facts, f"support-console show credit-check {record.superseded_by}", "successor"
@@ -75,9 +78,15 @@ def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: M
     if is_denied and (record.relations is None or record.id in relations.open_denials):
         step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
-    blocking_id = relations.claim_holder or next(iter(relations.open_denials), None)
+    denial_id = next(iter(relations.open_denials), None)
+    blocking_id = relations.claim_holder or relations.lost_renewal or denial_id
     if blocking_id is not None:
-        next_step_code = "next.bought_since" if relations.claim_holder is not None else "next.other_denied_but_bought"
+        if relations.claim_holder is not None:
+            next_step_code = "next.bought_since"
+        elif relations.lost_renewal is not None:
+            next_step_code = "next.other_renewal_lost"
+        else:
+            next_step_code = "next.other_denied_but_bought"
         facts = {**facts, "successor": blocking_id}
         step = NextStep(next_step_code, facts, f"support-console show credit-check {blocking_id}", "successor")
         return Explanation(verdict, reason, step, facts)
@@ -167,8 +176,9 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
 def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
         if record.expired_at is not None and record.expired_at <= now:
-            return NextStep("next.viewing_over", facts, _format_purchase_command(record, renew=True), "renew")
-        return NextStep("next.viewing_over", facts, f"support-console show credit-check {record.id}")
+            return NextStep("next.viewing_over_expired", facts, _format_purchase_command(record, renew=True), "renew")
+        next_step_code = "next.viewing_over" if record.expired_at is not None else "next.viewing_over_no_date"
+        return NextStep(next_step_code, facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
     if record.work.state is WorkState.SCHEDULED:
         return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCH_WAITS)}, command, "refetch")

@@ -27,6 +27,7 @@ from console.domain.payments.consistency import (
     WAITING_STATES,
     compare_sides,
     compute_order_difference_minor,
+    compute_refundable_minor,
     compute_reversed_minor,
     find_reversal_deadline,
     has_unrefunded_amount,
@@ -86,6 +87,16 @@ _WORK_REASONS_FOR_PROBE = frozenset(
         *COMPARISON_RULES,
     )
 )
+_CODES_WITHOUT_PROBE: Mapping[str, str] = {
+    "next.payment_compare_amounts": "next.payment_look",
+    "next.payment_confirmed_later": "next.payment_look",
+    "next.payment_go_on": "next.payment_look",
+    "next.payment_probe": "next.payment_look",
+    "next.payment_reconcile": "next.payment_look",
+    "next.payment_probe_waiting": "next.payment_wait",
+}
+"""Wording codes of next steps whose sentences say that the provider is asked, with those that take their place where
+it can't be asked."""
 _WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
 """Names of the actions that open the page of the payment's pending refund, or of its order."""
@@ -121,11 +132,22 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
+    if not relations.can_ask:
+        explanation = replace(explanation, next_step=_replace_impossible_probe(record, explanation.next_step))
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
     )
     return replace_stopped_next_step(explanation_with_badges, relations.read_only)
+
+
+def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
+    """Return the next step of a payment whose provider can't be asked: instead of a probe, a look at the stored
+    answers or a wait."""
+    code = _CODES_WITHOUT_PROBE.get(step.code, step.code)
+    if code == step.code and step.command != _format_probe_command(record):
+        return step
+    return replace(step, code=code, command=_format_show_command(record), action=None)
 
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
@@ -347,7 +369,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "asked": _make_money(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else make_stored_money(record.provider_minor, record.currency),
         "refunded": _make_money(record.refunded_minor, record.currency),
-        "left": _make_money(record.refundable_minor, record.currency),
+        "left": _make_money(compute_refundable_minor(record), record.currency),
         "aside": _make_money(record.set_aside_minor, record.currency),
         "since": record.state_since,
         "paid_at": record.paid_at,

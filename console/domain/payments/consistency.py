@@ -278,8 +278,14 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
         unknown=min(unknown_minor, max(0, payment.reserved_minor - accepted_minor)),
         waiting=max(0, payment.reserved_minor - accepted_minor - unknown_minor),
         set_aside=payment.set_aside_minor,
-        refundable=payment.refundable_minor if payment.state in PAID_STATES else 0,
+        refundable=compute_refundable_minor(payment),
     )
+
+
+def compute_refundable_minor(payment: Payment) -> int:
+    """Return the amount (minor units) of a payment that can still be refunded, without the amount set aside; 0 if the
+    payment isn't paid: of a reversed payment nothing is left, although it was captured."""
+    return payment.refundable_minor if payment.state in PAID_STATES else 0
 
 
 def compute_reversed_minor(payment: Payment) -> int:

@@ -56,6 +56,8 @@ def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
         return "bought_perhaps"
     if not check.is_live:
         return "not_live"
+    if check.expired_at is None:
+        return "no_expiry_date"
     return None if has_expired(check, now) else ErrorCode.NOT_EXPIRED
 
 

@@ -103,13 +103,24 @@ class DailyCloseChange:
     """A difference between the first close of a day and a later close of this day. `what` is a sum of
     DAILY_SUM_NAMES (with its currency), `unknown` (a record that was added to or removed from the records with
     an unknown outcome) or `reconciliation`. The values are texts for `unknown` and `reconciliation`, None if
-    one of the two closes has no value; a missing sum is 0.
+    one of the two closes has no value; a missing sum is 0. `number` is the number of the payment that an `unknown`
+    change is about; None if the payment is gone.
     """
 
     what: str
     currency: str = ""
     before: CountAndSum | str | None = None
     after: CountAndSum | str | None = None
+    number: str | None = None
+
+    @property
+    def unknown_record(self) -> tuple[str, int] | None:
+        """Kind and id of the record that an `unknown` change is about; None for another change."""
+        name = self.before or self.after
+        if self.what != "unknown" or not isinstance(name, str):
+            return None
+        kind, _, id = name.partition(" ")
+        return (kind, int(id)) if id.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ records that a cause affects."""
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Cause
+from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, AffectedRecords, Cause
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.money import Money, make_stored_money
-from console.domain.payments.consistency import FINAL_STATES
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, FINAL_STATES
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
@@ -98,36 +98,44 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
 
 class AffectedRecordReader:
     """Reads the records that a cause of alerts affects. Each amount is counted once: the amount of an order counts
-    through its payment, and the amount of a refund counts only if its payment is not an affected record."""
+    through its payments, unless all of them ended unpaid, and the amount of a refund counts only if its payment is
+    not an affected record. A payment that ended unpaid counts no amount."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
+    def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, AffectedRecords]:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
         together in a few queries."""
         lapsed_ids = journal.list_lapsed_by_kind(conn)
         records = _read_order_chains(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
+        incomplete_causes = set()
         for cause in causes:
             if cause.kind not in _ORDER_CHAIN_RECORD_KINDS:
-                records[cause] = self._find_records_of_cause(conn, cause, lapsed_ids)
-        return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
+                records[cause], is_complete = self._find_records_of_cause(conn, cause, lapsed_ids)
+                if not is_complete:
+                    incomplete_causes.add(cause)
+        return {
+            cause: AffectedRecords(_make_affected_records(records.get(cause, ())), cause not in incomplete_causes)
+            for cause in causes
+        }
 
     def _find_records_of_cause(
         self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
-    ) -> Sequence[Record]:
+    ) -> tuple[Sequence[Record], bool]:
+        """Return the records of a cause that is no order or payment, and False if there may be more of them."""
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _list_record_if_present(refunds.find(conn, cause.id))
+                return _list_record_if_present(refunds.find(conn, cause.id)), True
             case credit_checks.CREDIT_CHECK_KIND:
-                return _list_record_if_present(credit_checks.find(conn, cause.id))
+                return _list_record_if_present(credit_checks.find(conn, cause.id)), True
             case _ if cause.kind == CORPORATION_KIND:
-                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
+                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id)), True
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
                 return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed_ids)
             case _ if cause.kind == PROVIDER_KIND:
                 return self._find_records_of_provider(conn, cause.id, lapsed_ids)
-        return ()
+        return (), True
 
     def _find_records_of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
         now = self._context.now()
@@ -147,30 +155,34 @@ class AffectedRecordReader:
         ]
         return (*checks, *open_payments, *open_refunds)
 
-    def _find_records_of_queue(self, conn: Connection, name: str, lapsed_ids: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_queue(
+        self, conn: Connection, name: str, lapsed_ids: queues.LapsedIds
+    ) -> tuple[Sequence[Record], bool]:
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
         page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
-        return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
+        records = [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
+        return records, len(page) < MAX_AFFECTED_RECORDS_PER_CAUSE
 
     def _find_records_of_provider(
         self, conn: Connection, provider_subject_id: int, lapsed_ids: queues.LapsedIds
-    ) -> Sequence[Record]:
-        waiting_records = [
-            record
+    ) -> tuple[Sequence[Record], bool]:
+        pages = [
+            queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
             for name in _QUEUES_WAITING_FOR_PROVIDER
-            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         ]
+        waiting_records = [record for page in pages for _, record in page]
         payments_of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
         )
         provider_by_payment_id = {payment.id: payment.provider for payment in payments_of_refunds}
         records_by_key = {(type(record), record.id): record for record in waiting_records}
-        return [
+        records = [
             record
             for record in records_by_key.values()
             if compute_provider_subject_id(_find_provider_of_record(record, provider_by_payment_id))
             == provider_subject_id
         ]
+        return records, all(len(page) < MAX_AFFECTED_RECORDS_PER_CAUSE for page in pages)
 
 
 def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
@@ -187,6 +199,13 @@ def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int
 
 def _is_open_payment(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
+
+
+def _has_ended_without_money(payment: Payment) -> bool:
+    """True if the payer certainly didn't pay by this payment. What it asked for is no affected money: the order has
+    another payment, or counts itself."""
+    is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor
+    return is_certain and payment.state in ENDED_UNPAID_STATES
 
 
 def _list_record_if_present(record: Record | None) -> Sequence[Record]:
@@ -222,12 +241,18 @@ def _read_order_chains(
 
 def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     payment_ids = {record.id for record in records if isinstance(record, Payment)}
-    order_ids_with_payment = {record.order_id for record in records if isinstance(record, Payment)}
+    order_ids_with_money = {
+        record.order_id for record in records if isinstance(record, Payment) and not _has_ended_without_money(record)
+    }
 
     def make_affected_record(record: Record) -> AffectedRecord:
         match record:
             case Payment():
-                amount = _make_amount(record.captured_minor or record.asked_minor, record.currency)
+                amount = (
+                    None
+                    if _has_ended_without_money(record)
+                    else _make_amount(record.captured_minor or record.asked_minor, record.currency)
+                )
                 return AffectedRecord(payments.PAYMENT_KIND, record.id, record.merchant_payment_id, amount)
             case Refund():
                 is_amount_counted = record.payment_id not in payment_ids
@@ -236,7 +261,7 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
             case Order():
                 amount = (
                     _make_amount(record.total_minor, record.currency)
-                    if record.id not in order_ids_with_payment
+                    if record.id not in order_ids_with_money
                     else None
                 )
                 return AffectedRecord(orders.ORDER_KIND, record.id, record.merch_txn_id, amount)

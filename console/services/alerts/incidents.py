@@ -10,7 +10,7 @@ from console.domain.access.permissions import has_right, is_same_person
 from console.domain.alerts.incidents import (
     INCIDENT_KIND,
     LONGEST_SNOOZE,
-    AffectedRecord,
+    AffectedRecords,
     Cause,
     Incident,
     IncidentAction,
@@ -114,7 +114,7 @@ class IncidentService:
         return sum(
             compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
-                measure_extent(alert_group, records.get(cause, ())),
+                measure_extent(alert_group, records.get(cause, AffectedRecords())),
                 now,
                 has_open_alert=True,
             ).state
@@ -328,9 +328,9 @@ class IncidentService:
         alert_group: tuple[Alert, ...],
         steps: Mapping[int, tuple[IncidentStep, ...]],
         items: Mapping[int, AlertItem],
-        records: tuple[AffectedRecord, ...],
+        affected: AffectedRecords,
     ) -> Incident:
-        extent = measure_extent(alert_group, records)
+        extent = measure_extent(alert_group, affected)
         steps_of_incident = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = compute_incident_status(
@@ -344,7 +344,7 @@ class IncidentService:
             state=status.state,
             alerts=alert_group,
             steps=steps_of_incident,
-            records=records[:MAX_LISTED_RECORDS_PER_INCIDENT],
+            records=affected.records[:MAX_LISTED_RECORDS_PER_INCIDENT],
             extent=extent,
             number=most_helpful_item.number if most_helpful_item else None,
             action=most_helpful_item.action if most_helpful_item else None,

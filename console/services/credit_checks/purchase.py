@@ -12,14 +12,14 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import get_end_of_day
-from console.domain.error_reasons import AlreadyPurchasedReason, UsageProblem
+from console.domain.error_reasons import AlreadyPurchasedReason, NotExpiredReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
+from console.domain.errors.details import AlreadyPurchasedDetail, NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.domain.recovery.decidable import has_expired, is_denied_but_bought
+from console.domain.recovery.decidable import find_refetch_refusal, has_expired, is_denied_but_bought
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -248,7 +248,9 @@ class _PurchaseAttempt:
         is_date_over = valid_until is not None and valid_until <= context.now()
         # The provider's statement takes precedence over its date, in both directions.
         if not (is_date_over if report.expired is None else report.expired):
-            facts: AlreadyPurchasedDetail = {"record": live_check}
+            facts: NotExpiredDetail = {"record": live_check}
+            if report.expired is None:  # without a date, since a date that is over isn't refused
+                facts = _add_reason_of_missing_date(facts, valid_until, can_refetch=False)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts if is_date_over else {**facts, "expired_at": valid_until})
 
     def make_lease_name(self) -> str | None:
@@ -294,8 +296,12 @@ class _PurchaseAttempt:
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
             was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
-            facts: AlreadyPurchasedDetail = {"record": live_check, "expired_at": live_check.expired_at}
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
+            expired_at, can_refetch = live_check.expired_at, find_refetch_refusal(live_check) is None
+            if was_overtaken:
+                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "expired_at": expired_at})
+            facts: NotExpiredDetail = {"record": live_check, "expired_at": expired_at}
+            facts = _add_reason_of_missing_date(facts, expired_at, can_refetch=can_refetch)
+            raise ConsoleError(ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
@@ -388,6 +394,16 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
         and (other_check.client_id == record.client_id or other_check.corporation_number != record.corporation_number)
         for other_check in credit_checks.find_by_provider_id(conn, record.credit_check_id)
     )
+
+
+def _add_reason_of_missing_date(
+    facts: NotExpiredDetail, expired_at: datetime | None, *, can_refetch: bool
+) -> NotExpiredDetail:
+    """Return the facts of a refused renewal; if the date of expiry isn't known, with the reason that says so.
+    `can_refetch`: a re-fetch may get the date."""
+    if expired_at is not None:
+        return facts
+    return {**facts, "reason": NotExpiredReason.NO_DATE if can_refetch else NotExpiredReason.DATE_UNAVAILABLE}
 
 
 def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:

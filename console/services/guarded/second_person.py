@@ -1,8 +1,9 @@
 """Decisions of two people about an unknown outcome: the first person proposes an outcome, and the second person's
 equal decision settles the record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from console.domain.access.permissions import has_right, is_same_person
 from console.domain.audit.actions import AuditAction
@@ -104,8 +105,26 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
+        proposals = list_counting_proposals(context, conn)
     return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
+
+
+def list_counting_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
+    """Return at most MAX_LISTED_PROPOSALS open proposals whose proposer may still decide, oldest first. Another
+    proposal waits for nobody: the next decision replaces it."""
+    may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
+    proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
+    return tuple(proposal for proposal in proposals if may_decide(proposal.person))
+
+
+def read_proposed_states(
+    context: ServiceContext, conn: Connection, kind: str, subject_ids: Collection[str]
+) -> dict[str, str]:
+    """Return the proposed states of those of the records of this kind that wait for a second person, by record id.
+    A proposal whose proposer may no longer decide doesn't count."""
+    may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
+    proposals = approvals.read_open_proposals(conn, kind, subject_ids)
+    return {id: state for id, (state, proposer) in proposals.items() if may_decide(proposer)}
 
 
 def _find_refusal(person: Person | None, proposer: str) -> str | None:

@@ -27,7 +27,7 @@ from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
 from console.services.guarded.desk_answers import find_own_entry, refuse_denial_of_answer
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import LostRefundProber
@@ -97,11 +97,11 @@ class OperationRecovery:
             history = read_timeline(conn, OPERATION_KIND, operation_id)
             if operation.subject_id is not None:
                 history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
-            proposal = approvals.find_open_proposal(conn, OPERATION_KIND, operation_id)
+            is_proposed = operation_id in read_proposed_states(self._context, conn, OPERATION_KIND, (operation_id,))
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
         return OperationDetails(
-            operation, explanation, history, answers, "second_person" if proposal else None, facts
+            operation, explanation, history, answers, "second_person" if is_proposed else None, facts
         )
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:

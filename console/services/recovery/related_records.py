@@ -30,6 +30,7 @@ from console.domain.records import Certainty, CheckRelations, CheckState, Credit
 from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
+from console.services.guarded import second_person
 from console.services.payments import timeout_start
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
 from console.services.process.context import ServiceContext
@@ -41,7 +42,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import currency_limits, orders, payments
 from console.store.queues.table_queries import QueuedRecord
-from console.store.refunds import approvals, refunds
+from console.store.refunds import refunds
 from console.store.tasks import sagas
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
@@ -87,10 +88,16 @@ class RelatedRecordCompleter:
         clients_and_numbers_of_failed = {
             (check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR
         }
-        proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids)
+        proposed_states = second_person.read_proposed_states(
+            self._context, conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids
+        )
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
         open_denials = credit_checks.find_denied_but_bought(
             conn, {number for _, number in clients_and_numbers_of_failed}
+        )
+        lost_renewals = credit_checks.find_lost_renewals(
+            conn,
+            {check.corporation_number for check in checks if check.state is CheckState.ERROR or check.is_superseded},
         )
         finds_purchases = not unknown_ids or self._can_find_purchases()
         for check in checks:
@@ -100,6 +107,7 @@ class RelatedRecordCompleter:
                 claim_holders.get(pair) if is_failed else None,
                 finds_purchases,
                 open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
+                lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -217,7 +225,7 @@ class RelatedRecordCompleter:
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
-        proposed_states = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
+        proposed_states = second_person.read_proposed_states(self._context, conn, payments.PAYMENT_KIND, ids)
         read_limits = self._make_limits_reader(conn)
         completed_payments = []
         for payment in records:
@@ -311,7 +319,7 @@ class RelatedRecordCompleter:
             for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        proposed_states = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided_ids)
+        proposed_states = second_person.read_proposed_states(self._context, conn, refunds.REFUND_KIND, undecided_ids)
         read_limits = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)

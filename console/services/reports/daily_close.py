@@ -1,6 +1,7 @@
 """Make the daily close of a provider (its money on one Japanese day), and compare it with the first close of the
 same day that the audit trail contains."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from console.domain.audit.actions import AuditAction
@@ -13,6 +14,7 @@ from console.domain.reports.daily_close import (
     DAILY_CLOSE_KIND,
     CloseReconciliation,
     DailyClose,
+    DailyCloseChange,
     DailyCloseMoney,
     FirstClose,
     NotFinalReason,
@@ -63,7 +65,20 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     )
     if first_entry is None:
         return close
-    return close.add_changes(compare_close_facts(first_entry.detail, make_close_facts(close)))
+    changes = compare_close_facts(first_entry.detail, make_close_facts(close))
+    return close.add_changes(_add_numbers(conn, provider, changes))
+
+
+def _add_numbers(
+    conn: Connection, provider: str, changes: tuple[DailyCloseChange, ...]
+) -> tuple[DailyCloseChange, ...]:
+    """Return the changes; those about a record have the number of its payment, because no screen shows its id."""
+    names = {change.unknown_record for change in changes} - {None}
+    numbers = store.read_payment_numbers(conn, provider, {name for name in names if name is not None})
+    return tuple(
+        change if change.unknown_record is None else replace(change, number=numbers.get(change.unknown_record))
+        for change in changes
+    )
 
 
 def _read_money_per_currency(

@@ -89,11 +89,16 @@ _successor_check = credit_checks.alias("successor").c
 _LIVE_SUCCESSOR_CONDITION = exists().where(
     _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
 )
+_HAS_LOST_RENEWAL_CONDITION = and_(credit_checks.c.superseded_at.is_not(None), ~_LIVE_SUCCESSOR_CONDITION)
 _GIVEN_UP_CLAIM_CONDITION = and_(
     credit_checks.c.number_key == bindparam("number"),
     credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
-    credit_checks.c.superseded_at.is_not(None),
-    ~_LIVE_SUCCESSOR_CONDITION,
+    _HAS_LOST_RENEWAL_CONDITION,
+)
+_LOST_RENEWALS_QUERY = (
+    select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.number_key)
+    .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _HAS_LOST_RENEWAL_CONDITION)
+    .order_by(credit_checks.c.id)
 )
 _CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.claim_number).where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
@@ -231,6 +236,13 @@ def find_purchase_blocker(conn: Connection, client_id: str, number: str) -> Cred
         return make_record(row, frozenset())
     denied_checks = find_denied_but_bought(conn, (number,)).get((client_id, number))
     return denied_checks[0] if denied_checks else None
+
+
+def find_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple[str, str], int]:
+    """Return, by (client id, corporation number), the id of the newest credit check of these corporation numbers that
+    gave up its claim for a renewal which doesn't exist or has failed. It blocks purchases of this pair."""
+    rows = conn.execute(_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    return {(str(row.client_id), row.number_key): row.id for row in rows}
 
 
 def find_denied_but_bought(

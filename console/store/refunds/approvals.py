@@ -16,7 +16,7 @@ from console.store.schema.payments import payments, refunds
 RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
 _OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
-_PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed).where(
+_PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed, approvals.c.person).where(
     approvals.c.subject_kind == bindparam("kind"),
     approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
     *_OPEN_PROPOSAL_CONDITIONS,
@@ -87,13 +87,12 @@ def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredPr
     return StoredProposal(*row) if row else None
 
 
-def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
-    """Return the proposed states of those of the records that have a proposal waiting for a second person, by
-    record id."""
+def read_open_proposals(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the proposed state and the proposer of those of the records that have an open proposal, by record id."""
     if not subject_ids:
         return {}
     rows = conn.execute(_PROPOSED_STATES_QUERY, {"kind": kind, "ids": list(subject_ids)})
-    return {row.subject_id: row.proposed for row in rows}
+    return {row.subject_id: (row.proposed, row.person) for row in rows}
 
 
 def insert_proposal(

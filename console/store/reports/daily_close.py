@@ -188,6 +188,20 @@ def _read_records_of_provider(
             )
 
 
+def read_payment_numbers(
+    conn: Connection, provider: str, names: Collection[tuple[str, int]]
+) -> Mapping[tuple[str, int], str]:
+    """Return the numbers of the payments of these records of the provider, by kind and id of the record. A record
+    that is gone has none."""
+    numbers: dict[tuple[str, int], str] = {}
+    for kind in (_PAYMENT_KIND, _REFUND_KIND):
+        ids = sorted(id for name_kind, id in names if name_kind == kind)
+        for first_index in range(0, len(ids), _IDS_PER_QUERY):
+            query = _make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])
+            numbers |= {(kind, row.id): row.number for row in conn.execute(query)}
+    return numbers
+
+
 def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
     number = payments.c.merchant_payment_id.label("number")
     if kind == _PAYMENT_KIND:

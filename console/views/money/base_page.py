@@ -20,6 +20,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.record_parts import FactList
+from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
@@ -65,7 +66,12 @@ class MoneyPage(RecordPage[MoneyView]):
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
         payment = details.record if isinstance(details, PaymentDetails) else details.payment
         reversed_minor = compute_reversed_minor(payment)
-        money_parts = money_facts.make_money_parts(details.money, context, reversed_minor=reversed_minor)
+        money_parts = money_facts.make_money_parts(
+            details.money,
+            context,
+            reversed_minor=reversed_minor,
+            is_paid_unknown=record_words.is_paid_amount_unknown(payment),
+        )
         self.money_panel.show_money_parts(*money_parts)
 
     def list_printed_lines(self, details: MoneyView) -> list[str]:

@@ -20,7 +20,7 @@ def format_draft_sentence(draft: Draft, context: WindowContext) -> str:
         what=format_draft_kind(draft, context),
         title=format_draft_title(draft),
         stage=draft.stage,
-        at=wording.format_instant(draft.at, "short"),
+        at=wording.format_short_instant(draft.at, context.now()),
     )
 
 

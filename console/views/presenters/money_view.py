@@ -153,12 +153,18 @@ def _translate_source_name(source: str, context: WindowContext) -> str:
 
 
 def make_money_parts(
-    money: MoneyParts, context: WindowContext, refundable_before_minor: int | None = None, *, reversed_minor: int = 0
+    money: MoneyParts,
+    context: WindowContext,
+    refundable_before_minor: int | None = None,
+    *,
+    reversed_minor: int = 0,
+    is_paid_unknown: bool = False,
 ) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
     with the parts that can't be refunded; then the refundable part. `refundable_before_minor` is the refundable
     amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
-    `reversed_minor` is the amount that a reversal has taken back, in minor units.
+    `reversed_minor` is the amount that a reversal has taken back, in minor units. With `is_paid_unknown`, nobody
+    knows whether the payer has paid: the paid amount is –.
     """
     translate, currency = context.translate, money.currency
 
@@ -166,9 +172,8 @@ def make_money_parts(
         text = wording.format_amount(-amount_minor, currency)
         return MoneyPart(translate(f"money.part.{name}"), text, amount_minor, fill, tone, not amount_minor)  # type: ignore[arg-type]  # a tone
 
-    paid_part = MoneyPart(
-        translate("money.part.paid"), wording.format_amount(money.captured, currency), money.captured, "empty"
-    )
+    paid_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.captured, currency)
+    paid_part = MoneyPart(translate("money.part.paid"), paid_text, money.captured, "empty")
     leading_parts = [
         paid_part,
         make_part("refunded", money.refunded, "solid", "muted"),

@@ -269,7 +269,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
 
     def format_occurred(notice_item: UnmatchedNoticeItem) -> str:
         occurred_at = notice_item.notice.occurred_at
-        return wording.format_instant(occurred_at, "short") if occurred_at else wording.NO_VALUE
+        return wording.format_short_instant(occurred_at, context.now()) if occurred_at else wording.NO_VALUE
 
     def format_type(notice_item: UnmatchedNoticeItem) -> str:
         return notice_words.format_notice_type(notice_item.notice.source, notice_item.notice.type, context.language)

@@ -350,8 +350,8 @@ class WindowContext(QObject):
 
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
-        the placeholders in the text."""
-        return wording.translate(key, self.language, **placeholder_values)
+        the placeholders in the text. A short time in another year than the current one has its year."""
+        return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
 
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: what has happened, its effect on the money,

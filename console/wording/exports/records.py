@@ -6,6 +6,7 @@ from typing import Any
 
 from console.domain.calendar_days import compute_last_valid_day
 from console.domain.exports.tables import CellKind, ExportColumn
+from console.domain.payments.consistency import compute_refundable_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkState
 from console.wording import credit_checks as check_words
@@ -106,7 +107,7 @@ def _get_client_id(record: ShownRecord) -> str | None:
 
 
 def _get_refundable_amount(record: ShownRecord) -> tuple[int | None, str | None]:
-    return (record.refundable_minor, record.currency) if isinstance(record, Payment) else (None, None)
+    return (compute_refundable_minor(record), record.currency) if isinstance(record, Payment) else (None, None)
 
 
 def _get_next_attempt(record: ShownRecord) -> datetime | None:

@@ -90,7 +90,7 @@ def has_sentence(key: str) -> bool:
 
 def translate(key: str, language: str, /, **facts: object) -> str:
     """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
-    missing fact becomes –.
+    missing fact becomes –. With the fact `now` (the present instant), a short time in another year has its year.
 
     If there is no text, log an error and return the key itself.
     """
@@ -104,7 +104,8 @@ def translate(key: str, language: str, /, **facts: object) -> str:
         if full_sentence is not None and has_facts_of_all_placeholders(full_sentence, facts)
         else sentences[key]
     )
-    return _SentenceFormatter(language).vformat(sentence, (), facts)
+    now = facts.get("now")
+    return _SentenceFormatter(language, now if isinstance(now, datetime) else None).vformat(sentence, (), facts)
 
 
 def format_error_message(error: ConsoleError, language: str) -> str:
@@ -296,8 +297,8 @@ def has_facts_of_all_placeholders(template: str, facts: Mapping[str, object]) ->
 class _SentenceFormatter(string.Formatter):
     """Replaces the placeholders of a sentence by facts, and converts each fact to text."""
 
-    def __init__(self, language: str) -> None:
-        self._language = language
+    def __init__(self, language: str, now: datetime | None) -> None:
+        self._language, self._now = language, now
 
     def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         if self._language != "ja":
@@ -345,7 +346,7 @@ class _SentenceFormatter(string.Formatter):
         return self._translate("person.automatic") if name == _WORKER_NAME else name
 
     def _translate(self, key: str, **facts: object) -> str:
-        return translate(key, self._language, **facts)
+        return translate(key, self._language, **{"now": self._now, **facts})
 
     def _format_code(self, code_families: str, value: object) -> str:
         """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `code_families` are the
@@ -373,6 +374,8 @@ class _SentenceFormatter(string.Formatter):
         """Return the text of one fact by its type; `form` is the format of its placeholder, such as `short` or
         `count`."""
         match value:
+            case datetime() if form == "short" and self._now is not None:
+                return format_short_instant(value, self._now)
             case datetime():
                 return format_instant(
                     value, next((style for style in _PLACEHOLDER_TIME_STYLES if style == form), "full")

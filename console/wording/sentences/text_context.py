@@ -19,7 +19,7 @@ class TextContext(Protocol):
 
     def translate(self, key: str, /, **facts: object) -> str:
         """Return the text of a wording key in the language of this context, with its placeholders replaced by
-        `facts`."""
+        `facts`. A short time in another year than the current one has its year."""
 
     def now(self) -> datetime:
         """Return the current instant, in UTC."""
@@ -33,4 +33,4 @@ class FileTextContext:
     now: Callable[[], datetime]
 
     def translate(self, key: str, /, **facts: object) -> str:
-        return wording.translate(key, self.language, **facts)
+        return wording.translate(key, self.language, **{"now": self.now(), **facts})

@@ -75,6 +75,17 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
     assert found(young, payment(unpaid)) is None
 
 
+@pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
+def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState) -> None:
+    """B names a payment of unknown outcome, or else one that can still be paid, before a newer one that has ended."""
+    unknown = payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
+    waiting, newest = payment(PaymentState.USER_PAYMENT, 4), payment(ended)
+    for given, named in (((unknown, waiting, newest), 3), ((waiting, newest), 4), ((payment(ended, 4), newest), 5)):
+        finding = found(order(OrderState.PAID), *given)
+        assert finding is not None
+        assert finding.payment_id == named
+
+
 def test_times_of_another_zone_say_nothing() -> None:
     """A shop that writes its own local time gets no grace of nine hours."""
     assert found(order(OrderState.PAID, NOW + timedelta(hours=9)), payment(PaymentState.EXPIRED)) is not None

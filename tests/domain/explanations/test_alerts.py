@@ -138,3 +138,37 @@ def test_a_refund_is_advised_only_where_it_can_be_requested(
     record = replace(payment, relations=PaymentRelations(**relations))
     action = find_alert_action(ORDER, (OTHER, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y"))
     assert (action.name, action.suffix) == (name, suffix)
+
+
+UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("payment", "suffix"),
+    [(UNKNOWN, "_unknown"), (replace(UNKNOWN, certainty=Certainty.KNOWN), ""), (PAYMENT, "")],
+)
+def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
+    """Nobody knows if the payment succeeded; it isn't "the last payment" either."""
+    record = replace(payment, relations=PaymentRelations(can_ask=True))
+    explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
+    assert explained.verdict == f"verdict.order_alert_B{suffix}"
+    assert explained.why == f"why.order_alert_B{suffix}"
+    assert explained.next_step.code == "next.order_alert_B"
+
+
+def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
+    """Bank payments have notices alone: a probe of one is refused."""
+    record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask=False))
+    explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
+    assert explained.next_step.code == "next.order_alert_B_open"
+    assert explained.next_step.command == "support-console show payment 5"
+
+
+def test_amounts_of_two_currencies_are_not_added() -> None:
+    """An order in yen with payments in yen and rupees: no sum was paid, and none is missing."""
+    order, rupees = replace(ORDER, total_minor=9000), replace(OTHER, currency="INR")
+    explained = explain_alert(order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), SINCE, NOW)
+    assert explained.verdict == "verdict.order_alert_A_currency"
+    assert explained.why == "why.order_alert_A_currency"
+    assert explained.next_step.code == "next.order_alert_A_currency"
+    assert (explained.facts["paid"], explained.facts["missing"]) == (None, None)

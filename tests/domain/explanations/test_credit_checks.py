@@ -119,11 +119,15 @@ RULES = {
         LACKING, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
     ),
     "incomplete, too late": (
-        replace(LACKING, viewing_over=True, work=due(), expired_at=NOW), "incomplete", "incomplete", "viewing_over",
-        RENEW, READERS,
+        replace(LACKING, viewing_over=True, work=due(), expired_at=NOW), "incomplete", "incomplete",
+        "viewing_over_expired", RENEW, READERS,
     ),
     "incomplete, too late to read and too early to renew": (
         replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", SHOW, READERS,
+    ),
+    "incomplete, too late to read, and nobody knows when it can be renewed": (
+        replace(LACKING, viewing_over=True, work=due(), expired_at=None), "incomplete", "incomplete",
+        "viewing_over_no_date", SHOW, READERS,
     ),
 }  # fmt: skip
 
@@ -144,6 +148,8 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
         (Work(), {"claim_holder": 18}, "bought_since", NOBODY),
         (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
         (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NOBODY),
+        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NOBODY),
+        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NOBODY),
         (review("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
         (review("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
         (review("contradicted"), {}, "may_buy_again", BUYERS),

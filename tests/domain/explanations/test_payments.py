@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -18,7 +19,7 @@ from console.domain.payments.records import (
     RefundRelations,
 )
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, Work, WorkState
+from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -198,6 +199,23 @@ def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: date
     waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(replace(waiting, relations=PaymentRelations(BEHIND, can_ask=False)), NOW).next_step
     assert (step.action, step.command) == (None, SHOW)
+
+
+@pytest.mark.parametrize("reason", [None, *WorkReason])
+@pytest.mark.parametrize("work", WorkState)
+@pytest.mark.parametrize("state", P)
+def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
+    state: PaymentState, work: WorkState, reason: WorkReason | None
+) -> None:
+    """In no state, and for no reason: neither a command, nor a button, nor a sentence that announces it."""
+    at = NOW if work is WorkState.SCHEDULED else None
+    record = replace(DONE, state=state, work=Work(work, at, reason, 1), provider="bank")
+    for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):
+        relations = PaymentRelations(BEHIND, can_ask=False, provider_meaning=provider_meaning)
+        step = explain_payment(replace(record, certainty=certainty, relations=relations), NOW).next_step
+        assert step.action != "probe"
+        assert "probe" not in f"{step.code} {step.command}"
+        assert step.code not in ("next.payment_confirmed_later", "next.payment_reconcile", "next.payment_go_on")
 
 
 def test_a_payment_overdue_is_not_confirmed() -> None:

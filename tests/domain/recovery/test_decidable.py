@@ -182,13 +182,13 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
 @pytest.mark.parametrize(
     ("changed", "refetch", "renewal"),
     [
-        ({}, None, "not_expired"),
+        ({}, None, "no_expiry_date"),
         ({"expired_at": NOW}, None, None),
         ({"expired_at": NOW + SECOND}, None, "not_expired"),
         ({"state": CheckState.ERROR}, "not_bought", "not_bought"),
         ({"state": CheckState.PENDING}, "bought_perhaps", "bought_perhaps"),
-        ({"credit_check_id": None}, "no_provider_id", "not_expired"),
-        ({"viewing_over": True}, "viewing_over", "not_expired"),
+        ({"credit_check_id": None}, "no_provider_id", "no_expiry_date"),
+        ({"viewing_over": True}, "viewing_over", "no_expiry_date"),
         ({"superseded_by": 18, "expired_at": NOW}, None, "not_live"),
     ],
 )

@@ -7,9 +7,12 @@ import pytest
 
 from console.domain.alerts.incidents import Incident, IncidentState, WakeReason
 from console.domain.payments.records import RefundRequest
+from console.services.alerts import causes
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.store.alerts import cases
+from console.wording.incident_words import format_record_count
+from console.wording.sentences.catalogue import translate
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal as refused
@@ -164,6 +167,31 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
+def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: Scene, clock: MovedClock) -> None:
+    """An order of 3,300 with an expired attempt and a paid one affects 3,300 and not 6,600; with the expired one
+    alone the order counts itself."""
+    scene.place.unguard("payments")
+    scene.place.unguard("orders")
+    order = scene.order("ORD-1", 3300)
+    scene.payments.start(order, "paypay")
+    scene.place.sql(
+        "UPDATE payments SET status = 'expired', version = version + 1", "UPDATE orders SET status = 'paid'"
+    )
+    run_rules(scene, clock)
+    (incident,) = scene.console.incidents.list_incidents()
+    assert (incident.main_alert.rule_id, dict(incident.extent.sums or {})) == ("B", {"JPY": 3300})
+    assert {record.kind: record.amount for record in incident.records}["payment"] is None
+    scene.place.sql("UPDATE orders SET status = 'pending'")
+    second = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", second.merchant_payment_id, "paid")
+    paid = "status = 'completed', captured_minor = 3300, version = version + 1"
+    scene.place.sql(f"UPDATE payments SET {paid} WHERE id = {second.id}")
+    run_rules(scene, clock)
+    (incident,) = scene.console.incidents.list_incidents()
+    assert (len(incident.records), dict(incident.extent.sums or {})) == (3, {"JPY": 3300})
+
+
+@pytest.mark.engines("sqlite")
 def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
     """Raised once when the oldest record is over the limit, with the records over it and their sum; it closes when
     they have moved on.
@@ -177,6 +205,16 @@ def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
     (incident,) = [one for one in scene.console.incidents.list_incidents() if one.cause.kind == "queue"]
     assert (len(incident.alerts), dict(incident.extent.sums or {})) == (1, {"JPY": 3300})
     assert incident.main_alert.observed.startswith("queue unknown since ")
+
+    def in_english(key: str, **facts: object) -> str:
+        return translate(key, "en", **facts)
+
+    assert format_record_count(incident, in_english) == "1 record"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 1)
+        (first_page,) = [one for one in scene.console.incidents.list_incidents() if one.id == incident.id]
+    assert not first_page.extent.is_complete
+    assert format_record_count(first_page, in_english) == "At least 1 record", "a second page was not read"
     scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
     run_rules(scene, clock)
     (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]

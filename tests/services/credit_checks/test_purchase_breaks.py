@@ -17,6 +17,7 @@ from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
@@ -586,6 +587,29 @@ def test_the_providers_word_about_the_end_is_above_its_date(
         assert len(vendor.charges) == 1 + is_over
         where = f"source = 'alarmbox.renewal' AND operation_id = '{old.operation_id}' AND summary LIKE '%SUCCEEDED%'"
         assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    ("change", "reason"), [("", "no_date"), (", viewing_over = 1", "date_unavailable")], ids=["shown", "over"]
+)
+def test_a_check_without_a_date_is_not_called_valid(
+    place: Place, vendor: LedgerVendor, clock: HandClock, change: str, reason: str
+) -> None:
+    """Nobody knows when it expires; a re-fetch is advised only while AlarmBox shows the report."""
+    with place.desk(vendor, clock) as console:
+        old = buy(console)
+        place.unguard("hansha_alarmbox_credit_checks")
+        place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = NULL, version = version + 1{change}")
+        clock.at += timedelta(days=1)
+        refused = refusal(lambda: buy(console, renew=True))
+        assert (refused.code, refused.detail["reason"]) == ("not_expired", reason)
+        said = format_error_message(refused, "en")
+        assert "still valid" not in said
+        assert ("Re-fetch" in said) is (reason == "no_date")
+        actions = console.credit_checks.read_credit_check(old.id).actions
+        renewal = next(action for action in actions if action.action == "renew")
+        assert (renewal.allowed, renewal.reason) == (False, "reason.no_expiry_date")
 
 
 def test_who_loses_a_renewal_race_is_told_that_it_was_bought(

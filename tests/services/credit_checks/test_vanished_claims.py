@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -35,8 +36,8 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def buy(console: Console, number: str = ONE) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(number, "1"))
+def buy(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew))
 
 
 def forget(place: Place, record: CreditCheck, *statements: str) -> None:
@@ -167,6 +168,33 @@ def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: P
     assert isinstance(freed, Operation)
     vendor.behaviour = "answers"
     assert buy(console).state == "success"
+
+
+@pytest.mark.engines("sqlite")
+def test_a_vanished_renewal_still_blocks_and_is_named(
+    console: Console, vendor: LedgerVendor, place: Place, clock: HandClock
+) -> None:
+    """An earlier failed purchase of the number advises no new one, which is refused, and the replaced record doesn't
+    send people to a record that isn't there."""
+    vendor.behaviour = "refuses"
+    assert refusal(lambda: buy(console)).code == "provider_refused"
+    (failed,) = console.lookup.find_records(ONE).credit_checks
+    vendor.behaviour = "answers"
+    old = buy(console)
+    clock.at += timedelta(days=400)
+    renewal = buy(console, renew=True)
+    assert advice(console, failed) == "next.bought_since"
+    assert advice(console, old) == "next.open_successor"
+    forget(place, renewal, ROW, JOURNAL)
+    blocker = refusal(lambda: buy(console)).detail["record"]
+    assert isinstance(blocker, CreditCheck)
+    assert blocker.id == old.id
+    assert advice(console, failed) == "next.other_renewal_lost"
+    assert advice(console, old) == "next.find_lost_renewal"
+
+
+def advice(console: Console, record: CreditCheck) -> str:
+    return console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
 def test_another_database_is_another_matter(console: Console, vendor: LedgerVendor, place: Place) -> None:

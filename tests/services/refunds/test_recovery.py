@@ -61,6 +61,12 @@ def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
     return choices["resolve.failed"].allowed_roles
 
 
+def waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
+    """What its screen awaits, its badge of work, and how many proposals the list of approvals has."""
+    seen = desk.console.refunds.read_refund(refund.id)
+    return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
+
+
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
     """The proposal of somebody who lost the role, or was disabled, is none of the two: the next one is the first."""
@@ -68,8 +74,10 @@ def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
     _, refund = unknown(desk)
     desk.resolve(refund, "failed", "op-e", proof="not on their list")
     assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
+    assert waiting(desk, refund) == ("second_person", "waiting_for_approval", 1)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
     assert roles_that_decide(desk, refund) == ("approver", "operator")
+    assert waiting(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"

@@ -278,6 +278,9 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     }
     changed = "\n".join(pdf_text(write("changed.pdf")))
     assert "JPY Captured 2 · ¥6,600 3 · ¥7,600" in changed
+    ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
+    assert f"Unknown record Payment {number} –" in changed
+    assert "Payment 8" not in changed
     assert "NOT YET FINAL: 1 outcome is still unknown." in changed
     entries = [entry for entry in console.audit.list_entries(20) if entry.what == "daily_close.written"]
     assert len(entries) == 7

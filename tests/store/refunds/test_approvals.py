@@ -15,12 +15,12 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
     """Who approves a refund has proposed no resolution of it, and closing one leaves the votes."""
     assert approvals.insert_vote(rows, 9, "lead-b", NOW)
     assert approvals.find_open_proposal(rows, "refund", "9") is None
-    assert approvals.read_proposed_states(rows, "refund", ["9"]) == {}
+    assert approvals.read_open_proposals(rows, "refund", ["9"]) == {}
     approvals.insert_proposal(rows, "refund", "9", "failed", "op-a", 1, NOW)
     waiting = approvals.find_open_proposal(rows, "refund", "9")
     assert waiting is not None
     assert (waiting.proposed_state, waiting.person) == ("failed", "op-a")
-    assert approvals.read_proposed_states(rows, "refund", ["9", "10"]) == {"9": "failed"}
+    assert approvals.read_open_proposals(rows, "refund", ["9", "10"]) == {"9": ("failed", "op-a")}
     approvals.close_proposals(rows, "refund", "9", NOW)
     assert approvals.find_open_proposal(rows, "refund", "9") is None
     assert approvals.read_voters(rows, 9) == ("lead-b",)

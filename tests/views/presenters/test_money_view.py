@@ -5,7 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.payments.consistency import compute_reversed_minor
+from console.cli.json_output.records import build_record_fields_json
+from console.cli.text_output.money import format_money_table
+from console.cli.text_output.records import format_record_table
+from console.cli.text_output.translator import Translator
+from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
@@ -13,6 +17,9 @@ from console.domain.records import Certainty, Work, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.widgets.money_strip import MoneyPanel
+from console.wording import records as record_words
+from console.wording.exports.records import make_record_columns
+from console.wording.sentences.text_context import FileTextContext
 from tests.views.invented_checks import NOW, check, window_context
 from tests.views.invented_payments import ORDER, STRIP, payment, refund, sides
 
@@ -137,6 +144,36 @@ def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> No
         ("Paid", "¥12,000"), ("Reversed", "−¥10,000"), ("Refunded", "−¥2,000"),
     ]  # fmt: skip
     assert rest.amount_text == "¥0"
+
+
+def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
+    """The strip of the window, the terminal, JSON and exported lists say the same."""
+    reversed_payment = payment(state=PaymentState.REVERSED, captured_minor=12_000)
+    assert compute_money_parts(reversed_payment, ()).refundable == 0
+    translator = Translator()
+    translator.language = "en"
+    (titles, row) = format_record_table(reversed_payment, translator)
+    assert row[titles.index("Refundable") :].split()[0] == "¥0"
+    assert build_record_fields_json(reversed_payment, translator)["left_minor"] == 0
+    columns = make_record_columns(FileTextContext("en", lambda: NOW), lambda record: record)
+    (left,) = [column for column in columns if column.title == "Refundable"]
+    assert left.read_cell(reversed_payment) == 0
+
+
+def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
+    """A payment of unknown outcome may have been paid: 0 would say that it was not."""
+    nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
+    parts, _ = money_facts.make_money_parts(nothing, window_context(), is_paid_unknown=True)
+    assert parts[0].amount_text == "–"
+    unknown = payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    assert record_words.is_paid_amount_unknown(unknown)
+    assert not record_words.is_paid_amount_unknown(replace(unknown, certainty=Certainty.KNOWN))
+    assert not record_words.is_paid_amount_unknown(replace(unknown, captured_minor=3_300))
+    translator = Translator()
+    translator.language = "en"
+    assert list(format_money_table(nothing, unknown, translator)) == ["Paid  –"]
+    (_, row) = format_record_table(unknown, translator)
+    assert "¥12,000" in row
 
 
 def test_rupees_stay_rupees() -> None:
