@@ -1,7 +1,8 @@
 """Rules A, B and C, which an order and its payments must fulfil, and for each rule the action that removes a
 violation.
 
-- A: a payment was paid at the provider, but its order is still pending after a grace period. Action: move the order.
+- A: a payment was paid at the provider, but its order is still pending after a grace period. Action: move the order;
+  if only a callback says that it was paid, probe the payment first.
 - B: the order is paid, but none of its payments is known to have succeeded. Action: probe the payment that may have
   paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
 - C: a payment was paid after it had expired or failed, or after its order was cancelled, and the money was not given
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import FINAL_STATES, PAID_STATES
+from console.domain.payments.consistency import FINAL_STATES, PAID_BY_CALLBACK_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -93,7 +94,7 @@ def find_broken_rule(
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED,
-            paid_payments[-1].id,
+            _find_payment_to_move(order, paid_payments).id,
             _format_observed_states(order, paid_payments),
             f"order={OrderState.PAID}",
         )
@@ -108,6 +109,17 @@ def find_broken_rule(
             f"payment={PaymentState.COMPLETED}",
         )
     return None
+
+
+def _find_payment_to_move(order: Order, paid_payments: Sequence[Payment]) -> Payment:
+    """Return the payment with which a person can have the order marked as paid. If the payments that the provider has
+    confirmed don't cover the order, this is one that only a callback calls paid, which must be probed; if there is
+    none, the newest payment."""
+    unconfirmed_payments = [payment for payment in paid_payments if payment.state in PAID_BY_CALLBACK_STATES]
+    confirmed_payments = [payment for payment in paid_payments if payment.state not in PAID_BY_CALLBACK_STATES]
+    if unconfirmed_payments and not (confirmed_payments and is_order_covered(confirmed_payments, order)):
+        return unconfirmed_payments[-1]
+    return confirmed_payments[-1]
 
 
 def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> bool:

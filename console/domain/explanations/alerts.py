@@ -14,7 +14,7 @@ from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
+from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -48,7 +48,10 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
     relations = payment.relations or PaymentRelations()
     show_command = f"support-console show payment {payment.id}"
     if broken_rule.rule is AlertRule.PAID_UNNOTICED:
-        if payment.state in CONFIRMED_PAID_STATES and is_order_covered(_list_paid_payments(payments), order):
+        if payment.state in PAID_BY_CALLBACK_STATES:
+            command = f"support-console probe payment {payment.id}"
+            return AlertAction("ask_payment", "payment", payment.id, command, "_callback")
+        if is_order_covered(_list_paid_payments(payments), order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
         suffix = "_short" if _is_one_currency(order, payments) else "_currency"
@@ -83,7 +86,7 @@ def explain_alert(
     step = NextStep(f"next.order_alert_{broken_rule.rule}{action.suffix}", facts, action.command, "open_payment")
     reason = f"why.order_alert_{broken_rule.rule}{_find_late_suffix(order, payment, broken_rule)}"
     verdict = f"verdict.order_alert_{broken_rule.rule}"
-    if action.suffix in ("_short", "_currency"):
+    if action.suffix in ("_short", "_currency", "_callback"):
         verdict, reason = f"{verdict}{action.suffix}", f"{reason}{action.suffix}"
     elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and payment.certainty is Certainty.UNKNOWN:
         verdict, reason = f"{verdict}_unknown", f"{reason}_unknown"

@@ -13,7 +13,7 @@ from console.domain.alerts.rules import (
     find_broken_rule,
 )
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work
@@ -232,3 +232,15 @@ def test_an_order_of_many_payments_is_told_in_brief() -> None:
     finding = found(order(OrderState.CANCELLED), *(payment(PaymentState.COMPLETED, one) for one in range(20)))
     assert finding is not None
     assert len(finding.observed) == 255
+
+
+@pytest.mark.parametrize(("confirmed_minor", "named"), [(3300, 4), (1000, 5)])
+def test_a_payment_called_paid_by_a_callback_alone_is_named_if_the_order_needs_it(
+    confirmed_minor: int, named: int
+) -> None:
+    """Else the confirmed payment, with which the order can be moved."""
+    confirmed = payment(PaymentState.COMPLETED, id=4, captured_minor=confirmed_minor)
+    for callback in PAID_BY_CALLBACK_STATES:
+        finding = found(order(OrderState.PENDING), confirmed, payment(callback))
+        assert finding is not None
+        assert (finding.rule, finding.payment_id) == (AlertRule.PAID_UNNOTICED, named)

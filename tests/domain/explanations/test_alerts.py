@@ -10,6 +10,7 @@ from console.domain.alerts.rules import BrokenRule
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.explanations.alerts import explain_alert, find_alert_action
 from console.domain.money import Money
+from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, ReadOnlySwitch, Work
@@ -172,3 +173,12 @@ def test_amounts_of_two_currencies_are_not_added() -> None:
     assert explained.why == "why.order_alert_A_currency"
     assert explained.next_step.code == "next.order_alert_A_currency"
     assert (explained.facts["paid"], explained.facts["missing"]) == (None, None)
+
+
+@pytest.mark.parametrize("state", sorted(PAID_BY_CALLBACK_STATES))
+def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState) -> None:
+    """The service refuses to move the order until the gateway has answered; no amount is missing."""
+    explained = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, state=state))
+    assert explained.verdict == "verdict.order_alert_A_callback"
+    assert explained.why == "why.order_alert_A_callback"
+    assert explained.next_step.command == "support-console probe payment 5"
