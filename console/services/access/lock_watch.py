@@ -15,6 +15,8 @@ FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
 """Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
 lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
 """
+UNENDED_PASSES_BEFORE_REPORT = 3
+"""Number of consecutive passes that find a session unended before it is reported."""
 _log = logging.getLogger("console.worker")
 
 
@@ -68,6 +70,8 @@ class _ServerNode:
         self._last_pass_at = float("-inf")
         self._unended_account: str | None = None
         """Account of the session that the last pass found unended; None if it found none."""
+        self._unended_passes = 0
+        """Number of consecutive passes that found an unended session of this account."""
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
@@ -110,15 +114,18 @@ class _ServerNode:
         return ended_sessions
 
     def _report_unended_session(self, account: str | None) -> None:
-        """Log, once, that a session of this account blocks others and that the server doesn't end it. None: there is
-        no such session."""
-        if account is not None and account != self._unended_account:
+        """Log, once, that a session of this account blocks others and that the server doesn't end it: when
+        UNENDED_PASSES_BEFORE_REPORT consecutive passes found it, because a server needs some time to end a session.
+        None: there is no such session."""
+        is_same = account is not None and account == self._unended_account
+        self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)
+        self._unended_account = account
+        if self._unended_passes == UNENDED_PASSES_BEFORE_REPORT:
             _log.error(
                 "a session of %s holds others up, and the server %s does not end it: restart this node",
                 account,
                 self.database.url.host,
             )
-        self._unended_account = account
 
 
 def _open_node_databases(database: Database) -> list[Database]:

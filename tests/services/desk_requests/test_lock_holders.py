@@ -128,12 +128,12 @@ def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
     stack.callback(thread.join)
 
 
-ENDLESS = "SELECT LOCATE(CONCAT(REPEAT('a', 60000), 'b'), REPEAT('a', 120000))"
+ENDLESS = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
 """A function that takes a server some seconds, and that it doesn't leave before its end, also when its session is
 ended."""
 
 
-@pytest.mark.expects_log
+@pytest.mark.expects_log("a session that does not end is told")
 def test_a_session_that_does_not_end_keeps_no_other_one(
     place: Place, worker: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
