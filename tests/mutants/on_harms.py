@@ -8,7 +8,7 @@ _ORDERS, _UNREADABLE = "console/store/constraints/orders.py", "console/store/dat
 _FORGED, _HOSTILE = "tests/harms/test_forged_notices.py", "tests/harms/test_hostile_rows.py"
 _PAID, _WAITS = "tests/harms/test_paid_orders.py", "tests/harms/test_cooling_off.py"
 _SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store/constraints/desk_requests.py"
-_ASKED = "tests/harms/test_asked_for.py"
+_ASKED, _ABOUT = "tests/harms/test_asked_for.py", "tests/harms/test_asked_about_it.py"
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
 _WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
@@ -27,6 +27,15 @@ ON_HARMS: tuple[Mutant, ...] = (
         "AND CAST(r.taken_by AS BINARY) = account\"\n    f\" AND {is_live_lease_sql('r')} AND p.disabled_at",
         "AND TRUE\"\n    f\" AND p.disabled_at",
         f"{_ASKED}::test_the_worker_alone_is_nobody"),
+    _mutant("a decision with the password settles any record", _SQL,
+        " AND {is_request_about_sql(repr(kind), subject_id)}\"", "\"",
+        f"{_ABOUT}::test_a_decision_about_another_record_is_no_second_one"),
+    _mutant("a decision about any operation is a proposal for any record", _SQL,
+        "r.subject_kind = 'operation' AND {is_record_of_operation_sql})", "r.subject_kind = 'operation')",
+        f"{_ABOUT}::test_a_proposal_about_another_operation_is_no_first_one"),
+    _mutant("one request asks for any number of refunds", "console/store/constraints/refunds.py",
+        " AND NOT {_HAS_REQUEST_MADE_REFUND_SQL}\"", "\"",
+        f"{_ABOUT}::test_one_request_asks_for_one_refund"),
     _mutant("a request is written in somebody else's name", _REQUESTS,
         'f"SET NEW.who = account, NEW.at', 'f"SET NEW.at',
         f"{_ASKED}::test_whoever_inserts_it_has_asked"),
@@ -54,6 +63,9 @@ ON_HARMS: tuple[Mutant, ...] = (
     _mutant("who holds others up stays", "console/store/access/lock_holders.py",
         "    KILL CONNECTION session_id;", "    DO session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_nobody_holds_the_others_up"),
+    _mutant("a session that does not end keeps all others", "console/store/access/lock_holders.py",
+        " AND p.command <> 'Killed' AND (", " AND (",
+        "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_does_not_end_keeps_no_other_one"),
     _mutant("a kept notice proves itself", _SIGNED,
         "        if _verify_signature(key, event.signature, body) is None:\n", "        if not body:\n",
         f"{_FORGED}::test_no_row_of_a_plain_client_pays_an_order"),

@@ -15,6 +15,8 @@ FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
 """Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
 lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
 """
+UNENDED_PASSES_BEFORE_REPORT = 3
+"""Number of consecutive passes that find a session unended before it is reported."""
 _log = logging.getLogger("console.worker")
 
 
@@ -66,6 +68,10 @@ class _ServerNode:
         self.database = database
         self._detection_times: dict[str, float] = {}
         self._last_pass_at = float("-inf")
+        self._unended_account: str | None = None
+        """Account of the session that the last pass found unended; None if it found none."""
+        self._unended_passes = 0
+        """Number of consecutive passes that found an unended session of this account."""
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
@@ -74,10 +80,14 @@ class _ServerNode:
         `now` is in monotonic seconds.
         """
         ended_sessions: list[EndedSession] = []
+        unended_account: str | None = None
         with self.database.read() as conn:
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)
                 if blocking_session is None:
+                    break
+                if blocking_session.reason == lock_holders.UNENDED_SESSION_REASON:
+                    unended_account = blocking_session.account
                     break
                 if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     transaction_ids = lock_holders.list_prepared_transactions(conn)
@@ -100,7 +110,22 @@ class _ServerNode:
                     ]
                     break
                 ended_sessions.append(blocking_session)
+        self._report_unended_session(unended_account)
         return ended_sessions
+
+    def _report_unended_session(self, account: str | None) -> None:
+        """Log, once, that a session of this account blocks others and that the server doesn't end it: when
+        UNENDED_PASSES_BEFORE_REPORT consecutive passes found it, because a server needs some time to end a session.
+        None: there is no such session."""
+        is_same = account is not None and account == self._unended_account
+        self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)
+        self._unended_account = account
+        if self._unended_passes == UNENDED_PASSES_BEFORE_REPORT:
+            _log.error(
+                "a session of %s holds others up, and the server %s does not end it: restart this node",
+                account,
+                self.database.url.host,
+            )
 
 
 def _open_node_databases(database: Database) -> list[Database]:

@@ -44,6 +44,7 @@ reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls toget
 `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
 PREPARED_TRANSACTION_REASON = "prepared"
+UNENDED_SESSION_REASON = "unended"
 
 _LOCK_WAITS_QUERY_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
 _LOCK_WAITS_QUERY_ON_MYSQL = (
@@ -80,6 +81,8 @@ class EndedSession:
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
     - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
       is ""
+    - unended: the session was ended before, but the server hasn't ended it yet, and it still blocks another one; no
+      session was ended
     """
 
     account: str
@@ -89,7 +92,12 @@ class EndedSession:
 def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure LOCK_PROCEDURE. Each call of the procedure ends at most one
     session of a person: one that blocks others or runs for too long. It returns the account of that session and
-    the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does."""
+    the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does.
+
+    The server ends a session only between two rows or functions, and one function can take hours. So a session that
+    the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
+    session blocks others, the reason is `unended`.
+    """
     lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
     has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
@@ -110,7 +118,7 @@ def _make_procedure_body(conn: Connection) -> str:
       JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
       GROUP BY b.trx_mysql_thread_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
-    WHERE NOT {has_role_template.format(WORKER)} AND (
+    WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
       OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
@@ -127,6 +135,16 @@ def _make_procedure_body(conn: Connection) -> str:
       AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
     SET account = '', reason = '{PREPARED_TRANSACTION_REASON}';
+  ELSE
+    SELECT p.user INTO account
+      FROM information_schema.processlist p
+      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+      JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id
+      JOIN ({lock_waits_query}) l ON l.blocking_trx_id = b.trx_id
+      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
+      WHERE p.command = 'Killed' AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
+      LIMIT 1;
+    SET reason = IF(account IS NULL, NULL, '{UNENDED_SESSION_REASON}');
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
@@ -176,8 +194,7 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call LOCK_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted too long.
-    Return the result; None if there is no such session, and no prepared transaction that blocks others. One
-    call takes about 1 ms.
+    Return the result; None if no session and no prepared transaction blocks others. One call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {LOCK_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

@@ -22,7 +22,7 @@ from console.domain.payments.limits import (
     SECOND_CHECKER_PAYER,
     SECOND_CHECKER_TODAY,
 )
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS, RESERVING_REFUND_STATES
@@ -30,6 +30,7 @@ from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
+    EXECUTED_REQUEST_SQL,
     IS_EVIDENCE_FROM_PROVIDER,
     IS_REQUEST_CONFIRMED_SQL,
     NEVER_TRUE_SQL,
@@ -49,6 +50,7 @@ from console.store.constraints.sql_expressions import (
     implies_sql,
     is_allowed_step_sql,
     is_other_person_sql,
+    is_request_about_sql,
     is_requested_sql,
     is_second_person_sql,
     make_aggregate_sql,
@@ -177,6 +179,22 @@ _NEEDS_SECOND_CHECKER_SQL = exists_sql(
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
 """SQL condition: the refund fulfils a condition by which it needs a second approver."""
+_HAS_REQUEST_MADE_REFUND_SQL = exists_sql(
+    "refunds x WHERE x.payment_id = NEW.payment_id AND CAST(x.maker AS BINARY) = me AND x.created_at >= r.at"
+)
+"""SQL condition: the person of the desk request `r` has made a refund of the payment since this request. So one
+request makes one refund, also if a worker keeps the request open.
+"""
+REFUND_TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
+    ("refunds", "INSERT"): (
+        "SET NEW.created_at = GREATEST(NEW.created_at, COALESCE("
+        f"{make_aggregate_sql('MAX(r.at)', f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND me <> account')},"
+        " NEW.created_at));"
+    )
+}
+"""For a table and event, the statements that the trigger runs before it checks its rules. A refund is never older
+than the desk request that asks for it, although the clocks of two nodes of a cluster may differ.
+"""
 REFUND_INSERT_RULES = (
     TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL_SQL})", "this role asks for no refund"),
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
@@ -184,7 +202,7 @@ REFUND_INSERT_RULES = (
         is_requested_sql(
             "r.action = 'refund request' AND r.subject_kind = 'payment'"
             " AND CAST(r.subject_id AS BINARY) = CAST(NEW.payment_id AS CHAR)"
-            " AND r.amount_minor = NEW.refund_amount"
+            f" AND r.amount_minor = NEW.refund_amount AND NOT {_HAS_REQUEST_MADE_REFUND_SQL}"
         ),
         "the person has not asked for this refund",
     ),
@@ -403,6 +421,13 @@ _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
     f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
+_IS_STATE_REQUESTED_SQL = (
+    "(r.proposed = NEW.proposed OR NEW.subject_kind = 'operation' AND NEW.proposed = 'error'"
+    f" AND r.proposed IN ('{RefundState.FAILED.value}', '{PaymentState.PAYMENT_FAILED.value}'))"
+)
+"""SQL condition: the desk request `r` asks for the proposed state. The proposal about an operation that the database
+has lost is always `error` (it had no effect), whatever record the operation belonged to.
+"""
 _APPROVAL_INSERT_RULES = (
     TriggerRule(
         f"{_IS_REFUND_VOTE_SQL} OR {limits.MAY_PROPOSE_LIMIT_SQL} OR {has_role_sql(OPERATOR, APPROVER)}",
@@ -417,9 +442,9 @@ _APPROVAL_INSERT_RULES = (
         is_requested_sql(
             f"({_IS_REFUND_VOTE_SQL} AND {IS_REQUEST_CONFIRMED_SQL}"
             f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
-            " OR (NEW.action = 'resolve' AND r.action = 'resolve' AND r.proposed = NEW.proposed"
-            " AND (r.subject_kind = 'operation' OR (r.subject_kind = NEW.subject_kind"
-            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_LIMIT_PROPOSAL_REQUEST_SQL})"
+            f" OR (NEW.action = 'resolve' AND r.action = 'resolve' AND {_IS_STATE_REQUESTED_SQL}"
+            f" AND {is_request_about_sql('NEW.subject_kind', 'NEW.subject_id')})"
+            f" OR ({limits.IS_LIMIT_PROPOSAL_REQUEST_SQL})"
         ),
         "the person has not asked for this decision",
     ),

@@ -42,6 +42,7 @@ _ID_RULES: dict[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
 }
 ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 """Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
+_ASSIGNMENTS = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
 LONGEST_MESSAGE_CHARACTERS = 128
 """Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
 
@@ -96,7 +97,10 @@ class ServerTrigger:
 def make_all_triggers() -> tuple[ServerTrigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
     own_triggers = (
-        ServerTrigger(table, event, _make_trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items()
+        ServerTrigger(
+            table, event, _make_trigger_body(rules, further_declarations=_ASSIGNMENTS.get((table, event), ""))
+        )
+        for (table, event), rules in ALL_SERVER_RULES.items()
     )
     return (
         *own_triggers, *_make_triggers_of_desk_requests(), *_make_triggers_of_credit_checks(),
@@ -261,7 +265,7 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
     connected account.
     """
     for (table, event), rules in desk_requests.DESK_REQUEST_RULES.items():
-        assignments = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
+        assignments = _ASSIGNMENTS.get((table, event), "")
         yield ServerTrigger(
             table,
             event,

@@ -191,15 +191,35 @@ def is_requested_sql(condition: str) -> str:
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
 
 
+def is_request_about_sql(kind: str, subject_id: str) -> str:
+    """Return an SQL condition: the desk request `r` is about this record, or about the operation whose record it is.
+    `kind` and `subject_id` are SQL: the kind of the record as a text, and the record's id.
+    """
+    is_record_of_operation_sql = exists_sql(
+        "operations j WHERE j.id = r.subject_id AND CAST(j.id AS BINARY) = CAST(r.subject_id AS BINARY)"
+        f" AND j.subject_kind = {kind} AND CAST(j.subject_id AS CHAR) = {subject_id}"
+    )
+    return (
+        f"(CAST(r.subject_kind AS BINARY) = CAST({kind} AS BINARY)"
+        f" AND CAST(r.subject_id AS BINARY) = CAST({subject_id} AS BINARY)"
+        f" OR r.subject_kind = 'operation' AND {is_record_of_operation_sql})"
+    )
+
+
 def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed: str) -> str:
     """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
     (SQL of its id) of this kind.
 
     That means: another person, who is still an enabled operator or approver, has proposed one of the final states
     `proposed` (default: `error`); the acting person is an approver and has stored evidence after the proposal; and if
-    a worker executes this person's desk request, the person has typed the password for it.
+    a worker executes this person's desk request, the person has requested the same state of this record, and has
+    typed the password for it.
     """
     final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
+    is_same_decision_requested_sql = is_requested_sql(
+        f"{IS_REQUEST_CONFIRMED_SQL} AND r.action = 'resolve' AND CAST(r.proposed AS BINARY) ="
+        f" CAST(a.proposed AS BINARY) AND {is_request_about_sql(repr(kind), subject_id)}"
+    )
     other_proposal_sql = exists_sql(
         "approvals a JOIN evidence e ON e.id > a.evidence_id JOIN operators p ON p.name = a.person"
         f" WHERE a.subject_kind = '{kind}' AND p.disabled_at IS NULL AND ({person_has_role_sql(OPERATOR, APPROVER)})"
@@ -207,8 +227,9 @@ def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed:
         f" AND a.proposed IN ({final_states_sql})"
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
+        f" AND {is_same_decision_requested_sql}"
     )
-    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other_proposal_sql})"
+    return f"({has_role_sql(APPROVER)} AND {other_proposal_sql})"
 
 
 def exists_sql(from_clause: str) -> str:

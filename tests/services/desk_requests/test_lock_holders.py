@@ -109,6 +109,68 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
     assert place.engine == "galera" or rows
 
 
+def owner(place: ServerPlace) -> Any:
+    """A plain connection of the schema account to the node of `connect`."""
+    parts = urlsplit(place.database._team.owner)
+    node = place.database.nodes[1 % len(place.database.nodes)]
+    return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
+
+
+def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
+    """Run the statement in a thread, whatever becomes of it; wait for its end when the stack ends."""
+
+    def execute() -> None:
+        with suppress(pymysql.MySQLError):
+            cursor.execute(statement)
+
+    thread = Thread(target=execute)
+    thread.start()
+    stack.callback(thread.join)
+
+
+ENDLESS = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
+"""A function that takes a server some seconds, and that it doesn't leave before its end, also when its session is
+ended."""
+
+
+@pytest.mark.expects_log("a session that does not end is told")
+def test_a_session_that_does_not_end_keeps_no_other_one(
+    place: Place, worker: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two sessions hold others up. The server can't end one of them yet: it is told once, and the other one ends."""
+    assert isinstance(place, ServerPlace)
+    with ExitStack() as stack:
+        for table in ("operators", "limits"):
+            line = stack.enter_context(closing(connect(place, "op-a", 1)))
+            cursor = stack.enter_context(line.cursor())
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            cursor.execute("BEGIN")
+            cursor.execute(as_possible(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            if table == "operators":
+                runs(stack, cursor, ENDLESS)
+        for table in ("operators", "limits"):
+            waiting = stack.enter_context(closing(owner(place)))
+            runs(stack, stack.enter_context(waiting.cursor()), f"SELECT COUNT(*) FROM {table} FOR UPDATE")
+        ended = 0
+
+        def looks() -> bool:
+            nonlocal ended
+            Event().wait(_BETWEEN_LOOKS_SECONDS)
+            ended += worker.lock_watch.end_blocking_sessions()
+            return ended >= 2
+
+        until(looks, "the end of both sessions", 30)
+        assert ended == 2
+        for _ in range(2):
+            Event().wait(_BETWEEN_LOOKS_SECONDS)
+            assert worker.lock_watch.end_blocking_sessions() == 0
+        told = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
+        assert len(told) == 1
+        assert place.named("op-a") in told[0]
+    worker.lock_watch.close()
+
+
 def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An open transaction that nobody waits for is left alone."""
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:

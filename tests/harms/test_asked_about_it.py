@@ -1,0 +1,177 @@
+"""What a person has asked for counts once, and for its own record: a worker makes nothing else of it, not even
+together with another person."""
+
+import uuid
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from tests.harms.test_asked_for import _ENGINES, FREE, NOW, PEOPLE, SUM, Bench, _insert, _money, refund, vote
+from tests.support.places import shared_nodes
+from tests.support.teams import apply, team
+
+UNKNOWN, OTHER, REFUNDABLE = 11, 12, 13
+OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Payments without a known outcome, each with an operation of its own, and a paid one of 1,000 yen."""
+    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
+        entries = [
+            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": False}
+            for name, roles in PEOPLE.items()
+        ]
+        apply(people.owner, entries, {})
+        made = Bench(people)
+        made.run("owner", *_money(people.names["op-a"]), *map(unknown, (UNKNOWN, OTHER)))
+        made.run(
+            "owner",
+            "SET SESSION sql_mode = ''",
+            operation(OPERATION, UNKNOWN, people.names["op-a"]),
+            operation(OTHER_OPERATION, OTHER, people.names["op-a"]),
+        )
+        yield made
+
+
+def unknown(id: int) -> str:
+    """A payment of 500 yen that nobody knows the outcome of."""
+    row = {
+        "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
+        "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={NOW}",
+        "changed_at": f"={NOW}", "merchant_payment_id": f"ORD-{id}",
+    }  # fmt: skip
+    return _insert("payments", row)
+
+
+def operation(id: str, payment: int, who: str) -> str:
+    row = {
+        "id": id, "action": "payment.start", "subject_kind": "payment", "subject_id": payment, "operator": who,
+        "state": "unknown", "idempotency_key": id, "fence": 1, "started_at": f"={NOW}",
+    }  # fmt: skip
+    return _insert("operations", row)
+
+
+def evidence(who: str, payment: int) -> str:
+    row = {
+        "subject_kind": "payment", "subject_id": payment, "source": "person", "who": f"{{{who}}}", "summary": "seen",
+        "sha256": "0" * 64, "body": "seen", "at": f"={NOW}",
+    }  # fmt: skip
+    return _insert("evidence", row)
+
+
+def proposal(who: str, payment: int, state: str = "completed") -> str:
+    row = {
+        "subject_kind": "payment", "subject_id": payment, "action": "resolve", "proposed": state,
+        "person": f"{{{who}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={NOW}",
+    }  # fmt: skip
+    return _insert("approvals", row)
+
+
+def settlement(payment: int) -> str:
+    """It was paid: the next state and the sum, as people who decide for `completed` write it first."""
+    return (
+        "UPDATE payments SET captured_minor = asked_minor, status = 'payment_success', certainty = 'known',"
+        f" version = version + 1 WHERE id = {payment}"
+    )
+
+
+def resolves(bench: Bench, who: str, kind: str, id: object, state: str = "completed") -> tuple[str, str]:
+    return bench.takes(bench.asks(who, "resolve", kind, id, proposed=state))
+
+
+@pytest.mark.parametrize(
+    ("kind", "id", "state"),
+    [
+        ("payment", OTHER, "completed"),
+        ("operation", OTHER_OPERATION, "completed"),
+        ("operation", str(uuid.UUID(int=3)), "completed"),
+        ("refund", UNKNOWN, "completed"),
+        ("payment", f"{UNKNOWN} ", "completed"),
+        ("payment", UNKNOWN, "payment_failed"),
+        ("payment", UNKNOWN, None),
+    ],
+)
+def test_a_decision_about_another_record_is_no_second_one(bench: Bench, kind: str, id: object, state: str) -> None:
+    """op-a proposes; lead-b, with the password, decides about something else. op-a and the worker make nothing of
+    that about op-a's record."""
+    first = resolves(bench, "op-a", "payment", UNKNOWN)
+    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
+    second = resolves(bench, "lead-b", kind, id, state)
+    bench.run("worker", *second, evidence("lead_b", UNKNOWN))
+    bench.refuses("worker", *second, settlement(UNKNOWN))
+    assert bench.run("owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}") == [("user_payment",)]
+
+
+def test_another_act_with_the_password_is_no_second_decision(bench: Bench) -> None:
+    """lead-b approves a refund; nothing else is decided by that."""
+    first = resolves(bench, "op-a", "payment", UNKNOWN)
+    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
+    earlier = resolves(bench, "lead-b", "payment", OTHER)
+    bench.run("worker", *earlier, evidence("lead_b", UNKNOWN))
+    approving = bench.takes(bench.asks("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed"))
+    bench.refuses("worker", *approving, settlement(UNKNOWN))
+
+
+@pytest.mark.parametrize("operation_id", [OTHER_OPERATION, str(uuid.UUID(int=3))])
+def test_a_proposal_about_another_operation_is_no_first_one(bench: Bench, operation_id: str) -> None:
+    first = resolves(bench, "op-a", "operation", operation_id)
+    with pytest.raises(pymysql.MySQLError, match="has not asked"):
+        bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
+
+
+@pytest.mark.parametrize(("kind", "id"), [("payment", UNKNOWN), ("operation", OPERATION)])
+def test_two_decisions_about_one_record_settle_it(bench: Bench, kind: str, id: object) -> None:
+    """The honest acts go through, about the record or its operation."""
+    first = resolves(bench, "op-a", kind, id)
+    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
+    second = resolves(bench, "lead-b", kind, id)
+    bench.run("worker", *second, "START TRANSACTION", evidence("lead_b", UNKNOWN), settlement(UNKNOWN), "ROLLBACK")
+
+
+@pytest.mark.parametrize("state", ["error", "failed", "payment_failed"])
+def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> None:
+    """The database has lost the operation; whatever word people use for its end, the proposal is that it had no
+    effect. About another operation it is refused."""
+    lost, other = (str(uuid.uuid4()) for _ in range(2))
+    first = resolves(bench, "op-a", "operation", lost, state)
+    proof = evidence("op_a", 0).replace("'payment', '0'", "'operation', NULL")
+    proof = proof.replace("INSERT INTO evidence (", "INSERT INTO evidence (operation_id, ").replace(
+        "VALUES (", f"VALUES ('{lost}', "
+    )
+    decision = proposal("op_a", 0, "error").replace("'payment', '0'", f"'operation', '{lost}'")
+    with pytest.raises(pymysql.MySQLError, match="has not asked"):
+        bench.run("worker", *first, proof.replace(lost, other), decision.replace(lost, other))
+    bench.run("worker", *first, proof, decision)
+
+
+def sent(refund_id: int) -> tuple[str, str]:
+    """As the owner writes it, for no provider is asked here: the refund has come to its end, and frees its sum."""
+    return (
+        f"UPDATE refunds SET status = 'withdrawn', version = version + 1 WHERE id = {refund_id}",
+        f"UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = {FREE}",
+    )
+
+
+def test_one_request_asks_for_one_refund(bench: Bench) -> None:
+    """op-a asks once. When that refund has come to its end, the worker can't ask for another one in op-a's name,
+    whatever time it writes; op-a can."""
+    asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
+    bench.run("worker", *asked, "START TRANSACTION", *_dated(refund("op_a"), long_ago), "COMMIT")
+    ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
+    voted = bench.takes(bench.asks("lead-b", "refund approve", "refund", newest))
+    bench.run("worker", *voted, vote("lead_b", newest))
+    bench.run("owner", *sent(newest))
+    for instant in (NOW, long_ago, soon):
+        bench.refuses("worker", *asked, "START TRANSACTION", *_dated(refund("op_a"), instant), "COMMIT")
+    again = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    bench.run("worker", *again, "START TRANSACTION", *refund("op_a"), "COMMIT")
+
+
+def _dated(statements: tuple[str, str], instant: str) -> tuple[str, str]:
+    """The request with another time of its beginning."""
+    reserve, row = statements
+    head = row.rsplit(NOW, 2)[0]  # created_at and changed_at come last
+    return reserve, f"{head}{instant}, {NOW})"
