@@ -95,7 +95,7 @@ class Seats(ABC):
 
     def type_password(self, dialog: DialogFrame, name: str) -> None:
         """Type this person's password where the dialog has a field for it."""
-        password = getattr(dialog, "password", None)
+        password = getattr(dialog, "password_field", None)
         if isinstance(password, PasswordField) and password.isVisible():
             password.line_edit.setText(self.password_of(name))
 
