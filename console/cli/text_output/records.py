@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.access.permissions import WORKER
-from console.domain.payments.consistency import compute_refundable_minor
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording.sentences import catalogue as wording
@@ -81,6 +80,9 @@ def _make_order_row(record: Order, translator: Translator) -> TableRow:
 
 
 def _make_payment_row(record: Payment, translator: Translator) -> TableRow:
+    # imported here, because most answers have no payment
+    from console.domain.payments.consistency import compute_refundable_minor
+
     return (
         f"#{record.id}",
         wording.get_provider_name(record.provider, translator.language),

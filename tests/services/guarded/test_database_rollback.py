@@ -1,6 +1,7 @@
 """A database that goes back in time: whoever knows better stops every desk of it, and nothing is charged twice."""
 
 import json
+from collections.abc import Callable
 from threading import Barrier, Thread
 from typing import Any
 
@@ -64,18 +65,40 @@ def test_a_cancelled_comparison_is_no_fault(
         assert caplog.messages == []
 
 
-@pytest.fixture
-def lost_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
-    """Bought at desk 0 after a backup, which was put back when all desks were closed. Desk 2 had only looked."""
+def lose_purchase(
+    place: Place, vendor: LedgerVendor, clock: HandClock, buy_one: Callable[[Console], CreditCheck]
+) -> CreditCheck:
+    """Made at desk 0 after a backup, which was put back when all desks were closed. Desk 2 had only looked."""
     with place.desk(vendor, clock):
         put_back = backups.taken(place)
     with place.desk(vendor, clock) as knowing:
-        bought = buy(knowing)
+        bought = buy_one(knowing)
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
         assert reader.lookup.find_records(ONE).credit_checks
         until(lambda: counts_on_all(reader, place), "the reader counts on what it has read")
     put_back()
     return bought
+
+
+@pytest.fixture
+def lost_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
+    """Bought, and the desk knows it."""
+    return lose_purchase(place, vendor, clock, buy)
+
+
+@pytest.fixture
+def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
+    """Charged, and no desk has an answer: so people may decide about it."""
+
+    def buy_unanswered(console: Console) -> CreditCheck:
+        vendor.behaviour = "silent_after_charge"
+        refused = refusal(lambda: buy(console))
+        vendor.behaviour = "answers"
+        record = refused.detail["record"]
+        assert isinstance(record, CreditCheck)
+        return record
+
+    return lose_purchase(place, vendor, clock, buy_unanswered)
 
 
 def test_every_desk_is_stopped_until_a_person_has_looked(
@@ -105,11 +128,11 @@ def test_every_desk_is_stopped_until_a_person_has_looked(
 
 
 def test_one_person_with_a_plain_client_frees_nothing(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_unknown_purchase: CreditCheck
 ) -> None:
     """Neither evidence of an answer about a refund, which is never asked about a purchase, nor their own proposal,
     closed by their own hand."""
-    operation = lost_purchase.operation_id or ""
+    operation = lost_unknown_purchase.operation_id or ""
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         (alert,) = stops(knowing)
         other.alerts.acknowledge(alert.id, "put back on purpose")
