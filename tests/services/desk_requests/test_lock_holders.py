@@ -157,18 +157,18 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
         def looks() -> bool:
             nonlocal ended
             Event().wait(_BETWEEN_LOOKS_SECONDS)
-            ended += worker.lock_watch.end_blocking_sessions()
+            ended += worker.blocking_session_ender.end_blocking_sessions()
             return ended >= 2
 
         until(looks, "the end of both sessions", 30)
         assert ended == 2
         for _ in range(2):
             Event().wait(_BETWEEN_LOOKS_SECONDS)
-            assert worker.lock_watch.end_blocking_sessions() == 0
+            assert worker.blocking_session_ender.end_blocking_sessions() == 0
         told = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
         assert len(told) == 1
         assert place.named("op-a") in told[0]
-    worker.lock_watch.close()
+    worker.blocking_session_ender.close()
 
 
 def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:

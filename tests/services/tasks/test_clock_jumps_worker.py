@@ -14,7 +14,7 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.payments.states import PaymentState
 from console.sandbox.server import Sandbox
-from console.services.process.context import WORKER, act_as
+from console.services.process.context import act_as
 from console.store.alerts import outbox
 from console.store.records import assignments as takes
 from tests.support.alert_receiver import KEY, Receiver, receiving
@@ -140,7 +140,7 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
     scene.place.sql("UPDATE orders SET total_amount = 50000")
     for wrong in (jump, timedelta()):
         clock.offset += wrong
-        with act_as(WORKER):
+        with act_as("op-a"):
             for number in ("ORD-1", "ORD-2"):
                 payment = scene.of_number("atom", number)
                 assert payment is not None
