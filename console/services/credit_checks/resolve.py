@@ -105,7 +105,7 @@ class PurchaseResolver:
                 result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
             else:
                 entry = find_own_entry(self._context, record.operation_id)
-                refuse_denial_of_answer(entry, record)
+                self._refuse_denial_of_answer(entry, record)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
@@ -162,6 +162,18 @@ class PurchaseResolver:
         with self._context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"
+
+    def _refuse_denial_of_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
+        """Refuse the decision that the unknown credit check was not bought if this desk has AlarmBox's answer that it
+        was. Raises stale_view if that answer has settled the credit check since `record` was read, otherwise
+        evidence_mismatch."""
+        try:
+            refuse_denial_of_answer(entry, record)
+        except ConsoleError:
+            current_record = check_records.read_current_credit_check(self._context, record.id)
+            if current_record.version != record.version:
+                raise make_stale_view_error(current_record, record.version) from None
+            raise
 
     # Bought, confirmed by a read
 

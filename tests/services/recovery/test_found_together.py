@@ -112,7 +112,7 @@ def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limi
     assert counted == counts
 
 
-def test_everything_in_a_queue_is_explained(console: Console, books: Connection) -> None:
+def test_everything_in_a_queue_is_explained(place: Place, console: Console, books: Connection) -> None:
     """Each item says why it is there and what comes next; one that waits for a second person says so."""
     order = orders.find(books, ordered(books))
     assert order is not None
@@ -121,7 +121,7 @@ def test_everything_in_a_queue_is_explained(console: Console, books: Connection)
     payments.change_payment(books, payment, NOW, certainty="unknown")
     refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
     refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
-    approvals.insert_proposal(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
+    approvals.insert_proposal(books, "refund", str(refund.id), "failed", place.named("op-b"), 1, NOW)
     items = console.recovery.read_queue("review").items
     assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
     assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
