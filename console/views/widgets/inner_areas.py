@@ -86,7 +86,8 @@ class InnerAreas(QObject):
         if not area.property(_WATCHED_PROPERTY):
             area.setProperty(_WATCHED_PROPERTY, True)
             area.installEventFilter(self)
-            area.verticalScrollBar().rangeChanged.connect(self._fit_again_later)
+            for bar in (area.verticalScrollBar(), area.horizontalScrollBar()):
+                bar.rangeChanged.connect(self._fit_again_later)
             if isinstance(area, QTableView | QListView):
                 area.selectionModel().currentChanged.connect(self._show_current_row)
                 for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
@@ -181,8 +182,10 @@ def compute_full_height(area: QAbstractScrollArea) -> int:
     if getattr(area, "keeps_own_scroll_bar", False):
         return 0
     if isinstance(area, QTableView):
-        header = area.horizontalHeader()
-        return area.verticalHeader().length() + (0 if header.isHidden() else header.height()) + frame_px
+        header, sideways_bar = area.horizontalHeader(), area.horizontalScrollBar()
+        header_px = 0 if header.isHidden() else header.height()
+        bar_px = sideways_bar.sizeHint().height() if sideways_bar.maximum() > sideways_bar.minimum() else 0
+        return area.verticalHeader().length() + header_px + bar_px + frame_px
     if isinstance(area, QListView):
         return area.contentsSize().height() + frame_px
     if isinstance(area, QTextEdit) and area.isReadOnly():

@@ -3,7 +3,16 @@
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QStringListModel, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListView, QPlainTextEdit, QStackedWidget, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QListView,
+    QPlainTextEdit,
+    QStackedWidget,
+    QTableWidget,
+    QTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.scroll_container import PageScrollArea
@@ -102,3 +111,20 @@ def test_keys_and_wheel_move_the_page(shown: tuple[PageScrollArea, ListPage]) ->
     in_list = page.list.viewport().mapTo(area, page.list.viewport().visibleRegion().boundingRect().center())
     QTest.wheelEvent(area.windowHandle(), QPointF(in_list), QPoint(0, -120))
     assert bar.value() > before
+
+
+def test_a_table_that_scrolls_sideways_is_higher_by_its_bar(qtbot: QtBot) -> None:
+    """The bar below wide columns would cover the last row, and give the table a second bar for that."""
+    page, head, table = QWidget(), QWidget(), QTableWidget(40, 2)
+    head.setMinimumHeight(HEAD_PX)
+    layout = QVBoxLayout(page)
+    layout.addWidget(head)
+    layout.addWidget(table)
+    table.setColumnWidth(0, 900)
+    area = PageScrollArea(page)
+    qtbot.addWidget(area)
+    area.resize(500, 300)
+    area.show()
+    settle()
+    assert table.horizontalScrollBar().maximum() > 0
+    assert table.verticalScrollBar().maximum() == 0
