@@ -100,11 +100,16 @@ def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl,
 
 
 def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: SandboxControl, backup: Path) -> None:
-    """A proposal that its person closed by hand, with a plain client, is no decision of two people."""
+    """A proposal that its person closed by hand, with a plain client, is no decision of two people. They decide,
+    because the refund never reached the gateway, which has no word for it.
+    """
     with refund_desk(home, control) as desk:
         payment = desk.paid()
         taken(home, backup)
-        sent = desk.approve(desk.ask(payment, "1000"))
+        sent = desk.ask(payment, "1000")
+        control.add_fault("reset", call="paypay_refund", times=1)
+        assert code_of(lambda: desk.approve(sent)) == "outcome_unknown"
+        sent = desk.now(sent)
     put_back(home, backup, desk_too=False)
     with refund_desk(home, control) as desk:  # the desk that sent it tells the database
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
@@ -114,6 +119,7 @@ def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: Sandb
         part.unlink()
     operation = sent.operation_id or ""
     with refund_desk(home, control) as desk:
+        _share_providers(desk)
         with desk.console.acting_as("op-a"):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
