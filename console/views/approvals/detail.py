@@ -4,7 +4,7 @@ reasons against the refund; after the decision, a panel with the result is above
 from collections.abc import Sequence
 
 import shiboken6
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea, QWidget
 
@@ -63,7 +63,8 @@ class RefundRequestEndPanel(QWidget):
 class RefundRequestPanel(QScrollArea):
     """The scroll area that shows one refund request. `details` is the data of the shown request; None until a request
     is shown. `is_read` is True after the person has reached the end of the shown version of the refund: by scrolling,
-    by the End key, or by the Tab key.
+    by the End key, or by the Tab key. The end counts only while it is in sight: a page that is higher than its window
+    scrolls, too, and may hide the lower part of this scroll area.
 
     Signals:
     - end_reached: the end of the request has become visible.
@@ -91,6 +92,8 @@ class RefundRequestPanel(QScrollArea):
         self._money_strip: RecordSideStrip | None = None
         self._is_side_by_side = True
         self._end_panel: RefundRequestEndPanel | None = None
+        self._last_panel: QWidget | None = None
+        self._watched_outer_areas: set[QScrollArea] = set()
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -125,7 +128,7 @@ class RefundRequestPanel(QScrollArea):
             or content.height() < _MIN_LAID_OUT_CONTENT_HEIGHT_PX
         ):
             return
-        if bar.value() >= bar.maximum() - 4:
+        if bar.value() >= bar.maximum() - 4 and self._is_end_in_sight():
             self._mark_end_reached()
 
     @Slot()
@@ -134,11 +137,58 @@ class RefundRequestPanel(QScrollArea):
             self._read_versions.add((self.details.record.id, self.details.record.version))
             self.end_reached.emit()
 
+    def _is_end_in_sight(self) -> bool:
+        """True if no widget around the request, up to the window, cuts off the lower edge of its last panel."""
+        panel = self._last_panel
+        if panel is None or not shiboken6.isValid(panel):
+            return False
+        top, bottom = _find_rows_in_sight(panel)
+        return top < bottom == panel.height()
+
+    def _list_outer_areas(self) -> list[QScrollArea]:
+        """Return the scroll areas around this one, from the innermost."""
+        areas, parent = [], self.parentWidget()
+        while parent is not None:
+            if isinstance(parent, QScrollArea):
+                areas.append(parent)
+            parent = parent.parentWidget()
+        return areas
+
+    def _watch_outer_areas(self) -> None:
+        for area in self._list_outer_areas():
+            if area not in self._watched_outer_areas:
+                self._watched_outer_areas.add(area)
+                area.verticalScrollBar().valueChanged.connect(self._mark_read_if_end_visible)
+                area.verticalScrollBar().rangeChanged.connect(self._check_end_visible_later)
+
+    def _scroll_to_end(self) -> None:
+        """Scroll to the end of the request, and the page around this scroll area so far that the end is in sight."""
+        self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+        self._scroll_page_to_row(self.viewport().height())
+        self._mark_read_if_end_visible()
+
+    def _scroll_page_to_row(self, row: int) -> None:
+        """Scroll the page around this scroll area so that this row of the viewport (px from its top) is in sight."""
+        for area in self._list_outer_areas():
+            page = area.widget()
+            if page is not None:
+                area.ensureVisible(-page.x(), self.viewport().mapTo(page, QPoint(0, row)).y(), 0, 0)
+
     @Slot()
     def scroll_one_page(self) -> None:
-        """Scroll down by the visible height, less one line of text."""
-        bar, line_px = self.verticalScrollBar(), current_appearance().line_height("body")
-        bar.setValue(bar.value() + self.viewport().height() - line_px)
+        """Scroll down by the height that is in sight, less one line of text: first the page around this scroll area
+        while it hides the lower part of it, then the request. No line is left out."""
+        bar, line_px, height = (
+            self.verticalScrollBar(),
+            current_appearance().line_height("body"),
+            self.viewport().height(),
+        )
+        top, bottom = _find_rows_in_sight(self.viewport())
+        step = max(bottom - top - line_px, line_px)
+        if bottom < height:
+            self._scroll_page_to_row(min(bottom + step, height))
+        else:
+            bar.setValue(bar.value() + step)
 
     # -- focus
 
@@ -163,7 +213,7 @@ class RefundRequestPanel(QScrollArea):
             case Qt.Key.Key_Home:
                 bar.setValue(bar.minimum())
             case Qt.Key.Key_End:
-                bar.setValue(bar.maximum())
+                self._scroll_to_end()
             case Qt.Key.Key_Space:
                 self.scroll_one_page()
             case Qt.Key.Key_Escape:
@@ -173,6 +223,7 @@ class RefundRequestPanel(QScrollArea):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._watch_outer_areas()
         self._check_end_visible_later()
 
     # -- display
@@ -217,6 +268,7 @@ class RefundRequestPanel(QScrollArea):
             self._make_earlier_refunds_panel(details.earlier),
             *([self._make_after_approval_panel(details)] if is_waiting else []),
         ]
+        self._last_panel = panels[-1]
         content.setLayout(
             make_column(*panels, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16))
         )
@@ -489,8 +541,7 @@ class RefundRequestPanel(QScrollArea):
     @Slot()
     def _scroll_to_end_panel(self) -> None:
         if self._end_panel is not None:
-            self.ensureWidgetVisible(self._end_panel)
-            self._mark_end_reached()
+            self._scroll_to_end()
 
     def _make_result_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
@@ -508,6 +559,16 @@ class RefundRequestPanel(QScrollArea):
     def _open_clicked_record(self) -> None:
         sender = self.sender()
         self.record_requested.emit(str(sender.property("kind")), int(sender.property("case")))
+
+
+def _find_rows_in_sight(widget: QWidget) -> tuple[int, int]:
+    """Return the first row of a widget that no widget around it cuts off, and the row below the last one, in px from
+    the widget's top. The second is at most the first if the whole widget is cut off."""
+    top, bottom, current = 0, widget.height(), widget
+    while not current.isWindow() and (parent := current.parentWidget()) is not None:
+        offset = widget.mapTo(parent, QPoint(0, 0)).y()
+        top, bottom, current = max(top, -offset), min(bottom, parent.height() - offset), parent
+    return top, bottom
 
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.domain.error_reasons import NotAllowedReason
@@ -156,6 +158,51 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
         "nothing is cut off inside either"
     )
     sheet.hide()
+
+
+@pytest.mark.parametrize("way", ["Space", "End", "Tab", "page"])
+def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: str) -> None:
+    """On a page that scrolls, the end of the request may be below the lower edge of the window: the request is read
+    when the person has scrolled to it, not before. Space shows one part after the other, and End shows the end."""
+    the_look.set_text_scale(2.0)
+    page = ApprovalsPage(window_context())
+    sheet = PageScrollArea(page)
+    sheet.resize(978, 420)
+    sheet.show()
+    page.refund_id = 9
+    page._show_details(9, view(None, HIT))
+    for _ in range(5):
+        QApplication.processEvents()
+    panel, own_bar, bar = page.request_panel, page.request_panel.verticalScrollBar(), sheet.verticalScrollBar()
+    assert bar.maximum() > 0
+    bar.setValue(0)
+    own_bar.setValue(own_bar.maximum())
+    QApplication.processEvents()
+    assert page.find_approval_disabled_reason(view(None, HIT)) == "Read to the end first."
+    match way:
+        case "Space":
+            own_bar.setValue(0)
+            for _ in range(100):
+                if is_approvable(page):
+                    break
+                before = bar.value(), own_bar.value()
+                QTest.keyClick(panel, Qt.Key.Key_Space)
+                moved = bar.value() - before[0], own_bar.value() - before[1]
+                assert min(moved) == 0 < max(moved), "one of the two moves on, so nothing is passed over"
+        case "End":
+            QTest.keyClick(panel, Qt.Key.Key_End)
+        case "Tab":
+            panel.focus_stops[-1].setFocus()
+            QApplication.sendEvent(panel.focus_stops[-1], QFocusEvent(QEvent.Type.FocusIn))
+        case _:
+            bar.setValue(bar.maximum())
+    assert is_approvable(page)
+    assert own_bar.value() == own_bar.maximum()
+    sheet.hide()
+
+
+def is_approvable(page: ApprovalsPage) -> bool:
+    return page.find_approval_disabled_reason(view(None, HIT)) == ""
 
 
 def test_set_asides_offer_their_refund(the_look: object) -> None:
