@@ -181,7 +181,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
     "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admit_unlisted=False),
-    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, _NOW, 10),
+    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, 10),
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
     "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10),
     "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),

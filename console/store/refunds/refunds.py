@@ -100,15 +100,14 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 
 
 def _make_first_requested_query(work_state: WorkState) -> Select[Any]:
-    """Return the query of the ids of requested refunds with the work state `work_state` that can still be approved at
-    the parameter `now`, sorted by id: at most as many as the parameter `limit` says, with ids above the parameter
-    `after`. Each work state has a query of its own, because no index is sorted by id over all of them.
+    """Return the query of the ids of requested refunds with the work state `work_state`, sorted by id: at most as
+    many as the parameter `limit` says, with ids above the parameter `after`. Each work state has a query of its own,
+    because no index is sorted by id over all of them.
     """
     requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
         refunds.c.work_state == work_state.value,
-        refunds.c.decide_by >= bindparam("now"),
     )
     ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("limit", type_=Integer)).subquery())
@@ -238,12 +237,10 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
     return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
 
 
-def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after: int = 0) -> tuple[Refund, ...]:
+def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
-    last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
-    approve it any more, and a due task sets it to expired."""
-    parameters = {"now": convert_to_naive_utc(now), "after": after, "limit": limit}
-    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
+    last id of the previous page."""
+    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), {"after": after, "limit": limit})
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
