@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import _ENGINES, FREE, NOW, PEOPLE, SUM, Bench, _insert, _money, refund, vote
-from tests.support.places import shared_nodes
-from tests.support.teams import apply, team
+from tests.harms.test_asked_for import _ENGINES, FREE, NOW, SUM, Bench, _insert, benched, refund, vote
 
 UNKNOWN, OTHER, REFUNDABLE = 11, 12, 13
 OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
@@ -18,19 +16,14 @@ OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Payments without a known outcome, each with an operation of its own, and a paid one of 1,000 yen."""
-    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
-        entries = [
-            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": False}
-            for name, roles in PEOPLE.items()
-        ]
-        apply(people.owner, entries, {})
-        made = Bench(people)
-        made.run("owner", *_money(people.names["op-a"]), *map(unknown, (UNKNOWN, OTHER)))
+    with benched(request.param, acts=False) as made:
+        operator = made.team.names["op-a"]
+        made.run("owner", *map(unknown, (UNKNOWN, OTHER)))
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
-            operation(OPERATION, UNKNOWN, people.names["op-a"]),
-            operation(OTHER_OPERATION, OTHER, people.names["op-a"]),
+            operation(OPERATION, UNKNOWN, operator),
+            operation(OTHER_OPERATION, OTHER, operator),
         )
         yield made
 

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from console.domain.desk_requests.records import make_request_id
 from tests.store.forbidden import CHECKS, UTC
 from tests.support import server_fixtures
-from tests.support.places import shared_nodes
+from tests.support.places import Engine, shared_nodes
 from tests.support.teams import Team, apply, team
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
@@ -89,16 +90,23 @@ def refund(maker: str, minor: int = SUM, of: int = FREE) -> tuple[str, str]:
     return reserve, _insert("refunds", row)
 
 
-@pytest.fixture(scope="module", params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
+@contextmanager
+def benched(engine: Engine, *, acts: bool) -> Iterator[Bench]:
+    """The people of PEOPLE on a server, with the payments of `_money`. `acts`: they act at their desks."""
+    with shared_nodes(engine) as nodes, team(nodes[0]) as people:
         entries = [
-            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": False}
+            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}
             for name, roles in PEOPLE.items()
         ]
         apply(people.owner, entries, {})
         made = Bench(people)
         made.run("owner", *_money(people.names["op-a"]))
+        yield made
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with benched(request.param, acts=False) as made:
         yield made
 
 

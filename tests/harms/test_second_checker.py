@@ -1,31 +1,19 @@
 """Conditions for a second approver hold in the database, too: a refund that fulfils one can't be written for one
 approver, by whatever program."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.harms.test_asked_for import FREE, PEOPLE, SUM, Bench, _insert, _money, refund
+from tests.harms.test_asked_for import _ENGINES, FREE, SUM, Bench, _insert, benched, refund
 from tests.store.forbidden import UTC
-from tests.support import server_fixtures
-from tests.support.places import shared_nodes
-from tests.support.teams import apply, team
 
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 PAYER = "pat@example.com"
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
-        entries = [
-            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": True}
-            for name, roles in PEOPLE.items()
-        ]
-        apply(people.owner, entries, {})
-        made = Bench(people)
-        made.run("owner", *_money(people.names["op-a"]))
+    with benched(request.param, acts=True) as made:
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
