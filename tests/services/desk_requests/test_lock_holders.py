@@ -270,7 +270,18 @@ def test_a_worker_without_the_right_is_told(place: Place) -> None:
 def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An account that asks has a number of connections at most; everybody else still comes in."""
     (number,) = numbers(1, seed=103)
+    assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
+        watching = stack.enter_context(closing(owner(place)))
+        cursor = stack.enter_context(watching.cursor())
+
+        def is_gone() -> bool:
+            cursor.execute(
+                f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.named('op-a')}'"
+            )
+            return bool(cursor.fetchone() == (0,))
+
+        until(is_gone, "the end of the sessions of other tests")
         lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             connect(place, "op-a", 1)
