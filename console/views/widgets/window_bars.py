@@ -17,6 +17,9 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
 
 Environment = Literal["production", "test", "training"]
+_HINT_GAP_PX, _HINT_SPACE_PX, _BAR_MARGIN_PX = 6, 8, 24
+"""Of the line of shortcuts: the gap between two widgets, the further space between two shortcuts, and the margins at
+both ends."""
 
 
 class EnvironmentFrame(QFrame):
@@ -288,15 +291,32 @@ def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
 
 class ShortcutHintBar(Surface):
     """The line of a page's shortcuts: each key with the name of its action. `status_label`, at the right end, has the
-    place in the list, a count or another state of the page.
+    place in the list, a count or another state of the page. It is shown whole; if the line is too narrow for all, the
+    last shortcuts are hidden.
     """
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
         self.status_label = TextLabel("", "small", "muted")
-        widgets: list[QWidget | int | None] = []
-        for keys, action_name in hints:
-            widgets += [KeyCap(key) for key in keys]
-            widgets += [TextLabel(action_name, "small", "muted"), 8]
-        self.setLayout(make_row(*widgets, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))
+        self._widgets_by_hint: list[list[QWidget]] = [
+            [*map(KeyCap, keys), TextLabel(action_name, "small", "muted")] for keys, action_name in hints
+        ]
+        items: list[QWidget | int | None] = []
+        for hint_widgets in self._widgets_by_hint:
+            items += [*hint_widgets, _HINT_SPACE_PX]
+        margins = (_BAR_MARGIN_PX, 0, _BAR_MARGIN_PX, 0)
+        self.setLayout(make_row(*items, None, self.status_label, gap=_HINT_GAP_PX, margins=margins))
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._hide_hints_without_room()
+        return super().event(event)
+
+    def _hide_hints_without_room(self) -> None:
+        space_px = len(self._widgets_by_hint) * (_HINT_SPACE_PX + _HINT_GAP_PX)
+        room_px = self.width() - 2 * _BAR_MARGIN_PX - self.status_label.sizeHint().width() - space_px
+        for hint_widgets in self._widgets_by_hint:
+            room_px -= sum(widget.sizeHint().width() + _HINT_GAP_PX for widget in hint_widgets)
+            for widget in hint_widgets:
+                widget.setVisible(room_px >= 0)

@@ -25,7 +25,7 @@ from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import TabBar
-from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
+from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 
 Shown = Callable[[QWidget], QWidget]
@@ -415,3 +415,23 @@ def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: S
     field.edit.paste()
     assert len(field.text()) == LONGEST_TYPED_CHARACTERS - 1
     QApplication.clipboard().clear()
+
+
+def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
+    """A line that is too narrow for all hides whole shortcuts, and cuts nothing."""
+    bar = ShortcutHintBar([(("Enter",), "Open"), (("Tab",), "Complete"), (("Ctrl+Enter",), "Show all in a list")])
+    qtbot.addWidget(bar)
+    bar.resize(1_000, bar.height())
+    bar.show()
+    words = [label for label in bar.findChildren(TextLabel) if label is not bar.status_label]
+
+    def shown() -> list[bool]:
+        return [label.isVisible() for label in words if label.parent() is bar]
+
+    qtbot.waitUntil(lambda: all(shown()))
+    bar.resize(bar.sizeHint().width() + 60, bar.height())
+    bar.status_label.show_text("Searching... Esc ends the search.")
+    qtbot.waitUntil(lambda: shown() == [True, True, False])
+    qtbot.waitUntil(lambda: bar.status_label.width() >= bar.status_label.sizeHint().width())
+    bar.status_label.show_text("")
+    qtbot.waitUntil(lambda: all(shown()))
