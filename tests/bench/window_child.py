@@ -275,7 +275,7 @@ def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -
     watch.take()
     for call in calls:
         stage.runner.run(
-            call, lambda _: end("done"), lambda failure: end(failure.code), owner=watch, label="call", lane="slow"
+            call, lambda _: end("done"), lambda failure: end(failure.code), caller=watch, label="call", lane="slow"
         )
     QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
     loop.exec()

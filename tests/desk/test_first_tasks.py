@@ -34,7 +34,7 @@ def states(person: Person) -> list[str]:
 
 
 def announced(person: Person) -> int:
-    sentences = [notice.sentence for notice in person.frame.announcer.notices]
+    sentences = [notice.sentence for notice in person.frame.announcer.announcements]
     return sum(sentence.startswith("First tasks") for sentence in sentences)
 
 

@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.payments.records import Payment
 from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
-from console.views.app.notices_dialog import open_notices_dialog
+from console.views.app.announcements_dialog import open_announcements_dialog
 from console.views.audit.page import AuditPage
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.lookup.page import LookupPage
@@ -196,7 +196,7 @@ def test_a_written_file_is_at_hand(
 
 def file_in_messages(person: Person, button: str) -> str:
     """Press this button at the newest message of the list that names a file; return what is copied then."""
-    dialog = open_notices_dialog(person.frame)
+    dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
     QGuiApplication.clipboard().clear()
     person.until(dialog.file_buttons.isVisible)
@@ -218,7 +218,7 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
     assert file_in_messages(person, "Copy path") == str(tmp_path / "run.csv")
     context.show_toast("nothing written")
-    dialog = open_notices_dialog(person.frame)
+    dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(0)
     assert not dialog.file_buttons.isVisible()
     dialog.reject()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import Console
-from console.views.app.notices_dialog import NoticesDialog
+from console.views.app.announcements_dialog import AnnouncementsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import Sit, buy
@@ -33,10 +33,10 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     assert person.frame.toasts.visible_toasts == ()
     person.press("Alt+1")
     person.control("Messages").press()
-    person.dialog(NoticesDialog).reject()
+    person.dialog(AnnouncementsDialog).reject()
     person.no_dialog()
     person.press("Ctrl+Shift+N")
-    dialog = person.dialog(NoticesDialog)
+    dialog = person.dialog(AnnouncementsDialog)
     person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
     assert dialog.sentence_label.plain == f"Copied {NUMBERS[0]}."
     record_cell = dialog.table.model().index(0, 2).data()
@@ -54,9 +54,9 @@ def test_a_lost_and_regained_connection_is_heard(sit: Sit, heard: list[Heard]) -
     person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard))
 
 
-def test_another_person_does_not_read_the_notices_of_the_first(sit: Sit) -> None:
+def test_another_person_does_not_read_the_announcements_of_the_first(sit: Sit) -> None:
     person = sit()
     person.opening.context.show_toast("Copied 42")
-    assert [notice.sentence for notice in person.frame.announcer.notices] == ["Copied 42"]
+    assert [announcement.sentence for announcement in person.frame.announcer.announcements] == ["Copied 42"]
     person.opening.context.change_operator("lead-b")
-    assert person.frame.announcer.notices == ()
+    assert person.frame.announcer.announcements == ()

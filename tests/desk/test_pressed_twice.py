@@ -904,7 +904,7 @@ ELSEWHERE = {
 }
 """Places that start a call and have no case here, with the test that presses them twice."""
 NOT_ACTING = {
-    "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "NoticesDialog", "NotificationsDialog",
+    "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "AnnouncementsDialog", "NotificationsDialog",
     "UnfinishedWorkDialog",
 }  # fmt: skip
 """Dialogs whose acting button starts no acting call."""

@@ -103,7 +103,7 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
     propose(seats, record, "op-a")
     person.until(lambda: context.work_counts.decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
-    notices = [notice.sentence for notice in person.frame.announcer.notices]
+    notices = [notice.sentence for notice in person.frame.announcer.announcements]
     told = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
     assert told == [f"1 new decision is waiting for you. Credit check {record.id}"]
 
@@ -163,7 +163,7 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     person.until(lambda: page.proposal_panel.sentence_label.plain == reason)
     person.until(lambda: context.work_counts.person == context.operator)
     assert context.work_counts.decision_count == 0
-    assert not [said for said in person.frame.announcer.notices if "decision" in said.sentence]
+    assert not [said for said in person.frame.announcer.announcements if "decision" in said.sentence]
 
 
 def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:

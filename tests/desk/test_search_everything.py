@@ -78,7 +78,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert name.detail
     person.press("Tab")
     assert palette.search_box.input.text() == "status:"
-    assert palette.search_box.notice.plain == ""  # it is still being typed
+    assert palette.search_box.message_label.plain == ""  # it is still being typed
     person.type_in("unk")
     first = next(entries(palette))
     assert (first.title, palette.search_box.list.get_current_key()) == ("status:unknown", first.key)
@@ -101,10 +101,10 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
 
     # what isn't understood is told beside the field
     search(person, palette, "status:zzz provider:alarmbox foo:bar ")
-    assert "status:zzz" in palette.search_box.notice.plain
-    assert "foo:bar" in palette.search_box.notice.plain
+    assert "status:zzz" in palette.search_box.message_label.plain
+    assert "foo:bar" in palette.search_box.message_label.plain
     search(person, palette, "provider:alarmbox ")
-    assert not palette.search_box.notice.isVisible()
+    assert not palette.search_box.message_label.isVisible()
     assert {one.id for one in palette._found_records} == {good.id, unknown.id}
 
     # a plain number that no record has may be an amount; Enter before the answer never takes it for one
@@ -136,7 +136,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
         search(person, palette, text)
         assert all(isinstance(one.title, str) for one in entries(palette))
     search(person, palette, "名" * 40_000)
-    assert palette.search_box.notice.plain
+    assert palette.search_box.message_label.plain
 
     # all of it in Lookup
     search(person, palette, "provider:alarmbox")

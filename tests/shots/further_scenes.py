@@ -17,9 +17,9 @@ from console.views.alerts.incident_dialogs import (
     ResolveIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
+from console.views.app.announcements_dialog import AnnouncementsDialog, open_announcements_dialog
 from console.views.app.close_dialog import open_running_calls_dialog
 from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
-from console.views.app.notices_dialog import NoticesDialog, open_notices_dialog
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
@@ -97,8 +97,8 @@ def further_dialogs(stage: Stage) -> None:
     context, window = stage.opening.context, stage.window
     LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
     _shoot_dialog(stage, LimitDialog, "dialog-limit")
-    open_notices_dialog(stage.frame)
-    _shoot_dialog(stage, NoticesDialog, "dialog-notices")
+    open_announcements_dialog(stage.frame)
+    _shoot_dialog(stage, AnnouncementsDialog, "dialog-notices")
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
     LeftoverCredentialsDialog(context, leftovers, window).open()
     _shoot_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")

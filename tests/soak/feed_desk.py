@@ -90,7 +90,7 @@ class Sitting(QObject):
             act,
             lambda _: self._count(name),
             self._refused,
-            owner=self,
+            caller=self,
             label=name,
             describe=lambda _: Toast(name),
             attempt=(name, payment),

@@ -46,7 +46,7 @@ class InlineRunner(Runner):
 
     @staticmethod
     def _end(task: Task, tell: Callable[[Any], None], value: object) -> None:
-        should_begin = task.state == "running" and shiboken6.isValid(task.owner)
+        should_begin = task.state == "running" and shiboken6.isValid(task.caller)
         task.state = "done" if task.state == "running" else task.state
         if should_begin:
             tell(value)

@@ -182,12 +182,12 @@ class AdminPage(Page):
                 switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
-        self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, owner=self, key="admin")
+        self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, caller=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
             lambda services: services.health.run_all_checks(),
             self.health_table.show_rows,
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="health",
         )
 

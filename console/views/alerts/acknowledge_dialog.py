@@ -85,7 +85,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             lambda services, request_id: services.alerts.acknowledge_each(alert_ids, note, request_id=request_id),
             self._show_acknowledged_toast,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.acknowledge", id=alert_ids[0]),
             describe=lambda _: Toast(context.translate("dialog.acknowledge.done")),
             attempt=("alert acknowledge", *alert_ids, note),

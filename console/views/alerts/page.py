@@ -212,7 +212,7 @@ class AlertsPage(Page):
             lambda services: services.incidents.list_incidents(include_closed=include_closed),
             partial(self._show_incidents, is_automatic=reason == "changed"),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="alerts",
         )
 
@@ -408,7 +408,7 @@ class AlertsPage(Page):
                 lambda services: services.incidents.list_possible_owners(),
                 partial(self._open_hand_over_dialog, incident),
                 self._show_action_refusal,
-                owner=self,
+                caller=self,
                 key="incident owners",
             )
 
@@ -452,7 +452,7 @@ class AlertsPage(Page):
             call,
             partial(self._show_action_toast, toast),
             self._show_action_refusal,
-            owner=self,
+            caller=self,
             label=context.translate(f"incident.done.{action_name}"),
             describe=lambda _: toast,
             attempt=(f"incident {action_name}", incident.id, len(incident.steps)),

@@ -156,7 +156,7 @@ class BackgroundRefresh(QObject):
             reads_switches = reads_presence and not has_same_switches
             return news, response_seconds, services.read_only_switches.list_switches() if reads_switches else None
 
-        self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, owner=self)
+        self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, caller=self)
 
     def _handle_feed_reading(self, reading: _FeedReading) -> None:
         self._running_call_kinds.discard("feed")
@@ -246,7 +246,7 @@ class BackgroundRefresh(QObject):
                 services.notifications.list_events(to_decide, mentions),
             )
 
-        self._context.run_read(read_counts, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
+        self._context.run_read(read_counts, self._handle_work_counts, self._handle_work_counts_failure, caller=self)
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
         self._running_call_kinds.discard("standing")
@@ -283,7 +283,7 @@ class BackgroundRefresh(QObject):
             lambda services: services.saved_views.count_views(),
             store_views_in_context,
             self._handle_saved_views_failure,
-            owner=self,
+            caller=self,
         )
 
     @Slot()
@@ -301,17 +301,17 @@ class BackgroundRefresh(QObject):
 
     def _read_people_and_providers(self) -> None:
         self._context.run_read(
-            lambda services: services.people.list_people(), self._context.store_people, lambda _: None, owner=self
+            lambda services: services.people.list_people(), self._context.store_people, lambda _: None, caller=self
         )
         self._context.run_read(
             lambda services: services.desk_status.list_unneeded_credentials(),
             self._store_leftover_credentials,
             lambda _: None,
-            owner=self,
+            caller=self,
         )
-        self._context.run_read(_is_alarmbox_set_up, self._store_alarmbox_set_up, lambda _: None, owner=self)
+        self._context.run_read(_is_alarmbox_set_up, self._store_alarmbox_set_up, lambda _: None, caller=self)
         self._context.run_read(
-            lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, owner=self
+            lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, caller=self
         )
 
     def _store_leftover_credentials(self, leftovers: LeftoverCredentials) -> None:
@@ -339,7 +339,7 @@ class BackgroundRefresh(QObject):
 
         call = self._context.bind_services(run_scheduled_tasks, _WORKER_ACTOR_NAME)
         self._context.runner.run(
-            call, self._handle_due_tasks, self._handle_due_tasks_failure, owner=self, lane="slow", cancellable=True
+            call, self._handle_due_tasks, self._handle_due_tasks_failure, caller=self, lane="slow", cancellable=True
         )
 
     def _handle_due_tasks(self, runs: tuple[TaskRun, ...] | None) -> None:
@@ -360,7 +360,7 @@ class BackgroundRefresh(QObject):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published())
         self._context.runner.run(
-            call, self._end_registry_fetch, self._end_registry_fetch, owner=self, lane="long", cancellable=True
+            call, self._end_registry_fetch, self._end_registry_fetch, caller=self, lane="long", cancellable=True
         )
 
     def _end_registry_fetch(self, _outcome: object) -> None:

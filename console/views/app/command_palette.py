@@ -160,7 +160,7 @@ class CommandPalette(QObject):
                 text, search_result, self._context.monotonic() - began_at
             ),
             lambda failure: self._show_failure(text, failure),
-            owner=self,
+            caller=self,
             key=self,
         )
 
@@ -203,7 +203,7 @@ class CommandPalette(QObject):
             problems = tuple(
                 problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
             )
-        self.search_box.show_notice(
+        self.search_box.show_message(
             " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
         )
 

@@ -66,7 +66,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             lambda services, _: services.desk_status.forget_credentials(),
             self._show_deleted_toast,
             self._show_deletion_failure,
-            owner=self,
+            caller=self,
             label=context.translate("dialog.leftovers.title"),
             describe=self._make_deleted_toast,
             attempt=("forget credentials",),

@@ -124,7 +124,7 @@ class WindowOpener(QObject):
         if self._pending_step != "opening":
             self._pending_step = "opening"
             self._retry_timer.stop()
-            self.runner.run(self._open_services, self._start_with_services, self._show_opening_failure, owner=self)
+            self.runner.run(self._open_services, self._start_with_services, self._show_opening_failure, caller=self)
 
     def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
@@ -282,7 +282,7 @@ class WindowOpener(QObject):
             self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
         else:
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
-            self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, owner=self)
+            self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, caller=self)
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:
         self.context.show_toast(

@@ -122,7 +122,7 @@ class WindowController(QObject):
         self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
-            "notices": self._open_notices_dialog,
+            "notices": self._open_announcements_dialog,
             "lock": self.idle_lock.lock_window,
             "copy_link": self.link_handler.copy_link,
             "help": self._open_help_dialog,
@@ -226,18 +226,18 @@ class WindowController(QObject):
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
-    def _add_withdraw_button(self, owner: QObject, wait: RequestWait) -> None:
-        """If `owner` is a dialog, add the button that withdraws the desk request to its footer; the button is visible
-        only while the dialog's call waits for a worker. Also set the sentences which say why the dialog can't be
-        closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
+    def _add_withdraw_button(self, caller: QObject, wait: RequestWait) -> None:
+        """If `caller` is a dialog, add the button that withdraws the desk request to its footer; the button is
+        visible only while the dialog's call waits for a worker. Also set the sentences which say why the dialog
+        can't be closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
         """
-        if isinstance(owner, DialogFrame):
+        if isinstance(caller, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
-            owner.stays_open_text = self.context.translate("dialog.stays_open")
-            owner.too_early_text = self.context.translate("dialog.too_early")
+            caller.stays_open_text = self.context.translate("dialog.stays_open")
+            caller.too_early_text = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
-            owner.show_in_footer(button, button.wait_label)
+            caller.show_in_footer(button, button.wait_label)
 
     @Slot(str)
     def _run_command(self, name: str) -> None:
@@ -283,7 +283,7 @@ class WindowController(QObject):
         dialog is shown."""
         self.link_handler.raise_window()
         if not self.frame.window_cover.is_covered and QApplication.activeModalWidget() is None:
-            self._open_notices_dialog()
+            self._open_announcements_dialog()
 
     @Slot()
     def _open_unfinished_dialog(self) -> None:
@@ -313,15 +313,15 @@ class WindowController(QObject):
             self.sign_out_requested.emit()
 
     @Slot()
-    def _open_notices_dialog(self) -> None:
-        from console.views.app.notices_dialog import open_notices_dialog
+    def _open_announcements_dialog(self) -> None:
+        from console.views.app.announcements_dialog import open_announcements_dialog
 
-        open_notices_dialog(self.frame)
+        open_announcements_dialog(self.frame)
 
     @Slot(str)
     def _open_status_link(self, key: str) -> None:
         if key == "notices":
-            self._open_notices_dialog()
+            self._open_announcements_dialog()
         else:
             self._open_unfinished_dialog()
 

@@ -234,7 +234,7 @@ class ApprovalsPage(Page):
             _read_waiting_decisions,
             lambda waiting: self._show_inbox(*waiting, is_automatic=reason == "changed"),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="inbox",
         )
         if self.refund_id:
@@ -362,7 +362,7 @@ class ApprovalsPage(Page):
             lambda services: services.refunds.read_refund(id),
             lambda details: self._show_details(id, details),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key=("refund", "show", id),
         )
 

@@ -117,7 +117,7 @@ class AuditPage(Page):
             lambda services: services.audit.verify_chains(),
             self._show_verified_bar,
             self._show_broken_trail,
-            owner=self,
+            caller=self,
             key="verify",
         )
 

@@ -88,7 +88,7 @@ class BulkDialog(BulkRunDialog):
             ),
             self._show_created_run,
             self._show_creation_failure,
-            owner=self,
+            caller=self,
             label=context.translate("bulk.freezing"),
             attempt=("bulk freeze", action, list_records, note),
             provider="",
@@ -136,7 +136,7 @@ class BulkDialog(BulkRunDialog):
             progress.show_text(context.translate("bulk.looked", n=checked_count, of=run.size - run.done))
 
         context.runner.run_with_progress(
-            make_plan, self._show_plan, self._show_plan_failure, show_checked_count, owner=self, lane="quick"
+            make_plan, self._show_plan, self._show_plan_failure, show_checked_count, caller=self, lane="quick"
         )
 
     def _show_plan(self, plan: BulkPlan) -> None:
@@ -199,7 +199,7 @@ class BulkDialog(BulkRunDialog):
                 lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
                 _ignore_value,
                 _ignore_value,
-                owner=context,
+                caller=context,
                 label=context.translate("bulk.discard"),
                 describe=lambda run: Toast(context.translate("bulk.discard"), run.name),
                 attempt=("bulk discard", run_id),

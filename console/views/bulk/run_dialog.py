@@ -141,7 +141,7 @@ class BulkRunDialog(DialogFrame):
         def read_run_and_progress(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
-        self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, owner=self)
+        self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, caller=self)
 
     def _show_progress(self, item_and_progress: tuple[BulkRunItem, BulkProgress]) -> None:
         run_item, bulk_progress = item_and_progress
@@ -214,7 +214,7 @@ class BulkRunDialog(DialogFrame):
             lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
             lambda _run: None,
             self._show_refusal,
-            owner=self,
+            caller=self,
             label=self._context.translate("bulk.stop"),
             describe=lambda run: Toast(self._context.translate("bulk.stop"), run.name),
             attempt=("bulk stop", run_id),
@@ -234,7 +234,7 @@ class BulkRunDialog(DialogFrame):
             lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
             lambda _run: self._read_progress(),
             self._show_refusal,
-            owner=self,
+            caller=self,
             label=self._context.translate("bulk.discard"),
             describe=lambda run: Toast(self._context.translate("bulk.discard"), run.name),
             attempt=("bulk discard", run_id),

@@ -138,7 +138,7 @@ class CreditCheckTabs(RecordTabs):
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
             lambda _: self._forget_failed_count(record_id),  # the table shows no number of pages
-            owner=self,
+            caller=self,
             key=self,
         )
 

@@ -146,7 +146,7 @@ class PdfComparisonPage(Page):
             open_both_pdfs,
             lambda opened: self._show_opened_pdfs(route, *opened),
             lambda failure: self._show_opening_failure(route, failure),
-            owner=self,
+            caller=self,
             key=self,
         )
 
@@ -192,7 +192,7 @@ class PdfComparisonPage(Page):
             partial(self._show_comparison, pdf_pair),
             partial(self._show_comparison_failure, pdf_pair),
             self._show_progress,
-            owner=self,
+            caller=self,
             label=self.title.plain,
             lane="long",
         )
@@ -243,7 +243,7 @@ class PdfComparisonPage(Page):
             self._end_pdf_processes(pdf_pair)
 
     def _end_pdf_processes(self, pdf_pair: "PdfComparison") -> None:
-        self.context.runner.run(pdf_pair.close, lambda _: None, lambda _: None, owner=self.context)
+        self.context.runner.run(pdf_pair.close, lambda _: None, lambda _: None, caller=self.context)
 
     # -- differences
 
@@ -304,7 +304,7 @@ class PdfComparisonPage(Page):
                 partial(document.render_page, index, round(width * self.devicePixelRatioF())),
                 partial(self._show_page_image, view, side, index, width),
                 partial(self._show_page_failure, view),
-                owner=self,
+                caller=self,
                 key=("compare", side),
                 cancellable=True,
             )

@@ -220,7 +220,7 @@ class PdfPage(Page):
             open_pdf,
             lambda opened_pdf: self._show_document(route, *opened_pdf),
             lambda failure: self._show_opening_failure(route, failure),
-            owner=self,
+            caller=self,
             key=self,
         )
 
@@ -269,7 +269,7 @@ class PdfPage(Page):
         self.text_field.show_message("")
         self.match_position_label.show_text("")
         if pdf_document is not None:
-            self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, owner=self.context)
+            self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, caller=self.context)
 
     def leave(self) -> None:
         self._has_left_page = True
@@ -317,7 +317,7 @@ class PdfPage(Page):
             lambda: [pdf_document.read_page_text(index) for index in range(count)],
             self._make_call_if_shown(pdf_document, self._show_text),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
-            owner=self,
+            caller=self,
             cancellable=True,
         )
 
@@ -353,7 +353,7 @@ class PdfPage(Page):
             lambda: pdf_document.render_page(index, width_dots),
             self._make_call_if_shown(pdf_document, partial(self._show_page_image, index)),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
-            owner=self,
+            caller=self,
             cancellable=True,
         )
 
@@ -481,7 +481,7 @@ class PdfPage(Page):
             lambda: pdf_document.search(search_text),
             self._make_call_if_shown(pdf_document, self._show_matches),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
-            owner=self,
+            caller=self,
             cancellable=True,
         )
 
@@ -533,7 +533,7 @@ class PdfPage(Page):
             lambda services: services.pdfs.list_versions(route.record),
             partial(self._open_comparison, route),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key=(self, "versions"),
         )
 
@@ -575,7 +575,7 @@ class PdfPage(Page):
             self._show_saved_toast,
             self._show_save_failure,
             lambda _: None,
-            owner=self,
+            caller=self,
             label=label,
             lane="long",
         )

@@ -65,7 +65,7 @@ class BackgroundFileWriter(QObject):
             show_written,
             self._show_failure,
             self._show_progress,
-            owner=self,
+            caller=self,
             label=self._label,
             lane="long",
         )

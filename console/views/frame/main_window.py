@@ -99,7 +99,7 @@ class WindowFrame(CoveredWindow):
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = ToastStack(window, find_lower_bars=self._find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
-        self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
+        self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._toasts_held_back: list[Toast] = []
         self._build_bars()
@@ -114,7 +114,7 @@ class WindowFrame(CoveredWindow):
         context.saved_views_changed.connect(self._show_sidebar_views)
         context.people_changed.connect(self._reopen_route_if_right_changed)
         context.person_changed.connect(self._reopen_route_if_right_changed)
-        context.person_changed.connect(self.announcer.forget_notices)
+        context.person_changed.connect(self.announcer.forget_announcements)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._keep_focus_visible)

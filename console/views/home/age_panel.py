@@ -46,7 +46,7 @@ class QueueAgePanel(Surface):
             lambda services: services.reports.read_queue_ages((_CHART_QUEUE_NAME,)),
             self._show_ages,
             self._keep_shown_ages,
-            owner=self,
+            caller=self,
             key="home ages",
         )
 

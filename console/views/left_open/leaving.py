@@ -52,7 +52,7 @@ class LeaveConfirmation(QObject):
         def leave_after_failure(_failure: Failure) -> None:
             leave()
 
-        context.run_read(read_open_items, show_list_or_leave, leave_after_failure, owner=self)
+        context.run_read(read_open_items, show_list_or_leave, leave_after_failure, caller=self)
         return False
 
     def skip_question(self) -> None:

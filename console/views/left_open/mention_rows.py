@@ -96,7 +96,7 @@ class MentionDoneButton(QWidget):
             lambda services, request_id: services.mentions.mark_done(id, request_id=request_id),
             self._show_done_toast,
             self._show_refusal,
-            owner=self,
+            caller=self,
             label=context.translate("action.mention_done"),
             describe=self._make_done_toast,
             attempt=("mention done", id),

@@ -78,7 +78,7 @@ class OwnTakeButtons(QWidget):
             give_back,
             self._show_give_back_toast,
             self._show_refusal,
-            owner=self,
+            caller=self,
             label=context.translate("action.give_back"),
             describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
             attempt=("release" if is_incident else "give up", kind, id),
@@ -100,7 +100,7 @@ class OwnTakeButtons(QWidget):
                 lambda services: (services.incidents.read_incident(id), services.incidents.list_possible_owners()),
                 self._open_incident_dialog,
                 self._show_refusal,
-                owner=self,
+                caller=self,
             )
         else:
             from console.views.records.note_dialog import HandOverDialog

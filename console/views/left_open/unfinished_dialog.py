@@ -239,7 +239,7 @@ class UnfinishedWorkDialog(DialogFrame):
                 operations, runs, leases_and_takes, own_items, mentions, own_requests, number_by_record
             )
 
-        self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, owner=self, key=self)
+        self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, caller=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
@@ -272,7 +272,7 @@ class UnfinishedWorkDialog(DialogFrame):
             lambda services: services.own_requests.list_recent(),
             self._show_requests,
             self._show_refusal,
-            owner=self,
+            caller=self,
             key=self,
         )
 
@@ -396,7 +396,7 @@ class UnfinishedWorkDialog(DialogFrame):
             return
         withdraw_in_service = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
         self._context.runner.run(
-            withdraw_in_service, self._show_withdrawal, self._show_withdrawal_failure, owner=self
+            withdraw_in_service, self._show_withdrawal, self._show_withdrawal_failure, caller=self
         )
 
     def _show_withdrawal(self, is_withdrawn: bool) -> None:

@@ -96,7 +96,7 @@ class CompanyTab(QWidget):
             lambda services: reader(services, refs),
             show_rows,
             self._show_failure,
-            owner=self,
+            caller=self,
             key=("company", self.name),
         )
 

@@ -224,7 +224,7 @@ class LookupPage(Page):
             lambda services: services.lookup.find_records(text),
             lambda result: self._show_result(text, result, is_automatic=reason == "changed"),
             lambda failure: self._show_lookup_failure(text, failure),
-            owner=self,
+            caller=self,
             key=self,
         )
 
@@ -280,7 +280,7 @@ class LookupPage(Page):
             lambda services: services.lookup.search(text, limit),
             lambda search_result: self._show_search_result(text, search_result),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key=self,
         )
 

@@ -109,7 +109,7 @@ class SetAsidesPage(Page):
             lambda services: services.payments.list_set_asides(_MAX_SET_ASIDES),
             partial(self._show_set_asides, is_automatic=reason == "changed"),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="set-asides",
         )
 

@@ -140,7 +140,7 @@ class CorporationNumberField(QWidget):
                 lambda services: services.lookup.find_similar_numbers(text),
                 lambda numbers: self._show_suggestions(numbers if text == self.text else ()),
                 lambda _: None,
-                owner=self,
+                caller=self,
             )
 
     def _show_suggestions(self, numbers: tuple[str, ...]) -> None:

@@ -101,7 +101,7 @@ class FormDialog(DialogFrame):
             call,
             self.show_answer,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=label,
             describe=self.make_answer_toast,
             attempt=attempt,

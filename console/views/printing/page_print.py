@@ -61,7 +61,7 @@ class PagePrinter(QObject):
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
-            read_contents, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long"
+            read_contents, show_read, show_failure, lambda _: None, caller=self, label=label, lane="long"
         )
 
     def _format_printed_by(self) -> str:

@@ -87,7 +87,7 @@ class PurchaseDialog(DialogFrame):
             lambda services, request_id: services.credit_checks.purchase(request, report, request_id=request_id),
             self._show_purchase,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.purchase", number=request.corporation_number),
             describe=lambda record: Toast(
                 context.translate("dialog.purchase.bought_title"), context.translate("record.title", id=record.id)

@@ -111,7 +111,7 @@ class RefetchDialog(DialogFrame):
             ),
             self._show_result,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.refetch", id=record.id),
             describe=lambda _: Toast(
                 context.translate("dialog.refetch.done_title"), context.translate("record.title", id=record.id)

@@ -163,7 +163,7 @@ class QueuePageActions(QObject):
                 lambda services: services.recovery.list_takes(),
                 run_action_on_takes,
                 self.record_actions.show_refusal,
-                owner=self,
+                caller=self,
                 key=("takes", name),
             )
 

@@ -171,7 +171,7 @@ class ChangedCompaniesPage(Page):
             read_items,
             partial(self._show_items, lists_acknowledged=shows_acknowledged, is_automatic=reason == "changed"),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="companies",
         )
 
@@ -284,7 +284,7 @@ class ChangedCompaniesPage(Page):
                 lambda services: services.incidents.read_incident(item.alert.id),
                 lambda incident: ReopenIncidentDialog(self.context, incident, self.window()).open(),
                 self.show_reading_failure,
-                owner=self,
+                caller=self,
                 key=("incident", item.alert.id),
             )
         else:

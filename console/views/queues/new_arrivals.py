@@ -66,7 +66,7 @@ class QueueArrivals(QObject):
             read_first_items,
             lambda items: self._show_changes(items, query, table),
             _ignore_failure,
-            owner=self,
+            caller=self,
             key=self,
         )
 

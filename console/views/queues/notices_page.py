@@ -139,7 +139,7 @@ class UnmatchedNoticesPage(Page):
             lambda services: services.notices.read_page(_MAX_READ_NOTICES, with_candidates=False),
             partial(self._show_page, is_automatic=reason == "changed"),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="notices",
         )
 
@@ -184,7 +184,7 @@ class UnmatchedNoticesPage(Page):
             lambda services: services.notices.read_item(row.cases[0].id),
             self._show_candidates,
             lambda failure: None,  # the notice has left the queue; the next reading of the list shows this
-            owner=self,
+            caller=self,
             key="notice candidates",
         )
 

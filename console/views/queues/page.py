@@ -514,7 +514,7 @@ class QueuesPage(Page):
             lambda services: services.recovery.read_causes(queue),
             lambda page: self.filter.offer_causes(page.groups),
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key="causes",
         )
 

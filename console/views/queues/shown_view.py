@@ -61,7 +61,7 @@ class ShownSavedView(QObject):
             lambda services: services.saved_views.find_view(str(id)),
             self._show_view,
             self._show_missing_view,
-            owner=self,
+            caller=self,
             key="saved view",
         )
 
@@ -170,7 +170,7 @@ class ShownSavedView(QObject):
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
             self._show_deletion_bar,
             self._show_missing_view,
-            owner=self,
+            caller=self,
             label=context.translate("view.delete"),
             describe=lambda deleted: Toast(context.translate("view.deleted"), deleted.name),
             attempt=("delete view", view.id, view.version),
@@ -194,7 +194,7 @@ class ShownSavedView(QObject):
             lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
             self._show_restored_view,
             self._show_missing_view,
-            owner=self,
+            caller=self,
             label=context.translate("view.restore"),
             describe=lambda restored: Toast(context.translate("view.restored"), restored.name),
             attempt=("restore view", view.id, view.version),

@@ -100,7 +100,7 @@ class SaveViewDialog(DialogFrame):
             self._make_store_call(name),
             self._close_after_saving,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate(f"dialog.{self.name}.title"),
             describe=self._make_saved_toast,
             attempt=(self.name, *form_values),

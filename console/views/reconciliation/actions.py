@@ -38,7 +38,7 @@ class ReconciliationActions(QObject):
             lambda services: services.reconciliation.views.providers(),
             lambda providers: self._open_dialog(providers, provider),
             self._page.show_reading_failure,
-            owner=self,
+            caller=self,
             key=("reconciliation", "providers"),
         )
 
@@ -67,7 +67,7 @@ class ReconciliationActions(QObject):
             ),
             lambda report: self._show_report(provider, report),
             lambda failure: self._show_refusal(provider, failure),
-            owner=self,
+            caller=self,
             label=lead,
             describe=lambda report: words.make_run_toast(context, report),
             attempt=("reconcile", provider, run_item.from_day, run_item.to_day),

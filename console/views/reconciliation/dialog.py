@@ -194,7 +194,7 @@ class ReconcileDialog(DialogFrame):
             ),
             self._show_report,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=label,
             describe=lambda report: make_run_toast(context, report),
             attempt=("reconcile", provider, first_day, last_day, is_dry_run),

@@ -211,7 +211,7 @@ class ReconcilePage(Page):
             lambda services: services.reconciliation.views.read_run(run_id),
             self._show_run_details,
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key=("reconciliation", "show", run_id),
         )
 

@@ -115,7 +115,7 @@ class ReconcileRunsPage(Page):
                 lambda services: services.reconciliation.views.providers(),
                 self._fill_providers,
                 self.show_reading_failure,
-                owner=self,
+                caller=self,
                 key=("reconciliation", "providers"),
             )
         if reason in ("arrived", "person") or self.rows.rowCount() == 0:

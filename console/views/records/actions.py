@@ -93,7 +93,7 @@ class RecordActionHandlers(QObject):
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after),
             lambda failure: self._show_probe_failure(record, failure),
-            owner=self,
+            caller=self,
             label=call_label,
             describe=lambda record_after: make_probe_toast(context, record, record_after),
             attempt=("probe", kind, id),
@@ -204,7 +204,7 @@ class RecordActionHandlers(QObject):
             lambda services: services.credit_checks.make_plan(number),
             lambda plan: self._open_purchase_dialog(plan, client),
             self.show_refusal,
-            owner=self,
+            caller=self,
             key=("plan", number),
         )
 
@@ -223,7 +223,7 @@ class RecordActionHandlers(QObject):
             lambda services: services.refunds.make_plan(payment_id),
             lambda plan: self._open_refund_dialog(plan, set_aside),
             self.show_refusal,
-            owner=self,
+            caller=self,
             key=("refund-plan", payment_id),
         )
 
@@ -269,7 +269,7 @@ class RecordActionHandlers(QObject):
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
             self._show_order_move_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
             describe=lambda order: _make_moved_order_toast(context, order),
             attempt=("order move", payment.id),

@@ -61,7 +61,7 @@ class EvidenceExportActions(QObject):
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             self._copy_timeline_text,
             self._action_handlers.show_refusal,
-            owner=self,
+            caller=self,
             key=("story", kind, id),
         )
 
@@ -102,7 +102,7 @@ class EvidenceExportActions(QObject):
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
             show_pack_toast,
             show_failure,
-            owner=self,
+            caller=self,
             label=context.translate("action.evidence_pack"),
             describe=lambda written: _make_pack_toast(context, written),
             attempt=("evidence pack", kind, id, path),

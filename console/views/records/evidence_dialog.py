@@ -135,7 +135,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             ),
             self._show_result,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=self._call_label,
             describe=lambda result: _make_decision_toast(context, result),
             attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, stated_reason),

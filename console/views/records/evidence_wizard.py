@@ -407,7 +407,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
         lambda services: services.recovery.find_choices(kind, id),
         form.store_decision_choices,
         lambda _failure: None,
-        owner=form,
+        caller=form,
         key=("choices", kind, id),
     )
 

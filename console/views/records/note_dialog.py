@@ -47,7 +47,7 @@ class NoteDialog(FormDialog):
             lambda services: services.lookup.find_numbers({f"{kind} {id}"}),
             self._set_draft_title,
             lambda _: None,  # the draft keeps the word for the kind of the record as its title
-            owner=self,
+            caller=self,
         )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_act_button)

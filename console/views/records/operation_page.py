@@ -93,7 +93,7 @@ class OperationPage(Page):
             lambda services: services.recovery.read_record("operation", operation_id),
             lambda view: self._show_view(operation_id, view),
             self._show_refusal,
-            owner=self,
+            caller=self,
         )
 
     def _show_refusal(self, failure: Failure) -> None:

@@ -223,7 +223,7 @@ class RecordPage(Page, Generic[ViewT]):
             lambda services: self.read_view(services, record_id),
             lambda view: self._handle_read_view(record_id, view),
             lambda failure: self._show_refusal(record_id, failure),
-            owner=self,
+            caller=self,
             key=(self.kind, "show", record_id),
         )
 

@@ -202,7 +202,7 @@ class RecordPreview(Surface):
             lambda services: services.recovery.read_last_events(kind, record_id, _NEWEST_EVENT_COUNT),
             lambda timeline: self._show_newest_events(record, timeline),
             lambda failure: None,  # the page of the record shows the same events, and the failure
-            owner=self,
+            caller=self,
             key="preview steps",
         )
 

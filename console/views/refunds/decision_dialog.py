@@ -96,7 +96,7 @@ class _DecisionDialog(DialogFrame):
             call,
             self._show_decision,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate(f"act.{self.name}", id=refund_id),
             describe=lambda refund: Toast(
                 case_words.format_record_title(refund, context),
@@ -268,7 +268,7 @@ class ApproveDialog(_DecisionDialog):
             else:
                 self._ask_password_again(self._context.translate("lock.wrong.words"))
 
-        self._context.runner.run(check_password, handle_confirmation, self._show_confirmation_failure, owner=self)
+        self._context.runner.run(check_password, handle_confirmation, self._show_confirmation_failure, caller=self)
 
     def _show_confirmation_failure(self, failure: Failure) -> None:
         self._ask_password_again(self._context.format_failure(failure))

@@ -140,7 +140,7 @@ class RefundDialog(DialogFrame):
             lambda services: services.refunds.make_plan(payment_id, amount_text),
             self._handle_plan,
             self._show_plan_failure,
-            owner=self,
+            caller=self,
             key=("refund-plan", payment_id),
         )
 
@@ -156,7 +156,7 @@ class RefundDialog(DialogFrame):
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
             self._read_plan_after_probe,
             self._show_probe_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.probe_case", title=payment_title),
             describe=lambda _: Toast(context.translate("record.no_change", at=context.now()), payment_title),
             attempt=("probe", "payment", payment.id),
@@ -267,7 +267,7 @@ class RefundDialog(DialogFrame):
             lambda services, request_id: services.refunds.request(request, request_id=request_id),
             self._show_request,
             self._show_failure,
-            owner=self,
+            caller=self,
             label=context.translate("act.refund", number=self.plan.payment.merchant_payment_id),
             describe=lambda refund: Toast(_format_requested_text(context, refund), "", "hourglass", "progress"),
             attempt=("refund request", request),

@@ -142,7 +142,7 @@ class DailyCloseSection(ReportSection):
             lambda services: services.reports.list_providers(),
             self._show_providers,
             self.failed.emit,
-            owner=self,
+            caller=self,
             key=("report", "close providers"),
         )
 
@@ -193,7 +193,7 @@ class DailyCloseSection(ReportSection):
             lambda services: services.reports.read_daily_close(provider, day),
             self._show_close,
             self.failed.emit,
-            owner=self,
+            caller=self,
             key=("report", self.name),
         )
 
@@ -257,7 +257,7 @@ class DailyCloseSection(ReportSection):
             self._show_written_toast,
             self._show_writing_failure,
             lambda _: None,
-            owner=self,
+            caller=self,
             label=context.translate("close.write"),
             lane="long",
         )

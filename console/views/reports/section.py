@@ -137,7 +137,7 @@ class ChartSection(ReportSection):
 
     def read_data(self) -> None:
         self._context.run_read(
-            self._definition.read_report, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
+            self._definition.read_report, self._show_report, self.failed.emit, caller=self, key=("report", self.name)
         )
 
     def _show_report(self, report: Report) -> None:

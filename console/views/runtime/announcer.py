@@ -15,13 +15,13 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.runtime.routes import RecordPageRoute, Route
 from console.views.theme.design_tokens import Tone
 
-_MAX_STORED_NOTICES = 200
+_MAX_STORED_ANNOUNCEMENTS = 200
 _REFUSAL_ICON_SHAPES = ("square_bang", "cross")
 _SENTENCE_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Announcement:
     """A sentence that the window has shown and announced: its text, icon (shape and tone) and instant, and the
     route to the record that the sentence is about (None if it is about no record). `path` is the file that the
     sentence names; "" for none.
@@ -36,13 +36,13 @@ class Notice:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_STORED_NOTICES of those
-    with `is_stored` in `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window,
-    only sentences on the cover are announced, and these are not kept; of the others, those with `is_stored` wait for
-    `announce_waiting_notices`, the rest is dropped.
+    """Announces the sentences of one main window to screen readers, and keeps the newest
+    _MAX_STORED_ANNOUNCEMENTS of those with `is_stored` in `announcements`, the newest first. While a cover (the lock
+    or the sign-in form) hides the window, only sentences on the cover are announced, and these are not kept; of the
+    others, those with `is_stored` wait for `announce_waiting`, the rest is dropped.
 
     Signals:
-    - announced(object): this Notice was passed to a screen reader.
+    - announced(object): this Announcement was passed to a screen reader.
     """
 
     announced = Signal(object)
@@ -60,8 +60,8 @@ class Announcer(QObject):
         """
         super().__init__(window)
         self._window, self._now, self._find_cover, self._find_route = window, now, find_cover, find_route
-        self._waiting_notices: list[Notice] = []
-        self.notices: tuple[Notice, ...] = ()
+        self._waiting_announcements: list[Announcement] = []
+        self.announcements: tuple[Announcement, ...] = ()
 
     def announce(
         self,
@@ -74,43 +74,43 @@ class Announcer(QObject):
         is_stored: bool,
         path: str = "",
     ) -> None:
-        """Announce the sentence that `widget` shows and, with `is_stored`, keep it in `notices`. The arguments are
-        those of the function `announce`."""
+        """Announce the sentence that `widget` shows and, with `is_stored`, keep it in `announcements`. The arguments
+        are those of the function `announce`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
-        notice = Notice(sentence, shape, tone, self._now(), route, path)
+        announcement = Announcement(sentence, shape, tone, self._now(), route, path)
         if cover is None and is_stored:
-            self._announce_and_store_notice(notice)
+            self._announce_and_store_announcement(announcement)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
-            self._speak(notice)
+            self._speak(announcement)
         elif is_stored:
-            self._waiting_notices.append(notice)
+            self._waiting_announcements.append(announcement)
 
-    def announce_waiting_notices(self) -> None:
+    def announce_waiting(self) -> None:
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
-        waiting_notices, self._waiting_notices = self._waiting_notices, []
-        for notice in waiting_notices:
-            self._announce_and_store_notice(notice)
+        waiting_announcements, self._waiting_announcements = self._waiting_announcements, []
+        for announcement in waiting_announcements:
+            self._announce_and_store_announcement(announcement)
 
-    def forget_notices(self) -> None:
+    def forget_announcements(self) -> None:
         """Remove all kept and all waiting sentences, because another person acts from now on."""
-        self._waiting_notices, self.notices = [], ()
+        self._waiting_announcements, self.announcements = [], ()
 
-    def _announce_and_store_notice(self, notice: Notice) -> None:
-        self.notices = (notice, *self.notices[: _MAX_STORED_NOTICES - 1])
-        self._speak(notice)
+    def _announce_and_store_announcement(self, announcement: Announcement) -> None:
+        self.announcements = (announcement, *self.announcements[: _MAX_STORED_ANNOUNCEMENTS - 1])
+        self._speak(announcement)
 
-    def _speak(self, notice: Notice) -> None:
+    def _speak(self, announcement: Announcement) -> None:
         active_window = QApplication.activeWindow()
         is_window_active = active_window is not None and _get_main_window(active_window) is self._window
         _speak(
             active_window if active_window is not None and is_window_active else self._window,
-            notice.sentence,
-            notice.tone,
-            notice.shape,
+            announcement.sentence,
+            announcement.tone,
+            announcement.shape,
         )
-        self.announced.emit(notice)
+        self.announced.emit(announcement)
 
 
 def announce(

@@ -130,7 +130,7 @@ class WindowContext(QObject):
         self.own_bulk_runs: set[int] = set()
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
-        self._owned_attempts: set[tuple[QObject, Hashable]] = set()
+        self._running_attempts: set[tuple[QObject, Hashable]] = set()
         self.person_values = PersonStateStore(self.bind_services, self.now, runner, self)
         self.person_values.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
@@ -185,15 +185,15 @@ class WindowContext(QObject):
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
-        owner: QObject,
+        caller: QObject,
         key: Hashable | None = None,
     ) -> TaskHandle:
-        """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `owner` is
+        """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `caller` is
         destroyed before the call begins, the call never runs; if it is destroyed before the call ends, neither
         `on_done` nor `on_failed` is called. Calls with the same `key` run one after another.
         """
         return self.runner.run(
-            self.bind_services(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
+            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", cancellable=True
         )
 
     def run_acting_call(
@@ -202,7 +202,7 @@ class WindowContext(QObject):
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
-        owner: QObject,
+        caller: QObject,
         label: str,
         describe: Callable[[T], Toast],
         attempt: Hashable,
@@ -211,8 +211,8 @@ class WindowContext(QObject):
         request_wait: RequestWait | None = None,
     ) -> None:
         """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
-        TaskRunner. Do nothing while a call of the same `owner` and `attempt` runs: the person has pressed the same
-        button or key twice, and one answer is shown. If `owner` is destroyed before the call ends, the call
+        TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs: the person has pressed the same
+        button or key twice, and one answer is shown. If `caller` is destroyed before the call ends, the call
         continues; the window then shows a toast, `describe(value)` or the message of the failure, in place of
         calling `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
         that the call waits for; "" for none.
@@ -221,30 +221,30 @@ class WindowContext(QObject):
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
         person's password, the context asks the person for the password and runs the call again with it.
 
-        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`; an
-        owner that shows the request itself passes its own RequestWait. When the call runs again with the password, it
-        writes to another RequestWait, so only an owner whose call never needs the password passes one.
+        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`; a
+        caller that shows the request itself passes its own RequestWait. When the call runs again with the password,
+        it writes to another RequestWait, so only a caller whose call never needs the password passes one.
         """
-        owned_attempt = owner, attempt
-        if owned_attempt in self._owned_attempts:
+        attempt_of_caller = caller, attempt
+        if attempt_of_caller in self._running_attempts:
             return
-        self._owned_attempts.add(owned_attempt)
+        self._running_attempts.add(attempt_of_caller)
         began_at, request_id = self.monotonic(), self._attempt_request_ids.get_request_id(attempt)
 
         def end_attempt(failure: Failure | None) -> None:
-            self._owned_attempts.discard(owned_attempt)
+            self._running_attempts.discard(attempt_of_caller)
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
             bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
-            self.acting_call_began.emit(owner, desk_request_wait)
+            self.acting_call_began.emit(caller, desk_request_wait)
             self._track_acting_call(
                 self.runner.run(
                     bound_call,
                     ending.handle_value,
                     ending.handle_failure,
-                    owner=self,
+                    caller=self,
                     label=label,
                     key=key,
                     lane="slow",
@@ -254,7 +254,7 @@ class WindowContext(QObject):
         def run_again(password: str) -> None:
             start_attempt(bind_password_to_call(call, password), RequestWait())
 
-        ending = _AttemptEnding(self, owner, label, on_done, on_failed, describe, end_attempt, run_again)
+        ending = _AttemptEnding(self, caller, label, on_done, on_failed, describe, end_attempt, run_again)
         start_attempt(call, request_wait or RequestWait())
 
     def _bind_request_id(
@@ -319,7 +319,7 @@ class WindowContext(QObject):
             handle_value,
             handle_failure,
             lambda _: None,
-            owner=self,
+            caller=self,
             label=label,
             key=key,
             lane="long",
@@ -521,7 +521,7 @@ class WindowContext(QObject):
 
         record_refs = tuple(ref for ref, _ in stored_visits)
         self.run_read(
-            lambda services: services.lookup.read_records(record_refs), show_records, lambda _: None, owner=self
+            lambda services: services.lookup.read_records(record_refs), show_records, lambda _: None, caller=self
         )
 
     # -- an action that is to be opened on a record's page
@@ -650,7 +650,7 @@ class _AttemptEnding(Generic[T]):
     """
 
     context: "WindowContext"
-    owner: QObject
+    caller: QObject
     label: str
     on_done: Callable[[T], None]
     on_failed: Callable[[Failure], None]
@@ -659,9 +659,9 @@ class _AttemptEnding(Generic[T]):
     run_again: Callable[[str], None]
 
     def handle_value(self, value: T) -> None:
-        """End the attempt, and give the value to the owner of the call; if the owner is destroyed, to a toast."""
+        """End the attempt, and give the value to the caller of the call; if the caller is destroyed, to a toast."""
         self.end_attempt(None)
-        if shiboken6.isValid(self.owner):
+        if shiboken6.isValid(self.caller):
             self.on_done(value)
         else:
             self.context.toast_requested.emit(self.describe(value))
@@ -669,16 +669,16 @@ class _AttemptEnding(Generic[T]):
     def handle_failure(self, failure: Failure) -> None:
         """Ask for the password if the failure says that it is needed or was wrong; otherwise report the failure."""
         reason, ask_password = failure.detail.get("reason"), self.context.ask_password
-        if reason in _PASSWORD_NEEDED_REASONS and ask_password is not None and shiboken6.isValid(self.owner):
+        if reason in _PASSWORD_NEEDED_REASONS and ask_password is not None and shiboken6.isValid(self.caller):
             was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG
             report = partial(self._report_failure, failure)
-            ask_password(PasswordRequest(self.label, was_password_wrong, self.owner, self.run_again, report))
+            ask_password(PasswordRequest(self.label, was_password_wrong, self.caller, self.run_again, report))
         else:
             self._report_failure(failure)
 
     def _report_failure(self, failure: Failure) -> None:
         self.end_attempt(failure)
-        if shiboken6.isValid(self.owner):
+        if shiboken6.isValid(self.caller):
             self.on_failed(failure)
         else:
             message = self.context.format_failure(failure)

@@ -132,12 +132,12 @@ class RecordVisit:
 @dataclass(frozen=True, slots=True)
 class PasswordRequest:
     """A decision that waits for the person's password. `label` is the name of the decision; `was_password_wrong` is
-    True if the person has just typed a wrong password; `owner` is the page or dialog in which the person decides. The
-    password dialog calls `submit` with the typed password, or `cancel` if the person closes the dialog.
+    True if the person has just typed a wrong password; `caller` is the page or dialog in which the person decides.
+    The password dialog calls `submit` with the typed password, or `cancel` if the person closes the dialog.
     """
 
     label: str
     was_password_wrong: bool
-    owner: QObject
+    caller: QObject
     submit: Callable[[str], None]
     cancel: Callable[[], None]

@@ -101,7 +101,7 @@ class StoredValues(QObject):
             value_source.read,
             lambda stored: apply_if_same_person(value_source, stored),
             lambda _: apply_if_same_person(None, StoredEntries()),
-            owner=self,
+            caller=self,
             lane="files",
         )
 
@@ -148,5 +148,5 @@ class StoredValues(QObject):
             finally:
                 end_event.set()
 
-        self._runner.run(write_to_source, report_renamed_file, keep_changes, owner=self, lane="files")
+        self._runner.run(write_to_source, report_renamed_file, keep_changes, caller=self, lane="files")
         return end_event

@@ -21,7 +21,7 @@ class TaskRunner(QObject, Runner):
 
     Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
     `slow` for calls that reach a provider, `long` for calls that take minutes. The lane `files` has one thread, which
-    reads and writes the files of the person one after another. Callbacks run in the GUI thread, unless their owner
+    reads and writes the files of the person one after another. Callbacks run in the GUI thread, unless their caller
     was destroyed. A call runs with the context variables of its caller (operator, correlation id).
 
     Signals:
@@ -128,13 +128,13 @@ class TaskRunner(QObject, Runner):
                 raise
 
     def _deliver_progress(self, task: Task, value: object) -> None:
-        if task.on_progress and task.state == "running" and shiboken6.isValid(task.owner):
+        if task.on_progress and task.state == "running" and shiboken6.isValid(task.caller):
             task.on_progress(value)
 
     def _finish_task(self, task: Task, run_callback: Callable[[], None]) -> None:
         self._running_tasks.discard(task)
         self._begin_next_task(task.key)
-        is_callback_due = task.state == "running" and shiboken6.isValid(task.owner)
+        is_callback_due = task.state == "running" and shiboken6.isValid(task.caller)
         if task.state == "running":
             task.state = "done"
         try:

@@ -109,7 +109,7 @@ class Task:
     on_done: Callable[[Any], None]
     on_failed: Callable[[Failure], None]
     on_progress: Callable[[Any], None] | None
-    owner: QObject
+    caller: QObject
     label: str
     key: Hashable | None
     lane: TaskLane
@@ -128,9 +128,9 @@ class Task:
         return False
 
     def should_begin(self) -> bool:
-        """Return True if the call is still waiting, and its owner still exists or the call can't be cancelled. An
+        """Return True if the call is still waiting, and its caller still exists or the call can't be cancelled. An
         acting call can't be cancelled, so it begins even if its page was destroyed."""
-        return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
+        return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.caller))
 
 
 class Runner:
@@ -143,15 +143,15 @@ class Runner:
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
-        owner: QObject,
+        caller: QObject,
         label: str = "",
         key: Hashable | None = None,
         lane: TaskLane = "quick",
         cancellable: bool = False,
     ) -> TaskHandle:
         """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
-        GUI thread. If `owner` is destroyed before that, neither callback is called. Calls with the same `key` run one
-        after another. `label` names the call in the log. Return the handle of the call.
+        GUI thread. If `caller` is destroyed before that, neither callback is called. Calls with the same `key` run
+        one after another. `label` names the call in the log. Return the handle of the call.
 
         A call in the lane `quick` only reads; if it is `cancellable`, `TaskHandle.cancel` also ends its statement in
         the database. A statement of another call is never ended: it may belong to an action.
@@ -160,7 +160,7 @@ class Runner:
         def run_call(report: ProgressReporter) -> T:
             return report.interruption.run(call) if cancellable and lane == "quick" else call()
 
-        return self._accept_task(Task(run_call, on_done, on_failed, None, owner, label, key, lane, cancellable))
+        return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, cancellable))
 
     def run_with_progress(
         self,
@@ -169,7 +169,7 @@ class Runner:
         on_failed: Callable[[Failure], None],
         on_progress: Callable[[Any], None],
         *,
-        owner: QObject,
+        caller: QObject,
         label: str = "",
         key: Hashable | None = None,
         lane: TaskLane = "slow",
@@ -178,7 +178,7 @@ class Runner:
         """Run a call that reports its progress, otherwise as `run` does, and return its handle. The call gets a
         ProgressReporter: each value that it reports is passed to `on_progress` in the GUI thread, and it can find out
         whether it was cancelled."""
-        return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
+        return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, lane, cancellable))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:

@@ -1,4 +1,4 @@
-"""The base class of the sign-in form and the unlock form, and the area in which both show a notice."""
+"""The base class of the sign-in form and the unlock form, and the area in which both show a message."""
 
 from abc import abstractmethod
 
@@ -13,11 +13,11 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 
 
-class FormNoticeArea(QVBoxLayout):
-    """A layout that shows at most one notice. Screen readers announce the notice."""
+class FormMessageArea(QVBoxLayout):
+    """A layout that shows at most one message. Screen readers announce the message."""
 
-    def show_notice(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "warning") -> None:
-        """Show a notice in place of the previous one: the bold text `bold_text`, and the sentence `sentence`."""
+    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "warning") -> None:
+        """Show a message in place of the previous one: the bold text `bold_text`, and the sentence `sentence`."""
         while item := self.takeAt(0):
             if old_bar := item.widget():
                 old_bar.hide()
@@ -48,7 +48,7 @@ class PasswordForm(QWidget):
         )
         self.submit_button = KeyButton(translate(button_key), "Enter", "primary", binds=False)
         self.submit_button.clicked.connect(self.submit)
-        self._notice_area = FormNoticeArea()
+        self._message_area = FormMessageArea()
         # the widgets that are disabled while a worker thread tries the password
         self._input_widgets: list[QWidget] = [self.password_field.line_edit, self.password_field.visibility_button]
 

@@ -138,7 +138,7 @@ class IdleLock(QObject):
     def _check_password(self, password: str) -> None:
         context = self._context
         confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
-        context.runner.run(confirm_password, self._handle_password_check, self._show_failure, owner=self)
+        context.runner.run(confirm_password, self._handle_password_check, self._show_failure, caller=self)
 
     def _handle_password_check(self, is_password_right: bool) -> None:
         form = self._form

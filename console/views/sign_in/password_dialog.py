@@ -83,8 +83,8 @@ class PasswordDialog(DialogFrame):
 
 def open_password_dialog(context: WindowContext, request: PasswordRequest, window: QWidget) -> PasswordDialog:
     """Open the dialog for this password request, and return it. It is placed over the dialog or window that
-    contains `request.owner`, in which the person decides; if the request has no such widget, over `window`."""
-    owner = request.owner
-    dialog = PasswordDialog(context, request, owner.window() if isinstance(owner, QWidget) else window)
+    contains `request.caller`, in which the person decides; if the request has no such widget, over `window`."""
+    caller = request.caller
+    dialog = PasswordDialog(context, request, caller.window() if isinstance(caller, QWidget) else window)
     dialog.open()
     return dialog

@@ -83,7 +83,7 @@ class SignInFlow(QObject):
             ),
             self._show_form,
             self._show_form_without_keyring,
-            owner=self,
+            caller=self,
         )
 
     def _show_form(self, form_defaults: SignInDefaults) -> None:
@@ -112,11 +112,11 @@ class SignInFlow(QObject):
         problem = self._failure.detail.get("problem") if self._failure else None
         translate = self._context.translate
         if problem == SettingProblem.ACCESS_DENIED:
-            form.show_notice(
+            form.show_message(
                 translate("sign_in.stored_refused"), translate("sign_in.stored_refused.words"), "care", "warning"
             )
         elif problem == SettingProblem.KEYRING_FAILED:
-            form.show_notice(
+            form.show_message(
                 translate("sign_in.keyring_failed"), translate("sign_in.keyring_failed.words"), "care", "warning"
             )
 
@@ -140,7 +140,9 @@ class SignInFlow(QObject):
             is_password_stored = services.sessions.record_sign_in(keep_password=entered_account.must_store)
             return OpenedServices(services, entered_account.must_store and not is_password_stored)
 
-        self._context.runner.run(open_with_account, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
+        self._context.runner.run(
+            open_with_account, self._finish_sign_in, self._show_refusal, caller=self, lane="slow"
+        )
 
     def _show_refusal(self, failure: Failure) -> None:
         if self.form is not None:

@@ -81,7 +81,7 @@ class SignInForm(PasswordForm):
         self.setLayout(
             make_column(
                 heading,
-                self._notice_area,
+                self._message_area,
                 self.user_field,
                 self.password_field,
                 storage_choice,
@@ -109,21 +109,21 @@ class SignInForm(PasswordForm):
         self.password_field.show_error("" if password else self._context.translate("sign_in.password_needed"))
         return EnteredAccount(user, password, self.storage_box.isChecked()) if user and password else None
 
-    def show_notice(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "lock") -> None:
-        """Show a notice above the fields in place of the previous one: the bold text `bold_text`, and the sentence
+    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "lock") -> None:
+        """Show a message above the fields in place of the previous one: the bold text `bold_text`, and the sentence
         `sentence`."""
-        self._notice_area.show_notice(bold_text, sentence, tone, shape)
+        self._message_area.show_message(bold_text, sentence, tone, shape)
 
     def show_failure(self, failure: Failure) -> None:
         """Show why the sign-in has failed, and enable the form again. Clear the password field only if the
         database has refused the password."""
         translate, is_denied = self._context.translate, failure.detail.get("problem") == SettingProblem.ACCESS_DENIED
         if is_denied:
-            self.show_notice(translate("sign_in.refused"), translate("sign_in.refused.words"), "bad", "square_bang")
+            self.show_message(translate("sign_in.refused"), translate("sign_in.refused.words"), "bad", "square_bang")
         elif failure.code == ErrorCode.DATABASE_UNREACHABLE:
-            self.show_notice(translate("sign_in.away"), translate("sign_in.away.words"), "text", "offline")
+            self.show_message(translate("sign_in.away"), translate("sign_in.away.words"), "text", "offline")
         else:
-            self.show_notice(
+            self.show_message(
                 translate("sign_in.refused"), self._context.format_failure(failure), "bad", "square_bang"
             )
         self._enable_again(is_password_wrong=is_denied)

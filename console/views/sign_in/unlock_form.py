@@ -69,7 +69,7 @@ class UnlockForm(PasswordForm):
         self.setLayout(
             make_column(
                 heading,
-                self._notice_area,
+                self._message_area,
                 person_choice if can_choose_person else person_name,
                 password_area,
                 action_area,
@@ -100,13 +100,13 @@ class UnlockForm(PasswordForm):
         checked."""
         translate = self._context.translate
         if failure is None:
-            self._notice_area.show_notice(
+            self._message_area.show_message(
                 translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang"
             )
         elif failure.code == ErrorCode.DATABASE_UNREACHABLE:
-            self._notice_area.show_notice(translate("sign_in.away"), translate("lock.away"), "text", "offline")
+            self._message_area.show_message(translate("sign_in.away"), translate("lock.away"), "text", "offline")
         else:
-            self._notice_area.show_notice(
+            self._message_area.show_message(
                 translate("lock.unknown"), self._context.format_failure(failure), "bad", "square_bang"
             )
         self._enable_again(is_password_wrong=failure is None)

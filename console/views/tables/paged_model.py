@@ -204,7 +204,7 @@ class PagedModel(PageUpdateModel):
             lambda: fetch_page(start_cursor, row_limit),
             lambda page: self._handle_read_page(query_number, page),
             lambda failure: self._handle_failure(query_number, failure),
-            owner=self,
+            caller=self,
             label=self._task_label,
             cancellable=True,
         )

@@ -113,7 +113,7 @@ class TrainingPage(Page):
             lambda services: services.training.read_overview() if services.training else None,
             self._show_overview,
             self.show_reading_failure,
-            owner=self,
+            caller=self,
             key=_TRAINING_CALL_KEY,
         )
 
@@ -179,7 +179,7 @@ class TrainingPage(Page):
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
             self.context.bind_services(act_on_training), self._show_overview, self._show_failure,
-            owner=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
+            caller=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 
     def _enable_busy_buttons(self) -> None:

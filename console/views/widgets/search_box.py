@@ -92,10 +92,10 @@ class SearchBox(QObject):
         self._interpretation_label = TextLabel("", "small_data", "muted")
         self._remark_icon = ShapeIcon("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
-        self.notice = TextLabel("", "small", "care", wrap=True)
+        self.message_label = TextLabel("", "small", "care", wrap=True)
         self.footer = ShortcutHintBar(hints)
         self._build_layout()
-        self.notice.hide()
+        self.message_label.hide()
         self.show_interpretation("", "")
         window.installEventFilter(self)
 
@@ -120,8 +120,8 @@ class SearchBox(QObject):
         focus_line = QFrame()  # the input has the focus as long as the box is open
         focus_line.setObjectName("focus_line")
         layout.addWidget(focus_line)
-        self.notice.setContentsMargins(16, 6, 16, 2)
-        layout.addWidget(self.notice)
+        self.message_label.setContentsMargins(16, 6, 16, 2)
+        layout.addWidget(self.message_label)
         layout.addWidget(self.list)
         layout.addWidget(self.footer)
 
@@ -163,15 +163,15 @@ class SearchBox(QObject):
         self._remark_icon.show_shape(shape, tone)
         self._remark_icon.setVisible(bool(remark))
 
-    def show_notice(self, notice: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show and announce a message that names the typed words which the program doesn't understand; "" removes the
         message."""
-        if notice == self.notice.plain:
+        if message == self.message_label.plain:
             return
-        self.notice.show_text(notice)
-        self.notice.setVisible(bool(notice))
-        if notice:
-            announce(self.input, notice, is_stored=False)
+        self.message_label.show_text(message)
+        self.message_label.setVisible(bool(message))
+        if message:
+            announce(self.input, message, is_stored=False)
         self._set_geometry()
 
     def pick_first_result(self) -> None:
@@ -218,10 +218,10 @@ class SearchBox(QObject):
         )
         top = design_tokens.px("layout", "omnibox.top")
         max_height = min(_MAX_SEARCH_BOX_HEIGHT_PX, self._window.height() - top - 24)
-        notice_height = 0
-        if self.notice.isVisibleTo(self.frame):
-            notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())
-        fixed_height = design_tokens.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
+        message_height = 0
+        if self.message_label.isVisibleTo(self.frame):
+            message_height = max(self.message_label.heightForWidth(width - 2), self.message_label.sizeHint().height())
+        fixed_height = design_tokens.px("layout", "omnibox.input") + 4 + self.footer.height() + message_height
         self.list.setFixedHeight(min(self.list.compute_full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)

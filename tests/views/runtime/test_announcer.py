@@ -154,23 +154,25 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
     announcer = keep(window, [], PaymentRoute(7))
     put(window, NotificationBar("Not done", "Why.", tone="bad"))
     ToastStack(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
-    assert [(notice.sentence, notice.at, notice.route) for notice in announcer.notices] == [
+    assert [
+        (announcement.sentence, announcement.at, announcement.route) for announcement in announcer.announcements
+    ] == [
         ("Sent. R-3", AT, PaymentRoute(9)),
         ("Not done. Why.", AT, PaymentRoute(7)),
     ]
     assert [one.sentence for one in heard] == ["Not done. Why.", "Sent. R-3"]
     for number in range(250):
         ToastStack(window).show_toast(ToastFrame(f"Copied {number}"))
-    assert len(announcer.notices) == 200
-    assert announcer.notices[0].sentence == "Copied 249"
-    announcer.forget_notices()
-    assert [*announcer.notices] == []
+    assert len(announcer.announcements) == 200
+    assert announcer.announcements[0].sentence == "Copied 249"
+    announcer.forget_announcements()
+    assert [*announcer.announcements] == []
 
 
 def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     announcer = keep(window, [], HomeRoute())
     put(window, NotificationBar("Not connected", ""))
-    assert announcer.notices[0].route is None
+    assert announcer.announcements[0].route is None
 
 
 def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> None:
@@ -184,11 +186,11 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
     put(window, NotificationBar("Changed", "By lead-b."))
     put(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
     assert heard == [Heard("Not unlocked. Wrong password.", True)]
-    assert [*announcer.notices] == []
+    assert [*announcer.announcements] == []
     cover.clear()
-    announcer.announce_waiting_notices()
+    announcer.announce_waiting()
     assert [one.sentence for one in heard[1:]] == ["Changed. By lead-b."]
-    assert [notice.sentence for notice in announcer.notices] == ["Changed. By lead-b."]
+    assert [announcement.sentence for announcement in announcer.announcements] == ["Changed. By lead-b."]
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])

@@ -127,12 +127,12 @@ def test_a_late_answer_does_not_end_the_next_attempt() -> None:
 
 
 def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
-    """While the call of an owner runs, the same attempt of this owner runs no second time; after the answer it does.
-    Another owner of the attempt gets an answer of its own.
+    """While the call of a caller runs, the same attempt of this caller runs no second time; after the answer it
+    does. Another caller of the attempt gets an answer of its own.
     """
-    desk, at, owner, other = NotesAlone(), window_context(), QWidget(), QWidget()
+    desk, at, caller, other = NotesAlone(), window_context(), QWidget(), QWidget()
     answers: list[QWidget] = []
-    for widget in (owner, other):
+    for widget in (caller, other):
         qtbot.addWidget(widget)
     at.runner = InlineRunner()
     at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
@@ -145,11 +145,11 @@ def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
 
         at.run_acting_call(
             call, lambda _note: answers.append(by), lambda _failure: None,
-            owner=by, label="Note", describe=lambda _note: Toast(""), attempt=NOTE,
+            caller=by, label="Note", describe=lambda _note: Toast(""), attempt=NOTE,
         )  # fmt: skip
 
-    press(owner, owner, owner)
-    assert answers == [owner]
-    press(owner, other, owner)
-    assert answers == [owner, other, owner]
+    press(caller, caller, caller)
+    assert answers == [caller]
+    press(caller, other, caller)
+    assert answers == [caller, other, caller]
     assert len(desk.ids) == 3

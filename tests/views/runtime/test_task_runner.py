@@ -51,11 +51,11 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     """A provider that doesn't answer holds up neither the window nor a read of the store."""
     gate, beats = threading.Event(), []
     for number in range(6):  # more than there are threads for providers
-        runner.run(gate.wait, answers.take, answers.refuse, owner=answers, lane="slow", label=f"provider {number}")
+        runner.run(gate.wait, answers.take, answers.refuse, caller=answers, lane="slow", label=f"provider {number}")
     heart = QTimer(interval=1)
     heart.timeout.connect(lambda: beats.append(1))
     heart.start()
-    runner.run(lambda: "row", answers.take, answers.refuse, owner=answers)
+    runner.run(lambda: "row", answers.take, answers.refuse, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
     assert len(runner.labels) == 6
     heart.stop()
@@ -71,7 +71,7 @@ def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot:
     def refuse() -> None:
         raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
 
-    runner.run(refuse, answers.take, answers.refuse, owner=answers)
+    runner.run(refuse, answers.take, answers.refuse, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.failures == [Failure(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})]
 
@@ -81,7 +81,7 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     runner: TaskRunner, answers: Answers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What isn't a refusal is our bug: the person gets a code, the log gets the code and the traceback."""
-    runner.run(lambda: 1 / 0, answers.take, answers.refuse, owner=answers, label="lookup")
+    runner.run(lambda: 1 / 0, answers.take, answers.refuse, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
     (failure,) = answers.failures
     assert failure.code == "internal_error"
@@ -101,8 +101,8 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
         return number
 
     for number in range(3):
-        runner.run(partial(work, number), answers.take, answers.refuse, owner=answers, key=("record", 1))
-    runner.run(lambda: "other", answers.take, answers.refuse, owner=answers, key=("record", 2))
+        runner.run(partial(work, number), answers.take, answers.refuse, caller=answers, key=("record", 1))
+    runner.run(lambda: "other", answers.take, answers.refuse, caller=answers, key=("record", 2))
     qtbot.waitUntil(lambda: answers.values == ["other"])
     gate.set()
     qtbot.waitUntil(runner.is_idle)
@@ -111,7 +111,7 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
 
 
 def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """The answer for a destroyed owner is dropped; a read that had not begun never begins, an act does."""
+    """The answer for a destroyed caller is dropped; a read that had not begun never begins, an act does."""
     gate, begun, page = threading.Event(), [], QObject()
     calls: dict[str, Callable[[], object]] = {
         "first": gate.wait,
@@ -119,7 +119,7 @@ def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Ans
         "act": lambda: begun.append("act"),
     }
     for name, call in calls.items():
-        runner.run(call, answers.take, answers.refuse, owner=page, key="record", cancellable=name == "read")
+        runner.run(call, answers.take, answers.refuse, caller=page, key="record", cancellable=name == "read")
     with qtbot.waitSignal(page.destroyed):
         page.deleteLater()
     gate.set()
@@ -137,8 +137,8 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
         gate.wait()
         return "late"
 
-    running = runner.run(work, answers.take, answers.refuse, owner=answers, key=1, cancellable=True)
-    waiting = runner.run(lambda: "never", answers.take, answers.refuse, owner=answers, key=1)
+    running = runner.run(work, answers.take, answers.refuse, caller=answers, key=1, cancellable=True)
+    waiting = runner.run(lambda: "never", answers.take, answers.refuse, caller=answers, key=1)
     begun.wait()
     assert waiting.cancel() is True
     assert running.cancel() is False
@@ -157,7 +157,7 @@ def test_an_act_cannot_be_cancelled_once_it_runs(runner: TaskRunner, answers: An
         gate.wait()
         return "bought"
 
-    handle = runner.run(buy, answers.take, answers.refuse, owner=answers, lane="slow")
+    handle = runner.run(buy, answers.take, answers.refuse, caller=answers, lane="slow")
     begun.wait()
     assert handle.cancel() is False
     gate.set()
@@ -175,7 +175,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
             report(number)
         return "done"
 
-    runner.run_with_progress(work, answers.take, answers.refuse, progress.append, owner=answers)
+    runner.run_with_progress(work, answers.take, answers.refuse, progress.append, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
     assert progress[0] == 0
@@ -195,7 +195,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
             ended.set()
         raise AssertionError("the call went on")
 
-    handle = runner.run_with_progress(work, answers.take, answers.refuse, answers.take, owner=answers)
+    handle = runner.run_with_progress(work, answers.take, answers.refuse, answers.take, caller=answers)
     begun.wait()
     handle.cancel()
     cancelled.set()
@@ -208,7 +208,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
 def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Operator and correlation id, kept in context variables, cross to the worker thread."""
     token = operator.set("op-a")
-    runner.run(operator.get, answers.take, answers.refuse, owner=answers)
+    runner.run(operator.get, answers.take, answers.refuse, caller=answers)
     operator.reset(token)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["op-a"]
@@ -217,10 +217,10 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: An
 def test_closing_names_what_is_still_running(qapp: object, answers: Answers) -> None:
     """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
     runner, gate = TaskRunner(), threading.Event()
-    runner.run(gate.wait, answers.take, answers.refuse, owner=answers, key=1, label="purchase 17")
-    runner.run(lambda: "second", answers.take, answers.refuse, owner=answers, key=1)
+    runner.run(gate.wait, answers.take, answers.refuse, caller=answers, key=1, label="purchase 17")
+    runner.run(lambda: "second", answers.take, answers.refuse, caller=answers, key=1)
     assert runner.close(0.01) == ("purchase 17",)
-    late = runner.run(lambda: "after", answers.take, answers.refuse, owner=answers)
+    late = runner.run(lambda: "after", answers.take, answers.refuse, caller=answers)
     gate.set()
     assert runner.close(10) == ()
     assert answers.values == [True]
@@ -230,7 +230,7 @@ def test_closing_names_what_is_still_running(qapp: object, answers: Answers) -> 
 def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Values that cross the threads by the hundred are neither lost nor doubled."""
     for number in range(500):
-        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.refuse, owner=answers)
+        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.refuse, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)
@@ -243,7 +243,7 @@ def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answ
         raise ValueError("a bug in a page")
 
     with qtbot.captureExceptions() as errors:
-        runner.run(lambda: 1, stumble, answers.refuse, owner=answers, key=1)
-        runner.run(lambda: 2, answers.take, answers.refuse, owner=answers, key=1)
+        runner.run(lambda: 1, stumble, answers.refuse, caller=answers, key=1)
+        runner.run(lambda: 2, answers.take, answers.refuse, caller=answers, key=1)
         qtbot.waitUntil(lambda: answers.values == [2])
     assert [type(error[1]) for error in errors] == [ValueError]

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.frame.main_window import WindowFrame
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
-from console.views.runtime.announcer import Announcer, Notice
+from console.views.runtime.announcer import Announcement, Announcer
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import get_record_ref
 from console.views.tables.columns import Column, StateCell
@@ -18,10 +18,10 @@ from console.wording.audit_words import format_record_reference
 from console.wording.sentences import catalogue as wording
 
 _MAX_DIALOG_WIDTH_PX = 960
-_VISIBLE_NOTICE_ROWS = 10
+_VISIBLE_ANNOUNCEMENT_ROWS = 10
 
 
-class NoticesDialog(DialogFrame):
+class AnnouncementsDialog(DialogFrame):
     """The dialog that lists the messages which the window has shown, the newest first; below the list is the full
     sentence of the selected one. The person can open the record that a message is about, or the folder of the
     file that it names.
@@ -40,10 +40,13 @@ class NoticesDialog(DialogFrame):
         self._context, self._announcer = context, announcer
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         self.table = StaticTable(
-            context, _make_notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
+            context,
+            _make_announcement_columns(context),
+            lambda announcement: announcement,
+            translate("dialog.notices.title"),
         )
         self._table_or_empty_state = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
-        self._table_or_empty_state.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_NOTICE_ROWS))
+        self._table_or_empty_state.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_ANNOUNCEMENT_ROWS))
         self.sentence_label = TextLabel("", wrap=True, selectable=True)
         self.sentence_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -51,59 +54,59 @@ class NoticesDialog(DialogFrame):
         self.file_buttons.show_path("")
         content.setLayout(make_column(self._table_or_empty_state, self.sentence_label, self.file_buttons, gap=8))
         self.show_content(content)
-        self.table.opened.connect(self._open_record_of_notice)
-        self.table.current_changed.connect(self._show_selected_notice)
-        self.table.rows.page_applied.connect(self._select_first_notice)
-        self.act_button.clicked.connect(self._open_record_of_selected_notice)
-        announcer.announced.connect(self.show_notices)
-        self.show_notices()
+        self.table.opened.connect(self._open_record_of_announcement)
+        self.table.current_changed.connect(self._show_selected_announcement)
+        self.table.rows.page_applied.connect(self._select_first_announcement)
+        self.act_button.clicked.connect(self._open_record_of_selected_announcement)
+        announcer.announced.connect(self.show_announcements)
+        self.show_announcements()
 
     @Slot()
-    def show_notices(self) -> None:
-        self._table_or_empty_state.show_rows(self._announcer.notices, is_automatic=True)
-        self._show_selected_notice()
+    def show_announcements(self) -> None:
+        self._table_or_empty_state.show_rows(self._announcer.announcements, is_automatic=True)
+        self._show_selected_announcement()
 
     @Slot()
-    def _select_first_notice(self) -> None:
+    def _select_first_announcement(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._show_selected_notice()
+        self._show_selected_announcement()
 
     @Slot()
-    def _show_selected_notice(self) -> None:
-        notice = self.table.current_item
-        self.sentence_label.show_text(notice.sentence if isinstance(notice, Notice) else "")
-        self.file_buttons.show_path(notice.path if isinstance(notice, Notice) else "")
-        if isinstance(notice, Notice) and notice.route is not None:
+    def _show_selected_announcement(self) -> None:
+        announcement = self.table.current_item
+        self.sentence_label.show_text(announcement.sentence if isinstance(announcement, Announcement) else "")
+        self.file_buttons.show_path(announcement.path if isinstance(announcement, Announcement) else "")
+        if isinstance(announcement, Announcement) and announcement.route is not None:
             self.enable_act_button()
         else:
             self.disable_act_button(self._context.translate("dialog.notices.open_off"))
 
     @Slot()
-    def _open_record_of_selected_notice(self) -> None:
-        self._open_record_of_notice(self.table.current_item)
+    def _open_record_of_selected_announcement(self) -> None:
+        self._open_record_of_announcement(self.table.current_item)
 
     @Slot(object)
-    def _open_record_of_notice(self, notice: object) -> None:
-        if isinstance(notice, Notice) and notice.route is not None:
+    def _open_record_of_announcement(self, announcement: object) -> None:
+        if isinstance(announcement, Announcement) and announcement.route is not None:
             self.accept()
-            self._context.navigate(notice.route)
+            self._context.navigate(announcement.route)
 
 
-def _make_notice_columns(context: WindowContext) -> list[Column]:
+def _make_announcement_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_time(notice: Notice) -> str:
-        return wording.format_short_instant(notice.at, context.now())
+    def format_time(announcement: Announcement) -> str:
+        return wording.format_short_instant(announcement.at, context.now())
 
-    def make_sentence_cell(notice: Notice) -> StateCell:
-        return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
+    def make_sentence_cell(announcement: Announcement) -> StateCell:
+        return StateCell(announcement.sentence, announcement.shape or "dash", announcement.tone)
 
-    def format_record(notice: Notice) -> str:
-        if notice.route is None:
+    def format_record(announcement: Announcement) -> str:
+        if announcement.route is None:
             return ""
-        kind, id = get_record_ref(notice.route)
+        kind, id = get_record_ref(announcement.route)
         return format_record_reference(kind, id, context.language)
 
     return [
@@ -113,8 +116,8 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def open_notices_dialog(frame: WindowFrame) -> NoticesDialog:
+def open_announcements_dialog(frame: WindowFrame) -> AnnouncementsDialog:
     """Open the dialog with the earlier messages of the window over the window, and return it."""
-    dialog = NoticesDialog(frame.context, frame.announcer, frame.window)
+    dialog = AnnouncementsDialog(frame.context, frame.announcer, frame.window)
     dialog.open()
     return dialog
