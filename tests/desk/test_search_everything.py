@@ -287,7 +287,8 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
         person.press("Esc")
         assert palette.search_box.is_open
         assert "ended" in palette.search_box.footer.status_label.plain
-        person.until(lambda: endings == ["interrupted"])
+        person.rest()  # all searches have ended: on a busy machine the first letters began one, too
+        assert set(endings) == {"interrupted"}
         person.press("Esc")
         assert not palette.search_box.is_open
 
