@@ -35,8 +35,8 @@ class CorporationNumber:
 
 @dataclass(frozen=True, slots=True)
 class RejectedNumber:
-    """A text that isn't a corporation number. `reason` is the first broken rule: EMPTY, CHARACTER, LENGTH or
-    CHECK_DIGIT. `normalized` has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
+    """A text that isn't a corporation number. `reason` is the first broken rule. `normalized` has the digits of the
+    text if the reason is WRONG_LENGTH or WRONG_CHECK_DIGIT, otherwise None.
     """
 
     reason: NumberReason
@@ -47,7 +47,7 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
     reason.
 
-    `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
+    `allow_dummies`: accept AlarmBox's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """

@@ -9,7 +9,10 @@ from console.domain.reason import Reason
 
 
 class NumberReason(Reason):
-    """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks."""
+    """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks.
+    NO_DIGITS: the text is empty. OTHER_CHARACTER: it has another character than a digit. WRONG_LENGTH: it hasn't 13
+    digits. WRONG_CHECK_DIGIT: the first digit isn't the check digit of the others.
+    """
 
     OTHER_CHARACTER = "CHARACTER"
     WRONG_CHECK_DIGIT = "CHECK_DIGIT"
@@ -102,7 +105,10 @@ class UnknownReason(Reason):
 
 class MismatchReason(Reason):
     """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
-    the record.
+    the record. ANSWER_ON_DESK: a desk has the provider's answer that the operation has happened. OTHER_ID: the
+    provider or the first person has another id. OTHER_NUMBER: the id belongs to another corporation.
+    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. USED_BY_OTHER_RECORD: another record has
+    this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
@@ -113,7 +119,11 @@ class MismatchReason(Reason):
 
 
 class ExceedsReason(Reason):
-    """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks."""
+    """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks.
+    MORE_THAN_REFUNDABLE: the amount is larger than the refundable amount. MORE_THAN_PROVIDER_REFUNDS: with the
+    refunds that the provider reports, it is larger than the payment. NOT_CONFIRMED_AS_PAID: the provider has not
+    confirmed the payment. NOT_WHOLE_SET_ASIDE: a set-aside can only be refunded as a whole.
+    """
 
     MORE_THAN_REFUNDABLE = "left"
     NOT_CONFIRMED_AS_PAID = "paid"
@@ -122,8 +132,10 @@ class ExceedsReason(Reason):
 
 
 class PossibleRepeatReason(Reason):
-    """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier
-    one.
+    """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier one.
+    EXACT_LOOKALIKE: an earlier refund has the same payment and amount. REQUEST_ID: the request id was used for
+    another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_KEPT: the request
+    was executed, but its answer isn't stored or can't be read here.
     """
 
     ANSWER_NOT_KEPT = "answer_not_kept"
@@ -140,8 +152,8 @@ class AlreadyDecidedReason(Reason):
 
 
 class NothingToResolveReason(Reason):
-    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which there is nothing to decide or
-    move.
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide,
+    or an order can't be moved.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"
@@ -156,8 +168,9 @@ class NothingToResolveReason(Reason):
 
 
 class UnusableReason(Reason):
-    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF or of a provider's daily
-    file.
+    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF, or of a provider's daily
+    file (DAILY_FILE_UNREADABLE). PDF_READER_CLOSED, PDF_READER_CRASHED: the child process that reads PDFs was ended
+    or has crashed.
     """
 
     PDF_READER_CLOSED = "closed"
@@ -331,7 +344,10 @@ class WindowReason(Reason):
 
 
 class DocumentNotFoundReason(Reason):
-    """Reasons of the error `not_found` for a document (`detail.reason`): the fault of the stored file."""
+    """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the file hasn't the stored
+    SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: no record has this document. CONTENT_UNREADABLE:
+    the file can't be read.
+    """
 
     CONTENT_DAMAGED = "damaged"
     FILE_MISSING = "missing"
@@ -385,11 +401,11 @@ class RegistryFileProblem(Reason):
 
 
 class RegistryOrderProblem(Reason):
-    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported
-    into the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
-    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference
-    could be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two given files
-    cover the same.
+    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported into
+    the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
+    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference could
+    be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two of the given files
+    are of the same kind, place and day.
     """
 
     ALREADY_APPLIED = "applied"
@@ -402,8 +418,11 @@ class RegistryOrderProblem(Reason):
 
 
 class InternalErrorProblem(Reason):
-    """Problems of the error `internal_error` (`detail.problem`): contradictions in its own data that the program
-    itself detects."""
+    """Problems of the error `internal_error` (`detail.problem`): contradictions that the program detects in its own
+    data. ANSWER_WITHOUT_INTENT: the spool has no intent for an answer. PREPARED_LATE: the intent of an operation was
+    to be stored although the operation isn't `prepared` any more. REFUND_INCOMPLETE: a refund lacks a value with
+    which it is sent or asked about.
+    """
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"
     PREPARED_LATE = "prepared_late"

@@ -4,7 +4,7 @@ be lost.
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
 stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
-outermost block the signal is raised again, unless a command that `handle_signals` guards is running.
+outermost block the signal is raised again, unless a command runs inside `handle_signals`.
 """
 
 import signal

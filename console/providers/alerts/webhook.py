@@ -20,8 +20,9 @@ class AlertWebhook:
     """Sends alert events to a URL with the header `X-Alert-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." +
     body)>`. Redirects are not followed.
 
-    `private`: private networks (CIDR) in which the URL's host may be; the host name is resolved again for each event.
-    Raises ConsoleError `bad_profile` for an invalid URL.
+    `key` is the secret with which each event is signed. `private_networks`: private networks (CIDR) in which the
+    URL's host may be; the host name is resolved again for each event. Raises ConsoleError `bad_profile` for an
+    invalid URL.
     """
 
     def __init__(

@@ -106,7 +106,9 @@ def _parse_roles(text: str) -> frozenset[str]:
 
 
 def insert_person(conn: Connection, person: Person) -> None:
-    """Insert an enabled person into the table `operators`. The table must not have this name yet."""
+    """Insert an enabled person into the table `operators`. Raises IntegrityError if the table has a person of this
+    name.
+    """
     conn.execute(
         insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
     )

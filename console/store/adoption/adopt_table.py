@@ -81,7 +81,9 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table `table`, whose structure was read before, doesn't need this change any more."""
+    """True if the table with the structure `table` already has this change. `dialect` and `zone` are those of
+    `list_needed_changes`.
+    """
     return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
 
 

@@ -73,9 +73,9 @@ class DocumentBucket:
                 raise make_unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
-        there is no such object; OSError for an object that can't be a document; documents_unreachable if the
-        bucket doesn't answer, refuses access or doesn't exist.
+        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if there
+        is no such object; OSError if the object is too large for a document; documents_unreachable if the bucket
+        doesn't answer, refuses access or doesn't exist.
         """
         metadata = self._read_metadata(path)
         size = int(metadata["size"])
@@ -208,8 +208,8 @@ class DocumentBucket:
         body of the answer. `path` is a template into which `names` are put; `byte_count`: bytes to transfer, which
         lengthen the time limit; `gcsfs_arguments`: further arguments of gcsfs.
 
-        Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable (any other
-        failure).
+        Raises FileNotFoundError if there is no such object (404), FileExistsError if a condition of the request isn't
+        met (412), documents_unreachable after any other failure.
         """
         from fsspec import asyn
 

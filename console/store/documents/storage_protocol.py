@@ -12,8 +12,7 @@ LARGEST_BYTES = 32 * 1024 * 1024
 
 class DocumentStorage(Protocol):
     """Storage of documents under paths that contain the SHA-256 of their content, and of the manifest of the
-    documents (`replace`). Every method may raise documents_unreachable: this desk can't reach the folder or
-    bucket."""
+    documents (`replace`). Every method raises documents_unreachable if this desk can't reach the folder or bucket."""
 
     location: str
     """Location of the documents, as shown to people."""

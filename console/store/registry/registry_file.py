@@ -45,8 +45,10 @@ _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class DamagedRegistry(sqlite3.DatabaseError):
-    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. The
-    code is that of SQLite for a file without a database, so that all damage is told in the same way."""
+    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. Its
+    error code is that of SQLite for a file that is no database, so that callers recognise all damage by the code
+    (`is_damage`).
+    """
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 

@@ -431,8 +431,10 @@ def _make_anywhere_expression(word: SearchWord) -> str | None:
 
 
 def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
-    """Return the full-text expressions for corporations that have the word in any of their texts: each one finds
-    some of them; None stands for texts in which the index can't find it."""
+    """Return the full-text expressions for corporations that have the word in any of their texts: first for parts of
+    names, then for addresses and post codes. None replaces an expression if the index can't find the word in such
+    texts.
+    """
     return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
 
 
