@@ -73,7 +73,7 @@ class SearchProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchProblem:
-    """A part of a search that is not a valid condition, as the person typed it, with the reason."""
+    """A part of a search text that is not used as a condition: the typed word (`word`), and the reason (`kind`)."""
 
     kind: SearchProblemKind
     word: str

@@ -69,7 +69,8 @@ class MoneyParts:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetails:
-    """All data that the screen of a payment or the command `show` needs, read in one transaction. `holder` is the
+    """All data that the screen of a payment or the command `show` needs, read in one transaction. `sides` are the
+    compared sides (ours, the provider's, the order's), `money` the parts of the captured amount. `holder` is the
     person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
     decision waits for its second person, otherwise None; `taken` is the running take of the payment. `order` is None
     if the payment belongs to none, `corporation` (the facts of the registry) without a registry.

@@ -66,9 +66,10 @@ class Corporation:
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
     image, because no character set has its characters. `address_image_id` is set if the address is such an image.
     `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
-    the day of the event `process`. `closure` is None while the corporation is open; `successor` is the number of the
-    corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes the
-    corporation from search (`hihyoji`); a search by its number still finds it.
+    the day of the event `process`, `updated_on` the day on which the publisher updated the row, `assigned_on` the day
+    on which the number was assigned. `closure` is None while the corporation is open; `successor` is the number of
+    the corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes
+    the corporation from search (`hihyoji`); a search by its number still finds it.
     """
 
     number: str
@@ -176,8 +177,9 @@ class ChangedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorporationChange:
-    """A change of one corporation by a difference file. `day` is the day of the difference; `before` is None for a
-    corporation that was not in the registry, `after` is None for one that was deleted from it.
+    """A change of the corporation `number` by a difference file: `facts` are the changed facts. `day` is the day of
+    the difference; `before` is None for a corporation that was not in the registry, `after` is None for one that was
+    deleted from it.
     """
 
     number: str

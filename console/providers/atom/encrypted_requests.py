@@ -29,7 +29,9 @@ _FIELDS_HIDDEN_IN_LOG = ("password",)
 
 @dataclass(frozen=True, slots=True)
 class AtomUrls:
-    """URL of each call to Atom. Each URL is a setting, because Atom gives different URLs to different merchants."""
+    """URL of each call to Atom: AUTH, TXNVERIFICATION, REFUNDINIT and REFUNDSTATUS. Each URL is a setting, because
+    Atom gives different URLs to different merchants.
+    """
 
     auth: str
     verification: str

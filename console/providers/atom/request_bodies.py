@@ -24,8 +24,8 @@ class Verification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AtomMerchant:
-    """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Keys are used as texts and
-    never decoded.
+    """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Requests and answers have
+    different keys, salts and hash keys. Keys are used as texts and never decoded.
     """
 
     merch_id: str

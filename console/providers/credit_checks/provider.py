@@ -25,7 +25,9 @@ class CreditCheckCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class PdfAnswer:
-    """The report of a credit check and its PDF file. The file is checked: a complete PDF of at most 32 MiB."""
+    """The report of a credit check and the bytes of its PDF file (`content`). The file is checked: a complete PDF of
+    at most 32 MiB.
+    """
 
     report: CheckReport
     content: bytes = field(repr=False)

@@ -27,8 +27,9 @@ MAX_LOGGED_NOTICES = 20_000
 
 @dataclass(slots=True)
 class SentNotice:
-    """Record of a notice that the sandbox has sent. `statuses` has the HTTP status of each attempt, None for an
-    attempt without an answer. `size` is in bytes.
+    """Record of a notice that the sandbox has sent about the payment with the merchant's payment id `number`. `seq`
+    counts the notices, `manner` is the manner of their signature. `statuses` has the HTTP status of each attempt,
+    None for an attempt without an answer. `size` is in bytes.
     """
 
     seq: int

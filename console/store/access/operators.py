@@ -157,6 +157,7 @@ def begin_session(
 ) -> None:
     """Insert a row for this run of a process into `sessions`, unless the row exists. `session` is the id of the run
     and also the name of its chain in the audit trail. `operator` is the acting person, None if no name is set.
+    `program` is the name of the program, such as `terminal`; `process_id` is that of the operating system.
     """
     statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):

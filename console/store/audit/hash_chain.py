@@ -58,8 +58,8 @@ _AUDIT_ROW_IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 @dataclass(frozen=True, slots=True)
 class AuditVerificationResult:
-    """Result of a verification: the number of checked rows, the smallest id of a bad or missing row (None: all are
-    correct), and the reason.
+    """Result of a verification of the audit trail: the number of checked rows (`row_count`), the smallest id of a bad
+    or missing row (`first_bad_row_id`; None: all are correct), and the reason.
 
     - edited: the content differs from the hashed content
     - unlinked: the row doesn't follow the previous row of its chain

@@ -148,7 +148,8 @@ class NewRefund:
     comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
     `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
     such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
-    `restored_id`: the former id of a row that is restored; None: the database assigns an id.
+    `ticket` is the number of a support ticket, `set_aside_id` the set-aside that the refund gives back; both are None
+    if there is none. `restored_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int

@@ -64,9 +64,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `differences`: the
-    differences that follow the base, in their order. `base_files`: the SHA-256 of each publisher's file of which the
-    base was made. The names of the fields are those of the JSON file.
+    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `registry_date`: the
+    day up to which it is complete (YYYY-MM-DD). `differences`: the differences that follow the base, in their order.
+    `base_files`: the SHA-256 of each publisher's file of which the base was made. The names of the fields are those
+    of the JSON file.
     """
 
     form: int

@@ -101,7 +101,9 @@ def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
 
 
 class _Candidate(NamedTuple):
-    """A corporation that may match the query, with its rank; `rank` is None if its texts don't match."""
+    """A corporation that may match the query: its row id in the table `corporations`, its corporation number, its
+    name and its rank; `rank` is None if its texts don't match.
+    """
 
     row_id: int
     number: str

@@ -51,9 +51,11 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of the publisher that was checked once from its beginning to its end. `day` is the day in its name,
-    `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its CSV. `prefecture` is the code of the
-    prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number of lines of the CSV."""
+    """A file of the publisher that was checked once from its beginning to its end. `is_difference` is False for a
+    whole file. `day` is the day in its name, `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its
+    CSV. `prefecture` is the code of the prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number
+    of lines of the CSV.
+    """
 
     path: Path
     name: str
