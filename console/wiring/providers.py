@@ -141,13 +141,13 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     alerts = context.settings.alerts
     key = alerts.require_usable_publisher(context.settings.read_secret)
     if alerts.webhook is not None:
-        from console.providers.alerts.webhook import AlertWebhook
+        from console.providers.alerts.webhook import WebhookAlertPublisher
 
-        return AlertWebhook(
+        return WebhookAlertPublisher(
             alerts.webhook, key, clock=context.clock, scale=context.scale, private_networks=alerts.webhook_networks
         )
     if alerts.brokers:
-        from console.providers.alerts.kafka import AlertKafka
+        from console.providers.alerts.kafka import KafkaAlertPublisher
 
-        return AlertKafka(alerts.brokers)
+        return KafkaAlertPublisher(alerts.brokers)
     return None

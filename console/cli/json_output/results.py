@@ -182,7 +182,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         "corporation_number": change.number,
         "name": change.after.name,
         "alert_id": change.alert_id,
-        "changed": sorted(change.changed),
+        "changed": sorted(change.changed_facts),
         "before": dict(make_facts_object(change.before)),
         "after": dict(make_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),

@@ -21,7 +21,7 @@ message after `publish` has reported a failure.
 """
 
 
-class AlertKafka:
+class KafkaAlertPublisher:
     """Publishes alert events to Kafka through one idempotent producer, which is created at the first event."""
 
     def __init__(

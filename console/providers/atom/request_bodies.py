@@ -154,8 +154,8 @@ def encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _make_header(api: str) -> dict[str, str]:
-    return {"api": api, "source": "OTS"}
+def _make_header(call_name: str) -> dict[str, str]:
+    return {"api": call_name, "source": "OTS"}
 
 
 def _make_id_value(digits: str) -> ExactNumber | str:

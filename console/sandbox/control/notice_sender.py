@@ -168,9 +168,9 @@ class NoticeSender:
             notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
-    def _apply_fault(self, exchange: CallInProgress) -> None:
+    def _apply_fault(self, call_in_progress: CallInProgress) -> None:
         try:
-            exchange.instruction.kind.apply(exchange)
+            call_in_progress.instruction.kind.apply(call_in_progress)
         finally:
             with self._lock:
                 self._state.notices_ended += 1

@@ -171,10 +171,10 @@ class GlobalSearch:
         """
         if not _may_be_operation_or_request_id(words):
             return
-        operation = journal.find_with_effective_state(conn, words.lower())
+        operation = journal.find_with_state_after_lapse(conn, words.lower())
         if operation is None and not reads_views(conn):
             operation_id = request_ids.find_operation_id(conn, self._context.operator or "", words)
-            operation = None if operation_id is None else journal.find_with_effective_state(conn, operation_id)
+            operation = None if operation_id is None else journal.find_with_state_after_lapse(conn, operation_id)
         if operation is not None:
             yield operation
 

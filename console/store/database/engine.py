@@ -183,7 +183,7 @@ class Database:
                 if not (
                     self.is_server
                     and retries.allows_retry(
-                        error, was_connected=self._has_connected, in_doubt=bool(lost_transactions)
+                        error, was_connected=self._has_connected, has_unanswered_commit=bool(lost_transactions)
                     )
                 ):
                     _raise_console_error(error)

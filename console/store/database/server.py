@@ -161,7 +161,7 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
         pool_reset_on_return=None,
         hide_parameters=True,
     )
-    _ConnectionOpener(server).listen(engine)
+    _ConnectionOpener(server).register_listeners(engine)
     return engine
 
 
@@ -179,7 +179,7 @@ class _ConnectionOpener:
         name = server.url.database
         self._databases: tuple[str | None, ...] = (name, make_people_database_name(name)) if name else (None,)
 
-    def listen(self, engine: Engine) -> None:
+    def register_listeners(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_any)
         event.listen(engine, "checkin", self._store_idle_time)
         event.listen(engine, "checkout", self._check_idle)

@@ -345,10 +345,10 @@ def read_refunds(
     then. The approvers of a decided refund stay.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
+    return leave_out_former_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
 
 
-def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
+def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
     more are left out."""
     remaining_records = tuple(records)

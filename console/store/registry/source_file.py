@@ -101,16 +101,23 @@ def open_source(
         day = _parse_day(path.name, match["day"])
         if day > latest_day:
             raise make_bad_file_error(path.name, RegistryFileProblem.FUTURE_DAY)
-        finder = _EncodingFinder(path.name)
+        encoding_finder = _EncodingFinder(path.name)
         try:
-            line_count = _check_all_bytes(path.name, archive, member, finder, should_stop)
+            line_count = _check_all_bytes(path.name, archive, member, encoding_finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
             raise
     prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
-        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, line_count
+        path,
+        path.name,
+        day,
+        match["difference"] is not None,
+        prefecture,
+        digest,
+        encoding_finder.encoding,
+        line_count,
     )
 
 
@@ -126,7 +133,7 @@ def _check_all_bytes(
     name: str,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
-    finder: "_EncodingFinder",
+    encoding_finder: "_EncodingFinder",
     should_stop: Callable[[], bool],
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
@@ -138,7 +145,7 @@ def _check_all_bytes(
         if should_stop():
             raise make_stopped_error()
         _check_control_characters(name, first_line, content)
-        finder.check_block(first_line, content)
+        encoding_finder.check_block(first_line, content)
         line_count = first_line + content.count(b"\n") - content.endswith(b"\n")
     return line_count
 

@@ -83,20 +83,20 @@ class LocalJournal:
             finally:
                 cursor.close()
 
-    def write(self, sql: str, values: Sequence[SqliteValue], *, durable: bool) -> int:
+    def write(self, sql: str, values: Sequence[SqliteValue], *, is_durable: bool) -> int:
         """Run one statement in a transaction of its own and return the number of rows that it changed.
 
-        With `durable`, return after the change has been synced to the disk.
+        With `is_durable`, return after the change has been synced to the disk.
         """
         with self._lend_connection() as conn:
-            _set_durability(conn, durable)
+            _set_durability(conn, is_durable)
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
-    def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
-        """Run one statement with the values of each of `rows`, in one transaction. With `durable`, return after
+    def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, is_durable: bool) -> None:
+        """Run one statement with the values of each of `rows`, in one transaction. With `is_durable`, return after
         the changes have been synced to the disk."""
         with self._lend_connection() as conn:
-            _set_durability(conn, durable)
+            _set_durability(conn, is_durable)
             with _write_transaction(conn):
                 conn.executemany(sql, rows)
 
@@ -187,10 +187,10 @@ def _read_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
     return int(application_id[0]), int(version[0])
 
 
-def _set_durability(conn: _Connection, durable: bool) -> None:
-    if conn.is_durable is not durable:
-        conn.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-        conn.is_durable = durable
+def _set_durability(conn: _Connection, is_durable: bool) -> None:
+    if conn.is_durable is not is_durable:
+        conn.execute("PRAGMA synchronous=FULL" if is_durable else "PRAGMA synchronous=NORMAL")
+        conn.is_durable = is_durable
 
 
 @contextmanager
