@@ -121,7 +121,7 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
 
 def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
     """Return the detail of the ConsoleError with the error code `code` for this database error. Its `problem`
-    (`reason` for not_allowed) is the name of the problem if the error has one, otherwise the database's
+    (`reason` for `not_allowed`) is the name of the problem if the error has one, otherwise the database's
     message.
     """
     number = find_error_number(error)

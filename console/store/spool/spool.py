@@ -276,7 +276,7 @@ class Spool:
         again, replace its values.
 
         The write isn't synced to the disk. If it is lost by a power cut, the desk can no longer prove that the
-        operation wasn't sent. Raises ConsoleError internal_error if the operation is in another state than
+        operation wasn't sent. Raises ConsoleError `internal_error` if the operation is in another state than
         `prepared`.
         """
         stored_count = self._file.write(
@@ -339,7 +339,7 @@ class Spool:
         """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
         operation has happened, the operation has its claim again, also after people have decided otherwise.
 
-        Raises ConsoleError bad_profile if the spool has no cipher, internal_error if the operation has no intent.
+        Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has no intent.
         """
         from console.store.spool import answer_codec as answers
 

@@ -3,9 +3,9 @@ for it, and translates errors of SQLite.
 
 Raises ConsoleError:
 
-- storage_full: no space, read-only, or the file can't be opened or written
-- bad_profile: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
-- database_locked: other processes held the lock for LOCK_WAIT_SECONDS
+- `storage_full`: no space, read-only, or the file can't be opened or written
+- `bad_profile`: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
+- `database_locked`: other processes held the lock for LOCK_WAIT_SECONDS
 """
 
 import itertools
@@ -125,7 +125,7 @@ class LocalJournal:
                 self._close_idle_connections()
 
     def _borrow_connection(self) -> _Connection:
-        """Return an idle connection, or a new one. Raises ConsoleError bad_profile if the file was removed or
+        """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file was removed or
         replaced, because writes to the old file would be lost."""
         if self._file_identity is not None and self._file_identity != _read_file_identity(self.path):
             self._close_idle_connections()
@@ -157,7 +157,7 @@ class LocalJournal:
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
-        bad_profile for a file of another program or of a newer version."""
+        `bad_profile` for a file of another program or of a newer version."""
         if _read_id_and_version(conn) == (APPLICATION_ID, self._version):
             return
         with _write_transaction(conn):
