@@ -21,7 +21,14 @@ class NumberReason(Reason):
 
 
 class NotAllowedReason(Reason):
-    """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password."""
+    """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password.
+    BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers. NO_GRANT: the
+    database account lacks a right. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one
+    whose database account is connected. RIGHT_MISSING: none of the person's roles has the right.
+    STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid. SQLITE_REFUND: an SQLite file can't enforce
+    that two people decide. STATE_DIFFERS: the pasted address belongs to another authorisation. UNKNOWN_REFUND: the
+    provider has a refund that the console has not sent.
+    """
 
     BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
     NO_RIGHT_TO_DISCARD_BULK_RUN = "bulk_discard"
@@ -47,8 +54,10 @@ class NotAllowedReason(Reason):
 
 
 class InProgressReason(Reason):
-    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested
-    action.
+    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested action.
+    ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: it isn't known if a
+    payment was paid whose code has expired. The reasons that end with CONTRADICTED: the provider's answer contradicts
+    the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the record is running.
     """
 
     BULK_RUN_RUNNING = "bulk"
@@ -86,7 +95,13 @@ class NotExpiredReason(Reason):
 
 class UnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
-    provider's answer are not listed here.
+    provider's answer are not listed here. WORKER_ANSWER_MISSING: the worker's answer to a desk request didn't reach
+    this desk. EARLIER_ATTEMPT: the outcome of an earlier attempt is unknown. NO_LIST_CALL, NO_READ_CALL: the provider
+    has no call that could tell the outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer.
+    ANSWER_NOT_RECORDED: the database couldn't store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an
+    older version of the program began the payment without storing its number. ONLY_DESK_KNOWS: the operation is
+    stored in this desk's spool only, and the provider can't be asked. NO_DAILY_FILE_ANNOUNCED: the provider has not
+    yet announced its file of the day.
     """
 
     WORKER_ANSWER_MISSING = "asked"
@@ -145,7 +160,9 @@ class PossibleRepeatReason(Reason):
 
 
 class AlreadyDecidedReason(Reason):
-    """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer."""
+    """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer. LATE_ANSWER: people
+    decided the record before the provider's answer came. SET_ASIDE: a refund of this set-aside was already requested.
+    """
 
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
@@ -153,7 +170,10 @@ class AlreadyDecidedReason(Reason):
 
 class NothingToResolveReason(Reason):
     """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide,
-    or an order can't be moved.
+    or an order can't be moved. ORDER_FOLLOWS_PAYMENTS: the state of an order is decided by its payments.
+    ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only an unsigned notice
+    says that the payment was paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects to learn
+    it.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"
@@ -184,7 +204,9 @@ class UnusableReason(Reason):
 
 class DocumentsReason(Reason):
     """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
-    documents.
+    documents. NOT_CONNECTED: the shared folder isn't connected, or the bucket doesn't answer. FOLDER_LOST: the folder
+    has no documents although the database names some, probably because its share isn't mounted.
+    OBJECT_CHANGES_TOO_OFTEN: other processes replaced an object of the bucket at each try.
     """
 
     OBJECT_CHANGES_TOO_OFTEN = "changing"
@@ -280,8 +302,10 @@ class UsageProblem(Reason):
 
 
 class LockedProblem(Reason):
-    """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database
-    or its rows locked.
+    """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database or
+    its rows locked. DUPLICATES_KEEP_COMING: another program writes new duplicates during an adoption.
+    LOST_EVERY_RACE: other writers changed the same rows at each try. OPERATION_LOST: the lease expired, and another
+    process has taken the operation over.
     """
 
     ANOTHER_RESTORE = "another_restore"
@@ -294,8 +318,10 @@ class LockedProblem(Reason):
 
 
 class UnreachableProblem(Reason):
-    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the
-    database file.
+    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
+    file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
+    database file doesn't exist. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.
+    TLS_UNVERIFIED: the server's certificate couldn't be verified.
     """
 
     COMMIT_UNANSWERED = "commit_unanswered"
@@ -316,7 +342,9 @@ class SchemaProblem(Reason):
 
 
 class AmountProblem(Reason):
-    """Problems of the error `invalid_amount` (`detail.problem`): the rule that the amount breaks."""
+    """Problems of the error `invalid_amount` (`detail.problem`): the rule that the amount breaks. WRONG_FORM: the
+    text is no amount. NOT_ORDER_TOTAL: the amount isn't the total of the order. NOT_POSITIVE: the amount is zero.
+    """
 
     WRONG_FORM = "form"
     NOT_ORDER_TOTAL = "order_total"
@@ -333,8 +361,10 @@ class LimitReason(Reason):
 
 
 class WindowReason(Reason):
-    """Reasons of the error `outside_window` (`detail.reason`): the provider's rule about time, number or size of
-    refunds that the refund breaks.
+    """Reasons of the error `outside_window` (`detail.reason`): the provider's rule that the refund breaks.
+    REFUND_COUNT_REACHED: the payment has the largest allowed number of refunds. NO_PARTIAL_REFUND: only the whole
+    amount can be refunded. NO_SECOND_REFUND: a payment can be refunded once. REFUND_PERIOD_OVER: too much time has
+    passed since the payment.
     """
 
     REFUND_COUNT_REACHED = "count"

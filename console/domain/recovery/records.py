@@ -44,8 +44,8 @@ class ProviderStatement(StrEnum):
 
 
 class QuestionPossibility(StrEnum):
-    """Tells if this desk can ask the provider about a record. `NO_CALL`: the provider has no such call. `NOT_SET_UP`:
-    this desk has no settings for the provider.
+    """Tells if this desk can ask the provider about a record. `YES`: it can. `NO_CALL`: the provider has no such
+    call. `NOT_SET_UP`: this desk has no settings for the provider.
     """
 
     YES = "yes"

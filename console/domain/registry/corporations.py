@@ -12,7 +12,10 @@ from typing import Protocol
 
 
 class CorporationKind(StrEnum):
-    """Legal form of a corporation. The values are the publisher's codes in the column `kind` of its files."""
+    """Kind of a corporation: a body of the state, a local government, one of the registered forms such as a stock
+    company (株式会社), a foreign company, or another one. The values are the publisher's codes in the column `kind`
+    of its files.
+    """
 
     STATE = "101"
     LOCAL_GOVERNMENT = "201"
@@ -27,7 +30,9 @@ class CorporationKind(StrEnum):
 
 
 class CloseCause(StrEnum):
-    """Cause for which a corporation's registration was closed, by the publisher's code (`closeCause`)."""
+    """Cause for which a corporation's registration was closed: the end of its liquidation, a merger, a closure by the
+    registrar, or another one. The values are the publisher's codes (`closeCause`).
+    """
 
     LIQUIDATION = "01"
     MERGER = "11"
