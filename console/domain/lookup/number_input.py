@@ -24,12 +24,12 @@ class InvalidCorporationNumber(ConsoleError):
         self.normalized = normalized
 
 
-def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
+def parse_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber:
     """Return the corporation number that a person typed, normalised and checked as by `read_number`. Raises
-    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allow_dummies`,
+    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_dummies`,
     AlarmBox's TEST_NUMBERS are accepted too.
     """
-    number = read_number(text, allow_dummies=allow_dummies)
+    number = read_number(text, allows_dummies=allows_dummies)
     if isinstance(number, RejectedNumber):
         raise InvalidCorporationNumber(number.reason, number.normalized)
     return number

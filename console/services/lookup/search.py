@@ -118,7 +118,7 @@ class GlobalSearch:
         company, by the first characters of an identifier or of the payer, or by the request id of an own request.
         `companies` are the companies that match the words."""
         words = query.words
-        number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
+        number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
@@ -192,9 +192,9 @@ class GlobalSearch:
             yield subject[0], int(subject[1])
 
 
-def _parse_corporation_number(text: str, *, allow_dummies: bool) -> str | None:
+def _parse_corporation_number(text: str, *, allows_dummies: bool) -> str | None:
     try:
-        return parse_number(text, allow_dummies=allow_dummies).value
+        return parse_number(text, allows_dummies=allows_dummies).value
     except InvalidCorporationNumber:
         return None
 

@@ -241,7 +241,7 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
-        yield from people_views.make_view_statements(conn, database, replace_existing=False)
+        yield from people_views.make_view_statements(conn, database, replaces_existing=False)
     for role in sorted(roles):
         name = make_role_name(database, role)
         required_rights, present_rights = (
@@ -271,7 +271,7 @@ def renew_role_rights(conn: Connection) -> None:
         if read_rights_of_role(conn, make_role_name(database, role)) is not None
     ]
     if REQUESTER_ROLES & set(existing_roles):
-        for statement in list(people_views.make_view_statements(conn, database, replace_existing=True)):
+        for statement in list(people_views.make_view_statements(conn, database, replaces_existing=True)):
             run_statement(conn, statement)
     for statement in list(make_role_statements(conn, existing_roles)):
         run_statement(conn, statement)

@@ -451,10 +451,12 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     frequent_terms = different_terms[len(rare_terms) :]
     step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
     chosen_terms = [*rare_terms, *frequent_terms[::step]]
-    return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
+    return _join_expressions(
+        "AND", [f'"{term}"' for term in chosen_terms if not _is_covered_by_border_pair(term, chosen_terms)]
+    )
 
 
-def _is_implied(pair: str, terms: Collection[str]) -> bool:
+def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
     """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
     at the end of a name. Then its list in the index isn't read."""
     return f"^{pair}" in terms or f"{pair}$" in terms
