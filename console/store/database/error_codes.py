@@ -182,8 +182,8 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
 
 
-def _is_own_chain_conflict(number: int | None, message: str) -> bool:
-    return number == 1062 and "uq_audit_chain" in message
+def _is_own_chain_conflict(error_number: int | None, message: str) -> bool:
+    return error_number == 1062 and "uq_audit_chain" in message
 
 
 def is_lock_wait_timeout(error: BaseException) -> bool:
