@@ -96,7 +96,7 @@ class AlarmBox(AlarmBoxReader):
     """
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy a credit check and return the outcome. Raises no Exception."""
+        """Buy a credit check and return the outcome. Raises no `Exception`: an error becomes an outcome."""
         try:
             http_request = _make_purchase_request(request)
         except Exception:  # the request couldn't be built, so nothing was sent

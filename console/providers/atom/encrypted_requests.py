@@ -105,7 +105,7 @@ class AtomRequestSender:
 
     def send(self, call: AtomCall, text: str, read_content: AnswerReader[T]) -> Outcome[T]:
         """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read_content` converts the
-        decrypted answer. Raises no Exception.
+        decrypted answer. Raises no `Exception`: an error becomes an outcome.
         """
         has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
         merchant = self.merchant

@@ -75,8 +75,9 @@ class CreditCheckProvider(CreditCheckReader, Protocol):
         """Buy one credit check, and return the outcome with the provider's report. This is the only call that costs
         money, and it isn't repeated automatically.
 
-        Raises no Exception. `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
-        RATE_LIMITED mean that nothing was bought; every other outcome except SUCCEEDED is UNKNOWN.
+        Raises no `Exception`: an error becomes an outcome. `sent` is NO only if certainly no byte of the request was
+        sent. FAILED_DEFINITE, AUTH and RATE_LIMITED mean that nothing was bought; every other outcome except
+        SUCCEEDED is UNKNOWN.
         """
         ...
 

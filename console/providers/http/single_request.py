@@ -146,7 +146,7 @@ def send_once(
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
     """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts
-    the answer. Raises no Exception.
+    the answer. Raises no `Exception`: an error becomes an outcome.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
     without an answer is UNKNOWN, unless the transport knows that no byte was sent.
