@@ -243,7 +243,9 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
 
 
 def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
-    """Execute the missing migrations, and call `require_held` before the first one and after each."""
+    """Execute the missing migrations, and call `require_held` before the first one and after each: it raises an error
+    if this process has lost the upgrade lock.
+    """
     from alembic import command
     from alembic.config import Config
 
