@@ -257,7 +257,9 @@ class RegistryOrderDetail(TypedDict, total=False):
 
 
 class NotExpiredDetail(_SharedFacts, total=False):
-    """Facts of the error `not_expired`: the live credit check of the corporation number, and when it expires."""
+    """Facts of the error `not_expired`: the live credit check of the corporation number, and the instant of its
+    expiry (`expired_at`); None if this instant isn't known, with the `reason`.
+    """
 
     reason: NotExpiredReason
     expired_at: datetime | None
