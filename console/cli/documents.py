@@ -62,9 +62,9 @@ def _compare_document_versions(console: "Console", args: Namespace, writer: Answ
     """Compare two versions of a credit check's PDF, and return their differences. Ctrl+C or SIGTERM cancels the
     comparison before its next page."""
 
-    def report_progress(page: int, pages: int) -> None:
+    def report_progress(page_index: int, page_count: int) -> None:
         interrupts.raise_if_interrupt_pending()
-        writer.show_progress("compare", page=page + 1, pages=pages)
+        writer.show_progress("compare", page=page_index + 1, pages=page_count)
 
     with console.pdfs.open_comparison(parse_row_id(_CREDIT_CHECK_KIND, args.id), args.old, args.new) as comparison:
         return comparison.compare(report_progress)

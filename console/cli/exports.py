@@ -23,10 +23,10 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     """
     request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
 
-    def report_progress(rows: int) -> None:
+    def report_progress(row_count: int) -> None:
         interrupts.raise_if_interrupt_pending()
-        if rows:
-            writer.show_progress("export", rows=rows)
+        if row_count:
+            writer.show_progress("export", rows=row_count)
 
     return console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
 

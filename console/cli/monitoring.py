@@ -38,8 +38,8 @@ class UpgradeDatabaseCommand:
 
 @dataclass(frozen=True, slots=True)
 class HealthCommand:
-    """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). Each problem
-    is part of the answer, even a profile file that can't be read.
+    """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). `run_checks`
+    makes the checks. Each problem is part of the answer, even a profile file that can't be read.
     """
 
     run_checks: "Callable[[HealthCheckService], tuple[HealthCheck, ...]]"

@@ -144,7 +144,7 @@ class _ReplayAdapters:
         from console.providers.alarmbox.client import make_alarmbox_adapter
         from console.providers.alarmbox.oauth import AlarmBoxConfig
 
-        config = AlarmBoxConfig(self._answer_server.url, "replay", "replay", find_purchases=True)
+        config = AlarmBoxConfig(self._answer_server.url, "replay", "replay", finds_purchases=True)
         return make_alarmbox_adapter(
             config,
             tokens=_FixedTokenStore(),

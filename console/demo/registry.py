@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class DemoRegistry:
     """The files of the simulated publisher: a whole file of `whole_day` with the companies of the sample records,
-    and the difference of `changed_day`, which changes some of them."""
+    and the difference of `changed_day`, which changes some of them. The same `seed` gives the same files."""
 
     seed: int
     whole_day: date

@@ -35,19 +35,19 @@ class CorporationNumber:
 
 @dataclass(frozen=True, slots=True)
 class RejectedNumber:
-    """A text that isn't a corporation number. `reason` is the first broken rule: EMPTY, CHARACTER, LENGTH or
-    CHECK_DIGIT. `normalized` has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
+    """A text that isn't a corporation number. `reason` is the first broken rule. `normalized` has the digits of the
+    text if the reason is WRONG_LENGTH or WRONG_CHECK_DIGIT, otherwise None.
     """
 
     reason: NumberReason
     normalized: str | None = None
 
 
-def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber | RejectedNumber:
+def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber | RejectedNumber:
     """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
     reason.
 
-    `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
+    `allows_dummies`: accept AlarmBox's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """
@@ -60,7 +60,7 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
         return RejectedNumber(NumberReason.OTHER_CHARACTER)
     if len(bare_text) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
         return RejectedNumber(NumberReason.WRONG_LENGTH, bare_text)
-    if not is_well_formed(bare_text) and not (allow_dummies and bare_text in TEST_NUMBERS):
+    if not is_well_formed(bare_text) and not (allows_dummies and bare_text in TEST_NUMBERS):
         return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare_text)
     return CorporationNumber(bare_text, is_prefix_stripped)
 

@@ -9,7 +9,10 @@ from console.domain.reason import Reason
 
 
 class NumberReason(Reason):
-    """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks."""
+    """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks.
+    NO_DIGITS: the text is empty. OTHER_CHARACTER: it has another character than a digit. WRONG_LENGTH: it hasn't 13
+    digits. WRONG_CHECK_DIGIT: the first digit isn't the check digit of the others.
+    """
 
     OTHER_CHARACTER = "CHARACTER"
     WRONG_CHECK_DIGIT = "CHECK_DIGIT"
@@ -18,7 +21,14 @@ class NumberReason(Reason):
 
 
 class NotAllowedReason(Reason):
-    """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password."""
+    """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password.
+    BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers. NO_GRANT: the
+    database account lacks a right. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one
+    whose database account is connected. RIGHT_MISSING: none of the person's roles has the right.
+    STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid. SQLITE_REFUND: an SQLite file can't enforce
+    that two people decide. STATE_DIFFERS: the pasted address belongs to another authorisation. UNKNOWN_REFUND: the
+    provider has a refund that the console has not sent.
+    """
 
     BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
     NO_RIGHT_TO_DISCARD_BULK_RUN = "bulk_discard"
@@ -44,8 +54,10 @@ class NotAllowedReason(Reason):
 
 
 class InProgressReason(Reason):
-    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested
-    action.
+    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested action.
+    ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: it isn't known if a
+    payment was paid whose code has expired. The reasons that end with CONTRADICTED: the provider's answer contradicts
+    the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the record is running.
     """
 
     BULK_RUN_RUNNING = "bulk"
@@ -83,7 +95,13 @@ class NotExpiredReason(Reason):
 
 class UnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
-    provider's answer are not listed here.
+    provider's answer are not listed here. WORKER_ANSWER_MISSING: the worker's answer to a desk request didn't reach
+    this desk. EARLIER_ATTEMPT: the outcome of an earlier attempt is unknown. NO_LIST_CALL, NO_READ_CALL: the provider
+    has no call that could tell the outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer.
+    ANSWER_NOT_RECORDED: the database couldn't store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an
+    older version of the program began the payment without storing its number. ONLY_DESK_KNOWS: the operation is
+    stored in this desk's spool only, and the provider can't be asked. NO_DAILY_FILE_ANNOUNCED: the provider has not
+    yet announced its file of the day.
     """
 
     WORKER_ANSWER_MISSING = "asked"
@@ -102,7 +120,10 @@ class UnknownReason(Reason):
 
 class MismatchReason(Reason):
     """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
-    the record.
+    the record. ANSWER_ON_DESK: a desk has the provider's answer that the operation has happened. OTHER_ID: the
+    provider or the first person has another id. OTHER_NUMBER: the id belongs to another corporation.
+    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. USED_BY_OTHER_RECORD: another record has
+    this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
@@ -113,7 +134,11 @@ class MismatchReason(Reason):
 
 
 class ExceedsReason(Reason):
-    """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks."""
+    """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks.
+    MORE_THAN_REFUNDABLE: the amount is larger than the refundable amount. MORE_THAN_PROVIDER_REFUNDS: with the
+    refunds that the provider reports, it is larger than the payment. NOT_CONFIRMED_AS_PAID: the provider has not
+    confirmed the payment. NOT_WHOLE_SET_ASIDE: a set-aside can only be refunded as a whole.
+    """
 
     MORE_THAN_REFUNDABLE = "left"
     NOT_CONFIRMED_AS_PAID = "paid"
@@ -122,8 +147,10 @@ class ExceedsReason(Reason):
 
 
 class PossibleRepeatReason(Reason):
-    """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier
-    one.
+    """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier one.
+    EXACT_LOOKALIKE: an earlier refund has the same payment and amount. REQUEST_ID: the request id was used for
+    another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_KEPT: the request
+    was executed, but its answer isn't stored or can't be read here.
     """
 
     ANSWER_NOT_KEPT = "answer_not_kept"
@@ -133,15 +160,20 @@ class PossibleRepeatReason(Reason):
 
 
 class AlreadyDecidedReason(Reason):
-    """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer."""
+    """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer. LATE_ANSWER: people
+    decided the record before the provider's answer came. SET_ASIDE: a refund of this set-aside was already requested.
+    """
 
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
 
 
 class NothingToResolveReason(Reason):
-    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which there is nothing to decide or
-    move.
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide,
+    or an order can't be moved. ORDER_FOLLOWS_PAYMENTS: the state of an order is decided by its payments.
+    ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only an unsigned notice
+    says that the payment was paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects to learn
+    it.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"
@@ -156,8 +188,9 @@ class NothingToResolveReason(Reason):
 
 
 class UnusableReason(Reason):
-    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF or of a provider's daily
-    file.
+    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF, or of a provider's daily
+    file (DAILY_FILE_UNREADABLE). PDF_READER_CLOSED, PDF_READER_CRASHED: the child process that reads PDFs was ended
+    or has crashed.
     """
 
     PDF_READER_CLOSED = "closed"
@@ -171,7 +204,9 @@ class UnusableReason(Reason):
 
 class DocumentsReason(Reason):
     """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
-    documents.
+    documents. NOT_CONNECTED: the shared folder isn't connected, or the bucket doesn't answer. FOLDER_LOST: the folder
+    has no documents although the database names some, probably because its share isn't mounted.
+    OBJECT_CHANGES_TOO_OFTEN: other processes replaced an object of the bucket at each try.
     """
 
     OBJECT_CHANGES_TOO_OFTEN = "changing"
@@ -267,8 +302,10 @@ class UsageProblem(Reason):
 
 
 class LockedProblem(Reason):
-    """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database
-    or its rows locked.
+    """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database or
+    its rows locked. DUPLICATES_KEEP_COMING: another program writes new duplicates during an adoption.
+    LOST_EVERY_RACE: other writers changed the same rows at each try. OPERATION_LOST: the lease expired, and another
+    process has taken the operation over.
     """
 
     ANOTHER_RESTORE = "another_restore"
@@ -281,8 +318,10 @@ class LockedProblem(Reason):
 
 
 class UnreachableProblem(Reason):
-    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the
-    database file.
+    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
+    file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
+    database file doesn't exist. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.
+    TLS_UNVERIFIED: the server's certificate couldn't be verified.
     """
 
     COMMIT_UNANSWERED = "commit_unanswered"
@@ -303,7 +342,9 @@ class SchemaProblem(Reason):
 
 
 class AmountProblem(Reason):
-    """Problems of the error `invalid_amount` (`detail.problem`): the rule that the amount breaks."""
+    """Problems of the error `invalid_amount` (`detail.problem`): the rule that the amount breaks. WRONG_FORM: the
+    text is no amount. NOT_ORDER_TOTAL: the amount isn't the total of the order. NOT_POSITIVE: the amount is zero.
+    """
 
     WRONG_FORM = "form"
     NOT_ORDER_TOTAL = "order_total"
@@ -320,8 +361,10 @@ class LimitReason(Reason):
 
 
 class WindowReason(Reason):
-    """Reasons of the error `outside_window` (`detail.reason`): the provider's rule about time, number or size of
-    refunds that the refund breaks.
+    """Reasons of the error `outside_window` (`detail.reason`): the provider's rule that the refund breaks.
+    REFUND_COUNT_REACHED: the payment has the largest allowed number of refunds. NO_PARTIAL_REFUND: only the whole
+    amount can be refunded. NO_SECOND_REFUND: a payment can be refunded once. REFUND_PERIOD_OVER: too much time has
+    passed since the payment.
     """
 
     REFUND_COUNT_REACHED = "count"
@@ -331,7 +374,10 @@ class WindowReason(Reason):
 
 
 class DocumentNotFoundReason(Reason):
-    """Reasons of the error `not_found` for a document (`detail.reason`): the fault of the stored file."""
+    """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the file hasn't the stored
+    SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: no record has this document. CONTENT_UNREADABLE:
+    the file can't be read.
+    """
 
     CONTENT_DAMAGED = "damaged"
     FILE_MISSING = "missing"
@@ -385,11 +431,11 @@ class RegistryFileProblem(Reason):
 
 
 class RegistryOrderProblem(Reason):
-    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported
-    into the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
-    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference
-    could be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two given files
-    cover the same.
+    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported into
+    the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
+    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference could
+    be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two of the given files
+    are of the same kind, place and day.
     """
 
     ALREADY_APPLIED = "applied"
@@ -402,8 +448,11 @@ class RegistryOrderProblem(Reason):
 
 
 class InternalErrorProblem(Reason):
-    """Problems of the error `internal_error` (`detail.problem`): contradictions in its own data that the program
-    itself detects."""
+    """Problems of the error `internal_error` (`detail.problem`): contradictions that the program detects in its own
+    data. ANSWER_WITHOUT_INTENT: the spool has no intent for an answer. PREPARED_LATE: the intent of an operation was
+    to be stored although the operation isn't `prepared` any more. REFUND_INCOMPLETE: a refund lacks a value with
+    which it is sent or asked about.
+    """
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"
     PREPARED_LATE = "prepared_late"

@@ -11,8 +11,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 class OutcomeClass(StrEnum):
     """Class of the outcome of a call. FAILED_DEFINITE: certainly nothing happened; PENDING: accepted, not ended;
-    AUTH: the credentials were refused; RATE_LIMITED: too many calls. For a call that costs money, an answer
-    with a code, status or field that isn't in the adapter's tables is UNKNOWN.
+    NOT_FOUND: the provider doesn't have the record; AUTH: the credentials were refused; RATE_LIMITED: too many calls.
+    For a call that costs money, an answer with a code, status or field that isn't in the adapter's tables is UNKNOWN.
     """
 
     SUCCEEDED = "SUCCEEDED"
@@ -29,7 +29,9 @@ EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 
 class SendingCertainty(StrEnum):
-    """Tells if a byte of the request has reached the provider: certainly not, possibly, or certainly."""
+    """Tells if a byte of the request has reached the provider: certainly not (NO), possibly (MAYBE), or certainly
+    (YES).
+    """
 
     NO = "no"
     MAYBE = "maybe"

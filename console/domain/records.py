@@ -104,7 +104,10 @@ class CreditCheck:
     """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.
     `viewing_over`: the provider doesn't show the report any more. `credit_check_id` is AlarmBox's id of the bought
     credit check, `superseded_by` the id of the credit check that renewed this one, `duplicate_of` the id of the
-    credit check that has the claim in its place. A field is None if it has no value yet or none is known.
+    credit check that has the claim in its place. `result` is AlarmBox's verdict, such as `ok`. `pdf_file_path` is the
+    path of the current PDF in the documents. `sent_at` is the time at which the purchase began, `dates_zone` the
+    time zone in which the row of an adopted table has its dates. A field is None if it has no value yet or none is
+    known.
     """
 
     id: int
@@ -198,9 +201,10 @@ class OperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One guarded operation. `source` is "database" if the journal has the operation, "desk" if only the spool of a
-    desk has it. `subject_kind` and `subject_id` name the record that the call is about; the id is None if it isn't
-    known. `ended_at`, `outcome_class` and `reason` are None before the end.
+    """One guarded operation. `action` is the name of the guarded action, such as `credit-check.purchase`. `source` is
+    "database" if the journal has the operation, "desk" if only the spool of a desk has it. `subject_kind` and
+    `subject_id` name the record that the call is about; the id is None if it isn't known. `ended_at`, `outcome_class`
+    and `reason` are None before the end.
     """
 
     id: str
@@ -234,8 +238,9 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
-    """A stored answer of a provider, or evidence that a person handed in. `summary` contains no secret; `body` is the
-    redacted text.
+    """A stored answer of a provider, or evidence that a person handed in. `source` names the call, such as
+    `paypay.refund`, or is "person"; `who` is the person or program that made the call or handed it in. `summary`
+    contains no secret; `body` is the redacted text.
     """
 
     id: int
@@ -278,8 +283,8 @@ class LeaseHolder:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """A person's request to buy a credit check. `reasons` and `deal` are code numbers that AlarmBox defines. `renew`:
-    replace a live credit check whose validity has ended.
+    """A person's request to buy a credit check. `reasons` and `deal` are code numbers that AlarmBox defines,
+    `comment` is a text for AlarmBox. `renew`: replace a live credit check whose validity has ended.
     """
 
     corporation_number: str
@@ -292,8 +297,9 @@ class PurchaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """A provider's statement about one credit check, validated by its adapter. Dates are calendar days in Japan. A
-    field is None if the provider didn't state the value.
+    """A provider's statement about one credit check, validated by its adapter. `result` is the verdict about the
+    company, `expired` tells if the validity has ended. Dates are calendar days in Japan. A field is None if the
+    provider didn't state the value.
     """
 
     credit_check_id: int

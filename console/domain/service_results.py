@@ -146,7 +146,7 @@ class RefetchResult:
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """Result of one check of the command `doctor`: `message` is the wording code of the result, `next` the wording
-    code of the next step. `ok` is False if the check has failed.
+    code of the next step. `ok` is False if the check has failed. `facts` are the values in the two sentences.
     """
 
     name: str
@@ -175,10 +175,10 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskUpdate:
-    """Changes that an open window reads at short intervals: the position for its next reading, and the kind and id
-    of each record that has changed since its previous one. `is_worker_away`: the desk sends desk requests, and
-    no worker is running; False if this reading didn't read it. `switches_version`: the id of the newest setting of
-    a read-only switch, 0 if there is none; None if this reading didn't read it.
+    """Changes that an open window reads at short intervals: the position for its next reading (`feed_mark`), and the
+    kind and id of each record that has changed since its previous one. `is_worker_away`: the desk sends desk
+    requests, and no worker is running; False if this reading didn't read it. `switches_version`: the id of the newest
+    setting of a read-only switch, 0 if there is none; None if this reading didn't read it.
     """
 
     feed_mark: FeedMark

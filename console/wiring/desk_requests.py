@@ -239,7 +239,7 @@ def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
     """
     request: PurchaseRequest = arguments[0]
     try:
-        number = parse_number(request.corporation_number, allow_dummies=True).value
+        number = parse_number(request.corporation_number, allows_dummies=True).value
     except InvalidCorporationNumber:
         number = request.corporation_number[:64]
     return DeskRequestFacts("company", number)

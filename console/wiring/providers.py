@@ -37,7 +37,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
     settings = context.settings
     url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
-    config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
+    config = AlarmBoxConfig(url, "", "", finds_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
         config,
         tokens=ProviderCallRefuser(),
@@ -68,7 +68,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
         base_url=settings.get_provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,
         client_secret=secret,
-        find_purchases=settings.alarmbox_find_purchases,
+        finds_purchases=settings.alarmbox_find_purchases,
         redirect_uri=settings.alarmbox_redirect_uri or OUT_OF_BAND_REDIRECT_URI,
     )
     tokens = DatabaseTokenStore(context, "alarmbox", settings.read_secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
@@ -141,13 +141,13 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     alerts = context.settings.alerts
     key = alerts.require_usable_publisher(context.settings.read_secret)
     if alerts.webhook is not None:
-        from console.providers.alerts.webhook import AlertWebhook
+        from console.providers.alerts.webhook import WebhookAlertPublisher
 
-        return AlertWebhook(
+        return WebhookAlertPublisher(
             alerts.webhook, key, clock=context.clock, scale=context.scale, private_networks=alerts.webhook_networks
         )
     if alerts.brokers:
-        from console.providers.alerts.kafka import AlertKafka
+        from console.providers.alerts.kafka import KafkaAlertPublisher
 
-        return AlertKafka(alerts.brokers)
+        return KafkaAlertPublisher(alerts.brokers)
     return None

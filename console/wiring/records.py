@@ -245,7 +245,7 @@ class RecoveryService:
         previous page contains. Raises the errors of `TimelineService.read_timeline`."""
         page = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
-            page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden, page.names
+            page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden_texts, page.names
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":

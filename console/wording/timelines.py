@@ -29,7 +29,7 @@ def format_timeline(timeline: TimelinePage, language: str) -> str:
         lines.append(wording.translate("story.empty", language))
     if timeline.next_cursor is not None:
         lines.append(wording.translate("story.more", language))
-    return "\n".join(mask_text(entry, timeline.hidden) for entry in lines) + "\n"
+    return "\n".join(mask_text(entry, timeline.hidden_texts) for entry in lines) + "\n"
 
 
 def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def format_event_sentence_with_record(event: TimelineEvent, timeline: TimelinePa
     text = format_event_sentence(event, language)
     if (event.kind, event.id) != (timeline.kind, timeline.id):
         text = wording.translate("story.of", language, name=_get_record_name(event, timeline, language), told=text)
-    return mask_text(text, timeline.hidden)
+    return mask_text(text, timeline.hidden_texts)
 
 
 def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:

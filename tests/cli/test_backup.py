@@ -667,7 +667,7 @@ def test_a_restore_that_ends_before_its_last_statement_is_complete(
         assert owner.json("db", "restore", folder).error["detail"]["problem"] == "target_not_empty"
     with database.read() as conn:
         assert conn.scalar(text("SELECT COUNT(*) FROM operators")) == 1
-        assert server_dump.RESTORE_MARK not in server_dump.read_table_names(conn)
+        assert server_dump.RESTORE_MARK_TABLE not in server_dump.read_table_names(conn)
     database.close()
 
 

@@ -65,7 +65,7 @@ def test_dummies_need_the_switch(dummy: str) -> None:
     """The provider's dummy numbers pass only where they are explicitly allowed."""
     with pytest.raises(InvalidCorporationNumber):
         parse_number(dummy)
-    assert parse_number(dummy, allow_dummies=True).value == dummy
+    assert parse_number(dummy, allows_dummies=True).value == dummy
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.operations import leases
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from tests.faults.scene import as_owner
 from tests.faults.verdicts import Note
 from tests.support.places import ServerPlace
@@ -69,7 +69,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
     won: list[list[int]] = [[] for _ in range(rounds)]
 
     def fight(number: int) -> None:
-        holder = Holder(who[number], f"desk-{number}", "host", number, f"session-{number}")
+        holder = HoldingProcess(who[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
             start.wait(120)
             name = f"fought-for-{turn}"

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 
 from console.store.database.engine import Database, Transaction
 from console.store.operations import leases
-from console.store.operations.leases import Holder, Lease
+from console.store.operations.leases import HoldingProcess, Lease
 from tests.faults.scene import as_owner, buy, scene
 from tests.support import server_fixtures
 from tests.support.invented import numbers
@@ -49,7 +49,7 @@ def newest(place: ServerPlace) -> int:
     return int(as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
-def _acquire(name: str, holder: Holder, at: datetime, tx: Transaction) -> Lease | None:
+def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -> Lease | None:
     return leases.acquire(tx, name, holder, at, 30)
 
 
@@ -61,7 +61,7 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
         forging(liar)
         with liar.read() as conn:
             assert conn.scalar(text("SELECT year(now())")) < 1971
-    me, other = (Holder(abroad.named(who), who, "host", 1, who) for who in ("op-a", "op-b"))
+    me, other = (HoldingProcess(abroad.named(who), who, "host", 1, who) for who in ("op-a", "op-b"))
     early, now = 0, datetime.now(UTC)
     for turn in range(40):
         name = f"clock-{forged}-{turn}"

@@ -13,7 +13,7 @@ from console.store.access import grants
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import POOL_SIZE
 from console.store.operations import leases
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.sql_proxy import SqlProxy
@@ -38,7 +38,7 @@ def sessions(place: ServerPlace) -> list[int]:
 
 def works(database: Database, place: ServerPlace, name: str) -> bool:
     """Whether a read and a write go through, without a second try by us."""
-    me = Holder(place.named("op-a"), "desk", "host", 1, "session")
+    me = HoldingProcess(place.named("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(ONE) == 1
     return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None

@@ -105,8 +105,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 _ONCE,
-                "abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH",
-                "now - convert_to_aware_utc(row.since) < LONGEST_EPOCH",
+                "abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH_AGE",
+                "now - convert_to_aware_utc(row.since) < LONGEST_EPOCH_AGE",
             ),
         ),
         ("tests/services/guarded/test_idempotency_cache.py",),

@@ -98,7 +98,7 @@ def alarmbox(
 ) -> AlarmBox:
     """AlarmBox as the console would wire it, except for where tokens and turns are kept."""
     return make_alarmbox_adapter(
-        AlarmBoxConfig(url, "client-1", "s3cret-of-client", find_purchases=finds),
+        AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds),
         tokens=tokens or MemoryTokens(pair()),
         rate_limiter=rate_limiter or Turns(),
         clock=CLOCK,

@@ -8,7 +8,7 @@ from console.demo import reconciliation as demo_reconcile
 from console.domain.calendar_days import JST
 from console.store.database.engine import Transaction
 from console.store.operations import leases
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from console.store.reconciliation import runs as reconciliations
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
@@ -89,7 +89,7 @@ def _others(stage: Stage) -> None:
     broken = context.write(lambda tx: begin(tx, 3))
     stage.go(ReconcileRoute(broken.id))
     stage.shoot("reconcile-broken-off")
-    holder = Holder("lead-b", "desk-2", "host-2", 7, "session-2")
+    holder = HoldingProcess("lead-b", "desk-2", "host-2", 7, "session-2")
     lease = context.write(lambda tx: leases.acquire(tx, "reconciliation_paypay", holder, now, 600.0))
     running = context.write(lambda tx: begin(tx, 4))
     stage.go(ReconcileRoute(running.id))

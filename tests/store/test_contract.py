@@ -17,7 +17,7 @@ from console.store.database.engine import Database, Transaction
 from console.store.operations import journal
 from console.store.operations import provider_tokens as tokens
 from console.store.operations.journal import NewOperation
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from console.store.operations.provider_tokens import StoredToken
 from console.store.records import evidence
 from console.store.refunds import approvals
@@ -34,8 +34,8 @@ BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCer
 
 
 @pytest.fixture
-def me(place: Place) -> Holder:
-    return Holder(place.named("op-a"), "desk-1", "host", 7, "session-1")
+def me(place: Place) -> HoldingProcess:
+    return HoldingProcess(place.named("op-a"), "desk-1", "host", 7, "session-1")
 
 
 def new(key: str = "key-1", subject: int = 1) -> NewOperation:
@@ -44,14 +44,14 @@ def new(key: str = "key-1", subject: int = 1) -> NewOperation:
     )
 
 
-def begin(database: Database, operation: NewOperation, who: Holder) -> int:
+def begin(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
     return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, SECONDS))
 
 
 # The journal
 
 
-def test_a_key_begins_once(databases: tuple[Database, ...], me: Holder) -> None:
+def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) -> None:
     """Case and width make another key; the very same one is refused by the index, also to eight at once."""
     here, there = databases
     begin(here, new("Key-1"), me)
@@ -72,7 +72,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], me: Holder) -> None:
         assert sum(threads.map(ask, range(8))) == 1
 
 
-def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, hand_clock: HandClock) -> None:
+def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingProcess, hand_clock: HandClock) -> None:
     """Seen by the other desk as running, then as unknown; who was declared gone writes nothing any more."""
     here, there = databases
     operation = new()
@@ -83,7 +83,7 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     hand_clock.at += timedelta(seconds=SECONDS + 1)
     with there.read() as conn:
-        seen = journal.find_with_effective_state(conn, operation.id)
+        seen = journal.find_with_state_after_lapse(conn, operation.id)
         assert (seen.state if seen else None, journal.list_lapsed_subjects(conn)) == ("unknown", frozenset({1}))
         assert [one.id for one in journal.list_lapsed_operations(conn)] == [operation.id]
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
@@ -99,7 +99,7 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
         assert [one.id for one in journal.list_open_purchases(conn, NUMBER)] == [operation.id]
 
 
-def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: Holder) -> None:
+def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: HoldingProcess) -> None:
     """What is written at an instant is read at that instant: not rounded, in no other zone."""
     here, there = databases
     operation, ended = new(), NOW + timedelta(microseconds=999_999)
@@ -209,7 +209,7 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 # Credit checks
 
 
-def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], me: Holder) -> None:
+def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], me: HoldingProcess) -> None:
     """Of two desks that read the same version one writes, and the other is told; a claim is held once."""
     here, there = databases
 

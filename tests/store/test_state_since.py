@@ -83,7 +83,7 @@ def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
     credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.make_work_values(Work()))
     assert check_of(rows, record_id).state_since == SOON
     credit_checks.change_record(rows, check_of(rows, record_id), LATER, error_code="read_timeout")
-    credit_checks.raise_version(rows, check_of(rows, record_id), LATER)
+    credit_checks.increment_version(rows, check_of(rows, record_id), LATER)
     record = check_of(rows, record_id)
     assert (record.state_since, record.sent_at, record.changed_at) == (SOON, NOW, LATER)
 

@@ -30,7 +30,7 @@ class ApplyAccountsCommand:
         as the answer.
 
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
-        connected account may not create accounts, and the errors of `open_console`.
+        connected account may not create accounts, and another error if the database can't be opened.
         """
         from console.cli.process.command import open_console_with_passwords, watch_for_repetition
 

@@ -28,7 +28,10 @@ class AuthoriseProviderCommand:
         """Authorise the console. The URL is written to stderr, because stdout has only the answer. The code is not
         a command-line argument, because other users of the machine could read it in the list of processes.
 
-        Raises the errors of `ProviderAuthorisation.begin` and `ProviderAuthorisation.complete`.
+        Raises ConsoleError `not_allowed` if the person may not authorise the console; `bad_profile` if the provider's
+        settings are incomplete; `usage` if no code is entered; `provider_auth` if the provider refuses the code;
+        `outcome_unknown` if the provider's answer or the new token pair was lost; and the other errors of
+        `ProviderAuthorisation.complete`.
         """
         with open_console_with_passwords(writer) as console:
             request = console.provider_authorisation.begin()

@@ -110,12 +110,14 @@ class ForgetCredentialsCommand:
         )
 
 
-def _format_forgotten_credentials_lines(leftover: "LeftoverCredentials", translator: Translator) -> Lines:
+def _format_forgotten_credentials_lines(leftover_credentials: "LeftoverCredentials", translator: Translator) -> Lines:
     yield (
-        translator("cli.forgotten", names=leftover.entries) if leftover.entries else translator("cli.forgotten.none")
+        translator("cli.forgotten", names=leftover_credentials.entries)
+        if leftover_credentials.entries
+        else translator("cli.forgotten.none")
     )
-    if leftover.variables:
-        yield translator("cli.forgotten.given", names=leftover.variables)
+    if leftover_credentials.variables:
+        yield translator("cli.forgotten.given", names=leftover_credentials.variables)
 
 
 def _require_database_accounts(settings: "Settings") -> None:

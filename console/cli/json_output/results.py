@@ -182,7 +182,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         "corporation_number": change.number,
         "name": change.after.name,
         "alert_id": change.alert_id,
-        "changed": sorted(change.changed),
+        "changed": sorted(change.changed_facts),
         "before": dict(make_facts_object(change.before)),
         "after": dict(make_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),
@@ -275,11 +275,11 @@ class AuditExport:
     rows: int
 
 
-def build_audit_verification_json(rows: int, _: Translate) -> JsonObject:
-    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row. `rows` is
-    the number of verified rows.
+def build_audit_verification_json(row_count: int, _: Translate) -> JsonObject:
+    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row.
+    `row_count` is the number of verified rows.
     """
-    return {"rows": rows, "first_bad": None}
+    return {"rows": row_count, "first_bad": None}
 
 
 def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:

@@ -71,9 +71,9 @@ class ServiceCommand(Generic[ValueT]):
 
 @dataclass(frozen=True, slots=True)
 class RepetitionMark:
-    """Marks the answer of a command as a repetition, if the command's request id was used by an earlier call and
-    the stored answer of that call is returned. `is_repetition` returns True in this case; `repetition_note` is
-    the sentence that text answers get.
+    """Marks the answer of a command as a repetition, if the command's request id was used by an earlier call and the
+    stored answer of that call is returned. `is_repetition` returns True in this case; `repetition_note` is the
+    sentence that is added to an answer in text form.
     """
 
     is_repetition: Callable[[], bool]

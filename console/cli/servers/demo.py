@@ -254,15 +254,15 @@ def _build_demo_answer_json(
     }
 
 
-def _format_demo_answer_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]:
-    yield translator("cli.demo.ready", home=ready["home"])
-    yield translator("cli.sandbox.ready", url=ready["url"])
-    yield translator("cli.demo.people", names=ready["operators"])
+def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) -> Iterator[str]:
+    yield translator("cli.demo.ready", home=answer["home"])
+    yield translator("cli.sandbox.ready", url=answer["url"])
+    yield translator("cli.demo.people", names=answer["operators"])
     for trial in TRIAL_PURCHASES:
         yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.result_key}"))
-    for payment in ready["try_payments"]:
+    for payment in answer["try_payments"]:
         yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
-    for purchase in ready["provider_screen"][:_MAX_LISTED_TRIAL_PURCHASES]:
+    for purchase in answer["provider_screen"][:_MAX_LISTED_TRIAL_PURCHASES]:
         facts = {**purchase, "number": purchase["corporation_number"]}
         yield translator("cli.demo.screen", **facts)
 

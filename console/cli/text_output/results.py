@@ -236,11 +236,11 @@ def _make_audit_row(entry: AuditEntry, language: str) -> TableRow:
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
-def format_audit_verification_lines(rows: int, translator: Translator) -> Lines:
-    """Return the answer of the command `audit verify` as text, for an audit trail without errors; `rows` is the
+def format_audit_verification_lines(row_count: int, translator: Translator) -> Lines:
+    """Return the answer of the command `audit verify` as text, for an audit trail without errors; `row_count` is the
     number of verified rows.
     """
-    return (translator("audit_screen.verified", rows=rows),)
+    return (translator("audit_screen.verified", rows=row_count),)
 
 
 def format_audit_export_lines(export: AuditExport, translator: Translator) -> Lines:

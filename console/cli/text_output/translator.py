@@ -34,7 +34,9 @@ class Translator:
         return wording.translate(key, self.language, **{"now": self._clock.now(), **facts})
 
     def format_short_instant(self, at: "datetime | None") -> str:
-        """Return an instant in Japanese time without seconds, with its year if it is in another year; – for None."""
+        """Return an instant in Japanese time without seconds, with its year if it is in another year; a dash (–) for
+        None.
+        """
         from console.wording.sentences import catalogue as wording
 
         return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())

@@ -39,7 +39,7 @@ class SampleEvent:
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
     """One item of evidence about a sample record: an answer of the provider, or a statement of a person if `source`
-    is "person".
+    is "person". `actor` is the person or program that stored it.
     """
 
     at: datetime
@@ -57,7 +57,9 @@ class CheckSample:
     `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
     was purchased; `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the parts of the report
     that were not received. `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which
-    it is a duplicate; `revisions` is the number of versions of its PDF.
+    it is a duplicate; `revisions` is the number of versions of its PDF. `buyer` is the person who bought it,
+    `proposed_by` the person who has proposed a decision (None: no proposal); `status` is the stored state; `events`
+    and `answers` are its audit entries and its evidence.
     """
 
     kind: str

@@ -39,6 +39,8 @@ class RefundSample:
 
     `journal` is (state, outcome class, reason) of its submission in the journal, None if it was never sent. `values`
     are columns that differ from those of a plain request. `provider_refund_number` is the provider's refund number.
+    `from_set_aside`: it gives back money that is set aside. `events` and `answers` are its audit entries and its
+    evidence.
     """
 
     amount_minor: int
@@ -61,7 +63,8 @@ class RefundSample:
 
 @dataclass(slots=True)
 class PaymentSample:
-    """One sample payment with its order and refunds; `kind` names the situation that it shows.
+    """One sample payment with its order and refunds; `kind` names the situation that it shows. `corporation` is the
+    corporation number, `merchant_payment_id` our payment number.
 
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,

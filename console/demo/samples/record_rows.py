@@ -13,7 +13,7 @@ from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_naive_utc
-from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
+from console.store.operations.journal import MONEY_ACTION_BY_KIND
 
 ColumnValues = dict[str, Any]
 RecordKey = tuple[str, int]
@@ -43,7 +43,7 @@ def make_operation_row(
     ended_at = at + timedelta(seconds=seconds) if operation_state in ("done", "failed") else None
     return {
         "id": operation_id,
-        "action": EFFECTIVE_ACTION_OF_KIND[subject[0]],
+        "action": MONEY_ACTION_BY_KIND[subject[0]],
         "subject_kind": subject[0],
         "subject_id": subject[1],
         "corporation_number": number,

@@ -42,7 +42,7 @@ APPROVER_PAUSE_SECONDS = 3.0
 
 def get_trainee_name(settings: Settings) -> str:
     """Return the name under which the training stores its score: the person of the profile, or DEFAULT_TRAINEE_NAME.
-    Raises bad_profile for the name of an invented person."""
+    Raises ConsoleError `bad_profile` for the name of an invented person."""
     name = settings.operator or DEFAULT_TRAINEE_NAME
     if name in (COLLEAGUE, INVENTED_APPROVER):
         raise make_bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
@@ -56,8 +56,8 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
     The invented approver decides every `approver_pause` seconds. At the end of the block everything except the
     score is deleted.
 
-    Raises bad_profile if the desk's person has the name of an invented person, or if the settings of the training
-    would reach a database server or a real provider.
+    Raises ConsoleError `bad_profile` if the desk's person has the name of an invented person, or if the settings of
+    the training would reach a database server or a real provider.
     """
     from console.sandbox import start_sandbox
 
@@ -84,9 +84,9 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
 
 
 def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOverview":
-    """Return the training incidents and the score of the desk's person. `must_check`: if the person's training
-    runs in another process, first check the incidents there. Raises bad_profile if the person has the name of
-    an invented person; storage_full if the score can't be written.
+    """Return the training incidents and the score of the desk's person. `must_check`: if the person's training runs
+    in another process, first check the incidents there. Raises ConsoleError `bad_profile` if the person has the name
+    of an invented person; `storage_full` if the score can't be written.
     """
     from console.sandbox import SandboxControl
 

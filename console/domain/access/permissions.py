@@ -42,11 +42,11 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
-def has_right(person: Person, action: str) -> bool:
+def has_right(person: Person, right: str) -> bool:
     """True if one of the person's roles allows the action, the name of a right such as `refund_request`; a purchase
     also needs the person's flag `may_buy`. Raises KeyError for an unknown action.
     """
-    return bool(person.roles & ROLES_BY_RIGHT[action]) and (action != "purchase" or person.may_buy)
+    return bool(person.roles & ROLES_BY_RIGHT[right]) and (right != "purchase" or person.may_buy)
 
 
 def is_same_person(name: str, other_name: str) -> bool:

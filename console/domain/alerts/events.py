@@ -17,9 +17,9 @@ EventName = Literal["AlertRaised", "AlertResolved"]
 
 @dataclass(frozen=True, slots=True)
 class AlertMessage:
-    """One alert event for other programs; `body` is JSON. `key` is the order number, or the kind and id of another
-    subject; events with the same key are sent in the order in which they were written. An event that is sent
-    again has the same `event_id`.
+    """One alert event for other programs; `topic` names the kind of event, `body` is JSON. `key` is the order number,
+    or the kind and id of another subject; events with the same key are sent in the order in which they were written.
+    An event that is sent again has the same `event_id`.
     """
 
     topic: str

@@ -92,7 +92,7 @@ class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
     sums of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the
     extent of that moment; a later extent is compared with it. `is_complete` is False if there may be more records
-    than were read; count and sums are then the least ones.
+    than were read; the true count and sums may then be larger.
     """
 
     newest_alert_id: int
@@ -113,8 +113,8 @@ class IncidentExtent:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
-    """One act of a person on an incident. `position` counts the steps of the incident from 1. A hand-over has a
-    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time. `words` is the
+    """One act (`action`) of a person on an incident. `position` counts the steps of the incident from 1. A hand-over
+    has a `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time. `words` is the
     person's text about the act.
     """
 

@@ -29,7 +29,7 @@ _UNFINISHED_NAME_PATTERN = re.compile(r"[\w.-]*\Z")
 
 
 class MentionSource(StrEnum):
-    """How a mention came about: the author wrote a note, or handed the record over. The values are stored."""
+    """Source of a mention: an ordinary note (NOTE), or the note of a hand-over (HAND_OVER). The values are stored."""
 
     NOTE = "note"
     HAND_OVER = "hand_over"

@@ -33,8 +33,9 @@ class ForecastKind(StrEnum):
 
 
 class RowResult(StrEnum):
-    """Result of a processed row of a bulk run. SKIPPED: the action did not apply to the record; REFUSED: the
-    service refused the action; FAILED: the action ended with an error."""
+    """Result of a processed row of a bulk run. DONE: the action was executed; SKIPPED: the action did not apply to
+    the record; REFUSED: the service refused the action; FAILED: the action ended with an error.
+    """
 
     DONE = "done"
     SKIPPED = "skipped"

@@ -63,13 +63,13 @@ class DeskRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewDeskRequest:
-    """A desk request before it is stored. `arguments_json` is JSON. `request_id` is the caller's request id; if it is
-    None, the row's own id is used. `amount_minor` (the amount of a refund) and `proposed` (the state that a decision
-    proposes) repeat facts of the arguments, so that the database can check its rules about them.
-    `is_password_confirmed`: the connection that stores the request was opened with the password that the person has
-    typed for this request. `subject_kind` and `subject_id` name the record that the action is about,
-    `evidence_sha256` is the SHA-256 of a file that the request hands in; each of them, the amount and `proposed` are
-    None if the action has no such value.
+    """A desk request before it is stored. `action` is the name of the requested action, `arguments_json` its
+    arguments as JSON. `request_id` is the caller's request id; if it is None, the row's own id is used.
+    `amount_minor` (the amount of a refund) and `proposed` (the state that a decision proposes) repeat facts of the
+    arguments, so that the database can check its rules about them. `is_password_confirmed`: the connection that
+    stores the request was opened with the password that the person has typed for this request. `subject_kind` and
+    `subject_id` name the record that the action is about, `evidence_sha256` is the SHA-256 of a file that the request
+    hands in; each of them, the amount and `proposed` are None if the action has no such value.
     """
 
     id: str
@@ -136,10 +136,10 @@ class OwnRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A stored desk request, in the list of the requests of one person. `at` is the instant at which the database
-    server stored the request. `result` is the answer of an ended request as JSON; None if the request has not ended,
-    or if its answer is too long for a list. `subject_kind` and `subject_id` name the record that the request is
-    about; None if it is about no record.
+    """A stored desk request, in the list of the requests of one person. `action` is the name of the requested action.
+    `at` is the instant at which the database server stored the request. `result` is the answer of an ended request as
+    JSON; None if the request has not ended, or if its answer is too long for a list. `subject_kind` and `subject_id`
+    name the record that the request is about; None if it is about no record.
     """
 
     id: str
@@ -153,11 +153,11 @@ class StoredRequest:
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """One of a person's own desk requests. `at` is the instant at which the database server stored it. If it has
-    ended, `value` is the stored answer or `error` the error that the command raised; both are None if the answer is
-    too long for a list or unreadable here. `is_unanswered`: this desk sent the request and never got the answer,
-    because its process has ended or has stopped waiting. `subject_kind` and `subject_id` name the record that the
-    request is about; None if it is about no record.
+    """One of a person's own desk requests. `action` is the name of the requested action, `at` the instant at which
+    the database server stored the request. If it has ended, `value` is the stored answer or `error` the error that
+    the command raised; both are None if the answer is too long for a list or unreadable here. `is_unanswered`: this
+    desk sent the request and never got the answer, because its process has ended or has stopped waiting.
+    `subject_kind` and `subject_id` name the record that the request is about; None if it is about no record.
     """
 
     id: str

@@ -7,8 +7,10 @@ from console.domain.documents.pdf_pages import PageBox
 
 
 class DifferenceKind(StrEnum):
-    """Kinds of differences between an old and a new version of a PDF. Page n of the old version is compared with
-    page n of the new one."""
+    """Kinds of differences between an old and a new version of a PDF: words that were added, removed or changed;
+    another image of a page with the same words; a page that only one version has; a page that can't be read. Page n
+    of the old version is compared with page n of the new one.
+    """
 
     ADDED = "added"
     REMOVED = "removed"

@@ -53,7 +53,9 @@ class LeaseHolderFacts(TypedDict, total=False):
 
 
 class LeaseFacts(TypedDict, total=False):
-    """Facts about a lease: its holder, its beginning and its end. `holder` is None if the lease is free again."""
+    """Facts about a lease: its holder, its beginning (`since`) and its end (`until`). `holder` is None if the lease
+    is free again.
+    """
 
     holder: LeaseHolderFacts | LeaseHolder | None
     since: datetime | None
@@ -110,7 +112,8 @@ class FailedPart(TypedDict):
 
 class InvalidNumberDetail(TypedDict, total=False):
     """Facts of the error `invalid_corporation_number`. `normalized` has the digits of the typed text; `candidates`
-    has similar corporation numbers that the database contains.
+    has similar corporation numbers that the database contains. `hint`: the text may be a number without its check
+    digit, or a name.
     """
 
     reason: NumberReason
@@ -164,7 +167,8 @@ class NoEvidenceDetail(TypedDict, total=False):
 
 class UsageDetail(TypedDict, total=False):
     """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
-    command, `line` a line number in the file of accounts.
+    command, `line` a line number in the file of accounts. The other facts are values that the error's sentence
+    contains.
     """
 
     problem: UsageProblem | ForeignText
@@ -185,8 +189,9 @@ class UsageDetail(TypedDict, total=False):
 
 class BadProfileDetail(TypedDict, total=False):
     """Facts of the error `bad_profile`: the name of the wrong setting (`variable`) and its problem, never the
-    setting's value. If the problem is a database that isn't safe for real money, the facts are the findings of
-    its check (`store/constraints/fitness.py`), such as `journal` or `synchronous`.
+    setting's value. If the problem is a database that isn't safe for real money, the facts are the findings of its
+    check (`store/constraints/fitness.py`), such as `journal` or `synchronous`. The other facts are values that the
+    error's sentence contains.
     """
 
     variable: str
@@ -252,7 +257,9 @@ class RegistryOrderDetail(TypedDict, total=False):
 
 
 class NotExpiredDetail(_SharedFacts, total=False):
-    """Facts of the error `not_expired`: the live credit check of the corporation number, and when it expires."""
+    """Facts of the error `not_expired`: the live credit check of the corporation number, and the instant of its
+    expiry (`expired_at`); None if this instant isn't known, with the `reason`.
+    """
 
     reason: NotExpiredReason
     expired_at: datetime | None
@@ -316,8 +323,9 @@ class SamePersonDetail(_SharedFacts, total=False):
 
 
 class AlreadyDecidedDetail(_SharedFacts, total=False):
-    """Facts of the error `already_decided`. `case` is the id of the case that was opened about a late answer. For an
-    alert, `who` is the person who acknowledged it, and `at` the time.
+    """Facts of the error `already_decided`. `case` is the id of the case that was opened about a late answer,
+    `refund` the id of the refund that was requested before. For an alert, `who` is the person who acknowledged it,
+    and `at` the time.
     """
 
     reason: AlreadyDecidedReason | ForeignText
@@ -334,7 +342,7 @@ class AlreadyDecidedDetail(_SharedFacts, total=False):
 
 class NotAllowedDetail(_SharedFacts, total=False):
     """Facts of the error `not_allowed`. `needs` has the roles that may do the action, `needs_rights` the database
-    rights that the account lacks.
+    rights that the account lacks. `maker` is the requester of a refund, `until` the end of its cooling-off period.
     """
 
     reason: NotAllowedReason | None
@@ -453,7 +461,7 @@ class AuditBrokenDetail(TypedDict, total=False):
 
 class DatabaseWentBackDetail(TypedDict, total=False):
     """Facts of the error `database_went_back`: the database was restored from an older copy. `missing` has the
-    operations that it lacks; `alert` is the id of the alert about them.
+    operations that it lacks; `alert` is the id of the alert about them, raised at `since`.
     """
 
     missing: list[dict[str, object]]

@@ -85,8 +85,8 @@ class TimelinePage:
     """Events of a record and its related records, oldest first.
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
-    number and states; `hidden` has texts that must be masked before display; `names` has, by kind and id, the numbers
-    by which people know the records.
+    number and states; `hidden_texts` has texts that must be masked before display; `names` has, by kind and id, the
+    numbers by which people know the records.
     """
 
     kind: str
@@ -94,7 +94,7 @@ class TimelinePage:
     events: tuple[TimelineEvent, ...]
     next_cursor: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
-    hidden: tuple[str, ...] = field(default=(), repr=False)
+    hidden_texts: tuple[str, ...] = field(default=(), repr=False)
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -149,29 +149,29 @@ def get_event_kind(action: str) -> TimelineEventKind:
     return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in action), TimelineEventKind.CHANGE)
 
 
-def mask_event(event: TimelineEvent, hidden: Collection[str]) -> TimelineEvent:
-    """Return the event with the `hidden` texts (see `mask_text`) masked in its facts."""
-    return replace(event, facts=mask_texts(event.facts, hidden)) if hidden else event
+def mask_event(event: TimelineEvent, hidden_texts: Collection[str]) -> TimelineEvent:
+    """Return the event with the `hidden_texts` masked in its facts (see `mask_text`)."""
+    return replace(event, facts=mask_texts(event.facts, hidden_texts)) if hidden_texts else event
 
 
-def mask_texts(value: Any, hidden: Collection[str]) -> Any:
-    """Return a value of JSON in which the `hidden` texts (see `mask_text`) are masked in each text, at any depth."""
+def mask_texts(value: Any, hidden_texts: Collection[str]) -> Any:
+    """Return the JSON value with the `hidden_texts` masked in each of its texts, at any depth (see `mask_text`)."""
     match value:
         case str():
-            return mask_text(value, hidden)
+            return mask_text(value, hidden_texts)
         case Mapping():
-            return {key: mask_texts(part, hidden) for key, part in value.items()}
+            return {key: mask_texts(part, hidden_texts) for key, part in value.items()}
         case list() | tuple():
-            return [mask_texts(part, hidden) for part in value]
+            return [mask_texts(part, hidden_texts) for part in value]
     return value
 
 
-def mask_text(text: str, hidden: Iterable[str]) -> str:
-    """Return the text with each hidden text of at least four characters masked: `****`, followed by the last four
-    characters of the hidden text if it has at least eight.
+def mask_text(text: str, hidden_texts: Iterable[str]) -> str:
+    """Return the text with each of the `hidden_texts` of at least four characters masked: `****`, followed by the
+    last four characters of the hidden text if it has at least eight.
     """
     for secret in sorted(
-        (hidden_text for hidden_text in hidden if len(hidden_text) >= MIN_HIDDEN_TEXT_LENGTH),
+        (hidden_text for hidden_text in hidden_texts if len(hidden_text) >= MIN_HIDDEN_TEXT_LENGTH),
         key=len,
         reverse=True,
     ):

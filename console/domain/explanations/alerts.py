@@ -26,9 +26,9 @@ _DECIDING_ROLES = (APPROVER, OPERATOR)
 
 @dataclass(frozen=True, slots=True)
 class AlertAction:
-    """The action with which a person can end an alert about an order, on the record `kind` `record_id`:
-    `move_order`, `ask_payment`, `refund`, or `open` if the person must first open the record's page. `suffix` is
-    the end of the wording codes of the alert's sentences.
+    """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`,
+    `ask_payment`, `refund`, or `open` if the person must first open the record's page. `command` is the terminal
+    command of the action, `suffix` the end of the wording codes of the alert's sentences.
     """
 
     name: str
@@ -39,10 +39,10 @@ class AlertAction:
 
 
 def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: BrokenRule) -> AlertAction:
-    """Return the action with which a person can now end the alert about the order. `payments` are all payments of
-    the order, `broken_rule` is the rule that the order breaks. An action that a service would refuse isn't
-    returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is
-    open. Nor is a probe of a reversed payment, whose answer changes nothing.
+    """Return the action with which a person can now end the alert about the order. `payments` are all payments of the
+    order, `broken_rule` is the rule that the order breaks. An action that a service would refuse isn't returned: an
+    order isn't moved if its payments don't cover it, and no refund is requested if another one is open. A probe of a
+    reversed payment isn't returned either, because its answer changes nothing.
     """
     payment = _find_payment(payments, broken_rule)
     relations = payment.relations or PaymentRelations()

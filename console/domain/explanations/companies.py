@@ -17,7 +17,7 @@ def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
         "_merged"
         if present_facts.successor is not None
         else "_closed"
-        if change.changed & _FACTS_ABOUT_CLOSURE
+        if change.changed_facts & _FACTS_ABOUT_CLOSURE
         else ""
     )
     facts: dict[str, object] = {

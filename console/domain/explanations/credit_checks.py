@@ -153,8 +153,9 @@ def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explan
 
 
 def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
-    """Return the explanation of a purchased credit check: contradicted by AlarmBox, without its id, complete, or
-    incomplete."""
+    """Return the explanation of a purchased credit check. It says that AlarmBox contradicts the record, that the
+    record has no id of AlarmBox, that it is complete, or that parts of it are missing.
+    """
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")

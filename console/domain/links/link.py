@@ -30,8 +30,8 @@ LinkTargetKind = Literal["record", "operation", "corporation", "queue", "inciden
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link names: `target_kind` is the kind of the target (record, operation, corporation, queue, incident,
-    view or screen), `value` its id, corporation number or name. `record_kind` is the record kind of a record, such as
+    """The target that a link names: `target_kind` is its kind (record, operation, corporation, queue, incident,
+    view or screen), `value` its id, corporation number or name. `record_kind` is the kind of a record, such as
     "payment"; "" for every other target.
     """
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class InvalidCorporationNumber(ConsoleError):
-    """The typed text isn't a corporation number. `reason` is EMPTY, CHARACTER, LENGTH or CHECK_DIGIT. `normalized`
-    has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
+    """Raised if a typed text isn't a corporation number. `reason` is the first broken rule. `normalized` has the
+    digits of the text if the reason is WRONG_LENGTH or WRONG_CHECK_DIGIT, otherwise None.
     """
 
     def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
@@ -24,12 +24,12 @@ class InvalidCorporationNumber(ConsoleError):
         self.normalized = normalized
 
 
-def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
+def parse_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber:
     """Return the corporation number that a person typed, normalised and checked as by `read_number`. Raises
-    InvalidCorporationNumber with the first broken rule. With `allow_dummies`, the provider's TEST_NUMBERS are
-    accepted too.
+    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_dummies`,
+    AlarmBox's TEST_NUMBERS are accepted too.
     """
-    number = read_number(text, allow_dummies=allow_dummies)
+    number = read_number(text, allows_dummies=allows_dummies)
     if isinstance(number, RejectedNumber):
         raise InvalidCorporationNumber(number.reason, number.normalized)
     return number

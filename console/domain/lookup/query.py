@@ -73,7 +73,7 @@ class SearchProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchProblem:
-    """A part of a search that is not a valid condition, as the person typed it, with the reason."""
+    """A part of a search text that is not used as a condition: the typed word (`word`), and the reason (`kind`)."""
 
     kind: SearchProblemKind
     word: str
@@ -86,7 +86,7 @@ class DayRange:
     first: date
     last: date
 
-    def compute_instants(self) -> tuple[datetime, datetime]:
+    def compute_instant_bounds(self) -> tuple[datetime, datetime]:
         """Return the first instant of the range and the first instant after it (UTC)."""
         return get_start_of_day(max(self.first, _EARLIEST_SEARCHED_DAY)), get_end_of_day(
             min(self.last, _LATEST_SEARCHED_DAY)

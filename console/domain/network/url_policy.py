@@ -63,11 +63,11 @@ class BaseUrl:
         )
 
 
-def check_base_url(url: str, variable: str = "provider_url") -> None:
+def check_base_url(url: str, setting_name: str = "provider_url") -> None:
     """Raise ConsoleError `bad_profile` if the URL isn't allowed. The error has the facts `variable` (the name of the
     setting) and `problem`, but not the URL.
     """
-    parse_base_url(url, variable)
+    parse_base_url(url, setting_name)
 
 
 def parse_private_network(text: str) -> Network:
@@ -83,14 +83,14 @@ def parse_private_network(text: str) -> Network:
     return network
 
 
-def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
-    """Return the origin of `url`, which may have only scheme, host and port. `variable` is the name of the setting,
-    `private` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't allowed.
+def parse_base_url(url: str, setting_name: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
+    """Return the origin of `url`, which may have only scheme, host and port. `setting_name` is the name of the
+    setting, `private` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't allowed.
     """
     try:
         return _parse_base_url(url, private)
     except _InvalidUrl as unfit:
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": unfit.problem}) from None
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": setting_name, "problem": unfit.problem}) from None
 
 
 class _InvalidUrl(Exception):

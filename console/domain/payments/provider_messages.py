@@ -10,8 +10,9 @@ from console.domain.payments.states import RefundState as RefundState
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """Values with which a payment is started at a provider. `requested_at` is aware. `repr` omits the payer's e-mail
-    address and phone number.
+    """Values with which a payment is started at a provider. `merchant_payment_id` is our payment number,
+    `description` the text that the payer sees. `requested_at` is aware. `repr` omits the payer's e-mail address and
+    phone number.
     """
 
     merchant_payment_id: str
@@ -25,9 +26,10 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartedPayment:
-    """A provider's answer to the start of a payment; the payer has not paid yet. `handle` is the provider's id of a
-    payment code, or a token for the provider's payment page. With `url` and `deeplink` the payer opens this code or
-    page. `expires_at` is the instant (aware) after which nobody can pay, None if the provider states none.
+    """A provider's answer to the start of a payment with our payment number `merchant_payment_id`; the payer has not
+    paid yet. `handle` is the provider's id of a payment code, or a token for the provider's payment page. With `url`
+    and `deeplink` the payer opens this code or page. `expires_at` is the instant (aware) after which nobody can pay,
+    None if the provider states none.
     """
 
     merchant_payment_id: str
@@ -42,9 +44,10 @@ class PaymentQuestion:
     """A question to a provider about the state of a payment, with the values that the answer must have. An answer
     with other values counts as an answer about another payment; `amount` None: any amount is accepted.
 
-    `provider_payment_id` is set after the capture; without it the answer may be about any attempt of the payer. `day`
-    is the calendar day in the provider's time zone, for providers that need a day; if it is None, `begun_at` (aware)
-    determines the day. `by_code` is True if the payer pays with a code that the console requested.
+    `merchant_payment_id` is our payment number. `provider_payment_id` is set after the capture; without it the answer
+    may be about any attempt of the payer. `day` is the calendar day in the provider's time zone, for providers that
+    need a day; if it is None, `begun_at` (aware) determines the day. `by_code` is True if the payer pays with a code
+    that the console requested.
     """
 
     merchant_payment_id: str
@@ -58,8 +61,9 @@ class PaymentQuestion:
 @dataclass(frozen=True, slots=True)
 class RefundInstruction:
     """The values with which a refund is sent to a provider, and by which the console later asks about this refund.
-    `key` is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every
-    repetition sends the same values.
+    `merchant_payment_id` (our payment number) and `provider_payment_id` are those of the refunded payment. `key` is
+    the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
+    sends the same values.
     """
 
     key: str
@@ -89,7 +93,8 @@ class RefundReport:
 
 @dataclass(frozen=True, slots=True)
 class PaymentReport:
-    """A provider's statement about one payment, checked by its adapter. Instants are aware UTC.
+    """A provider's statement about the payment with our payment number `merchant_payment_id`, checked by its adapter.
+    Instants are aware UTC.
 
     A field is None if the provider didn't state the value. `amount` is the price, from which refunds are made;
     `total` is the amount that the payer was charged. `refunds` is None if they could not be read.

@@ -73,7 +73,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment. Instants are aware UTC.
+    """One payment. `merchant_payment_id` is our number of the payment. Instants are aware UTC.
 
     `asked_minor` is the requested price; `captured_minor` the amount that the provider has collected, from which
     refunds are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
@@ -150,8 +150,9 @@ class Refund:
     is the end of the cooling-off period; after `decide_by` nobody can approve. `provider_refund_key` is the
     idempotency key for the provider, stored before the first call and never changed. `not_found` counts the
     provider's answers "not found" since the last submission. `told_at` is the time of the provider's last statement.
-    `declined_because` is the reason of a rejection. `intended_repeat`: the maker has confirmed that this refund
-    repeats an earlier one of the same payment and amount.
+    `first_sent_at` and `last_sent_at` are the times of the first and the last submission, `sent_count` is the number
+    of submissions. `ticket` is the number of a support ticket. `declined_because` is the reason of a rejection.
+    `intended_repeat`: the maker has confirmed that this refund repeats an earlier one of the same payment and amount.
     """
 
     id: int
@@ -343,8 +344,8 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaymentImport:
-    """A request to import a payment from its provider. Some providers can only find a payment by its `amount`
-    (decimal text) and `day` (in the provider's time zone).
+    """A request to import the payment with our payment number `merchant_payment_id` from its provider. Some providers
+    can only find a payment by its `amount` (decimal text) and `day` (in the provider's time zone).
     """
 
     provider: str
@@ -356,8 +357,8 @@ class PaymentImport:
 
 @dataclass(frozen=True, slots=True)
 class PostedNotice:
-    """A provider's notice as the receiver got it: the raw body, the headers with names in lower case, and the network
-    address of the sender (`peer`).
+    """A notice of the provider `source` as the receiver got it: the raw body, the headers with names in lower case,
+    and the network address of the sender (`peer`).
     """
 
     source: str

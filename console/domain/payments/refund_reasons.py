@@ -4,8 +4,9 @@ from enum import StrEnum
 
 
 class RefundReason(StrEnum):
-    """Codes of the reason for which a maker requests a refund. The catalogue of wordings has a text
-    `refund_reason.<code>` for each.
+    """Codes of the reason for which a maker requests a refund, such as RETURNED (the goods came back),
+    PAID_AFTER_CANCEL (the payment succeeded after the order was cancelled) or SET_ASIDE (the money of a set-aside is
+    given back). The catalogue of wordings has a text `refund_reason.<code>` for each.
     """
 
     ORDERED_TWICE = "ordered_twice"

@@ -69,7 +69,8 @@ class MoneyParts:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetails:
-    """All data that the screen of a payment or the command `show` needs, read in one transaction. `holder` is the
+    """All data that the screen of a payment or the command `show` needs, read in one transaction. `sides` are the
+    compared sides (ours, the provider's, the order's), `money` the parts of the captured amount. `holder` is the
     person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
     decision waits for its second person, otherwise None; `taken` is the running take of the payment. `order` is None
     if the payment belongs to none, `corporation` (the facts of the registry) without a registry.
@@ -245,8 +246,9 @@ class StartResult:
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
     """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
-    provider), unmatched or kept. `refused`: the notice was rejected. The sender gets the same answer for every reason
-    of a rejection; only the audit trail has the reason. `payment_id` is None if no payment was found.
+    provider), unmatched (no payment or order of ours fits) or kept (only stored). `refused`: the notice was rejected.
+    The sender gets the same answer for every reason of a rejection; only the audit trail has the reason. `payment_id`
+    is None if no payment was found.
     """
 
     refused: bool

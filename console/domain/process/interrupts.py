@@ -4,7 +4,7 @@ be lost.
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
 stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
-outermost block the signal is raised again, unless a command that `handle_signals` guards is running.
+outermost block the signal is raised again, unless a command runs inside `handle_signals`.
 """
 
 import signal
@@ -92,7 +92,7 @@ def defer_signals() -> Iterator[None]:
         _signal_state.depth += 1
         _signal_state.has_begun = True
         try:
-            with _install_handlers(raise_again=True):
+            with _install_handlers(raises_again=True):
                 yield
         finally:
             _signal_state.depth -= 1
@@ -111,7 +111,7 @@ def handle_signals(*, defers_first: bool, is_last: bool = False) -> Iterator[Non
     """
     _signal_state.defers_first_signal, _signal_state.has_begun, _signal_state.is_answered = defers_first, False, False
     try:
-        with _install_handlers(raise_again=False, ignore_later=is_last):
+        with _install_handlers(raises_again=False, ignores_later=is_last):
             yield
     finally:
         _signal_state.defers_first_signal, _signal_state.is_answered = False, False
@@ -220,10 +220,10 @@ def _has_own_handler() -> bool:
 
 
 @contextmanager
-def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Iterator[None]:
+def _install_handlers(*, raises_again: bool, ignores_later: bool = False) -> Iterator[None]:
     """Install `_handle_signal` as the handler of the signals that aren't ignored, unless an outer block has done so.
     SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the two changes.
-    `raise_again`: raise the received signals again at the end. `ignore_later`: ignore signals at the end instead of
+    `raises_again`: raise the received signals again at the end. `ignores_later`: ignore signals at the end instead of
     restoring the earlier handlers.
     """
     if _has_own_handler():
@@ -239,13 +239,13 @@ def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Itera
         yield
     finally:
         try:
-            if ignore_later and hasattr(signal, "pthread_sigmask"):  # Python reports a signal that comes meanwhile
+            if ignores_later and hasattr(signal, "pthread_sigmask"):  # Python reports a signal that comes meanwhile
                 signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
             for number in reversed(_HANDLED_SIGNALS):
                 if number in earlier:
-                    signal.signal(number, signal.SIG_IGN if ignore_later else earlier[number])
+                    signal.signal(number, signal.SIG_IGN if ignores_later else earlier[number])
         finally:
             received_numbers, _signal_state.received_signals = _signal_state.received_signals, []
-        if raise_again:
+        if raises_again:
             for received_number in dict.fromkeys(received_numbers):
                 signal.raise_signal(received_number)

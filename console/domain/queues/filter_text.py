@@ -56,8 +56,8 @@ class InvalidFilterValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """A typed filter. `words` is the text without the operators. `problems` are the typed operators with
-    a known name and an invalid value; they add no condition.
+    """A typed filter. `record_filter` has the conditions of the typed operators, `words` is the text without the
+    operators. `problems` are the typed operators with a known name and an invalid value; they add no condition.
     """
 
     record_filter: RecordFilter

@@ -78,7 +78,7 @@ class AgeRange:
     at_least: timedelta | None = None
     at_most: timedelta | None = None
 
-    def compute_instants(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+    def compute_instant_bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Return the condition at `now` as bounds of the last change: its earliest and its latest allowed instant;
         None for no bound.
         """
@@ -137,7 +137,7 @@ class RecordFilter:
         """Return the bounds of the last change that the age and the days allow at `now`: its earliest and its latest
         instant; None for no bound.
         """
-        earliest, latest = self.age.compute_instants(now) if self.age is not None else (None, None)
+        earliest, latest = self.age.compute_instant_bounds(now) if self.age is not None else (None, None)
         if self.since is not None and self.since.first is not None:
             begin = get_start_of_day(self.since.first)
             earliest = begin if earliest is None else max(earliest, begin)
@@ -197,9 +197,9 @@ def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datet
 
 def _make_value_check(
     values: frozenset[str] | frozenset[Certainty] | frozenset[WorkState],
-    value_of: Callable[[FilteredRecord], str | None],
+    get_value: Callable[[FilteredRecord], str | None],
 ) -> Callable[[FilteredRecord], bool]:
-    return lambda record: not values or value_of(record) in values
+    return lambda record: not values or get_value(record) in values
 
 
 def fulfils_owner_condition(owner_condition: str | None, owner: str | None) -> bool:

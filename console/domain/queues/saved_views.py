@@ -75,8 +75,8 @@ class SavedView:
 
 @dataclass(frozen=True, slots=True)
 class ParsedView:
-    """The parts of a view's content as this program understands them. `problems` are the parts that it doesn't
-    understand; they are no condition.
+    """The filter and the sort order (`order`) of a view's content, as this program understands them. `problems` are
+    the parts that it doesn't understand and therefore ignores.
     """
 
     filter: ParsedFilter

@@ -30,8 +30,8 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A rejected row of a provider's history, with the reason. `provider_payment_id` is None if this id couldn't be
-    read either.
+    """A rejected row of a provider's history, with the code of the reason. `key` identifies the row in the history.
+    `provider_payment_id` is None if this id couldn't be read either.
     """
 
     key: str

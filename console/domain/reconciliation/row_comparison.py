@@ -45,8 +45,9 @@ class RowAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict, and how the reconciliation must act on
-    it."""
+    """Result of the comparison of one row of a provider's history: a verdict, and the act of the reconciliation
+    (`row_action`).
+    """
 
     verdict: ReconciliationVerdict
     row_action: RowAction = RowAction.NOTHING
@@ -58,8 +59,9 @@ _DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAct
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
     """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
-    is None if no such payment is stored. Return the verdict of the comparison, and how the reconciliation must act on
-    it (`RowAction`)."""
+    is None if no such payment is stored. Return the verdict of the comparison, and the act of the reconciliation
+    (`RowAction`).
+    """
     if payment is None:
         return (
             ComparedRow(ReconciliationVerdict.IMPORTED, RowAction.IMPORT) if row.state in PAID_STATES else MATCHED_ROW

@@ -47,8 +47,8 @@ def find_refetch_refusal(check: CreditCheck) -> str | None:
 
 
 def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
-    """Return the code of the reason (see `find_refetch_refusal`) for which a credit check can't be bought again as a
-    renewal at the instant `now`; None if it can be.
+    """Return the code of the reason (the end of a wording key `reason.*`) for which a credit check can't be bought
+    again as a renewal at the instant `now`; None if it can be.
     """
     if check.state is CheckState.ERROR:
         return "bought_perhaps" if is_denied_but_bought(check) else "not_bought"
@@ -81,9 +81,9 @@ def is_perhaps_made(refund: Refund) -> bool:
 
 
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
-    """Return the code of the reason (see `find_refetch_refusal`) for which the person of this name can't approve
-    (`is_approval`) or reject a refund at the instant `now`; None if the person can. If `person` is None, only the
-    state of the refund is checked.
+    """Return the code of the reason (the end of a wording key `reason.*`) for which the person of this name can't
+    approve (`is_approval`) or reject a refund at the instant `now`; None if the person can. If `person` is None, only
+    the state of the refund is checked.
     """
     if refund.state is not RefundState.REQUESTED or refund.certainty is not Certainty.KNOWN:
         return "refund_decided"
@@ -97,8 +97,8 @@ def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, 
 
 
 def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
-    """Return the code of the reason (see `find_refetch_refusal`) for which the person of this name can't withdraw a
-    refund; None if the person can. If `person` is None, only the state of the refund is checked.
+    """Return the code of the reason (the end of a wording key `reason.*`) for which the person of this name can't
+    withdraw a refund; None if the person can. If `person` is None, only the state of the refund is checked.
     """
     if person is not None and not is_same_person(person, refund.maker):
         return "refund_not_maker"
@@ -127,8 +127,8 @@ def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[Payme
 
 
 def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
-    """Return the code of the reason (see `find_refetch_refusal`) for which people can't decide that a payment is in
-    the state `target`; None if they can.
+    """Return the code of the reason (the end of a wording key `reason.*`) for which people can't decide that a
+    payment is in the state `target`; None if they can.
     """
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
     is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
@@ -138,8 +138,8 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
-    """Return the code of the reason (see `find_refetch_refusal`) for which people have nothing to decide about a
-    record: its outcome is known (`outcome_known`), or the program still expects it (`outcome_expected`).
+    """Return the code of the reason for which people have nothing to decide about a record: its outcome is known
+    (`outcome_known`), or the program still expects it (`outcome_expected`).
     """
     match record:
         case CreditCheck():

@@ -12,7 +12,10 @@ from typing import Protocol
 
 
 class CorporationKind(StrEnum):
-    """Legal form of a corporation. The values are the publisher's codes in the column `kind` of its files."""
+    """Kind of a corporation: a body of the state, a local government, one of the registered forms such as a stock
+    company (株式会社), a foreign company, or another one. The values are the publisher's codes in the column `kind`
+    of its files.
+    """
 
     STATE = "101"
     LOCAL_GOVERNMENT = "201"
@@ -27,7 +30,9 @@ class CorporationKind(StrEnum):
 
 
 class CloseCause(StrEnum):
-    """Cause for which a corporation's registration was closed, by the publisher's code (`closeCause`)."""
+    """Cause for which a corporation's registration was closed: the end of its liquidation, a merger, a closure by the
+    registrar, or another one. The values are the publisher's codes (`closeCause`).
+    """
 
     LIQUIDATION = "01"
     MERGER = "11"
@@ -66,9 +71,10 @@ class Corporation:
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
     image, because no character set has its characters. `address_image_id` is set if the address is such an image.
     `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
-    the day of the event `process`. `closure` is None while the corporation is open; `successor` is the number of the
-    corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes the
-    corporation from search (`hihyoji`); a search by its number still finds it.
+    the day of the event `process`, `updated_on` the day on which the publisher updated the row, `assigned_on` the day
+    on which the number was assigned. `closure` is None while the corporation is open; `successor` is the number of
+    the corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes
+    the corporation from search (`hihyoji`); a search by its number still finds it.
     """
 
     number: str
@@ -176,8 +182,9 @@ class ChangedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorporationChange:
-    """A change of one corporation by a difference file. `day` is the day of the difference; `before` is None for a
-    corporation that was not in the registry, `after` is None for one that was deleted from it.
+    """A change of the corporation `number` by a difference file: `facts` are the changed facts. `day` is the day of
+    the difference; `before` is None for a corporation that was not in the registry, `after` is None for one that was
+    deleted from it.
     """
 
     number: str

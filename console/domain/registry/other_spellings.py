@@ -46,10 +46,10 @@ def list_other_spellings(text: str) -> Iterator[str]:
             yield spelling
 
 
-def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
+def _list_long_vowel_spellings(plain_text: str) -> Iterator[str]:
     """Yield the text in katakana with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of
     them; at most `_MAX_LONG_VOWEL_SPELLINGS` texts, the last of which may have no mark replaced."""
-    kana = plain.translate(_HIRAGANA_TO_KATAKANA)
+    kana = plain_text.translate(_HIRAGANA_TO_KATAKANA)
     first_part, *other_parts = _LONG_MARK_PATTERN.split(kana)
     vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first_part, *other_parts)[:-1]]
     for choice in islice(product((True, False), repeat=len(other_parts)), _MAX_LONG_VOWEL_SPELLINGS):
@@ -57,5 +57,5 @@ def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
         yield first_part + "".join(f"{vowel}{part}" for vowel, part in zip(written_vowels, other_parts, strict=True))
 
 
-def _list_particle_spellings(plain: str) -> Iterator[str]:
-    return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain) for sign in "乃之ノ")
+def _list_particle_spellings(plain_text: str) -> Iterator[str]:
+    return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain_text) for sign in "乃之ノ")

@@ -58,7 +58,7 @@ class CompanyChange:
     registry_date: date
 
     @property
-    def changed(self) -> frozenset[ChangedFact]:
+    def changed_facts(self) -> frozenset[ChangedFact]:
         """The facts in which `before` and `after` differ."""
         return find_changes(self.before, self.after)
 

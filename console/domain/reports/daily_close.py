@@ -56,9 +56,9 @@ class DailyCloseMoney:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRecord:
-    """A payment or refund of `minor` minor units whose outcome was unknown at the instant for which a close lists it,
-    such as the end of the day. It was unknown since `since`; `settled_at` is the time at which the outcome was
-    written later, None if it is still unknown.
+    """A payment or refund of `minor` minor units, known by our payment number `number`, whose outcome was unknown at
+    the instant for which a close lists it, such as the end of the day. It was unknown since `since`; `settled_at` is
+    the time at which the outcome was written later, None if it is still unknown.
     """
 
     kind: str
@@ -134,9 +134,11 @@ class FirstClose:
 
 @dataclass(frozen=True, slots=True)
 class DailyClose:
-    """The close of a provider's day, made from the present records. `is_complete` is False if there are too many
-    calls to search all of them for outcomes that were unknown at the end of the day and are known now.
-    `reconciliation` is None if no complete run compared the day, `first_close` if the day was never closed before.
+    """The close of a provider's day, made from the present records at `read_at`. `money` has the sums of each
+    currency, `open_points` the reasons for which the close isn't final, `changes` the changes since the first close
+    of the day. `is_complete` is False if there are too many calls to search all of them for outcomes that were
+    unknown at the end of the day and are known now. `reconciliation` is None if no complete run compared the day,
+    `first_close` if the day was never closed before.
     """
 
     provider: str

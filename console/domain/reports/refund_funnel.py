@@ -43,8 +43,9 @@ class RefundFunnel:
 
 @dataclass(frozen=True, slots=True)
 class RefundFunnelReport:
-    """The report: one funnel per currency. `is_complete` is False if there are more refunds than are counted; then
-    the oldest ones are missing.
+    """The report about the steps of refunds that were requested in the period, with one RefundFunnel per currency,
+    read at `read_at`. `is_complete` is False if there are more refunds than are counted; then the oldest ones are
+    missing.
     """
 
     period: Period

@@ -181,9 +181,9 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkRow:
-    """One record of a bulk run. `expected_version` is the record's version that the person saw when the run was
-    created; `result` is None until the row is processed. `reason` is the code of the reason for the result, as
-    `join_reason_and_person` stores it.
+    """One record of a bulk run, at `position` in its list. `expected_version` is the record's version that the person
+    saw when the run was created; `result` is None until the row is processed. `reason` is the code of the reason for
+    the result, as `join_reason_and_person` stores it.
     """
 
     position: int
@@ -197,9 +197,9 @@ class BulkRow:
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """A fixed list of records and the action on them. `size` is the number of rows; only the first `most` rows are
-    processed; `done` is the number of rows with a result; `words` is the text for the action `note`.
-    `reason` is the code of the reason for the run's state, such as `discarded`.
+    """A fixed list of records and the action on them. `made_by` created it at `made_at`. `size` is the number of
+    rows; only the first `most` rows are processed; `done` is the number of rows with a result; `words` is the text
+    for the action `note`. `reason` is the code of the reason for the run's state, such as `discarded`.
     """
 
     id: int

@@ -51,7 +51,7 @@ def get_training_state(verdict: TrainingVerdict) -> TrainingState:
 
 @dataclass(frozen=True, slots=True)
 class TrainingIncident:
-    """One incident of the training as one person sees it.
+    """One incident of the training as one person sees it. `key` is the incident's name in the code.
 
     `facts` are the numbers and amounts in the sentence about the incident; empty before the person starts it.
     `verdict` is None before the first check of this attempt. `attempts` counts how often the person has started the

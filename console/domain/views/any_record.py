@@ -102,7 +102,8 @@ class ResolveResult:
 @dataclass(frozen=True, slots=True)
 class UnfinishedWork:
     """An operation that has begun and not ended, with its record, for the list that is shown after a crash. `record`
-    is None if the record is lost; `holder` is the person and process that hold its lease, None if nobody does.
+    is None if the record is lost; `next_step` is the step that a person or the program must do; `holder` is the
+    person and process that hold its lease, None if nobody does.
     """
 
     operation: Operation

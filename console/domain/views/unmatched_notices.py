@@ -24,7 +24,7 @@ class NoticeProof(StrEnum):
 
 
 class SharedFact(StrEnum):
-    """A fact of a notice that is equal in a candidate (a payment or order here)."""
+    """A fact of a notice that is equal in a candidate (a payment or order here): a number, the amount, or the day."""
 
     NUMBER = "number"
     AMOUNT = "amount"

@@ -43,7 +43,8 @@ class AlarmBoxRequestSender:
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Send the request and return its outcome, which `convert_answer` makes from the HTTP answer. A status 401
         means that AlarmBox did nothing: the request is then sent once more with a newer token. If no newer token can
-        be obtained, return the outcome of the 401 with the reason for this. Raises no Exception.
+        be obtained, return the outcome of the 401 with the reason for this. Raises no `Exception`: an error becomes
+        an outcome.
         """
         try:
             token_pair = self._get_usable_token_pair()

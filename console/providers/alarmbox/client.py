@@ -40,9 +40,9 @@ class AlarmBoxReader:
 
     name = "alarmbox"
 
-    def __init__(self, sender: AlarmBoxRequestSender, *, find_purchases: bool) -> None:
+    def __init__(self, sender: AlarmBoxRequestSender, *, finds_purchases: bool) -> None:
         self._sender = sender
-        self._has_list_call = find_purchases
+        self._has_list_call = finds_purchases
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
@@ -96,7 +96,7 @@ class AlarmBox(AlarmBoxReader):
     """
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy a credit check and return the outcome. Raises no Exception."""
+        """Buy a credit check and return the outcome. Raises no `Exception`: an error becomes an outcome."""
         try:
             http_request = _make_purchase_request(request)
         except Exception:  # the request couldn't be built, so nothing was sent
@@ -105,7 +105,7 @@ class AlarmBox(AlarmBoxReader):
 
     def make_reader(self) -> AlarmBoxReader:
         """Return an adapter of AlarmBox without the call that buys."""
-        return AlarmBoxReader(self._sender, find_purchases=self._has_list_call)
+        return AlarmBoxReader(self._sender, finds_purchases=self._has_list_call)
 
 
 def make_alarmbox_adapter(
@@ -116,7 +116,7 @@ def make_alarmbox_adapter(
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
     sender = AlarmBoxRequestSender(config, tokens=tokens, rate_limiter=rate_limiter, transport=transport, clock=clock)
-    return AlarmBox(sender, find_purchases=config.find_purchases)
+    return AlarmBox(sender, finds_purchases=config.finds_purchases)
 
 
 def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:

@@ -30,14 +30,14 @@ _LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class AlarmBoxConfig:
-    """URL and credentials of AlarmBox; the secrets are hidden in `repr`. `find_purchases`: AlarmBox offers a list of
-    purchases.
+    """URL and credentials of AlarmBox; the secrets are hidden in `repr`. `redirect_uri` is the address to which
+    AlarmBox sends the authorisation code. `finds_purchases`: AlarmBox offers a list of purchases.
     """
 
     base_url: str
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
-    find_purchases: bool = False
+    finds_purchases: bool = False
     redirect_uri: str = OUT_OF_BAND_REDIRECT_URI
 
 

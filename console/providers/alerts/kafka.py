@@ -21,7 +21,7 @@ message after `publish` has reported a failure.
 """
 
 
-class AlertKafka:
+class KafkaAlertPublisher:
     """Publishes alert events to Kafka through one idempotent producer, which is created at the first event."""
 
     def __init__(
@@ -40,8 +40,9 @@ class AlertKafka:
         self._producer: Producer | None = None
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Send one alert event. Return None after all replicas have stored it, otherwise an error code: the client
-        library's, `queue_full` or `no_answer`.
+        """Send one alert event. Return None after all replicas have stored it, otherwise an error code: `queue_full`
+        if the producer's queue has no room, `no_answer` if Kafka doesn't answer in time, or the code of the client
+        library.
         """
         producer = self._get_producer()
         delivery_errors: list[KafkaError | None] = []

@@ -12,16 +12,17 @@ from console.domain.network.url_policy import parse_private_network
 from console.providers.http.socket_guard import Resolver
 from console.providers.http.transport import HttpTransport, TransportFailure
 
-READ_SECONDS, BUDGET_SECONDS = 10.0, 15.0
+READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 10.0, 15.0
 LARGEST_ANSWER_BYTES = 65_536  # bytes; the body isn't used
 
 
-class AlertWebhook:
+class WebhookAlertPublisher:
     """Sends alert events to a URL with the header `X-Alert-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." +
     body)>`. Redirects are not followed.
 
-    `private`: private networks (CIDR) in which the URL's host may be; the host name is resolved again for each event.
-    Raises ConsoleError `bad_profile` for an invalid URL.
+    `key` is the secret with which each event is signed. `private_networks`: private networks (CIDR) in which the
+    URL's host may be; the host name is resolved again for each event. Raises ConsoleError `bad_profile` for an
+    invalid URL.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class AlertWebhook:
         self._path, self._key, self._clock = url_parts.path or "/", key, clock
 
     def __repr__(self) -> str:
-        return f"<AlertWebhook {self._path}>"
+        return f"<WebhookAlertPublisher {self._path}>"
 
     def publish(self, message: AlertMessage) -> str | None:
         """Send one alert event. Return None for a 2xx answer, otherwise `status_NNN` with the HTTP status, or the
@@ -61,7 +62,7 @@ class AlertWebhook:
                 self._path,
                 headers=headers,
                 body=body,
-                read_timeout=READ_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
                 budget=BUDGET_SECONDS,
                 max_body_bytes=LARGEST_ANSWER_BYTES,
             )

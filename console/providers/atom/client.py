@@ -53,8 +53,8 @@ _LONGEST_PROVIDER_ID_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class AtomConfig:
-    """URLs and credentials of Atom; the secrets are hidden in `repr`. `retry_limits` are the limits for repeated
-    reads.
+    """URLs of Atom's calls, and our credentials at Atom (`merchant`); the secrets are hidden in `repr`.
+    `retry_limits` are the limits for repeated reads.
     """
 
     urls: AtomUrls

@@ -29,7 +29,9 @@ _FIELDS_HIDDEN_IN_LOG = ("password",)
 
 @dataclass(frozen=True, slots=True)
 class AtomUrls:
-    """URL of each call to Atom. Each URL is a setting, because Atom gives different URLs to different merchants."""
+    """URL of each call to Atom: AUTH, TXNVERIFICATION, REFUNDINIT and REFUNDSTATUS. Each URL is a setting, because
+    Atom gives different URLs to different merchants.
+    """
 
     auth: str
     verification: str
@@ -103,7 +105,7 @@ class AtomRequestSender:
 
     def send(self, call: AtomCall, text: str, read_content: AnswerReader[T]) -> Outcome[T]:
         """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read_content` converts the
-        decrypted answer. Raises no Exception.
+        decrypted answer. Raises no `Exception`: an error becomes an outcome.
         """
         has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
         merchant = self.merchant

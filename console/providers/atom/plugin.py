@@ -40,8 +40,9 @@ _ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
 
 @dataclass(frozen=True, slots=True)
 class AtomSettings:
-    """Settings of Atom from the profile. `urls`: URLs that the profile sets, by call. `verification`: version of the
-    call TXNVERIFICATION.
+    """Settings of Atom from the profile. `environment`: Atom's production or its test environment. `urls`: URLs that
+    the profile sets, by call. `spacing_seconds`: real seconds between the starts of two calls. `verification`:
+    version of the call TXNVERIFICATION.
 
     `product` is Atom's name of the merchant's product; `account` is Atom's name of the bank account that receives the
     money (`custAccNo`).

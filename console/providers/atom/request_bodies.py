@@ -24,8 +24,8 @@ class Verification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AtomMerchant:
-    """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Keys are used as texts and
-    never decoded.
+    """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Requests and answers have
+    different keys, salts and hash keys. Keys are used as texts and never decoded.
     """
 
     merch_id: str
@@ -154,8 +154,8 @@ def encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _make_header(api: str) -> dict[str, str]:
-    return {"api": api, "source": "OTS"}
+def _make_header(call_name: str) -> dict[str, str]:
+    return {"api": call_name, "source": "OTS"}
 
 
 def _make_id_value(digits: str) -> ExactNumber | str:

@@ -25,7 +25,9 @@ class CreditCheckCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class PdfAnswer:
-    """The report of a credit check and its PDF file. The file is checked: a complete PDF of at most 32 MiB."""
+    """The report of a credit check and the bytes of its PDF file (`content`). The file is checked: a complete PDF of
+    at most 32 MiB.
+    """
 
     report: CheckReport
     content: bytes = field(repr=False)
@@ -73,8 +75,9 @@ class CreditCheckProvider(CreditCheckReader, Protocol):
         """Buy one credit check, and return the outcome with the provider's report. This is the only call that costs
         money, and it isn't repeated automatically.
 
-        Raises no Exception. `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
-        RATE_LIMITED mean that nothing was bought; every other outcome except SUCCEEDED is UNKNOWN.
+        Raises no `Exception`: an error becomes an outcome. `sent` is NO only if certainly no byte of the request was
+        sent. FAILED_DEFINITE, AUTH and RATE_LIMITED mean that nothing was bought; every other outcome except
+        SUCCEEDED is UNKNOWN.
         """
         ...
 

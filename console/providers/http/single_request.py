@@ -66,7 +66,9 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     the JSON fields named in `fields`. A secret is also found if it is escaped as in a URL, in JSON or in HTML, and if
     the end of the text cuts it off.
     """
-    spans = sorted(_find_secrets(text, {form for secret in secrets if secret for form in _list_forms(secret)}))
+    spans = sorted(
+        _find_secrets(text, {form for secret in secrets if secret for form in _list_encodings_of_secret(secret)})
+    )
     for start, end in reversed(_merge_spans(spans)):
         text = text[:start] + _MASKED_VALUE + text[end:]
     return _BEARER_PATTERN.sub(
@@ -74,7 +76,7 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     )
 
 
-def _list_forms(secret: str) -> list[str]:
+def _list_encodings_of_secret(secret: str) -> list[str]:
     """Return the secret as its characters and as its bytes in UTF-8 (a URL escapes bytes, JSON and HTML characters),
     each also with the plus signs that a URL has for spaces."""
     forms = (secret, secret.encode("utf-8", "surrogatepass").decode("latin-1"))
@@ -144,7 +146,7 @@ def send_once(
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
     """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts
-    the answer. Raises no Exception.
+    the answer. Raises no `Exception`: an error becomes an outcome.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
     without an answer is UNKNOWN, unless the transport knows that no byte was sent.

@@ -66,8 +66,9 @@ class SocketGuard:
         """Return a connected TCP socket. Each address of the host may take `timeout` seconds, all addresses together
         the rest of the budget.
 
-        Raises socket.gaierror, TimeoutError, AddressNotAllowed or another OSError; in all these cases nothing was
-        sent.
+        Raises socket.gaierror if the host name can't be resolved, AddressNotAllowed if one of its addresses isn't
+        allowed, TimeoutError if the time is over, or another OSError if no address can be connected. Nothing was sent
+        in any of these cases.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._resolve_host(host, port, timeout):

@@ -48,8 +48,9 @@ class HttpTransport:
     - `proxy` (a URL) is used only if given.
     - Callers give all durations in real seconds; the transport divides each of them by `scale`, which makes tests
       faster.
-    - `trust` replaces the system's trusted roots, `resolve` the system's resolver of host names.
-    - `private`: private networks that are allowed in addition to public addresses.
+    - `tls_context` replaces the TLS context with the system's trusted roots, `resolve_host` the system's resolver of
+      host names.
+    - `private_networks`: private networks whose addresses are allowed in addition to public addresses.
 
     Raises ConsoleError `bad_profile` for an invalid `base_url`.
     """

@@ -91,7 +91,7 @@ class PayPayRequestSender:
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Wait for the rate limiter, sign and send the request, and return its outcome, which `convert_answer`
-        makes from the HTTP answer. Raises no Exception."""
+        makes from the HTTP answer. Raises no `Exception`: an error becomes an outcome."""
         with self._slots:
             try:
                 self._rate_limiter.wait_for_start()

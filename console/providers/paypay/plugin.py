@@ -38,7 +38,7 @@ _FILES_DOMAIN = ".paypay.ne.jp"
 
 @dataclass(frozen=True, slots=True)
 class PayPaySettings:
-    """Settings of PayPay from the profile.
+    """Settings of PayPay from the profile. `environment` is one of PayPay's three environments.
 
     - `repeated_refunds`: the contract allows several refunds of one payment
     - `spacing_seconds`: real seconds between the starts of two calls

@@ -27,8 +27,8 @@ MAX_ANSWER_BYTES = 16 * MEBIBYTE
 smaller.
 """
 READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
-NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
-"""Time limits (seconds) of a request for corporation numbers. They are short, because a person waits for the
+NUMBER_READ_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
+"""Read timeout and time budget of a request for corporation numbers. They are short, because a person waits for the
 answer.
 """
 
@@ -71,7 +71,7 @@ class RegistryApi:
         """Read the present rows of up to MAX_NUMBERS_PER_REQUEST corporation numbers, without earlier facts of the
         corporations. A number that isn't assigned or was deleted is missing in the result."""
         parameters = {"number": ",".join(numbers), "history": "0"}
-        request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
+        request = self._make_request("num", parameters, NUMBER_READ_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         requested_numbers = frozenset(numbers)
         convert_answer = make_answer_converter(
             _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, requested_numbers), _make_empty_evidence

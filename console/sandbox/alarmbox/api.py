@@ -177,15 +177,15 @@ class SimulatedAlarmBox:
 
     def _make_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         token_pair = self._require_token_pair(request)
-        with_pdf = request.query.get("with_pdf") == "true"
+        has_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
         number = check.number if check else None
-        act = self._make_detail_answer(check, with_pdf) if check else _make_not_found_reply
+        act = self._make_detail_answer(check, has_pdf) if check else _make_not_found_reply
         return ProviderCall(
-            PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), token_pair.access_token
+            PROVIDER_NAME, "pdf" if has_pdf else "detail", act, number, int(match[1]), token_pair.access_token
         )
 
-    def _make_detail_answer(self, check: StoredCreditCheck, with_pdf: bool) -> Callable[[], HttpReply]:
+    def _make_detail_answer(self, check: StoredCreditCheck, has_pdf: bool) -> Callable[[], HttpReply]:
         def answer_with_detail() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
@@ -194,7 +194,7 @@ class SimulatedAlarmBox:
                 "expired": is_expired,
                 "infos": content.make_news_items(check.number, check.purchased),
             }
-            if with_pdf:
+            if has_pdf:
                 answer["pdf_file_data"] = base64.b64encode(_make_pdf_content(check)).decode("ascii")
             return make_json_reply({"credit_check": answer})
 

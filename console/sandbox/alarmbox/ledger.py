@@ -13,8 +13,8 @@ from console.sandbox.http.messages import JsonObject
 
 @dataclass(slots=True)
 class Charge:
-    """One accepted purchase of a credit check. `delivered` is True if the correct answer was written to the caller
-    completely; `fault` is the simulated fault of the call, None without a fault.
+    """One accepted purchase of a credit check for the corporation number `number`. `delivered` is True if the correct
+    answer was written to the caller completely; `fault` is the simulated fault of the call, None without a fault.
     """
 
     id: int

@@ -33,7 +33,9 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """An OAuth authorization code. It is valid once, for this OAuth client and redirect URI, until `ends_at`."""
+    """An OAuth authorization code. It is valid once, for this OAuth client, redirect URI and
+    scope, until `ends_at`.
+    """
 
     client_id: str
     redirect_uri: str

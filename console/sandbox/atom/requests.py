@@ -19,7 +19,7 @@ MAX_USER_DEFINED_FIELD_LENGTH = 45
 @dataclass(frozen=True, slots=True)
 class PaymentTokenRequest:
     """A request for the token of a payment page. `merchant_payment_id` is the merchant's payment id, `amount` is in
-    paise.
+    paise; `details` are the request's bank account and product.
     """
 
     merchant_payment_id: str

@@ -80,11 +80,11 @@ def make_refund_answer(payment: Payment, refunds: list[Refund], total: int) -> J
     return {"payInstrument": {"payDetails": pay_fields, "responseDetails": make_response_details("OTS0000")}}
 
 
-def make_refund_status_answer(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObject:
-    """Return the contents of the answer to REFUNDSTATUS. `in_paise`: amounts are in paise instead of rupees.
+def make_refund_status_answer(payment: Payment, *, is_in_paise: bool, as_list: bool) -> JsonObject:
+    """Return the contents of the answer to REFUNDSTATUS. `is_in_paise`: amounts are in paise instead of rupees.
     `as_list`: the field `refundStatusDetails` is a list instead of an object.
     """
-    rows = [_make_refund_row(refund, in_paise=in_paise) for refund in payment.refunds]
+    rows = [_make_refund_row(refund, is_in_paise=is_in_paise) for refund in payment.refunds]
     details = [{"prodName": payment.details["product"], "refundStatus": rows}]
     return {
         "payInstrument": {
@@ -95,10 +95,10 @@ def make_refund_status_answer(payment: Payment, *, in_paise: bool, as_list: bool
     }
 
 
-def _make_refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
+def _make_refund_row(refund: Refund, *, is_in_paise: bool) -> JsonObject:
     return {
         "refundTxnId": make_marked_id(refund.id),
-        "refundAmt": refund.amount_minor if in_paise else make_marked_rupee_number(refund.amount_minor),
+        "refundAmt": refund.amount_minor if is_in_paise else make_marked_rupee_number(refund.amount_minor),
         "refundInitiatedDate": format_india_day(refund.accepted_at),
         "remarks": refund.state,
         "prodRefundId": refund.key,

@@ -27,8 +27,9 @@ MAX_LOGGED_NOTICES = 20_000
 
 @dataclass(slots=True)
 class SentNotice:
-    """Record of a notice that the sandbox has sent. `statuses` has the HTTP status of each attempt, None for an
-    attempt without an answer. `size` is in bytes.
+    """Record of a notice that the sandbox has sent about the payment with the merchant's payment id `number`. `seq`
+    counts the notices, `manner` is the manner of their signature. `statuses` has the HTTP status of each attempt,
+    None for an attempt without an answer. `size` is in bytes.
     """
 
     seq: int
@@ -167,9 +168,9 @@ class NoticeSender:
             notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
-    def _apply_fault(self, exchange: CallInProgress) -> None:
+    def _apply_fault(self, call_in_progress: CallInProgress) -> None:
         try:
-            exchange.instruction.kind.apply(exchange)
+            call_in_progress.instruction.kind.apply(call_in_progress)
         finally:
             with self._lock:
                 self._state.notices_ended += 1

@@ -19,16 +19,16 @@ MAX_WAIT_FOR_OVERTAKING_SECONDS = 30.0
 HUGE_NOTICE_BODY_BYTES = 10 << 20
 
 
-def _require_notice_call(exchange: CallInProgress) -> NoticeCall:
-    if not isinstance(exchange.call, NoticeCall):
-        raise TypeError(f"{exchange.call.name} is no notice")
-    return exchange.call
+def _require_notice_call(call_in_progress: CallInProgress) -> NoticeCall:
+    if not isinstance(call_in_progress.call, NoticeCall):
+        raise TypeError(f"{call_in_progress.call.name} is no notice")
+    return call_in_progress.call
 
 
 def _get_notice_and_sender(
-    exchange: CallInProgress,
+    call_in_progress: CallInProgress,
 ) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
-    call = _require_notice_call(exchange)
+    call = _require_notice_call(call_in_progress)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")
     return call.notice, call.deliver_notice
@@ -41,8 +41,8 @@ def _register_changed_notice_fault(
     the changed contents. `answer_description` describes the notice that the receiver gets.
     """
 
-    def send_changed_notice(exchange: CallInProgress) -> None:
-        notice, deliver = _get_notice_and_sender(exchange)
+    def send_changed_notice(call_in_progress: CallInProgress) -> None:
+        notice, deliver = _get_notice_and_sender(call_in_progress)
         data = deepcopy(notice.data)
         change(data)
         deliver(notice.replace_fields(data=data))
@@ -55,8 +55,8 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
     `bad_signature`. `answer_description` describes the callback that the receiver gets.
     """
 
-    def send_wrongly_signed_notice(exchange: CallInProgress) -> None:
-        notice, deliver = _get_notice_and_sender(exchange)
+    def send_wrongly_signed_notice(call_in_progress: CallInProgress) -> None:
+        notice, deliver = _get_notice_and_sender(call_in_progress)
         deliver(notice.replace_fields(signature_manner=manner))
 
     register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(send_wrongly_signed_notice)
@@ -104,41 +104,41 @@ _register_wrong_signature_fault("notice_other_seal", "sealed with the key of req
 
 
 @register_fault("notice_lost", "nothing at all", "nothing", NOTICE_CALLS)
-def lose_notice(exchange: CallInProgress) -> None:
-    _get_notice_and_sender(exchange)
+def lose_notice(call_in_progress: CallInProgress) -> None:
+    _get_notice_and_sender(call_in_progress)
 
 
 @register_fault(
     "notice_repeated", "the same notice N times (default 2)", "happens", NOTICE_CALLS, argument_rule="optional"
 )
-def repeat_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
-    for _ in range(int(exchange.instruction.argument or 2)):
+def repeat_notice(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
+    for _ in range(int(call_in_progress.instruction.argument or 2)):
         deliver(notice)
 
 
 @register_fault(
     "notice_late", "the notice after `seconds` or a release", "late", NOTICE_CALLS, option_names=("seconds",)
 )
-def delay_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
-    if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
+def delay_notice(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
+    if call_in_progress.hold_call(call_in_progress.instruction.seconds) is not HoldEnding.DROPPED:
         deliver(notice)
 
 
 @register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
-def let_next_notice_overtake(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
-    handled_count = _require_notice_call(exchange).handled_count
-    if exchange.state.held_calls.wait_until(
-        lambda: exchange.state.notices_ended > handled_count, MAX_WAIT_FOR_OVERTAKING_SECONDS
+def let_next_notice_overtake(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
+    handled_count = _require_notice_call(call_in_progress).handled_count
+    if call_in_progress.state.held_calls.wait_until(
+        lambda: call_in_progress.state.notices_ended > handled_count, MAX_WAIT_FOR_OVERTAKING_SECONDS
     ):
         deliver(notice)
 
 
 @register_fault("notice_cut", "half of the text", "happens", NOTICE_CALLS)
-def cut_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
+def cut_notice(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
     body = notice.body
     deliver(notice.replace_fields(render=lambda _, __: body[: len(body) // 2]))
 
@@ -146,9 +146,9 @@ def cut_notice(exchange: CallInProgress) -> None:
 @register_fault(
     "notice_huge", "a body of `size` bytes (default 10 MiB)", "happens", NOTICE_CALLS, option_names=("size",)
 )
-def enlarge_notice(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
-    padding = b" " * (exchange.instruction.size or HUGE_NOTICE_BODY_BYTES)
+def enlarge_notice(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
+    padding = b" " * (call_in_progress.instruction.size or HUGE_NOTICE_BODY_BYTES)
     body = notice.body
     deliver(notice.replace_fields(render=lambda _, __: (body + padding)[: len(padding)]))
 
@@ -156,6 +156,6 @@ def enlarge_notice(exchange: CallInProgress) -> None:
 @register_fault(
     "notice_fields", "the notice with `fields` put over it", "happens", NOTICE_CALLS, option_names=("fields",)
 )
-def replace_notice_fields(exchange: CallInProgress) -> None:
-    notice, deliver = _get_notice_and_sender(exchange)
-    deliver(notice.replace_fields(data=notice.data | exchange.instruction.fields))
+def replace_notice_fields(call_in_progress: CallInProgress) -> None:
+    notice, deliver = _get_notice_and_sender(call_in_progress)
+    deliver(notice.replace_fields(data=notice.data | call_in_progress.instruction.fields))

@@ -44,9 +44,9 @@ def _register_changed_answer_fault(
     the answer that the caller gets.
     """
 
-    def send_changed_answer(exchange: CallInProgress) -> None:
-        exchange.send_reply(
-            exchange.execute_call().change_data(lambda data: change_field_values(data, names, change))
+    def send_changed_answer(call_in_progress: CallInProgress) -> None:
+        call_in_progress.send_reply(
+            call_in_progress.execute_call().change_data(lambda data: change_field_values(data, names, change))
         )
 
     register_fault(name, answer_description, "happens", calls)(send_changed_answer)
@@ -113,9 +113,9 @@ _register_changed_answer_fault(
     argument_rule="word",
     option_names=("fields", "seconds"),
 )
-def answer_result_code(exchange: CallInProgress) -> None:
-    exchange.pause(exchange.instruction.seconds or 0.0)
-    exchange.send_reply(_make_result_reply(exchange))
+def answer_result_code(call_in_progress: CallInProgress) -> None:
+    call_in_progress.pause(call_in_progress.instruction.seconds or 0.0)
+    call_in_progress.send_reply(_make_result_reply(call_in_progress))
 
 
 @register_fault(
@@ -126,15 +126,17 @@ def answer_result_code(exchange: CallInProgress) -> None:
     argument_rule="word",
     option_names=("fields",),
 )
-def answer_result_code_after_effect(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.send_reply(_make_result_reply(exchange))
+def answer_result_code_after_effect(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.send_reply(_make_result_reply(call_in_progress))
 
 
-def _make_result_reply(exchange: CallInProgress) -> HttpReply:
-    if exchange.call.answer_with_code is None:
-        return exchange.execute_call()
-    return exchange.call.answer_with_code(exchange.instruction.argument, exchange.instruction.fields)
+def _make_result_reply(call_in_progress: CallInProgress) -> HttpReply:
+    if call_in_progress.call.answer_with_code is None:
+        return call_in_progress.execute_call()
+    return call_in_progress.call.answer_with_code(
+        call_in_progress.instruction.argument, call_in_progress.instruction.fields
+    )
 
 
 @register_fault(
@@ -144,12 +146,12 @@ def _make_result_reply(exchange: CallInProgress) -> HttpReply:
     PAYMENT_PROVIDER_CALLS,
     option_names=("fields",),
 )
-def answer_with_set_fields(exchange: CallInProgress) -> None:
+def answer_with_set_fields(call_in_progress: CallInProgress) -> None:
     def set_fields(data: JsonObject) -> None:
-        for path, value in exchange.instruction.fields.items():
+        for path, value in call_in_progress.instruction.fields.items():
             set_field_at_path(data, path.split("."), value)
 
-    exchange.send_reply(exchange.execute_call().change_data(set_fields))
+    call_in_progress.send_reply(call_in_progress.execute_call().change_data(set_fields))
 
 
 def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
@@ -165,64 +167,64 @@ def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
 
 
 @register_fault("no_data", "a success without contents", "happens", CALLS_THAT_REPEAT_IDS)
-def remove_contents(exchange: CallInProgress) -> None:
+def remove_contents(call_in_progress: CallInProgress) -> None:
     def remove_content(data: JsonObject) -> None:
         if "payInstrument" in data:
             data["payInstrument"] = []
         else:
             data["data"] = None
 
-    exchange.send_reply(exchange.execute_call().change_data(remove_content))
+    call_in_progress.send_reply(call_in_progress.execute_call().change_data(remove_content))
 
 
 @register_fault(
     "hidden_refunds", "no refunds, although there are some", "happens", ("paypay_payment", "atom_refund_status")
 )
-def hide_refunds(exchange: CallInProgress) -> None:
+def hide_refunds(call_in_progress: CallInProgress) -> None:
     def empty_refund_lists(data: JsonObject) -> None:
         if data.get("data"):
             data["data"]["refunds"] = None
         set_field_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
 
-    exchange.send_reply(exchange.execute_call().change_data(empty_refund_lists))
+    call_in_progress.send_reply(call_in_progress.execute_call().change_data(empty_refund_lists))
 
 
 @register_fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND_CALLS)
-def execute_refund_twice(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
+def execute_refund_twice(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
     if reply.ledger_entry_id is not None:
-        exchange.state.payment_ledger.repeat_refund(reply.ledger_entry_id)
-    exchange.send_reply(reply)
+        call_in_progress.state.payment_ledger.repeat_refund(reply.ledger_entry_id)
+    call_in_progress.send_reply(reply)
 
 
 @register_fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM_CALLS)
-def encrypt_with_request_key(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    merchant = exchange.state.atom_merchants.find_merchant_of_form(reply.body)
+def encrypt_with_request_key(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    merchant = call_in_progress.state.atom_merchants.find_merchant_of_form(reply.body)
     if merchant is not None:
         merchant_with_wrong_key = replace(
             merchant, response_key=merchant.request_key, response_salt=merchant.request_salt
         )
         reply = reply.replace_body(merchant_with_wrong_key.make_encrypted_form(reply.data))
-    exchange.send_reply(reply)
+    call_in_progress.send_reply(reply)
 
 
 @register_fault("no_seal", "the answer as plain JSON", "happens", ATOM_CALLS)
-def answer_unencrypted(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_reply(reply.replace_body(encode_json(reply.data).replace(rb"\u0000", b"")))
+def answer_unencrypted(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_reply(reply.replace_body(encode_json(reply.data).replace(rb"\u0000", b"")))
 
 
 @register_fault(
     "sealed_json", "the good answer as JSON with an encData member, as some documents show it", "happens", ATOM_CALLS
 )
-def answer_encrypted_json(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
+def answer_encrypted_json(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
     form = parse_qs(reply.body.decode("ascii"))
-    exchange.send_reply(replace(reply, body=encode_json({name: values[0] for name, values in form.items()})))
+    call_in_progress.send_reply(replace(reply, body=encode_json({name: values[0] for name, values in form.items()})))
 
 
 @register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
-def cut_encrypted_text(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_reply(reply.replace_body(reply.body[: len(reply.body) * 2 // 3 | 1]))
+def cut_encrypted_text(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_reply(reply.replace_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

@@ -21,14 +21,14 @@ def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
-def change_checks_in_answer(exchange: CallInProgress, change: CreditCheckChange) -> None:
+def change_checks_in_answer(call_in_progress: CallInProgress, change: CreditCheckChange) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
     def change_checks(data: JsonObject) -> None:
         for check in list_checks_in_answer(data):
             change(check)
 
-    exchange.send_reply(exchange.execute_call().change_data(change_checks))
+    call_in_progress.send_reply(call_in_progress.execute_call().change_data(change_checks))
 
 
 def _register_changed_answer_fault(
@@ -38,7 +38,7 @@ def _register_changed_answer_fault(
     answer that the caller gets.
     """
     register_fault(name, answer_description, "happens", calls)(
-        lambda exchange: change_checks_in_answer(exchange, change)
+        lambda call_in_progress: change_checks_in_answer(call_in_progress, change)
     )
 
 
@@ -104,75 +104,79 @@ _register_changed_answer_fault("no_infos", "no infos", _make_field_removal("info
 @register_fault(
     "fields", "the ordinary answer with `fields` put over it", "happens", CREDIT_CHECK_CALLS, option_names=("fields",)
 )
-def answer_replaced_fields(exchange: CallInProgress) -> None:
-    change_checks_in_answer(exchange, lambda check: check.update(exchange.instruction.fields))
+def answer_replaced_fields(call_in_progress: CallInProgress) -> None:
+    change_checks_in_answer(call_in_progress, lambda check: check.update(call_in_progress.instruction.fields))
 
 
 @register_fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
-def answer_empty_list(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().change_data(lambda data: data.update(credit_checks=[])))
+def answer_empty_list(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(
+        call_in_progress.execute_call().change_data(lambda data: data.update(credit_checks=[]))
+    )
 
 
 @register_fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAIL_CALLS)
-def answer_viewing_period_over(exchange: CallInProgress) -> None:
-    exchange.send_reply(HttpReply(403, encode_json({"message": "閲覧期限が切れています"})))
+def answer_viewing_period_over(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(HttpReply(403, encode_json({"message": "閲覧期限が切れています"})))
 
 
 @register_fault("malformed", "JSON that breaks off", "happens")
-def answer_cut_json(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_reply(reply.replace_body(reply.body[: len(reply.body) // 2]))
+def answer_cut_json(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_reply(reply.replace_body(reply.body[: len(reply.body) // 2]))
 
 
 @register_fault("empty", "a success without a body", "happens")
-def answer_empty_body(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().replace_body(b""))
+def answer_empty_body(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(call_in_progress.execute_call().replace_body(b""))
 
 
 @register_fault("not_utf8", "JSON in Shift_JIS that says it is UTF-8", "happens")
-def answer_shift_jis(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_reply(reply.replace_body(reply.body.decode().encode("cp932", "replace")))
+def answer_shift_jis(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_reply(reply.replace_body(reply.body.decode().encode("cp932", "replace")))
 
 
 @register_fault("wrong_shape", "a JSON list instead of an object", "happens")
-def answer_json_list(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().replace_body(b'[{"credit_check":[]}]'))
+def answer_json_list(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(call_in_progress.execute_call().replace_body(b'[{"credit_check":[]}]'))
 
 
 @register_fault("deep_json", "JSON nested 100,000 deep", "happens")
-def answer_deep_json(exchange: CallInProgress) -> None:
-    exchange.send_reply(
-        exchange.execute_call().replace_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+def answer_deep_json(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(
+        call_in_progress.execute_call().replace_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     )
 
 
 @register_fault("body", "200 with `body` as it is", "nothing", option_names=("body",))
-def answer_given_body(exchange: CallInProgress) -> None:
-    exchange.send_reply(HttpReply(200, (exchange.instruction.body or "").encode()))
+def answer_given_body(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(HttpReply(200, (call_in_progress.instruction.body or "").encode()))
 
 
 @register_fault("body_after_charge", "200 with `body` as it is", "happens", option_names=("body",))
-def answer_given_body_after_charge(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().replace_body((exchange.instruction.body or "").encode()))
+def answer_given_body_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(
+        call_in_progress.execute_call().replace_body((call_in_progress.instruction.body or "").encode())
+    )
 
 
 @register_fault("html", "200 with an HTML page", "nothing")
-def answer_html_page(exchange: CallInProgress) -> None:
-    exchange.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
+def answer_html_page(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("html_after_charge", "200 with an HTML page", "happens")
-def answer_html_page_after_charge(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
+def answer_html_page_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.send_reply(HttpReply(200, MAINTENANCE_HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("bad_gzip", "a body that says it is gzip and is not", "happens")
-def answer_bad_gzip(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
+def answer_bad_gzip(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
     damaged_body = gzip.compress(reply.body)[:10] + b"\xff" * 40
-    exchange.send_and_close(
+    call_in_progress.send_and_close(
         reply.make_head_bytes(len(damaged_body), extra_headers=(("Content-Encoding", "gzip"),)), damaged_body
     )
 
@@ -180,23 +184,23 @@ def answer_bad_gzip(exchange: CallInProgress) -> None:
 @register_fault(
     "gzip_bomb", "a gzip body that inflates to `size` bytes (default 1 GiB)", "happens", option_names=("size",)
 )
-def answer_gzip_bomb(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.caller_connection.write(
+def answer_gzip_bomb(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.caller_connection.write(
         reply.make_head_bytes(-1, extra_headers=(("Content-Encoding", "gzip"), ("Connection", "close")))
     )
-    for piece in _make_compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
-        if not exchange.caller_connection.write(piece):
+    for piece in _make_compressed_chunks(b'{"padding":"', call_in_progress.instruction.size or 1 << 30):
+        if not call_in_progress.caller_connection.write(piece):
             break
-    exchange.caller_connection.close()
+    call_in_progress.caller_connection.close()
 
 
 @register_fault("huge", "JSON of `size` bytes (default 512 MiB), streamed", "happens", option_names=("size",))
-def answer_huge_json(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
+def answer_huge_json(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
     start, end = b'{"padding":"', b'",' + reply.body[1:]
-    blocks = max(1, (exchange.instruction.size or 512 << 20) // PADDING_BLOCK_BYTES)
-    exchange.stream_reply(
+    blocks = max(1, (call_in_progress.instruction.size or 512 << 20) // PADDING_BLOCK_BYTES)
+    call_in_progress.stream_reply(
         reply, len(start) + blocks * PADDING_BLOCK_BYTES + len(end), _make_padded_chunks(start, blocks, end)
     )
 

@@ -12,34 +12,34 @@ SECONDS_OPTION_NAMES = ("seconds",)
 
 
 @register_fault("refuse", "the connection closes without a byte", "nothing")
-def close_connection(exchange: CallInProgress) -> None:
-    exchange.caller_connection.close()
+def close_connection(call_in_progress: CallInProgress) -> None:
+    call_in_progress.caller_connection.close()
 
 
 @register_fault("close_after_charge", "the connection closes without a byte", "happens")
-def close_connection_after_charge(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.caller_connection.close()
+def close_connection_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.caller_connection.close()
 
 
 @register_fault("reset", "connection reset", "nothing")
-def reset_connection(exchange: CallInProgress) -> None:
-    exchange.caller_connection.reset()
+def reset_connection(call_in_progress: CallInProgress) -> None:
+    call_in_progress.caller_connection.reset()
 
 
 @register_fault("reset_after_charge", "connection reset", "happens")
-def reset_connection_after_charge(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.caller_connection.reset()
+def reset_connection_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.caller_connection.reset()
 
 
 @register_fault("reset_mid_body", "status, half of the body, then connection reset", "happens")
-def reset_connection_in_body(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.caller_connection.write(reply.make_head_bytes() + reply.body[: len(reply.body) // 2])
+def reset_connection_in_body(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.caller_connection.write(reply.make_head_bytes() + reply.body[: len(reply.body) // 2])
     # A reset discards bytes that the caller has not read yet; it should receive the half first.
-    exchange.pause(0.05)
-    exchange.caller_connection.reset()
+    call_in_progress.pause(0.05)
+    call_in_progress.caller_connection.reset()
 
 
 @register_fault(
@@ -49,15 +49,15 @@ def reset_connection_in_body(exchange: CallInProgress) -> None:
     argument_rule="required",
     option_names=("body", "seconds"),
 )
-def answer_status(exchange: CallInProgress) -> None:
-    exchange.pause(exchange.instruction.seconds or 0.0)
-    exchange.send_reply(_make_status_reply(exchange))
+def answer_status(call_in_progress: CallInProgress) -> None:
+    call_in_progress.pause(call_in_progress.instruction.seconds or 0.0)
+    call_in_progress.send_reply(_make_status_reply(call_in_progress))
 
 
 @register_fault("status_after_charge", "that status", "happens", argument_rule="required", option_names=("body",))
-def answer_status_after_charge(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.send_reply(_make_status_reply(exchange))
+def answer_status_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.send_reply(_make_status_reply(call_in_progress))
 
 
 @register_fault(
@@ -66,14 +66,14 @@ def answer_status_after_charge(exchange: CallInProgress) -> None:
     "when released",
     option_names=SECONDS_OPTION_NAMES,
 )
-def hold_back_call(exchange: CallInProgress) -> None:
+def hold_back_call(call_in_progress: CallInProgress) -> None:
     if (
-        exchange.hold_call(exchange.instruction.seconds) is HoldEnding.DROPPED
-        or exchange.caller_connection.is_caller_disconnected()
+        call_in_progress.hold_call(call_in_progress.instruction.seconds) is HoldEnding.DROPPED
+        or call_in_progress.caller_connection.is_caller_disconnected()
     ):
-        exchange.caller_connection.close()
+        call_in_progress.caller_connection.close()
     else:
-        exchange.send_reply(exchange.execute_call())
+        call_in_progress.send_reply(call_in_progress.execute_call())
 
 
 @register_fault(
@@ -82,12 +82,12 @@ def hold_back_call(exchange: CallInProgress) -> None:
     "happens",
     option_names=SECONDS_OPTION_NAMES,
 )
-def hold_back_answer(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    if exchange.hold_call(exchange.instruction.seconds) is HoldEnding.DROPPED:
-        exchange.caller_connection.close()
+def hold_back_answer(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    if call_in_progress.hold_call(call_in_progress.instruction.seconds) is HoldEnding.DROPPED:
+        call_in_progress.caller_connection.close()
     else:
-        exchange.send_reply(reply)
+        call_in_progress.send_reply(reply)
 
 
 @register_fault(
@@ -97,39 +97,41 @@ def hold_back_answer(exchange: CallInProgress) -> None:
     argument_rule="optional",
     option_names=SECONDS_OPTION_NAMES,
 )
-def charge_late(exchange: CallInProgress) -> None:
-    if exchange.instruction.argument:
-        failure = _make_status_reply(exchange)
-        exchange.send_and_close(failure.make_head_bytes(extra_headers=(("Connection", "close"),)) + failure.body)
-    if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
-        exchange.execute_call()
-    exchange.caller_connection.close()
+def charge_late(call_in_progress: CallInProgress) -> None:
+    if call_in_progress.instruction.argument:
+        failure = _make_status_reply(call_in_progress)
+        call_in_progress.send_and_close(
+            failure.make_head_bytes(extra_headers=(("Connection", "close"),)) + failure.body
+        )
+    if call_in_progress.hold_call(call_in_progress.instruction.seconds) is not HoldEnding.DROPPED:
+        call_in_progress.execute_call()
+    call_in_progress.caller_connection.close()
 
 
 @register_fault(
     "slow", "the ordinary answer, one byte every `seconds` (default 1)", "happens", option_names=SECONDS_OPTION_NAMES
 )
-def answer_slowly(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    pause = 1.0 if exchange.instruction.seconds is None else exchange.instruction.seconds
-    exchange.caller_connection.write(reply.make_head_bytes())
+def answer_slowly(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    pause = 1.0 if call_in_progress.instruction.seconds is None else call_in_progress.instruction.seconds
+    call_in_progress.caller_connection.write(reply.make_head_bytes())
     for n in range(len(reply.body)):
-        if not exchange.caller_connection.write(reply.body[n : n + 1]) or not exchange.pause(pause):
+        if not call_in_progress.caller_connection.write(reply.body[n : n + 1]) or not call_in_progress.pause(pause):
             break
-    exchange.caller_connection.close()
+    call_in_progress.caller_connection.close()
 
 
 @register_fault("truncate", "a body shorter than its Content-Length", "happens")
-def answer_truncated_body(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_and_close(reply.make_head_bytes(), reply.body[: len(reply.body) // 2])
+def answer_truncated_body(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_and_close(reply.make_head_bytes(), reply.body[: len(reply.body) // 2])
 
 
 @register_fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
-def answer_cut_chunk(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
+def answer_cut_chunk(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
     first_half = reply.body[: len(reply.body) // 2]
-    exchange.send_and_close(
+    call_in_progress.send_and_close(
         reply.make_head_bytes(-1, extra_headers=(("Transfer-Encoding", "chunked"),)),
         b"%x\r\n" % len(reply.body),
         first_half,
@@ -137,42 +139,48 @@ def answer_cut_chunk(exchange: CallInProgress) -> None:
 
 
 @register_fault("answer_twice", "the ordinary answer two times over", "happens")
-def answer_twice(exchange: CallInProgress) -> None:
-    reply = exchange.execute_call()
-    exchange.send_reply(reply)
-    exchange.send_and_close(reply.make_head_bytes(), reply.body)
+def answer_twice(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    call_in_progress.send_reply(reply)
+    call_in_progress.send_and_close(reply.make_head_bytes(), reply.body)
 
 
 @register_fault("garbage", "bytes that are no HTTP", "happens")
-def answer_garbage(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.send_and_close(b"\x15\x03\x01\x00\x02\x02\x0a this is not HTTP\r\n\r\n")
+def answer_garbage(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.send_and_close(b"\x15\x03\x01\x00\x02\x02\x0a this is not HTTP\r\n\r\n")
 
 
 @register_fault("redirect", "302 to another address (`to`)", "nothing", option_names=("to",))
-def answer_redirect(exchange: CallInProgress) -> None:
-    exchange.send_reply(_make_redirect_reply(exchange))
+def answer_redirect(call_in_progress: CallInProgress) -> None:
+    call_in_progress.send_reply(_make_redirect_reply(call_in_progress))
 
 
 @register_fault("redirect_after_charge", "302 to another address (`to`)", "happens", option_names=("to",))
-def answer_redirect_after_charge(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.send_reply(_make_redirect_reply(exchange))
+def answer_redirect_after_charge(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.send_reply(_make_redirect_reply(call_in_progress))
 
 
 @register_fault(
     "refresh_lost", "the connection closes without a byte, although the tokens have rotated", "happens", TOKEN_CALLS
 )
-def lose_token_answer(exchange: CallInProgress) -> None:
-    exchange.execute_call()
-    exchange.caller_connection.close()
+def lose_token_answer(call_in_progress: CallInProgress) -> None:
+    call_in_progress.execute_call()
+    call_in_progress.caller_connection.close()
 
 
-def _make_status_reply(exchange: CallInProgress) -> HttpReply:
-    code = int(exchange.instruction.argument)
+def _make_status_reply(call_in_progress: CallInProgress) -> HttpReply:
+    code = int(call_in_progress.instruction.argument)
     reply = make_error_reply(code, f"simulated failure {code}")
-    return reply if exchange.instruction.body is None else reply.replace_body(exchange.instruction.body.encode())
+    return (
+        reply
+        if call_in_progress.instruction.body is None
+        else reply.replace_body(call_in_progress.instruction.body.encode())
+    )
 
 
-def _make_redirect_reply(exchange: CallInProgress) -> HttpReply:
-    return HttpReply(302, headers=(("Location", exchange.instruction.redirect_target or REDIRECT_TARGET_PATH),))
+def _make_redirect_reply(call_in_progress: CallInProgress) -> HttpReply:
+    return HttpReply(
+        302, headers=(("Location", call_in_progress.instruction.redirect_target or REDIRECT_TARGET_PATH),)
+    )

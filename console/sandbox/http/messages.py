@@ -26,8 +26,8 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One received HTTP request; header names are in lower case. `connection` is the number of the connection,
-    `request_number` the number of the request within the connection.
+    """One received HTTP request; `query` has the parameters of its URL, and header names are in lower case.
+    `connection` is the number of the connection, `request_number` the number of the request within the connection.
     """
 
     method: str

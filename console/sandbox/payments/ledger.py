@@ -52,8 +52,9 @@ class Refund:
 @dataclass(slots=True)
 class Payment:
     """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant_payment_id` is the
-    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `earlier_attempts` has a
-    copy of the payment for each attempt to pay before the current one.
+    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `surcharge_minor` is the amount
+    that the payer pays in addition to the price; `details` are values that only one provider has. `earlier_attempts`
+    has a copy of the payment for each attempt to pay before the current one.
     """
 
     provider: str

@@ -17,7 +17,9 @@ MAX_REFUND_REASON_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class PaymentCodeRequest:
-    """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen."""
+    """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen; `details` are further
+    fields of the request that PayPay's answers repeat.
+    """
 
     number: str
     amount: int

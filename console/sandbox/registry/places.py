@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class City(NamedTuple):
-    """A city or ward: its name, the three digits of its code (`cityCode`), the first five digits of its postcodes,
-    and its name in Latin letters.
+    """A city or ward: its name, the three digits of its code (`cityCode`), the first five digits of its postcodes
+    (`post_prefix`), and its name in Latin letters (`romaji`).
     """
 
     name: str
@@ -17,8 +17,8 @@ class City(NamedTuple):
 
 
 class Prefecture(NamedTuple):
-    """A prefecture: the two digits of its code, its name, its name in Latin letters, the approximate number of its
-    corporations in thousands, and some of its cities.
+    """A prefecture: the two digits of its code, its name, its name in Latin letters (`romaji`), the approximate
+    number of its corporations in thousands (`weight`), and some of its cities.
     """
 
     code: str

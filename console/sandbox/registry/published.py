@@ -87,7 +87,7 @@ class PublishedRegistry:
         return rows
 
     def iterate_newest_rows(self) -> Iterator[RegistryRow]:
-        """Yield the newest row of each corporation, also of a deleted one (its process is 99)."""
+        """Yield the newest row of each corporation, also of a deleted one (with the process code 99)."""
         current = self._current_registry
         changed_rows = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
         for row in chain(current.first_rows, current.whole.iterate_rows()):

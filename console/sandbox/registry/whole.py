@@ -189,9 +189,9 @@ class InventedRegistry:
             lines.append(line)
         return lines
 
-    def _make_special_line(self, line: str, position: int, draw: int) -> str:
-        """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1; the
-        random number `draw` selects the change."""
+    def _make_special_line(self, line: str, position: int, random_number: int) -> str:
+        """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1;
+        `random_number` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
         next_number = self.make_number_at(position) if position < self.rows else None
         if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
@@ -201,7 +201,7 @@ class InventedRegistry:
                 if next_number is None or is_end
                 else format_csv_line(make_merged_row(row, next_number, self.day))
             )
-        return format_csv_line(make_special_row(row, draw, next_number, self.day))
+        return format_csv_line(make_special_row(row, random_number, next_number, self.day))
 
     @cached_property
     def _street_endings(self) -> list[str]:

@@ -11,7 +11,9 @@ from console.sandbox.http.messages import JsonObject
 
 
 class HoldEnding(Enum):
-    """The event that ended the wait of a held call."""
+    """The event that ended the wait of a held call: it was released, its time was over (ELAPSED), or the sandbox was
+    stopped or reset (DROPPED).
+    """
 
     RELEASED = "released"
     ELAPSED = "elapsed"

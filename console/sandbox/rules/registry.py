@@ -69,7 +69,7 @@ NO_FAULT = FaultKind(
     frozenset(),
     "none",
     (),
-    lambda exchange: exchange.send_reply(exchange.execute_call()),
+    lambda call_in_progress: call_in_progress.send_reply(call_in_progress.execute_call()),
 )
 
 
@@ -86,10 +86,10 @@ def register_fault(
     the answer that the caller gets. The other parameters are the fields of `FaultKind`.
     """
 
-    def register_function(perform: FaultFunctionT) -> FaultFunctionT:
+    def register_function(fault_function: FaultFunctionT) -> FaultFunctionT:
         FAULT_BY_NAME[name] = FaultKind(
-            name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
+            name, answer_description, effect, frozenset(calls), argument_rule, option_names, fault_function
         )
-        return perform
+        return fault_function
 
     return register_function

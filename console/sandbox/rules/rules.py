@@ -23,7 +23,8 @@ class InvalidFaultRule(ValueError):
 @dataclass(frozen=True, slots=True)
 class FaultInstruction:
     """A fault with its settings, to be applied to one call. `argument` is the part after the colon in an action such
-    as `status:503`.
+    as `status:503`. The other fields are the settings of the rule that gave the fault (see FaultRule); None if the
+    rule doesn't set them.
     """
 
     kind: FaultKind

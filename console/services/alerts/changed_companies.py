@@ -414,7 +414,7 @@ def find_acknowledged_changes(
     return tuple(
         (alert, change)
         for alert, change in watched_corporations.find_changes(conn, reopenable_alerts)
-        if change.changed
+        if change.changed_facts
     )
 
 

@@ -146,7 +146,7 @@ class CreditCheckPurchaseService:
         """Return the valid corporation number in `text`. Raises invalid_corporation_number for another text;
         detail.candidates has at most three similar stored numbers."""
         try:
-            return parse_number(text, allow_dummies=self._context.settings.allows_test_numbers).value
+            return parse_number(text, allows_dummies=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
             raise

@@ -276,7 +276,7 @@ class PurchaseResolver:
         credit_checks.require_unchanged(tx.conn, record)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
-            credit_checks.raise_version(tx.conn, record, now)
+            credit_checks.increment_version(tx.conn, record, now)
             return {"as": "error", "evidence": proof_id}
 
         subject = (CREDIT_CHECK_KIND, record.id)

@@ -37,7 +37,7 @@ from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.store.operations import leases
-from console.store.operations.leases import Holder, Lease
+from console.store.operations.leases import HoldingProcess, Lease
 
 MAX_EXECUTIONS_PER_REQUEST = 8
 """Number of times that workers take one request. If each of them ended before it had an answer, the request is
@@ -164,7 +164,7 @@ class RequestExecutor:
         self._store_answer(taken_request, answer)
         return True
 
-    def _make_holder(self) -> Holder:
+    def _make_holder(self) -> HoldingProcess:
         """Return this worker as the holder of the leases under which it executes desk requests. The holder's
         session is the token of the worker's presence lease, so that other workers can find the requests of a
         worker that has ended.

@@ -105,7 +105,7 @@ class TimelineText(Protocol):
 
 def encode_timeline_line(text: str, timeline: TimelinePage) -> bytes:
     """Return one line of a timeline's text as UTF-8 bytes with a line end. The names of payers in it are masked."""
-    return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
+    return mask_text(text, timeline.hidden_texts).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def encode_bundle_verification_text() -> bytes:

@@ -171,7 +171,7 @@ def read_newest_events(
     ]
     events = deque((mask_event(event, related_records.payer_names) for _, event in merge_streams(streams)), limit)
     return TimelinePage(
-        kind, str(id), tuple(events), hidden=related_records.payer_names, names=related_records.number_by_key
+        kind, str(id), tuple(events), hidden_texts=related_records.payer_names, names=related_records.number_by_key
     )
 
 
@@ -232,7 +232,7 @@ def _read_related_records(
 def _read_operation_with_record(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
     """Return an operation with its record. Raises not_found if the journal has no such operation, even if the
     spool of a desk has it."""
-    operation = journal.find_with_effective_state(conn, operation_id)
+    operation = journal.find_with_state_after_lapse(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
     lapsed_ids = journal.list_lapsed_by_kind(conn)

@@ -44,7 +44,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     """The declaration of one guarded action. An attempt is one call of the action by a person or a worker.
 
     Raises ValueError on creation if `has_effect`, `settle` or `answer` contradict
-    `journal.EFFECTIVE_ACTION_OF_KIND` or the answers that the spool can store.
+    `journal.MONEY_ACTION_BY_KIND` or the answers that the spool can store.
 
     Data:
     - `name`: the action's name in the journal, the spool and the audit trail.
@@ -92,9 +92,9 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
     def __post_init__(self) -> None:
         if self.has_effect is not journal.has_effect(self.name) or (
-            self.has_effect and journal.EFFECTIVE_ACTION_OF_KIND.get(self.kind) != self.name
+            self.has_effect and journal.MONEY_ACTION_BY_KIND.get(self.kind) != self.name
         ):
-            raise ValueError(f"{self.name}: journal.EFFECTIVE_ACTION_OF_KIND says otherwise about its effect")
+            raise ValueError(f"{self.name}: journal.MONEY_ACTION_BY_KIND says otherwise about its effect")
         if self.has_effect is (self.settle is None) or self.has_effect is (
             self.answer not in answer_codec.STORED_FORM_BY_REPORT_TYPE
         ):

@@ -61,7 +61,7 @@ _ERROR_CODES_OF_UNSURE_EFFECT = (
     ErrorCode.INTERNAL_ERROR,
 )
 """Error codes of failures that say nothing about the effect of the act."""
-_LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
+_LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH_AGE
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
 the row of its id.
 """
@@ -189,7 +189,7 @@ class RequestIdService:
         if not context.database.is_server or get_executed_request_id() is not None:
             return
         with context.database.read() as conn:
-            person = people.find(conn, context.operator or WORKER, admit_unlisted=False)
+            person = people.find(conn, context.operator or WORKER, admits_unlisted=False)
         # A database account without a person is the account that owns the schema.
         if person is not None and not person.roles & ROLES_WITH_REQUEST_IDS:
             detail: NotAllowedDetail = {
@@ -290,7 +290,7 @@ class RequestIdService:
         holder, since = refusals.make_holder_detail(row.holder).get("holder"), row.holder.since
         if not row.has_live_lease:
             with self._context.database.read() as conn:
-                operation = journal.find_with_effective_state(conn, row.operation_id or "")
+                operation = journal.find_with_state_after_lapse(conn, row.operation_id or "")
             if operation is None or operation.state is not OperationState.CALLING:
                 return
             holder = {"operator": operation.operator, "desk": operation.desk}
@@ -328,7 +328,7 @@ class RequestIdService:
         number = row.subject_id if row.subject_id is not None and row.subject_id.isdecimal() else "0"
         with self._context.database.read() as conn:
             record = any_record.find(conn, row.subject_kind or "", int(number), journal.list_lapsed_by_kind(conn))
-            operation = journal.find_with_effective_state(conn, row.operation_id) if row.operation_id else None
+            operation = journal.find_with_state_after_lapse(conn, row.operation_id) if row.operation_id else None
         detail: PossibleRepeatDetail = {
             "reason": PossibleRepeatReason.ANSWER_NOT_KEPT,
             "request_id": request.request_id,

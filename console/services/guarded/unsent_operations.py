@@ -65,7 +65,7 @@ def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
 def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
     operation_id = entry.intent.operation_id
     with context.database.read() as conn:
-        operation = journal.find_with_effective_state(conn, operation_id)
+        operation = journal.find_with_state_after_lapse(conn, operation_id)
     if operation is not None and operation.state is OperationState.CALLING:
         return False
     if operation is None and context.now() - entry.intent.at < _LONGEST_WAIT_FOR_CLAIM_COMMIT:

@@ -55,7 +55,7 @@ class Lookup:
         stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
-            number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
+            number = parse_number(text, allows_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._list_similar_numbers(invalid))
             raise
@@ -64,7 +64,7 @@ class Lookup:
         try:
             with self._context.database.read() as conn:
                 joined_read = joined_reads.search_number(
-                    conn, number.value, reader_name, admit_unlisted=self._context.admits_unlisted_names
+                    conn, number.value, reader_name, admits_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
                     _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())
@@ -178,7 +178,7 @@ class Lookup:
         if self._context.open_registry() is None:
             return None
         try:
-            number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
+            number = parse_number(text, allows_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber:
             return None
         self._context.ask_publisher(number.value)

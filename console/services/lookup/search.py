@@ -118,7 +118,7 @@ class GlobalSearch:
         company, by the first characters of an identifier or of the payer, or by the request id of an own request.
         `companies` are the companies that match the words."""
         words = query.words
-        number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
+        number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
@@ -171,10 +171,10 @@ class GlobalSearch:
         """
         if not _may_be_operation_or_request_id(words):
             return
-        operation = journal.find_with_effective_state(conn, words.lower())
+        operation = journal.find_with_state_after_lapse(conn, words.lower())
         if operation is None and not reads_views(conn):
             operation_id = request_ids.find_operation_id(conn, self._context.operator or "", words)
-            operation = None if operation_id is None else journal.find_with_effective_state(conn, operation_id)
+            operation = None if operation_id is None else journal.find_with_state_after_lapse(conn, operation_id)
         if operation is not None:
             yield operation
 
@@ -192,9 +192,9 @@ class GlobalSearch:
             yield subject[0], int(subject[1])
 
 
-def _parse_corporation_number(text: str, *, allow_dummies: bool) -> str | None:
+def _parse_corporation_number(text: str, *, allows_dummies: bool) -> str | None:
     try:
-        return parse_number(text, allow_dummies=allow_dummies).value
+        return parse_number(text, allows_dummies=allows_dummies).value
     except InvalidCorporationNumber:
         return None
 

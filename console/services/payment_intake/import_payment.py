@@ -81,7 +81,7 @@ class PaymentImporter:
         corporation_number = None
         if request.corporation_number is not None:
             corporation_number = parse_number(
-                request.corporation_number, allow_dummies=self._context.settings.allows_test_numbers
+                request.corporation_number, allows_dummies=self._context.settings.allows_test_numbers
             ).value
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:

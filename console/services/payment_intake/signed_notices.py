@@ -322,7 +322,7 @@ def _verify_signature(key: str, header: str, body: bytes) -> int | None:
 def find_corporation_number(order: Order) -> str | None:
     """Return the order's corporation number (13 digits); None if the order has no valid one."""
     with suppress(InvalidCorporationNumber):
-        return parse_number(order.corporation_number, allow_dummies=True).value if order.corporation_number else None
+        return parse_number(order.corporation_number, allows_dummies=True).value if order.corporation_number else None
     return None
 
 

@@ -463,7 +463,7 @@ def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
 def _find_corporation_number(order: Order) -> str | None:
     """Return the order's corporation number; None if it has no valid one."""
     with suppress(InvalidCorporationNumber):
-        return parse_number(order.corporation_number, allow_dummies=True).value if order.corporation_number else None
+        return parse_number(order.corporation_number, allows_dummies=True).value if order.corporation_number else None
     return None
 
 

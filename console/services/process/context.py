@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from console.domain.registry.facts import CorporationFacts
     from console.store.audit.trail import AuditTrail
     from console.store.desk_requests.requested_audit import RequestedAuditTrail
-    from console.store.operations.leases import Holder
+    from console.store.operations.leases import HoldingProcess
     from console.store.operations.request_ids import HeldRequestId
     from console.store.registry.reader import RegistryReader
 
@@ -302,12 +302,12 @@ class ServiceContext:
         """Return the present time (UTC, timezone-aware) of the context's clock."""
         return self.clock.now()
 
-    def make_holder(self) -> "Holder":
+    def make_holder(self) -> "HoldingProcess":
         """Return the holder (operator, desk, host, process, session) in whose name this thread acquires leases and
         begins operations."""
-        from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
+        from console.store.operations.leases import HoldingProcess  # imported here: no reading command takes a lease
 
-        return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
+        return HoldingProcess(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
 
     @cached_property
     def asks_worker(self) -> bool:
@@ -344,7 +344,7 @@ class ServiceContext:
         another name than the database account.
         """
         self._require_own_name(name)
-        return _require_known_person(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+        return _require_known_person(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
 
     @property
     def admits_unlisted_names(self) -> bool:
@@ -372,7 +372,7 @@ class ServiceContext:
         return (
             None
             if name is None
-            else require_reader(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+            else require_reader(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
         )
 
     @property

@@ -417,7 +417,7 @@ class OperationRecovery:
     def _find_operation(self, operation_id: str) -> Operation:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            operation = journal.find_with_effective_state(conn, operation_id)
+            operation = journal.find_with_state_after_lapse(conn, operation_id)
             is_record_lost = operation is not None and _is_record_lost(conn, operation)
         if operation is not None and not is_record_lost:
             return operation
@@ -470,11 +470,11 @@ class OperationRecovery:
 
 
 def _is_purchase(operation: Operation) -> bool:
-    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[credit_checks.CREDIT_CHECK_KIND]
+    return operation.action == journal.MONEY_ACTION_BY_KIND[credit_checks.CREDIT_CHECK_KIND]
 
 
 def _is_payment_start(operation: Operation) -> bool:
-    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.PAYMENT_KIND]
+    return operation.action == journal.MONEY_ACTION_BY_KIND[payments.PAYMENT_KIND]
 
 
 def _is_record_lost(conn: Connection, operation: Operation) -> bool:
@@ -534,7 +534,7 @@ def _make_operation(entry: SpoolEntry) -> Operation:
     # Older program versions stored neither the payment's number nor the end of its start, so such a start can't be
     # shown as failed.
     is_end_unknown = (
-        intent.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.PAYMENT_KIND] and intent.provider_key is None
+        intent.action == journal.MONEY_ACTION_BY_KIND[payments.PAYMENT_KIND] and intent.provider_key is None
     )
     has_failed = not entry.holds_claim and not is_end_unknown
     has_happened = entry.holds_claim and entry.state is SpoolState.ENDED and intent.provider_key is not None

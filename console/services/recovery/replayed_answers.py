@@ -209,7 +209,7 @@ def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFin
 def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
     """Return the guarded operation that the first call with the request id of `use` began, and the operation's
     evidence; None and an empty tuple if that call began no operation."""
-    operation = journal.find_with_effective_state(conn, use.operation_id) if use.operation_id else None
+    operation = journal.find_with_state_after_lapse(conn, use.operation_id) if use.operation_id else None
     return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 
 
@@ -265,7 +265,7 @@ def _find_record_with_outcome(
     """Return the record with its kind and id if its outcome can be unknown (a credit check, payment or refund),
     otherwise None. For the id of an operation, return the record that the operation changes."""
     if kind == "operation":
-        operation = journal.find_with_effective_state(conn, str(record_id))
+        operation = journal.find_with_state_after_lapse(conn, str(record_id))
         if operation is None:
             return None
         kind, record_id = operation.subject_kind, operation.subject_id or 0

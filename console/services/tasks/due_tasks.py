@@ -278,7 +278,7 @@ class DueTasks:
         """
         context, number = self._context, number_key
         with suppress(InvalidCorporationNumber):
-            number = parse_number(written_number, allow_dummies=True).value
+            number = parse_number(written_number, allows_dummies=True).value
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.

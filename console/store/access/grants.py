@@ -22,7 +22,7 @@ from console.store.schema import core as schema
 MAX_ROLE_NAME_LENGTH = 32
 """Longest name of a role that MySQL accepts, in characters."""
 
-LOCK_PROCEDURE = "console_end_lock_holder"
+END_LOCK_HOLDER_PROCEDURE = "console_end_lock_holder"
 """Name of the stored procedure by which a worker ends a person's session that blocks other sessions; see
 `lock_holders`.
 """
@@ -181,7 +181,7 @@ RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     WORKER: _RECORD_WRITER_RIGHTS
     | _REQUEST_EXECUTOR_RIGHTS
     | _make_insert_rights((*_PROVIDER_NOTICE_TABLES, *_PERSON_DECISION_TABLES, "limits", "read_only_switches"))
-    | {(LOCK_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
+    | {(END_LOCK_HOLDER_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
     AUDITOR: _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
     ADMIN: _make_select_rights(_TABLES_OF_ALL_ROLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
     get_requester_role(OPERATOR): _REQUESTER_RIGHTS,
@@ -241,7 +241,7 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
-        yield from people_views.make_view_statements(conn, database, replace_existing=False)
+        yield from people_views.make_view_statements(conn, database, replaces_existing=False)
     for role in sorted(roles):
         name = make_role_name(database, role)
         required_rights, present_rights = (
@@ -271,7 +271,7 @@ def renew_role_rights(conn: Connection) -> None:
         if read_rights_of_role(conn, make_role_name(database, role)) is not None
     ]
     if REQUESTER_ROLES & set(existing_roles):
-        for statement in list(people_views.make_view_statements(conn, database, replace_existing=True)):
+        for statement in list(people_views.make_view_statements(conn, database, replaces_existing=True)):
             run_statement(conn, statement)
     for statement in list(make_role_statements(conn, existing_roles)):
         run_statement(conn, statement)
@@ -494,7 +494,9 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     database_prefixes = [f"{quote_identifier(name)}." for name in (database, make_people_database_name(database))]
     own_prefixes = ("*.", *database_prefixes, *(f"{_PROCEDURE_PREFIX}{prefix}" for prefix in database_prefixes))
     present_rights = frozenset(right for right in present_rights if right[0].startswith(own_prefixes))
-    columns |= {(LOCK_PROCEDURE, "")}  # MySQL doesn't list a procedure to an account that may run it by a role
+    columns |= {
+        (END_LOCK_HOLDER_PROCEDURE, "")
+    }  # MySQL doesn't list a procedure to an account that may run it by a role
     required_rights: frozenset[Right] = frozenset().union(
         *(_list_required_rights(database, role, columns) for role in roles)
     )

@@ -1,5 +1,5 @@
-"""Sessions of people that block other sessions, and the stored procedure LOCK_PROCEDURE by which a worker ends
-them.
+"""Sessions of people that block other sessions, and the stored procedure END_LOCK_HOLDER_PROCEDURE by which a worker
+ends them.
 
 Each account that may read a row can also lock it: on MariaDB by SELECT … FOR UPDATE, and on every server in a
 SERIALIZABLE transaction. A session can also raise its own time limits. So the server itself can't prevent an open
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.store.access.grants import (
-    LOCK_PROCEDURE,
+    END_LOCK_HOLDER_PROCEDURE,
     XA_RIGHT,
     is_mariadb,
     may_grant,
@@ -73,8 +73,8 @@ _TRANSACTION_NOT_FOUND_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """Result of one call of the stored procedure LOCK_PROCEDURE: the account whose session it ended, and the
-    reason.
+    """Result of one call of the stored procedure END_LOCK_HOLDER_PROCEDURE: the account whose session it ended, and
+    the reason.
 
     - blocks: a transaction of the session blocked another transaction
     - metadata: the session waited for a metadata lock
@@ -90,8 +90,8 @@ class EndedSession:
 
 
 def _make_procedure_body(conn: Connection) -> str:
-    """Return the SQL body of the stored procedure LOCK_PROCEDURE. Each call of the procedure ends at most one
-    session of a person: one that blocks others or runs for too long. It returns the account of that session and
+    """Return the SQL body of the stored procedure END_LOCK_HOLDER_PROCEDURE. Each call of the procedure ends at most
+    one session of a person: one that blocks others or runs for too long. It returns the account of that session and
     the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does.
 
     The server ends a session only between two rows or functions, and one function can take hours. So a session that
@@ -151,24 +151,27 @@ END"""  # noqa: S608  # constants of this program
 
 
 def renew_lock_procedure(conn: Connection) -> None:
-    """Create the stored procedure LOCK_PROCEDURE if it is missing, or replace it if its stored text differs from
-    the text of this program version. The caller must then grant the right to execute the procedure again."""
+    """Create the stored procedure END_LOCK_HOLDER_PROCEDURE if it is missing, or replace it if its stored text
+    differs from the text of this program version. The caller must then grant the right to execute the procedure
+    again.
+    """
     body = _make_procedure_body(conn)
     stored_body = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
         " WHERE routine_schema = DATABASE() AND routine_name = %s",
-        (LOCK_PROCEDURE,),
+        (END_LOCK_HOLDER_PROCEDURE,),
     ).scalar()
     if stored_body == body:
         return
-    name = quote_identifier(LOCK_PROCEDURE)
+    name = quote_identifier(END_LOCK_HOLDER_PROCEDURE)
     run_statement(conn, f"DROP PROCEDURE IF EXISTS {name}")
     run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
 
 
 def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
-    """Return the rights that the stored procedure LOCK_PROCEDURE needs and the connected schema account lacks.
-    Empty for any other account, which can't see the schema account's rights."""
+    """Return the rights that the stored procedure END_LOCK_HOLDER_PROCEDURE needs and the connected schema account
+    lacks. Empty for any other account, which can't see the schema account's rights.
+    """
     if not may_grant(conn):
         return ()
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
@@ -187,16 +190,17 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     other account, and on MariaDB, where each account can do that.
     """
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
-    if is_mariadb(conn) or may_grant(conn) or not any(LOCK_PROCEDURE in line for line in grant_lines):
+    if is_mariadb(conn) or may_grant(conn) or not any(END_LOCK_HOLDER_PROCEDURE in line for line in grant_lines):
         return None
     return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in grant_lines) else (XA_RIGHT,)
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
-    """Call LOCK_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted too long.
-    Return the result; None if no session and no prepared transaction blocks others. One call takes about 1 ms.
+    """Call END_LOCK_HOLDER_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted
+    too long. Return the result; None if no session and no prepared transaction blocks others. One call takes about 1
+    ms.
     """
-    account, reason = conn.exec_driver_sql(f"CALL {LOCK_PROCEDURE}()").one()
+    account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))
 
 

@@ -247,8 +247,8 @@ VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_P
 """Views whose name isn't the name of a table."""
 
 
-def make_view_statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
-    """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
+def make_view_statements(conn: Connection, database: str, *, replaces_existing: bool) -> Iterator[str]:
+    """Yield the statements that create the missing views of `database`. With `replaces_existing` existing views are
     replaced, too, because the server doesn't show whether one was altered.
     """
     views = make_people_database_name(database)
@@ -256,7 +256,7 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
     if not columns_by_view:
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
     for name, sql in _make_select_statements(conn, database).items():
-        if replace_existing or name not in columns_by_view:
+        if replaces_existing or name not in columns_by_view:
             quoted_view = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {quoted_view} AS {sql}"
 

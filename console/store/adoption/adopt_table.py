@@ -58,7 +58,9 @@ class TableChange:
 
 
 def read_table(database: Database) -> LegacyTable:
-    """Return the present structure of the table of credit checks. Raises not_found if there is no such table."""
+    """Return the present structure of the table of credit checks. Raises ConsoleError `not_found` if there is no such
+    table.
+    """
     with database.read() as conn:
         table = legacy_table.read_table(conn)
     if table is None:
@@ -81,7 +83,9 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table `table`, whose structure was read before, doesn't need this change any more."""
+    """True if the table with the structure `table` already has this change. `dialect` and `zone` are those of
+    `list_needed_changes`.
+    """
     return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
 
 
@@ -229,8 +233,9 @@ def apply_table_change(
     transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
-    schema_mismatch (detail.problem `needs_conversion`) if the server can make the change only by copying the
-    table and `may_copy_table` is False; database_locked if other sessions used the table during all tries.
+    ConsoleError `schema_mismatch` (detail.problem `needs_conversion`) if the server can make the change only by
+    copying the table and `may_copy_table` is False; `database_locked` if other sessions used the table during all
+    tries.
     """
     if not database.is_server:
         _apply_change_on_sqlite(database, change, zone, before_claim_index)

@@ -252,8 +252,8 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
 
 
 def _announce_change(conn: Connection, updated_row_count: int, alert_id: int, now: datetime) -> bool:
-    """Announce the change of an alert if `updated_row_count`, the number of updated rows, isn't 0. Return True if it
-    is 1.
+    """Announce in the change feed that an alert has changed, unless `updated_row_count`, the number of updated rows,
+    is 0. Return True if it is 1.
     """
     if updated_row_count:
         compare_and_swap.announce_change(conn, ALERT_KIND, alert_id, now)

@@ -58,8 +58,8 @@ _AUDIT_ROW_IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 @dataclass(frozen=True, slots=True)
 class AuditVerificationResult:
-    """Result of a verification: the number of checked rows, the smallest id of a bad or missing row (None: all are
-    correct), and the reason.
+    """Result of a verification of the audit trail: the number of checked rows (`row_count`), the smallest id of a bad
+    or missing row (`first_bad_row_id`; None: all are correct), and the reason.
 
     - edited: the content differs from the hashed content
     - unlinked: the row doesn't follow the previous row of its chain
@@ -170,7 +170,7 @@ class _ChainVerification:
             self.report_bad_row(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
             self.report_bad_row(row_id, "unlinked")
-        for anchor in self._take_anchors_up_to(session, seq):
+        for anchor in self._iterate_anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
                 self.report_bad_row(anchor.row_id, "missing")
             elif anchor.hash != stored_hash:
@@ -182,7 +182,7 @@ class _ChainVerification:
             self.report_bad_row(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
-    def _take_anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
+    def _iterate_anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
         while self._anchor is not None and (self._anchor.chain, self._anchor.seq) <= (session, seq):
             yield self._anchor
             self._anchor = next(self._anchors, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, String, cast, select
 
 from console.store.audit.hash_chain import HASHED_COLUMNS
-from console.store.records.history import ROWS_PER_BATCH, is_not_only_reading_sql
+from console.store.records.history import ROWS_PER_BATCH, reports_more_than_reading_sql
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
@@ -15,7 +15,7 @@ _AUDIT_COLUMNS = [
 ]
 _AUDIT_ROWS_OF_RECORD_QUERY = (
     select(audit_log.c.id, *_AUDIT_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
-    .where(is_not_only_reading_sql())
+    .where(reports_more_than_reading_sql())
     .order_by(audit_log.c.id)
     .limit(ROWS_PER_BATCH)
 )
@@ -49,10 +49,10 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
         last_id = page[-1].id
 
 
-def find_head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:
-    """Return the last row of a chain among the audit rows with an id of at most `up_to`; None if there is none."""
+def find_head_of_chain(conn: Connection, chain: str, last_id: int) -> ChainHead | None:
+    """Return the last row of a chain among the audit rows with an id of at most `last_id`; None if there is none."""
     heads = select(audit_log.c.seq, audit_log.c.id, audit_log.c.hash).where(
-        audit_log.c.session == chain, audit_log.c.id <= up_to
+        audit_log.c.session == chain, audit_log.c.id <= last_id
     )
     row = conn.execute(heads.order_by(audit_log.c.seq.desc()).limit(1)).first()
     return None if row is None else ChainHead(chain, row.seq, row.id, row.hash)

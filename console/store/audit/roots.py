@@ -142,7 +142,7 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
 
 def find_newest_row_older_than(conn: Connection, now: datetime, min_age_seconds: float) -> int:
     """Return the id of the newest audit row whose age is at least `min_age_seconds`; 0 if there is none. The caller
-    gives a time so long that every row with a smaller id is committed by then.
+    gives an age at which all rows with smaller ids have certainly been committed.
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """

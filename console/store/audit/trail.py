@@ -129,8 +129,9 @@ class AuditTrail:
     """Writes the audit entries of this process run, which form one chain (`session`). Safe from any thread. Each
     entry is written in the caller's transaction.
 
-    `anchor` is called with committed rows, and stores them in the desk's spool. `begin` inserts the process run
-    into the table `sessions`; it is called in each transaction with entries until one of them is committed.
+    `store_anchors` is called with committed rows, and stores them in the desk's spool. `insert_session` inserts the
+    process run into the table `sessions`; it is called in each transaction with entries until one of them is
+    committed. It is None if the run is stored already.
     """
 
     def __init__(
@@ -154,13 +155,13 @@ class AuditTrail:
         together in the spool as anchors."""
         if self._insert_session is not None:
             self._insert_session(tx.conn)
-            tx.call_after_commit(self._forget_session_begin)
+            tx.call_after_commit(self._forget_insert_session)
         now = self._clock.now()
         heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
         if heads:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
-    def _forget_session_begin(self) -> None:
+    def _forget_insert_session(self) -> None:
         self._insert_session = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:

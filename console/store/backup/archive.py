@@ -116,9 +116,9 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     are moved there, the manifest last. After an exception it is deleted. The block must call `write_manifest` as its
     last step.
 
-    An existing folder is never replaced, because it may be a mount point, and its parent folder may belong to
-    another user. Raises bad_backup (not_empty) if `folder` exists and isn't an empty folder; storage_full if the
-    files can't be written.
+    An existing folder is never replaced, because it may be a mount point, and its parent folder may belong to another
+    user. Raises ConsoleError `bad_backup` (not_empty) if `folder` exists and isn't an empty folder; `storage_full` if
+    the files can't be written.
     """
     with translate_errors(folder):
         folder = Path(os.path.realpath(folder))
@@ -146,8 +146,8 @@ def _require_empty_folder(folder: Path) -> None:
 
 def _move_finished_files(partial_folder: Path, folder: Path) -> None:
     """Move the files of the finished folder `partial_folder` into the folder around it, the manifest last: without
-    one the folder is no backup. Raises bad_backup (not_empty) if another process has written files into `folder`
-    meanwhile.
+    one the folder is no backup. Raises ConsoleError `bad_backup` (not_empty) if another process has written files
+    into `folder` meanwhile.
     """
     if any(entry != partial_folder for entry in folder.iterdir()):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
@@ -159,8 +159,9 @@ def _move_finished_files(partial_folder: Path, folder: Path) -> None:
 
 
 def _rename_finished_folder(partial_folder: Path, folder: Path) -> None:
-    """Rename the finished folder `partial_folder` to `folder`. Raises bad_backup (not_empty) if another process has
-    created `folder` meanwhile."""
+    """Rename the finished folder `partial_folder` to `folder`. Raises ConsoleError `bad_backup` (not_empty) if
+    another process has created `folder` meanwhile.
+    """
     try:
         partial_folder.rename(folder)
     except OSError as error:
@@ -186,8 +187,10 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 
 
 def read_manifest(folder: Path) -> BackupManifest:
-    """Return the manifest of the backup at `folder`. Raises bad_backup with the problem incomplete (there is no
-    manifest), manifest (it was altered or is no manifest), format (a newer program made it) or unreadable."""
+    """Return the manifest of the backup at `folder`. Raises ConsoleError `bad_backup` with the problem incomplete
+    (there is no manifest), manifest (it was altered or is no manifest), format (a newer program made it) or
+    unreadable.
+    """
     file = folder / MANIFEST_NAME
     try:
         if not is_ordinary_file(file):
@@ -227,9 +230,9 @@ def _parse_backup_file(bytes: int, sha256: str) -> BackupFile:
 
 
 def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
-    """Read every file of the backup and compare it with the manifest. Raises bad_backup with the name of the first
-    wrong file: missing (there is no such file), unreadable (this program may not read it) or altered (its length or
-    SHA-256 isn't that of the manifest, or the disk can't read it).
+    """Read every file of the backup and compare it with the manifest. Raises ConsoleError `bad_backup` with the name
+    of the first wrong file: missing (there is no such file), unreadable (this program may not read it) or altered
+    (its length or SHA-256 isn't that of the manifest, or the disk can't read it).
     """
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
@@ -245,7 +248,7 @@ def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
 
 
 def make_bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
-    """Return the error bad_backup with this problem. `file`: the file or folder that has the problem."""
+    """Return the error `bad_backup` with this problem. `file`: the file or folder that has the problem."""
     return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION_TABLES = frozenset({"alembic_version", OWN_VERSION_TABLE})
 """Names of the tables of which one has the version of the schema. A backup has them in a file of their own."""
-RESTORE_MARK = "restore_in_progress"
+RESTORE_MARK_TABLE = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump: of the
 first one, if an interrupted restore was followed by a restore of another dump.
 """
@@ -54,9 +54,9 @@ def read_table_names(conn: Connection) -> frozenset[str]:
 
 
 def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None:
-    """Write these tables, as they are at one moment, to the file `target` as SQL statements. Raises bad_profile
-    (dump_program) if this machine lacks the server's program for dumps; database_unreachable if that program
-    fails.
+    """Write these tables, as they are at one moment, to the file `target` as SQL statements. Raises ConsoleError
+    `bad_profile` (dump_program) if this machine lacks the server's program for dumps; `database_unreachable` if that
+    program fails.
     """
     client = make_client_command(database, "mariadb-dump", "mysqldump")
     command = [*client, *_DUMP_OPTIONS, _get_database_name(database), *tables]
@@ -68,8 +68,8 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
 
 
 def load_dump(database: Database, dump: Path) -> None:
-    """Execute the SQL file that `dump_tables` wrote. Raises bad_profile (dump_program) if this machine lacks the
-    server's client program; database_unreachable if the server refuses a statement.
+    """Execute the SQL file that `dump_tables` wrote. Raises ConsoleError `bad_profile` (dump_program) if this machine
+    lacks the server's client program; `database_unreachable` if the server refuses a statement.
     """
     client = make_client_command(database, "mariadb", "mysql")
     command = [*client, "--default-character-set=utf8mb4", _get_database_name(database)]
@@ -82,19 +82,20 @@ def load_dump(database: Database, dump: Path) -> None:
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
-    RESTORE_MARK, unless an interrupted restore has left it. Raises bad_backup (target_not_empty) if the database has
-    tables but no RESTORE_MARK, or if it has RESTORE_MARK and is complete (it has its schema version).
+    RESTORE_MARK_TABLE, unless an interrupted restore has left it. Raises ConsoleError `bad_backup` (target_not_empty)
+    if the database has tables but no RESTORE_MARK_TABLE, or if it has RESTORE_MARK_TABLE and is complete (it has its
+    schema version).
     """
     tables = read_table_names(conn)
-    if RESTORE_MARK in tables and _has_schema_version(conn, tables):
+    if RESTORE_MARK_TABLE in tables and _has_schema_version(conn, tables):
         drop_restore_mark(conn)  # the process of a complete restore ended before it dropped the mark
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
-    if tables and RESTORE_MARK not in tables:
+    if tables and RESTORE_MARK_TABLE not in tables:
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
-    if RESTORE_MARK not in tables:
-        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
-    if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK}")) == 0:  # noqa: S608  # a constant
-        insert_sql = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
+    if RESTORE_MARK_TABLE not in tables:
+        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK_TABLE} (dump_sha256 CHAR(64) NOT NULL)"))
+    if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK_TABLE}")) == 0:  # noqa: S608  # a constant
+        insert_sql = f"INSERT INTO {RESTORE_MARK_TABLE} VALUES (:hash)"  # noqa: S608  # a constant
         conn.execute(text(insert_sql), {"hash": dump_hash})
 
 
@@ -110,12 +111,12 @@ def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
 
 
 def lock_restore_mark(conn: Connection) -> None:
-    """Lock the row of the table RESTORE_MARK until the transaction of this connection ends, so that a second
-    restore can't delete the tables that the first one loads. Raises database_locked (another_restore) if
-    another restore has locked the row; on a Galera cluster only if it uses the same node.
+    """Lock the row of the table RESTORE_MARK_TABLE until the transaction of this connection ends, so that a second
+    restore can't delete the tables that the first one loads. Raises ConsoleError `database_locked` (another_restore)
+    if another restore has locked the row; on a Galera cluster only if it uses the same node.
     """
     try:
-        conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
+        conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK_TABLE} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
     except DBAPIError as error:
         if error.orig is None or error.orig.args[0] not in _ROW_LOCKED_ERRORS:
             raise
@@ -124,16 +125,16 @@ def lock_restore_mark(conn: Connection) -> None:
 
 
 def empty_target_database(conn: Connection) -> None:
-    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK."""
+    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK_TABLE."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
-    for table in sorted(read_table_names(conn) - {RESTORE_MARK}):
+    for table in sorted(read_table_names(conn) - {RESTORE_MARK_TABLE}):
         conn.execute(text(f"DROP TABLE `{table}`"))
     conn.execute(text("SET SESSION foreign_key_checks = 1"))
 
 
 def drop_restore_mark(conn: Connection) -> None:
-    """Drop the table RESTORE_MARK, because the restore is complete."""
-    conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
+    """Drop the table RESTORE_MARK_TABLE, because the restore is complete."""
+    conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK_TABLE}"))
 
 
 def make_client_command(database: Database, mariadb: str, mysql: str) -> list[str]:
@@ -143,7 +144,7 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
 
     The connection is verified like those of the driver: by certificate chain and host name; a server on this machine
     needs no TLS. No option file is read, because its options could leave rows out or turn a protection off. Raises
-    bad_profile (dump_program) if this machine has no such program.
+    ConsoleError `bad_profile` (dump_program) if this machine has no such program.
     """
     with database.read() as conn:
         is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
@@ -171,7 +172,7 @@ def _get_database_name(database: Database) -> str:
 def _find_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
     """Return the path of the program on this machine that belongs to the kind of the connected server. `mariadb`
     and `mysql` are its names for the two kinds. MySQL can't load dumps that MariaDB's programs write, because
-    of generated columns. Raises bad_profile (dump_program) if this machine has no such program.
+    of generated columns. Raises ConsoleError `bad_profile` (dump_program) if this machine has no such program.
     """
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)

@@ -39,8 +39,8 @@ def copy_sqlite(source_file: Path, target_file: Path) -> None:
 
 
 def read_meta(file: Path) -> dict[str, str]:
-    """Return the contents of the table `console_meta` of a copy of a database, with the version of its schema
-    under the key `schema`. Raises bad_backup (database) if the file is damaged or is no database of this
+    """Return the contents of the table `console_meta` of a copy of a database, with the version of its schema under
+    the key `schema`. Raises ConsoleError `bad_backup` (database) if the file is damaged or is no database of this
     program.
     """
     with _open_copy(file) as conn:
@@ -54,8 +54,8 @@ def read_meta(file: Path) -> dict[str, str]:
 
 
 def require_usable_spool(file: Path) -> None:
-    """Check a copy of a spool, without changing it. Raises bad_backup: database, if the file is damaged or isn't a
-    spool of this program; format, if a newer program wrote it.
+    """Check a copy of a spool, without changing it. Raises ConsoleError `bad_backup`: database, if the file is
+    damaged or isn't a spool of this program; format, if a newer program wrote it.
     """
     with _open_copy(file) as conn:
         ((application_id,),) = conn.execute("PRAGMA application_id")
@@ -71,8 +71,9 @@ def require_usable_spool(file: Path) -> None:
 
 
 def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) -> None:
-    """Raise bad_backup (database) if something else than a table has one of these names, or if the first is
-    missing."""
+    """Raise ConsoleError `bad_backup` (database) if something else than a table has one of these names, or if the
+    first is missing.
+    """
     types = dict(conn.execute("SELECT name, type FROM sqlite_schema").fetchall())
     if names[0] not in types or any(types.get(name, "table") != "table" for name in names):
         raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
@@ -92,14 +93,15 @@ def _open_copy(file: Path) -> Iterator[sqlite3.Connection]:
 
 def find_database_id(file: Path) -> str | None:
     """Return the id of the database in this file; None if there is no file, or no database of this program in it.
-    Raises database_locked (in_use) if another process has locked the file, so that it can't be read.
+    Raises ConsoleError `database_locked` (in_use) if another process has locked the file, so that it can't be read.
     """
     return (_find_meta(file) or {}).get("database_id")
 
 
 def _find_meta(file: Path) -> dict[str, str] | None:
     """Return the contents of the table `console_meta` of this file, {} if a readable SQLite file lacks this table;
-    None if the file is missing or damaged. Raises database_locked (in_use) if another process has locked the file.
+    None if the file is missing or damaged. Raises ConsoleError `database_locked` (in_use) if another process has
+    locked the file.
     """
     if not file.is_file():
         return None
@@ -120,8 +122,8 @@ def replace_database_file(
     same folder under the name `former_file_name` (with a number if that name is used). Return the new path of the
     former file; None if there was none. `prepare` may change the new file before it gets its name.
 
-    If the process is killed in between, `database` is either the former file or the new one. Raises
-    database_locked (in_use) if another process has the former file open and it isn't damaged; storage_full if the
+    If the process is killed in between, `database` is either the former file or the new one. Raises ConsoleError
+    `database_locked` (in_use) if another process has the former file open and it isn't damaged; `storage_full` if the
     files can't be written.
 
     If `database` is a symbolic link, the file that it leads to is replaced: other desks may use that file under its
@@ -171,16 +173,17 @@ def _rename_side_files(database: Path, former_file: Path) -> None:
 
 
 def require_unused_database(database: Path) -> None:
-    """Raise database_locked (in_use) if another process has this database file open. A damaged file isn't checked,
-    because SQLite would delete its log."""
+    """Raise ConsoleError `database_locked` (in_use) if another process has this database file open. A damaged file
+    isn't checked, because SQLite would delete its log.
+    """
     if _find_meta(database) is not None:
         _leave_wal_mode(database)
 
 
 def _leave_wal_mode(database: Path) -> None:
     """End the WAL mode of an SQLite file, which moves the content of the write-ahead log into the file. Raises
-    database_locked (in_use) if another process has the file open, because only the last connection can end the
-    WAL mode. Must not be called for a damaged file, because SQLite deletes its log.
+    ConsoleError `database_locked` (in_use) if another process has the file open, because only the last connection can
+    end the WAL mode. Must not be called for a damaged file, because SQLite deletes its log.
     """
     try:
         with closing(sqlite3.connect(database, timeout=2.0, isolation_level=None)) as conn:

@@ -4,7 +4,7 @@ refund.
 In one transaction these rules expect the statements in this order:
 
 - request: the payment's reservation, then the refund
-- approve: the vote, then the refund
+- approve: the vote (a row of `approvals`), then the refund
 - send: the refund, then the journal
 - answer: evidence, the journal, the refund, then the payment
 - resolve by two people: evidence, then the refund

@@ -41,7 +41,7 @@ from console.store.constraints.sql_expressions import (
 )
 from console.store.database.error_codes import AUDIT_TIME_MESSAGE
 from console.store.database.lease_clock import lease_clock_id, lease_now
-from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
+from console.store.operations.journal import MONEY_ACTION_BY_KIND
 
 LONGEST_LEASE_MS = 600_000
 LONGEST_PAUSE_MS = 3_600_000
@@ -104,7 +104,7 @@ def _make_used_tokens_sql(row: str) -> str:
 
 
 _IS_PURCHASE_SQL, _IS_REFUND_SQL = (
-    f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund")
+    f"NEW.action = '{MONEY_ACTION_BY_KIND[kind]}'" for kind in ("credit-check", "refund")
 )
 _IS_PURCHASE_REQUEST_SQL = "r.action = 'purchase'"
 _ENDED_OPERATION_STATES = make_state_list_sql(

@@ -426,7 +426,7 @@ def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> di
     }
 
 
-def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
+def increment_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
     """Increment the version of the credit check and change nothing else. Called when the first of two people has
     decided about it: a decision that was made from the earlier version is then refused.
 

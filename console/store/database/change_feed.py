@@ -26,7 +26,7 @@ INITIAL_OPEN_ID_COUNT = 1_000
 """Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
 they were assigned.
 """
-OPEN_SECONDS = 60.0
+OPEN_ID_SECONDS = 60.0
 """Shortest time (seconds) for which an id stays open. It is longer than several lock waits, the absence of a node and
 a few retries together.
 """
@@ -116,7 +116,7 @@ def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
-    on SQLite, where no id is open. Once OPEN_SECONDS have passed since the last closing of ids, the ids up to the
+    on SQLite, where no id is open. Once OPEN_ID_SECONDS have passed since the last closing of ids, the ids up to the
     id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
     them.
     """
@@ -127,7 +127,7 @@ def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterab
         after.newest_id_when_marked,
         after.marked_at_seconds,
     )
-    if now - last_closing_at >= OPEN_SECONDS:
+    if now - last_closing_at >= OPEN_ID_SECONDS:
         closed_id, next_closed_id, last_closing_at = next_closed_id, latest, now
         seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed_id)
     return FeedMark(latest, seen_ids, closed_id, next_closed_id, last_closing_at)

@@ -57,7 +57,7 @@ class Database:
     - `admission`, if set, is called in a write transaction before the caller's statements, at most once a
       second. An exception that it raises ends the transaction.
 
-    Raises bad_profile if the URL is malformed or names a database that this program doesn't support.
+    Raises ConsoleError `bad_profile` if the URL is malformed or names a database that this program doesn't support.
     """
 
     def __init__(self, url: str, *, without_time_limit: bool = False) -> None:
@@ -183,7 +183,7 @@ class Database:
                 if not (
                     self.is_server
                     and retries.allows_retry(
-                        error, was_connected=self._has_connected, in_doubt=bool(lost_transactions)
+                        error, was_connected=self._has_connected, has_unanswered_commit=bool(lost_transactions)
                     )
                 ):
                     _raise_console_error(error)
@@ -266,8 +266,8 @@ class Database:
         """Commit `tx`. If the server doesn't answer that it has committed or undone it, look by `Transaction.proof`
         for a row that only this transaction can have written.
 
-        Raises CommitUnproven if that row is absent or `tx` has no proof; database_unreachable if the database can't
-        be asked; the server's error if it has undone `tx`.
+        Raises CommitUnproven if that row is absent or `tx` has no proof; ConsoleError `database_unreachable` if the
+        database can't be asked; the server's error if it has undone `tx`.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
         try:
@@ -288,7 +288,8 @@ class Database:
 
         `commit_at` is the time at which COMMIT was sent (monotonic seconds), `error` is the error of the COMMIT. A
         crashed node is back within seconds. A cluster without a quorum often isn't, so its time limit is shorter.
-        Raises database_unreachable if the database isn't back within the limit: the outcome is then unknown.
+        Raises ConsoleError `database_unreachable` if the database isn't back within the limit: the outcome is then
+        unknown.
         """
         if tx.proof is None:
             return False
@@ -331,7 +332,7 @@ class Database:
                 raise
 
     def _require_same_file(self) -> None:
-        """Raise database_unreachable if the SQLite file was moved or replaced since it was opened.
+        """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened.
 
         Open connections would still write to the former file, and a new connection would create an empty file
         under the path. Other programs wouldn't see these writes.

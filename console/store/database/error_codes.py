@@ -121,7 +121,7 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
 
 def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
     """Return the detail of the ConsoleError with the error code `code` for this database error. Its `problem`
-    (`reason` for not_allowed) is the name of the problem if the error has one, otherwise the database's
+    (`reason` for `not_allowed`) is the name of the problem if the error has one, otherwise the database's
     message.
     """
     number = find_error_number(error)
@@ -182,8 +182,8 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and _is_own_chain_conflict(find_error_number(error), str(error.orig))
 
 
-def _is_own_chain_conflict(number: int | None, message: str) -> bool:
-    return number == 1062 and "uq_audit_chain" in message
+def _is_own_chain_conflict(error_number: int | None, message: str) -> bool:
+    return error_number == 1062 and "uq_audit_chain" in message
 
 
 def is_lock_wait_timeout(error: BaseException) -> bool:

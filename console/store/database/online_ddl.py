@@ -45,8 +45,8 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
     """Run the ALTER statement `sql` on a server, and run it again after each cancellation. Return when it has
     succeeded, or when `is_done` returns True before a try.
 
-    Raises CopyNeeded if the server can't make the change in place, database_locked if other sessions used the
-    table for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
+    Raises CopyNeeded if the server can't make the change in place, ConsoleError `database_locked` if other sessions
+    used the table for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
     """
     deadline, tries = time.monotonic() + LONGEST_RETRY_SECONDS, 0
     while not is_done():

@@ -32,13 +32,13 @@ class RetryCounters:
         self._unreachable_count = 0
         self._chain_count = 0
 
-    def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
+    def allows_retry(self, error: Exception, *, was_connected: bool, has_unanswered_commit: bool) -> bool:
         """Count this error and return True if the write may be tried again after it.
 
         - `was_connected`: this process has reached the server before. If False, the address may be wrong, and the
           error is reported without a retry.
-        - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
-          the lost transaction may have caused it; each try first looks for that row.
+        - `has_unanswered_commit`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because
+          the row of the lost transaction may have caused it; each try first looks for that row.
         """
         consequence, seconds = error_codes.get_error_consequence(error), time.monotonic() - self._begun_at
         if consequence == "gone":
@@ -52,7 +52,7 @@ class RetryCounters:
             self._chain_count += 1
             return self._chain_count <= MAX_RERUNS or seconds < OWN_CHAIN_RETRY_SECONDS
         self._race_count += 1
-        return self._race_count <= MAX_RERUNS and (consequence == "undone" or in_doubt)
+        return self._race_count <= MAX_RERUNS and (consequence == "undone" or has_unanswered_commit)
 
 
 def get_unreachable_retry_seconds(error: BaseException) -> float:

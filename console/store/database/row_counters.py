@@ -69,8 +69,9 @@ def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 
 def require_remaining_ids(conn: Connection) -> None:
-    """Raise storage_full if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every table has
-    had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read."""
+    """Raise ConsoleError `storage_full` if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every
+    table has had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read.
+    """
     if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining_ids >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):

@@ -101,7 +101,8 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
     because `_make_tls_options` decides about verification.
 
     `without_time_limit` removes the time limit of statements: for the commands `db …`, never for a desk. Raises
-    bad_profile for any other option, because a mistyped option must not turn a protection off unnoticed.
+    ConsoleError `bad_profile` for any other option, because a mistyped option must not turn a protection off
+    unnoticed.
     """
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
     unknown_options = sorted(
@@ -161,7 +162,7 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
         pool_reset_on_return=None,
         hide_parameters=True,
     )
-    _ConnectionOpener(server).listen(engine)
+    _ConnectionOpener(server).register_listeners(engine)
     return engine
 
 
@@ -179,7 +180,7 @@ class _ConnectionOpener:
         name = server.url.database
         self._databases: tuple[str | None, ...] = (name, make_people_database_name(name)) if name else (None,)
 
-    def listen(self, engine: Engine) -> None:
+    def register_listeners(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_any)
         event.listen(engine, "checkin", self._store_idle_time)
         event.listen(engine, "checkout", self._check_idle)
@@ -270,8 +271,9 @@ def _open_connection(
     dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
     """Open a connection with the driver's `arguments` and `keyword_arguments`, run `statements` on it, and return it.
-    If a statement fails, close the connection and raise the statement's error. Raises bad_profile if a TLS file is
-    missing, unreadable or not in PEM form."""
+    If a statement fails, close the connection and raise the statement's error. Raises ConsoleError `bad_profile` if a
+    TLS file is missing, unreadable or not in PEM form.
+    """
     try:
         for name in _TLS_FILE_OPTIONS:
             if keyword_arguments.get(name):  # the driver would wait for the other end of a pipe

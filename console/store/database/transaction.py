@@ -57,8 +57,9 @@ def make_locking_read(query: Select[_Row]) -> Select[_Row]:
 
 
 class CommitUnproven(RunAgain):
-    """The server didn't answer the COMMIT of `tx`, and the row that would prove the COMMIT is absent, or `tx` has no
-    proof."""
+    """Raised if the server didn't answer the COMMIT of `tx`, and the COMMIT can't be proven: the row that would prove
+    it is absent, or `tx` has no proof.
+    """
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__("a COMMIT was lost")

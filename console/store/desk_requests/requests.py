@@ -42,7 +42,7 @@ from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import make_locking_read
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from console.store.schema.core import request_files, requests
 
 _MAX_TAKABLE_REQUESTS = 20
@@ -349,7 +349,7 @@ def count_takable_requests(conn: Connection) -> int:
 
 
 def take_next_request(
-    tx: Transaction, holder: Holder, lease_seconds: float, *, only_first_of_person: bool = False
+    tx: Transaction, holder: HoldingProcess, lease_seconds: float, *, only_first_of_person: bool = False
 ) -> TakenDeskRequest | None:
     """Take the next desk request with a lease of `lease_seconds` and return it; None if there is none. A request
     isn't taken while another request about the same record is executed. Requests that no worker took in time are

@@ -3,12 +3,12 @@
 
 Raises ConsoleError:
 
-- storage_full: no space, read-only, or the folder can't be written
-- documents_unreachable: the share isn't mounted, or the bucket doesn't answer or refuses access
+- `storage_full`: no space, read-only, or the folder can't be written
+- `documents_unreachable`: the share isn't mounted, or the bucket doesn't answer or refuses access
   (detail.reason)
-- provider_answer_unusable: the document has more than 32 MiB
-- not_found: no such file, not a document path, or the content was changed (detail.reason)
-- bad_profile: the documents URL is of an unknown kind, or the optional package for it isn't installed
+- `provider_answer_unusable`: the document has more than 32 MiB
+- `not_found`: no such file, not a document path, or the content was changed (detail.reason)
+- `bad_profile`: the documents URL is of an unknown kind, or the optional package for it isn't installed
 """
 
 import re
@@ -63,7 +63,7 @@ class Documents:
         Nothing is opened before the first use.
 
         `has_documents` returns True if the database has a document. Then an empty folder is refused, because it
-        must be the wrong folder. Raises bad_profile if `url` has another form.
+        must be the wrong folder. Raises ConsoleError `bad_profile` if `url` has another form.
         """
         self._storage = _open_storage(url, has_documents)
 
@@ -83,8 +83,8 @@ class Documents:
         return stored_document
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under a path that `store` returned. Raises not_found if it is missing or doesn't
-        have the SHA-256 in the path.
+        """Return the content stored under a path that `store` returned. Raises ConsoleError `not_found` if it is
+        missing or doesn't have the SHA-256 in the path.
         """
         if _PATH_PATTERN.fullmatch(path) is None:
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
@@ -107,15 +107,17 @@ class Documents:
         )
 
     def put_back(self, path: str, content: bytes) -> None:
-        """Store a document from a backup under the path that `store` once returned for it. Raises not_found
-        (damaged) if the path doesn't have the SHA-256 of the content."""
+        """Store a document from a backup under the path that `store` once returned for it. Raises ConsoleError
+        `not_found` (damaged) if the path doesn't have the SHA-256 of the content.
+        """
         if _PATH_PATTERN.fullmatch(path) is None or not matches_path(path, content):
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         self._storage.store(path, content)
 
     def delete_registry_part(self, path: str) -> None:
-        """Delete a part of a corporation registry that is no longer needed. Raises not_found for any other path:
-        documents are never deleted."""
+        """Delete a part of a corporation registry that is no longer needed. Raises ConsoleError `not_found` for any
+        other path: documents are never deleted.
+        """
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
         self._storage.delete(path)
@@ -136,15 +138,15 @@ class Documents:
             raise _make_not_found_error(_MANIFEST_PATH, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
-        written; documents_unreachable if this desk can't reach the folder or bucket.
+        """Check, without writing, that a document could be stored now. Raises ConsoleError `storage_full` if the
+        folder can't be written; `documents_unreachable` if this desk can't reach the folder or bucket.
         """
         self._storage.check_writable()
 
 
 def open_documents(url: str, database: Database) -> Documents:
-    """Return the documents of this database, without opening the folder or bucket. Raises bad_profile if `url` is
-    invalid or the optional package for it isn't installed.
+    """Return the documents of this database, without opening the folder or bucket. Raises ConsoleError `bad_profile`
+    if `url` is invalid or the optional package for it isn't installed.
     """
 
     def has_documents() -> bool:

@@ -41,9 +41,9 @@ class DocumentFolder:
     """Storage of documents in a folder of the file system. Implements `DocumentStorage`."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
-        """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then
-        an empty folder is refused when it is used, because it must be the wrong folder. Raises bad_profile for
-        another URL.
+        """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then an
+        empty folder is refused when it is used, because it must be the wrong folder. Raises ConsoleError
+        `bad_profile` for another URL.
         """
         self.root = parse_root_folder(url)
         self.location = str(self.root)
@@ -51,7 +51,8 @@ class DocumentFolder:
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path. A file with other content under this path is renamed first. Raises
-        storage_full if the file can't be written; documents_unreachable if the shared folder isn't connected.
+        ConsoleError `storage_full` if the file can't be written; `documents_unreachable` if the shared folder isn't
+        connected.
         """
         with self._translate_errors():
             folder = self._open_subfolder(path[:2])
@@ -67,9 +68,9 @@ class DocumentFolder:
             _sync_names(folder)
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable
-        if the shared folder isn't connected; FileNotFoundError or another OSError if the file is missing or can't
-        be read.
+        """Return the content stored under the path, without a check of its SHA-256. Raises ConsoleError
+        `documents_unreachable` if the shared folder isn't connected; FileNotFoundError or another OSError if the file
+        is missing or can't be read.
         """
         try:
             return _read_content(self.root / path)
@@ -81,8 +82,8 @@ class DocumentFolder:
             raise
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content in the root folder under the name `path`, and replace the file that has this name.
-        Raises storage_full if the file can't be written; documents_unreachable if the shared folder isn't
+        """Store the content in the root folder under the name `path`, and replace the file that has this name. Raises
+        ConsoleError `storage_full` if the file can't be written; `documents_unreachable` if the shared folder isn't
         connected.
         """
         with self._translate_errors():
@@ -97,16 +98,17 @@ class DocumentFolder:
             _sync_names(self.root)
 
     def delete(self, path: str) -> None:
-        """Delete the file with this path, if it exists. Raises storage_full if the file can't be deleted;
-        documents_unreachable if the connection to the shared folder is lost. If the share isn't mounted, nothing
-        happens."""
+        """Delete the file with this path, if it exists. Raises ConsoleError `storage_full` if the file can't be
+        deleted; `documents_unreachable` if the connection to the shared folder is lost. If the share isn't mounted,
+        nothing happens.
+        """
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 
     def list_all_paths(self) -> Iterator[str]:
         """Yield the path of every file in the subfolders of documents (two hexadecimal digits), also of files that
-        aren't documents. Raises documents_unreachable if the shared folder isn't connected; storage_full if a
-        folder can't be read.
+        aren't documents. Raises ConsoleError `documents_unreachable` if the shared folder isn't connected;
+        `storage_full` if a folder can't be read.
         """
         with self._translate_errors():
             self._require_mounted()
@@ -117,8 +119,8 @@ class DocumentFolder:
                     yield from sorted(f"{folder.name}/{file.name}" for file in folder.iterdir() if file.is_file())
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
-        written; documents_unreachable if the shared folder isn't connected.
+        """Check, without writing, that a document could be stored now. Raises ConsoleError `storage_full` if the
+        folder can't be written; `documents_unreachable` if the shared folder isn't connected.
         """
         with self._translate_errors():
             self._require_mounted()
@@ -141,9 +143,9 @@ class DocumentFolder:
         return folder
 
     def _require_mounted(self) -> None:
-        """Raise documents_unreachable if the root folder has no subfolder for documents although the database has
-        some documents. Then the root is probably a mount point whose share isn't mounted, and documents stored in it
-        would be missing later.
+        """Raise ConsoleError `documents_unreachable` if the root folder has no subfolder for documents although the
+        database has some documents. Then the root is probably a mount point whose share isn't mounted, and documents
+        stored in it would be missing later.
         """
         if not _has_subfolders(self.root) and self._has_documents():
             raise make_unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
@@ -163,7 +165,7 @@ class DocumentFolder:
 
 
 def parse_root_folder(url: str) -> Path:
-    """Return the folder that a URL `file:` names. Raises bad_profile for another URL."""
+    """Return the folder that a URL `file:` names. Raises ConsoleError `bad_profile` for another URL."""
     scheme, colon, path_text = url.partition(":")
     path_text = unquote(path_text.removeprefix("//localhost").removeprefix("//"))
     if os.name == "nt":

@@ -49,7 +49,7 @@ class DocumentBucket:
 
     def __init__(self, url: str, seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a request without a document's content. Raises
-        bad_profile for another URL, or if gcsfs isn't installed."""
+        ConsoleError `bad_profile` for another URL, or if gcsfs isn't installed."""
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
             raise _make_bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
@@ -63,7 +63,7 @@ class DocumentBucket:
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path. An object with other content under this path is renamed first. Raises
-        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist.
+        ConsoleError `documents_unreachable` if the bucket doesn't answer, refuses access or doesn't exist.
         """
         if self._create_object(path, content):
             return
@@ -73,9 +73,9 @@ class DocumentBucket:
                 raise make_unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
-        there is no such object; OSError for an object that can't be a document; documents_unreachable if the
-        bucket doesn't answer, refuses access or doesn't exist.
+        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if there
+        is no such object; OSError if the object is too large for a document; ConsoleError `documents_unreachable` if
+        the bucket doesn't answer, refuses access or doesn't exist.
         """
         metadata = self._read_metadata(path)
         size = int(metadata["size"])
@@ -92,12 +92,13 @@ class DocumentBucket:
 
     def replace(self, path: str, content: bytes) -> None:
         """Store the content as the object with this path, and replace an object that has the path already. Raises
-        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
+        ConsoleError `documents_unreachable` if the bucket doesn't answer, refuses access or doesn't exist."""
         self._upload_object(path, content)
 
     def delete(self, path: str) -> None:
-        """Delete the object with this path, if it exists. Raises documents_unreachable if the bucket doesn't
-        answer, refuses access or doesn't exist."""
+        """Delete the object with this path, if it exists. Raises ConsoleError `documents_unreachable` if the bucket
+        doesn't answer, refuses access or doesn't exist.
+        """
         try:
             generation = self._read_metadata(path)["generation"]
             self._send_request("DELETE", _OBJECT_PATH, *self._get_bucket_and_name(path), ifGenerationMatch=generation)
@@ -106,7 +107,7 @@ class DocumentBucket:
 
     def list_all_paths(self) -> Iterator[str]:
         """Yield the path, relative to the prefix, of every object below the prefix of the URL. Raises
-        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
+        ConsoleError `documents_unreachable` if the bucket doesn't answer, refuses access or doesn't exist."""
         query_arguments: dict[str, Any] = {"prefix": self._prefix}
         while True:
             try:
@@ -119,8 +120,9 @@ class DocumentBucket:
             query_arguments["pageToken"] = page["nextPageToken"]
 
     def check_writable(self) -> None:
-        """Check, without writing, that this desk has the permissions to create and read objects. Raises
-        documents_unreachable if a permission is missing, or if the bucket doesn't exist or doesn't answer."""
+        """Check, without writing, that this desk has the permissions to create and read objects. Raises ConsoleError
+        `documents_unreachable` if a permission is missing, or if the bucket doesn't exist or doesn't answer.
+        """
         try:
             answer = self._send_request(
                 "GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS
@@ -143,9 +145,9 @@ class DocumentBucket:
         return True
 
     def _upload_object(self, path: str, content: bytes, **conditions: str) -> None:
-        """Send the content to the bucket in one request, which stores it as the object with this path.
-        `conditions` are parameters of the request, such as ifGenerationMatch. Raises FileExistsError if a
-        condition isn't met; documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist.
+        """Send the content to the bucket in one request, which stores it as the object with this path. `conditions`
+        are parameters of the request, such as ifGenerationMatch. Raises FileExistsError if a condition isn't met;
+        ConsoleError `documents_unreachable` if the bucket doesn't answer, refuses access or doesn't exist.
         """
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
@@ -208,8 +210,8 @@ class DocumentBucket:
         body of the answer. `path` is a template into which `names` are put; `byte_count`: bytes to transfer, which
         lengthen the time limit; `gcsfs_arguments`: further arguments of gcsfs.
 
-        Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable (any other
-        failure).
+        Raises FileNotFoundError if there is no such object (404), FileExistsError if a condition of the request isn't
+        met (412), ConsoleError `documents_unreachable` after any other failure.
         """
         from fsspec import asyn
 
@@ -271,8 +273,8 @@ def _get_failure_reason(error: Exception) -> DocumentsReason:
 
 
 def _read_emulator_url() -> str:
-    """Return the URL of an emulator for tests; "" if none is set. Raises bad_profile if the emulator isn't on this
-    machine.
+    """Return the URL of an emulator for tests; "" if none is set. Raises ConsoleError `bad_profile` if the emulator
+    isn't on this machine.
     """
     setting = os.environ.get(_EMULATOR_VARIABLE, "")
     if setting in ("", "default"):

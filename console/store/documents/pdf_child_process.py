@@ -48,10 +48,10 @@ def main(arguments: list[str]) -> int:
     pdfium = _load_pdfium(fonts)
     content = source.read(int.from_bytes(source.read(8), "big"))
     _limit_files()
-    pages = _OpenPdfDocument(pdfium, content)
+    document = _OpenPdfDocument(pdfium, content)
     for line in source:
         _limit_processor_time(seconds)
-        answer_head, payload = _answer_request(pages, json.loads(line))
+        answer_head, payload = _answer_request(document, json.loads(line))
         target.write(json.dumps({**answer_head, "bytes": len(payload)}).encode() + b"\n")
         target.write(payload)
         target.flush()
@@ -109,26 +109,26 @@ def _load_pdfium(fonts: str) -> Any:
     return pypdfium2
 
 
-def _answer_request(pages: "_OpenPdfDocument", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
+def _answer_request(document: "_OpenPdfDocument", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
     try:
         match request["do"]:
             case "count":
-                return {"count": pages.count_pages()}, b""
+                return {"count": document.count_pages()}, b""
             case "image":
-                return pages.render_page(request["index"], request["width"])
+                return document.render_page(request["index"], request["width"])
             case "words":
-                return {}, json.dumps(pages.read_page_words(request["index"])).encode()
+                return {}, json.dumps(document.read_page_words(request["index"])).encode()
             case "compare":
                 return {}, json.dumps(compare_words(request["old"], request["new"])).encode()
             case "text":
-                return {}, pages.read_page_text(request["index"]).encode("utf-8", "replace")
+                return {}, document.read_page_text(request["index"]).encode("utf-8", "replace")
             case _:
-                return {}, json.dumps(list(pages.search(request["words"]))).encode()
+                return {}, json.dumps(list(document.search(request["words"]))).encode()
     except PageRefused as refusal:
         return {"refused": str(refusal)}, b""
     except MemoryError:
         return {"refused": "too_much_memory"}, b""
-    except (pages.pdfium.PdfiumError, ValueError, OverflowError):
+    except (document.pdfium.PdfiumError, ValueError, OverflowError):
         return {"refused": "unreadable"}, b""
 
 

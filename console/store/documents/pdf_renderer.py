@@ -199,9 +199,9 @@ class _RequestTimer:
 
 
 def _check_source(source: bytes | Path) -> None:
-    """Check the length and the first bytes of the document, without parsing it. Raises provider_answer_unusable with
-    the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't those of a PDF) or unreadable (the
-    file can't be opened).
+    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError
+    `provider_answer_unusable` with the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't
+    those of a PDF) or unreadable (the file can't be opened).
     """
     with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:

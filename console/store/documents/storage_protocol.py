@@ -12,23 +12,28 @@ LARGEST_BYTES = 32 * 1024 * 1024
 
 class DocumentStorage(Protocol):
     """Storage of documents under paths that contain the SHA-256 of their content, and of the manifest of the
-    documents (`replace`). Every method may raise documents_unreachable: this desk can't reach the folder or
-    bucket."""
+    documents (`replace`). Every method raises ConsoleError `documents_unreachable` if this desk can't reach the
+    folder or bucket.
+    """
 
     location: str
     """Location of the documents, as shown to people."""
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path; it is stored durably when this returns. If a file or object with other
-        content has this path, it is renamed first. A folder raises storage_full if the content can't be written."""
+        content has this path, it is renamed first. A folder raises ConsoleError `storage_full` if the content can't
+        be written.
+        """
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
         there is none; OSError for a file that can't be a document."""
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, or replace the content that the path has already. A reader gets the
-        whole former content or the whole new one. A folder raises storage_full if the content can't be written."""
+        """Store the content under the path, or replace the content that the path has already. A reader gets the whole
+        former content or the whole new one. A folder raises ConsoleError `storage_full` if the content can't be
+        written.
+        """
 
     def delete(self, path: str) -> None:
         """Delete the content with this path, if there is any."""
@@ -37,8 +42,9 @@ class DocumentStorage(Protocol):
         """Yield the path of every stored file or object, including those that aren't documents."""
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
-        written."""
+        """Check, without writing, that a document could be stored now. Raises ConsoleError `storage_full` if the
+        folder can't be written.
+        """
 
 
 def matches_path(path: str, content: bytes) -> bool:
@@ -47,7 +53,7 @@ def matches_path(path: str, content: bytes) -> bool:
 
 
 def make_unreachable_error(location: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
-    """Return the error documents_unreachable for the folder or bucket `location`: this desk can't reach it for this
+    """Return the error `documents_unreachable` for the folder or bucket `location`: this desk can't reach it for this
     reason, though its documents may exist. `problem`: details for the log.
     """
     return ConsoleError(

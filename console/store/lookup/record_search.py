@@ -292,7 +292,7 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
         bounds_in_japan = [
-            at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instants())
+            at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instant_bounds())
         ]
         in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, begin, end)
         in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *bounds_in_japan)
@@ -318,7 +318,7 @@ def _make_between_condition(
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
-    begin, end = days.compute_instants()
+    begin, end = days.compute_instant_bounds()
     return convert_to_naive_utc(begin), convert_to_naive_utc(end)
 
 

@@ -51,7 +51,7 @@ def ensure_schema(database: Database) -> dict[str, str]:
     """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of
     the schema under `schema`. Creates a missing or empty SQLite database.
 
-    Raises ConsoleError: not_our_database if the tables are those of another program; schema_mismatch if the
+    Raises ConsoleError: `not_our_database` if the tables are those of another program; `schema_mismatch` if the
     schema has another version, or if the table of credit checks waits for adoption; another error if the database
     can't be read or created.
     """
@@ -65,8 +65,8 @@ def ensure_schema(database: Database) -> dict[str, str]:
 
 
 def require_current_version(conn: Connection) -> None:
-    """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
-    stops writing.
+    """Raise ConsoleError `schema_mismatch` if another desk has upgraded the schema since this program started, so
+    that this program stops writing.
     """
     _require_newest_version(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
 
@@ -77,7 +77,7 @@ def _require_newest_version(version: str) -> None:
 
 
 def make_schema_error(version: str) -> ConsoleError:
-    """Return the error schema_mismatch for a database, or a backup, whose schema has the version `version`."""
+    """Return the error `schema_mismatch` for a database, or a backup, whose schema has the version `version`."""
     return ConsoleError(
         ErrorCode.SCHEMA_MISMATCH, {"found": version, "needed": SCHEMA_VERSION, "newer": version > SCHEMA_VERSION}
     )
@@ -106,8 +106,8 @@ def _has_no_tables(database: Database) -> bool:
 
 def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
-    not_our_database if the database has only tables of other programs; schema_mismatch if it has no tables, or if its
-    table of credit checks waits for adoption.
+    ConsoleError `not_our_database` if the database has only tables of other programs; `schema_mismatch` if it has no
+    tables, or if its table of credit checks waits for adoption.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
@@ -148,10 +148,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     after.
 
     May be run at any time, by two desks at the same time, and again after an interruption. Another application's
-    table of credit checks isn't changed before its adoption. Raises not_our_database if the tables are those of
-    another program (`_require_upgradable`); schema_mismatch for a database of a newer program, or one older than
-    BASELINE_VERSION; on a server database_locked if this process lost the upgrade lock, because it was suspended
-    (checked between the steps).
+    table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if the tables are
+    those of another program (`_require_upgradable`); `schema_mismatch` for a database of a newer program, or one
+    older than BASELINE_VERSION; on a server `database_locked` if this process lost the upgrade lock, because it was
+    suspended (checked between the steps).
     """
     _make_folder(database)
     if database.is_server:
@@ -227,8 +227,9 @@ def _read_version(conn: Connection) -> str | None:
 
 
 def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
-    """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table
-    of credit checks and no other table that has the name of a table of this program."""
+    """Raise ConsoleError `not_our_database` unless the database is empty, has an interrupted upgrade, or has an
+    adoptable table of credit checks and no other table that has the name of a table of this program.
+    """
     if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
     if not legacy_table.has_table(conn, tables):
@@ -242,7 +243,9 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
 
 
 def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
-    """Execute the missing migrations, and call `require_held` before the first one and after each."""
+    """Execute the missing migrations, and call `require_held` before the first one and after each: it raises an error
+    if this process has lost the upgrade lock.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -301,8 +304,8 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
 def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
-    Raises not_found if the database has no such table and is empty or belongs to the console; not_our_database if
-    it has no such table but tables of other applications.
+    Raises ConsoleError `not_found` if the database has no such table and is empty or belongs to the console;
+    `not_our_database` if it has no such table but tables of other applications.
     """
     tables = _read_table_names(conn)
     table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None

@@ -49,16 +49,18 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Renew the lock. Raise database_locked if this process has lost it: it expired, for example while it
-        was suspended, and another process has acquired it. The database is asked each time, because the next
-        heartbeat may come later than the next step."""
+        """Renew the lock. Raise ConsoleError `database_locked` if this process has lost it: it expired, for example
+        while it was suspended, and another process has acquired it. The database is asked each time, because the next
+        heartbeat may come later than the next step.
+        """
         self._is_lost = self._is_lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
         if self._is_lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
     def acquire(self) -> None:
-        """Wait until the lock is free, acquire it, and from then on renew it by heartbeat. Raises database_locked
-        after LONGEST_WAIT_SECONDS."""
+        """Wait until the lock is free, acquire it, and from then on renew it by heartbeat. Raises ConsoleError
+        `database_locked` after LONGEST_WAIT_SECONDS.
+        """
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while not self._database.write(lambda tx: self._try_acquire(tx.conn)):
             if time.monotonic() >= deadline:

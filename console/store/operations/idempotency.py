@@ -13,7 +13,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.database.lease_clock import make_is_live_condition
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.operations import leases
-from console.store.operations.leases import Holder
+from console.store.operations.leases import HoldingProcess
 from console.store.schema.core import leases as named_leases
 from console.store.schema.core import operations
 
@@ -44,7 +44,7 @@ _OPERATION_RESULT_QUERY = select(operations.c.result).where(
 _FREE_IDEMPOTENCY_KEY_STATEMENT = (
     update(operations).where(operations.c.id == bindparam("operation_id")).values(idempotency_key=bindparam("key"))
 )
-LONGEST_EPOCH = timedelta(hours=1)
+LONGEST_EPOCH_AGE = timedelta(hours=1)
 _EPOCH_ROW_PARAMETERS = {"lease_name": "idempotency_cache"}
 _EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("lease_name"), named_leases.c.slot == 0)
 _CACHE_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_EPOCH_ROW_CONDITION)
@@ -118,7 +118,7 @@ def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
     )
 
 
-def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
+def forget_result(tx: Transaction, operation_id: str, key: str, holder: HoldingProcess, now: datetime) -> None:
     """Free the idempotency key of an operation's stored result and begin a new epoch, so that no process uses a
     copy of the result in Redis."""
     free_idempotency_key(tx.conn, operation_id, key)
@@ -137,10 +137,10 @@ def read_current_epoch(conn: Connection, now: datetime) -> str:
     with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
     """
     row = conn.execute(_CACHE_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()
-    return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""
+    return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH_AGE else ""
 
 
-def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
+def replace_epoch(tx: Transaction, holder: HoldingProcess, now: datetime) -> str:
     """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
     if tx.conn.execute(_REPLACE_CACHE_EPOCH_STATEMENT, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:

@@ -22,7 +22,7 @@ from threading import Lock
 from typing import Any, Literal
 
 from console.store.database.boot_clock import read_uptime_ms
-from console.store.operations.redis_client import RedisLink
+from console.store.operations.redis_client import RedisClient
 from console.store.spool.cipher import derive_key
 
 RESULT_LIFETIME_MS, RUNNING_MARK_LIFETIME_MS, FORGOTTEN_MARK_LIFETIME_MS = 86_400_000, 30_000, 300_000
@@ -107,7 +107,7 @@ class IdempotencyCache(NoIdempotencyCache):
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
-        self._redis_link = RedisLink(url, self._require_entry_cipher)
+        self._redis_client = RedisClient(url, self._require_entry_cipher)
         self._database_id = database_id
         self._store_key = store_key
         self._entry_cipher: _CacheEntryCipher | None = None
@@ -134,7 +134,7 @@ class IdempotencyCache(NoIdempotencyCache):
             present_counts, reported_counts = (self.used_answer_count, self.question_count), self._reported_counts
             self._reported_counts = present_counts
         added_counts = [after - before for after, before in zip(present_counts, reported_counts, strict=True)]
-        sums: Any = self._redis_link.send_command(
+        sums: Any = self._redis_client.send_command(
             "EVAL", _ADD_COUNTS_SCRIPT, 1, entry_cipher.make_entry_name("figures"), *added_counts
         )
         try:
@@ -146,17 +146,17 @@ class IdempotencyCache(NoIdempotencyCache):
     @property
     def state(self) -> Literal["on", "off"]:
         """The state of the cache: "on" while Redis answers, "off" while it can't be reached."""
-        return "on" if self._redis_link.is_up else "off"
+        return "on" if self._redis_client.is_up else "off"
 
     def connect(self) -> bool:
         """Connect to Redis now instead of in the background. Return True if Redis can be used."""
-        return self._redis_link.connect()
+        return self._redis_client.connect()
 
     def close(self) -> None:
         """Add the counts of this process to the counts in Redis, and close the connections to Redis."""
         if self.question_count > self._reported_counts[1]:
             self._add_counts_and_read_sums()
-        self._redis_link.close()
+        self._redis_client.close()
 
     def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
         """Return the epoch: the random text in the database that changes when a result is forgotten. Return None if
@@ -190,7 +190,7 @@ class IdempotencyCache(NoIdempotencyCache):
         if entry_cipher is None or epoch is None or len(plaintext) > LARGEST_RESULT_BYTES:
             return
         name = entry_cipher.make_entry_name(key)
-        self._redis_link.send_command(
+        self._redis_client.send_command(
             "EVAL",
             _STORE_RESULT_SCRIPT,
             1,
@@ -206,7 +206,7 @@ class IdempotencyCache(NoIdempotencyCache):
         with self._lock:
             self._time_and_epoch = (-EPOCH_VALID_MS, "")
         if self._entry_cipher is not None:
-            self._redis_link.send_command(
+            self._redis_client.send_command(
                 "SET", self._entry_cipher.make_entry_name(key), _FORGOTTEN_MARK, "PX", FORGOTTEN_MARK_LIFETIME_MS
             )
 
@@ -219,13 +219,13 @@ class IdempotencyCache(NoIdempotencyCache):
         suspended meanwhile.
         """
         entry_cipher, epoch = self._entry_cipher, self._get_known_epoch()
-        if not self._redis_link.is_up:
-            self._redis_link.connect_in_background()
+        if not self._redis_client.is_up:
+            self._redis_client.connect_in_background()
         if entry_cipher is None or epoch is None:
             return _NO_CACHE_ANSWER
         name = entry_cipher.make_entry_name(key)
         self.question_count += 1
-        entry: Any = self._redis_link.send_command(command, name, *further_arguments)
+        entry: Any = self._redis_client.send_command(command, name, *further_arguments)
         if not isinstance(entry, bytes):
             return CacheAnswer(epoch=epoch)
         result = (

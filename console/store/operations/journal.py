@@ -25,10 +25,10 @@ from console.store.schema.core import operations
 
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
-    from console.store.operations.leases import Holder
+    from console.store.operations.leases import HoldingProcess
 
 FIRST_FENCE = 1
-EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
+MONEY_ACTION_BY_KIND: Mapping[str, str] = {
     "credit-check": AuditAction.CREDIT_CHECK_PURCHASE,
     "payment": AuditAction.PAYMENT_START,
     "refund": AuditAction.REFUND_SUBMIT,
@@ -39,21 +39,22 @@ EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
 def has_effect(action: str) -> bool:
     """True if the action costs or moves money. If the lease of an operation with such an action expires, the
     operation's outcome is unknown; an operation that only reads has failed in that case."""
-    return action in EFFECTIVE_ACTION_OF_KIND.values()
+    return action in MONEY_ACTION_BY_KIND.values()
 
 
 def find_kind_of_action(action: str) -> str | None:
-    """Return the kind of record on which this action costs or moves money (EFFECTIVE_ACTION_OF_KIND); None for any
+    """Return the kind of record on which this action costs or moves money (MONEY_ACTION_BY_KIND); None for any
     other action."""
-    return next((kind for kind, effect in EFFECTIVE_ACTION_OF_KIND.items() if effect == action), None)
+    return next((kind for kind, effect in MONEY_ACTION_BY_KIND.items() if effect == action), None)
 
 
 @dataclass(frozen=True, slots=True)
 class NewOperation:
-    """An operation to be inserted into the journal before its request is sent. `subject_kind` and `subject_id` are
-    its record. `client_id` and `corporation_number` are those of a purchase. `key` is its idempotency key,
-    `fingerprint` the digest of the request, `answer_key` a secret: a trigger of a server lets nobody write that
-    the operation failed without it (None: the operation has no such secret).
+    """An operation to be inserted into the journal before its request is sent. `action` is the name of its guarded
+    action, such as `credit-check.purchase`; `subject_kind` and `subject_id` are its record. `client_id` and
+    `corporation_number` are those of a purchase. `key` is its idempotency key, `fingerprint` the digest of the
+    request, `answer_key` a secret: a trigger of a server lets nobody write that the operation failed without it
+    (None: the operation has no such secret).
     """
 
     id: str
@@ -126,7 +127,7 @@ _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
 
 
 def begin_operation(
-    tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, lease_seconds: float
+    tx: Transaction, operation: NewOperation, holder: "HoldingProcess", now: datetime, lease_seconds: float
 ) -> int:
     """Insert an operation in state `calling` into the journal and return its fencing token. `lease_seconds` is the
     length of its lease.
@@ -250,7 +251,7 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
     return _make_operation(row) if row else None
 
 
-def find_with_effective_state(conn: Connection, operation_id: str) -> Operation | None:
+def find_with_state_after_lapse(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation; None if there is none. An operation that is stored as `calling` but has an expired
     lease is returned with the state that `mark_lapsed` will write."""
     row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"operation_id": operation_id}).first()
@@ -320,9 +321,7 @@ def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozen
     return frozenset(
         [
             subject
-            for (subject,) in conn.execute(
-                _LAPSED_SUBJECTS_QUERY, {"effective_action": EFFECTIVE_ACTION_OF_KIND[kind]}
-            )
+            for (subject,) in conn.execute(_LAPSED_SUBJECTS_QUERY, {"effective_action": MONEY_ACTION_BY_KIND[kind]})
         ]
     )
 
@@ -331,7 +330,7 @@ def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
     """Return, by kind of record, the ids that `list_lapsed_subjects` returns for the kind. A kind without lapsed
     operations has no key."""
     by_kind: dict[str, set[int]] = {}
-    for kind, subject in conn.execute(_make_lapsed_by_kind_query(*EFFECTIVE_ACTION_OF_KIND.values())):
+    for kind, subject in conn.execute(_make_lapsed_by_kind_query(*MONEY_ACTION_BY_KIND.values())):
         by_kind.setdefault(kind, set()).add(subject)
     return {kind: frozenset(subjects) for kind, subjects in by_kind.items()}
 
@@ -351,7 +350,7 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
     `subject_id` (a column) has lapsed."""
     is_lapsed_operation = and_(
         operations.c.state == OperationState.CALLING.value,
-        operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
+        operations.c.action == MONEY_ACTION_BY_KIND[kind],
         not_(_LIVE_LEASE_CONDITION),
     )
     return exists().where(
@@ -362,7 +361,7 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Return the purchases of a corporation's credit check, for all clients, in state `unknown` or `calling`."""
     open_states = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    is_purchase = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
+    is_purchase = operations.c.action == MONEY_ACTION_BY_KIND["credit-check"]
     query = select(*_OPERATION_COLUMNS).where(
         operations.c.corporation_number == corporation_number, operations.c.state.in_(open_states), is_purchase
     )

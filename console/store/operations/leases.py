@@ -28,7 +28,7 @@ from console.store.schema.core import leases
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class HoldingProcess:
     """The process that holds leases and operations: the person, the desk, the host name, the process id and the id of
     the process run (`session`).
     """
@@ -100,7 +100,7 @@ _LEASE_HOLDER_QUERY = (
 
 
 def acquire(
-    tx: Transaction, name: str, holder: Holder, now: datetime, lease_seconds: float, slots: int = 1
+    tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float, slots: int = 1
 ) -> Lease | None:
     """Acquire the lease `name` for `lease_seconds`. A name with several `slots` has as many leases; the first free
     one is acquired. Return None if all of them are held.
@@ -126,7 +126,7 @@ def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool
     return bool(conn.scalar(_LEASE_TOKEN_QUERY, slot) == token)
 
 
-def _make_lease_values(holder: Holder, now: datetime, lease_seconds: float) -> dict[str, object]:
+def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: float) -> dict[str, object]:
     return {
         "person_name": holder.operator,
         "desk_": holder.desk,

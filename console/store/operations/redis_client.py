@@ -25,7 +25,7 @@ _WARNING_INTERVAL_MS = 60_000
 _PERMISSION_CHECK_COMMAND = ("SET", "support-console", "", "NX", "GET", "PX", 1)
 
 
-class RedisLink:
+class RedisClient:
     """Connections to one Redis server. Can be used from any thread.
 
     `prepare`, if given, runs in the background thread before each connection. If it raises an exception, no
@@ -64,7 +64,7 @@ class RedisLink:
 
     def connect_in_background(self) -> None:
         """Connect to Redis in a background thread, unless the last attempt or the loss of the connection was less
-        than five seconds ago, or the link is closed."""
+        than five seconds ago, or the client is closed."""
         with self._lock:
             now = read_uptime_ms()
             if now < self._next_attempt_ms or self._is_closed:
@@ -74,13 +74,13 @@ class RedisLink:
             self._connecting_thread.start()
 
     def connect(self) -> bool:
-        """Connect to Redis now, unless the link is connected already. Return False if that fails."""
+        """Connect to Redis now, unless the client is connected already. Return False if that fails."""
         if not self._is_reachable:
             self._connect()
         return self._is_reachable
 
     def close(self) -> None:
-        """Close the connections to Redis. The link can't be used afterwards."""
+        """Close the connections to Redis. The client can't be used afterwards."""
         self._is_closed = True
         if self._connecting_thread is not None:
             self._connecting_thread.join(timeout=5)
@@ -154,11 +154,11 @@ class RedisLink:
 
 def is_usable(url: str) -> bool:
     """True if the Redis server at this URL accepts a connection and a test command now."""
-    redis_link = RedisLink(url)
+    redis_client = RedisClient(url)
     try:
-        return redis_link.connect()
+        return redis_client.connect()
     finally:
-        redis_link.close()
+        redis_client.close()
 
 
 class _BoundedSocket:

@@ -26,7 +26,7 @@ from console.store.database.transaction import make_locking_read
 from console.store.schema.core import request_ids
 
 if TYPE_CHECKING:
-    from console.store.operations.leases import Holder
+    from console.store.operations.leases import HoldingProcess
 
 ANSWER_RETENTION = timedelta(hours=24)
 USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
@@ -198,13 +198,13 @@ def find_operation_id(conn: Connection, person: str, request_id: str) -> str | N
 def acquire_request_id(
     tx: Transaction,
     request: RequestKey,
-    use: RequestIdUse | None,
-    holder: "Holder",
+    stored_use: RequestIdUse | None,
+    holder: "HoldingProcess",
     now: datetime,
     lease_seconds: float,
 ) -> HeldRequestId:
     """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
-    `use` is the id's stored use as read in this transaction; None if there was none.
+    `stored_use` is the use of the id that the caller has read in this transaction; None if there was none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -219,7 +219,7 @@ def acquire_request_id(
         "token_": token,
         "lease_ms": int(lease_seconds * 1000),
     }
-    if use is None:
+    if stored_use is None:
         try:
             tx.conn.execute(_INSERT_REQUEST_ID_STATEMENT, row)
         except IntegrityError:
@@ -228,12 +228,13 @@ def acquire_request_id(
     else:
         if (
             tx.conn.execute(
-                _ACQUIRE_REQUEST_ID_STATEMENT, row | {"fence_as_acquired": use.fence, "state_as_read": use.state}
+                _ACQUIRE_REQUEST_ID_STATEMENT,
+                row | {"fence_as_acquired": stored_use.fence, "state_as_read": stored_use.state},
             ).rowcount
             != 1
         ):
             raise RunAgain
-        fence = use.fence + 1
+        fence = stored_use.fence + 1
     tx.set_commit_proof(lambda conn: conn.scalar(_REQUEST_ID_TOKEN_QUERY, request.parameters) == token)
     return HeldRequestId(request, fence)
 

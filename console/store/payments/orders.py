@@ -54,8 +54,9 @@ _KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number; `total_minor` is in
-    minor units of `currency`. A field is None if the shop left it empty.
+    """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number, `user_id` the shop's
+    id of the customer, `payment_method` the shop's word for the way of paying; `total_minor` is in minor units of
+    `currency`. A field is None if the shop left it empty. `state_since` None: the instant of the INSERT.
     """
 
     merch_txn_id: str

@@ -81,9 +81,10 @@ _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
 class NewPayment:
     """A new payment. Instants are aware; amounts are in minor units of `currency`.
 
-    `asked_minor`: the requested price. `by_code`: the payer pays with a code that the console requested.
-    `account_minor`: the amount that the payment reserves on its account. `restored_id`: the former id of a row that
-    is restored; None: the database assigns an id. Any other field is None if the payment has no such value yet.
+    `merchant_payment_id`: our payment number. `asked_minor`: the requested price. `by_code`: the payer pays with a
+    code that the console requested. `expires_at`: the instant after which nobody can pay. `account_minor`: the amount
+    that the payment reserves on its account. `restored_id`: the former id of a row that is restored; None: the
+    database assigns an id. Any other field is None if the payment has no such value yet.
     """
 
     provider: str

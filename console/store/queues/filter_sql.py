@@ -167,8 +167,10 @@ def _make_owner_condition(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _SortedTable:
-    """The values of which the sort keys of one table are made; `owners` are the people of the running takes, by
-    kind and record id."""
+    """The values from which the sort keys of one table of records are made: SQL expressions of the record's id, of
+    `state_since` (`since`) and of the other sorted values (`shown_columns`). `owners` are the people of the running
+    takes, by kind and record id.
+    """
 
     kind: str
     id_column: Expression

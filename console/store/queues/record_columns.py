@@ -29,7 +29,7 @@ class RecordColumns:
     - `order_or_payment_number`: the order number or our payment number; NULL for other records
     - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
     - `has_provider`: takes the names of providers and returns the condition that the record has one of them
-    - `amount_minor`, `currency`: the amount that lists show, in minor units
+    - `amount_minor`, `currency`: the amount that lists show, in minor units; `maker`: the requester of a refund
     """
 
     status: Expression
@@ -50,19 +50,19 @@ class RecordColumns:
 
 @dataclass(frozen=True, eq=False)
 class ShownColumns:
-    """SQL expressions of one table for lists, where some rows may be lapsed: the process of such a record crashed
-    or froze during a call. For these rows the expressions return an unknown outcome, the work state
-    NEEDS_REVIEW and the reason LAPSED in place of the stored values, which are not changed. `is_lapsed` is the
-    condition of these rows; None if no row is lapsed.
+    """SQL expressions of one table for lists, where some rows may be lapsed: the process of such a record crashed or
+    froze during a call. For these rows the expressions return an unknown outcome, the work state NEEDS_REVIEW and the
+    reason LAPSED in place of the stored values, which are not changed. `columns` are the expressions of the stored
+    values, `is_lapsed` is the condition of the lapsed rows; None if no row is lapsed.
     """
 
     columns: RecordColumns
     is_lapsed: ColumnElement[bool] | None = None
 
-    def _make_shown_sql(self, stored_column: Expression, of_lapsed_row: str | None) -> Expression:
+    def _make_shown_sql(self, stored_column: Expression, lapsed_value: str | None) -> Expression:
         if self.is_lapsed is None:
             return stored_column
-        return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored_column)
+        return case((self.is_lapsed, literal(lapsed_value, String)), else_=stored_column)
 
     @property
     def certainty(self) -> Expression:

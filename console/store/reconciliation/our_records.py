@@ -164,8 +164,10 @@ def list_sent_refunds(conn: Connection, after: PagePosition, until: datetime, li
 def list_events_of_source(
     conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
-    """Return at most `limit` events of `source` that have an order number and happened there before `until`,
-    sorted by that time and the id. `after`: time and id of the last event of the previous page."""
+    """Return at most `limit` payment events of the provider or shop `source` that have an order number and an
+    `occurred_at` before `until`, sorted by that time and the id. `after`: time and id of the last event of the
+    previous page.
+    """
     rows = conn.execute(
         _EVENTS_OF_SOURCE_PAGE_QUERY, {"source": source, **_make_page_parameters(after, until, limit)}
     )

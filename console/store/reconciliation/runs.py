@@ -85,8 +85,9 @@ class ReconciliationRun:
     `from_day` and `to_day` are the first and the last compared day in Japan. `state` is RUN_RUNNING, RUN_DONE or
     RUN_FAILED; `reason` says why the run failed. `asked_by` is the person or worker who started it.
 
-    `position` is the place at which an interrupted run continues. `matched`, `imported`, `missing_there`,
-    `different_state` and `different_amount` are numbers of compared rows, about payments and about refunds.
+    `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
+    it has read. `matched`, `imported`, `missing_there`, `different_state` and `different_amount` are numbers of
+    compared rows, about payments and about refunds.
     """
 
     id: int

@@ -25,9 +25,9 @@ from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
     NOTICE_QUERY,
     PAYMENT_KIND,
-    is_not_only_reading_sql,
     make_audit_event,
     make_notice_event,
+    reports_more_than_reading_sql,
 )
 from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER_SUBQUERY
 from console.store.schema.core import audit_log, documents
@@ -132,7 +132,7 @@ def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[
     columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
     is_about_records = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
     for row in _read_newest_rows(
-        conn, select(*columns).where(is_about_records, is_not_only_reading_sql()), audit_log.c.id
+        conn, select(*columns).where(is_about_records, reports_more_than_reading_sql()), audit_log.c.id
     ):
         yield CompanyEvent((kind, int(row.subject_id)), make_audit_event(row, kind, row.subject_id))
 

@@ -113,7 +113,7 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     return RecordsOfNumber(
         _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], number_payments),
         number_payments,
-        refunds.leave_out_lost_approvers(
+        refunds.leave_out_former_approvers(
             conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
         ),
     )

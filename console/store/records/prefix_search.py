@@ -36,7 +36,7 @@ class PrefixMatches:
 def _make_prefix_query(kind: str, column: Column[Any], parameter_prefix: str = "id") -> Select[Any]:
     """Return the query of the kind and id of the first rows whose column `column` begins with a text, sorted by that
     column. The parameter `limit` limits the number of rows. `parameter_prefix` is the beginning of the names of two
-    more parameters: `{typed_text}_first` is the text, `{typed_text}_beyond` a text that is sorted after all texts
+    more parameters (`id`: `id_first` and `id_beyond`): the searched text, and a text that is sorted after all texts
     that begin with it (see `_make_range_parameters`).
     """
     rows = select(literal(kind).label("kind"), column.table.c.id.label("id"))

@@ -148,7 +148,8 @@ class NewRefund:
     comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
     `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
     such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
-    `restored_id`: the former id of a row that is restored; None: the database assigns an id.
+    `ticket` is the number of a support ticket, `set_aside_id` the set-aside that the refund gives back; both are None
+    if there is none. `restored_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int
@@ -344,10 +345,10 @@ def read_refunds(
     then. The approvers of a decided refund stay.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
+    return leave_out_former_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
 
 
-def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
+def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
     more are left out."""
     remaining_records = tuple(records)
@@ -364,7 +365,7 @@ def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tup
 
 
 def _is_approver(conn: Connection, name: str) -> bool:
-    person = operators.find(conn, name, admit_unlisted=conn.dialect.name == "sqlite")
+    person = operators.find(conn, name, admits_unlisted=conn.dialect.name == "sqlite")
     return person is not None and has_right(person, "refund_approve")
 
 

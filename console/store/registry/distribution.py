@@ -64,9 +64,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `differences`: the
-    differences that follow the base, in their order. `base_files`: the SHA-256 of each publisher's file of which the
-    base was made. The names of the fields are those of the JSON file.
+    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `registry_date`: the
+    day up to which it is complete (YYYY-MM-DD). `differences`: the differences that follow the base, in their order.
+    `base_files`: the SHA-256 of each publisher's file of which the base was made. The names of the fields are those
+    of the JSON file.
     """
 
     form: int
@@ -86,9 +87,9 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
     if they contain all differences that the desks don't have yet, only these differences are stored, otherwise a new
     base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
 
-    A damaged manifest is replaced by one with a new base; the parts that it named stay. Raises in_progress if another
-    process imports into this folder; storage_full or documents_unreachable if a file can't be stored; bad_profile if
-    a newer program wrote the manifest in a form that this program can't read.
+    A damaged manifest is replaced by one with a new base; the parts that it named stay. Raises ConsoleError
+    `in_progress` if another process imports into this folder; `storage_full` or `documents_unreachable` if a file
+    can't be stored; `bad_profile` if a newer program wrote the manifest in a form that this program can't read.
     """
     with hold_import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -125,10 +126,10 @@ def fetch_registry(
 
     A damaged registry of this desk is replaced. After a stopped or killed fetch of a base, the next call continues
     with the next part. If this function raises an error, the registry in use is the former one, or the new base
-    without its differences. Raises in_progress if another process imports into this folder; interrupted if
-    `should_stop` returned True; bad_profile if a program with a newer FORMAT_VERSION has written the team's
-    registry; not_found if a file is missing or damaged; documents_unreachable or storage_full if a file can't be
-    read or written.
+    without its differences. Raises ConsoleError `in_progress` if another process imports into this folder;
+    `interrupted` if `should_stop` returned True; `bad_profile` if a program with a newer FORMAT_VERSION has written
+    the team's registry; `not_found` if a file is missing or damaged; `documents_unreachable` or `storage_full` if a
+    file can't be read or written.
     """
     manifest = _read_manifest(documents)
     if manifest is None:
@@ -280,8 +281,9 @@ def _decompress(path: str, content: bytes) -> bytes:
 
 
 def _get_valid_digest(stored_file: StoredFile) -> str:
-    """Return the SHA-256 of the stored file, which is used as a file name. Raises not_found if the manifest has
-    another text in its place."""
+    """Return the SHA-256 of the stored file, which is used as a file name. Raises ConsoleError `not_found` if the
+    manifest has another text in its place.
+    """
     if len(stored_file.sha256) != sha256().digest_size * 2 or not stored_file.sha256.isalnum():
         raise _make_damaged_error(stored_file.name)
     return stored_file.sha256

@@ -97,7 +97,7 @@ _stored_day_cache = _StoredDayCache()
 
 def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
     """Yield the rows of the file in blocks, beginning after the line `after_line`, the last line of an earlier
-    block. Raises bad_registry_file for the first bad line."""
+    block. Raises ConsoleError `bad_registry_file` for the first bad line."""
     for block in read_text(source, after_line):
         yield RowBlock(block.first_line, block.first_line + len(block.lines) - 1, _check_block(source.name, block))
 

@@ -42,7 +42,7 @@ the state before the first row and the state after the last one.
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
-    bad_registry_file if a row of the file is invalid; interrupted if the import must stop."""
+    ConsoleError `bad_registry_file` if a row of the file is invalid; `interrupted` if the import must stop."""
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
     places = read_places(connection)

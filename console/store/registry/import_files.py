@@ -40,12 +40,12 @@ def import_registry_files(
     """Import files of the publisher into the registry of `folder`, either all of them or none, and return the
     status of the new registry. Until the end of the import, readers use the former registry.
 
-    After a stopped or killed import of whole files, a call with the same files continues it. If this function
-    raises an error, the former registry stays in use. Raises bad_registry_file for an invalid file, and for a file of
-    a day after `latest_day` (in use, it would keep out the files of all days before); registry_order for a file that
-    doesn't follow the registry in use; bad_profile if differences are given and the registry in use is damaged (whole
-    files replace it); in_progress if another process imports; interrupted if
-    `should_stop` returned True; storage_full if the registry can't be written.
+    After a stopped or killed import of whole files, a call with the same files continues it. If this function raises
+    an error, the former registry stays in use. Raises ConsoleError `bad_registry_file` for an invalid file, and for a
+    file of a day after `latest_day` (in use, it would keep out the files of all days before); `registry_order` for a
+    file that doesn't follow the registry in use; `bad_profile` if differences are given and the registry in use is
+    damaged (whole files replace it); `in_progress` if another process imports; `interrupted` if `should_stop`
+    returned True; `storage_full` if the registry can't be written.
     """
     with hold_import_lock(folder), translate_errors(folder):
         return import_under_lock(folder, paths, ImportRun(on_progress, should_stop), latest_day)

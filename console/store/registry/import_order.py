@@ -27,7 +27,7 @@ def check_order(current_coverage: RegistryCoverage | None, sources: Sequence[Sou
     """Check the days and prefectures of the files `sources`, sorted: whole files first, then the differences by day.
     No day of publication may lie between a difference and the file before it; without one, the date of the registry
     counts. `current_coverage` is the coverage of the registry in use; None if there is no registry. Raises
-    registry_order for the first file that doesn't follow.
+    ConsoleError `registry_order` for the first file that doesn't follow.
     """
     whole_files = [source for source in sources if not source.is_difference]
     complete_until = None if current_coverage is None else current_coverage.registry_date

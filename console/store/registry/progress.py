@@ -32,6 +32,6 @@ class ImportRun:
             self._on_progress(ImportProgress(step, source.name, row_count, source.line_count, rate))
 
     def raise_if_stopped(self) -> None:
-        """Raise interrupted if the import must stop."""
+        """Raise ConsoleError `interrupted` if the import must stop."""
         if self.should_stop():
             raise make_stopped_error()

@@ -83,7 +83,8 @@ class RegistryReader:
     """Reads the registry in use. Any thread may use it. The file is opened at the first read. If another process
     has put a new registry in use, the next read uses the new one.
 
-    A read raises bad_profile if the file is damaged, and storage_full if this program may not read it.
+    A read raises ConsoleError `bad_profile` if the file is damaged, and `storage_full` if this program may not read
+    it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -256,7 +257,7 @@ class RegistryReader:
 
 def open_registry(folder: Path) -> RegistryReader | None:
     """Return a reader of the registry in this folder, without opening the file; None if there is none. If this
-    program may not look into the folder, each read of the reader raises storage_full."""
+    program may not look into the folder, each read of the reader raises ConsoleError `storage_full`."""
     try:
         is_present = (folder / CURRENT_REGISTRY_NAME).exists()
     except OSError:

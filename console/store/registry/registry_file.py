@@ -45,8 +45,10 @@ _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class DamagedRegistry(sqlite3.DatabaseError):
-    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. The
-    code is that of SQLite for a file without a database, so that all damage is told in the same way."""
+    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. Its
+    error code is that of SQLite for a file that is no database, so that callers recognise all damage by the code
+    (`is_damage`).
+    """
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
@@ -104,7 +106,8 @@ def open_for_writing(file: Path) -> sqlite3.Connection:
 @contextmanager
 def hold_import_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of the registry's imports during the block; the system releases the lock if the process ends.
-    Raises in_progress if another process holds the lock, and storage_full if the lock file can't be written.
+    Raises ConsoleError `in_progress` if another process holds the lock, and `storage_full` if the lock file can't be
+    written.
     """
     path = folder / _LOCK_FILE_NAME
     try:

@@ -289,9 +289,10 @@ def write_registry_facts(connection: sqlite3.Connection, facts: Mapping[str, str
 
 
 def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, row_count: int) -> None:
-    """Write the files that were applied now, and the facts of the whole registry: its date (`day`), its number of
-    corporations (`row_count`), and the circles of successors. The caller gives `row_count`, because a query that
-    counts them takes as long as the import of a difference.
+    """Write into the registry the list of the files that were applied now (table `files`), and facts of the whole
+    registry (table `facts`): its date (`day`), its number of corporations (`row_count`), and the circles of
+    successors. The caller gives `row_count`, because a query that counts them takes as long as the import of a
+    difference.
     """
     connection.executemany(
         "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",

@@ -5,7 +5,7 @@ The file's name says its kind and day: `00_zenkoku_all_20261031.zip` (the nation
 prefecture), `diff_20261102.zip` (the changes of a day). A ZIP contains one CSV and may contain its signature
 (`.asc`).
 
-Functions raise ConsoleError bad_registry_file for a file that can't be used; the error names the line of the CSV
+Functions raise ConsoleError `bad_registry_file` for a file that can't be used; the error names the line of the CSV
 if the fault is in a line.
 """
 
@@ -51,9 +51,11 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of the publisher that was checked once from its beginning to its end. `day` is the day in its name,
-    `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its CSV. `prefecture` is the code of the
-    prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number of lines of the CSV."""
+    """A file of the publisher that was checked once from its beginning to its end. `is_difference` is False for a
+    whole file. `day` is the day in its name, `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its
+    CSV. `prefecture` is the code of the prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number
+    of lines of the CSV.
+    """
 
     path: Path
     name: str
@@ -77,7 +79,7 @@ class TextBlock:
 def make_bad_file_error(
     name: str, problem: RegistryFileProblem, line: int | None = None, field: str = ""
 ) -> ConsoleError:
-    """Return the error bad_registry_file for the file `name`. `line`: the number of the bad line of the CSV; None
+    """Return the error `bad_registry_file` for the file `name`. `line`: the number of the bad line of the CSV; None
     if the fault isn't in a line. `field`: the publisher's name of the wrong field; "" if there is none."""
     return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
 
@@ -86,8 +88,9 @@ def open_source(
     path: Path, should_stop: Callable[[], bool] = lambda: False, latest_day: date = date.max
 ) -> SourceFile:
     """Check a file of the publisher: the ZIP, the file name, and the characters and checksum of its CSV. Also compute
-    its SHA-256, find its encoding and count its lines. Raises bad_registry_file if the file can't be read, one of
-    the checks fails, or the day in its name is after `latest_day`; interrupted if `should_stop` returns True.
+    its SHA-256, find its encoding and count its lines. Raises ConsoleError `bad_registry_file` if the file can't be
+    read, one of the checks fails, or the day in its name is after `latest_day`; `interrupted` if `should_stop`
+    returns True.
     """
     try:
         with open_ordinary_file(path) as file:
@@ -99,16 +102,23 @@ def open_source(
         day = _parse_day(path.name, match["day"])
         if day > latest_day:
             raise make_bad_file_error(path.name, RegistryFileProblem.FUTURE_DAY)
-        finder = _EncodingFinder(path.name)
+        encoding_finder = _EncodingFinder(path.name)
         try:
-            line_count = _check_all_bytes(path.name, archive, member, finder, should_stop)
+            line_count = _check_all_bytes(path.name, archive, member, encoding_finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
             raise
     prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
-        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, line_count
+        path,
+        path.name,
+        day,
+        match["difference"] is not None,
+        prefecture,
+        digest,
+        encoding_finder.encoding,
+        line_count,
     )
 
 
@@ -124,27 +134,28 @@ def _check_all_bytes(
     name: str,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
-    finder: "_EncodingFinder",
+    encoding_finder: "_EncodingFinder",
     should_stop: Callable[[], bool],
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
-    bad_registry_file for the first line with a control character, in a wrong encoding or of excessive length;
-    interrupted if `should_stop` returns True.
+    ConsoleError `bad_registry_file` for the first line with a control character, in a wrong encoding or of excessive
+    length; `interrupted` if `should_stop` returns True.
     """
     line_count = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
             raise make_stopped_error()
         _check_control_characters(name, first_line, content)
-        finder.check_block(first_line, content)
+        encoding_finder.check_block(first_line, content)
         line_count = first_line + content.count(b"\n") - content.endswith(b"\n")
     return line_count
 
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
-    """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of
-    a block of an earlier call. Raises bad_registry_file if the file can't be read any more, or isn't the file that
-    `open_source` has checked."""
+    """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of a
+    block of an earlier call. Raises ConsoleError `bad_registry_file` if the file can't be read any more, or isn't the
+    file that `open_source` has checked.
+    """
     with _open_csv(source.path, source.sha256) as (archive, member):
         for first_line, content in _read_blocks(source.name, archive, member):
             if first_line <= after_line:
@@ -164,7 +175,7 @@ def make_stopped_error() -> ConsoleError:
 @contextmanager
 def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also those
-    raised inside the block, become bad_registry_file; with `sha256`, a file with another hash raises it, too.
+    raised inside the block, become `bad_registry_file`; with `sha256`, a file with another hash raises it, too.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
     password.
@@ -184,9 +195,10 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
 
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the entry of the only CSV of the ZIP. Raises bad_registry_file if the ZIP has no CSV or several, if it
-    has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method, and if it would
-    become far larger than the publisher's when it is unpacked."""
+    """Return the entry of the only CSV of the ZIP. Raises ConsoleError `bad_registry_file` if the ZIP has no CSV or
+    several, if it has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method,
+    and if it would become far larger than the publisher's when it is unpacked.
+    """
     members = [member for member in archive.infolist() if not member.is_dir()]
     csv_members = [member for member in members if member.filename.lower().endswith(".csv")]
     other_members = [
@@ -206,7 +218,7 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _match_names(name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
-    bad_registry_file if neither has such a name, or if the two names contradict each other."""
+    ConsoleError `bad_registry_file` if neither has such a name, or if the two names contradict each other."""
     zip_match, csv_match = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
     if zip_match and csv_match and _get_kind_and_day(zip_match) != _get_kind_and_day(csv_match):
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
@@ -229,7 +241,7 @@ def _parse_day(name: str, text: str) -> date:
 
 def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
     """Yield blocks of whole lines of the CSV, each with the number of its first line. Each call yields the same
-    blocks. Raises bad_registry_file for a line that is far longer than any valid row."""
+    blocks. Raises ConsoleError `bad_registry_file` for a line that is far longer than any valid row."""
     line, partial_line = 1, b""
     with archive.open(member) as file:
         while content := file.read(_BLOCK_BYTES):
@@ -273,8 +285,10 @@ class _EncodingFinder:
         return self._encoding or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
-        """Check the next block of lines; `first_line` is the number of its first line. Raises bad_registry_file if
-        one of its lines isn't in the encoding that the first line with other characters than ASCII has."""
+        """Check the next block of lines; `first_line` is the number of its first line. Raises ConsoleError
+        `bad_registry_file` if one of its lines isn't in the encoding that the first line with other characters than
+        ASCII has.
+        """
         if content.isascii():
             return
         if self._encoding is None:

@@ -144,7 +144,7 @@ def _read_unknown_periods_from_journal(
     rows = conn.execute(
         select(columns.subject_id, columns.started_at, columns.ended_at, columns.state)
         .where(
-            columns.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            columns.action == journal.MONEY_ACTION_BY_KIND[kind],
             columns.started_at < convert_to_naive_utc(at),
             or_(was_settled, columns.state == OperationState.UNKNOWN.value),
         )
@@ -162,7 +162,7 @@ def _read_unknown_periods_from_journal(
     unknown_periods |= {
         operation.subject_id: _UnknownPeriod(operation.started_at, None)
         for operation in lapsed_operations
-        if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
+        if operation.action == journal.MONEY_ACTION_BY_KIND[kind]
         and operation.started_at < at
         and operation.subject_id is not None
     }

@@ -58,7 +58,7 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))
     rows = conn.execute(
         select(columns.started_at, columns.ended_at, columns.state).where(
-            columns.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            columns.action == journal.MONEY_ACTION_BY_KIND[kind],
             columns.started_at >= convert_to_naive_utc(period.start),
             columns.started_at < convert_to_naive_utc(period.end),
             or_(was_settled, columns.state == OperationState.UNKNOWN.value),
@@ -74,7 +74,7 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     lapsed_ids = [
         UnknownOutcome(operation.started_at, None)
         for operation in lapsed_operations
-        if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
+        if operation.action == journal.MONEY_ACTION_BY_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
     return unknown_outcomes + lapsed_ids, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)

@@ -35,7 +35,8 @@ class LegacyColumn:
     `has_default_value`: the column has a default value that the console's connections accept (no day 0000-00-00),
     numbers of its own (auto_increment), or is generated, so that an INSERT needs no value. `default` is the SQL of
     the default value. `further_properties` are the properties that a server reports as `extra`, such as
-    auto_increment; `charset` and `collation` are None on SQLite, and for a column that isn't a text.
+    auto_increment; `charset` and `collation` are None on SQLite, and for a column that isn't a text; `comment` is the
+    column's comment in the database.
     """
 
     name: str

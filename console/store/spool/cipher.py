@@ -21,7 +21,7 @@ _KEY_LABEL = b"support-console/store-key/v1/"
 
 
 class DecryptionFailed(Exception):
-    """The encrypted bytes are damaged, or were encrypted with another key."""
+    """Raised if the encrypted bytes are damaged, or were encrypted with another key."""
 
 
 class Cipher:

@@ -268,7 +268,7 @@ class Spool:
         """The random id of this desk. The first process that reads it creates it durably."""
         if not self._file.read(_DESK_ID_QUERY):
             new_id = str(uuid4())
-            self._file.write("INSERT OR IGNORE INTO desk VALUES ('desk_id', ?)", (new_id,), durable=True)
+            self._file.write("INSERT OR IGNORE INTO desk VALUES ('desk_id', ?)", (new_id,), is_durable=True)
         return str(self._file.read(_DESK_ID_QUERY)[0][0])
 
     def store_intent(self, intent: Intent) -> None:
@@ -276,7 +276,7 @@ class Spool:
         again, replace its values.
 
         The write isn't synced to the disk. If it is lost by a power cut, the desk can no longer prove that the
-        operation wasn't sent. Raises ConsoleError internal_error if the operation is in another state than
+        operation wasn't sent. Raises ConsoleError `internal_error` if the operation is in another state than
         `prepared`.
         """
         stored_count = self._file.write(
@@ -296,7 +296,7 @@ class Spool:
                 intent.provider_key,
                 intent.amount_minor,
             ),
-            durable=False,
+            is_durable=False,
         )
         if not stored_count:
             raise ConsoleError(
@@ -312,7 +312,7 @@ class Spool:
         another process may have reported the operation as unsent.
         """
         still_prepared_sql = " WHERE operation_id = ? AND state = 'prepared'"
-        return self._file.write(_BEGIN_CALLING_SQL + still_prepared_sql, (operation_id,), durable=True) == 1
+        return self._file.write(_BEGIN_CALLING_SQL + still_prepared_sql, (operation_id,), is_durable=True) == 1
 
     def mark_void(self, operation_id: str) -> bool:
         """Change the operation's state from `prepared` to `void`, durably. Return True if the state is `void` now:
@@ -320,7 +320,7 @@ class Spool:
         have been sent, or has no entry.
         """
         statement = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
-        return self._file.write(statement, (operation_id,), durable=True) == 1
+        return self._file.write(statement, (operation_id,), is_durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
@@ -333,13 +333,13 @@ class Spool:
         """Delete the entry of an unsent operation, after the database has stored that it wasn't sent. No process
         can send it any more."""
         statement = f"DELETE FROM intents WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608  # constants
-        self._file.write(statement, (operation_id,), durable=False)
+        self._file.write(statement, (operation_id,), is_durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
         """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
         operation has happened, the operation has its claim again, also after people have decided otherwise.
 
-        Raises ConsoleError bad_profile if the spool has no cipher, internal_error if the operation has no intent.
+        Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has no intent.
         """
         from console.store.spool import answer_codec as answers
 
@@ -353,7 +353,7 @@ class Spool:
         stored_count = self._file.write(
             _STORE_ANSWER_SQL,
             (encrypted_answer, provider_id, answer.kind in EFFECT_OUTCOME_CLASSES, operation_id),
-            durable=True,
+            is_durable=True,
         )
         if not stored_count:
             facts: InternalErrorDetail = {
@@ -369,7 +369,7 @@ class Spool:
 
         The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
-        if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), durable=False):
+        if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), is_durable=False):
             self.forget_unsent(operation_id)
 
     def give_up_claim(self, entry: SpoolEntry) -> None:
@@ -377,13 +377,13 @@ class Spool:
         the desk knows more by now than `entry` says, because an answer has come, nothing is changed.
         """
         known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.provider_id)
-        self._file.write(_GIVE_UP_CLAIM_SQL, known, durable=True)
+        self._file.write(_GIVE_UP_CLAIM_SQL, known, is_durable=True)
 
     def mark_delivered(self, operation_id: str) -> None:
         """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a
         power cut undoes it, the answer is delivered again, which changes nothing."""
         statement = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
-        self._file.write(statement, (operation_id,), durable=False)
+        self._file.write(statement, (operation_id,), is_durable=False)
 
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str | None, corporation_number: str
@@ -446,7 +446,7 @@ class Spool:
         self._file.write_all(
             "INSERT OR IGNORE INTO anchors(database_id, chain, seq, row_id, hash) VALUES (?,?,?,?,?)",
             [(database_id, head.chain, head.seq, head.row_id, head.hash) for head in heads],
-            durable=False,
+            is_durable=False,
         )
 
     def walk_anchors(self, database_id: str) -> Iterator[ChainHead]:
@@ -469,13 +469,15 @@ class Spool:
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
-    def list_newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[ChainHead, ...]:
+    def list_newest_anchors(
+        self, database_id: str, limit: int, below_row_id: int | None = None
+    ) -> tuple[ChainHead, ...]:
         """Return at most `limit` anchors of that database that aren't given up, the highest row ids first. With
-        `below`, return only anchors with smaller row ids."""
+        `below_row_id`, return only anchors with smaller row ids."""
         rows = self._file.read(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
             " ORDER BY row_id DESC LIMIT ?",
-            (database_id, _LARGEST_ROW_ID if below is None else below, limit),
+            (database_id, _LARGEST_ROW_ID if below_row_id is None else below_row_id, limit),
         )
         return tuple(
             ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
@@ -488,7 +490,7 @@ class Spool:
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],
-            durable=True,
+            is_durable=True,
         )
 
     # Desk requests whose answer hasn't come
@@ -498,14 +500,14 @@ class Spool:
         smaller than `oldest_needed_id`. The writes aren't synced to the disk: they survive the end of the
         process, but not a power cut.
         """
-        self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), is_durable=False)
         self._file.write(
-            "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), durable=False
+            "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), is_durable=False
         )
 
     def forget_own_request(self, desk_request_id: str) -> None:
         """Delete the id of a desk request after this desk has received its answer."""
-        self._file.write("DELETE FROM asked_requests WHERE id = ?", (desk_request_id,), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id = ?", (desk_request_id,), is_durable=False)
 
     def list_own_requests(self, database_id: str) -> frozenset[str]:
         """Return the ids of this desk's requests in that database whose answer no process of this desk has
@@ -522,7 +524,7 @@ class Spool:
         """Store `value` under `name`; an older value is replaced. With `is_durable`, the value is on the disk when
         this method returns."""
         statement = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-        self._file.write(statement, (name, value), durable=is_durable)
+        self._file.write(statement, (name, value), is_durable=is_durable)
 
     @property
     def file_exists(self) -> bool:

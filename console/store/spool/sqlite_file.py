@@ -3,9 +3,9 @@ for it, and translates errors of SQLite.
 
 Raises ConsoleError:
 
-- storage_full: no space, read-only, or the file can't be opened or written
-- bad_profile: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
-- database_locked: other processes held the lock for LOCK_WAIT_SECONDS
+- `storage_full`: no space, read-only, or the file can't be opened or written
+- `bad_profile`: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
+- `database_locked`: other processes held the lock for LOCK_WAIT_SECONDS
 """
 
 import itertools
@@ -83,20 +83,20 @@ class LocalJournal:
             finally:
                 cursor.close()
 
-    def write(self, sql: str, values: Sequence[SqliteValue], *, durable: bool) -> int:
+    def write(self, sql: str, values: Sequence[SqliteValue], *, is_durable: bool) -> int:
         """Run one statement in a transaction of its own and return the number of rows that it changed.
 
-        With `durable`, return after the change has been synced to the disk.
+        With `is_durable`, return after the change has been synced to the disk.
         """
         with self._lend_connection() as conn:
-            _set_durability(conn, durable)
+            _set_durability(conn, is_durable)
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
-    def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
-        """Run one statement with the values of each of `rows`, in one transaction. With `durable`, return after
+    def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, is_durable: bool) -> None:
+        """Run one statement with the values of each of `rows`, in one transaction. With `is_durable`, return after
         the changes have been synced to the disk."""
         with self._lend_connection() as conn:
-            _set_durability(conn, durable)
+            _set_durability(conn, is_durable)
             with _write_transaction(conn):
                 conn.executemany(sql, rows)
 
@@ -125,7 +125,7 @@ class LocalJournal:
                 self._close_idle_connections()
 
     def _borrow_connection(self) -> _Connection:
-        """Return an idle connection, or a new one. Raises ConsoleError bad_profile if the file was removed or
+        """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file was removed or
         replaced, because writes to the old file would be lost."""
         if self._file_identity is not None and self._file_identity != _read_file_identity(self.path):
             self._close_idle_connections()
@@ -157,7 +157,7 @@ class LocalJournal:
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
-        bad_profile for a file of another program or of a newer version."""
+        `bad_profile` for a file of another program or of a newer version."""
         if _read_id_and_version(conn) == (APPLICATION_ID, self._version):
             return
         with _write_transaction(conn):
@@ -187,10 +187,10 @@ def _read_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
     return int(application_id[0]), int(version[0])
 
 
-def _set_durability(conn: _Connection, durable: bool) -> None:
-    if conn.is_durable is not durable:
-        conn.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-        conn.is_durable = durable
+def _set_durability(conn: _Connection, is_durable: bool) -> None:
+    if conn.is_durable is not is_durable:
+        conn.execute("PRAGMA synchronous=FULL" if is_durable else "PRAGMA synchronous=NORMAL")
+        conn.is_durable = is_durable
 
 
 @contextmanager

@@ -94,7 +94,7 @@ class CorporationNumberField(QWidget):
         self._timer.stop()
         self._show_suggestions(())
         try:
-            parsed_number = parse_number(self.text, allow_dummies=True)
+            parsed_number = parse_number(self.text, allows_dummies=True)
         except InvalidCorporationNumber as error:
             self._show_number_problem(error)
         else:

@@ -328,7 +328,8 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         if changed_company.is_acknowledged:
             return StateCell(translate("queue.companies.is_acknowledged"), "ring_check", "muted")
         fact = next(
-            (fact for fact in _SHAPE_BY_CHANGED_FACT if fact in changed_company.change.changed), ChangedFact.NAME
+            (fact for fact in _SHAPE_BY_CHANGED_FACT if fact in changed_company.change.changed_facts),
+            ChangedFact.NAME,
         )
         is_void = fact is ChangedFact.SUCCESSOR and changed_company.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")

@@ -131,4 +131,4 @@ def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
 
 
 def test_what_is_hidden_stands_in_no_log() -> None:
-    assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden=("secret name",)))
+    assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden_texts=("secret name",)))

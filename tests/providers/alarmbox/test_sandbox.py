@@ -24,7 +24,7 @@ def tokens() -> MemoryTokens:
 
 
 def vendor(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
-    config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, find_purchases=finds)
+    config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, finds_purchases=finds)
     clock = SystemClock()
     return make_alarmbox_adapter(config, tokens=tokens, rate_limiter=Turns(), clock=clock, scale=TimeScale(scale))
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from console.domain.alerts.events import AlertMessage
-from console.providers.alerts.kafka import AlertKafka
+from console.providers.alerts.kafka import KafkaAlertPublisher
 
 TOPIC = "alerts.order_payment_inconsistency.v1"
 REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
@@ -56,7 +56,7 @@ def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, 
 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
     """One partition per order, in turn, each with its id."""
-    kafka = AlertKafka(brokers)
+    kafka = KafkaAlertPublisher(brokers)
     sent = [message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
     assert [kafka.publish(one) for one in sent] == [None] * len(sent)
     kafka.close()
@@ -71,15 +71,20 @@ def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> No
 
 def test_brokers_that_are_away_take_nothing() -> None:
     """The client's own code, within its time; nothing is sent behind our back afterwards."""
-    kafka = AlertKafka(("127.0.0.1:9",), {"delivery.timeout.ms": 300, "socket.connection.setup.timeout.ms": 1000,
-                                          "request.timeout.ms": 200, "linger.ms": 5})  # fmt: skip
+    settings = {
+        "delivery.timeout.ms": 300,
+        "socket.connection.setup.timeout.ms": 1000,
+        "request.timeout.ms": 200,
+        "linger.ms": 5,
+    }
+    kafka = KafkaAlertPublisher(("127.0.0.1:9",), settings)
     assert kafka.publish(message(1)) == "_msg_timed_out"
 
 
 def test_other_machines_are_spoken_to_in_tls() -> None:
     """Plain text stays on this machine."""
-    assert AlertKafka(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
-    assert AlertKafka(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"
+    assert KafkaAlertPublisher(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
+    assert KafkaAlertPublisher(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"
 
 
 @pytest.mark.parametrize(
@@ -98,4 +103,4 @@ def test_other_machines_are_spoken_to_in_tls() -> None:
 )
 def test_only_this_machine_is_spoken_to_in_the_clear(brokers: tuple[str, ...], protocol: str) -> None:
     """A host that only begins like this machine's name or address is another machine."""
-    assert AlertKafka(brokers)._settings["security.protocol"] == protocol
+    assert KafkaAlertPublisher(brokers)._settings["security.protocol"] == protocol

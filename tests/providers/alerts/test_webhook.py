@@ -8,7 +8,7 @@ import pytest
 from console.domain.alerts.events import AlertMessage
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
-from console.providers.alerts.webhook import AlertWebhook, compute_signature
+from console.providers.alerts.webhook import WebhookAlertPublisher, compute_signature
 from tests.support.alert_receiver import KEY, Receiver, receiving
 
 BODY = '{"event_id": "e-1", "observed": "未入金"}'
@@ -21,8 +21,8 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def webhook(url: str) -> AlertWebhook:
-    return AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(100))
+def webhook(url: str) -> WebhookAlertPublisher:
+    return WebhookAlertPublisher(url, KEY, clock=SystemClock(), scale=TimeScale(100))
 
 
 def test_a_known_signature() -> None:
@@ -78,7 +78,7 @@ def test_where_a_name_leads_is_looked_at_when_it_is_told(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
 
     url = "https://alerts.example.com/a"
-    hook = AlertWebhook(
+    hook = WebhookAlertPublisher(
         url, KEY, clock=SystemClock(), scale=TimeScale(1), private_networks=private, resolve_host=resolve
     )
     assert hook.publish(MESSAGE) == said

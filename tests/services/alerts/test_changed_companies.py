@@ -129,8 +129,8 @@ def _have_told_all(scene: Watched, rows: dict[int, RegistryRow], told: dict[int,
         if index != 54:
             assert body["after"]["name"] == told[index].name
             assert body["after"]["successor"] == (told[index].successor_corporate_number or None)
-        assert body["changed"] == sorted(items[number(index)].change.changed)
-    kinds = Counter(" ".join(sorted(item.change.changed)) for item in items.values())
+        assert body["changed"] == sorted(items[number(index)].change.changed_facts)
+    kinds = Counter(" ".join(sorted(item.change.changed_facts)) for item in items.values())
     assert kinds["deleted"] == 1
     assert set(kinds) == {"name", "address", "closed", "closed successor", "address name", "deleted"}
 

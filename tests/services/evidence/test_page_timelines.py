@@ -53,7 +53,7 @@ def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
         )
     )
     story = scene.console.payments.read_payment(payment.id).newest_events
-    assert story.hidden == (PAYER,)
+    assert story.hidden_texts == (PAYER,)
     told = [format_event_sentence_with_record(event, story, "en") for event in story.events]
     assert not any(PAYER in one for one in told)
     assert "Alert acknowledged: by ****6354" in told

@@ -174,7 +174,7 @@ class Shop:
 def shop(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
-    monkeypatch.setitem(journal.EFFECTIVE_ACTION_OF_KIND, "gift", "gift.send")
+    monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
     with place.desk(vendor, hand_clock) as console:
         yield Shop(place, console, monkeypatch)
 
@@ -328,7 +328,7 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     registry = console._service_builder.guarded_actions
     assert {one.name for one in constants.values()} == set(registry)
     effects = {service.action.kind: name for name, service in registry.items() if service.action.has_effect}
-    assert effects == journal.EFFECTIVE_ACTION_OF_KIND
+    assert effects == journal.MONEY_ACTION_BY_KIND
 
 
 def test_every_ending_of_an_action_is_written_down(console: Console) -> None:

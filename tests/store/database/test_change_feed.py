@@ -82,14 +82,14 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
     with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 99, NOW)
         for turn in range(1, 4):
-            clock[0] += change_feed.OPEN_SECONDS / 2
+            clock[0] += change_feed.OPEN_ID_SECONDS / 2
             announce(on_server, 100 + turn)
             mark, told = read_on(on_server, mark)
             assert told == [100 + turn]
     mark, told = read_on(on_server, mark)
     assert told == [99]
     for _ in range(2):
-        clock[0] += change_feed.OPEN_SECONDS
+        clock[0] += change_feed.OPEN_ID_SECONDS
         mark, told = read_on(on_server, mark)
         assert told == []
     assert mark.read_ids == frozenset()

@@ -47,7 +47,7 @@ def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch
     lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", 0.0)
     retries = retry_policy.RetryCounters()
-    allowed = [retries.allows_retry(lost, was_connected=True, in_doubt=False) for _ in range(7)]
+    allowed = [retries.allows_retry(lost, was_connected=True, has_unanswered_commit=False) for _ in range(7)]
     assert allowed == [True] * retry_policy.MAX_RERUNS + [False] * 2
 
 

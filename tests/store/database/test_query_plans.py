@@ -65,7 +65,7 @@ def through_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Data
     """The views of people who ask; the administrator reads them, because people may not explain a statement there."""
     with on_mariadb.read() as conn:
         name = str(conn.engine.url.database)
-        mariadb_server.sql(*make_view_statements(conn, name, replace_existing=True))
+        mariadb_server.sql(*make_view_statements(conn, name, replaces_existing=True))
     views = make_people_database_name(name)
     with closing(Database(f"{mariadb_server.admin_url}{views}", without_time_limit=True)) as opened:
         yield opened

@@ -40,7 +40,7 @@ def database(engine: Engine) -> Iterator[Database]:
         with opened.write_without_retries() as tx:
             at = NOW.replace(tzinfo=None)
             for row_id, column, day in ((2, "paid_at", PAID_ON), (5, "begun_at", BEGUN_ON)):
-                first, _ = DayRange(day, day).compute_instants()
+                first, _ = DayRange(day, day).compute_instant_bounds()
                 values = {column: first.replace(tzinfo=None) + timedelta(hours=1), "created_at": at}
                 tx.conn.execute(update(payment_table).where(payment_table.c.id == row_id).values(values))
             tx.conn.execute(

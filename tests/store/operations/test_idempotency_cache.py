@@ -16,7 +16,7 @@ from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import IdempotencyCache
-from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES, RedisLink, is_usable
+from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES, RedisClient, is_usable
 from tests.providers.certificates import Authority
 from tests.store.strange_servers import strange_server
 from tests.support.server_fixtures import need
@@ -221,14 +221,14 @@ def test_who_sleeps_while_asking_believes_nothing(
 ) -> None:
     """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
     kept(cache)
-    ask = cache._redis_link.send_command
+    ask = cache._redis_client.send_command
 
     def slow(*command: Any) -> Any:
         found = ask(*command)
         uptime.pass_seconds(3600)
         return found
 
-    monkeypatch.setattr(cache._redis_link, "send_command", slow)
+    monkeypatch.setattr(cache._redis_client, "send_command", slow)
     assert cache.find_result(KEY, PRINT).result is None
 
 
@@ -464,7 +464,7 @@ def test_tls_is_verified(tmp_path: Path) -> None:
 
 def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
     """Whoever prints the link sees no secret."""
-    link = RedisLink(redis_server.url)
+    link = RedisClient(redis_server.url)
     assert link.connect()
     assert redis_server.password not in repr(link)
     link.close()

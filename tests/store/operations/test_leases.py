@@ -8,7 +8,7 @@ import pytest
 
 from console.store.database.engine import Database
 from console.store.operations import leases, rate_gate
-from console.store.operations.leases import Holder, Lease
+from console.store.operations.leases import HoldingProcess, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
@@ -19,11 +19,11 @@ LEASE_SECONDS = 60.0
 SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
 
 
-def holder(place: Place, desk: str = "desk-1") -> Holder:
-    return Holder(place.named("op-a"), desk, "host", 7, f"session-of-{desk}")
+def holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
+    return HoldingProcess(place.named("op-a"), desk, "host", 7, f"session-of-{desk}")
 
 
-def take(database: Database, who: Holder, slots: int = 1, name: str = NAME) -> Lease | None:
+def take(database: Database, who: HoldingProcess, slots: int = 1, name: str = NAME) -> Lease | None:
     return database.write(lambda tx: leases.acquire(tx, name, who, NOW, LEASE_SECONDS, slots))
 
 
