@@ -56,7 +56,7 @@ class SignInService:
         """Return True if `password` is the password of the database account in use, which this method tries on a new
         connection. A wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
 
-        If the database does not answer, raises its error, such as database_unreachable.
+        Raises database_unreachable if the database does not answer.
         """
         if not self._sign_in.is_server:
             return True

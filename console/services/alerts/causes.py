@@ -202,8 +202,10 @@ def _is_open_payment(payment: Payment) -> bool:
 
 
 def _has_ended_without_money(payment: Payment) -> bool:
-    """True if the payer certainly didn't pay by this payment. What it asked for is no affected money: the order has
-    another payment, or counts itself."""
+    """True if the payer certainly didn't pay by this payment. The requested amount of such a payment is no affected
+    amount: the amount of its order is counted through another payment of the order, or as the amount of the order
+    itself.
+    """
     is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor
     return is_certain and payment.state in ENDED_UNPAID_STATES
 

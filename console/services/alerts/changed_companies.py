@@ -81,8 +81,9 @@ class CompanyWatchPosition:
 
 
 class _RegistryReplaced(Exception):
-    """Raised inside this module if another registry was imported during a run, which ends then. The next run
-    compares with the new registry."""
+    """Raised inside this module if another registry was imported during a run of the due task; the run then ends. The
+    next run compares the corporations with the new registry.
+    """
 
 
 class ChangedCompanyAlerts:

@@ -69,8 +69,9 @@ class BulkActionRunner:
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
         """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
         outcome of the row. `was_begun` is True if an earlier process had started this row: the record may then have a
-        newer version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
-        unreachable database, and not a result of the row."""
+        newer version. Raises an error with a code of OWN_FAULT_ERROR_CODES if this installation fails, for example if
+        the database is unreachable; such an error is not a result of the row.
+        """
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
@@ -83,8 +84,8 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
-        row: done, or the refusal as a result. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this
-        installation, such as an unreachable database, and not a result of the row.
+        row: done, or the refusal as a result. Raises an error with a code of OWN_FAULT_ERROR_CODES if this
+        installation fails, for example if the database is unreachable; such an error is not a result of the row.
         """
         try:
             if run.action is BulkAction.TAKE:
@@ -120,9 +121,9 @@ class BulkActionRunner:
 
 
 def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
-    """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if it is an error
-    of OWN_FAULT_ERROR_CODES, which is a fault of this installation, such as an unreachable database, and not a result
-    of the row.
+    """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if its code is one
+    of OWN_FAULT_ERROR_CODES: this installation has failed, for example because the database is unreachable, so the
+    error is not a result of the row.
     """
     code, reason = error.code, error.detail.get("reason")
     if code in OWN_FAULT_ERROR_CODES:

@@ -329,8 +329,9 @@ def _contradict_other_owners(
     if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
     `checks_of_number` are the credit checks of the corporation number, read in this transaction.
 
-    A decision in progress about a pending one of them may give it this id at the same time; the transaction then
-    waits for that decision, or the decision sees the id of `record`.
+    If a person decides about one of these credit checks at the same time, and the decision gives it this id, then
+    either this transaction waits for the transaction of the decision, or that transaction finds the id in `record`
+    and refuses the decision.
     """
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return

@@ -74,8 +74,10 @@ class CreditCheckProber:
         return check_records.read_current_credit_check(self._context, record_id)
 
     def _open_case_of_answer_on_desk(self, record: CreditCheck) -> None:
-        """Open the case `contradicted` if this desk has AlarmBox's answer that the purchase was made, and the
-        database has lost what it once knew about that."""
+        """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made, while
+        the credit check has the state error and the database has never had a case about this contradiction: the
+        database was restored to a moment before the answer.
+        """
         context = self._context
         with context.database.read() as conn:
             is_denied = check_records.is_denied_against_desk(context, conn, record)

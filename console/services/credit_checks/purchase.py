@@ -75,7 +75,8 @@ class CreditCheckPurchaseService:
 
     def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before buying a credit check of this corporation number. Writes
-        nothing. Raises invalid_corporation_number as `parse_number` does."""
+        nothing. Raises invalid_corporation_number if `number` is no valid corporation number.
+        """
         valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
@@ -106,12 +107,12 @@ class CreditCheckPurchaseService:
         """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check; its
         detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
-        Raises invalid_corporation_number as `parse_number` does; unknown_client if the settings lack the client;
-        usage for a deal code, reason code or comment that is not allowed; not_allowed if the acting person has no
-        right to buy; already_purchased (detail.record) if another purchase has the claim; not_expired if a renewal is
-        too early; lease_timeout if another purchase for this client has the lease too long; and, for a purchase that
-        was sent and did not succeed, outcome_unknown (detail.record) or another code that `operation.find_error_code`
-        returns.
+        Raises invalid_corporation_number if the request's number is no valid corporation number; unknown_client if
+        the settings lack the client; usage for a deal code, reason code or comment that is not allowed; not_allowed
+        if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
+        not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
+        LEASE_WAIT_SECONDS; and, for a purchase that was sent and did not succeed, outcome_unknown (detail.record) or
+        another code that `operation.find_error_code` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or _ignore_step
@@ -134,7 +135,11 @@ class CreditCheckPurchaseService:
         fields and its documents; this costs nothing.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
-        the errors of `RefetchService.refetch`.
+        not_found for an unknown credit check; not_allowed if the acting person has no right to re-fetch;
+        not_refetchable if the credit check isn't bought; viewing_period_over if the provider no longer shows it;
+        stale_view if its version is not `expected_version`; in_progress while another process has its lease;
+        bad_profile if the provider is not configured. If the read of a part fails, raises the error of the most
+        severe failure (see `RefetchService.refetch`).
         """
         return self._refetch_service.refetch(
             record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step

@@ -103,7 +103,9 @@ class IdempotencyKeyService:
     ) -> HeldIdempotencyKey | str:
         """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
         the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
-        attempted action, `subject` the kind and the id of its record. Raises the errors of `find_result`.
+        attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
+        another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and
+        outcome_unknown if its outcome is unknown.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored_result = cache_answer.result
@@ -170,7 +172,8 @@ class IdempotencyKeyService:
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """Return the result that the database has stored under the idempotency key, and copy it into the Redis
         cache; None if there is no result. `epoch` is the epoch of the cache at the time of the caller's query
-        to it. Raises the errors of `find_stored_result`.
+        to it. Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown
+        if the outcome of the attempt is unknown.
         """
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
@@ -239,7 +242,8 @@ def refuse_repeated_key(conn: Connection, key: str, fingerprint: str) -> None:
     """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds the
     idempotency key `key`. Return normally if no attempt holds the key: then the insert violated another index.
 
-    Raises already_decided if a result is stored, and the errors of `find_stored_result`.
+    Raises already_decided if a result is stored; possible_repeat if the earlier attempt has another fingerprint;
+    in_progress while it runs; outcome_unknown if its outcome is unknown.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and find_stored_result(attempt, fingerprint) is not None:

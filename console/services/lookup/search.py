@@ -179,8 +179,9 @@ class GlobalSearch:
             yield operation
 
     def _find_record_of_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
-        """Yield the kind and id of the record that the acting person has changed by a request with the id `words`.
-        Requests of other people are not found."""
+        """Yield the kind and id of the record that the acting person has changed by a call with the request id
+        `words`; yield nothing if the person has made no such call. The request ids of other people are not searched.
+        """
         if not _may_be_operation_or_request_id(words):
             return
         subject = (

@@ -388,7 +388,9 @@ class ServiceContext:
 
     def require_right(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action`. Raises read_only while a
-        read-only switch stops this action, and the errors of `require_role`."""
+        read-only switch stops this action, no_operator if no name is set, and not_allowed if the name is unknown or
+        the person's roles lack the right.
+        """
         person = self.require_role(action)
         if action in STOPPED_RIGHTS:
             from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
@@ -399,8 +401,9 @@ class ServiceContext:
 
     def require_role(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
-        person's flag `may_buy`), also while a read-only switch stops this action. Raises not_allowed (the caller
-        writes the audit entry about the refusal) and the errors of `read_person`.
+        person's flag `may_buy`), also while a read-only switch stops this action. Raises no_operator if no name is
+        set, and not_allowed if the name is unknown or the person's roles lack the right; the caller writes the audit
+        entry about the refusal.
         """
         person = self.read_person()
         if not has_right(person, action):

@@ -59,8 +59,8 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
     """Yield the database over new connections with the present database account and this password. The connections
     are closed at the end of the block.
 
-    Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password. If
-    the server does not answer, raises the error of the database, such as database_unreachable.
+    Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
+    Raises database_unreachable if the server does not answer.
     """
     database = Database(context.settings.sign_in.make_url_with_password(password))
     try:

@@ -221,9 +221,10 @@ class OwnRecordComparison:
         """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
         compare the answers. Return False if the process was stopped before the end.
 
-        `position` is the stored position of an interrupted run, None for a new run. Raises provider_auth,
-        rate_limited, provider_unreachable or outcome_unknown at the first payment for which the provider gives no
-        answer; a continued run begins at this payment.
+        `position` is the stored position of an interrupted run, None for a new run. Raises an error at the first
+        payment for which the provider gives no usable answer: provider_auth if the provider refuses the credentials,
+        rate_limited if it refuses the call because of too many calls, provider_unreachable if the question was not
+        sent, otherwise outcome_unknown. A continued run begins at this payment.
         """
 
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:

@@ -132,8 +132,9 @@ class Scheduler:
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that the connected database account may run due tasks. If not, write an audit entry and raise
-        not_allowed."""
+        """Check that the connected database account may run due tasks. If it may not, write an audit entry and raise
+        not_allowed.
+        """
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
             self._act_as_worker(),
@@ -154,7 +155,7 @@ class Scheduler:
 
         A task that becomes due within `early_margin` runs too, for callers that call this method rarely. If a task
         fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
-        database account that may not run tasks, and the errors of the database.
+        database account that may not run tasks, and database_unreachable if the database doesn't answer.
         """
         pass_began_at = self._context.now()
         due_names = self._list_due_names(early_margin)
