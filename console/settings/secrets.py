@@ -138,8 +138,9 @@ class SecretStore(HiddenSecrets):
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
     def has_keyring(self) -> bool:
-        """Return True if the operating system has a keyring, even a locked one. Reading a locked keyring raises
-        bad_profile."""
+        """Return True if the operating system has a keyring, even a locked one (to read a locked keyring, call
+        `read_keyring_entry`, which raises bad_profile then).
+        """
         try:
             return self._open_keyring() is not None
         except Exception:  # the type of the exception depends on the backend
@@ -222,8 +223,9 @@ class SecretStore(HiddenSecrets):
 
 @contextmanager
 def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
-    """Convert each exception that the keyring raises in the block to bad_profile. The error names the environment
-    variable of the secret `secret_name`, which a person can set instead."""
+    """Context manager: if the keyring raises an exception in the block, raise bad_profile instead. The error names
+    the environment variable of the secret `secret_name`, which a person can set instead of the keyring's entry.
+    """
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend

@@ -125,7 +125,9 @@ class RecoveryService:
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
         """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, read page by page. Raises as `read_queue` does."""
+        queue: at most `max_records`, read page by page. Raises usage for an unknown queue, not_allowed if the acting
+        person has no right to read.
+        """
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)
         while page.next_cursor is not None and len(items) < max_records:
@@ -135,7 +137,9 @@ class RecoveryService:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
-        number of records and the sums of their amounts by currency. Raises as `read_queue` does."""
+        number of records and the sums of their amounts by currency. Raises usage for an unknown queue, not_allowed if
+        the acting person has no right to read.
+        """
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
@@ -182,8 +186,10 @@ class RecoveryService:
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises the
-        errors of `AssignmentService.take_record`."""
+        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
+        not_found if there is no such record, not_allowed if the acting person has no right to take records, and
+        in_progress if another person has the take.
+        """
         record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
             "take", request_id, (kind, record_id), lambda: assignments.take_record(kind, record_id)
@@ -191,7 +197,8 @@ class RecoveryService:
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record, and return True. Return False if this person has not taken it.
-        Raises the errors of `AssignmentService.give_up`."""
+        Raises not_allowed if the acting person has no right to take records.
+        """
         record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
             "give up", request_id, (kind, record_id), lambda: assignments.give_up(kind, record_id)
@@ -199,7 +206,9 @@ class RecoveryService:
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
-        nothing, if this person has not taken it. Raises the errors of `annotations.hand_over.hand_over`."""
+        nothing, if this person has not taken it. Raises usage if the note is empty or too long, not_allowed if the
+        acting person has no right to take records or no right to write notes.
+        """
         arguments, services = (_parse_record_id(kind, id), note_text), self._services
         find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
         return self._request_ids.act_once(
@@ -211,8 +220,9 @@ class RecoveryService:
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
-        """Add a note of the acting person to the record, and return the note. Raises the errors of
-        `NoteService.add_note`."""
+        """Add a note of the acting person to the record, and return the note. Raises usage if the text is empty or
+        too long, not_found if there is no such record, not_allowed if the acting person has no right to write notes.
+        """
         record_id, note_service = _parse_record_id(kind, id), self._services.notes
         find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
         arguments = (kind, record_id, note_text)
@@ -235,14 +245,18 @@ class RecoveryService:
         return self._services.credit_check_details.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
-        """Return the newest `limit` events of a record, oldest first, for a preview. Raises as `read_record` does."""
+        """Return the newest `limit` events of a record, oldest first, for a preview. Raises not_found if there is no
+        such record, not_allowed if the acting person has no right to read.
+        """
         return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
     ) -> TimelinePageWithText:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
-        previous page contains. Raises the errors of `TimelineService.read_timeline`."""
+        previous page contains. Raises not_found if there is no such record, usage for a malformed cursor, and
+        not_allowed if the acting person has no right to read.
+        """
         page = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
             page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden, page.names
@@ -252,7 +266,9 @@ class RecoveryService:
         """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises the errors of `EvidencePackWriter.write`.
+        Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
+        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
+        written.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -266,7 +282,9 @@ class RecoveryService:
         facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
         bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises the errors of `EvidenceBundleWriter.write`.
+        Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
+        person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for
+        no records or too many; storage_full if the file can't be written.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 
@@ -274,8 +292,10 @@ class RecoveryService:
         """Query the provider about the record, and return the record after that. For an order, its newest payment and
         its payments with an unknown outcome are probed (`PaymentService.probe_order`).
 
-        Raises the errors of the method `probe` of the service for this kind of record; for an order, those of
-        `PaymentService.probe_order`.
+        Raises not_found if there is no such record; not_allowed if the acting person has no right to probe;
+        in_progress while another process works on the record; outcome_unknown if its outcome stays unknown;
+        provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
+        because of too many calls, or doesn't answer.
         """
         find_answer = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
@@ -299,8 +319,9 @@ class RecoveryService:
         expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Decide an unknown outcome with evidence: the path of a file, or a written statement. Return the record and
-        whether a second person must confirm. `reason` is the person's reason, None for a script without one. Raises
-        the errors of the method `resolve` of the service for this kind of record.
+        whether a second person must confirm. `reason` is the person's reason, None for a script without one. If the
+        decision is refused, raises the error of the method `resolve` of the service for this kind of record, for
+        example evidence_mismatch if the provider's answer contradicts the decision.
 
         `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
         nothing_to_resolve is raised, because only its payments can be decided.

@@ -79,8 +79,9 @@ class CreditCheckService:
     def purchase(
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. Raises
-        the errors of `CreditCheckPurchaseService.purchase`.
+        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. If the
+        purchase is refused or fails, raises the error of `CreditCheckPurchaseService.purchase`, for example
+        already_purchased if another purchase has the claim.
         """
         return self._request_ids.act_once(
             "purchase",
@@ -102,8 +103,11 @@ class CreditCheckService:
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again, and return the credit check with the names of its changed fields and its documents. Raises the errors
-        of `CreditCheckPurchaseService.refetch`."""
+        again, and return the credit check with the names of its changed fields and its documents. Raises not_found
+        for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if its version is
+        not `expected_version`; in_progress while another process has its lease; and the further errors of
+        `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
+        """
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -115,8 +119,11 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check, and return the credit check. Raises the errors of
-        `CreditCheckProber.probe`."""
+        """Ask the provider about a credit check, and return the credit check. Raises outcome_unknown if the purchase
+        stays unknown, in_progress while the call of the purchase runs, not_found for an unknown credit check,
+        not_allowed if the acting person has no right to probe, and a code of NO_ANSWER_ERROR_CODES if the provider
+        gave no answer.
+        """
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -126,13 +133,16 @@ class CreditCheckService:
         )
 
     def read_credit_check(self, id: int) -> CreditCheckDetails:
-        """Return one credit check with the data that its screen shows. Raises the errors of
-        `CreditCheckDetailsReader.read_credit_check`."""
+        """Return one credit check with the data that its screen shows. Raises not_found for an unknown credit check,
+        and not_allowed if the acting person has no right to read.
+        """
         return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises the errors of
-        `CreditCheckDetailsReader.read_pdf`."""
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found if
+        the credit check has no such PDF or the PDF's file is missing or damaged, documents_unreachable if the storage
+        of the documents can't be reached, and not_allowed if the acting person has no right to read.
+        """
         return self._details_reader.read_pdf(id, sha256)
 
 

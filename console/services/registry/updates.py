@@ -76,8 +76,10 @@ class RegistryUpdater:
         return count
 
     def _fetch_published(self, documents: Documents) -> None:
-        """Fetch the team's registry. If its manifest is damaged, replace it by this worker's registry; without one,
-        raise the error."""
+        """Fetch the registry that a worker of the team has published in the documents. If its manifest is damaged,
+        publish this worker's own registry in its place; if this worker has no registry, raise the error about the
+        damaged manifest.
+        """
         try:
             fetch_registry(self._folder, documents, should_stop=self._should_stop)
         except ConsoleError as error:

@@ -194,8 +194,9 @@ def get_state_word(kind: str, state: str, language: str) -> str:
 
 
 def get_provider_name(name: str, language: str) -> str:
-    """Return the name of a provider as people write it; `name` itself if there is no text, as for the sender of
-    signed notices."""
+    """Return the name of a provider as people write it. If there is no text for the code `name`, as for a sender of
+    signed notices, return `name` itself.
+    """
     key = f"provider.{name}"
     return translate(key, language) if has_sentence(key) else name
 
