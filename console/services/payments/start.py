@@ -440,8 +440,9 @@ def _require_order(conn: Connection, order_id: int) -> Order:
 
 
 def _is_payment_lost(conn: Connection, order: Order, start: Intent, fingerprint: str) -> bool:
-    """True if the database has no payment of the start `start`, and if the start may have been for this order.
-    `fingerprint` is that of a start of the order as it is now; a start before a change of its total has another one.
+    """True if the database has no payment of the start `start` (an intent in a spool), and if this start may have
+    been for the order `order`. `fingerprint` is the fingerprint that a start of the order would have now; a start
+    before a change of the order's total has another fingerprint.
     """
     provider, _, number = (start.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment

@@ -99,7 +99,7 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
     """Compare one refund in the provider's report of a payment with our refund of this payment that has the same
     idempotency key, and write the new information into our refund. Return False if no refund of this payment has the
-    key: at a provider, the same key with another payment is another refund.
+    key. A refund of another payment with the same key is not compared, because at the provider it is another refund.
 
     A report without new information is not stored. A report about a refund that a process is sending now is
     ignored, because the answer to that submission settles the refund.

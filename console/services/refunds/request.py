@@ -474,9 +474,11 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 
 def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
-    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. If the
-    payment's outcome is unknown, the text says so, because the payment may be paid. A reversed payment was paid. If
-    people have decided that it is paid, only the provider's payment id is missing."""
+    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. The rule that
+    the payment must be confirmed as paid has three more texts: for a payment with an unknown outcome, which may be
+    paid; for a reversed payment, which was paid; and for a payment about which people have decided that it is paid,
+    so that only the provider's payment id is missing.
+    """
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state is PaymentState.REVERSED:

@@ -188,8 +188,9 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 
 
 def _is_refusal_of_file(error: ConsoleError) -> bool:
-    """True if the import would refuse the file again: no file is missing before it, it wasn't replaced during the
-    import, and its day has come."""
+    """True if a repeated import would refuse the file for the same reason. False if the reason can disappear: a file
+    of an earlier day is missing, the file was replaced during the import, or its day is in the future.
+    """
     is_temporary = error.detail.get("missing_days") or error.detail.get("problem") in (
         RegistryFileProblem.FILE_CHANGED,
         RegistryFileProblem.FUTURE_DAY,

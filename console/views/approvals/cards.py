@@ -26,8 +26,8 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
     or (PROPOSAL_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title of
-    the record if that number isn't known. A screen reader speaks `name`, the title of the record, before the other
-    texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
+    the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record, before the
+    other texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
     """
 
     ref: RecordRef

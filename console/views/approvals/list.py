@@ -1,7 +1,7 @@
-"""The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always
-the selected one, and the page shows its request. The cards are in groups: requests that the acting person can
-decide, proposals that the person can confirm, the person's own requests, and all that only other people can
-decide.
+"""The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always the
+selected one, and the page shows the request or proposal of this card. The cards are in groups: requests that the
+acting person can decide, proposals that the person can confirm, the person's own requests, and all that only other
+people can decide.
 """
 
 from collections.abc import Mapping, Sequence

@@ -254,7 +254,9 @@ class PdfComparisonPage(Page):
         return row.difference if isinstance(row, _DifferenceRow) else None
 
     def select_difference_by_step(self, step: int) -> None:
-        """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
+        """Select the difference that is `step` rows below the selected one in the list; −1 selects the previous
+        difference.
+        """
         rows = self.difference_table.all_rows
         if rows:
             self.difference_table.go_to_row(min(max(self.difference_table.current_row + step, 0), len(rows) - 1))

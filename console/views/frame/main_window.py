@@ -283,8 +283,9 @@ class WindowFrame(CoveredWindow):
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:
-        """Show the page in `area`. The page that was visible stays scrolled as it is: while Qt hides it and moves the
-        focus on, it scrolls to the widget that gets the focus."""
+        """Show the page in `area` in place of the visible page. Keep the scroll position of the page that was
+        visible: Qt hides this page and moves the focus to its next widget, and the page would scroll to that widget.
+        """
         previous_area = self.page_stack.currentWidget()
         scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
         self.page_stack.setCurrentWidget(area)

@@ -32,7 +32,7 @@ _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActions(QObject):
-    """The actions of one page by which people share the work: take a record, write a note, give the own take back,
+    """The actions of one page by which people share the work: take a record, write a note, give their own take back,
     hand the record over. A refusal is shown in a bar of the page."""
 
     def __init__(
@@ -97,7 +97,7 @@ class CollaborationActions(QObject):
         self._action_handlers.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
-        """Open the dialog in which the acting person ends the own take of the record and writes a note for the
+        """Open the dialog in which the acting person ends their own take of the record and writes a note for the
         next person."""
         from console.views.records.note_dialog import HandOverDialog
 

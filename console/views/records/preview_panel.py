@@ -246,8 +246,10 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one. Which decisions wait for the person is read
-        apart from the records, so this is decided anew when the counts of the work change."""
+        """Make the button of the recommended action the primary one. Called again when the counts of the work change,
+        because the recommendation depends on the decisions that wait for the person, which are read together with the
+        counts and not with the records.
+        """
         if self._item is None:
             return
         key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}

@@ -581,14 +581,18 @@ class WindowContext(QObject):
             self._correct_work_counts(queue_counts=queue_counts)
 
     def correct_alert_count(self, count: int) -> None:
-        """Correct the number of open alerts to that of the alerts that were just read, as `correct_queue_count`
-        does."""
+        """Set the number of open alerts to `count`, the number of the alerts that a page has just read, and emit
+        `work_counts_outdated`, because other counts may be outdated too. Do nothing if the number is already `count`,
+        or if the alerts weren't counted yet.
+        """
         if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
             self._correct_work_counts(alert_count=count)
 
     def replace_decisions_to_make(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
-        """Replace the refunds and proposals about which the person may decide by those that were just read, as
-        `correct_queue_count` does."""
+        """Replace the refunds and proposals about which the person may decide by `to_decide`, those that a page has
+        just read, and emit `work_counts_outdated`, because other counts may be outdated too. Do nothing if
+        `to_decide` has the same records as the stored value, or if the counts weren't read yet.
+        """
         counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
         if self.work_counts.read_at is not None and counted_refs != [
             (type(decision), decision.id) for decision in to_decide

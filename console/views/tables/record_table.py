@@ -208,8 +208,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def report_visible_rows(self) -> None:
-        """Tell the PagedModel which rows are visible, so that it reads their pages. Of a table that is as high as its
-        rows, on a page that scrolls, these are the rows in sight."""
+        """Tell the PagedModel which rows are visible, so that it reads their pages. If the table is as high as all
+        its rows and only its page scrolls, the visible rows are those inside the visible part of the page.
+        """
         visible_rect = self.viewport().visibleRegion().boundingRect()
         top, bottom = 0, max(1, self.viewport().height()) - 1
         if not visible_rect.isEmpty():

@@ -56,7 +56,8 @@ class _TimelineModel(QAbstractListModel):
 
 class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
-    reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
+    reads it. A text that is too long for one line continues on the lines below, because its end may contain the
+    amounts of an alert.
 
     With `repetition_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
     double-click on such a line shows each of them, and hides them again.
@@ -128,8 +129,9 @@ class TimelineList(RememberedCurrentItem, QListView):
             self._fit_height()
 
     def get_steady_width(self) -> int:
-        """Return the width of the lines in px with a scroll bar beside them, also while there is none. If the lines
-        wrapped by the width of the viewport, Qt would show and hide the scroll bar without an end.
+        """Return the width in px that the lines have beside a scroll bar, even while no scroll bar is shown. If the
+        lines used the width of the viewport instead, Qt could show and hide the scroll bar endlessly: with it the
+        lines need more height, and without it they fit.
         """
         return self.width() - self.verticalScrollBar().sizeHint().width()
 
@@ -191,14 +193,16 @@ class _TimelineDelegate(QStyledItemDelegate):
         draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
 
     def _get_words_left(self, item: TimelineLine) -> int:
-        """Return where the words of an event begin, in px from the left edge of the list."""
+        """Return the x coordinate at which the text of an event begins, in px from the left edge of the list."""
         scale = current_appearance().scale
         words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
         return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
     def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
-        """Return the lines of an event's words: the pieces of each line with their tones. The secondary text follows
-        the event on its last line if there is room for it, and stands below it otherwise."""
+        """Split the text of an event into lines that fit into the list, and return the lines: each is a list of
+        pieces of text with their tones. The secondary text (`detail`) is on the last line of the text if there is
+        room for it, otherwise on lines below.
+        """
         width = max(_MIN_WORDS_WIDTH_PX, self._view.get_steady_width() - 12 - self._get_words_left(item))
         lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
         if item.detail:
@@ -211,6 +215,6 @@ class _TimelineDelegate(QStyledItemDelegate):
 
 
 def _get_line_height() -> int:
-    """Return the height of an event of one line in px."""
+    """Return the height, in px, of an event whose text needs only one line."""
     appearance = current_appearance()
     return appearance.row_height() if appearance.density == "comfortable" else appearance.control_height("button")

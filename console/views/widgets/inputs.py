@@ -302,7 +302,9 @@ class DropDownList(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not WheelFocus: the wheel scrolls the page
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Change the value only in a list with the focus, so that scrolling a page changes none unseen."""
+        """Change the selected item only if this list has the focus. Otherwise a person who scrolls the page with the
+        mouse wheel could change the item without noticing it.
+        """
         if self.hasFocus():
             super().wheelEvent(event)
         else:

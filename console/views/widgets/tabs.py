@@ -78,8 +78,9 @@ class TabBar(QTabBar):
         return QSize(round(width), current_appearance().control_height("tab"))
 
     def sizeHint(self) -> QSize:
-        """Return the size of the bar with the usual gaps between tabs, even if it has the narrow gaps: the layout
-        sets the width of the bar by this size, and the bar chooses the gaps by its width."""
+        """Return the size that the bar needs with the usual gaps between its tabs, even while it has the narrow gaps.
+        The layout sets the width of the bar by this size, and the bar then chooses its gaps by this width.
+        """
         return QSize(ceil(self._measure_width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
     def _measure_width_with_gap(self, gap_px: int) -> float:
