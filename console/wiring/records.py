@@ -33,8 +33,8 @@ from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.queues import QueueReader
 
 if TYPE_CHECKING:
-    from console.services.annotations.assignments import AssignmentService
     from console.services.annotations.notes import NoteService
+    from console.services.annotations.takes import TakeService
     from console.services.credit_checks.probe import CreditCheckProber
     from console.services.credit_checks.resolve import PurchaseResolver
     from console.services.credit_checks.view import CreditCheckDetailsReader
@@ -61,15 +61,15 @@ _MAX_ID_DIGITS = 18  # digits
 class RecordServices:
     """The services by which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
 
-    purchase_decisions: "PurchaseResolver"
-    check_probes: "CreditCheckProber"
+    purchase_resolver: "PurchaseResolver"
+    credit_check_prober: "CreditCheckProber"
     credit_check_details: "CreditCheckDetailsReader"
     operations: "OperationRecovery"
     payments: "PaymentService"
     refunds: "RefundService"
     scheduler: "Scheduler"
     choices: "DecisionChoiceReader"
-    assignments: "AssignmentService"
+    take_service: "TakeService"
     notes: "NoteService"
     timelines: "TimelineService"
     evidence_packs: "EvidencePackWriter"
@@ -190,18 +190,18 @@ class RecoveryService:
         not_found if there is no such record, not_allowed if the acting person has no right to take records, and
         in_progress if another person has the take.
         """
-        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
+        record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "take", request_id, (kind, record_id), lambda: assignments.take_record(kind, record_id)
+            "take", request_id, (kind, record_id), lambda: take_service.take_record(kind, record_id)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record, and return True. Return False if this person has not taken it.
         Raises not_allowed if the acting person has no right to take records.
         """
-        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
+        record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "give up", request_id, (kind, record_id), lambda: assignments.give_up(kind, record_id)
+            "give up", request_id, (kind, record_id), lambda: take_service.give_up(kind, record_id)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
@@ -215,7 +215,7 @@ class RecoveryService:
             "hand over",
             request_id,
             (kind, *arguments),
-            lambda: hand_over(self._context, services.assignments, services.notes, kind, *arguments),
+            lambda: hand_over(self._context, services.take_service, services.notes, kind, *arguments),
             find_answer,
         )
 
@@ -242,7 +242,7 @@ class RecoveryService:
                 return self._services.payments.read_order(_parse_record_id(kind, id))
             case "refund":
                 return self._services.refunds.read_refund(_parse_record_id(kind, id))
-        return self._services.credit_check_details.read_credit_check(_parse_check_id(kind, id))
+        return self._services.credit_check_details.read_credit_check(_parse_credit_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
         """Return the newest `limit` events of a record, oldest first, for a preview. Raises not_found if there is no
@@ -312,7 +312,7 @@ class RecoveryService:
                 return self._services.payments.probe_order(_parse_record_id(kind, id))
             case "refund":
                 return self._services.refunds.probe(_parse_record_id(kind, id))
-        return self._services.check_probes.probe(_parse_check_id(kind, id))
+        return self._services.credit_check_prober.probe(_parse_credit_check_id(kind, id))
 
     def resolve(
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
@@ -359,9 +359,9 @@ class RecoveryService:
                 )
             case "order":
                 self._services.payments.resolve_order(_parse_record_id(kind, id))
-        number = _parse_provider_check_id(provider_id)
-        return self._services.purchase_decisions.resolve(
-            _parse_check_id(kind, id), target_state, evidence, number, expected_version, reason
+        number = _parse_provider_credit_check_id(provider_id)
+        return self._services.purchase_resolver.resolve(
+            _parse_credit_check_id(kind, id), target_state, evidence, number, expected_version, reason
         )
 
 
@@ -372,13 +372,13 @@ def _parse_record_id(kind: str, id: int | str) -> int:
     return int(text)
 
 
-def _parse_check_id(kind: str, id: int | str) -> int:
+def _parse_credit_check_id(kind: str, id: int | str) -> int:
     if kind != "credit-check":
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(id)[:40]})
     return _parse_record_id(kind, id)
 
 
-def _parse_provider_check_id(provider_id: int | str | None) -> int | None:
+def _parse_provider_credit_check_id(provider_id: int | str | None) -> int | None:
     """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
     text is not a number.
     """

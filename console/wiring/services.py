@@ -12,8 +12,8 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.outbox_sender import OutboxSender
-from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
+from console.services.annotations.takes import TakeService
 from console.services.audit.roots import AuditRootWriter
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import BulkRowForecaster
@@ -64,11 +64,11 @@ class CreditCheckService:
         self,
         context: ServiceContext,
         checks: purchase.CreditCheckPurchaseService,
-        check_prober: CreditCheckProber,
+        credit_check_prober: CreditCheckProber,
         details_reader: CreditCheckDetailsReader,
         request_ids: RequestIdService,
     ) -> None:
-        self._checks, self._check_prober, self._details_reader = checks, check_prober, details_reader
+        self._checks, self._credit_check_prober, self._details_reader = checks, credit_check_prober, details_reader
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -128,7 +128,7 @@ class CreditCheckService:
             "probe",
             request_id,
             ("credit-check", str(id)),
-            lambda: self._check_prober.probe(id),
+            lambda: self._credit_check_prober.probe(id),
             record_answers.make_probe_answer_finder(self._context, "credit-check", id),
         )
 
@@ -170,8 +170,8 @@ class ServiceBuilder:
             purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
-        self._purchase_decisions = PurchaseResolver(context, get_reader, self._purchases)
-        self._check_prober = CreditCheckProber(context, self._purchase_decisions, get_reader)
+        self._purchase_resolver = PurchaseResolver(context, get_reader, self._purchases)
+        self._credit_check_prober = CreditCheckProber(context, self._purchase_resolver, get_reader)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -207,7 +207,7 @@ class ServiceBuilder:
             self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )
         return CreditCheckService(
-            self._context, checks, self._check_prober, self.readers.credit_check_details, self._request_ids
+            self._context, checks, self._credit_check_prober, self.readers.credit_check_details, self._request_ids
         )
 
     def make_record_services(self) -> RecordServices:
@@ -222,8 +222,8 @@ class ServiceBuilder:
         lost_payment_restorer = LostPaymentRestorer(self._context, self.payment_providers)
         operations = OperationRecovery(
             self._context,
-            self._purchase_decisions,
-            self._check_prober,
+            self._purchase_resolver,
+            self._credit_check_prober,
             get_reader,
             record_services,
             lost_refund_prober,
@@ -232,15 +232,15 @@ class ServiceBuilder:
         complete_records = self.readers.complete_records
         pack_writer = EvidencePackWriter(self._context, _load_timeline_text, complete_records, _write_pdf)
         return RecordServices(
-            self._purchase_decisions,
-            self._check_prober,
+            self._purchase_resolver,
+            self._credit_check_prober,
             self.readers.credit_check_details,
             operations,
             payment_builder.payments,
             refund_builder.refunds,
             self.scheduler,
             self.readers.choices,
-            AssignmentService(self._context),
+            TakeService(self._context),
             NoteService(self._context),
             TimelineService(self._context, self.readers.opening_log, complete_records),
             pack_writer,
@@ -265,7 +265,7 @@ class ServiceBuilder:
         due_tasks = DueTasks(
             self._context,
             self._refetch_service,
-            self._check_prober,
+            self._credit_check_prober,
             self.guarded_actions,
             other_tasks=(
                 ("clock_jumps", ClockJumpCorrection(self._context).make_future_dated_rows_due),
@@ -317,7 +317,7 @@ class ServiceBuilder:
             )
 
         action_runner = BulkActionRunner(
-            context, recovery_service.probe, refetch_check, AssignmentService(context), NoteService(context)
+            context, recovery_service.probe, refetch_check, TakeService(context), NoteService(context)
         )
         forecaster = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, forecaster, action_runner)

@@ -117,7 +117,7 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.page(LookupPage).company_panel
-    person.until(lambda: company.number == sample.number and company.is_showing_checks)
+    person.until(lambda: company.number == sample.number and company.is_showing_credit_checks)
     person.rest()
     for _ in company.credit_checks:
         ref = focused_ref(company.table.current_item)

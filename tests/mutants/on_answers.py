@@ -133,7 +133,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                "        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)\n",
+                "        _contradict_other_owners(self.context, tx, record, outcome, credit_checks_of_number)\n",
                 "",
             ),
         ),

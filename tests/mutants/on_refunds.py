@@ -213,7 +213,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/records.py",
-                "    return record is None or is_denied_against_desk(context, conn, record)\n",
+                "    return record is None or contradicts_answer_on_desk(context, conn, record)\n",
                 "    return record is None\n",
             ),
         ),

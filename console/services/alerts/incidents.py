@@ -122,7 +122,7 @@ class IncidentService:
             for cause, alert_group in waiting_groups
         )
 
-    def list_owned(self) -> tuple[Incident, ...]:
+    def list_own_incidents(self) -> tuple[Incident, ...]:
         """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
         name is set. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:

@@ -11,8 +11,8 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason_an
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
+from console.services.annotations.takes import TakeService
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -55,11 +55,11 @@ class BulkActionRunner:
         context: ServiceContext,
         probe: Callable[[str, int], object],
         refetch: Callable[[int, int | None], object],
-        assignments: AssignmentService,
+        take_service: TakeService,
         notes: NoteService,
     ) -> None:
         self._context, self._probe, self._refetch = context, probe, refetch
-        self._assignments, self._notes = assignments, notes
+        self._take_service, self._notes = take_service, notes
 
     def calls_provider(self, action: BulkAction) -> bool:
         """True if the action of a bulk run calls a provider (probe, refetch). Any other action (take, note) is
@@ -89,7 +89,7 @@ class BulkActionRunner:
         """
         try:
             if run.action is BulkAction.TAKE:
-                self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
+                self._take_service.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
                 # A mention for each of thousands of records would bury the colleague's other mentions.
                 note_text = run.words or ""

@@ -256,8 +256,8 @@ class PurchaseSettler:
             return True
         else:
             _store_late_answer(self.context, tx, record, outcome)
-        checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
-        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)
+        credit_checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
+        _contradict_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -323,11 +323,11 @@ def _contradict_other_owners(
     tx: Transaction,
     record: CreditCheck,
     outcome: Outcome[CheckReport],
-    checks_of_number: Iterable[CreditCheck],
+    credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
     """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
     if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
-    `checks_of_number` are the credit checks of the corporation number, read in this transaction.
+    `credit_checks_of_number` are the credit checks of the corporation number, read in this transaction.
 
     If a person decides about one of these credit checks at the same time, and the decision gives it this id, then
     either this transaction waits for the transaction of the decision, or that transaction finds the id in `record`
@@ -336,9 +336,9 @@ def _contradict_other_owners(
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return
     provider_id = outcome.found.credit_check_id
-    other_checks = [other_check for other_check in checks_of_number if other_check.id != record.id]
+    other_checks = [other_check for other_check in credit_checks_of_number if other_check.id != record.id]
     if any(other_check.state is CheckState.PENDING for other_check in other_checks):
-        other_checks = list(check_records.find_checks_with_provider_id(context, tx, provider_id))
+        other_checks = list(check_records.find_credit_checks_with_provider_id(context, tx, provider_id))
     for other_check in other_checks:
         if (
             other_check.id != record.id

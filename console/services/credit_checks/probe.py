@@ -80,7 +80,7 @@ class CreditCheckProber:
         """
         context = self._context
         with context.database.read() as conn:
-            is_denied = check_records.is_denied_against_desk(context, conn, record)
+            is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None
         if entry is not None:
             observed = f"bought {entry.provider_id}" if entry.provider_id is not None else "bought"
@@ -175,7 +175,7 @@ class CreditCheckProber:
             return None, "none_found"
         if unused_reports[0].purchase_date is None:
             return None, "undated_found"
-        if check_records.find_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+        if check_records.find_credit_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 

@@ -272,7 +272,7 @@ class _PurchaseAttempt:
         live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
-            self._refuse_blocking_check(conn, live_record)
+            self._refuse_blocking_credit_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
@@ -282,19 +282,19 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_blocking_check(self, conn: Connection, blocking_check: CreditCheck) -> None:
+    def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
         purchase renews it."""
         request = self._request
-        if not is_denied_but_bought(blocking_check):
-            self._refuse_live_check(blocking_check)
+        if not is_denied_but_bought(blocking_credit_check):
+            self._refuse_live_credit_check(blocking_credit_check)
         # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
         denied_checks = credit_checks.find_denied_but_bought(conn, (request.corporation_number,))
         if pair_checks := denied_checks.get((request.client_id, request.corporation_number)):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
-    def _refuse_live_check(self, live_check: CreditCheck) -> None:
+    def _refuse_live_credit_check(self, live_check: CreditCheck) -> None:
         if not self._request.renew or live_check.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         if not has_expired(live_check, self._context.now()):
@@ -317,7 +317,7 @@ class _PurchaseAttempt:
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_blocking_check(tx.conn, superseded_check)
+            self._refuse_blocking_credit_check(tx.conn, superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(

@@ -48,10 +48,10 @@ def list_lost_purchases(
 
 def _is_purchase_lost(context: ServiceContext, conn: Connection, number: str, intent: Intent) -> bool:
     record = credit_checks.find_by_operation(conn, number, intent.operation_id)
-    return record is None or is_denied_against_desk(context, conn, record)
+    return record is None or contradicts_answer_on_desk(context, conn, record)
 
 
-def is_denied_against_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
+def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
     """True if the database and this desk contradict each other about the purchase: the credit check has the state
     error (not bought), this desk's spool has AlarmBox's answer that it was bought, and the database has never had a
     case about this contradiction.
@@ -65,7 +65,7 @@ def is_denied_against_desk(context: ServiceContext, conn: Connection, record: Cr
     return all(alert.rule_id != WorkReason.CONTRADICTED for alert in record_alerts)
 
 
-def find_checks_with_provider_id(
+def find_credit_checks_with_provider_id(
     context: ServiceContext, tx: Transaction, provider_id: int
 ) -> tuple[CreditCheck, ...]:
     """Return the credit checks that have this id of the provider, in a transaction that may write the id into another

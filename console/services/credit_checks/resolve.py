@@ -244,7 +244,7 @@ class PurchaseResolver:
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
-        owners = check_records.find_checks_with_provider_id(self._context, tx, report.credit_check_id)
+        owners = check_records.find_credit_checks_with_provider_id(self._context, tx, report.credit_check_id)
         is_used = any(owner.id != record.id for owner in owners)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 

@@ -70,16 +70,16 @@ class OperationRecovery:
         self,
         context: ServiceContext,
         purchase_resolver: PurchaseResolver,
-        check_prober: CreditCheckProber,
-        get_check_reader: Callable[[], CreditCheckReader],
+        credit_check_prober: CreditCheckProber,
+        get_credit_check_reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
         lost_refund_prober: LostRefundProber,
         lost_payment_restorer: LostPaymentRestorer,
     ) -> None:
         self._context = context
         self._purchase_resolver = purchase_resolver
-        self._check_prober = check_prober
-        self._get_check_reader = get_check_reader
+        self._credit_check_prober = credit_check_prober
+        self._get_check_reader = get_credit_check_reader
         self._recoveries = recoveries
         self._lost_refund_prober = lost_refund_prober
         self._lost_payment_restorer = lost_payment_restorer
@@ -124,7 +124,7 @@ class OperationRecovery:
     def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
-            return (recovery or self._check_prober).probe(operation.subject_id or 0)
+            return (recovery or self._credit_check_prober).probe(operation.subject_id or 0)
         entry = self._find_spool_entry(operation.id)
         if operation.state is OperationState.FAILED:
             return operation
@@ -298,7 +298,7 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
-            if check_records.find_checks_with_provider_id(context, tx, provider_id):
+            if check_records.find_credit_checks_with_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},

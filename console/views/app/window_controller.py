@@ -112,7 +112,7 @@ class WindowController(QObject):
         self.background_refresh = BackgroundRefresh(self.context, self)
         self.last_screen = LastScreenStorage(frame)
         self.idle_lock = IdleLock(frame)
-        self.idle_lock.other_requested.connect(self.sign_out_requested)
+        self.idle_lock.other_person_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
         self.link_handler = WindowLinkHandler(frame, self)
         self.leave_confirmation = LeaveConfirmation(frame)
@@ -161,7 +161,7 @@ class WindowController(QObject):
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top_bar.search_requested.connect(self._open_search)
-        self.frame.top_bar.operator_requested.connect(self._open_person_menu)
+        self.frame.top_bar.person_menu_requested.connect(self._open_person_menu)
         self.frame.status_bar.link_pressed.connect(self._open_status_link)
 
     @property

@@ -245,7 +245,7 @@ class CompanyPanel(QWidget):
         if isinstance(shown_list, CompanyTab):
             shown_list.read_rows()
         self.live_check_panel.setVisible(
-            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
         self._show_position()
 
@@ -257,7 +257,7 @@ class CompanyPanel(QWidget):
         return name if name in (*COLUMN_NAMES_BY_MONEY_LIST, "checks") else ""
 
     @property
-    def is_showing_checks(self) -> bool:
+    def is_showing_credit_checks(self) -> bool:
         return self.list_stack.currentWidget() is self.check_stack
 
     def _get_visible_table(self) -> StaticTable:
@@ -467,7 +467,7 @@ class CompanyPanel(QWidget):
         super().resizeEvent(event)
         self._has_room_for_live_check_panel = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
         self.live_check_panel.setVisible(
-            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.live_check_panel.setFixedWidth(

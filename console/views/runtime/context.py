@@ -24,7 +24,7 @@ from console.services.desk_requests.waiting import RequestWait, report_request_s
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
-from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonStateStore
+from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonValues
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.routes import Route
@@ -131,7 +131,7 @@ class WindowContext(QObject):
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
-        self.person_values = PersonStateStore(self.bind_services, self.now, runner, self)
+        self.person_values = PersonValues(self.bind_services, self.now, runner, self)
         self.person_values.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
@@ -437,7 +437,7 @@ class WindowContext(QObject):
         if (
             not right
             or not self.are_people_read
-            or self.has_every_person_all_roles
+            or self.does_everyone_have_all_roles
             or (person is not None and has_right(person, right))
         ):
             return ""
@@ -451,7 +451,7 @@ class WindowContext(QObject):
         return self.format_needed_role(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
-    def has_every_person_all_roles(self) -> bool:
+    def does_everyone_have_all_roles(self) -> bool:
         """True if every person has every role, because the database has no accounts and no registered operators."""
         return not self.people and not self.settings.sign_in.is_server
 

@@ -26,7 +26,7 @@ from console.views.timelines.timeline_line import TimelineLine
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
 _ICON_SIDE_PX = 14
-_MIN_WORDS_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
+_MIN_TEXT_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
 _DETAIL_GAP_PX = 8
 
 
@@ -158,7 +158,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        lines = self._lay_words_out(self._view.get_line_at(index.row()))
+        lines = self._split_text_into_lines(self._view.get_line_at(index.row()))
         return QSize(200, _get_line_height() + (len(lines) - 1) * current_appearance().line_height("body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
@@ -174,8 +174,8 @@ class _TimelineDelegate(QStyledItemDelegate):
         draw_font_runs(
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
         )
-        left = rect.left() + self._get_words_left(item)
-        for number, line_pieces in enumerate(self._lay_words_out(item)):
+        left = rect.left() + self._compute_text_left_px(item)
+        for number, line_pieces in enumerate(self._split_text_into_lines(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
             for text, tone in line_pieces:
                 painter.setPen(colour(tone))
@@ -192,18 +192,18 @@ class _TimelineDelegate(QStyledItemDelegate):
         painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
         draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
 
-    def _get_words_left(self, item: TimelineLine) -> int:
+    def _compute_text_left_px(self, item: TimelineLine) -> int:
         """Return the x coordinate at which the text of an event begins, in px from the left edge of the list."""
         scale = current_appearance().scale
         words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
         return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
-    def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
+    def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Split the text of an event into lines that fit into the list, and return the lines: each is a list of
         pieces of text with their tones. The secondary text (`detail`) is on the last line of the text if there is
         room for it, otherwise on lines below.
         """
-        width = max(_MIN_WORDS_WIDTH_PX, self._view.get_steady_width() - 12 - self._get_words_left(item))
+        width = max(_MIN_TEXT_WIDTH_PX, self._view.get_steady_width() - 12 - self._compute_text_left_px(item))
         lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
         if item.detail:
             used = measure_font_runs(split_font_runs(lines[-1][0][0])) + _DETAIL_GAP_PX

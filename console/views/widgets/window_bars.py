@@ -69,12 +69,12 @@ class TopBar(Surface):
 
     Signals:
     - search_requested: the person has pressed the search button (the window handles the shortcut Ctrl+K).
-    - operator_requested: the person has pressed the button with their name, which opens the person's menu.
+    - person_menu_requested: the person has pressed the button with their name, which opens the person's menu.
     - page_menu_requested: the person has pressed the button that opens the menu of pages.
     """
 
     search_requested = Signal()
-    operator_requested = Signal()
+    person_menu_requested = Signal()
     page_menu_requested = Signal()
     accessible_role = QAccessible.Role.ToolBar
 
@@ -103,7 +103,7 @@ class TopBar(Surface):
         self.operator = KeyButton(operator, kind="tool", icon="person")
         self.operator.setFlat(True)
         self.operator.show_menu_arrow()
-        self.operator.clicked.connect(self.operator_requested)
+        self.operator.clicked.connect(self.person_menu_requested)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(
             make_row(
