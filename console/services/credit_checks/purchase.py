@@ -213,10 +213,11 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows it
-        and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs money
-        again, and the stored row is no proof: a database account that may write credit checks could change the
-        provider's id in it.
+        """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
+        valid. The renewal is possible if the provider says that the earlier credit check has expired, or no longer
+        shows it although `_may_have_expired` is True. If the method `check` will refuse the renewal anyway, don't
+        ask, and return. The stored row alone is no proof of the expiry: a renewal costs money again, and a database
+        account that may write credit checks could change the provider's id in the row.
 
         Raises not_expired if the provider says that it has not expired, provider_answer_unusable if the stored id or
         the answer belongs to another credit check, and the error of the read (`find_part_error_code`) if the provider

@@ -46,18 +46,18 @@ class HeldIdempotencyKey:
     epoch: str | None = None
 
 
-def make_payment_key(merchant_id: str, order_no: str, repetition_number: int | None = None) -> str:
+def make_payment_key(merchant_id: str, order_number: str, repetition_number: int | None = None) -> str:
     """Return the idempotency key of an order's payment. `repetition_number` is the number of an intentional
     repetition of the payment, None for the first payment."""
-    return _join_key("payment", merchant_id, order_no, repetition_number)
+    return _join_key("payment", merchant_id, order_number, repetition_number)
 
 
-def make_refund_key(payment_no: int, operator_id: str, amount: int, repetition_number: int | None = None) -> str:
-    """Return the idempotency key of a refund. `payment_no` is the id of our payment, `operator_id` the name of the
-    operator, `amount` in minor units, `repetition_number` the number of an intentional repetition (None for the first
-    refund).
+def make_refund_key(payment_id: int, operator: str, amount_minor: int, repetition_number: int | None = None) -> str:
+    """Return the idempotency key of a refund. `payment_id` is the id of our payment, `operator` the name of the
+    maker, `amount_minor` the amount in minor units, `repetition_number` the number of an intentional repetition (None
+    for the first refund).
     """
-    return _join_key("refund", payment_no, operator_id, amount, repetition_number)
+    return _join_key("refund", payment_id, operator, amount_minor, repetition_number)
 
 
 def make_request_key(person: str, request_id: str) -> str:

@@ -70,7 +70,9 @@ class _LeaseHeldByOther(Exception):
 
 
 class GuardedPipeline:
-    """Runs the guarded operations of one process, in the steps that the description of this module lists."""
+    """Runs the guarded operations of one process: wait for the lease, claim, write the intent, call the provider,
+    record the outcome (see the description of this module).
+    """
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
         self._context = context

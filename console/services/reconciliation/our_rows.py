@@ -363,8 +363,8 @@ def _get_sent_at(refund: Refund) -> datetime:
 
 
 def _require_instant(at: datetime | None) -> datetime:
-    """Return `at`, the instant by which the query selected the record. Raises LookupError if `at` is None, which
-    would be a bug.
+    """Return `at`, the instant by which the query has selected a record, so that the type checker knows that it isn't
+    None. Raises LookupError if it is None, which only a bug of the query can cause.
     """
     if at is None:
         raise LookupError("a row without the instant by which it was found")

@@ -87,12 +87,13 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 
 @dataclass(frozen=True, slots=True)
 class EffectStep:
-    """A step that writes to the database. `do` writes the effect in the runner's transaction; `undo` compensates
-    the effect later (None if nothing must be compensated)."""
+    """A step that writes to the database. `write_effect` writes the step's effect in the runner's transaction and
+    returns the verdict; `undo_effect` reverses the effect later (None if nothing must be reversed).
+    """
 
     name: str
-    do: StepAction
-    undo: Callable[[Transaction, Saga], None] | None = None
+    write_effect: StepAction
+    undo_effect: Callable[[Transaction, Saga], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ class SagaRunner:
     def _run_step(self, saga: Saga) -> Saga:
         step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_{step.name}")
-        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.do
+        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.write_effect
         if isinstance(step, QuestionStep):
             reach_failpoint(f"answered_{step.name}")
         advanced_saga = self._write_change(
@@ -307,12 +308,12 @@ class SagaRunner:
         done_times = saga.facts.get(DONE_FACT)
         if (
             not isinstance(step, EffectStep)
-            or step.undo is None
+            or step.undo_effect is None
             or not isinstance(done_times, dict)
             or step.name not in done_times
         ):
             return self._move_to_previous_step(tx, saga, {})
-        step.undo(tx, saga)
+        step.undo_effect(tx, saga)
         return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_present_time(saga, UNDONE_FACT)})
 
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:

@@ -98,7 +98,7 @@ class LiveCheckPanel(Surface):
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap=8)
-        link = LinkButton(context.translate("action.open_record"), chevron=True)
+        link = LinkButton(context.translate("action.open_record"), has_arrow=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)

@@ -42,7 +42,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
         self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds=False)
         self._probe_button.clicked.connect(self._probe_payment)
-        self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
+        self._order_link = LinkButton(translate("action.open_order"), has_arrow=True, role="small")
         self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
 

@@ -153,8 +153,8 @@ class FittedTable(RecordTable):
             pinned_count = next(
                 (end for end, column in columns if column.kind in _TEXT_CELL_KINDS and column.key not in hidden), 0
             )
-        if pinned_count != self.pinned_columns:
-            self.pinned_columns = pinned_count
+        if pinned_count != self.pinned_column_count:
+            self.pinned_column_count = pinned_count
             self.viewport().update()
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:

@@ -59,7 +59,7 @@ class PurchaseDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
-        """Set the title of the dialog and the text of the acting button for the selected client: buy or renew. If
+        """Set the title of the dialog and the text of the main button for the selected client: buy or renew. If
         the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}

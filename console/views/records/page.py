@@ -97,7 +97,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.form = make_explanation_form(context)
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
-        self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
+        self.answers = LinkButton(context.translate("action.open_raw"), has_arrow=True, role="small")
         self.add_content(self.head)
         self.add_content(self.sides_strip)
         self.add_bar_container()

@@ -350,7 +350,9 @@ class WindowContext(QObject):
 
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
-        the placeholders in the text. A short time in another year than the current one has its year."""
+        the placeholders in the text. An instant in the format `short` is written with its year if it isn't in the
+        current year.
+        """
         return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
 
     def format_failure(self, failure: Failure) -> str:

@@ -58,7 +58,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.current_row = self.hover_row = self.ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
-        self.pinned_columns = self.first_column = 0
+        self.pinned_column_count = self.first_column = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._heading_rows: list[int] = []
         self._tone_by_row_key: dict[object, Tone] = {}
@@ -358,7 +358,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
-        if dx and self.pinned_columns:  # Qt moves the painted pixels, those of the pinned columns too
+        if dx and self.pinned_column_count:  # Qt moves the painted pixels, those of the pinned columns too
             self.viewport().update()
             self.horizontalHeader().viewport().update()
 

@@ -29,8 +29,9 @@ BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
 class Surface(QFrame):
-    """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `is_raised`, the
-    area has the second background colour."""
+    """An area of the page with a border line of 1 px at one edge, at all edges or at none (`edge`). With `is_raised`,
+    the area has the background colour of raised areas, which differs from that of the page.
+    """
 
     def __init__(self, parent: QWidget | None = None, *, is_raised: bool = False, edge: BorderEdge = "none") -> None:
         super().__init__(parent)

@@ -90,7 +90,8 @@ def has_sentence(key: str) -> bool:
 
 def translate(key: str, language: str, /, **facts: object) -> str:
     """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
-    missing fact becomes –. With the fact `now` (the present instant), a short time in another year has its year.
+    missing fact becomes –. If the fact `now` (the present instant) is given, an instant in the format `short` is
+    written with its year if that is not the year of `now`.
 
     If there is no text, log an error and return the key itself.
     """
