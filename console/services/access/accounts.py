@@ -324,7 +324,9 @@ def _can_accept_remote_clients(conn: Connection) -> bool:
 
 def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
-    the creation of accounts needs. `has_people_with_worker`: True if a worker acts for people of the file."""
+    the creation of accounts needs. `has_people_with_worker` is True if the accounts file lists a person for whom a
+    worker acts.
+    """
     grant_lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing_rights = [
         right

@@ -104,8 +104,8 @@ def store_answer_about_operation(
     purchase of that credit check (`record`). If another application made that purchase, the evidence belongs to no
     operation of this program.
 
-    It isn't evidence of the credit check itself, because the triggers of a server let an account change the dates of
-    a credit check about which it has an answer.
+    The answer isn't stored as evidence of the credit check itself: on a server, the triggers let a database account
+    change the dates of a credit check as soon as the account has stored such evidence.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     evidence.add_answer(tx.conn, ("operation", None), record.operation_id, source, operator, outcome, context.now())
@@ -272,7 +272,9 @@ class PurchaseSettler:
 
 def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
     """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
-    So an earlier call was committed, but its process ended before the desk noted the end."""
+    So an earlier transaction has already settled the operation, but its process ended before the desk's spool
+    contained the end.
+    """
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (
         operation.state in (OperationState.DONE, OperationState.FAILED)
@@ -326,8 +328,9 @@ def _contradict_other_owners(
     credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
     """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
-    if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
-    `credit_checks_of_number` are the credit checks of the corporation number, read in this transaction.
+    if a probe or a person gave it this id. The id belongs to `record`, because the provider answered the purchase of
+    `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in this
+    transaction.
 
     If a person decides about one of these credit checks at the same time, and the decision gives it this id, then
     either this transaction waits for the transaction of the decision, or that transaction finds the id in `record`

@@ -181,8 +181,9 @@ class CreditCheckProber:
 
     def _may_unused_id_be_of_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
-        operation of this corporation number is open, a credit check of it that was not certainly refused has no id
-        (another application may have bought it), or the database has lost a purchase of it."""
+        purchase of the corporation number is open, another credit check of the number has no id and was not certainly
+        refused (another application may have bought it), or the database has lost a purchase of the number.
+        """
         number = record.corporation_number
         return (
             len(journal.list_open_purchases(tx.conn, number)) > 1

@@ -69,9 +69,9 @@ def find_credit_checks_with_provider_id(
     context: ServiceContext, tx: Transaction, provider_id: int
 ) -> tuple[CreditCheck, ...]:
     """Return the credit checks that have this id of the provider, in a transaction that may write the id into another
-    one. Transactions that call this function with the same id run one after another. Without this, two of them could
-    give the id to two credit checks: the database has no unique index over the ids, because two clients may have the
-    same check.
+    credit check. Transactions that call this function with the same id run one after another. Without this, two of
+    them could give the id to two credit checks: the database has no unique index over the ids, because two clients
+    may have the same check.
     """
     lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
     return credit_checks.find_by_provider_id(tx.conn, provider_id)

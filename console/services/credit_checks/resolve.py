@@ -214,8 +214,10 @@ class PurchaseResolver:
         outcome: Outcome[CheckReport],
         report: CheckReport,
     ) -> MismatchReason | None:
-        """Settle the credit check as bought with the report in the provider's stored answer, and return None. If the
-        report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
+        """Settle the credit check as bought with `report`, the report in the provider's stored answer `outcome`,
+        store the person's evidence `proof` (None: no person has given any), and return None. If the report doesn't
+        fit the credit check, leave the credit check unchanged and return the reason.
+        """
         context = self._context
         mismatch = self._find_mismatch(tx, record, report)
         if mismatch is None and proof is not None:

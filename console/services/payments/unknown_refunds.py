@@ -68,8 +68,9 @@ def _get_refund_key(text: str) -> str:
 
 
 def _split_whole_texts(observed: str) -> list[str]:
-    """Return the texts in the column `observed` of a case. An earlier version of the program cut the column where it
-    ended; the last text of such a column is left out."""
+    """Return the texts in the column `observed` of a case. An earlier version of the program cut off the texts at the
+    largest length of the column; the last text of such a column, which isn't whole, is left out.
+    """
     texts = observed.split(_REFUND_TEXT_SEPARATOR)
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
 

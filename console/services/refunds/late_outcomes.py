@@ -75,7 +75,9 @@ def _has_settled_operation(
     tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
 ) -> bool:
     """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
-    evidence. So an earlier call was committed, but its process ended before the desk noted the end."""
+    evidence. So an earlier transaction has already settled the operation, but its process ended before the desk's
+    spool contained the end.
+    """
     payment = payments.find(tx.conn, refund.payment_id)
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (

@@ -99,8 +99,8 @@ def _store_list_and_find_unknown_refund(
     """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
     have, open a case and return True, unless a person has acknowledged that refund.
 
-    The list isn't evidence of the payment or of the refund, because the triggers of a server let an account change
-    the state of a record about which it has an answer.
+    The list isn't stored as evidence of the payment or of the refund: on a server, the triggers let a database
+    account change the state of a record as soon as the account has stored such evidence.
     """
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"

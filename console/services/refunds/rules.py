@@ -369,7 +369,8 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
 
 def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Payment) -> tuple[Intent, ...]:
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
-    (intents) of the spools. A payment that the database has lost, too, may be back with another id.
+    (intents) of the spools. The search does not depend on the payment's id: a payment that the database had lost may
+    have been restored with another id (see `is_refund_of_payment`).
     """
     spooled_refunds = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
     intents = (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))
