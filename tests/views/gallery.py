@@ -154,7 +154,7 @@ def inputs() -> QWidget:
 
 
 def bars() -> QWidget:
-    inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
+    inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds_key=False)  # noqa: E731 - short
     examples = (
         NotificationBar(
             "古い表示",

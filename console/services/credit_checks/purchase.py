@@ -295,17 +295,21 @@ class _PurchaseAttempt:
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
-    def _refuse_live_credit_check(self, live_check: CreditCheck) -> None:
-        if not self._request.renew or live_check.state.value != "success":
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
-        if not has_expired(live_check, self._context.now()):
+    def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
+        if not self._request.renew or live_credit_check.state.value != "success":
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check})
+        if not has_expired(live_credit_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
-            was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
-            expired_at, can_refetch = live_check.expired_at, find_refetch_refusal(live_check) is None
+            was_overtaken = (
+                live_credit_check.changed_at is not None and live_credit_check.changed_at >= self._checked_at
+            )
+            expired_at, can_refetch = live_credit_check.expired_at, find_refetch_refusal(live_credit_check) is None
             if was_overtaken:
-                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "expired_at": expired_at})
-            facts: NotExpiredDetail = {"record": live_check, "expired_at": expired_at}
+                raise ConsoleError(
+                    ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check, "expired_at": expired_at}
+                )
+            facts: NotExpiredDetail = {"record": live_credit_check, "expired_at": expired_at}
             facts = _add_reason_of_missing_date(facts, expired_at, can_refetch=can_refetch)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts)
 

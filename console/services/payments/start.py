@@ -439,17 +439,17 @@ def _require_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def _is_payment_lost(conn: Connection, order: Order, start: Intent, fingerprint: str) -> bool:
-    """True if the database has no payment of the start `start` (an intent in a spool), and if this start may have
-    been for the order `order`. `fingerprint` is the fingerprint that a start of the order would have now; a start
-    before a change of the order's total has another fingerprint.
+def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
+    """True if the database has no payment of the start `start_intent` (an intent in a spool), and if this start may
+    have been for the order `order`. `fingerprint` is the fingerprint that a start of the order would have now; a
+    start before a change of the order's total has another fingerprint.
     """
-    provider, _, number = (start.provider_key or "").partition(":")
+    provider, _, number = (start_intent.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment
         return True
     if payments.find_by_merchant_id(conn, provider, number) is not None:
         return False
-    return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
+    return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
 
 
 def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:

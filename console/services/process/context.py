@@ -217,14 +217,14 @@ class ServiceContext:
         if self.registry_folder.is_dir() and self.live_numbers is not None:
             self.live_numbers.ask_publisher(number)
 
-    def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a write transaction and return its result.
+    def write(self, write_changes: Callable[[Transaction], T]) -> T:
+        """Run `write_changes` in a write transaction and return its result.
 
         On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
         first audit entry until the COMMIT, which saves repeated transactions.
         """
         with self._chain_lock.allow_locking():
-            return self.database.write(work)
+            return self.database.write(write_changes)
 
     @cached_property
     def heartbeat(self) -> Heartbeat:

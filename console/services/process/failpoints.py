@@ -23,8 +23,8 @@ class Failpoints:
     configured.
     """
 
-    def __init__(self, spec: tuple[str, int, str] | None) -> None:
-        self._spec = spec
+    def __init__(self, configured_failpoint: tuple[str, int, str] | None) -> None:
+        self._spec = configured_failpoint
         self._reach_counts: Counter[str] = Counter()
         self._lock = Lock()
 

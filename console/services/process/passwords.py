@@ -26,11 +26,11 @@ _is_password_typed: ContextVar[bool] = ContextVar("is_password_typed", default=F
 
 
 @contextmanager
-def use_password_reader(read: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
-    """Within the block, use the function `read` in this thread to get passwords from the person. `is_typed` is True
-    if the person has typed the password already, and `read` only returns it.
+def use_password_reader(read_password: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
+    """Within the block, use the function `read_password` in this thread to get passwords from the person. `is_typed`
+    is True if the person has typed the password already, and `read_password` only returns it.
     """
-    tokens = _password_reader.set(read), _is_password_typed.set(is_typed)
+    tokens = _password_reader.set(read_password), _is_password_typed.set(is_typed)
     try:
         yield
     finally:

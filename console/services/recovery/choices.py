@@ -260,9 +260,9 @@ class _LeaseHolderFacts(TypedDict, total=False):
     holder_since: datetime
 
 
-def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
+def _make_holder_facts(running_operation: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which the process began
     with it, from the record's running operation or lease. Return an empty dict if both are None."""
-    if running is not None:
-        return {"holder": running.operator, "holder_since": running.started_at}
+    if running_operation is not None:
+        return {"holder": running_operation.operator, "holder_since": running_operation.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}

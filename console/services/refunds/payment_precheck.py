@@ -80,13 +80,13 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
 
 
 def _find_list_failure(
-    context: ServiceContext, reader: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
+    context: ServiceContext, refund_lister: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
 ) -> Outcome[tuple[str, ...]] | None:
     """Read the list of the payment's refunds at the provider. Return the provider's answer if it has no list,
     otherwise None. Raises not_allowed if the list has a refund that the database doesn't have and that no person has
     acknowledged.
     """
-    outcome = reader.list_refund_keys(question)
+    outcome = refund_lister.list_refund_keys(question)
     if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
         facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)

@@ -141,10 +141,12 @@ class AdminPage(Page):
     def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.switch_button = bind_button_to_right(
-            self.context, KeyButton(translate("admin.set_read_only"), "O", "primary", binds=False), "set_read_only"
+            self.context,
+            KeyButton(translate("admin.set_read_only"), "O", "primary", binds_key=False),
+            "set_read_only",
         )
         self.limit_button = bind_button_to_right(
-            self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds=False), "limits"
+            self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds_key=False), "limits"
         )
         self.switch_button.clicked.connect(self._open_switch_dialog)
         self.limit_button.clicked.connect(self._open_limit_dialog)

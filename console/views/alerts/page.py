@@ -77,7 +77,7 @@ class AlertsPage(Page):
         self._are_closed_shown = False
         self._linked_alert_id = 0
         self._has_current_incident = False
-        self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
+        self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds_key=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
@@ -106,7 +106,7 @@ class AlertsPage(Page):
         set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
 
     def _make_buttons(self) -> None:
-        self.action_button = KeyButton("", "Enter", "primary", binds=False)
+        self.action_button = KeyButton("", "Enter", "primary", binds_key=False)
         self.action_button.clicked.connect(self._open_current_action_record)
         self.acknowledge_button = self._make_button(
             "A", self.acknowledge_current_incident, "incident.action.acknowledge"
@@ -151,7 +151,7 @@ class AlertsPage(Page):
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
-        button = bind_button_to_right(self.context, KeyButton(text, key, binds=False), "note")
+        button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
         button.clicked.connect(act)
         self.bind_shortcut(key, partial(self._press_button, button))
         return button

@@ -226,7 +226,7 @@ class WindowController(QObject):
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
-    def _add_withdraw_button(self, owner: QObject, wait: RequestWait) -> None:
+    def _add_withdraw_button(self, owner: QObject, request_wait: RequestWait) -> None:
         """If `owner` is a dialog, add the button that withdraws the desk request to its footer; the button is visible
         only while the dialog's call waits for a worker. Also set the sentences which say why the dialog can't be
         closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
@@ -236,7 +236,7 @@ class WindowController(QObject):
 
             owner.stays_open_text = self.context.translate("dialog.stays_open")
             owner.too_early_text = self.context.translate("dialog.too_early")
-            button = WithdrawButton(self.context, wait)
+            button = WithdrawButton(self.context, request_wait)
             owner.show_in_footer(button, button.wait_label)
 
     @Slot(str)

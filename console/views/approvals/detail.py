@@ -361,7 +361,7 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_stale_answer_line(self, sentence: str) -> QWidget:
         line = Surface()
-        button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds=False)
+        button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds_key=False)
         button.clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
         line_row = make_row(gap=12, margins=(14, 8, 12, 8))

@@ -74,7 +74,7 @@ class PdfComparisonPage(Page):
         self.title = TitleLabel()
         self.summary_label = TextLabel("", "body", "muted", wrap=True)
         self.page_position_label = TextLabel("", "data", "muted")
-        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.old_version_label, self.new_version_label = (
             TextLabel("", "small", "muted", wrap=True) for _ in range(2)
         )
@@ -179,11 +179,11 @@ class PdfComparisonPage(Page):
     def _compare_versions(self, pdf_pair: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare_pdfs(report: ProgressReporter) -> DocumentComparison:
-            def report_compared_pages(page: int, pages: int) -> None:
-                if cancelled.is_set() or report.is_cancelled:
+        def compare_pdfs(report_progress: ProgressReporter) -> DocumentComparison:
+            def report_compared_pages(page: int, page_count: int) -> None:
+                if cancelled.is_set() or report_progress.is_cancelled:
                     raise Cancelled
-                report((page, pages))
+                report_progress((page, page_count))
 
             return pdf_pair.compare(report_compared_pages)
 

@@ -109,11 +109,13 @@ class CompanyPanel(QWidget):
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
         self.totals_panel = CompanyTotalsPanel(self._context)
-        self.copy_button = KeyButton(translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds=False)
+        self.copy_button = KeyButton(
+            translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds_key=False
+        )
         self.copy_button.clicked.connect(self.copy_summary)
         self.facts_label = TextLabel("", "body", "muted")
         self.read_time_label = TextLabel("", "small", "muted")
-        buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
+        buy = KeyButton(translate("action.purchase"), "B", "primary", binds_key=False)
         self.buy_button = bind_button_to_right(self._context, buy, "purchase")
         self.buy_button.clicked.connect(self.open_purchase_dialog)
         number_title = TextLabel(translate("field.corporation_number"), "small", "muted")

@@ -40,7 +40,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         super().__init__(context)
         translate = context.translate
         self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
-        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds=False)
+        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds_key=False)
         self._probe_button.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), has_arrow=True, role="small")
         self._order_link.clicked.connect(self._open_order)

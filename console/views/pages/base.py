@@ -375,7 +375,7 @@ class Page(QWidget):
 
     def make_page_head(self, title: str, sentence: str = "") -> PageHead:
         """Return a header for this page, with a button that reads the data again (F5 key)."""
-        button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
+        button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds_key=False)
         button.clicked.connect(self.read_data_again)
         return PageHead(title, sentence, button, menu_text=self.context.translate("action.more"))
 
@@ -388,7 +388,7 @@ class Page(QWidget):
         shortcut.activated.connect(act)
 
     def add_button_shortcut(self, button: KeyButton) -> None:
-        """Let the shortcut of `button` work on the whole page. A button made with `binds=False` needs this,
+        """Let the shortcut of `button` work on the whole page. A button made with `binds_key=False` needs this,
         because it doesn't handle its key."""
         self.bind_shortcut(button.key, partial(self.press_button, button))
 

@@ -144,9 +144,9 @@ class PurchaseDialog(DialogFrame):
             "dialog.purchase.subtitle", company=company, number=corporation_number, client=client
         )
 
-    def set_busy(self, words: str) -> None:
+    def set_busy(self, busy_text: str) -> None:
         self._client = self.form.client_id  # the form is deleted when the call begins
-        super().set_busy(words)
+        super().set_busy(busy_text)
 
     @Slot()
     def _open_record(self) -> None:

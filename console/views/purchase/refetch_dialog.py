@@ -142,10 +142,10 @@ class RefetchDialog(DialogFrame):
         )
         self._show_final_content(title, _make_failure_content(context, failure), offer_pdf=False)
 
-    def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
+    def _show_final_content(self, title: str, content: QWidget, *, offers_pdf: bool) -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
-        open_button_text = translate("action.open_pdf") if offer_pdf else ""
+        open_button_text = translate("action.open_pdf") if offers_pdf else ""
         self.show_outcome(
             title,
             translate("record.title", id=self._record.id),
@@ -153,7 +153,7 @@ class RefetchDialog(DialogFrame):
             close_text=translate("action.close"),
             act_text=open_button_text,
         )
-        if offer_pdf:
+        if offers_pdf:
             self.act_button.clicked.connect(self._open_pdf)
 
     @Slot()

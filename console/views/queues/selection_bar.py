@@ -59,20 +59,20 @@ class SelectionBar(Surface):
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count_label = TextLabel("", bold=True)
-        self.select_all_button = KeyButton("", "Ctrl+A", binds=False)
+        self.select_all_button = KeyButton("", "Ctrl+A", binds_key=False)
         self.select_all_button.clicked.connect(self.all_requested)
-        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
+        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds_key=False)
         self.select_none_button.clicked.connect(self.none_requested)
         self.buttons = {
-            action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
+            action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds_key=False)
             for action, key in SHORTCUT_BY_BULK_ACTION.items()
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
-        give_back_button = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
+        give_back_button = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds_key=False)
         self.give_back_button = bind_button_to_right(context, give_back_button, "take")
         evidence_packs_button = KeyButton(
-            translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False
+            translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds_key=False
         )
         self.evidence_packs_button = bind_button_to_right(
             context, evidence_packs_button, evidence_bundle.EVIDENCE_BUNDLE_RIGHT

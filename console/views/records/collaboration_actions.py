@@ -138,7 +138,7 @@ class CollaborationActions(QObject):
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for position, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[position] = KeyButton(
-                    context.translate(f"action.{name}"), key, "inline", binds=False
+                    context.translate(f"action.{name}"), key, "inline", binds_key=False
                 )
                 button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(

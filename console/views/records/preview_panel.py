@@ -270,7 +270,7 @@ class RecordPreview(Surface):
         )
 
     def _make_button(self, text: str, key: str, requested_signal: object, right: str) -> KeyButton:
-        button = KeyButton(text, key, binds=False)
+        button = KeyButton(text, key, binds_key=False)
         button.clicked.connect(requested_signal)
         return bind_button_to_right(self._context, button, right)
 

@@ -309,10 +309,10 @@ class WindowContext(QObject):
 
         stored_event = self.person_values.write_changes()
 
-        def run_after_id_is_stored(report: ProgressReporter) -> T:
+        def run_after_id_is_stored(report_progress: ProgressReporter) -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            return self.bind_services(lambda services: call(services, request_id, report))()
+            return self.bind_services(lambda services: call(services, request_id, report_progress))()
 
         return self.runner.run_with_progress(
             run_after_id_is_stored,

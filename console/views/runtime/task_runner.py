@@ -82,7 +82,7 @@ class TaskRunner(QObject, Runner):
             task.cancel()
         unfinished_labels = self.wait_idle(timeout)
         for pool in self._pools.values():
-            pool.end_threads(join=not unfinished_labels)
+            pool.end_threads(waits_for_end=not unfinished_labels)
         return unfinished_labels
 
     def _accept_task(self, task: Task) -> TaskHandle:

@@ -38,11 +38,13 @@ class PaintedTable(QTableView):
         """The x coordinate of the first pixel to the right of the pinned columns."""
         return sum(self.columnWidth(number) for number in range(self.pinned_column_count))
 
-    def get_column_x(self, number: int) -> int:
+    def get_column_x(self, column_index: int) -> int:
         """Return the x coordinate of a column's left edge in the viewport, in px. Scrolling doesn't change it for a
         pinned column."""
         header = self.horizontalHeader()
-        return header.sectionPosition(number) - (0 if number < self.pinned_column_count else header.offset())
+        return header.sectionPosition(column_index) - (
+            0 if column_index < self.pinned_column_count else header.offset()
+        )
 
     def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""

@@ -112,19 +112,19 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             header.setSectionResizeMode(number, resize_mode)
             self.setColumnWidth(number, self.get_column_width(number))
 
-    def get_column_width(self, number: int) -> int:
+    def get_column_width(self, column_index: int) -> int:
         """Return the width of a column at the current text scale, in px: the width that the person has set, otherwise
         the width in the column's definition. On screen, a stretched column may be wider."""
-        column = self.rows.columns[number]
+        column = self.rows.columns[column_index]
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
-    def _store_column_width(self, number: int, _old_width: int, width: int) -> None:
+    def _store_column_width(self, column_index: int, _old_width: int, width: int) -> None:
         """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
         Qt are ignored."""
-        is_resizable = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
+        is_resizable = self._header.sectionResizeMode(column_index) == QHeaderView.ResizeMode.Interactive
         if self._header.is_pressed and width > 0 and is_resizable:
-            self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
+            self.preferred_widths[self.rows.columns[column_index].key] = round(width / current_appearance().scale, 1)
             self.widths_changed.emit()
 
     # -- called by the page
@@ -144,8 +144,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._header.viewport().update()
 
     @Slot(int)
-    def _handle_title_click(self, number: int) -> None:
-        column = self.rows.columns[number]
+    def _handle_title_click(self, column_index: int) -> None:
+        column = self.rows.columns[column_index]
         if column.kind == "check":
             self.all_toggled.emit()
         else:

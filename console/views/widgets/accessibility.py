@@ -54,9 +54,9 @@ class TabNode(QWidget):
     """An invisible widget over one tab of a tab bar. Screen readers read it in place of Qt's own object for the tab,
     because Qt's own object for the current tab always reports that it has the focus."""
 
-    def __init__(self, tabs: QTabBar, number: int) -> None:
+    def __init__(self, tabs: QTabBar, tab_index: int) -> None:
         super().__init__(tabs)
-        self.tabs, self.number = tabs, number
+        self.tabs, self.number = tabs, tab_index
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     @property

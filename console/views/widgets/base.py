@@ -117,7 +117,7 @@ class TextLabel(QLabel):
     def _set_markup(self) -> None:
         """Make Qt show `plain` with the fonts of the text role at the current text scale."""
         text = self.plain
-        markup = format_rich_text(text, self._role, sentences=self.wordWrap())
+        markup = format_rich_text(text, self._role, can_wrap=self.wordWrap())
         if self.wordWrap():
             # Qt adds the whole extra line height above the letters; this moves half of it below them.
             shift_px = compute_half_leading_px(self._role)

@@ -74,10 +74,10 @@ class KeyButton(PaintedButton):
         kind: ButtonKind = "default",
         *,
         icon: str = "",
-        binds: bool = True,
+        binds_key: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds=False`, another widget
+        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds_key=False`, another widget
         handles this key."""
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
@@ -87,7 +87,7 @@ class KeyButton(PaintedButton):
         self._own_text = text
         self._is_key_shown = bool(key)
         self._opens_menu = False
-        if key and binds:
+        if key and binds_key:
             shortcut = QShortcut(QKeySequence(_make_qt_key_sequence(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)

@@ -75,7 +75,7 @@ class DialogFrame(QDialog):
         self._is_acting_delay_over = self._is_act_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
-        self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
+        self.cancel_button = KeyButton(cancel_text, "Esc", binds_key=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
         self.cancel_button.clicked.connect(self.reject)

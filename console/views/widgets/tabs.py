@@ -49,20 +49,20 @@ class TabBar(QTabBar):
         self._set_accessible_name(number)
         return number
 
-    def set_count(self, number: int, count: str) -> None:
-        word, _, data = self.tabData(number)
-        self.setTabData(number, (word, count, data))
-        self._set_accessible_name(number)
+    def set_count(self, tab_index: int, count: str) -> None:
+        word, _, data = self.tabData(tab_index)
+        self.setTabData(tab_index, (word, count, data))
+        self._set_accessible_name(tab_index)
 
-    def data(self, number: int) -> object:
+    def data(self, tab_index: int) -> object:
         """Return the value that was passed to `add_tab` as `data` for the tab with this number."""
-        return self.tabData(number)[2]
+        return self.tabData(tab_index)[2]
 
-    def _set_accessible_name(self, number: int) -> None:
-        word, count, _ = self.tabData(number)
-        self.setAccessibleTabName(number, f"{word} {count}".strip())
-        self._nodes[number].setAccessibleName(f"{word} {count}".strip())
-        self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
+    def _set_accessible_name(self, tab_index: int) -> None:
+        word, count, _ = self.tabData(tab_index)
+        self.setAccessibleTabName(tab_index, f"{word} {count}".strip())
+        self._nodes[tab_index].setAccessibleName(f"{word} {count}".strip())
+        self.setTabText(tab_index, f"{word} {count}".strip())  # makes Qt measure the tab again
         self._choose_tab_gap()
 
     def tabLayoutChange(self) -> None:
@@ -126,10 +126,10 @@ class TabBar(QTabBar):
         for number in range(self.count()):
             self._draw_tab(painter, number, QRectF(self.tabRect(number)))
 
-    def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
-        colour, is_current = current_appearance().colour, number == self.currentIndex()
-        word, count, _ = self.tabData(number)
-        text_rect = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
+    def _draw_tab(self, painter: QPainter, tab_index: int, rect: QRectF) -> None:
+        colour, is_current = current_appearance().colour, tab_index == self.currentIndex()
+        word, count, _ = self.tabData(tab_index)
+        text_rect = rect.adjusted(self._gap_px / 2 if tab_index else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
         if not self._is_tab_fully_visible(text_rect):
             self._draw_cut_tab(painter, text_rect, baseline)

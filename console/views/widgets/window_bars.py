@@ -52,7 +52,7 @@ class SearchButton(KeyButton):
     button."""
 
     def __init__(self, text: str, key: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(text, key, "search", icon="search", binds=False, parent=parent)
+        super().__init__(text, key, "search", icon="search", binds_key=False, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(tokens().px("layout", "search_width"))
 
