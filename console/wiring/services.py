@@ -311,13 +311,13 @@ class ServiceBuilder:
         context = self._context
         recovery_service = RecoveryService(self.readers.queues, self.make_record_services, context, self._request_ids)
 
-        def refetch_check(record_id: int, expected_version: int | None) -> RefetchResult:
+        def refetch_credit_check(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
                 record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
             )
 
         action_runner = BulkActionRunner(
-            context, recovery_service.probe, refetch_check, TakeService(context), NoteService(context)
+            context, recovery_service.probe, refetch_credit_check, TakeService(context), NoteService(context)
         )
         forecaster = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, forecaster, action_runner)

@@ -264,7 +264,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
+                "return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
                 "return number == order.merch_txn_id",
             ),
         ),

@@ -268,7 +268,7 @@ def chrome() -> QWidget:
         SidebarEntry("reports", "bars", "レポート", "Alt+8"),
     ]
     side = SideBar(places, "画面")
-    side.show_current("queues")
+    side.mark_current_entry("queues")
     side.setFixedHeight(220)
     strip = RecordSideStrip(
         [

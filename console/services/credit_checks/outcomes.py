@@ -68,7 +68,7 @@ def record_outcome(
         raise _make_not_found_error(record_id)
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     _write_outcome(context, tx, record, outcome, capabilities)
-    _contradict_other_owners(context, tx, record, outcome, checks_by_id.values())
+    _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())
 
 
 def _write_outcome(
@@ -257,7 +257,7 @@ class PurchaseSettler:
         else:
             _store_late_answer(self.context, tx, record, outcome)
         credit_checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
-        _contradict_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
+        _open_cases_about_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -320,7 +320,7 @@ def _store_late_answer(
         open_contradiction_case(context, tx, record, observed)
 
 
-def _contradict_other_owners(
+def _open_cases_about_other_owners(
     context: ServiceContext,
     tx: Transaction,
     record: CreditCheck,

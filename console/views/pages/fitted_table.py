@@ -104,10 +104,10 @@ class FittedTable(RecordTable):
             self._share_free_width(widths, hidden_keys, -excess)
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
-            takes_rest = column.is_stretched and excess <= 0 and column.key == last_key
+            takes_remaining_width = column.is_stretched and excess <= 0 and column.key == last_key
             if column.is_stretched:
-                self._set_column_stretch(column_index, takes_rest=takes_rest)
-            if not takes_rest:
+                self._set_column_stretch(column_index, takes_remaining_width=takes_remaining_width)
+            if not takes_remaining_width:
                 self.setColumnWidth(column_index, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for column_index, column in enumerate(self.rows.columns):

@@ -126,21 +126,21 @@ class RefetchDialog(DialogFrame):
         self._show_final_content(
             context.translate("dialog.refetch.done_title"),
             _make_refetch_content(context, result, self._record),
-            offer_pdf=has_pdf,
+            offers_pdf=has_pdf,
         )
 
     def _show_failure(self, failure: Failure) -> None:
         context = self._context
         if is_request_withdrawn(failure):
             bar = make_withdrawn_bar(context, failure)
-            self._show_final_content(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
+            self._show_final_content(context.translate("dialog.withdraw.done"), bar, offers_pdf=False)
             return
         title = (
             context.translate("dialog.stale.title")
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
-        self._show_final_content(title, _make_failure_content(context, failure), offer_pdf=False)
+        self._show_final_content(title, _make_failure_content(context, failure), offers_pdf=False)
 
     def _show_final_content(self, title: str, content: QWidget, *, offers_pdf: bool) -> None:
         translate = self._context.translate

@@ -139,7 +139,7 @@ class ChangedCompaniesPage(Page):
         self.successor_button.clicked.connect(self._open_successor)
         self.acknowledge_button.clicked.connect(self._acknowledge_or_reopen)
         self.acknowledged_button.clicked.connect(self._toggle_acknowledged)
-        self.renew_button.clicked.connect(self._renew_check)
+        self.renew_button.clicked.connect(self._renew_credit_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self._update_renew_button)
@@ -297,7 +297,7 @@ class ChangedCompaniesPage(Page):
         self.press_button(self.renew_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _renew_check(self) -> None:
+    def _renew_credit_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
             self.action_handlers.purchase(item.change.number, item.renewal.client_id)

@@ -224,7 +224,7 @@ class QueueListQuery:
     by_cause: bool = False
 
     @property
-    def is_whole(self) -> bool:
+    def lists_whole_queue(self) -> bool:
         """True if the query has no condition and no words, so that the list has every record of the queue."""
         return not self.record_filter and not self.words.strip()
 
@@ -302,7 +302,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
         has_words = not filter_text or _does_item_match_text(queue_item, filter_text)
         return has_words and matches_filter(queue_item.record, query.record_filter, now, queue_item.owner)
 
-    return None if query.is_whole else is_listed
+    return None if query.lists_whole_queue else is_listed
 
 
 def _fold_text(text: str) -> str:

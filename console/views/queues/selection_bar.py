@@ -261,7 +261,7 @@ class QueueSelection(QObject):
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
             return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
-        if rows.is_complete or queue_count is None or not self._query.is_whole:
+        if rows.is_complete or queue_count is None or not self._query.lists_whole_queue:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
 
@@ -327,7 +327,7 @@ class _MatchingRecordLister:
     query: QueueListQuery
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
-        if self.query.is_whole:
+        if self.query.lists_whole_queue:
             return self.query.queue
         read_rows = queue_rows.make_row_reader(self.query)
         page = read_rows(services, None, _ROWS_PER_READ_PAGE)

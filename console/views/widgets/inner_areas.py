@@ -50,11 +50,11 @@ class InnerAreas(QObject):
         if self._own_heights:
             if self._get_state(height, available_height) == self._fitted_state:
                 return height
-            self._give_back_own_heights()
+            self._restore_own_heights()
             height = compute_height()
         if height > available_height:
             for area in self._list_inner_areas():
-                self._grow(area)
+                self._raise_heights(area)
             height = compute_height()
             self._fitted_state = self._get_state(height, available_height)
         return height
@@ -73,7 +73,7 @@ class InnerAreas(QObject):
         found: list[QAbstractScrollArea] = content.findChildren(QAbstractScrollArea)
         areas = [area for area in found if area.window() is content.window()]  # not the open list of a QComboBox
         for area in areas:
-            self._watch(area)
+            self._fit_after_changes_of(area)
         return [
             area
             for area in areas
@@ -82,7 +82,7 @@ class InnerAreas(QObject):
             and not any(other.isAncestorOf(area) for other in areas if other is not area)
         ]
 
-    def _watch(self, area: QAbstractScrollArea) -> None:
+    def _fit_after_changes_of(self, area: QAbstractScrollArea) -> None:
         """Call `fit` again after each change of the contents of `area`, and when `area` is shown in place of an
         EmptyState.
         """
@@ -96,7 +96,7 @@ class InnerAreas(QObject):
                 for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
                     signal.connect(self._fit_again_later)
 
-    def _grow(self, area: QAbstractScrollArea) -> None:
+    def _raise_heights(self, area: QAbstractScrollArea) -> None:
         height = max(area.minimumHeight(), compute_full_height(area))
         self._set_heights(area, height, max(height, area.maximumHeight()))
         for parent in self._list_widgets_around(area):
@@ -110,7 +110,7 @@ class InnerAreas(QObject):
         self._own_heights[widget] = own_heights, (minimum, maximum)
         self._apply_heights(widget, minimum, maximum)
 
-    def _give_back_own_heights(self) -> None:
+    def _restore_own_heights(self) -> None:
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():
             # If its page has set another height meanwhile, that one is right.

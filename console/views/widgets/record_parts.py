@@ -279,7 +279,7 @@ class ExplanationForm(QWidget):
         verdict.addWidget(self._verdict_icon, 0, Qt.AlignmentFlag.AlignTop)
         verdict.addWidget(self._verdict_label, 1)
         for row, label in enumerate(labels):
-            grid.addWidget(_make_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
+            grid.addWidget(_make_form_label(label, is_beside_buttons=row == len(labels) - 1), row, 0)
         grid.addLayout(verdict, 0, 1)
         grid.addWidget(self._why_label, 1, 1)
         grid.addWidget(self._next_step_label, 2, 1)
