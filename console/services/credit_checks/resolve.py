@@ -183,7 +183,7 @@ class PurchaseResolver:
 
     def find_provider_id_on_desk(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
-        otherwise. The database may be older than the desk, or has not stored the answer yet."""
+        otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
         entry = find_own_entry(self._context, record.operation_id)
         return entry.provider_id if entry is not None and entry.says_it_happened else None
 

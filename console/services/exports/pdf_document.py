@@ -195,7 +195,8 @@ class _DocumentLayout:
             yield self._get_font(_SECOND_FONT_FILE if is_in_second else _FONT_FILE), "".join(run)
 
     def _get_font(self, name: str) -> "_Font":
-        """Return the font of this file. Its first use embeds it: the library writes an unused font whole."""
+        """Return the font in the font file `name`. The font is embedded into the PDF at its first use, because the
+        library would write an unused font completely."""
         if name not in self._fonts:
             self._fonts[name] = _Font(self._pdfium_functions, self._pdf, name)
         return self._fonts[name]

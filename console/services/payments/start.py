@@ -227,9 +227,9 @@ class _StartAttempt:
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
         outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
         ended unpaid here and was perhaps paid after that; in_progress if it has an open payment at this provider, or
-        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost its
-        payment there; over_limit if its total exceeds the amount that remains on its account; read_only while a
-        read-only switch stops the start.
+        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost a
+        payment of the order at this provider; over_limit if its total exceeds the amount that remains on its account;
+        read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:

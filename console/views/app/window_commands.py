@@ -20,7 +20,7 @@ from console.views.exports.list_export import EXPORT_SHORTCUT, ListExporter
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.links.routes import find_link_to_route
-from console.views.pages.no_permission import find_needed_right
+from console.views.pages.no_right_page import find_needed_right
 from console.views.presenters.saved_views import format_record_count, get_saved_view_icon
 from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.context import WindowContext

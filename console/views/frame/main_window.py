@@ -14,7 +14,7 @@ from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.frame.splash_window import MainWindow
 from console.views.frame.status_bar import StatusBarCells
 from console.views.pages.base import Page
-from console.views.pages.no_permission import NoRightPage, find_needed_right
+from console.views.pages.no_right_page import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters.saved_views import make_saved_view_sidebar_entry, parse_saved_view_key
 from console.views.runtime.announcer import Announcer

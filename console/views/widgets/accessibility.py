@@ -56,12 +56,12 @@ class TabNode(QWidget):
 
     def __init__(self, tabs: QTabBar, tab_index: int) -> None:
         super().__init__(tabs)
-        self.tabs, self.number = tabs, tab_index
+        self.tabs, self.tab_index = tabs, tab_index
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     @property
     def is_current(self) -> bool:
-        return self.tabs.currentIndex() == self.number
+        return self.tabs.currentIndex() == self.tab_index
 
 
 class _TabInterface(QAccessibleWidget):
@@ -81,7 +81,7 @@ class _TabInterface(QAccessibleWidget):
     def doAction(self, name: str) -> None:
         node = self.widget()
         if name == QAccessibleActionInterface.pressAction() and isinstance(node, TabNode):
-            node.tabs.setCurrentIndex(node.number)
+            node.tabs.setCurrentIndex(node.tab_index)
 
 
 class _HeadingAttributes(QAccessibleAttributesInterface):

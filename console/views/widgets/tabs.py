@@ -40,7 +40,7 @@ class TabBar(QTabBar):
         self._set_arrow_icons()
 
     def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab with the name `title` and return its number. `count` is a text after the name, such as "1,000+";
+        """Add a tab with the name `title` and return its index. `count` is a text after the name, such as "1,000+";
         `data` is any value that the caller wants to read later by the method `data`."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
@@ -55,7 +55,7 @@ class TabBar(QTabBar):
         self._set_accessible_name(tab_index)
 
     def data(self, tab_index: int) -> object:
-        """Return the value that was passed to `add_tab` as `data` for the tab with this number."""
+        """Return the value that was passed to `add_tab` as `data` for the tab with this index."""
         return self.tabData(tab_index)[2]
 
     def _set_accessible_name(self, tab_index: int) -> None:
@@ -68,7 +68,7 @@ class TabBar(QTabBar):
     def tabLayoutChange(self) -> None:
         super().tabLayoutChange()
         for node in self._nodes:
-            node.setGeometry(self.tabRect(node.number))
+            node.setGeometry(self.tabRect(node.tab_index))
         self._set_arrow_icons()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
