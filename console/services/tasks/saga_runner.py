@@ -22,9 +22,9 @@ from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
-INTERNAL_ERROR_REASON, FAULTS_FACT = "trouble", "faults"
-"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact
-that counts these errors.
+INTERNAL_ERROR_REASON, INTERNAL_ERROR_COUNT_FACT_KEY = "trouble", "faults"
+"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. INTERNAL_ERROR_COUNT_FACT_KEY: key of the
+saga's fact that counts these errors.
 """
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
@@ -193,7 +193,7 @@ class SagaRunner:
 
         def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)
-            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {FAULTS_FACT: 0})
+            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {INTERNAL_ERROR_COUNT_FACT_KEY: 0})
 
         return self._write_change_or_read(saga, write_decision_and_resume)
 
@@ -204,13 +204,20 @@ class SagaRunner:
         """
 
         def count_error(tx: Transaction, current_saga: Saga) -> Saga:
-            now, fault_count = self._context.now(), int(str(current_saga.facts.get(FAULTS_FACT, 0))) + 1
+            now, fault_count = (
+                self._context.now(),
+                int(str(current_saga.facts.get(INTERNAL_ERROR_COUNT_FACT_KEY, 0))) + 1,
+            )
             if fault_count < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
                     self._plan.waits_between_attempts, current_saga.attempts, now, self._context.scale
                 )
-                return sagas.postpone_step(tx.conn, current_saga, now, at, code, {FAULTS_FACT: fault_count})
-            stuck_saga = sagas.mark_stuck(tx.conn, current_saga, now, code, {FAULTS_FACT: fault_count})
+                return sagas.postpone_step(
+                    tx.conn, current_saga, now, at, code, {INTERNAL_ERROR_COUNT_FACT_KEY: fault_count}
+                )
+            stuck_saga = sagas.mark_stuck(
+                tx.conn, current_saga, now, code, {INTERNAL_ERROR_COUNT_FACT_KEY: fault_count}
+            )
             self._plan.on_stop(tx, stuck_saga)
             return stuck_saga
 

@@ -84,7 +84,7 @@ class AlertsPage(Page):
         self._count_by_state: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
-            hideable_columns=("extent",), group_of=self._make_row_group,
+            hideable_columns=("extent",), get_group=self._make_row_group,
         )  # fmt: skip
         ColumnWidthStorage(context, self.table, "incidents")
         self.incident_list = TableOrEmptyState(

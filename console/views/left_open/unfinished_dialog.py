@@ -718,6 +718,6 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
 
 
 def _make_work_table(
-    context: WindowContext, columns: list[Column], key_of: Callable[[Any], Hashable], name: str
+    context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
-    return StaticTable(context, columns, key_of, name, margin=12, hideable_columns=("since", "who", "desk"))
+    return StaticTable(context, columns, get_key, name, margin=12, hideable_columns=("since", "who", "desk"))
