@@ -23,8 +23,8 @@ from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
 INTERNAL_ERROR_REASON, INTERNAL_ERROR_COUNT_FACT_KEY = "trouble", "faults"
-"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. INTERNAL_ERROR_COUNT_FACT_KEY: key of the
-saga's fact that counts these errors.
+"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. INTERNAL_ERROR_COUNT_FACT_KEY: key of
+the saga's fact that counts these errors.
 """
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""

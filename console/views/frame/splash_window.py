@@ -40,9 +40,7 @@ class MainWindow(QMainWindow):
         the operating system."""
         super().__init__()
         self._has_painted = False
-        self.setMinimumSize(
-            _MIN_WINDOW_SIZE
-        )  # before the contents are built, which a later change of the size would reach
+        self.setMinimumSize(_MIN_WINDOW_SIZE)  # before the contents are built: a later change would reach them
         self._first_size = _USUAL_WINDOW_SIZE.boundedTo(self.screen().availableSize())
         self.resize(self._first_size)
         self.setCentralWidget(_make_first_frame())
