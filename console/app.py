@@ -567,8 +567,8 @@ def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
-    Return its answer, or the stored answer of an earlier call. `arguments` are those of the command: another call
-    with the same id must have equal arguments.
+    Return the answer of `act`, or the stored answer of an earlier call with the same request id. `arguments` are
+    those of the command: another call with the same id must have equal arguments.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
     afterwards. Such a command must detect by itself that its work is already done.

@@ -114,7 +114,7 @@ class EntriesFile:
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
         """Replace the file by a new one with these values and mode 0600. The new content is written to the disk
-        (fsync) before the replacement. Raises storage_full."""
+        (fsync) before the replacement. Raises storage_full if the file can't be written or replaced."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}

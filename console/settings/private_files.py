@@ -75,9 +75,10 @@ def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
 
 
 def is_ordinary_file(path: Path) -> bool:
-    """Return True for an ordinary file, False for a folder, a device or a missing path. Raises OSError if that
-    can't be found out, such as for a folder that may not be read; from Python 3.14 on, `Path.is_file` returns
-    False then."""
+    """Return True for an ordinary file, False for a folder, a device or a missing path. Raises OSError if the
+    operating system can't tell it, for example because a folder of the path may not be read. (In this case,
+    `Path.is_file` returns False from Python 3.14 on.)
+    """
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

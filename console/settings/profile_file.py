@@ -53,7 +53,9 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
 
 
 def _read_bytes(file: Path) -> bytes | None:
-    """Return the content of the profile file; None if it is missing. Raises bad_profile as `read_profile` does."""
+    """Return the content of the profile file; None if it is missing. Raises bad_profile if the file can't be read, is
+    larger than MAX_PROFILE_BYTES, or can be changed by another account.
+    """
     try:
         with open_ordinary_file(file) as stream:
             _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
@@ -73,8 +75,9 @@ def _read_bytes(file: Path) -> bytes | None:
 def _require_own_file(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
-    """Check that only the current user or the administrator can write to the profile file or its folder, which has
-    this `status`. Raises bad_profile with `problem` otherwise.
+    """Check that only the current user or the administrator can write to the profile file or to its folder; `status`
+    is the status of the one that is checked. Raises bad_profile (detail.problem is `problem`) if another account can
+    write to it.
 
     A folder with the sticky bit is accepted, because in it an account can't replace the files of another account.
     """

@@ -152,9 +152,10 @@ def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]
 
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
-    """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host
-    may be in one of `private_networks`. Raises bad_profile as `parse_provider_url` does, and for a path with other
-    characters than letters, digits and `._~-/`."""
+    """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host may
+    be in one of `private_networks`. Raises bad_profile for an origin that `parse_provider_url` refuses, and for a
+    path with other characters than letters, digits and `._~-/`.
+    """
     origin, path = _split_url(raw)
     if not _CALL_URL_PATH_PATTERN.fullmatch(path):
         raise raw.make_error(SettingProblem.INVALID_CALL_URL)
@@ -164,7 +165,8 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
 def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple[str, ...]:
     """Return the origins (scheme, host and port) in a text that separates them by commas. In a profile file, each
     origin must be one of `hosts` or a host under `domain`, because the program trusts files that it downloads
-    from there. Raises bad_profile for another host in a profile file, and as `parse_provider_url` does.
+    from there. Raises bad_profile for another host in a profile file, and for an origin that `parse_provider_url`
+    refuses.
     """
     raw_origins = (RawSetting(raw.name, part.strip(), raw.file) for part in raw.text.split(","))
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)

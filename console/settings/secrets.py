@@ -138,8 +138,9 @@ class SecretStore(HiddenSecrets):
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
     def has_keyring(self) -> bool:
-        """Return True if the operating system has a keyring, even a locked one. Reading a locked keyring raises
-        bad_profile."""
+        """Return True if the operating system has a keyring, even a locked one (to read a locked keyring, call
+        `read_keyring_entry`, which raises bad_profile then).
+        """
         try:
             return self._open_keyring() is not None
         except Exception:  # the type of the exception depends on the backend
@@ -155,8 +156,9 @@ class SecretStore(HiddenSecrets):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
     def store_keyring_entry(self, entry: str, value: str, secret_name: str) -> None:
-        """Store an entry in the keyring. Raises bad_profile, with the variable that `read_keyring_entry` describes,
-        if there is no keyring or if it refuses the entry."""
+        """Store an entry in the keyring. Raises bad_profile if there is no keyring or if it refuses the entry. The
+        error names the environment variable that a person can set instead: that of the secret `secret_name`.
+        """
         backend = self._require_keyring(secret_name)
         if backend is None:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.NO_KEYRING)
@@ -164,8 +166,10 @@ class SecretStore(HiddenSecrets):
             backend.set_password(self.keyring_service, entry, value)
 
     def delete_keyring_entry(self, entry: str, secret_name: str) -> bool:
-        """Delete an entry in the keyring. Return True if it existed. Raises bad_profile, with the variable that
-        `read_keyring_entry` describes, if the keyring can't be read or doesn't delete the entry."""
+        """Delete an entry in the keyring. Return True if the entry existed. Raises bad_profile if the keyring can't
+        be read or doesn't delete the entry. The error names the environment variable that a person can set instead:
+        that of the secret `secret_name`.
+        """
         backend = self._require_keyring(secret_name)
         if backend is None or self.read_keyring_entry(entry, secret_name) is None:
             return False
@@ -222,8 +226,9 @@ class SecretStore(HiddenSecrets):
 
 @contextmanager
 def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
-    """Convert each exception that the keyring raises in the block to bad_profile. The error names the environment
-    variable of the secret `secret_name`, which a person can set instead."""
+    """Context manager: if the keyring raises an exception in the block, raise bad_profile instead. The error names
+    the environment variable of the secret `secret_name`, which a person can set instead of the keyring's entry.
+    """
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend

@@ -68,10 +68,10 @@ class Settings:
     operator: str | None
     clients: frozenset[str] | None
     provider_urls: Mapping[str, str | None]  # by provider; None: the provider's own hosts
-    alarmbox_find_purchases: bool
+    finds_alarmbox_purchases: bool
     alarmbox_redirect_uri: str | None  # None: AlarmBox shows the authorisation code on its own page
     alarmbox_spacing_seconds: float
-    alarmbox_test_account: bool
+    is_alarmbox_test_account: bool
     allows_test_numbers: bool
     time_scale: float
     uses_leases: bool
@@ -214,7 +214,7 @@ class Settings:
             "CONSOLE_LEASES": not self.uses_leases,
             "CONSOLE_FAILPOINT": self.failpoint is not None,
             "CONSOLE_REFUND_COOLING_OFF_SECONDS": self.refund_cooling_off_seconds is not None,
-            "CONSOLE_TEST_NUMBERS": self.allows_test_numbers and not self.alarmbox_test_account,
+            "CONSOLE_TEST_NUMBERS": self.allows_test_numbers and not self.is_alarmbox_test_account,
         }
         return tuple(name for name, is_on in states.items() if is_on)
 
@@ -252,10 +252,10 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         operator=operator,
         clients=setting_source.get("CLIENTS", RawSetting.parse_clients, None),
         provider_urls=provider_urls,
-        alarmbox_find_purchases=setting_source.get("ALARMBOX_FIND_PURCHASES", RawSetting.parse_flag, False),
+        finds_alarmbox_purchases=setting_source.get("ALARMBOX_FIND_PURCHASES", RawSetting.parse_flag, False),
         alarmbox_redirect_uri=setting_source.get("ALARMBOX_REDIRECT_URI", parse_call_url, None),
         alarmbox_spacing_seconds=setting_source.get("alarmbox.spacing_seconds", parse_seconds, default_spacing),
-        alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
+        is_alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
         allows_test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),
         time_scale=setting_source.get("TIME_SCALE", lambda raw: raw.parse_number(1, 100), 1.0),
         uses_leases=setting_source.get("LEASES", lambda raw: make_choice_parser("on", "off")(raw) == "on", True),
@@ -321,7 +321,7 @@ def _require_consistent_settings(settings: Settings, *, has_configured_environme
         raise make_bad_profile_error(
             "environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0]
         )
-    is_test = settings.alarmbox_test_account or (not remote_providers and any(settings.provider_urls.values()))
+    is_test = settings.is_alarmbox_test_account or (not remote_providers and any(settings.provider_urls.values()))
     return replace(settings, environment="test") if is_test and not has_configured_environment else settings
 
 

@@ -38,8 +38,8 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
-    """Return the URL. If the setting comes from a profile file, the URL's host must be one of `hosts`, a host
-    under `domain`, or this machine. Raises bad_profile otherwise.
+    """Return the URL. Raises bad_profile if the setting comes from a profile file and the URL's host is neither one
+    of `hosts` nor a host under `domain` nor this machine.
 
     An environment variable may name any host. A profile file may have been written by another person, and the
     program sends credentials to the host that it names.

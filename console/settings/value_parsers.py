@@ -120,8 +120,9 @@ class RawSetting:
             raise self.make_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:
-        """Return the absolute path of a folder, which needn't exist. Raises bad_profile as `parse_path` and
-        `find_mode` do, and if the path is that of a file."""
+        """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the text is no valid path,
+        if the path is that of a file, or if the program can't find out what is at the path.
+        """
         path = self.parse_path()
         mode = self.find_mode(path)
         if mode is not None and not stat.S_ISDIR(mode):
@@ -130,8 +131,8 @@ class RawSetting:
 
     def find_mode(self, path: Path) -> int | None:
         """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if nothing is there.
-        Raises bad_profile if that can't be found out: the name is too long, or a folder above it can't be read.
-        (`Path.exists` and `Path.is_dir` return False then, from Python 3.14 on.)
+        Raises bad_profile if the operating system can't tell it, because the name is too long or a folder above can't
+        be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14 on.)
         """
         try:
             return path.stat().st_mode

@@ -29,8 +29,9 @@ def make_socket_name(home: Path) -> str:
 
 def _make_socket_folder() -> Path:
     """Return the folder of the socket, which belongs to the current user and which no other user can access;
-    create it if it is missing. The home folder isn't used, because its path may be longer than the path of a
-    socket may be. Raises OSError if the folder belongs to another user or is open to others.
+    create it if it is missing. The socket is not in the home folder, because the operating system limits the length
+    of a socket's path, and the path of the home folder may exceed this limit. Raises OSError if the folder belongs to
+    another user or is open to others.
     """
     parent_folder = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = (

@@ -146,8 +146,9 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         )
 
     def run_due(_call: CommandCall) -> object:
-        """Run the due tasks as the worker and return their results, for a person whose roles allow this. Raises
-        not_allowed if no role of the person allows this."""
+        """Run the due tasks as the worker, at the request of a person, and return their results. Raises not_allowed
+        if no role of the person has the right to run due tasks.
+        """
         context.require_right("due_tasks")
         with act_for_requester(None):
             return recovery.run_due()

@@ -61,8 +61,11 @@ class PaymentService:
         )
 
     def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
-        """Start a payment of an order at the provider, or return the order's open payment. Raises the errors of
-        `PaymentStarter.start`."""
+        """Start a payment of an order at the provider, or return the order's open payment. Raises not_found if the
+        order or the provider is missing, in_progress while another payment of the order at this provider is open,
+        outcome_unknown if the outcome of a start is unknown, and the further errors of `PaymentStarter.start` if the
+        payment can't be started.
+        """
         return self._request_ids.act_once(
             "payment start",
             request_id,
@@ -73,8 +76,10 @@ class PaymentService:
 
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment that the provider has and this database doesn't have, in the state that the provider
-        reports. A payment that is already in the database is only probed. Return the payment. Raises the errors of
-        `PaymentImporter.import_payment`.
+        reports. A payment that is already in the database is only probed. Return the payment. Raises not_allowed if
+        the acting person has no right to import, provider_refused if the provider has no such payment, and the
+        further errors of `PaymentImporter.import_payment` if the request is invalid or the provider gives no usable
+        answer.
         """
         return self._request_ids.act_once(
             "payment import", request_id, (data,), lambda: self._payment_importer.import_payment(data)
@@ -82,7 +87,7 @@ class PaymentService:
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
         """Check a provider's notice, store it, apply its report to the payment, and return the result for the sender.
-        Raises the errors of `NoticeReceiver.receive_notice`."""
+        Raises database_unreachable if the database doesn't answer; the sender should then send the notice again."""
         return self._notice_receiver.receive_notice(post)
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:
@@ -110,7 +115,11 @@ class PaymentService:
         """Ask the provider about a payment, and return the payment after that. If the payment's saga is stuck,
         resume it, also after an unknown outcome or a failed call, but not after a refused probe.
 
-        Raises the errors of `PaymentProber.probe`.
+        Raises not_found if there is no such payment; not_allowed if the acting person has no right to probe;
+        in_progress while another process works on the payment; outcome_unknown if the outcome stays unknown;
+        bad_profile if the provider is not configured on this desk; provider_auth, rate_limited or
+        provider_unreachable if the provider refuses the credentials, refuses the call because of too many calls, or
+        doesn't answer.
         """
         find_answer = record_answers.make_probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
         return self._request_ids.act_once(
@@ -130,9 +139,9 @@ class PaymentService:
     def probe_order(self, id: int) -> Order:
         """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
 
-        Raises as `read_order` does, not_allowed also without the right to probe; nothing_to_resolve for an order
-        without a payment; and the errors of `probe`, with the order as detail.record and the payment as
-        detail.payment.
+        Raises not_found if no order has this id; not_allowed if the acting person has no right to read or to probe;
+        nothing_to_resolve for an order without a payment; and, if the probe of a payment fails, the error of `probe`
+        with the order as detail.record and the payment as detail.payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.ORDER_KIND):
             self._context.require_right("probe")
@@ -181,7 +190,10 @@ class PaymentService:
         request_id: str | None = None,
     ) -> ResolveResult:
         """Decide the unknown outcome of a payment with evidence, and return the payment and whether a second person
-        must confirm. Raises the errors of `PaymentResolver.resolve`."""
+        must confirm. Raises not_found if there is no such payment; nothing_to_resolve if people can't decide that the
+        payment has the state `target_state`; evidence_mismatch if the provider's answer contradicts the decision; and
+        the further errors of `PaymentResolver.resolve` if the decision is refused.
+        """
         return self._request_ids.act_once(
             "resolve",
             request_id,

@@ -37,7 +37,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
     settings = context.settings
     url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
-    config = AlarmBoxConfig(url, "", "", finds_purchases=settings.alarmbox_find_purchases)
+    config = AlarmBoxConfig(url, "", "", finds_purchases=settings.finds_alarmbox_purchases)
     return make_alarmbox_adapter(
         config,
         tokens=ProviderCallRefuser(),
@@ -68,7 +68,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
         base_url=settings.get_provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,
         client_secret=secret,
-        finds_purchases=settings.alarmbox_find_purchases,
+        finds_purchases=settings.finds_alarmbox_purchases,
         redirect_uri=settings.alarmbox_redirect_uri or OUT_OF_BAND_REDIRECT_URI,
     )
     tokens = DatabaseTokenStore(context, "alarmbox", settings.read_secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)

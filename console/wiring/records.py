@@ -33,8 +33,8 @@ from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.queues import QueueReader
 
 if TYPE_CHECKING:
-    from console.services.annotations.assignments import AssignmentService
     from console.services.annotations.notes import NoteService
+    from console.services.annotations.takes import TakeService
     from console.services.credit_checks.probe import CreditCheckProber
     from console.services.credit_checks.resolve import PurchaseResolver
     from console.services.credit_checks.view import CreditCheckDetailsReader
@@ -61,15 +61,15 @@ _MAX_ID_DIGITS = 18  # digits
 class RecordServices:
     """The services by which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
 
-    purchase_decisions: "PurchaseResolver"
-    check_probes: "CreditCheckProber"
+    purchase_resolver: "PurchaseResolver"
+    credit_check_prober: "CreditCheckProber"
     credit_check_details: "CreditCheckDetailsReader"
     operations: "OperationRecovery"
     payments: "PaymentService"
     refunds: "RefundService"
     scheduler: "Scheduler"
     choices: "DecisionChoiceReader"
-    assignments: "AssignmentService"
+    take_service: "TakeService"
     notes: "NoteService"
     timelines: "TimelineService"
     evidence_packs: "EvidencePackWriter"
@@ -125,7 +125,9 @@ class RecoveryService:
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
         """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, read page by page. Raises as `read_queue` does."""
+        queue: at most `max_records`, read page by page. Raises usage for an unknown queue, not_allowed if the acting
+        person has no right to read.
+        """
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)
         while page.next_cursor is not None and len(items) < max_records:
@@ -135,7 +137,9 @@ class RecoveryService:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
-        number of records and the sums of their amounts by currency. Raises as `read_queue` does."""
+        number of records and the sums of their amounts by currency. Raises usage for an unknown queue, not_allowed if
+        the acting person has no right to read.
+        """
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
@@ -182,37 +186,43 @@ class RecoveryService:
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises the
-        errors of `AssignmentService.take_record`."""
-        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
+        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
+        not_found if there is no such record, not_allowed if the acting person has no right to take records, and
+        in_progress if another person has the take.
+        """
+        record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "take", request_id, (kind, record_id), lambda: assignments.take_record(kind, record_id)
+            "take", request_id, (kind, record_id), lambda: take_service.take_record(kind, record_id)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record, and return True. Return False if this person has not taken it.
-        Raises the errors of `AssignmentService.give_up`."""
-        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
+        Raises not_allowed if the acting person has no right to take records.
+        """
+        record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "give up", request_id, (kind, record_id), lambda: assignments.give_up(kind, record_id)
+            "give up", request_id, (kind, record_id), lambda: take_service.give_up(kind, record_id)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
-        nothing, if this person has not taken it. Raises the errors of `annotations.hand_over.hand_over`."""
+        nothing, if this person has not taken it. Raises usage if the note is empty or too long, not_allowed if the
+        acting person has no right to take records or no right to write notes.
+        """
         arguments, services = (_parse_record_id(kind, id), note_text), self._services
         find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
         return self._request_ids.act_once(
             "hand over",
             request_id,
             (kind, *arguments),
-            lambda: hand_over(self._context, services.assignments, services.notes, kind, *arguments),
+            lambda: hand_over(self._context, services.take_service, services.notes, kind, *arguments),
             find_answer,
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
-        """Add a note of the acting person to the record, and return the note. Raises the errors of
-        `NoteService.add_note`."""
+        """Add a note of the acting person to the record, and return the note. Raises usage if the text is empty or
+        too long, not_found if there is no such record, not_allowed if the acting person has no right to write notes.
+        """
         record_id, note_service = _parse_record_id(kind, id), self._services.notes
         find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
         arguments = (kind, record_id, note_text)
@@ -232,17 +242,21 @@ class RecoveryService:
                 return self._services.payments.read_order(_parse_record_id(kind, id))
             case "refund":
                 return self._services.refunds.read_refund(_parse_record_id(kind, id))
-        return self._services.credit_check_details.read_credit_check(_parse_check_id(kind, id))
+        return self._services.credit_check_details.read_credit_check(_parse_credit_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
-        """Return the newest `limit` events of a record, oldest first, for a preview. Raises as `read_record` does."""
+        """Return the newest `limit` events of a record, oldest first, for a preview. Raises not_found if there is no
+        such record, not_allowed if the acting person has no right to read.
+        """
         return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
     ) -> TimelinePageWithText:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
-        previous page contains. Raises the errors of `TimelineService.read_timeline`."""
+        previous page contains. Raises not_found if there is no such record, usage for a malformed cursor, and
+        not_allowed if the acting person has no right to read.
+        """
         page = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
             page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden_texts, page.names
@@ -252,7 +266,9 @@ class RecoveryService:
         """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises the errors of `EvidencePackWriter.write`.
+        Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
+        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
+        written.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -266,7 +282,9 @@ class RecoveryService:
         facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
         bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises the errors of `EvidenceBundleWriter.write`.
+        Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
+        person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for
+        no records or too many; storage_full if the file can't be written.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 
@@ -274,8 +292,10 @@ class RecoveryService:
         """Query the provider about the record, and return the record after that. For an order, its newest payment and
         its payments with an unknown outcome are probed (`PaymentService.probe_order`).
 
-        Raises the errors of the method `probe` of the service for this kind of record; for an order, those of
-        `PaymentService.probe_order`.
+        Raises not_found if there is no such record; not_allowed if the acting person has no right to probe;
+        in_progress while another process works on the record; outcome_unknown if its outcome stays unknown;
+        provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
+        because of too many calls, or doesn't answer.
         """
         find_answer = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
@@ -292,15 +312,16 @@ class RecoveryService:
                 return self._services.payments.probe_order(_parse_record_id(kind, id))
             case "refund":
                 return self._services.refunds.probe(_parse_record_id(kind, id))
-        return self._services.check_probes.probe(_parse_check_id(kind, id))
+        return self._services.credit_check_prober.probe(_parse_credit_check_id(kind, id))
 
     def resolve(
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Decide an unknown outcome with evidence: the path of a file, or a written statement. Return the record and
-        whether a second person must confirm. `reason` is the person's reason, None for a script without one. Raises
-        the errors of the method `resolve` of the service for this kind of record.
+        whether a second person must confirm. `reason` is the person's reason, None for a script without one. If the
+        decision is refused, raises the error of the method `resolve` of the service for this kind of record, for
+        example evidence_mismatch if the provider's answer contradicts the decision.
 
         `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
         nothing_to_resolve is raised, because only its payments can be decided.
@@ -338,9 +359,9 @@ class RecoveryService:
                 )
             case "order":
                 self._services.payments.resolve_order(_parse_record_id(kind, id))
-        number = _parse_provider_check_id(provider_id)
-        return self._services.purchase_decisions.resolve(
-            _parse_check_id(kind, id), target_state, evidence, number, expected_version, reason
+        number = _parse_provider_credit_check_id(provider_id)
+        return self._services.purchase_resolver.resolve(
+            _parse_credit_check_id(kind, id), target_state, evidence, number, expected_version, reason
         )
 
 
@@ -351,13 +372,13 @@ def _parse_record_id(kind: str, id: int | str) -> int:
     return int(text)
 
 
-def _parse_check_id(kind: str, id: int | str) -> int:
+def _parse_credit_check_id(kind: str, id: int | str) -> int:
     if kind != "credit-check":
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(id)[:40]})
     return _parse_record_id(kind, id)
 
 
-def _parse_provider_check_id(provider_id: int | str | None) -> int | None:
+def _parse_provider_credit_check_id(provider_id: int | str | None) -> int | None:
     """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
     text is not a number.
     """

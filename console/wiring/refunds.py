@@ -48,14 +48,16 @@ class RefundService:
         )
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """Return the facts that a person should read before requesting a refund. Raises the errors of
-        `RefundRequestService.make_plan`.
+        """Return the facts that a person should read before requesting a refund. Raises not_found if there is no such
+        payment, not_allowed if the acting person may not read, and invalid_amount if `amount` is no amount of the
+        payment's currency, or is 0.
         """
         return self._refund_requests.make_plan(payment_id, amount)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
-        """Request a refund as its maker, and return the refund; nothing is sent to the provider. Raises the errors of
-        `RefundRequestService.request_refund`.
+        """Request a refund as its maker, and return the refund; nothing is sent to the provider. If the request is
+        refused, raises the error of `RefundRequestService.request_refund`, for example exceeds_captured if the amount
+        is more than the refundable amount.
         """
         return self._request_ids.act_once(
             "refund request",
@@ -74,7 +76,10 @@ class RefundService:
         request_id: str | None = None,
     ) -> Refund:
         """Approve a refund as a checker, and return the refund. Send it to the provider unless another checker must
-        approve it or its cooling-off period has not ended. Raises the errors of `RefundDecisionService.approve`."""
+        approve it or its cooling-off period has not ended. If the approval is refused or the refund can't be sent,
+        raises the error of `RefundDecisionService.approve`, for example same_person if the acting person is the
+        maker.
+        """
         return self._request_ids.act_once(
             "refund approve",
             request_id,
@@ -87,8 +92,11 @@ class RefundService:
     def reject(
         self, id: int, reason: str, expected_version: int | None = None, *, request_id: str | None = None
     ) -> Refund:
-        """Reject a requested refund with a reason, and return the refund. Raises the errors of
-        `RefundDecisionService.reject`."""
+        """Reject a requested refund with a reason, and return the refund. Raises usage if the reason is empty or too
+        long; not_found if there is no such refund; not_allowed if the acting person has no right to reject refunds;
+        same_person if the acting person is the maker; stale_view for another version than `expected_version`;
+        already_decided if the refund doesn't wait for a decision; in_progress while a process sends the refund.
+        """
         return self._request_ids.act_once(
             "refund reject",
             request_id,
@@ -98,8 +106,10 @@ class RefundService:
         )
 
     def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Withdraw the acting person's own refund request, and return the refund. Raises the errors of
-        `RefundDecisionService.withdraw`."""
+        """Withdraw the acting person's own refund request, and return the refund. Raises not_found if there is no
+        such refund; not_allowed for another person's request, or if the acting person has no right to withdraw;
+        already_decided if the refund has ended; in_progress if the refund may have been sent.
+        """
         return self._request_ids.act_once(
             "refund withdraw",
             request_id,
@@ -109,8 +119,10 @@ class RefundService:
         )
 
     def submit(self, id: int, progress: StepReporter | None = None, *, request_id: str | None = None) -> Refund:
-        """Send an approved refund to the provider, and return the refund. Raises the errors of
-        `RefundSubmitter.submit_refund`."""
+        """Send an approved refund to the provider, and return the refund. If the refund may not be sent, or if the
+        provider doesn't accept it, raises the error of `RefundSubmitter.submit_refund`, for example already_decided
+        if the refund is not approved.
+        """
         return self._request_ids.act_once(
             "refund submit",
             request_id,
@@ -121,7 +133,12 @@ class RefundService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Ask the provider about a refund, and return the refund. Raises the errors of `RefundProber.probe`."""
+        """Ask the provider about a refund, and return the refund. Raises not_found if there is no such refund;
+        not_allowed if the acting person has no right to probe; in_progress while another process works on the refund;
+        outcome_unknown if the outcome stays unknown; bad_profile if the provider is not configured on this desk;
+        provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
+        because of too many calls, or doesn't answer.
+        """
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -142,7 +159,9 @@ class RefundService:
         request_id: str | None = None,
     ) -> ResolveResult:
         """Decide the unknown outcome of a refund with evidence, and return the refund and whether a second person
-        must confirm. Raises the errors of `RefundResolver.resolve`."""
+        must confirm. If the decision is refused, raises the error of `RefundResolver.resolve`, for example
+        evidence_mismatch if the provider's answer contradicts the decision.
+        """
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -170,9 +189,10 @@ class RefundService:
         return self._details_reader.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return the summaries of these refunds by refund id; only the first 30 ids are read. The list of approvals
-        shows them. Raises not_found if a refund does not exist, not_allowed if the acting person has no right to
-        read."""
+        """Return, by refund id, the payment of each of these refunds and the number of warnings about it, for the
+        list of approvals; only the first 30 ids are read. Raises not_found if a refund does not exist, not_allowed if
+        the acting person has no right to read.
+        """
         return self._details_reader.read_summaries(refund_ids)
 
 

@@ -12,8 +12,8 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.outbox_sender import OutboxSender
-from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
+from console.services.annotations.takes import TakeService
 from console.services.audit.roots import AuditRootWriter
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import BulkRowForecaster
@@ -64,11 +64,11 @@ class CreditCheckService:
         self,
         context: ServiceContext,
         checks: purchase.CreditCheckPurchaseService,
-        check_prober: CreditCheckProber,
+        credit_check_prober: CreditCheckProber,
         details_reader: CreditCheckDetailsReader,
         request_ids: RequestIdService,
     ) -> None:
-        self._checks, self._check_prober, self._details_reader = checks, check_prober, details_reader
+        self._checks, self._credit_check_prober, self._details_reader = checks, credit_check_prober, details_reader
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -79,8 +79,9 @@ class CreditCheckService:
     def purchase(
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. Raises
-        the errors of `CreditCheckPurchaseService.purchase`.
+        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. If the
+        purchase is refused or fails, raises the error of `CreditCheckPurchaseService.purchase`, for example
+        already_purchased if another purchase has the claim.
         """
         return self._request_ids.act_once(
             "purchase",
@@ -102,8 +103,11 @@ class CreditCheckService:
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again, and return the credit check with the names of its changed fields and its documents. Raises the errors
-        of `CreditCheckPurchaseService.refetch`."""
+        again, and return the credit check with the names of its changed fields and its documents. Raises not_found
+        for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if its version is
+        not `expected_version`; in_progress while another process has its lease; and the further errors of
+        `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
+        """
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -115,24 +119,30 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check, and return the credit check. Raises the errors of
-        `CreditCheckProber.probe`."""
+        """Ask the provider about a credit check, and return the credit check. Raises outcome_unknown if the purchase
+        stays unknown, in_progress while the call of the purchase runs, not_found for an unknown credit check,
+        not_allowed if the acting person has no right to probe, and a code of NO_ANSWER_ERROR_CODES if the provider
+        gave no answer.
+        """
         return self._request_ids.act_once(
             "probe",
             request_id,
             ("credit-check", str(id)),
-            lambda: self._check_prober.probe(id),
+            lambda: self._credit_check_prober.probe(id),
             record_answers.make_probe_answer_finder(self._context, "credit-check", id),
         )
 
     def read_credit_check(self, id: int) -> CreditCheckDetails:
-        """Return one credit check with the data that its screen shows. Raises the errors of
-        `CreditCheckDetailsReader.read_credit_check`."""
+        """Return one credit check with the data that its screen shows. Raises not_found for an unknown credit check,
+        and not_allowed if the acting person has no right to read.
+        """
         return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises the errors of
-        `CreditCheckDetailsReader.read_pdf`."""
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found if
+        the credit check has no such PDF or the PDF's file is missing or damaged, documents_unreachable if the storage
+        of the documents can't be reached, and not_allowed if the acting person has no right to read.
+        """
         return self._details_reader.read_pdf(id, sha256)
 
 
@@ -160,8 +170,8 @@ class ServiceBuilder:
             purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
-        self._purchase_decisions = PurchaseResolver(context, get_reader, self._purchases)
-        self._check_prober = CreditCheckProber(context, self._purchase_decisions, get_reader)
+        self._purchase_resolver = PurchaseResolver(context, get_reader, self._purchases)
+        self._credit_check_prober = CreditCheckProber(context, self._purchase_resolver, get_reader)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -197,7 +207,7 @@ class ServiceBuilder:
             self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )
         return CreditCheckService(
-            self._context, checks, self._check_prober, self.readers.credit_check_details, self._request_ids
+            self._context, checks, self._credit_check_prober, self.readers.credit_check_details, self._request_ids
         )
 
     def make_record_services(self) -> RecordServices:
@@ -212,8 +222,8 @@ class ServiceBuilder:
         lost_payment_restorer = LostPaymentRestorer(self._context, self.payment_providers)
         operations = OperationRecovery(
             self._context,
-            self._purchase_decisions,
-            self._check_prober,
+            self._purchase_resolver,
+            self._credit_check_prober,
             get_reader,
             record_services,
             lost_refund_prober,
@@ -222,15 +232,15 @@ class ServiceBuilder:
         complete_records = self.readers.complete_records
         pack_writer = EvidencePackWriter(self._context, _load_timeline_text, complete_records, _write_pdf)
         return RecordServices(
-            self._purchase_decisions,
-            self._check_prober,
+            self._purchase_resolver,
+            self._credit_check_prober,
             self.readers.credit_check_details,
             operations,
             payment_builder.payments,
             refund_builder.refunds,
             self.scheduler,
             self.readers.choices,
-            AssignmentService(self._context),
+            TakeService(self._context),
             NoteService(self._context),
             TimelineService(self._context, self.readers.opening_log, complete_records),
             pack_writer,
@@ -255,7 +265,7 @@ class ServiceBuilder:
         due_tasks = DueTasks(
             self._context,
             self._refetch_service,
-            self._check_prober,
+            self._credit_check_prober,
             self.guarded_actions,
             other_tasks=(
                 ("clock_jumps", ClockJumpCorrection(self._context).make_future_dated_rows_due),
@@ -301,13 +311,13 @@ class ServiceBuilder:
         context = self._context
         recovery_service = RecoveryService(self.readers.queues, self.make_record_services, context, self._request_ids)
 
-        def refetch_check(record_id: int, expected_version: int | None) -> RefetchResult:
+        def refetch_credit_check(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
                 record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
             )
 
         action_runner = BulkActionRunner(
-            context, recovery_service.probe, refetch_check, AssignmentService(context), NoteService(context)
+            context, recovery_service.probe, refetch_credit_check, TakeService(context), NoteService(context)
         )
         forecaster = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, forecaster, action_runner)

@@ -33,9 +33,10 @@ def format_record_reference(kind: str, id: int | str, language: str, number: str
 
 
 def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
-    """Return the text that names a record, for a list from which the record can't be opened: as
-    `format_record_reference`, and for a credit check also its corporation number, for a refund the number of its
-    payment (`number`)."""
+    """Return the text that names a record, for a list from which the record can't be opened. It is the text of
+    `format_record_reference`, followed for a credit check by its corporation number, and for a refund by the number
+    of its payment; `number` is that number.
+    """
     text = format_record_reference(kind, id, language, number)
     if not number or kind not in _REFERENCE_KEY_BY_RECORD_KIND:
         return text

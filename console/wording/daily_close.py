@@ -34,13 +34,13 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     return translate("close.not_final", language, reasons=translate("close.point_separator", language).join(reasons))
 
 
-def _format_open_point(close: DailyClose, point: NotFinalReason, language: str) -> str:
-    if point is NotFinalReason.STILL_UNKNOWN:
+def _format_open_point(close: DailyClose, reason: NotFinalReason, language: str) -> str:
+    if reason is NotFinalReason.STILL_UNKNOWN:
         still_unknown = sum(record.settled_at is None for record in close.unknown_records)
-        return translate(f"close.point.{point}", language, n=still_unknown)
-    if point is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
+        return translate(f"close.point.{reason}", language, n=still_unknown)
+    if reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
         return translate("close.point.reconciled_early", language, id=close.reconciliation.run_id)
-    return translate(f"close.point.{point}", language)
+    return translate(f"close.point.{reason}", language)
 
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:

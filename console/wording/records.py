@@ -208,7 +208,7 @@ def format_refund_reason(refund: Refund, context: TextContext) -> str:
 
 def format_reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
     """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
-    is one. Without a code, return the own text alone."""
+    is one. Without a code, return `own_text`, the requester's own text."""
     if code is None:
         return own_text
     word = context.translate(f"refund_reason.{code}")

@@ -29,7 +29,7 @@ def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, .
 
 
 def format_outage(outage: Outage, language: str) -> str:
-    """Return a text with the begin and the end of a provider's outage; without an end while the outage lasts."""
+    """Return a text with the beginning and the end of a provider's outage; without an end while the outage lasts."""
     since = format_instant(outage.since, "short")
     if outage.until is None:
         return translate("reports.success.outage_open", language, since=since)
@@ -50,8 +50,9 @@ def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
 
 
 def format_provider_success_summary(series: ProviderSeries, language: str) -> str:
-    """Return a text about all days of one provider: the percentage of paid payments among those that ended, and the
-    number of those."""
+    """Return a text about all days of one provider: the percentage of paid payments among the ended payments, and the
+    number of ended payments.
+    """
     paid_count, unpaid_count = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
     share = format_percent(100 * paid_count / (paid_count + unpaid_count) if paid_count + unpaid_count else None)
     return translate("reports.success.summary", language, percent=share, n=format_count(paid_count + unpaid_count))

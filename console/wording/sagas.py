@@ -21,8 +21,9 @@ def get_step_state_character(step: SagaStep) -> str:
 
 
 def get_saga_title(language: str) -> str:
-    """Return the title of a saga. It is the same for all sagas, because it stands on the page of an order or
-    payment."""
+    """Return the title of a saga. All sagas have the same title: it names no order or payment, because it is shown on
+    the page of the order or payment.
+    """
     return wording.translate("saga.title", language)
 
 

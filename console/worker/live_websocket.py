@@ -312,14 +312,16 @@ class LiveFeedEndpoint:
         return "channels" if channels is None else None
 
     def _is_valid_token(self, token: str | None) -> bool:
-        """True if the text is one of the valid tokens. It is always compared with all of them, in constant time.
-        None: the request has no token."""
+        """True if `token` is one of the valid tokens; False for None (the request has no token). The text is always
+        compared with all valid tokens, in constant time, so that the duration tells an attacker nothing about them.
+        """
         digest = _hash_token(token or "")
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
 
     async def _reload_tokens(self) -> None:
-        """Read the tokens from the settings again if the last reading is LIVE_TOKEN_RELOAD_SECONDS old. So people can
-        replace a token in the keyring without a restart."""
+        """Read the tokens from the settings again if they were last read at least LIVE_TOKEN_RELOAD_SECONDS ago, so
+        that people can replace a token in the keyring without a restart of the worker.
+        """
         if time.monotonic() - self._tokens_read_at < LIVE_TOKEN_RELOAD_SECONDS:
             return
         self._tokens_read_at = time.monotonic()

@@ -102,8 +102,9 @@ def _await_threads(
 
 @contextmanager
 def _handle_signals(stop_event: Event, abort_event: Event) -> Iterator[None]:
-    """Within the block, set `stop_event` on the first SIGINT or SIGTERM, and `abort_event` on the second one. The
-    signal handlers raise no exception, so that no operation is interrupted."""
+    """Context manager: within the block, set `stop_event` when the first SIGINT or SIGTERM arrives, and `abort_event`
+    when the second one arrives. The signal handlers raise no exception, so that no operation is interrupted.
+    """
 
     def set_event(_: int, __: FrameType | None) -> None:
         (abort_event if stop_event.is_set() else stop_event).set()

@@ -298,8 +298,9 @@ class LiveFeedProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:  # house: uvicorn calls this name
-        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses it like any other
-        invalid request, without a reason in the answer, and counts the refusal.
+        """Answer the handshake of a WebSocket. If the handshake breaks the WebSocket protocol, do nothing:
+        `HttpProtocol` then refuses the request like any other invalid request, without a reason in the answer, and
+        counts the refusal.
         """
         if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             super().handle_connect(event)

@@ -18,7 +18,7 @@ from console.views.audit.page import AuditPage
 from console.views.frame.splash_window import MainWindow
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
-from console.views.pages.no_permission import NoRightPage
+from console.views.pages.no_right_page import NoRightPage
 from console.views.runtime.routes import AuditRoute, LookupRoute
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm

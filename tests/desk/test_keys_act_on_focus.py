@@ -15,7 +15,7 @@ from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.page import AlertsPage
-from console.views.approvals.cards import PROPOSAL_KIND
+from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
@@ -117,7 +117,7 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.page(LookupPage).company_panel
-    person.until(lambda: company.number == sample.number and company.is_showing_checks)
+    person.until(lambda: company.number == sample.number and company.is_showing_credit_checks)
     person.rest()
     for _ in company.credit_checks:
         ref = focused_ref(company.table.current_item)
@@ -197,7 +197,7 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     for place, ref in enumerate(refs):
         assert page.list_panel.current_ref == ref
         acts.clear()
-        if ref[0] == PROPOSAL_KIND:
+        if ref[0] == PROPOSAL_CARD_KIND:
             for key in "PADW":
                 person.press(key)
             assert acts == []

@@ -11,7 +11,7 @@ from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
-from console.views.pages.no_permission import NoRightPage
+from console.views.pages.no_right_page import NoRightPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute, Route

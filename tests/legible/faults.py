@@ -112,7 +112,7 @@ def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
             around = []
         if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
             yield f"{_name(area)}: a second scroll bar, inside that of {_name(outer)}"
-    elif not (isinstance(area, RecordTable) and area.pinned_columns):
+    elif not (isinstance(area, RecordTable) and area.pinned_column_count):
         yield f"{_name(area)}: scrolls sideways"
 
 

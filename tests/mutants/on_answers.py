@@ -122,7 +122,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an answer in time leaves its id with another check",
         (
             Change(
-                SETTLING, "    _contradict_other_owners(context, tx, record, outcome, checks_by_id.values())\n", ""
+                SETTLING,
+                "    _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())\n",
+                "",
             ),
         ),
         (f"{_SHARED_IDS}::test_an_answer_in_time_contradicts_who_was_given_its_id",),
@@ -133,7 +135,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                "        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)\n",
+                "        _open_cases_about_other_owners(self.context, tx, record, outcome,"
+                " credit_checks_of_number)\n",
                 "",
             ),
         ),
@@ -311,7 +314,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/outcomes.py",
-                "outcome.found, facts)\n    _contradict_other_owners(context, tx, refund, outcome)\n",
+                "outcome.found, facts)\n    _open_cases_about_other_owners(context, tx, refund, outcome)\n",
                 "outcome.found, facts)\n",
             ),
         ),
@@ -322,7 +325,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/outcomes.py",
-                "outcome.kind\n    _contradict_other_owners(context, tx, refund, outcome)\n",
+                "outcome.kind\n    _open_cases_about_other_owners(context, tx, refund, outcome)\n",
                 "outcome.kind\n",
             ),
         ),

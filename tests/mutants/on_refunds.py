@@ -213,7 +213,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/records.py",
-                "    return record is None or is_denied_against_desk(context, conn, record)\n",
+                "    return record is None or contradicts_answer_on_desk(context, conn, record)\n",
                 "    return record is None\n",
             ),
         ),
@@ -264,7 +264,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
+                "return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
                 "return number == order.merch_txn_id",
             ),
         ),

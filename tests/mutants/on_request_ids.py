@@ -61,7 +61,8 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_TESTS}::test_an_id_is_its_persons"),
     _mutant("what people settled as not bought may be bought again", _RECORDS,
-        "        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, record)\n\n"
+        "        return None if _was_never_sent(request_id_use, answers)"
+        " else _make_refusal_answer(operation, record)\n\n"
         "    return find_answer\n\n\ndef make_start_answer_finder(",
         "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
         f"{_TESTS}::test_not_bought_after_all"),

@@ -97,8 +97,8 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.documents_url == f"file://{tmp_path}/papers"
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
     assert settings.environment == "test"
-    assert (settings.get_provider_url("alarmbox"), settings.alarmbox_find_purchases) == (LOOPBACK, True)
-    assert (settings.alarmbox_spacing_seconds, settings.alarmbox_test_account) == (0.5, True)
+    assert (settings.get_provider_url("alarmbox"), settings.finds_alarmbox_purchases) == (LOOPBACK, True)
+    assert (settings.alarmbox_spacing_seconds, settings.is_alarmbox_test_account) == (0.5, True)
     assert (settings.get_provider_url("paypay"), settings.get_provider_url("atom")) == (
         "https://paypay.example",
         "https://atom.example:8443",

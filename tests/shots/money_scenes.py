@@ -17,7 +17,7 @@ from console.store.tasks import sagas
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import SnoozeIncidentDialog
 from console.views.alerts.page import AlertsPage
-from console.views.approvals.cards import PROPOSAL_KIND
+from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
@@ -205,7 +205,7 @@ def proposals(stage: Stage) -> None:
     stage.opening.context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_KIND))
+    page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_CARD_KIND))
     stage.shoot("approvals-proposal")
     QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Return)
     stage.shoot("approvals-proposal-record")

@@ -149,7 +149,7 @@ class Place(ABC):
             return
         settings = console.settings
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
-        if settings.alarmbox_find_purchases:
+        if settings.finds_alarmbox_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
         told = environment(
             settings.home, settings.get_provider_url("alarmbox") or "", **self.facts(person, 0), **extra

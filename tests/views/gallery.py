@@ -154,7 +154,7 @@ def inputs() -> QWidget:
 
 
 def bars() -> QWidget:
-    inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
+    inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds_key=False)  # noqa: E731 - short
     examples = (
         NotificationBar(
             "古い表示",
@@ -268,7 +268,7 @@ def chrome() -> QWidget:
         SidebarEntry("reports", "bars", "レポート", "Alt+8"),
     ]
     side = SideBar(places, "画面")
-    side.show_current("queues")
+    side.mark_current_entry("queues")
     side.setFixedHeight(220)
     strip = RecordSideStrip(
         [

@@ -37,7 +37,7 @@ class SignInCommand:
         from console.app import open_console
 
         with open_console(settings) as console:
-            if not console.sessions.record_sign_in(keep_password=True):
+            if not console.sessions.record_sign_in(must_store_password=True):
                 raise _make_keyring_error(SettingProblem.KEYRING_FAILED)
             identity = console.sessions.read_identity()
         answer_fields = {**_build_identity_json(identity), "kept": True}

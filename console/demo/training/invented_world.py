@@ -71,7 +71,7 @@ class SandboxWorld:
                     raise
                 return record.id
 
-    def find_provider_check_id(self, number: str) -> int:
+    def find_provider_credit_check_id(self, number: str) -> int:
         return int(self._control.read_ledger(number)["entries"][-1]["id"])
 
     # -- payments

@@ -67,8 +67,8 @@ def make_account_file_error(
     problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[UsageDetail]
 ) -> ConsoleError:
     """Return the ConsoleError `usage` about a mistake in the line `line` of the JSON file of `db accounts apply`.
-    `name` is the name of the person whom the mistake concerns; empty if it concerns no single person. `facts`
-    are added to the error's detail.
+    `problem` is the code of the mistake, and `name` the name of the person whom the mistake concerns; empty if it
+    concerns no single person. `facts` are added to the error's detail.
     """
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 

@@ -300,8 +300,8 @@ class _AccountStatementExecutor:
 def _list_needed_database_rights(conn: Connection, *, has_people_with_worker: bool = True) -> Mapping[str, str]:
     """Return the database rights that the connected account needs to create accounts, each with the regular
     expression that finds the right in a line of SHOW GRANTS. On MySQL this includes ROLE_ADMIN, without which
-    the creator of a role can't grant it. `has_people_with_worker`: True if a worker acts for people of the file,
-    whose accounts read through SQL views; the connected account must create these views.
+    the creator of a role can't grant it. `has_people_with_worker` is True if the accounts file lists a person for
+    whom a worker acts. The account of such a person reads through SQL views, which the connected account must create.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
@@ -324,7 +324,9 @@ def _can_accept_remote_clients(conn: Connection) -> bool:
 
 def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
-    the creation of accounts needs. `has_people_with_worker`: True if a worker acts for people of the file."""
+    the creation of accounts needs. `has_people_with_worker` is True if the accounts file lists a person for whom a
+    worker acts.
+    """
     grant_lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing_rights = [
         right

@@ -116,7 +116,8 @@ class _ServerNode:
     def _report_unended_session(self, account: str | None) -> None:
         """Log, once, that a session of this account blocks others and that the server doesn't end it: when
         UNENDED_PASSES_BEFORE_REPORT consecutive passes found it, because a server needs some time to end a session.
-        None: there is no such session."""
+        `account` is None if there is no such session.
+        """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)
         self._unended_account = account

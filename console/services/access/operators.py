@@ -24,7 +24,9 @@ class OperatorService:
             return people.list_enabled_people(conn)
 
     def add_person(self, person: Person) -> None:
-        """Store a new operator, and write an audit entry about it."""
+        """Insert `person` (name and roles) into the table `operators`, and write an audit entry about the new
+        operator.
+        """
 
         def store_person(tx: Transaction) -> None:
             people.insert_person(tx.conn, person)

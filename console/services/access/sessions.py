@@ -35,12 +35,12 @@ class SignInService:
             person, is_known, place, sign_in.account_source, sign_in.is_server and sign_in.is_password_stored()
         )
 
-    def record_sign_in(self, *, keep_password: bool) -> bool:
-        """Write an audit entry about a sign-in that the database has accepted and, with `keep_password`, store the
-        password in the keyring of the machine. Return True if the password was stored there; otherwise only this
+    def record_sign_in(self, *, must_store_password: bool) -> bool:
+        """Write an audit entry about a sign-in that the database has accepted and, with `must_store_password`, store
+        the password in the keyring of the machine. Return True if the password was stored there; otherwise only this
         process has it.
         """
-        missing_reason, is_stored = self._sign_in.sign_in_reason, keep_password and self._store_password()
+        missing_reason, is_stored = self._sign_in.sign_in_reason, must_store_password and self._store_password()
 
         def write_audit_entries(tx: Transaction) -> None:
             if missing_reason is not None:
@@ -56,7 +56,7 @@ class SignInService:
         """Return True if `password` is the password of the database account in use, which this method tries on a new
         connection. A wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
 
-        If the database does not answer, raises its error, such as database_unreachable.
+        Raises database_unreachable if the database does not answer.
         """
         if not self._sign_in.is_server:
             return True

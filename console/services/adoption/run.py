@@ -87,8 +87,10 @@ class AdoptionRun:
 
     def run(self) -> AdoptionResult:
         """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
-        over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared. Also
-        raises the errors of `adopt_table.apply_table_change`."""
+        over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared, or
+        if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
+        `needs_conversion`) if the server can make a change only by copying the table and `convert` is False.
+        """
         attempt_count = 0
         while not self._run_remaining_steps():
             attempt_count += 1

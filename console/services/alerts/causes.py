@@ -97,9 +97,10 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
 
 
 class AffectedRecordReader:
-    """Reads the records that a cause of alerts affects. Each amount is counted once: the amount of an order counts
-    through its payments, unless all of them ended unpaid, and the amount of a refund counts only if its payment is
-    not an affected record. A payment that ended unpaid counts no amount."""
+    """Reads the records that a cause of alerts affects. Each amount is counted once. For an order, the amounts of its
+    payments are counted; if all of them ended unpaid, the amount of the order is counted. The amount of a refund is
+    counted only if its payment is not an affected record. The amount of a payment that ended unpaid is not counted.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -202,8 +203,10 @@ def _is_open_payment(payment: Payment) -> bool:
 
 
 def _has_ended_without_money(payment: Payment) -> bool:
-    """True if the payer certainly didn't pay by this payment. What it asked for is no affected money: the order has
-    another payment, or counts itself."""
+    """True if the payer certainly didn't pay by this payment. The requested amount of such a payment is no affected
+    amount: the amount of its order is counted through another payment of the order, or as the amount of the order
+    itself.
+    """
     is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor
     return is_certain and payment.state in ENDED_UNPAID_STATES
 

@@ -81,8 +81,9 @@ class CompanyWatchPosition:
 
 
 class _RegistryReplaced(Exception):
-    """Raised inside this module if another registry was imported during a run, which ends then. The next run
-    compares with the new registry."""
+    """Raised inside this module if another registry was imported during a run of the due task; the run then ends. The
+    next run compares the corporations with the new registry.
+    """
 
 
 class ChangedCompanyAlerts:
@@ -203,9 +204,11 @@ class ChangedCompanyAlerts:
         registry_date: date,
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of `watched_corporations`
-        in the transaction `tx`, and store those that differ, except in rows with the facts of a newer registry. If
-        such a corporation has a live record and its row had facts, also call `_store_change`. `successor_names` has
-        the names of successors by corporation number. Return the number of raised and resolved alerts."""
+        in the transaction `tx`, and store the facts that differ, except in rows with the facts of a newer registry.
+        If a corporation whose facts differ has a live record and its row had facts, also raise or resolve alerts (see
+        `_store_change`). `successor_names` has the names of successors by corporation number. Return the number of
+        raised and resolved alerts.
+        """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
         open_alerts = self._find_open_alerts(tx.conn, facts)
@@ -263,10 +266,10 @@ class ChangedCompanyAlerts:
     def _add_corporations(
         self, registry: "RegistryReader", registry_date: date, beginnings: Mapping[str, datetime | None]
     ) -> int:
-        """Insert rows of `watched_corporations` for those of these corporations that are in the registry. Raise
-        alerts about their changes since the oldest live record of each was created: a closing, and the changes in
-        the difference files that the registry still has. `beginnings` has the time of this creation by corporation
-        number. Return the number of raised alerts.
+        """Insert a row of `watched_corporations` for each corporation of `beginnings` that is in the registry, and
+        raise alerts about the changes of these corporations (a closing, and the changes in the difference files that
+        the registry still has). `beginnings` has, by corporation number, the creation time of the oldest live record
+        (None if unknown); earlier changes raise no alert. Return the number of raised alerts.
         """
         corporations = registry.find_many(list(beginnings))
         present_facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}

@@ -101,8 +101,11 @@ class ClockDriftAlerts:
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and the
     difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
-    difference is left out. The people at a desk share its clock, so one measurement uses the requests of all of them.
-    The name is that of the person with the shortest delay, because this delay decides the result."""
+    difference is left out. The difference is computed from the delays of the desk's requests: each is the time from
+    the instant in the id of a request to the instant at which the server stored the request. The people at a desk
+    share its clock, so the requests of all of them are used. The name is that of the person with the shortest delay,
+    because the shortest delay decides the result.
+    """
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
     for (desk, person), delays in clocks.read_request_delays(conn).items():
         delays_of_desk.setdefault(desk, {})[person] = delays

@@ -216,13 +216,19 @@ class AlertService:
     ) -> tuple[Alert, ...]:
         """Acknowledge the alerts with these ids, which belong to one incident, with the same note, and return the
         alerts. Each acknowledgement has a request id of its own, derived from `request_id`; so a repeated call
-        continues an interrupted call. Raises the errors of `acknowledge`.
+        continues an interrupted call. Raises not_found if no alert has one of these ids; usage (detail.problem
+        `note`) if the note is longer than LONGEST_NOTE_CHARACTERS, or if one of the alerts requires a note and the
+        note is empty; not_allowed if the acting person has no right to write notes; already_decided if another person
+        has acknowledged one of the alerts first.
         """
         return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_each_acknowledgement(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one incident,
-        and return the alerts. Raises the errors of `undo_acknowledgement`."""
+        and return the alerts. Raises not_found if no alert has one of these ids; not_allowed if the acting person has
+        no right to write notes; already_decided if another person has acknowledged one of the alerts, or if an
+        acknowledged alert is resolved.
+        """
         return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:

@@ -122,7 +122,7 @@ class IncidentService:
             for cause, alert_group in waiting_groups
         )
 
-    def list_owned(self) -> tuple[Incident, ...]:
+    def list_own_incidents(self) -> tuple[Incident, ...]:
         """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
         name is set. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
@@ -363,8 +363,9 @@ class IncidentService:
 def _group_alerts_by_incident(
     conn: Connection, given_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return, for each incident to which one of `given_alerts` belongs, its cause and the alerts of it that
-    `read_alerts_of_causes` finds."""
+    """Return, for each incident to which one of `given_alerts` belongs, a pair: the cause of the incident, and the
+    alerts of the incident that `read_alerts_of_causes` finds.
+    """
     alerts_by_id = {alert.id: alert for alert in given_alerts}
     causes = find_causes_of_alerts(conn, alerts_by_id.values())
     related_alerts = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | alerts_by_id
@@ -414,8 +415,9 @@ def _choose_most_helpful_item(items: Sequence[AlertItem]) -> AlertItem | None:
 
 
 def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
-    """Return `step`, which takes or releases the incident; None if it would change nothing. Raises in_progress if
-    another person owns the incident."""
+    """Return `step`, which takes or releases the incident; None if the step would not change the owner. Raises
+    in_progress if another person owns the incident.
+    """
     owner = incident.owner
     if owner is not None and not is_same_person(owner, step.person):
         facts: InProgressDetail = {

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from console.domain.alerts.events import AlertMessage, AlertPublisher, EventName, make_alert_message
 from console.domain.calendar_days import format_instant
 from console.domain.clock import CLOCK_TOLERANCE
-from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
+from console.domain.tasks.intervals import SHORT_BATCH_SIZE
 from console.services.guarded import database_rollback
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -100,7 +100,9 @@ class OutboxSender:
             self._context.scale.scale_delta(OUTBOX_RETRY_WAITS[-1] * (1 + RETRY_JITTER_FRACTION)),
         )
         with self._context.database.read() as conn:
-            return outbox.list_due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
+            return outbox.list_due_events(
+                conn, now, SHORT_BATCH_SIZE, latest_credible=now + longest_wait + CLOCK_TOLERANCE
+            )
 
     def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:
         context = self._context

@@ -1,9 +1,9 @@
 """Hand over a record: the acting person ends their own take and leaves a note for the next person."""
 
 from console.domain.annotations.mentions import MentionSource
-from console.services.annotations import assignments
-from console.services.annotations.assignments import AssignmentService
+from console.services.annotations import takes
 from console.services.annotations.notes import NoteService, require_valid_note
+from console.services.annotations.takes import TakeService
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -11,7 +11,7 @@ from console.store.database.engine import Transaction
 
 def hand_over(
     context: ServiceContext,
-    assignment_service: AssignmentService,
+    take_service: TakeService,
     note_service: NoteService,
     kind: str,
     record_id: int,
@@ -23,12 +23,12 @@ def hand_over(
     text = require_valid_note(note_text)
 
     def give_up_and_add_note(tx: Transaction) -> bool:
-        is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
+        is_released = take_service.give_up_in_transaction(tx, kind, record_id)
         if is_released:
             note_service.add_note_in_transaction(tx, kind, record_id, text, mention_source=MentionSource.HAND_OVER)
         return is_released
 
-    with refusals.audit_refusals(context, assignments.TAKE_ACTION, record_id, kind=kind):
+    with refusals.audit_refusals(context, takes.TAKE_ACTION, record_id, kind=kind):
         for right in ("take", "note"):
             context.require_right(right)
         return context.write(give_up_and_add_note)

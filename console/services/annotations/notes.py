@@ -5,8 +5,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
-from console.services.annotations.assignments import require_record
 from console.services.annotations.mentions import add_mentions, find_mentioned_people
+from console.services.annotations.takes import require_record
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction

@@ -77,7 +77,9 @@ class AuditService:
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
-        Raises usage if the file exists, storage_full if it can't be written, and as `list_entries` does."""
+        Raises usage if the file exists, storage_full if it can't be written, no_operator if no name is set, and
+        not_allowed if the acting person has no right to read audit entries.
+        """
         return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
     def _export_entries(self, path: Path) -> int:

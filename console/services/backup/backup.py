@@ -76,7 +76,8 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
     Raises bad_backup (not_empty) if the folder is not empty; storage_full if the backup can't be written; not_allowed
     if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
-    the server's dump program is not installed; and the errors of the database and of the documents.
+    the server's dump program is not installed; database_unreachable if the database doesn't answer; and
+    documents_unreachable if the storage of the documents can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
@@ -152,8 +153,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses, or
     the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except on
     a server whose database was already loaded, because a loaded database isn't empty: there `upgrade` completes it,
-    and no document is missing, because the documents come first. Raises the errors of `check_backup`; bad_backup if
-    the backup is of the other kind of database (SQLite or server) or if a server's database is not empty;
+    and no document is missing, because the documents come first. Raises bad_backup if a file of the backup is missing
+    or altered, if the backup is of the other kind of database (SQLite or server), or if a server's database is not
+    empty; not_our_database if another database than the one of the backup is at this desk's database address;
+    schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk has another store key;
     database_locked (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
@@ -335,7 +338,8 @@ def _load_server_dump(database: Database, folder: Path) -> None:
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
     """Raise not_our_database if the database that is at this desk's database address now, or the one that was there
-    when this desk last used this address, is another database than that of the backup. An empty address is accepted.
+    when this desk last used this address, is another database than that of the backup. An address without a database
+    is accepted.
     """
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
     for found_id in (_find_present_database_id(database), known_id):

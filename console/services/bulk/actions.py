@@ -11,8 +11,8 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason_an
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
+from console.services.annotations.takes import TakeService
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -55,11 +55,11 @@ class BulkActionRunner:
         context: ServiceContext,
         probe: Callable[[str, int], object],
         refetch: Callable[[int, int | None], object],
-        assignments: AssignmentService,
+        take_service: TakeService,
         notes: NoteService,
     ) -> None:
         self._context, self._probe, self._refetch = context, probe, refetch
-        self._assignments, self._notes = assignments, notes
+        self._take_service, self._notes = take_service, notes
 
     def calls_provider(self, action: BulkAction) -> bool:
         """True if the action of a bulk run calls a provider (probe, refetch). Any other action (take, note) is
@@ -69,8 +69,9 @@ class BulkActionRunner:
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
         """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
         outcome of the row. `was_begun` is True if an earlier process had started this row: the record may then have a
-        newer version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
-        unreachable database, and not a result of the row."""
+        newer version. Raises an error with a code of OWN_FAULT_ERROR_CODES if this installation fails, for example if
+        the database is unreachable; such an error is not a result of the row.
+        """
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
@@ -83,12 +84,12 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
-        row: done, or the refusal as a result. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this
-        installation, such as an unreachable database, and not a result of the row.
+        row: done, or the refusal as a result. Raises an error with a code of OWN_FAULT_ERROR_CODES if this
+        installation fails, for example if the database is unreachable; such an error is not a result of the row.
         """
         try:
             if run.action is BulkAction.TAKE:
-                self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
+                self._take_service.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
                 # A mention for each of thousands of records would bury the colleague's other mentions.
                 note_text = run.words or ""
@@ -120,9 +121,9 @@ class BulkActionRunner:
 
 
 def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
-    """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if it is an error
-    of OWN_FAULT_ERROR_CODES, which is a fault of this installation, such as an unreachable database, and not a result
-    of the row.
+    """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if its code is one
+    of OWN_FAULT_ERROR_CODES: this installation has failed, for example because the database is unreachable, so the
+    error is not a result of the row.
     """
     code, reason = error.code, error.detail.get("reason")
     if code in OWN_FAULT_ERROR_CODES:

@@ -279,8 +279,10 @@ def make_lease_name(run_id: int) -> str:
 
 
 def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
-    """Return the final state of a bulk run whose rows up to its limit `most` all have a result, and the reason of
-    this state: done (None), or stopped (`most`) if the limit is lower than the number of rows."""
+    """Return the final state of a bulk run, and the reason of this state. All rows up to the run's limit (its column
+    `most`) have a result. The state is done, without a reason, if these are all rows of the run; otherwise it is
+    stopped, with the reason `most`.
+    """
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
 

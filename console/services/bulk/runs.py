@@ -17,7 +17,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.records import Person
 from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND, get_record_kind
-from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
+from console.domain.tasks.intervals import SHORT_BATCH_SIZE
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import require_valid_note
 from console.services.audit import refusals
@@ -238,9 +238,9 @@ class BulkRunService(BulkRunReader):
             )
 
     def continue_unfinished_runs(self) -> int:
-        """Continue each bulk run whose process ended, up to BATCH rows of each run. A run that takes records or
-        adds notes is paused instead if the acting person is not its maker. A due task calls this. Return the number
-        of rows that were executed in all runs."""
+        """Continue each bulk run whose process ended, up to SHORT_BATCH_SIZE rows of each run. A run that takes
+        records or adds notes is paused instead if the acting person is not its maker. A due task calls this. Return
+        the number of rows that were executed in all runs."""
         with self._context.database.read() as conn:
             unfinished_runs = bulk.list_unfinished_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished_runs))
@@ -251,7 +251,7 @@ class BulkRunService(BulkRunReader):
             return self._pause_run_of_other_maker(run)
         try:
             self._context.require_right(run.action.value)
-            return self._executor.run(run.id, None, BulkExecution(person, max_rows=BATCH))
+            return self._executor.run(run.id, None, BulkExecution(person, max_rows=SHORT_BATCH_SIZE))
         except ConsoleError as refusal:
             _log.info("bulk run %s: %s", run.name, refusal.code)
             return 0

@@ -68,7 +68,7 @@ def record_outcome(
         raise _make_not_found_error(record_id)
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     _write_outcome(context, tx, record, outcome, capabilities)
-    _contradict_other_owners(context, tx, record, outcome, checks_by_id.values())
+    _open_cases_about_other_owners(context, tx, record, outcome, checks_by_id.values())
 
 
 def _write_outcome(
@@ -104,8 +104,8 @@ def store_answer_about_operation(
     purchase of that credit check (`record`). If another application made that purchase, the evidence belongs to no
     operation of this program.
 
-    It isn't evidence of the credit check itself, because the triggers of a server let an account change the dates of
-    a credit check about which it has an answer.
+    The answer isn't stored as evidence of the credit check itself: on a server, the triggers let a database account
+    change the dates of a credit check as soon as the account has stored such evidence.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
     evidence.add_answer(tx.conn, ("operation", None), record.operation_id, source, operator, outcome, context.now())
@@ -256,8 +256,8 @@ class PurchaseSettler:
             return True
         else:
             _store_late_answer(self.context, tx, record, outcome)
-        checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
-        _contradict_other_owners(self.context, tx, record, outcome, checks_of_number)
+        credit_checks_of_number = credit_checks.find_of_same_number(tx.conn, record.id)
+        _open_cases_about_other_owners(self.context, tx, record, outcome, credit_checks_of_number)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -272,7 +272,9 @@ class PurchaseSettler:
 
 def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
     """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
-    So an earlier call was committed, but its process ended before the desk noted the end."""
+    So an earlier transaction has already settled the operation, but its process ended before the desk's spool
+    contained the end.
+    """
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (
         operation.state in (OperationState.DONE, OperationState.FAILED)
@@ -318,26 +320,28 @@ def _store_late_answer(
         open_contradiction_case(context, tx, record, observed)
 
 
-def _contradict_other_owners(
+def _open_cases_about_other_owners(
     context: ServiceContext,
     tx: Transaction,
     record: CreditCheck,
     outcome: Outcome[CheckReport],
-    checks_of_number: Iterable[CreditCheck],
+    credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
     """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
-    if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
-    `checks_of_number` are the credit checks of the corporation number, read in this transaction.
+    if a probe or a person gave it this id. The id belongs to `record`, because the provider answered the purchase of
+    `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in this
+    transaction.
 
-    A decision in progress about a pending one of them may give it this id at the same time; the transaction then
-    waits for that decision, or the decision sees the id of `record`.
+    If a person decides about one of these credit checks at the same time, and the decision gives it this id, then
+    either this transaction waits for the transaction of the decision, or that transaction finds the id in `record`
+    and refuses the decision.
     """
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return
     provider_id = outcome.found.credit_check_id
-    other_checks = [other_check for other_check in checks_of_number if other_check.id != record.id]
+    other_checks = [other_check for other_check in credit_checks_of_number if other_check.id != record.id]
     if any(other_check.state is CheckState.PENDING for other_check in other_checks):
-        other_checks = list(check_records.find_checks_with_provider_id(context, tx, provider_id))
+        other_checks = list(check_records.find_credit_checks_with_provider_id(context, tx, provider_id))
     for other_check in other_checks:
         if (
             other_check.id != record.id

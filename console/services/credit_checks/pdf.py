@@ -25,7 +25,10 @@ class CreditCheckPdfReader:
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
         """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller must
-        close the returned document. Raises as `CreditCheckDetailsReader.read_pdf` does."""
+        close the returned document. Raises not_found if the credit check has no such PDF or the PDF's file is missing
+        or damaged, documents_unreachable if the storage of the documents can't be reached, and not_allowed if the
+        acting person has no right to read.
+        """
         return PdfDocument(self._details_reader.read_pdf(record_id, sha256))
 
     def list_versions(self, record_id: int) -> tuple[Document, ...]:
@@ -35,7 +38,9 @@ class CreditCheckPdfReader:
 
     def count_pages(self, record_id: int) -> Mapping[str, int]:
         """Return the number of pages of the newest five stored PDFs of the credit check, by SHA-256. A PDF whose
-        pages can't be read is left out. Raises as `CreditCheckDetailsReader.iterate_pdf_contents` does."""
+        pages can't be read is left out. Raises not_found for an unknown credit check, documents_unreachable if the
+        storage of the documents can't be reached, and not_allowed if the acting person has no right to read.
+        """
         counts: dict[str, int] = {}
         for document, content in islice(self._details_reader.iterate_pdf_contents(record_id), _MAX_COUNTED_PDFS):
             count = _find_page_count(content)
@@ -48,8 +53,11 @@ class CreditCheckPdfReader:
     ) -> PdfComparison:
         """Return two opened versions of the credit check's PDF, to compare them. `old_sha256` and `new_sha256` are
         SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
-        `new_sha256`. The caller must close the comparison. Raises as `list_versions` and `open_pages` do, not_found
-        also if no PDF has one of the hashes, and usage (one_version) if there is no older version."""
+        `new_sha256`. The caller must close the comparison. Raises not_found for an unknown credit check, if no PDF
+        has one of the hashes, or if a PDF's file is missing or damaged; documents_unreachable if the storage of the
+        documents can't be reached; not_allowed if the acting person has no right to read; usage (one_version) if
+        there is no older version.
+        """
         versions = self.list_versions(record_id)
         new_index = _find_version_index(versions, new_sha256, 0, record_id)
         old_index = _find_version_index(versions, old_sha256, new_index + 1, record_id)

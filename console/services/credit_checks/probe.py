@@ -74,11 +74,13 @@ class CreditCheckProber:
         return check_records.read_current_credit_check(self._context, record_id)
 
     def _open_case_of_answer_on_desk(self, record: CreditCheck) -> None:
-        """Open the case `contradicted` if this desk has AlarmBox's answer that the purchase was made, and the
-        database has lost what it once knew about that."""
+        """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made, while
+        the credit check has the state error and the database has never had a case about this contradiction: the
+        database was restored to a moment before the answer.
+        """
         context = self._context
         with context.database.read() as conn:
-            is_denied = check_records.is_denied_against_desk(context, conn, record)
+            is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None
         if entry is not None:
             observed = f"bought {entry.provider_id}" if entry.provider_id is not None else "bought"
@@ -173,14 +175,15 @@ class CreditCheckProber:
             return None, "none_found"
         if unused_reports[0].purchase_date is None:
             return None, "undated_found"
-        if check_records.find_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+        if check_records.find_credit_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 
     def _may_unused_id_be_of_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
-        operation of this corporation number is open, a credit check of it that was not certainly refused has no id
-        (another application may have bought it), or the database has lost a purchase of it."""
+        purchase of the corporation number is open, another credit check of the number has no id and was not certainly
+        refused (another application may have bought it), or the database has lost a purchase of the number.
+        """
         number = record.corporation_number
         return (
             len(journal.list_open_purchases(tx.conn, number)) > 1

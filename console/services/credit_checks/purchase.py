@@ -75,7 +75,8 @@ class CreditCheckPurchaseService:
 
     def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before buying a credit check of this corporation number. Writes
-        nothing. Raises invalid_corporation_number as `parse_number` does."""
+        nothing. Raises invalid_corporation_number if `number` is no valid corporation number.
+        """
         valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
@@ -106,12 +107,12 @@ class CreditCheckPurchaseService:
         """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check; its
         detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
-        Raises invalid_corporation_number as `parse_number` does; unknown_client if the settings lack the client;
-        usage for a deal code, reason code or comment that is not allowed; not_allowed if the acting person has no
-        right to buy; already_purchased (detail.record) if another purchase has the claim; not_expired if a renewal is
-        too early; lease_timeout if another purchase for this client has the lease too long; and, for a purchase that
-        was sent and did not succeed, outcome_unknown (detail.record) or another code that `operation.find_error_code`
-        returns.
+        Raises invalid_corporation_number if the request's number is no valid corporation number; unknown_client if
+        the settings lack the client; usage for a deal code, reason code or comment that is not allowed; not_allowed
+        if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
+        not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
+        LEASE_WAIT_SECONDS; and, for a purchase that was sent and did not succeed, outcome_unknown (detail.record) or
+        another code that `operation.find_error_code` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or _ignore_step
@@ -134,7 +135,11 @@ class CreditCheckPurchaseService:
         fields and its documents; this costs nothing.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
-        the errors of `RefetchService.refetch`.
+        not_found for an unknown credit check; not_allowed if the acting person has no right to re-fetch;
+        not_refetchable if the credit check isn't bought; viewing_period_over if the provider no longer shows it;
+        stale_view if its version is not `expected_version`; in_progress while another process has its lease;
+        bad_profile if the provider is not configured. If the read of a part fails, raises the error of the most
+        severe failure (see `RefetchService.refetch`).
         """
         return self._refetch_service.refetch(
             record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
@@ -208,10 +213,11 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows it
-        and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs money
-        again, and the stored row is no proof: a database account that may write credit checks could change the
-        provider's id in it.
+        """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
+        valid. The renewal is possible if the provider says that the earlier credit check has expired, or no longer
+        shows it although `_may_have_expired` is True. If the method `check` will refuse the renewal anyway, don't
+        ask, and return. The stored row alone is no proof of the expiry: a renewal costs money again, and a database
+        account that may write credit checks could change the provider's id in the row.
 
         Raises not_expired if the provider says that it has not expired, provider_answer_unusable if the stored id or
         the answer belongs to another credit check, and the error of the read (`find_part_error_code`) if the provider
@@ -267,7 +273,7 @@ class _PurchaseAttempt:
         live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
-            self._refuse_blocking_check(conn, live_record)
+            self._refuse_blocking_credit_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
@@ -277,29 +283,33 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_blocking_check(self, conn: Connection, blocking_check: CreditCheck) -> None:
+    def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
         purchase renews it."""
         request = self._request
-        if not is_denied_but_bought(blocking_check):
-            self._refuse_live_check(blocking_check)
+        if not is_denied_but_bought(blocking_credit_check):
+            self._refuse_live_credit_check(blocking_credit_check)
         # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
         denied_checks = credit_checks.find_denied_but_bought(conn, (request.corporation_number,))
         if pair_checks := denied_checks.get((request.client_id, request.corporation_number)):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
-    def _refuse_live_check(self, live_check: CreditCheck) -> None:
-        if not self._request.renew or live_check.state.value != "success":
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
-        if not has_expired(live_check, self._context.now()):
+    def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
+        if not self._request.renew or live_credit_check.state.value != "success":
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check})
+        if not has_expired(live_credit_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
-            was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
-            expired_at, can_refetch = live_check.expired_at, find_refetch_refusal(live_check) is None
+            was_overtaken = (
+                live_credit_check.changed_at is not None and live_credit_check.changed_at >= self._checked_at
+            )
+            expired_at, can_refetch = live_credit_check.expired_at, find_refetch_refusal(live_credit_check) is None
             if was_overtaken:
-                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "expired_at": expired_at})
-            facts: NotExpiredDetail = {"record": live_check, "expired_at": expired_at}
+                raise ConsoleError(
+                    ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check, "expired_at": expired_at}
+                )
+            facts: NotExpiredDetail = {"record": live_credit_check, "expired_at": expired_at}
             facts = _add_reason_of_missing_date(facts, expired_at, can_refetch=can_refetch)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts)
 
@@ -312,7 +322,7 @@ class _PurchaseAttempt:
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_blocking_check(tx.conn, superseded_check)
+            self._refuse_blocking_credit_check(tx.conn, superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
                 credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(

@@ -48,12 +48,14 @@ def list_lost_purchases(
 
 def _is_purchase_lost(context: ServiceContext, conn: Connection, number: str, intent: Intent) -> bool:
     record = credit_checks.find_by_operation(conn, number, intent.operation_id)
-    return record is None or is_denied_against_desk(context, conn, record)
+    return record is None or contradicts_answer_on_desk(context, conn, record)
 
 
-def is_denied_against_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
-    """True if the credit check was not bought as far as the database knows, while this desk has AlarmBox's answer
-    that it was bought, and there has never been a case about that contradiction."""
+def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
+    """True if the database and this desk contradict each other about the purchase: the credit check has the state
+    error (not bought), this desk's spool has AlarmBox's answer that it was bought, and the database has never had a
+    case about this contradiction.
+    """
     if record.state is not CheckState.ERROR or record.operation_id is None:
         return False
     entry = context.spool.find(record.operation_id)
@@ -63,18 +65,20 @@ def is_denied_against_desk(context: ServiceContext, conn: Connection, record: Cr
     return all(alert.rule_id != WorkReason.CONTRADICTED for alert in record_alerts)
 
 
-def find_checks_with_provider_id(
+def find_credit_checks_with_provider_id(
     context: ServiceContext, tx: Transaction, provider_id: int
 ) -> tuple[CreditCheck, ...]:
     """Return the credit checks that have this id of the provider, in a transaction that may write the id into another
-    one. Decisions about the same id run one after another, because the database has no unique index over the ids: one
-    check may serve two clients."""
+    credit check. Transactions that call this function with the same id run one after another. Without this, two of
+    them could give the id to two credit checks: the database has no unique index over the ids, because two clients
+    may have the same check.
+    """
     lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
     return credit_checks.find_by_provider_id(tx.conn, provider_id)
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-    """Return the holder of the lease under which this credit check is being bought now; None if it isn't."""
+    """Return the holder of the lease under which a process is buying this credit check now; None if no process is."""
     if record.state is not CheckState.PENDING:
         return None
     if journal.find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id) is None:

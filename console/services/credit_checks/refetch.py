@@ -93,7 +93,7 @@ class RefetchService:
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
                 self._fetch_part_after_purchase(record_id, name)
-        self._context.write(lambda tx: self._part_reader.plan_next_read(tx, record_id, attempts=0))
+        self._context.write(lambda tx: self._part_reader.plan_next_read(tx, record_id, attempt_count=0))
 
     def _fetch_part_after_purchase(self, record_id: int, name: str) -> None:
         record = check_records.read_current_credit_check(self._context, record_id)
@@ -205,7 +205,7 @@ class _RefetchAttempt:
         for part in self._fetched_parts:
             self._part_reader.write_reading(tx, self._id, part)
         record = credit_checks.find(tx.conn, self._id)
-        self._part_reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
+        self._part_reader.plan_next_read(tx, self._id, attempt_count=record.work.attempt + 1 if record else 1)
         record_exists = record is not None
         tx.call_after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
@@ -318,9 +318,11 @@ def make_stale_view_error(record: CreditCheck, expected_version: int) -> Console
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
 
 
-def _list_changed_fields(old_check: CreditCheck, new_check: CreditCheck) -> tuple[str, ...]:
+def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: CreditCheck) -> tuple[str, ...]:
     return tuple(
-        name for name in _FIELDS_COMPARED_FOR_CHANGES if getattr(old_check, name) != getattr(new_check, name)
+        name
+        for name in _FIELDS_COMPARED_FOR_CHANGES
+        if getattr(old_credit_check, name) != getattr(new_credit_check, name)
     )
 
 

@@ -76,9 +76,13 @@ class PurchaseResolver:
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
         the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
         the second one an approver. Raises usage for another target state, or for "success" without `provider_id`;
-        not_allowed if the acting person has no right to decide; evidence_mismatch if the provider's report does not
-        fit the credit check; and the errors of `read_proof`, `hold_lease_of_unknown_record`, `make_unconfirmed_error`
-        (a failed read), `refuse_denial_of_answer` and `decide_with_second_person`.
+        no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an
+        unknown credit check; not_allowed if the acting person has no right to decide, or can't be the second person;
+        same_person if the proposer decides again; nothing_to_resolve if the outcome is known; in_progress while the
+        purchase runs or another process has the lease; stale_view if the version is not `expected_version`, or
+        changes during the decision; evidence_mismatch if the provider's report does not fit the credit check, or if
+        this desk has AlarmBox's answer that a purchase which the person calls not bought was made; and, if the read
+        at the provider fails, the error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -179,7 +183,7 @@ class PurchaseResolver:
 
     def find_provider_id_on_desk(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
-        otherwise. The database may be older than the desk, or has not stored the answer yet."""
+        otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
         entry = find_own_entry(self._context, record.operation_id)
         return entry.provider_id if entry is not None and entry.says_it_happened else None
 
@@ -187,7 +191,7 @@ class PurchaseResolver:
         """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer
         fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from AlarmBox. The
         caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit the credit
-        check, and the errors of `make_unconfirmed_error`."""
+        check, and the error of `make_unconfirmed_error` if the provider's answer has no report."""
         outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found
         context = self._context
@@ -210,8 +214,10 @@ class PurchaseResolver:
         outcome: Outcome[CheckReport],
         report: CheckReport,
     ) -> MismatchReason | None:
-        """Settle the credit check as bought with the report in the provider's stored answer, and return None. If the
-        report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
+        """Settle the credit check as bought with `report`, the report in the provider's stored answer `outcome`,
+        store the person's evidence `proof` (None: no person has given any), and return None. If the report doesn't
+        fit the credit check, leave the credit check unchanged and return the reason.
+        """
         context = self._context
         mismatch = self._find_mismatch(tx, record, report)
         if mismatch is None and proof is not None:
@@ -240,7 +246,7 @@ class PurchaseResolver:
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
-        owners = check_records.find_checks_with_provider_id(self._context, tx, report.credit_check_id)
+        owners = check_records.find_credit_checks_with_provider_id(self._context, tx, report.credit_check_id)
         is_used = any(owner.id != record.id for owner in owners)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 

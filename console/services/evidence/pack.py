@@ -272,8 +272,9 @@ class _PackDraft:
         event_lines.writelines(encode_json_list(iterate_events()))
 
     def _add_timeline_pdf(self, pack: PackWriter, texts: Sequence[BinaryIO]) -> None:
-        """Add the timeline's texts as one PDF for people to read and print, or name it as left out if they have too
-        many lines for it."""
+        """Add one PDF with the timeline's texts, which people can read and print. If the texts have more than
+        MAX_LINES_PER_PDF lines, add no PDF, but list its name among the files that were left out.
+        """
         from console.domain.exports.tables import ExportDocument
 
         sizes = [text.seek(0, os.SEEK_END) for text in texts]

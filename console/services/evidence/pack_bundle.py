@@ -94,8 +94,9 @@ class EvidenceBundleWriter:
         the file. The method calls `progress` before each pack with the number of finished packs and the number of all
         packs.
 
-        Raises as `EvidencePackWriter.write` does, and usage (bulk_size) for no records or more than
-        MAX_PACKS_PER_BUNDLE.
+        Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
+        person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for
+        no records or more than MAX_PACKS_PER_BUNDLE; storage_full if the file can't be written.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND

@@ -43,10 +43,10 @@ _BUNDLE_VERIFICATION_TEXT = """\
 
 
 class JsonValueMaker:
-    """Converts values to the types of JSON. In texts, the names of payers in `hidden` are masked."""
+    """Converts values to the types of JSON. In texts, the names of payers in `payer_names` are masked."""
 
-    def __init__(self, hidden: tuple[str, ...]) -> None:
-        self._hidden_values = hidden
+    def __init__(self, payer_names: tuple[str, ...]) -> None:
+        self._payer_names = payer_names
 
     def make_record_fields(self, value: Any) -> dict[str, object]:
         """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
@@ -87,7 +87,7 @@ class JsonValueMaker:
                 return [self.make_json_value(part) for part in value]
         if hasattr(value, "__dataclass_fields__"):
             return self.make_record_fields(value)
-        return mask_text(str(value), self._hidden_values)
+        return mask_text(str(value), self._payer_names)
 
 
 class TimelineText(Protocol):

@@ -201,8 +201,8 @@ def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str,
 
 
 def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject) -> str | None:
-    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `file_entry`,
-    its size and hash in the manifest, or has another compression method than those accepted; otherwise None. Never
+    """Return the code of the problem (missing, altered) if the file `name` of the pack has another size or hash than
+    `file_entry`, its entry in the manifest, or a compression method that is not accepted; otherwise None. Never
     decompresses more bytes than the manifest lists for the file.
     """
     try:

@@ -101,9 +101,9 @@ def _read_json_file(pack: zipfile.ZipFile, name: str) -> Any:
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    """Yield the used values of each answer; notices have ids of their own, and are no answers. Raises ValueError for
-    values that no stored answer has: all answers are in memory at the same time, and a small pack may unpack to a
-    gigabyte of them.
+    """Yield, for each answer of a provider in the pack, the values that a replay uses. Notices are left out, because
+    they are no answers. Raises ValueError for a value that no stored answer can have, such as a very long text: all
+    answers are in memory at the same time, and the answers of a small but compressed pack could need a gigabyte.
     """
     for name in pack.namelist():
         if _ANSWER_FILE_PATTERN.fullmatch(name):

@@ -108,6 +108,6 @@ def iterate_sheet_names(title: str) -> Iterator[str]:
         sheet_number += 1
 
 
-def _cut_sheet_name(name: str, most_characters: int) -> str:
+def _cut_sheet_name(name: str, max_characters: int) -> str:
     """Return the beginning of the name: at most this number of characters, as Excel counts them."""
-    return name.encode("utf-16-le")[: 2 * most_characters].decode("utf-16-le", "ignore").strip()
+    return name.encode("utf-16-le")[: 2 * max_characters].decode("utf-16-le", "ignore").strip()

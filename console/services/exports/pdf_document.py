@@ -27,7 +27,7 @@ from console.services.exports.cells import make_printable
 
 _PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
 _TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
-_LINE_FACTOR, _CELL_GAP = 1.5, 8.0
+_LINE_HEIGHT_FACTOR, _CELL_GAP = 1.5, 8.0
 _PRINTABLE_PAGE_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
 _MAX_CELL_WIDTH = 260.0  # points
 _MAX_LINES_PER_CELL = 12
@@ -115,7 +115,7 @@ class _DocumentLayout:
 
     def _write_text(self, text: str, size: float) -> None:
         for line in self._wrap_text(make_printable(text), size, _PRINTABLE_PAGE_WIDTH):
-            self._move_down(size * _LINE_FACTOR)
+            self._move_down(size * _LINE_HEIGHT_FACTOR)
             self._place_text(line, size, _PAGE_MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
@@ -156,7 +156,7 @@ class _DocumentLayout:
         is_head: bool = False,
     ) -> None:
         lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
-        line_height = _CELL_SIZE * _LINE_FACTOR
+        line_height = _CELL_SIZE * _LINE_HEIGHT_FACTOR
         if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_head:
             self._y = _PAGE_HEIGHT - _PAGE_MARGIN
             self._write_row(table, titles, widths, titles, is_head=True)
@@ -195,7 +195,8 @@ class _DocumentLayout:
             yield self._get_font(_SECOND_FONT_FILE if is_in_second else _FONT_FILE), "".join(run)
 
     def _get_font(self, name: str) -> "_Font":
-        """Return the font of this file. Its first use embeds it: the library writes an unused font whole."""
+        """Return the font in the font file `name`. The font is embedded into the PDF at its first use, because the
+        library would write an unused font completely."""
         if name not in self._fonts:
             self._fonts[name] = _Font(self._pdfium_functions, self._pdf, name)
         return self._fonts[name]

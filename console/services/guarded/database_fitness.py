@@ -33,7 +33,8 @@ def require_disk_space(context: ServiceContext) -> None:
     """Refuse an operation, before anything is written, if less than NEEDED_FREE_DISK_BYTES are free on a disk of the
     desk, because the operation could not record its outcome then.
 
-    Raises storage_full with detail.folder, detail.free and detail.needs (bytes).
+    The refusal is the error storage_full, with the folder (detail.folder), its free bytes (detail.free) and the
+    needed bytes (detail.needs).
     """
     folders = {context.settings.home, *((context.database.file.parent,) if context.database.file else ())}
     for folder in folders:

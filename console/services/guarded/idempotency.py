@@ -46,18 +46,18 @@ class HeldIdempotencyKey:
     epoch: str | None = None
 
 
-def make_payment_key(merchant_id: str, order_no: str, repetition_number: int | None = None) -> str:
+def make_payment_key(merchant_id: str, order_number: str, repetition_number: int | None = None) -> str:
     """Return the idempotency key of an order's payment. `repetition_number` is the number of an intentional
     repetition of the payment, None for the first payment."""
-    return _join_key("payment", merchant_id, order_no, repetition_number)
+    return _join_key("payment", merchant_id, order_number, repetition_number)
 
 
-def make_refund_key(payment_no: int, operator_id: str, amount: int, repetition_number: int | None = None) -> str:
-    """Return the idempotency key of a refund. `payment_no` is the id of our payment, `operator_id` the name of the
-    operator, `amount` in minor units, `repetition_number` the number of an intentional repetition (None for the first
-    refund).
+def make_refund_key(payment_id: int, operator: str, amount_minor: int, repetition_number: int | None = None) -> str:
+    """Return the idempotency key of a refund. `payment_id` is the id of our payment, `operator` the name of the
+    maker, `amount_minor` the amount in minor units, `repetition_number` the number of an intentional repetition (None
+    for the first refund).
     """
-    return _join_key("refund", payment_no, operator_id, amount, repetition_number)
+    return _join_key("refund", payment_id, operator, amount_minor, repetition_number)
 
 
 def make_request_key(person: str, request_id: str) -> str:
@@ -103,7 +103,9 @@ class IdempotencyKeyService:
     ) -> HeldIdempotencyKey | str:
         """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
         the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
-        attempted action, `subject` the kind and the id of its record. Raises the errors of `find_result`.
+        attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
+        another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and
+        outcome_unknown if its outcome is unknown.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored_result = cache_answer.result
@@ -170,7 +172,8 @@ class IdempotencyKeyService:
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """Return the result that the database has stored under the idempotency key, and copy it into the Redis
         cache; None if there is no result. `epoch` is the epoch of the cache at the time of the caller's query
-        to it. Raises the errors of `find_stored_result`.
+        to it. Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown
+        if the outcome of the attempt is unknown.
         """
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
@@ -239,7 +242,8 @@ def refuse_repeated_key(conn: Connection, key: str, fingerprint: str) -> None:
     """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds the
     idempotency key `key`. Return normally if no attempt holds the key: then the insert violated another index.
 
-    Raises already_decided if a result is stored, and the errors of `find_stored_result`.
+    Raises already_decided if a result is stored; possible_repeat if the earlier attempt has another fingerprint;
+    in_progress while it runs; outcome_unknown if its outcome is unknown.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and find_stored_result(attempt, fingerprint) is not None:

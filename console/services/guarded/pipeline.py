@@ -51,7 +51,7 @@ from console.store.spool.answer_codec import Answer, find_provider_id, find_stor
 from console.store.spool.spool import Intent
 
 LEASE_WAIT_SECONDS = 60.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.1
+_FIRST_LEASE_POLL_PAUSE_SECONDS, _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.01, 0.1
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
@@ -70,7 +70,9 @@ class _LeaseHeldByOther(Exception):
 
 
 class GuardedPipeline:
-    """Runs the guarded operations of one process, in the steps that the description of this module lists."""
+    """Runs the guarded operations of one process: wait for the lease, claim, write the intent, call the provider,
+    record the outcome (see the description of this module).
+    """
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
         self._context = context
@@ -213,7 +215,7 @@ class GuardedPipeline:
         `check`, so that an operation that can't succeed any more is refused before the deadline. Raises
         lease_timeout at `deadline` (seconds of the monotonic clock).
         """
-        context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
+        context, pause_seconds = self._context, _FIRST_LEASE_POLL_PAUSE_SECONDS
         started_at = context.clock.monotonic()
         while True:
             interrupts.raise_if_interrupt_pending()
@@ -230,7 +232,7 @@ class GuardedPipeline:
             if context.clock.monotonic() >= deadline:
                 raise ConsoleError(ErrorCode.LEASE_TIMEOUT, make_holder_detail(holder))
             context.clock.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+            pause_seconds = min(pause_seconds * 1.5, _LONGEST_LEASE_POLL_PAUSE_SECONDS)
 
     # Calling
 

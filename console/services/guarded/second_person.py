@@ -110,8 +110,9 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
 
 
 def list_counting_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_LISTED_PROPOSALS open proposals whose proposer may still decide, oldest first. Another
-    proposal waits for nobody: the next decision replaces it."""
+    """Return at most MAX_LISTED_PROPOSALS open proposals whose proposer may still decide, oldest first. Any other
+    open proposal is left out: no second person can confirm it, because the next decision replaces it.
+    """
     may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
     proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
     return tuple(proposal for proposal in proposals if may_decide(proposal.person))
@@ -144,8 +145,9 @@ def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -
 
 
 def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
-    """True if a decision for the proposed target with another number replaces the proposal of `proposer`: only the
-    proposer can correct the own number."""
+    """True if a decision for the proposed target with another number replaces the proposal of `proposer`. Only the
+    proposer can correct the number in the proposal.
+    """
     return decision.number is not None and is_same_person(decision.person, proposer)
 
 

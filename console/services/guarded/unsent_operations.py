@@ -56,7 +56,7 @@ def settle_unsent_operation(
 def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
     """Return the spool entries of unsent operations that this desk must settle, oldest first. Leaves out operations
     that may still be sent. Deletes from the spool the entries whose operation has failed in the journal, or is still
-    missing there an hour after its begin."""
+    missing there an hour after the operation began."""
     return tuple(
         entry for entry in context.spool.list_unsent_entries(context.database_id) if _must_settle(context, entry)
     )

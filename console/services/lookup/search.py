@@ -63,13 +63,13 @@ class GlobalSearch:
         self,
         context: ServiceContext,
         complete_groups: "GroupsCompleter",
-        find_checks: Callable[..., Sequence[CreditCheck]],
+        find_credit_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
         """`complete_groups` receives groups of records and returns the same groups, each record with its relations
-        (facts of related rows); `find_checks` returns the credit checks that match a text."""
+        (facts of related rows); `find_credit_checks` returns the credit checks that match a text."""
         self._context = context
         self._add_relations_to_groups = complete_groups
-        self._find_credit_checks = find_checks
+        self._find_credit_checks = find_credit_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
         """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
@@ -165,28 +165,32 @@ class GlobalSearch:
 
     # -- operations and request ids
 
-    def _find_operations(self, conn: Connection, words: str) -> Iterator[Operation]:
-        """Yield the operation whose id is `words`. If there is none, yield the last operation of the acting
-        person's request id `words`.
+    def _find_operations(self, conn: Connection, search_text: str) -> Iterator[Operation]:
+        """Yield the operation whose id is `search_text`. If there is none, yield the last operation of the acting
+        person's request id `search_text`.
         """
-        if not _may_be_operation_or_request_id(words):
+        if not _may_be_operation_or_request_id(search_text):
             return
-        operation = journal.find_with_state_after_lapse(conn, words.lower())
+        operation = journal.find_with_state_after_lapse(conn, search_text.lower())
         if operation is None and not reads_views(conn):
-            operation_id = request_ids.find_operation_id(conn, self._context.operator or "", words)
+            operation_id = request_ids.find_operation_id(conn, self._context.operator or "", search_text)
             operation = None if operation_id is None else journal.find_with_state_after_lapse(conn, operation_id)
         if operation is not None:
             yield operation
 
-    def _find_record_of_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
-        """Yield the kind and id of the record that the acting person has changed by a request with the id `words`.
-        Requests of other people are not found."""
-        if not _may_be_operation_or_request_id(words):
+    def _find_record_of_own_request(self, conn: Connection, search_text: str) -> Iterator[tuple[str, int]]:
+        """Yield the kind and id of the record that the acting person has changed by a call with the request id
+        `search_text`; yield nothing if the person has made no such call. The request ids of other people are not
+        searched.
+        """
+        if not _may_be_operation_or_request_id(search_text):
             return
         subject = (
-            requests.find_subject_of_own_request(conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
+            requests.find_subject_of_own_request(
+                conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), search_text
+            )
             if reads_views(conn)
-            else request_ids.find_subject(conn, self._context.operator or "", words)
+            else request_ids.find_subject(conn, self._context.operator or "", search_text)
         )
         if subject is not None and subject[1].isascii() and subject[1].isdecimal():
             yield subject[0], int(subject[1])
@@ -199,13 +203,13 @@ def _parse_corporation_number(text: str, *, allows_dummies: bool) -> str | None:
         return None
 
 
-def _has_digits_only(words: str) -> bool:
-    return all(character.isdecimal() or not character.isalnum() for character in words)
+def _has_digits_only(search_text: str) -> bool:
+    return all(character.isdecimal() or not character.isalnum() for character in search_text)
 
 
-def _may_be_operation_or_request_id(words: str) -> bool:
-    """True if `words`, the words of a search, have the form of an operation id or a request id."""
-    return 0 < len(words) <= _LONGEST_ID_CHARACTERS and words.isascii() and " " not in words
+def _may_be_operation_or_request_id(search_text: str) -> bool:
+    """True if `search_text`, the words of a search, have the form of an operation id or a request id."""
+    return 0 < len(search_text) <= _LONGEST_ID_CHARACTERS and search_text.isascii() and " " not in search_text
 
 
 def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:

@@ -134,8 +134,11 @@ class HealthCheckService:
         any time, also if several desks do it at the same time.
 
         With `accepts_new_database`, this desk accepts the present database even if the desk has used another one at
-        this address. Otherwise raises as `refuse_unexpected_new_database` does. Also raises the errors of
-        `migrate.upgrade`.
+        this address. Without it, raises database_went_back (detail.problem file_missing) if the SQLite file is
+        missing at an address where this desk has used a database before, and database_unreachable (detail.problem
+        no_folder) if its folder is missing. Also raises not_our_database if the tables are those of another program;
+        schema_mismatch if the schema is newer than this program, or too old for an upgrade; database_locked if this
+        process lost the upgrade lock of a server.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)
@@ -242,8 +245,8 @@ class HealthCheckService:
 
     @cached_property
     def _asks_worker(self) -> bool | ConsoleError:
-        """True if a worker makes the calls for this desk's person, False if the desk makes them itself; the error
-        if the database can't be read.
+        """Return True if a worker makes the calls for this desk's person, and False if the desk makes them itself. If
+        the database can't be read, return the error of the read.
         """
         if not self._settings.sign_in.is_server:
             return False
@@ -260,8 +263,9 @@ class HealthCheckService:
             raise self._asks_worker
 
     def _check_store_key(self) -> _CheckFacts:
-        """Check that this desk has a store key, and that it is the key of the database if the database can be read.
-        Raises bad_profile otherwise."""
+        """Check that this desk has a store key and, if the database can be read, that this key is the key of the
+        database. Raises bad_profile if there is no key, or if the key is another one.
+        """
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         try:

@@ -72,7 +72,7 @@ class MetricFigureReader:
         self._trail_position: int | None = None
 
     def read_figures(self) -> MetricFigures:
-        """Return the present figures. Raises ConsoleError if the database doesn't answer."""
+        """Return the present figures. Raises database_unreachable if the database doesn't answer."""
         now = self._context.now()
         since = now - METRICS_SPAN
         self._add_counts_of_other_processes()
@@ -106,7 +106,7 @@ class MetricFigureReader:
         )
 
     def find_late_tasks(self) -> tuple[str, ...]:
-        """Return the names of overdue tasks. Raises ConsoleError if the database doesn't answer."""
+        """Return the names of overdue tasks. Raises database_unreachable if the database doesn't answer."""
         now = self._context.now()
         with self._context.database.read() as conn:
             return tuple(task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale))

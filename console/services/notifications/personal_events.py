@@ -55,7 +55,7 @@ class PersonalEventReader:
                 *map(_make_mention_event, mentions),
                 *self._list_own_request_events(conn, person.name),
             ]
-        for incident in self._incidents.list_owned():
+        for incident in self._incidents.list_own_incidents():
             events += _list_incident_events(incident, person.name)
         return tuple(events)
 

@@ -123,7 +123,7 @@ class CallbackHandler:
         common.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
         return event_state
 
-    def ask_about_refused(self, event: PaymentEvent) -> str:
+    def ask_about_refused_callback(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be
         a genuine one that was damaged. Return the event's state (column `done`): `refused_asked` if the
         provider has answered with the payment's state or our database has no payment with this number,

@@ -132,9 +132,11 @@ class DailyFileStore:
     def download_file(self, event: PaymentEvent) -> bytes:
         """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address
         can't be decrypted or the download was cut off; bad_profile if the address's host is not allowed;
-        provider_unreachable if nothing was sent; provider_auth (HTTP 401), rate_limited (429), provider_refused (403,
-        404, 410: the file is gone); provider_answer_unusable if the content can't be read; and a code of
-        OWN_FAULT_ERROR_CODES after a fault of this installation."""
+        provider_unreachable if nothing was sent; provider_auth if the server answers with HTTP status 401;
+        rate_limited if it answers with 429; provider_refused if it answers with 403, 404 or 410, because the file is
+        gone; provider_answer_unusable if the content can't be read; an error with a code of OWN_FAULT_ERROR_CODES if
+        this installation fails.
+        """
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
             raise _make_download_error(outcome, event)

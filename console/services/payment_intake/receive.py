@@ -185,11 +185,11 @@ class NoticeReceiver:
         probed_count = self._ask_about_events(
             common.EVENT_QUEUED, lambda event: self._ask_provider(event) != common.EVENT_QUEUED
         )
-        probed_count += self._ask_about_events(common.EVENT_REFUSED_UNANSWERED, self._ask_about_refused)
+        probed_count += self._ask_about_events(common.EVENT_REFUSED_UNANSWERED, self._ask_about_refused_callback)
         return probed_count + self._match_unmatched_events()
 
-    def _ask_about_refused(self, event: PaymentEvent) -> bool:
-        return self._callbacks[event.source].ask_about_refused(event) == common.EVENT_REFUSED_ANSWERED
+    def _ask_about_refused_callback(self, event: PaymentEvent) -> bool:
+        return self._callbacks[event.source].ask_about_refused_callback(event) == common.EVENT_REFUSED_ANSWERED
 
     def _ask_about_events(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the

@@ -114,9 +114,10 @@ class SignedNoticeHandler:
             self._context.write(lambda tx: self._open_case_of_content(tx, event, notice))
 
     def _open_case_of_content(self, tx: Transaction, event: PaymentEvent, notice: SignedNotice) -> None:
-        """Open a case about this content of the event, once for each content, and audit the content. A case about an
-        earlier content ends, because a rule has one open case about a notice; the new case repeats the earlier
-        contents which a person has not acknowledged yet.
+        """Open a case which says that `notice` has the event id of the stored event `event` but another content
+        (type, order, amount, currency), and write an audit entry with this content. Do nothing if a case already has
+        this content. Because a rule has at most one open case about a notice, an open case about an earlier content
+        is closed; the new case also contains the earlier contents that no person has acknowledged yet.
         """
         context, rule = self._context, WorkReason.CONTRADICTED
         content = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"

@@ -151,8 +151,9 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
     """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True, because the due
     task counts this payment as handled.
 
-    If this attempt fails, schedule the next attempt and raise the error of this attempt. After the last attempt of
-    the schedule, set the payment's work to needs_review instead of scheduling another one.
+    If this attempt fails, for example because the database is unreachable, schedule the next attempt and raise the
+    error of this attempt again. After the last attempt of the schedule, set the payment's work to needs_review
+    instead of scheduling another one.
     """
     try:
         set_order_paid(context, payment.id)

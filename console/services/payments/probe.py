@@ -66,7 +66,8 @@ class PaymentProber:
         Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
         right to probe; bad_profile if a person probes and the provider is not configured on this desk; provider_auth,
         rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
-        many calls, or doesn't answer; and the errors of `hold_payment_lease`.
+        many calls, or doesn't answer; not_found if there is no such payment; in_progress while the start of the
+        payment runs or another process holds the payment's lease.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")

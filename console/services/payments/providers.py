@@ -57,7 +57,9 @@ class PaymentProviders:
             return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:
-        """Return the provider's adapter with only the calls that read. Raises the errors of `get_adapter`."""
+        """Return the provider's adapter with only the calls that read. Raises not_found if no payment provider has
+        this name, and bad_profile if the provider is not configured on this desk.
+        """
         return self.get_adapter(provider).make_reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:

@@ -83,7 +83,8 @@ class PaymentResolver:
         second person; same_person if the proposer decides again; stale_view if the payment has another version than
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
         has this state; evidence_mismatch if the provider's answer or the first person's number contradicts the
-        decision, or another payment has the provider's id; and the errors of `PaymentProber.hold_payment_lease`.
+        decision, or another payment has the provider's id; not_found if there is no such payment; in_progress while
+        the start of the payment runs or another process holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:

@@ -227,9 +227,9 @@ class _StartAttempt:
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
         outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
         ended unpaid here and was perhaps paid after that; in_progress if it has an open payment at this provider, or
-        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost its
-        payment there; over_limit if its total exceeds the amount that remains on its account; read_only while a
-        read-only switch stops the start.
+        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost a
+        payment of the order at this provider; over_limit if its total exceeds the amount that remains on its account;
+        read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -439,16 +439,17 @@ def _require_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def _is_payment_lost(conn: Connection, order: Order, start: Intent, fingerprint: str) -> bool:
-    """True if the database has no payment of the start `start`, and if the start may have been for this order.
-    `fingerprint` is that of a start of the order as it is now; a start before a change of its total has another one.
+def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
+    """True if the database has no payment of the start `start_intent` (an intent in a spool), and if this start may
+    have been for the order `order`. `fingerprint` is the fingerprint that a start of the order would have now; a
+    start before a change of the order's total has another fingerprint.
     """
-    provider, _, number = (start.provider_key or "").partition(":")
+    provider, _, number = (start_intent.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment
         return True
     if payments.find_by_merchant_id(conn, provider, number) is not None:
         return False
-    return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
+    return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
 
 
 def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:

@@ -90,7 +90,7 @@ class PaymentTimeoutSagas:
         self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
             QuestionStep(ASK_STEP, self._ask_provider),
-            EffectStep(EXPIRE_STEP, self._expire_payment, undo=self._undo_expiry),
+            EffectStep(EXPIRE_STEP, self._expire_payment, undo_effect=self._undo_expiry),
             EffectStep(
                 CANCEL_STEP, self._cancel_order
             ),  # never undone: a payment for a cancelled order opens a case for people

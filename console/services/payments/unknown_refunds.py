@@ -20,11 +20,12 @@ def open_case_of_unknown_refunds(
     """Open a case about those `refunds` of the payment that no person has acknowledged yet. Return False if there are
     none. Each text in `refunds` begins with the refund's key.
 
-    Several cases can be necessary one after another, because a text of a case has room for some refunds only: only a
-    refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
-    record. If the open case lacks a refund and has room for it, or is acknowledged, it is closed, and the new case
-    repeats the refunds that nobody has acknowledged and that this database still lacks; a full case stays until a
-    person has acknowledged it. Raises RunAgain if another process has just ended the case.
+    A refund counts as acknowledged if its key is in the text of a case that a person has acknowledged. The text of a
+    case has room for some refunds only, and a rule has at most one open case about a record, so several cases can be
+    necessary one after another. If the open case lacks a refund, and has room for it or is acknowledged, that case is
+    closed, and a new case contains the refund and all other refunds that nobody has acknowledged and that this
+    database still lacks. A full case stays open until a person has acknowledged it. Raises RunAgain if another
+    process has just ended the case.
     """
     rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
     cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
@@ -67,8 +68,9 @@ def _get_refund_key(text: str) -> str:
 
 
 def _split_whole_texts(observed: str) -> list[str]:
-    """Return the texts in the column `observed` of a case. An earlier version of the program cut the column where it
-    ended; the last text of such a column is left out."""
+    """Return the texts in the column `observed` of a case. An earlier version of the program cut off the texts at the
+    largest length of the column; the last text of such a column, which isn't whole, is left out.
+    """
     texts = observed.split(_REFUND_TEXT_SEPARATOR)
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
 

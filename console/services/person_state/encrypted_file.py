@@ -40,12 +40,15 @@ class PersonStateStore:
         return self._select_current_entries_of_person(self._open_file().read())
 
     def read_drafts(self) -> tuple[Draft, ...]:
-        """Return the drafts of the person, oldest first. Raises the same errors as `read_entries`."""
+        """Return the drafts of the person, oldest first. Raises bad_profile if this desk has no key and no keyring,
+        and storage_full if an unusable file can't be renamed.
+        """
         return list_drafts(self.read_entries().values, self._context.now())
 
     def change_entries(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
-        remaining entries. Raises bad_profile and storage_full like `read_entries`.
+        remaining entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if the file
+        can't be written or an unusable file can't be renamed.
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}

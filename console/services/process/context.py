@@ -217,14 +217,14 @@ class ServiceContext:
         if self.registry_folder.is_dir() and self.live_numbers is not None:
             self.live_numbers.ask_publisher(number)
 
-    def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a write transaction and return its result.
+    def write(self, write_changes: Callable[[Transaction], T]) -> T:
+        """Run `write_changes` in a write transaction and return its result.
 
         On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
         first audit entry until the COMMIT, which saves repeated transactions.
         """
         with self._chain_lock.allow_locking():
-            return self.database.write(work)
+            return self.database.write(write_changes)
 
     @cached_property
     def heartbeat(self) -> Heartbeat:
@@ -388,7 +388,9 @@ class ServiceContext:
 
     def require_right(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action`. Raises read_only while a
-        read-only switch stops this action, and the errors of `require_role`."""
+        read-only switch stops this action, no_operator if no name is set, and not_allowed if the name is unknown or
+        the person's roles lack the right.
+        """
         person = self.require_role(action)
         if action in STOPPED_RIGHTS:
             from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
@@ -399,8 +401,9 @@ class ServiceContext:
 
     def require_role(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
-        person's flag `may_buy`), also while a read-only switch stops this action. Raises not_allowed (the caller
-        writes the audit entry about the refusal) and the errors of `read_person`.
+        person's flag `may_buy`), also while a read-only switch stops this action. Raises no_operator if no name is
+        set, and not_allowed if the name is unknown or the person's roles lack the right; the caller writes the audit
+        entry about the refusal.
         """
         person = self.read_person()
         if not has_right(person, action):

@@ -33,12 +33,12 @@ class ProcessCounters:
         with self._lock:
             self._add_lease_wait(seconds)
 
-    def add_counts_of_other_processes(self, duplicates: int, waits: Iterable[float]) -> None:
+    def add_counts_of_other_processes(self, duplicate_count: int, waits: Iterable[float]) -> None:
         """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
         seconds. Write no log event.
         """
         with self._lock:
-            self._duplicates += duplicates
+            self._duplicates += duplicate_count
             for seconds in waits:
                 self._add_lease_wait(seconds)
 

@@ -19,12 +19,12 @@ class FailpointReached(RuntimeError):
 class Failpoints:
     """Runs the configured action when the code reaches the configured failpoint for the n-th time.
 
-    `spec` is the tuple (name of the failpoint, n, action `kill`, `hang` or `raise`); it is None if no failpoint is
-    configured.
+    `configured_failpoint` is the tuple (name of the failpoint, n, action `kill`, `hang` or `raise`); it is None if no
+    failpoint is configured.
     """
 
-    def __init__(self, spec: tuple[str, int, str] | None) -> None:
-        self._spec = spec
+    def __init__(self, configured_failpoint: tuple[str, int, str] | None) -> None:
+        self._configured_failpoint = configured_failpoint
         self._reach_counts: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -32,13 +32,13 @@ class Failpoints:
         """Count that the code has reached the failpoint `name`; if it is the configured failpoint and this is the
         n-th time, run the action. Raises FailpointReached if the action is `raise`.
         """
-        if self._spec is None or name != self._spec[0]:
+        if self._configured_failpoint is None or name != self._configured_failpoint[0]:
             return
         with self._lock:
             self._reach_counts[name] += 1
-            is_due = self._reach_counts[name] == self._spec[1]
+            is_due = self._reach_counts[name] == self._configured_failpoint[1]
         if is_due:
-            self._run_action(self._spec[2], name)
+            self._run_action(self._configured_failpoint[2], name)
 
     def _run_action(self, action: str, name: str) -> None:
         if action == "kill":

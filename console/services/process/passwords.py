@@ -26,11 +26,11 @@ _is_password_typed: ContextVar[bool] = ContextVar("is_password_typed", default=F
 
 
 @contextmanager
-def use_password_reader(read: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
-    """Within the block, use the function `read` in this thread to get passwords from the person. `is_typed` is True
-    if the person has typed the password already, and `read` only returns it.
+def use_password_reader(read_password: PasswordPrompt, *, is_typed: bool = False) -> Iterator[None]:
+    """Within the block, use the function `read_password` in this thread to get passwords from the person. `is_typed`
+    is True if the person has typed the password already, and `read_password` only returns it.
     """
-    tokens = _password_reader.set(read), _is_password_typed.set(is_typed)
+    tokens = _password_reader.set(read_password), _is_password_typed.set(is_typed)
     try:
         yield
     finally:
@@ -59,8 +59,8 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
     """Yield the database over new connections with the present database account and this password. The connections
     are closed at the end of the block.
 
-    Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password. If
-    the server does not answer, raises the error of the database, such as database_unreachable.
+    Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
+    Raises database_unreachable if the server does not answer.
     """
     database = Database(context.settings.sign_in.make_url_with_password(password))
     try:

@@ -21,7 +21,8 @@ def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     """Refuse a change while the read-only switch for everything is on, or the one for `provider`, the provider at
     which the change costs or moves money.
 
-    Raises read_only with detail.who, detail.since and detail.note; detail.provider is the provider of the switch.
+    The refusal is the error read_only: detail.who is the person who has set the switch, detail.since the time,
+    detail.note the reason, and detail.provider the provider of the switch.
     """
     switch = find_read_only_switch(conn, provider)
     if switch is None:

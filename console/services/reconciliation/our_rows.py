@@ -221,9 +221,10 @@ class OwnRecordComparison:
         """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
         compare the answers. Return False if the process was stopped before the end.
 
-        `position` is the stored position of an interrupted run, None for a new run. Raises provider_auth,
-        rate_limited, provider_unreachable or outcome_unknown at the first payment for which the provider gives no
-        answer; a continued run begins at this payment.
+        `position` is the stored position of an interrupted run, None for a new run. Raises an error at the first
+        payment for which the provider gives no usable answer: provider_auth if the provider refuses the credentials,
+        rate_limited if it refuses the call because of too many calls, provider_unreachable if the question was not
+        sent, otherwise outcome_unknown. A continued run begins at this payment.
         """
 
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
@@ -362,8 +363,8 @@ def _get_sent_at(refund: Refund) -> datetime:
 
 
 def _require_instant(at: datetime | None) -> datetime:
-    """Return `at`, the instant by which the query selected the record. Raises LookupError if `at` is None, which
-    would be a bug.
+    """Return `at`, the instant by which the query has selected a record, so that the type checker knows that it isn't
+    None. Raises LookupError if it is None, which only a bug of the query can cause.
     """
     if at is None:
         raise LookupError("a row without the instant by which it was found")

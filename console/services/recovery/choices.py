@@ -148,14 +148,14 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            question_possibility=self._find_check_question_possibility(),
+            question_possibility=self._find_credit_check_question_possibility(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _find_check_question_possibility(self) -> QuestionPossibility:
+    def _find_credit_check_question_possibility(self) -> QuestionPossibility:
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -260,9 +260,9 @@ class _LeaseHolderFacts(TypedDict, total=False):
     holder_since: datetime
 
 
-def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
+def _make_holder_facts(running_operation: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which the process began
     with it, from the record's running operation or lease. Return an empty dict if both are None."""
-    if running is not None:
-        return {"holder": running.operator, "holder_since": running.started_at}
+    if running_operation is not None:
+        return {"holder": running_operation.operator, "holder_since": running_operation.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}

@@ -18,7 +18,7 @@ from console.store.records import assignments as takes
 from console.store.refunds import refunds
 from console.store.tasks import bulk_runs
 
-_LEFT_REASONS_IN_ORDER = tuple(LeftReason)
+_LEFT_OPEN_REASONS_IN_ORDER = tuple(LeftReason)
 
 
 class LeftOpenService:
@@ -44,7 +44,7 @@ class LeftOpenService:
             self._context.find_reading_person(conn)
             items = list(_list_own_records(self._context, conn, person))
         items += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_item_of_draft, drafts)]
-        return tuple(sorted(items, key=lambda item: (_LEFT_REASONS_IN_ORDER.index(item.reason), item.since)))
+        return tuple(sorted(items, key=lambda item: (_LEFT_OPEN_REASONS_IN_ORDER.index(item.reason), item.since)))
 
     def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
         for incident in self._list_open_incidents():

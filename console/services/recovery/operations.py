@@ -70,16 +70,16 @@ class OperationRecovery:
         self,
         context: ServiceContext,
         purchase_resolver: PurchaseResolver,
-        check_prober: CreditCheckProber,
-        get_check_reader: Callable[[], CreditCheckReader],
+        credit_check_prober: CreditCheckProber,
+        get_credit_check_reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
         lost_refund_prober: LostRefundProber,
         lost_payment_restorer: LostPaymentRestorer,
     ) -> None:
         self._context = context
         self._purchase_resolver = purchase_resolver
-        self._check_prober = check_prober
-        self._get_check_reader = get_check_reader
+        self._credit_check_prober = credit_check_prober
+        self._get_check_reader = get_credit_check_reader
         self._recoveries = recoveries
         self._lost_refund_prober = lost_refund_prober
         self._lost_payment_restorer = lost_payment_restorer
@@ -110,8 +110,10 @@ class OperationRecovery:
         record, or the operation if it has no record.
 
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
-        no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; and the errors
-        of the `probe` method that asks about this kind of record.
+        no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; in_progress
+        while the operation runs or another process has the lease of its record; provider_auth, rate_limited or
+        provider_unreachable if the provider refuses the credentials, refuses the call because of too many calls, or
+        doesn't answer.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -122,7 +124,7 @@ class OperationRecovery:
     def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
-            return (recovery or self._check_prober).probe(operation.subject_id or 0)
+            return (recovery or self._credit_check_prober).probe(operation.subject_id or 0)
         entry = self._find_spool_entry(operation.id)
         if operation.state is OperationState.FAILED:
             return operation
@@ -151,9 +153,11 @@ class OperationRecovery:
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
         no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
         operation, or if `provider_id` is missing for a successful purchase; no_evidence if the proof is empty,
-        unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if
-        the provider's answer contradicts the decision; and the errors of `_record_no_effect_decision`. For any other
-        operation, raises the errors of the `resolve` method of the record's service.
+        unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if the
+        provider's answer contradicts the decision; same_person if the proposer decides again; not_allowed also if the
+        acting person can't be the second person. For any other operation, the service of the record
+        (`PurchaseResolver`, `PaymentResolver` or `RefundResolver`) stores the decision, and its method `resolve`
+        raises the errors.
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
@@ -294,7 +298,7 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
-            if check_records.find_checks_with_provider_id(context, tx, provider_id):
+            if check_records.find_credit_checks_with_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},
@@ -384,7 +388,7 @@ class OperationRecovery:
         The first person's decision is stored as a proposal; return the unchanged operation then, with `awaiting`
         "second_person". The second person's decision settles the operation and marks its entry in this desk's spool
         as ended, so that the entry no longer stops other operations; return the settled operation then. If an answer
-        has come since `entry` was read, the entry goes on to stop other operations. Raises same_person if the
+        has come since `entry` was read, the entry continues to stop other operations. Raises same_person if the
         proposer decides again, not_allowed if the second person lacks the right resolve_second or has not typed the
         password again.
         """

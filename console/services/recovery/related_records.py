@@ -71,7 +71,7 @@ class RelatedRecordCompleter:
         lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
         completed_by_type_and_id: dict[tuple[object, int], QueuedRecord] = {}
         for completed_records in (
-            self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
+            self._complete_credit_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
             self._complete_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
             self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
             self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
@@ -81,7 +81,7 @@ class RelatedRecordCompleter:
 
     # Credit checks
 
-    def _complete_checks(
+    def _complete_credit_checks(
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown_ids = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]

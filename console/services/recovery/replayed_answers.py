@@ -46,9 +46,9 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
     or the error with which the first purchase ended (outcome_unknown while its outcome is unknown); None if the
     first call had no effect."""
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            operation, answers = _find_operation(conn, use)
+            operation, answers = _find_operation(conn, request_id_use)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if operation else None
         if operation is None:
             return None
@@ -56,7 +56,7 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
             return _make_unknown_outcome_answer(operation, record)
         if record.state is CheckState.SUCCESS:
             return CallAnswer(record)
-        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, record)
+        return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, record)
 
     return find_answer
 
@@ -66,9 +66,9 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     started, or the error with which the first start ended (outcome_unknown while its outcome is unknown); None if
     the first call had no effect."""
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            operation, answers = _find_operation(conn, use)
+            operation, answers = _find_operation(conn, request_id_use)
             lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
             payment = payments.find(conn, operation.subject_id or 0, lapsed_ids) if operation else None
         if operation is None:
@@ -78,7 +78,7 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
         if payment.handle is not None and payment.state not in ENDED_WITHOUT_MONEY_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
-        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, payment)
+        return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, payment)
 
     return find_answer
 
@@ -87,10 +87,10 @@ def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
     """Return the function that answers a repeated refund request. It returns the refund that the first call
     requested; None if the first call requested none."""
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
-        if use.subject_kind != refunds.REFUND_KIND or use.subject_id is None:
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
+        if request_id_use.subject_kind != refunds.REFUND_KIND or request_id_use.subject_id is None:
             return None
-        return CallAnswer(refund_records.read_refund(context, int(use.subject_id)))
+        return CallAnswer(refund_records.read_refund(context, int(request_id_use.subject_id)))
 
     return find_answer
 
@@ -102,9 +102,9 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
     otherwise None. It also returns None if the sending ended as not sent and no answer is stored, and raises
     in_progress while the first call's sending runs."""
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            operation, _ = _find_operation(conn, use)
+            operation, _ = _find_operation(conn, request_id_use)
             refund = refund_records.require_refund(conn, refund_id)
             if operation is None:
                 return CallAnswer(refund) if _is_checker(context, refund) else None
@@ -117,7 +117,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
         if refund.state is RefundState.APPROVED:
             if operation.outcome_class in _ERROR_CODE_OF_OUTCOME_CLASS:
                 return _make_refusal_answer(operation, refund)
-            return CallAnswer(refund) if use.state == USE_ANSWERED else None
+            return CallAnswer(refund) if request_id_use.state == USE_ANSWERED else None
         return CallAnswer(refund)
 
     return find_answer
@@ -190,8 +190,8 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
     stored the note `note_text`, otherwise None."""
     find_note = make_note_answer_finder(context, kind, record_id, note_text)
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
-        return CallAnswer(True) if find_note(use) is not None else None
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
+        return CallAnswer(True) if find_note(request_id_use) is not None else None
 
     return find_answer
 
@@ -200,23 +200,31 @@ def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFin
     """Return the function that answers the repeated creation of a bulk run. It returns the run that the first call
     created; None if that call created none. `read_run` returns a run by its id."""
 
-    def find_answer(use: RequestIdUse) -> CallAnswer | None:
-        return CallAnswer(read_run(int(use.subject_id))) if use.subject_id is not None else None
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
+        return CallAnswer(read_run(int(request_id_use.subject_id))) if request_id_use.subject_id is not None else None
 
     return find_answer
 
 
-def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
-    """Return the guarded operation that the first call with the request id of `use` began, and the operation's
-    evidence; None and an empty tuple if that call began no operation."""
-    operation = journal.find_with_state_after_lapse(conn, use.operation_id) if use.operation_id else None
+def _find_operation(
+    conn: Connection, request_id_use: RequestIdUse
+) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
+    """Return the guarded operation that the first call with the request id of `request_id_use` began, and the
+    operation's evidence; None and an empty tuple if that call began no operation."""
+    operation = (
+        journal.find_with_state_after_lapse(conn, request_id_use.operation_id)
+        if request_id_use.operation_id
+        else None
+    )
     return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 
 
-def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
+def _was_never_sent(request_id_use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
     """True if the evidence `answers` of the first call shows that nothing was sent to the provider, and the answer
     of that call is not stored. A new call may then use the request id again."""
-    return use.state != USE_ANSWERED and any(answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers)
+    return request_id_use.state != USE_ANSWERED and any(
+        answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
+    )
 
 
 def _make_unknown_outcome_answer(

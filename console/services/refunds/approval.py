@@ -68,9 +68,11 @@ class RefundDecisionService:
         maker or has approved the refund before; stale_view for another version than `expected_version`;
         already_decided if the refund has expired or doesn't wait for a decision; in_progress while a process sends
         the refund; read_only while a read-only switch is on; database_went_back if the database has gone back to an
-        earlier state; and the errors of `require_refundable` and of `raise_first_broken_rule`. After it, raises the
-        errors of `submit_refund`. If a signal asks the process to end, raises `Interrupted` before the approval is
-        stored; between the approval and the sending, raises the error interrupted with the approved refund.
+        earlier state; the error of `require_refundable` if the provider's answer about the payment doesn't allow the
+        refund; and the error of `raise_first_broken_rule` if the refund breaks a rule. If the approval is stored and
+        the refund can't be sent, or its outcome is unknown, raises the error of `submit_refund`. If a signal asks the
+        process to end, raises `Interrupted` before the approval is stored; between the approval and the sending,
+        raises the error interrupted with the approved refund.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
@@ -89,8 +91,9 @@ class RefundDecisionService:
         self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
     ) -> Refund:
         """Send the approved refund and return it. If a due task has already sent it, return it without sending.
-        `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. Raises
-        the errors of `submit_refund`, but not already_decided if a due task has already sent the refund."""
+        `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. If the
+        refund can't be sent, or its outcome is unknown, raises the error of `submit_refund`.
+        """
         try:
             return self._refund_submitter.submit_refund(
                 refund_id, progress, is_payment_just_read=is_payment_just_read
@@ -134,8 +137,11 @@ class RefundDecisionService:
     def _require_approvable(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
-        """Check that this person may approve the refund. Raises the errors of `_require_decidable`, stale_view if the
-        refund's version is not `expected_version`, and not_allowed if the maker is not an active operator."""
+        """Check that this person may approve the refund. Raises same_person if the person is the maker or has
+        approved the refund before; already_decided if the refund doesn't wait for a decision; in_progress while a
+        process sends it; stale_view if its version is not `expected_version`; not_allowed if the maker is not an
+        active operator.
+        """
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)

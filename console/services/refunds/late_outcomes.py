@@ -75,7 +75,9 @@ def _has_settled_operation(
     tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
 ) -> bool:
     """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
-    evidence. So an earlier call was committed, but its process ended before the desk noted the end."""
+    evidence. So an earlier transaction has already settled the operation, but its process ended before the desk's
+    spool contained the end.
+    """
     payment = payments.find(tx.conn, refund.payment_id)
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (
@@ -99,7 +101,7 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
     """Compare one refund in the provider's report of a payment with our refund of this payment that has the same
     idempotency key, and write the new information into our refund. Return False if no refund of this payment has the
-    key: at a provider, the same key with another payment is another refund.
+    key. A refund of another payment with the same key is not compared, because at the provider it is another refund.
 
     A report without new information is not stored. A report about a refund that a process is sending now is
     ignored, because the answer to that submission settles the refund.

@@ -137,7 +137,7 @@ def write_known_outcome(
         mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
-    _contradict_other_owners(context, tx, refund, outcome)
+    _open_cases_about_other_owners(context, tx, refund, outcome)
 
 
 # Writing
@@ -460,7 +460,7 @@ def compare_late_answer(
     opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
-    _contradict_other_owners(context, tx, refund, outcome)
+    _open_cases_about_other_owners(context, tx, refund, outcome)
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
@@ -470,7 +470,7 @@ def compare_late_answer(
         )
 
 
-def _contradict_other_owners(
+def _open_cases_about_other_owners(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
     """Open a case about each other refund that has the provider's refund id in this answer about `refund`, if people

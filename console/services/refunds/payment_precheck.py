@@ -80,13 +80,13 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
 
 
 def _find_list_failure(
-    context: ServiceContext, reader: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
+    context: ServiceContext, refund_lister: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
 ) -> Outcome[tuple[str, ...]] | None:
     """Read the list of the payment's refunds at the provider. Return the provider's answer if it has no list,
     otherwise None. Raises not_allowed if the list has a refund that the database doesn't have and that no person has
     acknowledged.
     """
-    outcome = reader.list_refund_keys(question)
+    outcome = refund_lister.list_refund_keys(question)
     if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
         facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, facts)
@@ -99,8 +99,8 @@ def _store_list_and_find_unknown_refund(
     """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
     have, open a case and return True, unless a person has acknowledged that refund.
 
-    The list isn't evidence of the payment or of the refund, because the triggers of a server let an account change
-    the state of a record about which it has an answer.
+    The list isn't stored as evidence of the payment or of the refund: on a server, the triggers let a database
+    account change the state of a record as soon as the account has stored such evidence.
     """
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"

@@ -109,7 +109,8 @@ class RefundRequestService:
         reserved or written.
 
         `amount` is decimal text; None means the whole refundable amount. Raises not_found if there is no such
-        payment, not_allowed if the acting person may not read, and invalid_amount as `parse_amount` does.
+        payment, not_allowed if the acting person may not read, and invalid_amount if `amount` is no amount of the
+        payment's currency, or is 0.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -246,15 +247,15 @@ class RefundRequestService:
         """Insert a refund request of the acting person, and reserve its amount on the payment; nothing is sent.
         Return the refund.
 
-        Raises not_found if the payment or the request's set-aside is missing; invalid_amount as `parse_amount` does;
-        usage if the reason is missing or the reason or the ticket is too long; bad_profile if the provider is not
-        configured on this desk; not_allowed if the acting person has no right to request refunds, or if the database
-        can't enforce two people; stale_view if the payment has another version than the request's `saw`;
-        exceeds_captured if the amount is more than the refundable amount, or not the whole set-aside; already_decided
-        if the set-aside is not open; possible_repeat for an equal recent refund that the maker has not confirmed;
-        in_progress if another refund of the payment is open, or if the database has lost one; and the errors of
-        `raise_first_broken_rule`. An error with exit status 3 is
-        also written into the audit trail.
+        Raises not_found if the payment or the request's set-aside is missing; invalid_amount if the request's amount
+        is no amount of the payment's currency, or is 0; usage if the reason is missing or the reason or the ticket is
+        too long; bad_profile if the provider is not configured on this desk; not_allowed if the acting person has no
+        right to request refunds, or if the database can't enforce two people; stale_view if the payment's version
+        differs from the request's field `saw`, the version on the maker's screen; exceeds_captured if the amount is
+        more than the refundable amount, or not the whole set-aside; already_decided if the set-aside is not open;
+        possible_repeat for an equal recent refund that the maker has not confirmed; in_progress if another refund of
+        the payment is open, or if the database has lost one; and the error of `raise_first_broken_rule` if the
+        request breaks another rule. An audit entry is written about an error with exit status 3.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(
@@ -272,8 +273,9 @@ class RefundRequestService:
         approve it. Return the refund's id.
 
         The program requests the refund of a set-aside only once. If people reject this request or if it expires, only
-        people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
-        due task repeats the request; also raises already_decided if a refund of the set-aside was requested before.
+        people can request the refund again. Raises already_decided if a refund of the set-aside was requested before,
+        and the error of `request_refund` if the request is refused. No audit entry is written about a refusal,
+        because a due task repeats the request.
         """
         maker = self._context.require_right("refund_propose").name
         amount = format_decimal(Money(set_aside.amount_minor, set_aside.currency))
@@ -306,7 +308,9 @@ class RefundRequestService:
 
     def _write_request(self, valid_request: _ValidRequest) -> int:
         """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
-        in_progress if another refund of the payment is open, and the errors of `_insert_refund`."""
+        in_progress if another refund of the payment is open, and the error of `_insert_refund` if the request is
+        refused.
+        """
         try:
             return self._context.write(lambda tx: self._insert_refund(tx, valid_request))
         except UniqueViolation:
@@ -323,9 +327,13 @@ class RefundRequestService:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
         on the payment's row makes parallel requests run one after another.
 
-        Raises stale_view if the payment has another version than the request's `saw`; exceeds_captured if the amount
-        is more than the refundable amount; already_decided if the program itself requests a set-aside's refund a
-        second time; and the errors of `_find_set_aside` and `_judge_request`."""
+        Raises stale_view if the payment's version differs from the request's field `saw`; exceeds_captured if the
+        amount is more than the refundable amount, or not the whole set-aside; not_found if the payment has no such
+        set-aside; already_decided if the set-aside is not open, or if the program itself requests a set-aside's
+        refund a second time; in_progress if the database has lost a refund of the payment; possible_repeat for an
+        equal recent refund that the maker has not confirmed; and the error of `raise_first_broken_rule` if the
+        request breaks another rule.
+        """
         context, now, request = self._context, self._context.now(), valid_request.request
         # Two parallel requests for different payments could together exceed the maker's limit per day.
         lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
@@ -375,7 +383,9 @@ class RefundRequestService:
         refund, None if the money to refund is not set aside.
 
         Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
-        refund that the maker has not confirmed, and the errors of `raise_first_broken_rule`."""
+        refund that the maker has not confirmed, and the error of `raise_first_broken_rule` if the request breaks
+        another rule.
+        """
         context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
@@ -464,9 +474,11 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 
 def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
-    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. If the
-    payment's outcome is unknown, the text says so, because the payment may be paid. A reversed payment was paid. If
-    people have decided that it is paid, only the provider's payment id is missing."""
+    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. The rule that
+    the payment must be confirmed as paid has three more texts: for a payment with an unknown outcome, which may be
+    paid; for a reversed payment, which was paid; and for a payment about which people have decided that it is paid,
+    so that only the provider's payment id is missing.
+    """
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state is PaymentState.REVERSED:

@@ -64,8 +64,10 @@ class RefundResolver:
         for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting person
         has no right to resolve, or may not be the second person; same_person if the proposer decides again;
         evidence_mismatch if the provider contradicts the person, the second person gives another number, or another
-        refund has the number; bad_profile if the provider is not configured on this desk; and the errors of
-        `RefundLeaseService.hold_refund_lease`.
+        refund has the number; bad_profile if the provider is not configured on this desk; not_found if there is no
+        such refund; nothing_to_resolve if people can't decide about this refund; in_progress while a process sends
+        the refund or another process holds the lease of the payment's refunds; stale_view if the refund's version is
+        not `expected_version`, or changes during the decision.
         """
         person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)

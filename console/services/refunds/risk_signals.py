@@ -207,7 +207,7 @@ def _find_payer_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id
 
 
 def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | None) -> Iterator[RiskSignal]:
-    """Yield a signal if the payment has another open refund."""
+    """Yield a signal if the payment has an open refund other than the refund with the id `own_refund_id`."""
     if refund_facts.open_refund is not None and refund_facts.open_refund.id != own_refund_id:
         yield _make_refund_signal("open_request", refund_facts.open_refund)
 

@@ -96,8 +96,9 @@ def read_facts_of_refunds(
     refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
     number of payments.
 
-    The instant `now` of the facts is the time by the clock of the database, which has also dated the requests. A
-    desk's clock may be wrong; then the maker's day and the age of the other refunds would be wrong, too.
+    The instant `now` of the facts is the time by the clock of the database, which has also set the request times of
+    the refunds. The clock of a desk may be wrong; with its time, the sum of the maker's day and the ages of the other
+    refunds could be wrong, too.
     """
     now = read_current_time(conn, context.now())
     midnight = get_start_of_day(now.astimezone(JST).date())
@@ -191,8 +192,10 @@ def check_refund_rules(
 
 
 def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
-    """Return the check that the provider has confirmed the payment as paid. The provider's payment id is missing if
-    people have decided that the payment is completed; a read brings it."""
+    """Return the check of the rule that the provider must have confirmed the payment as paid. If only people have
+    decided that the payment is completed, the provider's payment id is missing and the rule is broken, until a read
+    at the provider gives the id.
+    """
     is_confirmed = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
     return RuleCheck(
         ExceedsReason.NOT_CONFIRMED_AS_PAID,
@@ -202,8 +205,9 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
 
 
 def _check_other_refunds(facts: RefundFacts, *, is_request: bool) -> list[RuleCheck]:
-    """Return the checks of the payment's other refunds: none is contradicted by the provider and, for a refund that
-    is not requested yet, none is open."""
+    """Return the checks of the rules about the payment's other refunds: the provider must not contradict the state of
+    any of them and, for a refund that is not requested yet, none of them may be open.
+    """
     other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_request else {}
     other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: facts.contradicted_refund}
     return [
@@ -367,7 +371,8 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
 
 def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Payment) -> tuple[Intent, ...]:
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
-    (intents) of the spools. A payment that the database has lost, too, may be back with another id.
+    (intents) of the spools. The search does not depend on the payment's id: a payment that the database had lost may
+    have been restored with another id (see `is_refund_of_payment`).
     """
     spooled_refunds = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
     intents = (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))

@@ -78,11 +78,14 @@ class RefundSubmitter:
         Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
         right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
         configured on this desk; read_only while a read-only switch is on; in_progress if the database has lost
-        another sent refund of the payment; lease_timeout if another process holds the lease too long; and the errors
-        of `require_sendable_refund`, `refuse_unsendable_refund`, `require_refundable` and
-        `RefundProber.check_earlier_refunds`. Afterwards, raises already_decided if the provider's answer contradicts
-        the refund's state, otherwise the error of `find_error_code` (such as outcome_unknown, with detail.record) if
-        the provider has not accepted the refund.
+        another sent refund of the payment, or if a process is sending the refund or its outcome is unknown;
+        already_decided if the refund is not approved; lease_timeout if another process holds the lease for
+        LEASE_WAIT_SECONDS; the error of `refuse_unsendable_refund` if the refund breaks a rule; the error of
+        `require_refundable` if the provider's answer about the payment doesn't allow the refund; the error of
+        `RefundProber.check_earlier_refunds` if the provider doesn't say whether it has processed an earlier refund.
+        Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise the
+        error of `find_error_code` (such as outcome_unknown, with detail.record) if the provider has not accepted the
+        refund.
         """
         attempt = _SubmissionAttempt(
             self._context,
@@ -138,9 +141,11 @@ class _SubmissionAttempt:
         return make_refund_lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Check that the refund may be sent. Raises the errors of `require_sendable_refund` and
-        `refuse_unsendable_refund`, in_progress if the database has lost another sent refund of the payment, and
-        read_only while a read-only switch is on."""
+        """Check that the refund may be sent. Raises in_progress if a process is sending the refund, if its outcome is
+        unknown, or if the database has lost another sent refund of the payment; already_decided if the refund is not
+        approved; read_only while a read-only switch is on; and the error of `refuse_unsendable_refund` if it breaks a
+        rule.
+        """
         pair = refund_records.require_with_payment(conn, self._refund_id)
         require_sendable_refund(conn, pair.refund)
         refund_rules.refuse_unsendable_refund(self._context, conn, pair, self._adapter)

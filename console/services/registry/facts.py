@@ -97,10 +97,10 @@ def make_matches(
     )
 
 
-def _read_registry_unless_damaged(read: Callable[[], ResultT]) -> ResultT | None:
-    """Return the result of `read`. If the registry can't be read, log this and return None."""
+def _read_registry_unless_damaged(read_from_registry: Callable[[], ResultT]) -> ResultT | None:
+    """Return the result of `read_from_registry`. If the registry can't be read, log this and return None."""
     try:
-        return read()
+        return read_from_registry()
     except ConsoleError as error:
         _log.warning("The corporation registry can't be read: %s", error.code)
         return None

@@ -121,7 +121,10 @@ class RegistryService:
         the status of the registry in use afterwards. If `should_stop` returns True, the import stops.
 
         On a database server only a worker's database account may import (any other account raises not_allowed); the
-        registry is then published to the desks. Raises the errors of the function `import_files`.
+        registry is then published to the desks. Raises bad_registry_file for an invalid file; registry_order for a
+        file that doesn't follow the registry in use; bad_profile for differences while the registry in use is
+        damaged; in_progress while another process imports; interrupted if `should_stop` returned True; storage_full
+        if the registry can't be written; documents_unreachable if the storage of the documents can't be reached.
         """
         with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=REGISTRY_KIND):
             if self._context.database.is_server:
@@ -137,7 +140,8 @@ class RegistryService:
         """Replace this desk's registry with the registry that a worker of the team has published in the documents
         folder or bucket. Return its status; None if there is no newer one, or if the database is not on a
         server. A signal that asks the process to end stops the copying; the next call continues it. Raises
-        not_allowed if the acting person may not read, and the errors of the document storage.
+        not_allowed if the acting person may not read, and documents_unreachable if the storage of the documents can't
+        be reached.
         """
         self._require_reading_person()
         if not self._context.database.is_server:
@@ -159,7 +163,8 @@ def import_files(
 ) -> RegistryStatus:
     """Import files of the publisher and write an audit entry, for a person or for the due task `registry`. The
     caller has checked the right. On a database server, publish the registry to the desks afterwards. Return the
-    status of the registry in use. Raises the errors of `import_registry_files` and of the document storage.
+    status of the registry in use. Raises the error of `import_registry_files` if a file is refused or the import is
+    stopped, and documents_unreachable if the storage of the documents can't be reached.
 
     `watch_companies` compares the watched corporations with the registry in use. It is called before the import,
     so that the corporations of new records are watched, and after it.

@@ -76,8 +76,10 @@ class RegistryUpdater:
         return count
 
     def _fetch_published(self, documents: Documents) -> None:
-        """Fetch the team's registry. If its manifest is damaged, replace it by this worker's registry; without one,
-        raise the error."""
+        """Fetch the registry that a worker of the team has published in the documents. If its manifest is damaged,
+        publish this worker's own registry in its place; if this worker has no registry, raise the error about the
+        damaged manifest.
+        """
         try:
             fetch_registry(self._folder, documents, should_stop=self._should_stop)
         except ConsoleError as error:
@@ -133,9 +135,10 @@ class RegistryUpdater:
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
         """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format,
-        and return the file's path; None if the publisher has not published the day yet. Raises the errors of
-        `_require_difference_part`; provider_answer_unusable if the difference changes between two calls or has
-        another number of rows than stated; interrupted if the process must end.
+        and return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable
+        if the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the
+        call; provider_answer_unusable if its answer can't be read, or if the difference changes between two calls or
+        has another number of rows than stated; interrupted if the process must end.
         """
         first_part = _require_difference_part(api.read_difference(day), day)
         if first_part.updated_on < day:
@@ -185,8 +188,9 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 
 
 def _is_refusal_of_file(error: ConsoleError) -> bool:
-    """True if the import would refuse the file again: no file is missing before it, it wasn't replaced during the
-    import, and its day has come."""
+    """True if a repeated import would refuse the file for the same reason. False if the reason can disappear: a file
+    of an earlier day is missing, the file was replaced during the import, or its day is in the future.
+    """
     is_temporary = error.detail.get("missing_days") or error.detail.get("problem") in (
         RegistryFileProblem.FILE_CHANGED,
         RegistryFileProblem.FUTURE_DAY,

@@ -87,7 +87,7 @@ class ReportService:
     def _read_time_to_truth(self, conn: Connection, now: datetime) -> TimeToTruthReport:
         return report_queries.read_time_to_truth(conn, now, self._context.scale)
 
-    def _read_report(self, read: Callable[[Connection, datetime], ReportT]) -> ReportT:
+    def _read_report(self, read_from_database: Callable[[Connection, datetime], ReportT]) -> ReportT:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return read(conn, self._context.now())
+            return read_from_database(conn, self._context.now())

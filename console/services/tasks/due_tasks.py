@@ -55,13 +55,13 @@ class DueTasks:
         self,
         context: ServiceContext,
         refetch_service: RefetchService,
-        check_prober: CreditCheckProber,
+        credit_check_prober: CreditCheckProber,
         actions: ServicesByAction,
         other_tasks: Sequence[DueTask] = (),
     ) -> None:
         self._context = context
         self._refetch_service = refetch_service
-        self._check_prober = check_prober
+        self._credit_check_prober = credit_check_prober
         self._actions = actions
         self._other_tasks = other_tasks
 
@@ -72,8 +72,8 @@ class DueTasks:
             ("spool_delivery", self._deliver_spooled_answers),
             ("lapsed_operations", self._settle_lapsed_operations),
             ("rows_by_others", self._adopt_rows_of_other_applications),
-            ("probes", self._probe_due_checks),
-            ("refetches", self._refetch_due_checks),
+            ("probes", self._probe_due_credit_checks),
+            ("refetches", self._refetch_due_credit_checks),
             *self._other_tasks,
         )
 
@@ -199,13 +199,13 @@ class DueTasks:
                 )
         return int(has_ended)
 
-    def _probe_due_checks(self) -> int:
-        return self._run_for_due_checks(
-            "unknown", lambda record: self._check_prober.probe(record.id, is_automatic=True)
+    def _probe_due_credit_checks(self) -> int:
+        return self._run_for_due_credit_checks(
+            "unknown", lambda record: self._credit_check_prober.probe(record.id, is_automatic=True)
         )
 
-    def _refetch_due_checks(self) -> int:
-        return self._run_for_due_checks("incomplete", self._refetch_missing_parts)
+    def _refetch_due_credit_checks(self) -> int:
+        return self._run_for_due_credit_checks("incomplete", self._refetch_missing_parts)
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
         """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail
@@ -216,14 +216,14 @@ class DueTasks:
             record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
         )
 
-    def _run_for_due_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+    def _run_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
         """Call `act` with each due credit check whose work has the reason `reason`. A record that another process
         has changed meanwhile is skipped. Return the number of handled records."""
         with self._context.database.read() as conn:
             records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
-        return sum(self._run_for_check(record, reason, act) for record in iterate_until_stopped(records))
+        return sum(self._run_for_credit_check(record, reason, act) for record in iterate_until_stopped(records))
 
-    def _run_for_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
+    def _run_for_credit_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
         with self._context.database.read() as conn:
             current_check = credit_checks.find(conn, record.id)
         if current_check is None or current_check.version != record.version:

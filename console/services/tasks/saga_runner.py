@@ -22,9 +22,9 @@ from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
-INTERNAL_ERROR_REASON, FAULTS_FACT = "trouble", "faults"
-"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact
-that counts these errors.
+INTERNAL_ERROR_REASON, INTERNAL_ERROR_COUNT_FACT_KEY = "trouble", "faults"
+"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. INTERNAL_ERROR_COUNT_FACT_KEY: key of
+the saga's fact that counts these errors.
 """
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
@@ -87,12 +87,13 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 
 @dataclass(frozen=True, slots=True)
 class EffectStep:
-    """A step that writes to the database. `do` writes the effect in the runner's transaction; `undo` compensates
-    the effect later (None if nothing must be compensated)."""
+    """A step that writes to the database. `write_effect` writes the step's effect in the runner's transaction and
+    returns the verdict; `undo_effect` reverses the effect later (None if nothing must be reversed).
+    """
 
     name: str
-    do: StepAction
-    undo: Callable[[Transaction, Saga], None] | None = None
+    write_effect: StepAction
+    undo_effect: Callable[[Transaction, Saga], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class SagaRunner:
 
         def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)
-            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {FAULTS_FACT: 0})
+            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {INTERNAL_ERROR_COUNT_FACT_KEY: 0})
 
         return self._write_change_or_read(saga, write_decision_and_resume)
 
@@ -203,13 +204,20 @@ class SagaRunner:
         """
 
         def count_error(tx: Transaction, current_saga: Saga) -> Saga:
-            now, fault_count = self._context.now(), int(str(current_saga.facts.get(FAULTS_FACT, 0))) + 1
+            now, fault_count = (
+                self._context.now(),
+                int(str(current_saga.facts.get(INTERNAL_ERROR_COUNT_FACT_KEY, 0))) + 1,
+            )
             if fault_count < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
                     self._plan.waits_between_attempts, current_saga.attempts, now, self._context.scale
                 )
-                return sagas.postpone_step(tx.conn, current_saga, now, at, code, {FAULTS_FACT: fault_count})
-            stuck_saga = sagas.mark_stuck(tx.conn, current_saga, now, code, {FAULTS_FACT: fault_count})
+                return sagas.postpone_step(
+                    tx.conn, current_saga, now, at, code, {INTERNAL_ERROR_COUNT_FACT_KEY: fault_count}
+                )
+            stuck_saga = sagas.mark_stuck(
+                tx.conn, current_saga, now, code, {INTERNAL_ERROR_COUNT_FACT_KEY: fault_count}
+            )
             self._plan.on_stop(tx, stuck_saga)
             return stuck_saga
 
@@ -232,7 +240,7 @@ class SagaRunner:
     def _run_step(self, saga: Saga) -> Saga:
         step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_{step.name}")
-        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.do
+        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.write_effect
         if isinstance(step, QuestionStep):
             reach_failpoint(f"answered_{step.name}")
         advanced_saga = self._write_change(
@@ -307,12 +315,12 @@ class SagaRunner:
         done_times = saga.facts.get(DONE_FACT)
         if (
             not isinstance(step, EffectStep)
-            or step.undo is None
+            or step.undo_effect is None
             or not isinstance(done_times, dict)
             or step.name not in done_times
         ):
             return self._move_to_previous_step(tx, saga, {})
-        step.undo(tx, saga)
+        step.undo_effect(tx, saga)
         return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_present_time(saga, UNDONE_FACT)})
 
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:

@@ -51,7 +51,7 @@ runs while an open alert says that the database went back in time.
 """
 MAX_WAIT_FOR_TASK_RUN_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
+_FIRST_LEASE_POLL_PAUSE_SECONDS, _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
@@ -132,8 +132,9 @@ class Scheduler:
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that the connected database account may run due tasks. If not, write an audit entry and raise
-        not_allowed."""
+        """Check that the connected database account may run due tasks. If it may not, write an audit entry and raise
+        not_allowed.
+        """
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
             self._act_as_worker(),
@@ -154,7 +155,7 @@ class Scheduler:
 
         A task that becomes due within `early_margin` runs too, for callers that call this method rarely. If a task
         fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
-        database account that may not run tasks, and the errors of the database.
+        database account that may not run tasks, and database_unreachable if the database doesn't answer.
         """
         pass_began_at = self._context.now()
         due_names = self._list_due_names(early_margin)
@@ -265,11 +266,11 @@ class Scheduler:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
         the other process still runs the task after MAX_WAIT_FOR_TASK_RUN_SECONDS, or if a signal asks this process
         to end."""
-        context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
+        context, pause_seconds = self._context, _FIRST_LEASE_POLL_PAUSE_SECONDS
         deadline = context.clock.monotonic() + context.scale.scale_seconds(MAX_WAIT_FOR_TASK_RUN_SECONDS)
         while context.clock.monotonic() < deadline and not interrupts.is_interrupt_pending():
             context.clock.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+            pause_seconds = min(pause_seconds * 1.5, _LONGEST_LEASE_POLL_PAUSE_SECONDS)
             if not self._is_task_leased(name) and (run := self._end_and_begin_run(None, name)):
                 return run
         _log.info("task %s: somebody else is running it", name)

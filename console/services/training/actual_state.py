@@ -19,8 +19,9 @@ _MAX_READ_NOTICES = 200
 
 
 class ActualRecordReader:
-    """Reads the actual state of the records of an incident. It writes nothing. It reads the results of a person's
-    acts, not the acts."""
+    """Reads the actual state of the records of an incident, which a person's acts have changed. The acts themselves
+    are not read. It writes nothing.
+    """
 
     def __init__(self, conn: Connection, ledger: ProviderLedger) -> None:
         self._conn = conn

@@ -46,11 +46,15 @@ class InventedApprover:
                 if proposal.person == person
             ]
         for refund_id, must_decline in requests:
-            self._try_decision(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
+            self._decide_or_log_refusal(
+                self._world.decline_refund if must_decline else self._world.approve_refund, refund_id
+            )
         for proposal in proposals:
-            self._try_decision(self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state)
+            self._decide_or_log_refusal(
+                self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state
+            )
 
-    def _try_decision(self, act: Callable[..., None], *arguments: object) -> None:
+    def _decide_or_log_refusal(self, act: Callable[..., None], *arguments: object) -> None:
         try:
             act(*arguments)
         except ConsoleError as refusal:

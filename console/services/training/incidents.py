@@ -38,7 +38,7 @@ class IncidentDeclaration:
 def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
     number = world.make_corporation()
     record = world.buy_check(number, "reset_after_charge", "purchase")
-    return {"number": number, "record": str(record), "provider_id": str(world.find_provider_check_id(number))}
+    return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
 
 
 def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:

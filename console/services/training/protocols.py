@@ -23,7 +23,7 @@ class InventedWorld(Protocol):
         `fault` to the call `call` (such as `purchase` or `pdf`). Return the id of our record."""
         ...
 
-    def find_provider_check_id(self, number: str) -> int:
+    def find_provider_credit_check_id(self, number: str) -> int:
         """Return AlarmBox's id of the newest credit check of this corporation, as AlarmBox shows it on its own
         screen."""
         ...

@@ -92,8 +92,9 @@ class ScoreFile:
 
 
 def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
-    """Return the stored attempt. A part that this program doesn't write counts as missing: the file is one of the
-    person's own, and a fault in it must not close the training."""
+    """Return the stored attempt. A value that this program never writes counts as missing, because the person can
+    edit the file, and a wrong value in it must not prevent the training.
+    """
     return IncidentAttempt(
         number=_parse_count(value.get("number")),
         run=str(value.get("run", "")),

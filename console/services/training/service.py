@@ -125,8 +125,9 @@ class TrainingService:
         return read_overview(self._scores, self._training_id)
 
     def begin_incident(self, key: str) -> TrainingOverview:
-        """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for
-        an unknown key, and the errors of the services that create the records."""
+        """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for an
+        unknown key, and the error of the service if one of the new records can't be created.
+        """
         declaration = INCIDENT_DECLARATION_BY_KEY.get(key)
         if declaration is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "training", "id": key[:40]})

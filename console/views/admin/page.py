@@ -131,8 +131,8 @@ class AdminPage(Page):
         set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
         self._show_tab()
 
-    def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
-        table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))
+    def _make_table(self, name: str, columns: Sequence[Column], get_key: Callable[[Any], Hashable]) -> StaticTable:
+        table = StaticTable(self.context, columns, get_key, self.context.translate(f"admin.tab.{name}"))
         ColumnWidthStorage(self.context, table, f"admin.{name}")
         table.rows.page_applied.connect(partial(_select_first_row, table))
         table.current_changed.connect(self._update_buttons)
@@ -141,10 +141,12 @@ class AdminPage(Page):
     def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.switch_button = bind_button_to_right(
-            self.context, KeyButton(translate("admin.set_read_only"), "O", "primary", binds=False), "set_read_only"
+            self.context,
+            KeyButton(translate("admin.set_read_only"), "O", "primary", binds_key=False),
+            "set_read_only",
         )
         self.limit_button = bind_button_to_right(
-            self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds=False), "limits"
+            self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds_key=False), "limits"
         )
         self.switch_button.clicked.connect(self._open_switch_dialog)
         self.limit_button.clicked.connect(self._open_limit_dialog)

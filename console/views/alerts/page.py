@@ -77,14 +77,14 @@ class AlertsPage(Page):
         self._are_closed_shown = False
         self._linked_alert_id = 0
         self._has_current_incident = False
-        self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
+        self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds_key=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._count_by_state: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
-            hideable_columns=("extent",), group_of=self._make_row_group,
+            hideable_columns=("extent",), get_group=self._make_row_group,
         )  # fmt: skip
         ColumnWidthStorage(context, self.table, "incidents")
         self.incident_list = TableOrEmptyState(
@@ -106,7 +106,7 @@ class AlertsPage(Page):
         set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
 
     def _make_buttons(self) -> None:
-        self.action_button = KeyButton("", "Enter", "primary", binds=False)
+        self.action_button = KeyButton("", "Enter", "primary", binds_key=False)
         self.action_button.clicked.connect(self._open_current_action_record)
         self.acknowledge_button = self._make_button(
             "A", self.acknowledge_current_incident, "incident.action.acknowledge"
@@ -151,7 +151,7 @@ class AlertsPage(Page):
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
-        button = bind_button_to_right(self.context, KeyButton(text, key, binds=False), "note")
+        button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
         button.clicked.connect(act)
         self.bind_shortcut(key, partial(self._press_button, button))
         return button

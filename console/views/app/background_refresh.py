@@ -108,7 +108,9 @@ class BackgroundRefresh(QObject):
             timer.start()
 
     def stop_timers(self) -> None:
-        """Stop all timers, also those of first readings that are still due. No further reading begins."""
+        """Stop all timers, including those that delay the first reading of something after the start. No further
+        reading begins.
+        """
         for timer in self.findChildren(QTimer):
             timer.stop()
 

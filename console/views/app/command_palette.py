@@ -425,7 +425,7 @@ class CommandPalette(QObject):
         return ResultEntry(
             command,
             command.icon,
-            command.title_of(self._context.language),
+            command.get_title(self._context.language),
             right_text=command.right_text,
             key_cap=command.key,
             disabled_reason=command.find_refusal(),

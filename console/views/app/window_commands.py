@@ -20,7 +20,7 @@ from console.views.exports.list_export import EXPORT_SHORTCUT, ListExporter
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.links.routes import find_link_to_route
-from console.views.pages.no_permission import find_needed_right
+from console.views.pages.no_right_page import find_needed_right
 from console.views.presenters.saved_views import format_record_count, get_saved_view_icon
 from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.context import WindowContext
@@ -44,13 +44,13 @@ FunctionByCommandName = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True, slots=True)
 class WindowCommand:
-    """A command that a person can run from the search box. `title_of` returns its title in a language; `run`
+    """A command that a person can run from the search box. `get_title` returns its title in a language; `run`
     executes it. `find_refusal` returns why the command isn't possible now, "" if it is; `right_text` is a short
     text at the right end of its line, such as a count.
     """
 
     name: str
-    title_of: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
+    get_title: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
     run: Callable[[], object] = field(compare=False)
     icon: str = "terminal"
     key: str = ""
@@ -61,7 +61,7 @@ class WindowCommand:
         """Return True if each of `folded_words` (as `split_into_folded_words` returns them) occurs in the Japanese or
         English title."""
         titles = " ".join(
-            unicodedata.normalize("NFKC", self.title_of(language)) for language in _COMMAND_TITLE_LANGUAGES
+            unicodedata.normalize("NFKC", self.get_title(language)) for language in _COMMAND_TITLE_LANGUAGES
         ).casefold()
         return all(word in titles for word in folded_words)
 

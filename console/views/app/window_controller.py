@@ -112,7 +112,7 @@ class WindowController(QObject):
         self.background_refresh = BackgroundRefresh(self.context, self)
         self.last_screen = LastScreenStorage(frame)
         self.idle_lock = IdleLock(frame)
-        self.idle_lock.other_requested.connect(self.sign_out_requested)
+        self.idle_lock.other_person_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
         self.link_handler = WindowLinkHandler(frame, self)
         self.leave_confirmation = LeaveConfirmation(frame)
@@ -161,7 +161,7 @@ class WindowController(QObject):
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top_bar.search_requested.connect(self._open_search)
-        self.frame.top_bar.operator_requested.connect(self._open_person_menu)
+        self.frame.top_bar.person_menu_requested.connect(self._open_person_menu)
         self.frame.status_bar.link_pressed.connect(self._open_status_link)
 
     @property
@@ -226,7 +226,7 @@ class WindowController(QObject):
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
-    def _add_withdraw_button(self, caller: QObject, wait: RequestWait) -> None:
+    def _add_withdraw_button(self, caller: QObject, request_wait: RequestWait) -> None:
         """If `caller` is a dialog, add the button that withdraws the desk request to its footer; the button is
         visible only while the dialog's call waits for a worker. Also set the sentences which say why the dialog
         can't be closed meanwhile, and why a shortcut has no effect just after the dialog has opened.
@@ -236,7 +236,7 @@ class WindowController(QObject):
 
             caller.stays_open_text = self.context.translate("dialog.stays_open")
             caller.too_early_text = self.context.translate("dialog.too_early")
-            button = WithdrawButton(self.context, wait)
+            button = WithdrawButton(self.context, request_wait)
             caller.show_in_footer(button, button.wait_label)
 
     @Slot(str)

@@ -16,8 +16,9 @@ _RequestOrProposal = Refund | WaitingProposal
 
 def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowContext) -> Toast:
     """Return the toast about newly arrived requests and proposals (at least one): their number, and the titles of the
-    first three. A click on the toast opens the page of the first record; it does nothing if the first one is a
-    proposal about an operation."""
+    first three. A click on the toast opens the page of the first request's or proposal's record. If the first one is
+    a proposal about an operation, a click does nothing.
+    """
     titles = [
         case_words.format_record_title(item, context)
         if isinstance(item, Refund)

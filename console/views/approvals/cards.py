@@ -16,7 +16,7 @@ from console.views.theme.design_tokens import Tone
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 
-PROPOSAL_KIND = "proposal"
+PROPOSAL_CARD_KIND = "proposal"
 MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
@@ -25,9 +25,9 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 @dataclass(frozen=True, slots=True)
 class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
-    or (PROPOSAL_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title of
-    the record if that number isn't known. A screen reader speaks `name`, the title of the record, before the other
-    texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
+    or (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the
+    title of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record,
+    before the other texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
     """
 
     ref: RecordRef
@@ -76,7 +76,7 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
     corporation_number = proposal.corporation_number
     title = format_proposal_title(proposal, context)
     return ApprovalCard(
-        (PROPOSAL_KIND, proposal.id),
+        (PROPOSAL_CARD_KIND, proposal.id),
         title,
         title,
         format_proposal_amount(proposal, context),

@@ -63,8 +63,8 @@ class RefundRequestEndPanel(QWidget):
 class RefundRequestPanel(QScrollArea):
     """The scroll area that shows one refund request. `details` is the data of the shown request; None until a request
     is shown. `is_read` is True after the person has reached the end of the shown version of the refund: by scrolling,
-    by the End key, or by the Tab key. The end counts only while it is in sight: a page that is higher than its window
-    scrolls, too, and may hide the lower part of this scroll area.
+    by the End key, or by the Tab key. The end counts as reached only if it is visible in the window: a page that is
+    higher than its window also scrolls, and may hide the lower part of this scroll area.
 
     Signals:
     - end_reached: the end of the request has become visible.
@@ -361,7 +361,7 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_stale_answer_line(self, sentence: str) -> QWidget:
         line = Surface()
-        button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds=False)
+        button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds_key=False)
         button.clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
         line_row = make_row(gap=12, margins=(14, 8, 12, 8))

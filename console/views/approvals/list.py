@@ -1,7 +1,7 @@
-"""The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always
-the selected one, and the page shows its request. The cards are in groups: requests that the acting person can
-decide, proposals that the person can confirm, the person's own requests, and all that only other people can
-decide.
+"""The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always the
+selected one, and the page shows the request or proposal of this card. The cards are in groups: requests that the
+acting person can decide, proposals that the person can confirm, the person's own requests, and all that only other
+people can decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL_KIND, ApprovalCard, make_proposal_card, make_refund_card
+from console.views.approvals.cards import PROPOSAL_CARD_KIND, ApprovalCard, make_proposal_card, make_refund_card
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef
@@ -413,7 +413,7 @@ class ApprovalListPanel(Surface):
         at its old place."""
         current_ref = self.current_ref
         is_shown = any(card.ref == current_ref for _, cards in groups for card in cards)
-        if current_ref is None or current_ref[0] == PROPOSAL_KIND or is_shown:
+        if current_ref is None or current_ref[0] == PROPOSAL_CARD_KIND or is_shown:
             return groups
         old_name, old_cards = next(group for group in self._groups if current_ref in (card.ref for card in group[1]))
         position = [card.ref for card in old_cards].index(current_ref)

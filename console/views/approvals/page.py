@@ -16,7 +16,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundRequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL_KIND
+from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title, make_approval_badges
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.proposal import ProposalPanel, make_proposal_route
@@ -108,9 +108,9 @@ class ApprovalsPage(Page):
 
     def _make_footer(self) -> None:
         translate = self.context.translate
-        self.reject_button = KeyButton(translate("action.reject"), "D", "danger", binds=False)
-        self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds=False)
-        self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds=False)
+        self.reject_button = KeyButton(translate("action.reject"), "D", "danger", binds_key=False)
+        self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds_key=False)
+        self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds_key=False)
         self.maker_notice_label = TextLabel("", "small", "muted", wrap=True)
         self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -285,7 +285,7 @@ class ApprovalsPage(Page):
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:
-        if ref[0] != PROPOSAL_KIND:
+        if ref[0] != PROPOSAL_CARD_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])
         elif (proposal := self._find_proposal(ref[1])) is not None:
@@ -306,7 +306,7 @@ class ApprovalsPage(Page):
     def _show_proposal(self, proposal: WaitingProposal) -> None:
         """Show this proposal and select its card in the list."""
         self.refund_id, self.proposal = 0, proposal
-        self.list_panel.select_card((PROPOSAL_KIND, proposal.id))
+        self.list_panel.select_card((PROPOSAL_CARD_KIND, proposal.id))
         self.hide_bar("act")
         self._update_buttons()
         self.proposal_panel.show_proposal(proposal)

@@ -36,7 +36,7 @@ class ProposalPanel(QWidget):
         self._context = context
         self._title = TitleLabel(wrap=True, heading=2)
         self.sentence_label = TextLabel("", wrap=True)
-        self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
+        self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds_key=False)
         self.open_button.clicked.connect(self._request_record)
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))

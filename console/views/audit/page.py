@@ -57,7 +57,7 @@ class AuditPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.audit"), translate("audit_screen.sentence"))
-        self.verify_button = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
+        self.verify_button = KeyButton(translate("action.verify"), "V", icon="shield", binds_key=False)
         self.verify_button.clicked.connect(self._verify_trail)
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.AUDIT))
         self.rows = PagedModel(_make_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)

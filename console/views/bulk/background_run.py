@@ -29,9 +29,11 @@ def execute_run_in_background(
     thread calls `on_refused` with the failure. It calls either function even if the dialog is already closed.
     """
 
-    def execute_run(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
+    def execute_run(
+        services: "Console", request_id: str, report_progress: ProgressReporter
+    ) -> tuple[BulkRun, BulkProgress]:
         executed_run = services.bulk.run(
-            run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id
+            run.id, max_rows, should_leave=lambda: report_progress.is_cancelled, request_id=request_id
         )
         return executed_run, services.bulk.count_results(run.id)
 

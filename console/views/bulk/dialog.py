@@ -125,10 +125,10 @@ class BulkDialog(BulkRunDialog):
         self.show_widgets_in_column(progress)
         self.act_button.hide()
 
-        def make_plan(report: ProgressReporter) -> BulkPlan:
+        def make_plan(report_progress: ProgressReporter) -> BulkPlan:
             def report_checked_count(checked_count: int) -> None:
-                report.raise_if_cancelled()
-                report(checked_count)
+                report_progress.raise_if_cancelled()
+                report_progress(checked_count)
 
             return context.bind_services(lambda services: services.bulk.make_plan(run.id, report_checked_count))()
 

@@ -207,10 +207,10 @@ def _read_result_rows(
 
 
 def _make_bulk_row_table(
-    context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, row_count: int
+    context: WindowContext, columns: list[Column], get_key: Callable[[Any], int], name: str, row_count: int
 ) -> FittedTable:
     table = FittedTable(
-        PagedModel(columns, key_of, context.runner),
+        PagedModel(columns, get_key, context.runner),
         name,
         hideable_columns=_HIDEABLE_COLUMN_NAMES,
         naming_columns=_NAMING_COLUMN_NAMES,
@@ -226,21 +226,21 @@ def _make_bulk_row_table(
 
 def _make_bulk_row_columns(
     context: WindowContext,
-    row_and_record_of: Callable[[Any], tuple[BulkRow, Any]],
+    get_row_and_record: Callable[[Any], tuple[BulkRow, Any]],
     state_column: Column,
     format_reason: Callable[[Any], str],
 ) -> list[Column]:
     translate = context.translate
 
     def format_place(forecast_or_result: Any) -> str:
-        return str(row_and_record_of(forecast_or_result)[0].position)
+        return str(get_row_and_record(forecast_or_result)[0].position)
 
     def format_record(forecast_or_result: Any) -> str:
-        row, record = row_and_record_of(forecast_or_result)
+        row, record = get_row_and_record(forecast_or_result)
         return bulk_words.get_row_record_name(record, row, context)
 
     def format_company(forecast_or_result: Any) -> str:
-        return bulk_words.get_company_name_or_number(row_and_record_of(forecast_or_result)[1], context)
+        return bulk_words.get_company_name_or_number(get_row_and_record(forecast_or_result)[1], context)
 
     return [
         Column(

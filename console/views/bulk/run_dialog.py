@@ -59,7 +59,7 @@ class BulkRunDialog(DialogFrame):
         implements it."""
         raise NotImplementedError  # the dialog of the bulk plan overrides it; its module imports this one
 
-    # -- the acting button's meaning
+    # -- the main button's meaning
 
     @Slot()
     def _call_button_function(self) -> None:

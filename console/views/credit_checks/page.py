@@ -41,7 +41,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
         self.pdf_button = KeyButton(
-            translate("action.open_pdf"), SHORTCUT_BY_RECORD_ACTION["open_pdf"], icon="document", binds=False
+            translate("action.open_pdf"), SHORTCUT_BY_RECORD_ACTION["open_pdf"], icon="document", binds_key=False
         )
         buttons_column = QWidget()
         buttons_column.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))

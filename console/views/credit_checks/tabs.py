@@ -92,7 +92,7 @@ class CreditCheckTabs(RecordTabs):
             RecordTab("documents", documents, (self._document_table, self._attempt_list)),
             RecordTab("history", self._earlier_check_list, (self._earlier_check_table,)),
         )
-        super().__init__(context, tabs_between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
+        super().__init__(context, tabs_between, min_row_count=_MIN_VISIBLE_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
         self._compare_button.clicked.connect(self.compare_document)
         self.tabs.currentChanged.connect(self._read_page_counts)

@@ -74,7 +74,7 @@ class PdfComparisonPage(Page):
         self.title = TitleLabel()
         self.summary_label = TextLabel("", "body", "muted", wrap=True)
         self.page_position_label = TextLabel("", "data", "muted")
-        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.old_version_label, self.new_version_label = (
             TextLabel("", "small", "muted", wrap=True) for _ in range(2)
         )
@@ -179,11 +179,11 @@ class PdfComparisonPage(Page):
     def _compare_versions(self, pdf_pair: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare_pdfs(report: ProgressReporter) -> DocumentComparison:
-            def report_compared_pages(page: int, pages: int) -> None:
-                if cancelled.is_set() or report.is_cancelled:
+        def compare_pdfs(report_progress: ProgressReporter) -> DocumentComparison:
+            def report_compared_pages(page: int, page_count: int) -> None:
+                if cancelled.is_set() or report_progress.is_cancelled:
                     raise Cancelled
-                report((page, pages))
+                report_progress((page, page_count))
 
             return pdf_pair.compare(report_compared_pages)
 
@@ -254,7 +254,9 @@ class PdfComparisonPage(Page):
         return row.difference if isinstance(row, _DifferenceRow) else None
 
     def select_difference_by_step(self, step: int) -> None:
-        """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
+        """Select the difference that is `step` rows below the selected one in the list; −1 selects the previous
+        difference.
+        """
         rows = self.difference_table.all_rows
         if rows:
             self.difference_table.go_to_row(min(max(self.difference_table.current_row + step, 0), len(rows) - 1))

@@ -104,18 +104,18 @@ class PdfPage(Page):
 
     def _build_toolbar(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
-        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.previous_button = IconButton("arrow_up", translate("action.previous_page"))
         self.next_button = IconButton("arrow_down", translate("action.next_page"))
-        self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
-        self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
-        self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
-        self.fit_width_button = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
-        self.fit_page_button = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
-        self.rotate_button = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
-        self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
-        self.print_button = KeyButton(translate("action.print"), PRINT_SHORTCUT, "tool", binds=False)
-        self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
+        self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds_key=False)
+        self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds_key=False)
+        self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds_key=False)
+        self.fit_width_button = KeyButton(translate("action.fit_width"), "W", "tool", binds_key=False)
+        self.fit_page_button = KeyButton(translate("action.fit_page"), "H", "tool", binds_key=False)
+        self.rotate_button = KeyButton(translate("action.rotate"), "R", "tool", binds_key=False)
+        self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds_key=False)
+        self.print_button = KeyButton(translate("action.print"), PRINT_SHORTCUT, "tool", binds_key=False)
+        self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds_key=False)
         self.search_field = LineEdit()
         self.search_field.setAccessibleName(translate("action.find"))
         self.search_field.setFixedWidth(220)
@@ -517,9 +517,9 @@ class PdfPage(Page):
             self._show_match_position(self.context.translate("pdf.none_found"))
             self._render_page()
 
-    def _show_match(self, number: int) -> None:
+    def _show_match(self, match_number: int) -> None:
         if self._image_matches:
-            self._match_index = number % len(self._image_matches)
+            self._match_index = match_number % len(self._image_matches)
             self.page_index = self._image_matches[self._match_index].page
             self._show_match_position(self._format_match_position(len(self._image_matches)))
         self._render_page()
@@ -563,7 +563,7 @@ class PdfPage(Page):
         """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
         context, route = self.context, self.route
 
-        def save_copy(report: ProgressReporter) -> "SavedPdf":
+        def save_copy(report_progress: ProgressReporter) -> "SavedPdf":
             def save_with_services(services: "Console") -> "SavedPdf":
                 return services.pdf_copies.save(route.record, Path(path), route.sha256)
 

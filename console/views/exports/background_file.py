@@ -48,11 +48,11 @@ class BackgroundFileWriter(QObject):
         self._cancelled.clear()
         cancelled = self._cancelled
 
-        def write_in_thread(report: ProgressReporter) -> WrittenFile:
+        def write_in_thread(report_progress: ProgressReporter) -> WrittenFile:
             def show_progress(*progress_values: object) -> None:
-                if cancelled.is_set() or report.is_cancelled:
+                if cancelled.is_set() or report_progress.is_cancelled:
                     raise Cancelled
-                report(progress_values)
+                report_progress(progress_values)
 
             return context.bind_services(lambda services: call(services, show_progress))()
 

@@ -46,7 +46,7 @@ class ListExporter(QObject):
         self._context, self._parent, self._make_request = context, parent, make_request
         self._request: ExportRequest | None = None
         self._file = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
-        self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds=False)
+        self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds_key=False)
         self.button.clicked.connect(self.choose_export_path)
         if head is not None:
             head.add_button(self.button)
@@ -98,8 +98,8 @@ class ListExporter(QObject):
             return
         language, translate = context.language, context.translate
 
-        def write_list(services: "Console", report: ProgressCallback) -> WrittenExport:
-            return services.exports.write(request, Path(path), language, report)
+        def write_list(services: "Console", report_progress: ProgressCallback) -> WrittenExport:
+            return services.exports.write(request, Path(path), language, report_progress)
 
         def make_toast(written_export: WrittenExport) -> Toast:
             sentence = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)

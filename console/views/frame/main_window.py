@@ -14,7 +14,7 @@ from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.frame.splash_window import MainWindow
 from console.views.frame.status_bar import StatusBarCells
 from console.views.pages.base import Page
-from console.views.pages.no_permission import NoRightPage, find_needed_right
+from console.views.pages.no_right_page import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters.saved_views import make_saved_view_sidebar_entry, parse_saved_view_key
 from console.views.runtime.announcer import Announcer
@@ -208,7 +208,7 @@ class WindowFrame(CoveredWindow):
         box.addWidget(SkeletonRows(6))
         box.addStretch(1)
         self.page_stack.addWidget(placeholder)
-        self.sidebar.show_current("home")
+        self.sidebar.mark_current_entry("home")
 
     @Slot()
     def rebuild_bars_and_page(self) -> None:
@@ -283,8 +283,9 @@ class WindowFrame(CoveredWindow):
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:
-        """Show the page in `area`. The page that was visible stays scrolled as it is: while Qt hides it and moves the
-        focus on, it scrolls to the widget that gets the focus."""
+        """Show the page in `area` in place of the visible page. Keep the scroll position of the page that was
+        visible: Qt hides this page and moves the focus to its next widget, and the page would scroll to that widget.
+        """
         previous_area = self.page_stack.currentWidget()
         scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
         self.page_stack.setCurrentWidget(area)
@@ -308,7 +309,7 @@ class WindowFrame(CoveredWindow):
         is_view_without_entry = parse_saved_view_key(page.sidebar_key) and not self.sidebar.has_entry(
             page.sidebar_key
         )
-        self.sidebar.show_current("queues" if is_view_without_entry else page.sidebar_key)
+        self.sidebar.mark_current_entry("queues" if is_view_without_entry else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
         is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
@@ -390,13 +391,13 @@ class WindowFrame(CoveredWindow):
         mentions_entry = SidebarEntry(
             _MENTIONS_ENTRY_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
-        self.sidebar.show_nested("home", [mentions_entry] if mention_count else [])
+        self.sidebar.show_nested_entries("home", [mentions_entry] if mention_count else [])
 
     @Slot()
     def _show_sidebar_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.sidebar.show_nested("queues", [make_saved_view_sidebar_entry(view) for view in views])
+        self.sidebar.show_nested_entries("queues", [make_saved_view_sidebar_entry(view) for view in views])
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 

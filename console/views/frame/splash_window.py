@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QV
 
 from console.views.theme.design_tokens import ThemeName, tokens
 
-_USUAL_SIZE, _MIN_SIZE = QSize(1440, 900), QSize(960, 600)
+_USUAL_WINDOW_SIZE, _MIN_WINDOW_SIZE = QSize(1440, 900), QSize(960, 600)
 """The size of a new window, and the least size of any, in px. On a screen with less room, a new window is as large as
 the screen's free area, its title bar included.
 """
@@ -40,8 +40,8 @@ class MainWindow(QMainWindow):
         the operating system."""
         super().__init__()
         self._has_painted = False
-        self.setMinimumSize(_MIN_SIZE)  # before the contents are built, which a later change of the size would reach
-        self._first_size = _USUAL_SIZE.boundedTo(self.screen().availableSize())
+        self.setMinimumSize(_MIN_WINDOW_SIZE)  # before the contents are built: a later change would reach them
+        self._first_size = _USUAL_WINDOW_SIZE.boundedTo(self.screen().availableSize())
         self.resize(self._first_size)
         self.setCentralWidget(_make_first_frame())
         self.setStyleSheet(_make_style_sheet(environment, theme or _detect_system_theme()))

@@ -51,7 +51,7 @@ class HelpDialog(DialogFrame):
             _make_term_columns(context),
             lambda term: term.name,
             translate("help.words"),
-            group_of=self._make_row_group,
+            get_group=self._make_row_group,
         )
         self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
         self._term_list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))

@@ -1,2 +1,2 @@
-"""The dialog that lists unfinished work, and the list of the own unfinished work that a person sees before leaving
+"""The dialog that lists unfinished work, and the list of their own unfinished work that a person sees before leaving
 the window."""

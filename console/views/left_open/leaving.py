@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LeaveConfirmation(QObject):
-    """Shows the acting person a list of the own unfinished work when the person closes the window or signs out.
+    """Shows the acting person a list of their own unfinished work when the person closes the window or signs out.
     Each window shows the list at most once; the second attempt to leave always succeeds. The list is also not
     shown while the database is unreachable, while the window is covered, while the operating system ends the
     session, or if it can't be read.

@@ -478,7 +478,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def offer_to_leave(self, sentence: str, leave_text: str, leave: Callable[[], object]) -> None:
         """Show the tab with the person's own unfinished work, and above it a bar with the text `sentence` and a
-        button. The button closes this dialog and calls `leave`, without a change to the work."""
+        button with the text `leave_text`. The button closes this dialog and calls `leave`; the unfinished work stays
+        unchanged.
+        """
         self.show_tab("own")
 
         def leave_now() -> None:
@@ -716,6 +718,6 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
 
 
 def _make_work_table(
-    context: WindowContext, columns: list[Column], key_of: Callable[[Any], Hashable], name: str
+    context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
-    return StaticTable(context, columns, key_of, name, margin=12, hideable_columns=("since", "who", "desk"))
+    return StaticTable(context, columns, get_key, name, margin=12, hideable_columns=("since", "who", "desk"))

@@ -73,15 +73,15 @@ class LinkListener(QObject):
         if isinstance(client, QLocalSocket):
             self._read_link_from_client(client)
 
-    def _read_link_from_client(self, client: QLocalSocket) -> None:
+    def _read_link_from_client(self, client_socket: QLocalSocket) -> None:
         """Read one line from the connected process, send the answer (shown or refused), and disconnect. If no
         complete line has arrived yet, do nothing."""
-        if not client.canReadLine() and client.bytesAvailable() < MAX_LINK_MESSAGE_BYTES:
+        if not client_socket.canReadLine() and client_socket.bytesAvailable() < MAX_LINK_MESSAGE_BYTES:
             return
-        link = _parse_link_line(bytes(client.readLine(MAX_LINK_MESSAGE_BYTES).data()))
-        client.write(ANSWER_LINK_REFUSED if link is None else ANSWER_LINK_SHOWN)
-        client.flush()
-        client.disconnectFromServer()
+        link = _parse_link_line(bytes(client_socket.readLine(MAX_LINK_MESSAGE_BYTES).data()))
+        client_socket.write(ANSWER_LINK_REFUSED if link is None else ANSWER_LINK_SHOWN)
+        client_socket.flush()
+        client_socket.disconnectFromServer()
         if link is not None:
             self.link_received.emit(link)
 

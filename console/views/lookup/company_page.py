@@ -109,11 +109,13 @@ class CompanyPanel(QWidget):
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
         self.totals_panel = CompanyTotalsPanel(self._context)
-        self.copy_button = KeyButton(translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds=False)
+        self.copy_button = KeyButton(
+            translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds_key=False
+        )
         self.copy_button.clicked.connect(self.copy_summary)
         self.facts_label = TextLabel("", "body", "muted")
         self.read_time_label = TextLabel("", "small", "muted")
-        buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
+        buy = KeyButton(translate("action.purchase"), "B", "primary", binds_key=False)
         self.buy_button = bind_button_to_right(self._context, buy, "purchase")
         self.buy_button.clicked.connect(self.open_purchase_dialog)
         number_title = TextLabel(translate("field.corporation_number"), "small", "muted")
@@ -245,7 +247,7 @@ class CompanyPanel(QWidget):
         if isinstance(shown_list, CompanyTab):
             shown_list.read_rows()
         self.live_check_panel.setVisible(
-            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
         self._show_position()
 
@@ -257,7 +259,7 @@ class CompanyPanel(QWidget):
         return name if name in (*COLUMN_NAMES_BY_MONEY_LIST, "checks") else ""
 
     @property
-    def is_showing_checks(self) -> bool:
+    def is_showing_credit_checks(self) -> bool:
         return self.list_stack.currentWidget() is self.check_stack
 
     def _get_visible_table(self) -> StaticTable:
@@ -467,7 +469,7 @@ class CompanyPanel(QWidget):
         super().resizeEvent(event)
         self._has_room_for_live_check_panel = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
         self.live_check_panel.setVisible(
-            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.live_check_panel.setFixedWidth(

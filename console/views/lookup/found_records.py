@@ -59,7 +59,7 @@ class FoundRecordsPanel(QWidget):
             title,
             hideable_columns=("number",),
             naming_columns=("company",),
-            group_of=lambda record: self._make_row_group(record, result),
+            get_group=lambda record: self._make_row_group(record, result),
         )
         self.table.opened.connect(self.record_opened)
         heading_row = Surface(edge="bottom")

@@ -46,23 +46,23 @@ class LiveCheckPanel(Surface):
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._scroll_area)
 
-    def show_records(self, selected_check: CreditCheck | None, credit_checks: Sequence[CreditCheck]) -> None:
-        """Show those credit checks of `credit_checks` that belong to the client of `selected_check` (the selected
-        one). Do nothing if the panel already shows them."""
-        client = selected_check.client_id if selected_check else None
+    def show_records(self, selected_credit_check: CreditCheck | None, credit_checks: Sequence[CreditCheck]) -> None:
+        """Show those credit checks of `credit_checks` that belong to the client of `selected_credit_check`, the
+        selected credit check. Do nothing if the panel already shows them."""
+        client = selected_credit_check.client_id if selected_credit_check else None
         checks_of_client = [record for record in credit_checks if record.client_id == client]
-        live_check = next((record for record in checks_of_client if record.is_live), None)
-        earlier_checks = [record for record in checks_of_client if record is not live_check]
-        shown_key = (client, live_check, tuple(earlier_checks))
+        live_credit_check = next((record for record in checks_of_client if record.is_live), None)
+        earlier_credit_checks = [record for record in checks_of_client if record is not live_credit_check]
+        shown_key = (client, live_credit_check, tuple(earlier_credit_checks))
         if shown_key == self._shown_key:
             return
-        self._shown_key, self.record = shown_key, live_check
+        self._shown_key, self.record = shown_key, live_credit_check
         content = Surface(is_raised=True)
-        sections: list[QWidget] = [self._make_panel_head(live_check, client)]
-        if live_check is not None:
-            sections.append(self._make_live_check_section(live_check))
-        if earlier_checks:
-            sections.append(self._make_earlier_checks_section(earlier_checks))
+        sections: list[QWidget] = [self._make_panel_head(live_credit_check, client)]
+        if live_credit_check is not None:
+            sections.append(self._make_live_check_section(live_credit_check))
+        if earlier_credit_checks:
+            sections.append(self._make_earlier_checks_section(earlier_credit_checks))
         content.setLayout(make_column(*sections, None, gap=0))
         self._scroll_area.setWidget(content)
 
@@ -79,14 +79,16 @@ class LiveCheckPanel(Surface):
         id = widget.property("record")
         return int(id) if id is not None else self.record.id if self.record is not None else None
 
-    def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
+    def _make_panel_head(self, live_credit_check: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(is_raised=True, edge="bottom")
-        title_key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
+        title_key = (
+            "lookup.none_live" if live_credit_check is None else f"lookup.{_get_live_check_kind(live_credit_check)}"
+        )
         title_text = translate(f"{title_key}_of", client=client) if client else translate(title_key)
         title, id_label = (
             TextLabel(title_text, "panel_title", wrap=True),
-            TextLabel(str(live.id) if live else "", "data", "muted"),
+            TextLabel(str(live_credit_check.id) if live_credit_check else "", "data", "muted"),
         )
         head.setLayout(make_row(title, id_label, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
         return head
@@ -98,7 +100,7 @@ class LiveCheckPanel(Surface):
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap=8)
-        link = LinkButton(context.translate("action.open_record"), chevron=True)
+        link = LinkButton(context.translate("action.open_record"), has_arrow=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)

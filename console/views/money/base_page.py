@@ -23,7 +23,7 @@ from console.views.widgets.record_parts import FactList
 from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
-_MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
+_MIN_WIDTH_WITH_FACTS_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
@@ -78,7 +78,7 @@ class MoneyPage(RecordPage[MoneyView]):
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []
         return [*super().list_printed_lines(details), *amounts]
 
-    def show_aside_panel(self, title: str, facts: FactList) -> None:
+    def show_facts_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
         content = Surface(is_raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
@@ -107,7 +107,7 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def _place_facts(self) -> None:
         """Place the panel with the facts beside the tabs; in a narrow page below them, as high as its facts."""
-        if self.width() >= _MIN_WIDTH_WITH_ASIDE_PANEL_PX * current_appearance().scale:
+        if self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
             self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
             self.facts_panel.setMinimumHeight(0)

@@ -40,9 +40,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         super().__init__(context)
         translate = context.translate
         self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
-        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds=False)
+        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds_key=False)
         self._probe_button.clicked.connect(self._probe_payment)
-        self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
+        self._order_link = LinkButton(translate("action.open_order"), has_arrow=True, role="small")
         self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
 
@@ -66,7 +66,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.show_money_panels(details, record.provider, self._number_label, self.answers, self._probe_button)
         self._show_side_links(details)
         self.tabs.show_view(details, refunds=details.refunds)
-        self._fill_aside_panel(details)
+        self._fill_facts_panel(details)
         self._show_unknown_refund_bar(details)
 
     def _show_unknown_refund_bar(self, details: PaymentDetails) -> None:
@@ -109,7 +109,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._probe_button.setVisible(not has_answer)
         self._order_link.setVisible(details.order is not None)
 
-    def _fill_aside_panel(self, details: PaymentDetails) -> None:
+    def _fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
         paid_at = wording.format_instant(record.paid_at) if record.paid_at else None
         expires_at = (
@@ -138,7 +138,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         if details.set_asides:
             set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
             facts.append((translate("money.part.set_aside"), set_aside_amount))
-        self.show_aside_panel(translate("case.this_payment"), make_fact_list(*facts))
+        self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts))
 
     def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that

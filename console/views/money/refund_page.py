@@ -55,9 +55,9 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_view(details, refunds=details.earlier)
-        self._fill_aside_panel(details)
+        self._fill_facts_panel(details)
 
-    def _fill_aside_panel(self, details: RefundDetails) -> None:
+    def _fill_facts_panel(self, details: RefundDetails) -> None:
         record, translate = details.record, self.context.translate
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
@@ -77,7 +77,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             (translate("field.sent"), self._format_sending_time(details)),
             (translate("field.version"), str(record.version)),
         )
-        self.show_aside_panel(translate("case.this_refund"), facts)
+        self.show_facts_panel(translate("case.this_refund"), facts)
 
     def _format_sending_time(self, details: RefundDetails) -> str | None:
         record = details.record

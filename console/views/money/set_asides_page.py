@@ -69,7 +69,7 @@ class SetAsidesPage(Page):
             self.table, EmptyState(translate("set_asides.empty"), shape="check")
         )
         self.request_button = bind_button_to_right(
-            context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
+            context, KeyButton(translate("set_asides.ask"), "R", "primary", binds_key=False), "refund_request"
         )
         self.request_button.clicked.connect(self.request_refund)
         self.open_refund_button = KeyButton(translate("action.open_refund"))

@@ -35,7 +35,7 @@ class MoneyTabs(RecordTabs):
             for name, table_or_nothing in self._list_by_tab_name.items()
         )
         tabs_between = (RecordTab("attempts", self._attempt_list, (self._attempt_list,)), *related_tabs)
-        super().__init__(context, tabs_between, min_rows=_MIN_VISIBLE_TABLE_ROWS)
+        super().__init__(context, tabs_between, min_row_count=_MIN_VISIBLE_TABLE_ROWS)
         for table_or_nothing in self._list_by_tab_name.values():
             table_or_nothing.table.opened.connect(self.related_record_requested)
 

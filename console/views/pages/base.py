@@ -375,7 +375,7 @@ class Page(QWidget):
 
     def make_page_head(self, title: str, sentence: str = "") -> PageHead:
         """Return a header for this page, with a button that reads the data again (F5 key)."""
-        button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
+        button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds_key=False)
         button.clicked.connect(self.read_data_again)
         return PageHead(title, sentence, button, menu_text=self.context.translate("action.more"))
 
@@ -388,7 +388,7 @@ class Page(QWidget):
         shortcut.activated.connect(act)
 
     def add_button_shortcut(self, button: KeyButton) -> None:
-        """Let the shortcut of `button` work on the whole page. A button made with `binds=False` needs this,
+        """Let the shortcut of `button` work on the whole page. A button made with `binds_key=False` needs this,
         because it doesn't handle its key."""
         self.bind_shortcut(button.key, partial(self.press_button, button))
 
@@ -428,8 +428,10 @@ class Page(QWidget):
 
     def leave(self) -> None:
         """Release the resources that only the opened page needs, such as a child process. The window calls this when
-        it opens another page, builds its pages again or closes; not when the lock hides the page or when the window
-        is minimized, because neither calls `show_route` afterwards. The default does nothing."""
+        it opens another page, builds its pages again or closes. It doesn't call this when the lock hides the page or
+        when the window is minimized, because it then shows the page again without a call of `show_route`. The default
+        does nothing.
+        """
 
     def get_screen_state(self) -> Mapping[str, Any]:
         """Return the page's state that isn't in its route, such as filter, tab and selected row, as JSON values. A
@@ -456,9 +458,10 @@ class Page(QWidget):
             target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def restore_focus(self) -> None:
-        """Call `take_focus` if no widget of the window has the focus, or if a widget of this page has it that a
-        person can't use: a hidden one, the title, or the EmptyState that has replaced a list. A page calls this after
-        it has shown its data."""
+        """Call `take_focus` if no widget of the window has the focus, or if the focused widget of this page accepts
+        no input: a hidden widget, the title, or the EmptyState that has replaced a list. A page calls this after it
+        has shown its data.
+        """
         focus = find_focused_widget(self.window())
         is_own = focus is not None and self.isAncestorOf(focus)
         if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):

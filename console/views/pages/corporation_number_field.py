@@ -32,7 +32,7 @@ class CorporationNumberField(QWidget):
         self._context = context
         self.field = Field(context.translate("lookup.field"), role="data")
         self.field.setFixedWidth(440)
-        self.button = KeyButton(context.translate("action.look_up"), "Enter", "primary", binds=False)
+        self.button = KeyButton(context.translate("action.look_up"), "Enter", "primary", binds_key=False)
         self.button.clicked.connect(self._request_lookup)
         self.edit.textChanged.connect(self._check_text)
         self.edit.returnPressed.connect(self._request_lookup)

@@ -104,10 +104,10 @@ class FittedTable(RecordTable):
             self._share_free_width(widths, hidden_keys, -excess)
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
-            takes_rest = column.is_stretched and excess <= 0 and column.key == last_key
+            takes_remaining_width = column.is_stretched and excess <= 0 and column.key == last_key
             if column.is_stretched:
-                self._set_column_stretch(column_index, takes_rest=takes_rest)
-            if not takes_rest:
+                self._set_column_stretch(column_index, takes_remaining_width=takes_remaining_width)
+            if not takes_remaining_width:
                 self.setColumnWidth(column_index, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for column_index, column in enumerate(self.rows.columns):
@@ -153,8 +153,8 @@ class FittedTable(RecordTable):
             pinned_count = next(
                 (end for end, column in columns if column.kind in _TEXT_CELL_KINDS and column.key not in hidden), 0
             )
-        if pinned_count != self.pinned_columns:
-            self.pinned_columns = pinned_count
+        if pinned_count != self.pinned_column_count:
+            self.pinned_column_count = pinned_count
             self.viewport().update()
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
@@ -186,10 +186,10 @@ class FittedTable(RecordTable):
             widths[key] += min(free_px, unused_width)
             free_px -= min(free_px, unused_width)
 
-    def _set_column_stretch(self, column_index: int, *, takes_rest: bool) -> None:
-        """Let the column with the index `column_index` take the rest of the table's width (`takes_rest`), or keep the
-        width that is set for it."""
-        mode = QHeaderView.ResizeMode.Stretch if takes_rest else QHeaderView.ResizeMode.Interactive
+    def _set_column_stretch(self, column_index: int, *, takes_remaining_width: bool) -> None:
+        """Let the column with the index `column_index` take the rest of the table's width (`takes_remaining_width`),
+        or keep the width that is set for it."""
+        mode = QHeaderView.ResizeMode.Stretch if takes_remaining_width else QHeaderView.ResizeMode.Interactive
         if self.horizontalHeader().sectionResizeMode(column_index) != mode:
             self.horizontalHeader().setSectionResizeMode(column_index, mode)
 
@@ -226,8 +226,8 @@ class FittedTable(RecordTable):
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
         return preferred_width if keeps_width else min(preferred_width, self._measure_contents_width(column_index))
 
-    def get_column_width(self, number: int) -> int:
-        return max(super().get_column_width(number), self._measure_title_width(number))
+    def get_column_width(self, column_index: int) -> int:
+        return max(super().get_column_width(column_index), self._measure_title_width(column_index))
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
         super().set_preferred_widths(widths)

@@ -17,7 +17,7 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """A table that gets all of its rows in one call. `key_of` returns the key by which the table recognizes the
+    """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the
     same row in a later call of `show_rows`.
 
     Signals:
@@ -27,11 +27,11 @@ class StaticTable(FittedTable):
     held_back_rows_shown = Signal()
 
     def __init__(
-        self, context: WindowContext, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
+        self, context: WindowContext, columns: Sequence[Column], get_key: Callable[[Any], Hashable], name: str, *,
         margin: int | None = None, hideable_columns: Sequence[str] = (), naming_columns: Sequence[str] = (),
-        group_of: Callable[[Any], RowGroup] | None = None,
+        get_group: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, key_of, context.runner, get_group=group_of)
+        self._model = PagedModel(columns, get_key, context.runner, get_group=get_group)
         super().__init__(
             self._model, name, margin=margin, hideable_columns=hideable_columns, naming_columns=naming_columns
         )
@@ -71,20 +71,22 @@ class StaticTable(FittedTable):
         row_count = sum(self.rows.row_at(row_index) is not None for row_index in range(self.hover_row + 1))
         # If the pointer is on a heading, the row below it counts too.
         compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
-        key_of = self.rows.get_key
-        return [key_of(row) for row in self._rows[:compared_count]] != [key_of(row) for row in rows[:compared_count]]
+        get_key = self.rows.get_key
+        return [get_key(row) for row in self._rows[:compared_count]] != [
+            get_key(row) for row in rows[:compared_count]
+        ]
 
     def _update_shown_rows(self, rows: Sequence[Any]) -> None:
-        key_of = self.rows.get_key
-        row_by_key = {key_of(row): row for row in rows}
+        get_key = self.rows.get_key
+        row_by_key = {get_key(row): row for row in rows}
         for row in self._rows:
-            key = key_of(row)
+            key = get_key(row)
             if key not in row_by_key:
                 self._removed_keys.add(key)
             elif row_by_key[key] != row:
                 self.rows.replace_row(row_by_key[key])
             self.mark_row(key, None if key in row_by_key else "care")
-        self._rows = [row_by_key.get(key_of(row), row) for row in self._rows]
+        self._rows = [row_by_key.get(get_key(row), row) for row in self._rows]
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -92,9 +94,9 @@ class StaticTable(FittedTable):
             self.show_rows(self._held_back_rows)
             self.held_back_rows_shown.emit()
 
-    def group_rows_by(self, group_of: Callable[[Any], RowGroup] | None) -> None:
-        """Group the rows under the headings that `group_of` returns; None removes the headings."""
-        self._model.set_heading_function(group_of)
+    def group_rows_by(self, get_group: Callable[[Any], RowGroup] | None) -> None:
+        """Group the rows under the headings that `get_group` returns; None removes the headings."""
+        self._model.set_heading_function(get_group)
         if self._has_shown_rows:
             self._model.read_again()
 

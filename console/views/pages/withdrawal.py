@@ -22,10 +22,10 @@ class WithdrawButton(KeyButton):
     call waits for a worker, or why the person can't withdraw the request any more.
     """
 
-    def __init__(self, context: WindowContext, wait: RequestWait) -> None:
+    def __init__(self, context: WindowContext, request_wait: RequestWait) -> None:
         super().__init__(context.translate("action.withdraw_request"))
         self.wait_label = TextLabel("", "small", "muted", wrap=True)
-        self._context, self._wait = context, wait
+        self._context, self._wait = context, request_wait
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()
         self.clicked.connect(self._withdraw_request)

@@ -42,7 +42,7 @@ def format_incident_subject(incident: Incident, context: WindowContext) -> str:
 
 
 def format_incident_name(incident: Incident, context: WindowContext) -> str:
-    """Return the rule of the incident's main alert, and the subject of the incident."""
+    """Return a text that names the incident: the text of the main alert's rule, and the subject of the incident."""
     rule = alert_words.format_alert_rule(incident.main_alert, context)
     return f"{rule} · {format_incident_subject(incident, context)}"
 

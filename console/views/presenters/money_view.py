@@ -71,9 +71,10 @@ def _make_shown_side(
 
 
 def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the word that the provider itself uses for its state. `word` is the window's text for that state. Return
-    "" if the provider has no word or the same word (case is ignored), and for our own record and the order, because
-    their codes mean the same as `word`."""
+    """Return the provider's own word for the state on this side. `word` is the window's text for the same state.
+    Return "" if the provider has no own word, or if it is equal to `word` (upper and lower case count as equal). Also
+    return "" for our own record and for the order, because their codes mean the same as `word`.
+    """
     if side.name != "provider" or side.word is None:
         return ""
     return "" if side.word.casefold() == word.casefold() else side.word

@@ -49,7 +49,7 @@ class PagePrinter(QObject):
         def read_contents(_: ProgressReporter) -> ContentsT:
             return context.bind_services(read_contents_in_service)()
 
-        def show_read(contents: ContentsT) -> None:
+        def print_and_show_toast(contents: ContentsT) -> None:
             self.is_running = False
             on_read(contents)
             context.show_toast(context.translate("print.sent"), "")
@@ -61,7 +61,7 @@ class PagePrinter(QObject):
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
-            read_contents, show_read, show_failure, lambda _: None, caller=self, label=label, lane="long"
+            read_contents, print_and_show_toast, show_failure, lambda _: None, caller=self, label=label, lane="long"
         )
 
     def _format_printed_by(self) -> str:
@@ -78,7 +78,7 @@ class PagePrinter(QObject):
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
 
-        def print_found(printed_list: PrintedList) -> None:
+        def print_read_list(printed_list: PrintedList) -> None:
             notes = [request.part] if request.part else []
             if request.chosen is not None:
                 notes.append(translate("export.about.chosen", n=len(request.chosen)))
@@ -91,7 +91,7 @@ class PagePrinter(QObject):
                 printer,
             )
 
-        self._read_and_print(lambda services: services.printouts.read_list(request, language), print_found)
+        self._read_and_print(lambda services: services.printouts.read_list(request, language), print_read_list)
 
     # -- a record
 
@@ -107,12 +107,12 @@ class PagePrinter(QObject):
             services.printouts.audit_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
-        def print_read(timeline_text: str) -> None:
+        def print_read_record(timeline_text: str) -> None:
             events = [line for line in timeline_text.splitlines()[2:] if line]
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
             print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
 
-        self._read_and_print(read_record_text, print_read)
+        self._read_and_print(read_record_text, print_read_record)
 
     # -- a PDF
 

@@ -59,7 +59,7 @@ class PurchaseDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
-        """Set the title of the dialog and the text of the acting button for the selected client: buy or renew. If
+        """Set the title of the dialog and the text of the main button for the selected client: buy or renew. If
         the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
@@ -144,9 +144,9 @@ class PurchaseDialog(DialogFrame):
             "dialog.purchase.subtitle", company=company, number=corporation_number, client=client
         )
 
-    def set_busy(self, words: str) -> None:
+    def set_busy(self, busy_text: str) -> None:
         self._client = self.form.client_id  # the form is deleted when the call begins
-        super().set_busy(words)
+        super().set_busy(busy_text)
 
     @Slot()
     def _open_record(self) -> None:

@@ -62,7 +62,7 @@ class PurchaseForm(QWidget):
         if isinstance(self.comment_field.edit, LineEdit):
             self.comment_field.edit.setMaxLength(500)
         self._live_check_label = TextLabel("", wrap=True)
-        self._record_link = LinkButton(translate("action.open_record"), chevron=True)
+        self._record_link = LinkButton(translate("action.open_record"), has_arrow=True)
         self._record_link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
         self._show_live_record()

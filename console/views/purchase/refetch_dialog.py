@@ -126,26 +126,26 @@ class RefetchDialog(DialogFrame):
         self._show_final_content(
             context.translate("dialog.refetch.done_title"),
             _make_refetch_content(context, result, self._record),
-            offer_pdf=has_pdf,
+            offers_pdf=has_pdf,
         )
 
     def _show_failure(self, failure: Failure) -> None:
         context = self._context
         if is_request_withdrawn(failure):
             bar = make_withdrawn_bar(context, failure)
-            self._show_final_content(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
+            self._show_final_content(context.translate("dialog.withdraw.done"), bar, offers_pdf=False)
             return
         title = (
             context.translate("dialog.stale.title")
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
-        self._show_final_content(title, _make_failure_content(context, failure), offer_pdf=False)
+        self._show_final_content(title, _make_failure_content(context, failure), offers_pdf=False)
 
-    def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
+    def _show_final_content(self, title: str, content: QWidget, *, offers_pdf: bool) -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
-        open_button_text = translate("action.open_pdf") if offer_pdf else ""
+        open_button_text = translate("action.open_pdf") if offers_pdf else ""
         self.show_outcome(
             title,
             translate("record.title", id=self._record.id),
@@ -153,7 +153,7 @@ class RefetchDialog(DialogFrame):
             close_text=translate("action.close"),
             act_text=open_button_text,
         )
-        if offer_pdf:
+        if offers_pdf:
             self.act_button.clicked.connect(self._open_pdf)
 
     @Slot()

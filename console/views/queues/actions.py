@@ -132,13 +132,13 @@ class QueuePageActions(QObject):
 
     @Slot()
     def give_back_takes(self) -> None:
-        """End the person's own takes of the selected records; without a selection, the own take of the current
+        """End the person's own takes of the selected records; without a selection, their own take of the current
         record."""
         self._run_action_on_own_takes("give_back", self._selection.selected_refs)
 
     @Slot()
     def hand_over_current(self) -> None:
-        """Open the dialog in which the person ends the own take of the current record and writes a note for the
+        """Open the dialog in which the person ends their own take of the current record and writes a note for the
         next person."""
         self._run_action_on_own_takes("hand_over", ())
 

@@ -119,8 +119,8 @@ class ColumnChoice(QObject):
         # The header must end the drag before its table is built again.
         QTimer.singleShot(0, self, lambda: self.choose_columns(self._queue(), keys))
 
-    def _open_menu(self, header: QHeaderView, at: QPoint) -> None:
-        self.build_menu().popup(header.mapToGlobal(at))
+    def _open_menu(self, header: QHeaderView, position: QPoint) -> None:
+        self.build_menu().popup(header.mapToGlobal(position))
 
     def build_menu(self) -> QMenu:
         """Build and return the menu of the column titles: an entry to show or hide each column, an entry that
@@ -198,7 +198,7 @@ class ColumnsDialog(DialogFrame):
             box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
         up_button, down_button = (
-            KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds=False)
+            KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds_key=False)
             for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
         )
         for button, key, step in (

@@ -87,7 +87,7 @@ class ChangedCompaniesPage(Page):
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
-        self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds=False)
+        self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds_key=False)
         self.head.add_button(self.acknowledged_button)  # beside the tabs it would take their room
         tab_line.setLayout(make_column(self.tabs))
         title = translate("queue.companies.title")
@@ -111,12 +111,12 @@ class ChangedCompaniesPage(Page):
         self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
         self.next_step_label = TextLabel("", "body", wrap=True)
         self.source_label = TextLabel("", "small", "muted", wrap=True)
-        self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds=False)
-        self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
-        button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds_key=False)
+        self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds_key=False)
+        button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, button, "note")
         self.renew_button = bind_button_to_worker(
-            self.context, KeyButton(translate("action.renew"), "B", binds=False)
+            self.context, KeyButton(translate("action.renew"), "B", binds_key=False)
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
@@ -139,7 +139,7 @@ class ChangedCompaniesPage(Page):
         self.successor_button.clicked.connect(self._open_successor)
         self.acknowledge_button.clicked.connect(self._acknowledge_or_reopen)
         self.acknowledged_button.clicked.connect(self._toggle_acknowledged)
-        self.renew_button.clicked.connect(self._renew_check)
+        self.renew_button.clicked.connect(self._renew_credit_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self._update_renew_button)
@@ -297,7 +297,7 @@ class ChangedCompaniesPage(Page):
         self.press_button(self.renew_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _renew_check(self) -> None:
+    def _renew_credit_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
             self.action_handlers.purchase(item.change.number, item.renewal.client_id)

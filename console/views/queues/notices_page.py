@@ -98,7 +98,7 @@ class UnmatchedNoticesPage(Page):
         self.next_step_label = TextLabel("", "body", wrap=True)
         self.fact_label = TextLabel("", "small", "muted", wrap=True, selectable=True)
         self._similar_links_row = make_column(gap=4)
-        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
         buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
         footer = self.footer = Surface(is_raised=True, edge="top")

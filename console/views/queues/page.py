@@ -461,7 +461,7 @@ class QueuesPage(Page):
         self.hide_reading_failure()
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
-        if self.query.is_whole and not self.by_cause and self.row_model.has_read_all_rows:
+        if self.query.lists_whole_queue and not self.by_cause and self.row_model.has_read_all_rows:
             self.context.correct_queue_count(self.queue, self.row_model.row_count)
         if table.current_item is None or self._row_key_to_find is not None:
             self._go_to_row_to_find()
@@ -487,14 +487,14 @@ class QueuesPage(Page):
         problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
-        if self.query.is_whole or self.by_cause:
+        if self.query.lists_whole_queue or self.by_cause:
             return ""
         key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
 
     def _show_empty_state(self) -> None:
         translate = self.context.translate
-        if not self.query.is_whole:
+        if not self.query.lists_whole_queue:
             empty_state = EmptyState(
                 translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search"
             )
@@ -544,7 +544,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
-        queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.is_whole else None
+        queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.lists_whole_queue else None
         row_count = (
             self.row_model.row_count
             if self.row_model.is_complete

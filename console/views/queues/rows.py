@@ -224,7 +224,7 @@ class QueueListQuery:
     by_cause: bool = False
 
     @property
-    def is_whole(self) -> bool:
+    def lists_whole_queue(self) -> bool:
         """True if the query has no condition and no words, so that the list has every record of the queue."""
         return not self.record_filter and not self.words.strip()
 
@@ -245,7 +245,7 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
         if not filter_text:
             page = query.read_page(services, limit, after)
             return Rows(
-                _make_rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
+                _make_rows_with_group_sizes(page.items, is_complete=after is None and page.next_cursor is None),
                 page.next_cursor,
             )
         return _read_matches(services, query, filter_text, after, limit)
@@ -267,7 +267,7 @@ def _read_matches(
         after = page.next_cursor
         if after is None or len(items) >= limit:
             break
-    return Rows(_make_rows_with_group_sizes(items, complete=is_first_page and after is None), after)
+    return Rows(_make_rows_with_group_sizes(items, is_complete=is_first_page and after is None), after)
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
@@ -302,7 +302,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
         has_words = not filter_text or _does_item_match_text(queue_item, filter_text)
         return has_words and matches_filter(queue_item.record, query.record_filter, now, queue_item.owner)
 
-    return None if query.is_whole else is_listed
+    return None if query.lists_whole_queue else is_listed
 
 
 def _fold_text(text: str) -> str:
@@ -311,9 +311,9 @@ def _fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
+def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:
     count_by_work_state: dict[object, int] = {}
     for item in items:
         work_state = item.record.work.state
         count_by_work_state[work_state] = count_by_work_state.get(work_state, 0) + 1
-    return [QueueRow(item, count_by_work_state[item.record.work.state] if complete else None) for item in items]
+    return [QueueRow(item, count_by_work_state[item.record.work.state] if is_complete else None) for item in items]

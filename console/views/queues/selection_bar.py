@@ -59,20 +59,20 @@ class SelectionBar(Surface):
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count_label = TextLabel("", bold=True)
-        self.select_all_button = KeyButton("", "Ctrl+A", binds=False)
+        self.select_all_button = KeyButton("", "Ctrl+A", binds_key=False)
         self.select_all_button.clicked.connect(self.all_requested)
-        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
+        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds_key=False)
         self.select_none_button.clicked.connect(self.none_requested)
         self.buttons = {
-            action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
+            action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds_key=False)
             for action, key in SHORTCUT_BY_BULK_ACTION.items()
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
-        give_back_button = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
+        give_back_button = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds_key=False)
         self.give_back_button = bind_button_to_right(context, give_back_button, "take")
         evidence_packs_button = KeyButton(
-            translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False
+            translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds_key=False
         )
         self.evidence_packs_button = bind_button_to_right(
             context, evidence_packs_button, evidence_bundle.EVIDENCE_BUNDLE_RIGHT
@@ -261,7 +261,7 @@ class QueueSelection(QObject):
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
             return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
-        if rows.is_complete or queue_count is None or not self._query.is_whole:
+        if rows.is_complete or queue_count is None or not self._query.lists_whole_queue:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
 
@@ -327,7 +327,7 @@ class _MatchingRecordLister:
     query: QueueListQuery
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
-        if self.query.is_whole:
+        if self.query.lists_whole_queue:
             return self.query.queue
         read_rows = queue_rows.make_row_reader(self.query)
         page = read_rows(services, None, _ROWS_PER_READ_PAGE)

@@ -40,7 +40,7 @@ class ShownSavedView(QObject):
         self.view: SavedView | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
         """Further entries of the menu: wording key, key of the keyboard, and what happens."""
-        self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds=False)
+        self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds_key=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)
         page.bind_shortcut(SAVE_VIEW_SHORTCUT, self.open_save_dialog)

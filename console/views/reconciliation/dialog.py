@@ -35,7 +35,7 @@ _SHOWN_REPORT_COUNT_FIELDS = (
 
 
 class ReconcileDialog(DialogFrame):
-    """The dialog in which a person begins a reconciliation run. While the run continues, the acting button doesn't
+    """The dialog in which a person begins a reconciliation run. While the run continues, the main button doesn't
     begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the begin, the person may close the dialog; the
     run continues.
 

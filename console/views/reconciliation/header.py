@@ -177,12 +177,12 @@ class DifferenceFooter(Surface):
         super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
         self.advice_label = TextLabel("", "body", wrap=True, selectable=True)
-        self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)
+        self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds_key=False)
         self.probe_button = bind_button_to_right(
-            context, KeyButton(translate("action.probe"), "P", binds=False), "probe"
+            context, KeyButton(translate("action.probe"), "P", binds_key=False), "probe"
         )
         self.note_button = bind_button_to_right(
-            context, KeyButton(translate("action.note"), "N", binds=False), "note"
+            context, KeyButton(translate("action.note"), "N", binds_key=False), "note"
         )
         self.buttons = (self.open_button, self.probe_button, self.note_button)
         reasons = DisabledReasonsLabel(self.probe_button, self.note_button)

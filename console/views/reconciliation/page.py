@@ -97,14 +97,14 @@ class ReconcilePage(Page):
     def _build_run_buttons(self) -> None:
         translate = self.context.translate
         self.begin_button = bind_button_to_right(
-            self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
+            self.context, KeyButton(translate("reconcile.begin"), "S", binds_key=False), RECONCILE_RIGHT
         )
         self.resume_button = bind_button_to_right(
-            self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
+            self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds_key=False), RECONCILE_RIGHT
         )
-        self.list_runs_button = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
-        self.older_button = KeyButton(translate("reconcile.older"), "[", binds=False)
-        self.newer_button = KeyButton(translate("reconcile.newer"), "]", binds=False)
+        self.list_runs_button = KeyButton(translate("reconcile.all_runs"), "L", binds_key=False)
+        self.older_button = KeyButton(translate("reconcile.older"), "[", binds_key=False)
+        self.newer_button = KeyButton(translate("reconcile.newer"), "]", binds_key=False)
         self.older_button.acts_on_double_click = self.newer_button.acts_on_double_click = True
         margin = tokens().px("spacing", "page_margin")
         self.run_toolbar = Surface(edge="bottom")
@@ -162,7 +162,7 @@ class ReconcilePage(Page):
             button.clicked.connect(act)
             reason = self.context.translate(_REFUSAL_WORDING_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
             self.bind_shortcut(button.key, partial(self.press_button, button, reason))
-        self.bind_shortcut("M", self._move_order)
+        self.bind_shortcut("M", self._set_order_paid)
         self._set_tab_order()
 
     def _set_tab_order(self) -> None:
@@ -369,7 +369,7 @@ class ReconcilePage(Page):
             self.action_handlers.probe(item.payment)
 
     @Slot()
-    def _move_order(self) -> None:
+    def _set_order_paid(self) -> None:
         """Set the order of the current difference's payment to paid. If the payment isn't paid or has no order,
         show a sentence which says that a later run closes the difference; if there is no payment, say that one
         is missing.

@@ -51,7 +51,7 @@ class ReconcileRunsPage(Page):
         self.provider_list.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
         self.begin_button = bind_button_to_right(
-            context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
+            context, KeyButton(translate("reconcile.begin"), "S", binds_key=False), RECONCILE_RIGHT
         )
         self.rows = PagedModel(
             reconcile_rows.make_run_columns(context),

@@ -77,7 +77,7 @@ class ActionButtons(QObject):
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:
         label = self._context.translate(f"action.{name}")
-        button = KeyButton(label, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+        button = KeyButton(label, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds_key=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
         button.clicked.connect(self._request_action)
         return button

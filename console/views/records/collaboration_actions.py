@@ -32,7 +32,7 @@ _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActions(QObject):
-    """The actions of one page by which people share the work: take a record, write a note, give the own take back,
+    """The actions of one page by which people share the work: take a record, write a note, give their own take back,
     hand the record over. A refusal is shown in a bar of the page."""
 
     def __init__(
@@ -97,7 +97,7 @@ class CollaborationActions(QObject):
         self._action_handlers.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
-        """Open the dialog in which the acting person ends the own take of the record and writes a note for the
+        """Open the dialog in which the acting person ends their own take of the record and writes a note for the
         next person."""
         from console.views.records.note_dialog import HandOverDialog
 
@@ -138,7 +138,7 @@ class CollaborationActions(QObject):
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for position, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[position] = KeyButton(
-                    context.translate(f"action.{name}"), key, "inline", binds=False
+                    context.translate(f"action.{name}"), key, "inline", binds_key=False
                 )
                 button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(

@@ -64,8 +64,8 @@ class EvidenceBundleExport(QObject):
         if read_records is None or self.is_running:
             return
 
-        def write_bundle(services: "Console", report: ProgressCallback) -> "WrittenBundle":
-            return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
+        def write_bundle(services: "Console", report_progress: ProgressCallback) -> "WrittenBundle":
+            return services.recovery.write_evidence_bundle(read_records(services), Path(path), report_progress)
 
         def format_progress(written_count: int, pack_count: int) -> str:
             return context.translate("progress.evidence", done=written_count, of=pack_count)

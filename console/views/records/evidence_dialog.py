@@ -97,12 +97,12 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
     @abstractmethod
     def _get_act_button_wording_key(self) -> str:
-        """Return the wording key of the acting button's text, which says whether the decision takes effect now or
+        """Return the wording key of the main button's text, which says whether the decision takes effect now or
         waits for a second person."""
 
     @abstractmethod
     def _get_act_button_hint_key(self) -> str:
-        """Return the wording key of the hint that stands beside the acting button while the button is enabled."""
+        """Return the wording key of the hint that stands beside the main button while the button is enabled."""
 
     @abstractmethod
     def _show_final_content(self, title: str, content: QWidget) -> None:

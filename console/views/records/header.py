@@ -58,7 +58,7 @@ class RecordHeader(Surface):
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
         self._placement: tuple[bool, bool] | None = None
-        self._place_identity_and_badges(identity_below=False, badges_below=False)
+        self._place_identity_and_badges(is_identity_below=False, are_badges_below=False)
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
@@ -68,7 +68,7 @@ class RecordHeader(Surface):
     def _build_identity_panel(self) -> QWidget:
         self.company_label = ElidedLabel("")
         self.detail_label = TextLabel("", "body", "muted")
-        self.company_link = LinkButton(self._context.translate("record.company"), chevron=True, role="small")
+        self.company_link = LinkButton(self._context.translate("record.company"), has_arrow=True, role="small")
         self.company_link.clicked.connect(self.company_requested)
         return make_flow_widget(
             self.company_label, self.corporation_number, self.detail_label, self.company_link, gap=8
@@ -89,19 +89,19 @@ class RecordHeader(Surface):
         self._step_panel.setLayout(step_row)
         return make_flow_widget(self._badge_row, self._step_panel, gap=12)
 
-    def _place_identity_and_badges(self, *, identity_below: bool, badges_below: bool) -> None:
-        """Place the corporation below the title (`identity_below`) or beside it, and the badges below the title
-        (`badges_below`) or beside it."""
-        if self._placement == (identity_below, badges_below):
+    def _place_identity_and_badges(self, *, is_identity_below: bool, are_badges_below: bool) -> None:
+        """Place the corporation below the title (`is_identity_below`) or beside it, and the badges below the title
+        (`are_badges_below`) or beside it."""
+        if self._placement == (is_identity_below, are_badges_below):
             return
-        self._placement = identity_below, badges_below
+        self._placement = is_identity_below, are_badges_below
         for panel in (self._identity_panel, self._badge_panel):
             self._grid.removeWidget(panel)
         vertical_centre = Qt.AlignmentFlag.AlignVCenter
         self._grid.addWidget(
-            self._identity_panel, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), vertical_centre
+            self._identity_panel, *((1, 0, 1, 3) if is_identity_below else (0, 1, 1, 1)), vertical_centre
         )
-        self._grid.addWidget(self._badge_panel, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
+        self._grid.addWidget(self._badge_panel, *((2, 0, 1, 3) if are_badges_below else (0, 2, 1, 1)))
 
     def _measure_available_width(self) -> int:
         """Return the width in px that the header can use: the visible width of the scroll area around it, or the
@@ -121,8 +121,8 @@ class RecordHeader(Surface):
             part.sizeHint().width() for part in (self.title, self._identity_panel, self._badge_panel)
         )
         self._place_identity_and_badges(
-            identity_below=title_width + identity_width + badges_width > available_width,
-            badges_below=title_width + badges_width > available_width,
+            is_identity_below=title_width + identity_width + badges_width > available_width,
+            are_badges_below=title_width + badges_width > available_width,
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:

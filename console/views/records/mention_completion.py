@@ -56,11 +56,11 @@ class MentionCompletion(QObject):
             text = text[: place - len(beginning) - 1] + text[place:]
         self._field.show_hint(self._describe_mentions(text))
 
-    def _find_fitting_names(self, beginning: str) -> list[str]:
-        return [name for name in self._colleague_names if name.casefold().startswith(beginning.casefold())]
+    def _find_fitting_names(self, name_beginning: str) -> list[str]:
+        return [name for name in self._colleague_names if name.casefold().startswith(name_beginning.casefold())]
 
-    def _offer_names(self, beginning: str) -> None:
-        self._completer.setCompletionPrefix(beginning)
+    def _offer_names(self, name_beginning: str) -> None:
+        self._completer.setCompletionPrefix(name_beginning)
         popup_rect = self._text_edit.cursorRect()
         popup_rect.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
         self._completer.complete(popup_rect)

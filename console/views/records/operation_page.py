@@ -156,10 +156,13 @@ class OperationPage(Page):
             open_button.clicked.connect(self._open_record)
             return [open_button]
         resolve_button = KeyButton(
-            translate("action.resolve"), "E", "default" if self._awaits_other_person(view) else "primary", binds=False
+            translate("action.resolve"),
+            "E",
+            "default" if self._awaits_other_person(view) else "primary",
+            binds_key=False,
         )
         resolve_button.clicked.connect(self._open_resolve_dialog)
-        probe_button = KeyButton(translate("action.probe"), "P", binds=False)
+        probe_button = KeyButton(translate("action.probe"), "P", binds_key=False)
         probe_button.clicked.connect(self._probe_operation)
         action_buttons = (
             bind_button_to_right(self.context, resolve_button, "resolve"),

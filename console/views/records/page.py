@@ -97,7 +97,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.form = make_explanation_form(context)
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
-        self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
+        self.answers = LinkButton(context.translate("action.open_raw"), has_arrow=True, role="small")
         self.add_content(self.head)
         self.add_content(self.sides_strip)
         self.add_bar_container()
@@ -472,12 +472,18 @@ class RecordPage(Page, Generic[ViewT]):
             self.action_handlers.copy_summary(self.view.record)
 
     def make_copyable_id(
-        self, name: str, short_form: str = "", plain: str = "", *, role: TypeRoleName = "data", tone: Tone = "text"
+        self,
+        name: str,
+        short_form: str = "",
+        copied_text: str = "",
+        *,
+        role: TypeRoleName = "data",
+        tone: Tone = "text",
     ) -> CopyableId:
-        """Return a widget that shows an identifier with a copy button: `short_form` on screen, `plain` in the
+        """Return a widget that shows an identifier with a copy button: `short_form` on screen, `copied_text` in the
         clipboard, `name` for a screen reader. After a copy, a toast shows the copied text."""
         identifier = CopyableId(
-            short_form, plain, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
+            short_form, copied_text, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
         )
         identifier.copied.connect(self.action_handlers.show_copied_toast)
         return identifier

@@ -246,8 +246,10 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one. Which decisions wait for the person is read
-        apart from the records, so this is decided anew when the counts of the work change."""
+        """Make the button of the recommended action the primary one. Called again when the counts of the work change,
+        because the recommendation depends on the decisions that wait for the person, which are read together with the
+        counts and not with the records.
+        """
         if self._item is None:
             return
         key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
@@ -268,7 +270,7 @@ class RecordPreview(Surface):
         )
 
     def _make_button(self, text: str, key: str, requested_signal: object, right: str) -> KeyButton:
-        button = KeyButton(text, key, binds=False)
+        button = KeyButton(text, key, binds_key=False)
         button.clicked.connect(requested_signal)
         return bind_button_to_right(self._context, button, right)
 

@@ -38,7 +38,7 @@ class RecordTab:
 
 class RecordTabs(QWidget):
     """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are the
-    tabs that only this kind of record has, and stand after the timeline. `min_rows` is the minimum height of a
+    tabs that only this kind of record has, and stand after the timeline. `min_row_count` is the minimum height of a
     tab's content, as a number of table rows.
 
     Signals:
@@ -47,7 +47,7 @@ class RecordTabs(QWidget):
 
     related_record_requested = Signal(object)
 
-    def __init__(self, context: WindowContext, kind_tabs: Sequence[RecordTab], *, min_rows: int) -> None:
+    def __init__(self, context: WindowContext, kind_tabs: Sequence[RecordTab], *, min_row_count: int) -> None:
         super().__init__()
         translate = context.translate
         self._context = context
@@ -72,7 +72,7 @@ class RecordTabs(QWidget):
             self._content_stack.addWidget(_add_empty_state(tab, context, self._content_stack))
         self.tabs.currentChanged.connect(self._content_stack.setCurrentIndex)
         self.setLayout(make_column(header, self._content_stack, gap=0))
-        self._content_stack.setMinimumHeight(min_rows * current_appearance().row_height())
+        self._content_stack.setMinimumHeight(min_row_count * current_appearance().row_height())
 
     @property
     def current_name(self) -> str:

@@ -22,7 +22,7 @@ from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 
-EXACT_LOOK_ALIKE_RULE = "exact_lookalike"
+EXACT_LOOKALIKE_RULE = "exact_lookalike"
 _ALWAYS_SHOWN_REFUND_RULES = frozenset(
     {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
 )
@@ -215,7 +215,7 @@ class RefundForm(QWidget):
         self._answer_field_by_rule[rule] = answer_field
         if self.is_refused:  # nothing can be answered
             answer_field.hide()
-        checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
+        checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOKALIKE_RULE else []
         for checkbox in checkboxes:
             checkbox.show()
         group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
@@ -299,7 +299,7 @@ class RefundForm(QWidget):
             format_decimal(entered_money) if entered_money is not None else "",
             self.explanation_edit.text().strip(),
             reason_code=self.reason_code,
-            intended_repeat=EXACT_LOOK_ALIKE_RULE in self._answer_field_by_rule
+            intended_repeat=EXACT_LOOKALIKE_RULE in self._answer_field_by_rule
             and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
@@ -320,7 +320,7 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_words")
         if any(not answer for _, answer in self.list_risk_signal_answers()):
             return translate("dialog.refund.needs_answers")
-        if EXACT_LOOK_ALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
+        if EXACT_LOOKALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
         return (

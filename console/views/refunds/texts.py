@@ -46,7 +46,7 @@ def make_risk_signal_link(risk_signal: RiskSignal, context: WindowContext) -> Li
     """Return a link to the record that a risk signal is about; None if it is about no record."""
     if risk_signal.kind is None or risk_signal.id is None:
         return None
-    link = LinkButton(context.translate("action.open"), chevron=True, role="small")
+    link = LinkButton(context.translate("action.open"), has_arrow=True, role="small")
     link.setProperty("kind", risk_signal.kind)
     link.setProperty("case", risk_signal.id)
     return link

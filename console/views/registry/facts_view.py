@@ -115,7 +115,7 @@ class CorporationFactsView(QWidget):
         text = translate(key, name=name) + (
             translate("corporation.in_brackets", words=own_records_note) if own_records_note else ""
         )
-        link = LinkButton(text, chevron=True)
+        link = LinkButton(text, has_arrow=True)
         link.setAccessibleDescription(wording.format_corporation_number(corporation.number))
         link.setProperty("number", corporation.number)
         link.clicked.connect(self._emit_number_of_clicked_link)

@@ -1,4 +1,4 @@
-"""The widget that paints a chart from a ChartContent, and the legend of the chart."""
+"""The widget that paints a chart from the values in a ChartContent, and the legend of the chart."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 
 class CurrentPageStack(QStackedWidget):
-    """A stack of widgets whose minimum size is that of the visible widget. That of Qt's own stack is the largest of
-    all its widgets: a table in a page that is as high as the chart of another report would have a second scroll bar,
-    that of the page.
+    """A stack of widgets whose minimum size is the minimum size of the visible widget. The minimum size of Qt's own
+    stack (QStackedWidget) is that of its largest widget: if the stack contained a short table and the high chart of
+    another report, the page would be too high for the table, and would show a scroll bar beside the table's own one.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

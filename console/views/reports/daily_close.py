@@ -246,7 +246,7 @@ class DailyCloseSection(ReportSection):
             return
         self.is_writing, language = True, context.language
 
-        def write_in_thread(report: ProgressReporter) -> WrittenDailyClose:
+        def write_in_thread(report_progress: ProgressReporter) -> WrittenDailyClose:
             def write_with_services(services: "Console") -> WrittenDailyClose:
                 return services.daily_closes.write(close.provider, close.day, Path(path), language)
 

@@ -71,7 +71,7 @@ class ReportsPage(Page):
 
     @property
     def section(self) -> ReportSection:
-        """The widget that fills the open tab: figures of one kind, with their picture and table."""
+        """The widget in the open tab, which shows one report with its chart or table."""
         return self.sections[self.tabs.currentIndex()]
 
     def show_route(self, route: object) -> None:

@@ -98,7 +98,7 @@ class ChartSection(ReportSection):
         self.setAccessibleName(title)
         self.note_label = TextLabel("", "small", "muted", wrap=True)
         self.switch_button = KeyButton(
-            context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds=False
+            context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds_key=False
         )
         self.switch_button.clicked.connect(self.toggle_chart_and_table)
         self.chart = Chart(title)

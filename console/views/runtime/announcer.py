@@ -36,10 +36,11 @@ class Announcement:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window to screen readers, and keeps the newest
-    _MAX_STORED_ANNOUNCEMENTS of those with `is_stored` in `announcements`, the newest first. While a cover (the lock
-    or the sign-in form) hides the window, only sentences on the cover are announced, and these are not kept; of the
-    others, those with `is_stored` wait for `announce_waiting`, the rest is dropped.
+    """Announces the sentences of one main window to screen readers. `announcements` contains the newest
+    _MAX_STORED_ANNOUNCEMENTS sentences that were announced with `is_stored`, the newest first. While a cover (the
+    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored. Sentences of the
+    hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting` is called, and the
+    others are lost.
 
     Signals:
     - announced(object): this Announcement was passed to a screen reader.

@@ -24,7 +24,7 @@ from console.services.desk_requests.waiting import RequestWait, report_request_s
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
-from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonStateStore
+from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonValues
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.routes import Route
@@ -131,7 +131,7 @@ class WindowContext(QObject):
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self._running_attempts: set[tuple[QObject, Hashable]] = set()
-        self.person_values = PersonStateStore(self.bind_services, self.now, runner, self)
+        self.person_values = PersonValues(self.bind_services, self.now, runner, self)
         self.person_values.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
@@ -309,10 +309,10 @@ class WindowContext(QObject):
 
         stored_event = self.person_values.write_changes()
 
-        def run_after_id_is_stored(report: ProgressReporter) -> T:
+        def run_after_id_is_stored(report_progress: ProgressReporter) -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            return self.bind_services(lambda services: call(services, request_id, report))()
+            return self.bind_services(lambda services: call(services, request_id, report_progress))()
 
         return self.runner.run_with_progress(
             run_after_id_is_stored,
@@ -350,7 +350,9 @@ class WindowContext(QObject):
 
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
-        the placeholders in the text. A short time in another year than the current one has its year."""
+        the placeholders in the text. An instant in the format `short` is written with its year if it isn't in the
+        current year.
+        """
         return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
 
     def format_failure(self, failure: Failure) -> str:
@@ -437,7 +439,7 @@ class WindowContext(QObject):
         if (
             not right
             or not self.are_people_read
-            or self.has_every_person_all_roles
+            or self.does_everyone_have_all_roles
             or (person is not None and has_right(person, right))
         ):
             return ""
@@ -451,7 +453,7 @@ class WindowContext(QObject):
         return self.format_needed_role(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
-    def has_every_person_all_roles(self) -> bool:
+    def does_everyone_have_all_roles(self) -> bool:
         """True if every person has every role, because the database has no accounts and no registered operators."""
         return not self.people and not self.settings.sign_in.is_server
 
@@ -581,14 +583,18 @@ class WindowContext(QObject):
             self._correct_work_counts(queue_counts=queue_counts)
 
     def correct_alert_count(self, count: int) -> None:
-        """Correct the number of open alerts to that of the alerts that were just read, as `correct_queue_count`
-        does."""
+        """Set the number of open alerts to `count`, the number of the alerts that a page has just read, and emit
+        `work_counts_outdated`, because other counts may be outdated too. Do nothing if the number is already `count`,
+        or if the alerts weren't counted yet.
+        """
         if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
             self._correct_work_counts(alert_count=count)
 
     def replace_decisions_to_make(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
-        """Replace the refunds and proposals about which the person may decide by those that were just read, as
-        `correct_queue_count` does."""
+        """Replace the refunds and proposals about which the person may decide by `to_decide`, those that a page has
+        just read, and emit `work_counts_outdated`, because other counts may be outdated too. Do nothing if
+        `to_decide` has the same records as the stored value, or if the counts weren't read yet.
+        """
         counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
         if self.work_counts.read_at is not None and counted_refs != [
             (type(decision), decision.id) for decision in to_decide

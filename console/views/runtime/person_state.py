@@ -31,7 +31,7 @@ class _ServiceSource:
         return self.call(lambda services: services.person_state.change_entries(changes))
 
 
-class PersonStateStore(StoredValues):
+class PersonValues(StoredValues):
     """The stored values of the acting person. `bind_call` gets a service call and the name of a person; it returns a
     function that runs the call as this person."""
 

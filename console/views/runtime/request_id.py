@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from console.domain.errors import EXIT_STATUS, ErrorCode
 from console.domain.person_state.retention import ATTEMPT_PREFIX
-from console.views.runtime.person_state import PersonStateStore
+from console.views.runtime.person_state import PersonValues
 from console.views.runtime.tasks import Failure
 
 _STORED_FAILURE_EXIT_STATUSES = (4, 5)
@@ -22,11 +22,11 @@ class AttemptRequestIds:
     and get the same request id. After a final answer (a value, or a failure that the service would return again), the
     same command is a new attempt with a new request id.
 
-    The ids are also stored in the PersonStateStore, so that a window that is opened after a crash continues an
+    The ids are also stored in the PersonValues, so that a window that is opened after a crash continues an
     attempt with its id. The key of a stored id is a digest of the attempt.
     """
 
-    def __init__(self, person_values: PersonStateStore | None = None) -> None:
+    def __init__(self, person_values: PersonValues | None = None) -> None:
         self._person_values = person_values
         self._id_by_attempt: dict[Hashable, str] = {}
 

@@ -183,14 +183,14 @@ _ROUTE_CLASS_BY_KIND: dict[str, type[CreditCheckRoute | PaymentRoute | OrderRout
 
 
 def make_route_to_record(
-    kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup"
+    kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), sidebar_key: str = "lookup"
 ) -> RecordPageRoute:
     """Return the route to the page of the record with this kind and id. `trail` are the records of the list from
-    which the page is opened; `place` is the key of the sidebar entry to highlight.
+    which the page is opened; `sidebar_key` is the key of the sidebar entry to highlight.
 
     Raises KeyError for an unknown kind.
     """
-    return _ROUTE_CLASS_BY_KIND[kind](id, trail, place)
+    return _ROUTE_CLASS_BY_KIND[kind](id, trail, sidebar_key)
 
 
 def make_queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:

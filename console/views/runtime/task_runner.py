@@ -32,13 +32,18 @@ class TaskRunner(QObject, Runner):
     _wake = Signal()
 
     def __init__(
-        self, parent: QObject | None = None, *, quick_threads: int = 2, slow_threads: int = 4, long_threads: int = 2
+        self,
+        parent: QObject | None = None,
+        *,
+        quick_thread_count: int = 2,
+        slow_thread_count: int = 4,
+        long_thread_count: int = 2,
     ) -> None:
         super().__init__(parent)
         self._pools = {
-            "quick": ThreadPool("quick", quick_threads),
-            "slow": ThreadPool("slow", slow_threads),
-            "long": ThreadPool("long", long_threads),
+            "quick": ThreadPool("quick", quick_thread_count),
+            "slow": ThreadPool("slow", slow_thread_count),
+            "long": ThreadPool("long", long_thread_count),
             "files": ThreadPool("files", 1),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}
@@ -77,7 +82,7 @@ class TaskRunner(QObject, Runner):
             task.cancel()
         unfinished_labels = self.wait_idle(timeout)
         for pool in self._pools.values():
-            pool.end_threads(join=not unfinished_labels)
+            pool.end_threads(waits_for_end=not unfinished_labels)
         return unfinished_labels
 
     def _accept_task(self, task: Task) -> TaskHandle:

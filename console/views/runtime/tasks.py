@@ -157,8 +157,8 @@ class Runner:
         the database. A statement of another call is never ended: it may belong to an action.
         """
 
-        def run_call(report: ProgressReporter) -> T:
-            return report.interruption.run(call) if cancellable and lane == "quick" else call()
+        def run_call(report_progress: ProgressReporter) -> T:
+            return report_progress.interruption.run(call) if cancellable and lane == "quick" else call()
 
         return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, cancellable))
 

@@ -30,12 +30,12 @@ class ThreadPool:
                 self._start_thread()
         self._jobs.put(job)
 
-    def end_threads(self, *, join: bool) -> None:
-        """Let each thread end when it has run the jobs that are already in the queue. With `join`, wait until all
-        threads have ended."""
+    def end_threads(self, *, waits_for_end: bool) -> None:
+        """Let each thread end when it has run the jobs that are already in the queue. With `waits_for_end`, wait
+        until all threads have ended."""
         for _ in self._threads:
             self._jobs.put(None)
-        if join:
+        if waits_for_end:
             for thread in self._threads:
                 thread.join()
         self._threads.clear()

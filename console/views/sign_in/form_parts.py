@@ -46,7 +46,7 @@ class PasswordForm(QWidget):
         self.password_field = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.submit_button = KeyButton(translate(button_key), "Enter", "primary", binds=False)
+        self.submit_button = KeyButton(translate(button_key), "Enter", "primary", binds_key=False)
         self.submit_button.clicked.connect(self.submit)
         self._message_area = FormMessageArea()
         # the widgets that are disabled while a worker thread tries the password

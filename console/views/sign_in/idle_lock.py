@@ -27,12 +27,12 @@ class IdleLock(QObject):
     of all windows of the process. Typed texts and open dialogs stay.
 
     Signals:
-    - other_requested: another person wants to sign in.
+    - other_person_requested: another person wants to sign in.
     - attended_changed(bool): False when nobody has used the desk for UNATTENDED_AFTER_SECONDS, True at the next
       input.
     """
 
-    other_requested = Signal()
+    other_person_requested = Signal()
     attended_changed = Signal(bool)
 
     def __init__(self, frame: CoveredWindow) -> None:
@@ -121,7 +121,7 @@ class IdleLock(QObject):
             persons=context.people if can_switch_person else (),
         )
         self._form.submitted.connect(self._check_password)
-        self._form.other_requested.connect(self.other_requested)
+        self._form.other_person_requested.connect(self.other_person_requested)
         cover = PrivacyCover(context, self._form)
         cover.language_requested.connect(context.change_language)
         self._frame.window_cover.show_cover(cover)

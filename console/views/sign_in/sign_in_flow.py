@@ -137,8 +137,10 @@ class SignInFlow(QObject):
         def open_with_account() -> OpenedServices:
             sign_in_settings.set_entered_account(entered_account.user, entered_account.password)
             services = open_services()
-            is_password_stored = services.sessions.record_sign_in(keep_password=entered_account.must_store)
-            return OpenedServices(services, entered_account.must_store and not is_password_stored)
+            is_password_stored = services.sessions.record_sign_in(
+                must_store_password=entered_account.must_store_password
+            )
+            return OpenedServices(services, entered_account.must_store_password and not is_password_stored)
 
         self._context.runner.run(
             open_with_account, self._finish_sign_in, self._show_refusal, caller=self, lane="slow"

@@ -22,7 +22,7 @@ class EnteredAccount(NamedTuple):
 
     user: str
     password: str
-    must_store: bool
+    must_store_password: bool
 
     def __repr__(self) -> str:
         return "<typed>"

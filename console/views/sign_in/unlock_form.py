@@ -21,10 +21,10 @@ class UnlockForm(PasswordForm):
 
     Signals:
     - submitted(object): the password; "" without accounts.
-    - other_requested: another person wants to sign in.
+    - other_person_requested: another person wants to sign in.
     """
 
-    other_requested = Signal()
+    other_person_requested = Signal()
 
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
@@ -42,7 +42,7 @@ class UnlockForm(PasswordForm):
             )
         self.person_list.setCurrentIndex(max(0, self.person_list.findData(context.operator)))
         self.other_person_link = LinkButton(translate("lock.other"))
-        self.other_person_link.clicked.connect(self.other_requested)
+        self.other_person_link.clicked.connect(self.other_person_requested)
         self._input_widgets += [self.person_list, self.other_person_link]
         self._build_layout(locked_since, can_choose_person=bool(persons))
 

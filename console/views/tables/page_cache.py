@@ -57,9 +57,9 @@ class PageCache:
     pages: list[CachedPage] = field(default_factory=list)
     _end_rows: list[int] = field(default_factory=list)
 
-    def reset_pages(self, placeholders: int) -> None:
-        """Forget all pages and start with one page of `placeholders` placeholder rows."""
-        self.pages = [CachedPage(None, placeholders)]
+    def reset_pages(self, placeholder_count: int) -> None:
+        """Forget all pages and start with one page of `placeholder_count` placeholder rows."""
+        self.pages = [CachedPage(None, placeholder_count)]
         self.recompute_row_positions()
 
     def __len__(self) -> int:

@@ -12,8 +12,8 @@ class PaintedTable(QTableView):
     """A table whose rows are painted by RowPainter. This class declares the attributes that the painters read.
 
     `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
-    `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_columns` is the number of columns at the
-    left that stay at their position while the others scroll sideways; 0 unless the table is too narrow for its
+    `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_column_count` is the number of columns at
+    the left that stay at their position while the others scroll sideways; 0 unless the table is too narrow for its
     columns. `first_column` is the number of the first column that is not hidden, whether or not it is pinned.
     """
 
@@ -22,7 +22,7 @@ class PaintedTable(QTableView):
     current_row: int
     hover_row: int
     ring_row: int
-    pinned_columns: int
+    pinned_column_count: int
     first_column: int
     sort_mark: tuple[str, bool] | None = None
     """The key of the column by which the rows are sorted, and True for the descending order; None for no mark."""
@@ -36,13 +36,15 @@ class PaintedTable(QTableView):
     @property
     def pinned_columns_right_x(self) -> int:
         """The x coordinate of the first pixel to the right of the pinned columns."""
-        return sum(self.columnWidth(number) for number in range(self.pinned_columns))
+        return sum(self.columnWidth(number) for number in range(self.pinned_column_count))
 
-    def get_column_x(self, number: int) -> int:
+    def get_column_x(self, column_index: int) -> int:
         """Return the x coordinate of a column's left edge in the viewport, in px. Scrolling doesn't change it for a
         pinned column."""
         header = self.horizontalHeader()
-        return header.sectionPosition(number) - (0 if number < self.pinned_columns else header.offset())
+        return header.sectionPosition(column_index) - (
+            0 if column_index < self.pinned_column_count else header.offset()
+        )
 
     def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""

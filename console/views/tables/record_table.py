@@ -58,7 +58,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.current_row = self.hover_row = self.ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
-        self.pinned_columns = self.first_column = 0
+        self.pinned_column_count = self.first_column = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._heading_rows: list[int] = []
         self._tone_by_row_key: dict[object, Tone] = {}
@@ -112,19 +112,19 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             header.setSectionResizeMode(number, resize_mode)
             self.setColumnWidth(number, self.get_column_width(number))
 
-    def get_column_width(self, number: int) -> int:
+    def get_column_width(self, column_index: int) -> int:
         """Return the width of a column at the current text scale, in px: the width that the person has set, otherwise
         the width in the column's definition. On screen, a stretched column may be wider."""
-        column = self.rows.columns[number]
+        column = self.rows.columns[column_index]
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
-    def _store_column_width(self, number: int, _old_width: int, width: int) -> None:
+    def _store_column_width(self, column_index: int, _old_width: int, width: int) -> None:
         """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
         Qt are ignored."""
-        is_resizable = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
+        is_resizable = self._header.sectionResizeMode(column_index) == QHeaderView.ResizeMode.Interactive
         if self._header.is_pressed and width > 0 and is_resizable:
-            self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
+            self.preferred_widths[self.rows.columns[column_index].key] = round(width / current_appearance().scale, 1)
             self.widths_changed.emit()
 
     # -- called by the page
@@ -144,8 +144,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._header.viewport().update()
 
     @Slot(int)
-    def _handle_title_click(self, number: int) -> None:
-        column = self.rows.columns[number]
+    def _handle_title_click(self, column_index: int) -> None:
+        column = self.rows.columns[column_index]
         if column.kind == "check":
             self.all_toggled.emit()
         else:
@@ -208,8 +208,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def report_visible_rows(self) -> None:
-        """Tell the PagedModel which rows are visible, so that it reads their pages. Of a table that is as high as its
-        rows, on a page that scrolls, these are the rows in sight."""
+        """Tell the PagedModel which rows are visible, so that it reads their pages. If the table is as high as all
+        its rows and only its page scrolls, the visible rows are those inside the visible part of the page.
+        """
         visible_rect = self.viewport().visibleRegion().boundingRect()
         top, bottom = 0, max(1, self.viewport().height()) - 1
         if not visible_rect.isEmpty():
@@ -357,7 +358,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
-        if dx and self.pinned_columns:  # Qt moves the painted pixels, those of the pinned columns too
+        if dx and self.pinned_column_count:  # Qt moves the painted pixels, those of the pinned columns too
             self.viewport().update()
             self.horizontalHeader().viewport().update()
 

@@ -52,7 +52,7 @@ class RowPainter:
                 delegate = self._delegates[number]
                 left_padding, right_padding = delegate.get_paddings(number)
                 visible_column = column, delegate, x + left_padding, width - left_padding - right_padding
-                visible_columns[number < table.pinned_columns].append(visible_column)
+                visible_columns[number < table.pinned_column_count].append(visible_column)
         return visible_columns
 
     def _paint_row(
@@ -70,17 +70,17 @@ class RowPainter:
             for _, delegate, x, width in (*columns[0], *columns[1]) if table.rows.is_skeleton else ():
                 delegate.draw_skeleton(painter, CellBox(x, top, width, height - 1, baseline))
         else:
-            scrolling_columns, pinned_columns = columns
+            scrolling_columns, pinned_column_count = columns
             self._paint_background(painter, row, rect)
             for column, delegate, x, width in scrolling_columns:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
-            if pinned_columns:
+            if pinned_column_count:
                 pinned_right = table.pinned_columns_right_x
                 pinned_rect = QRect(0, top, pinned_right, height)
                 painter.fillRect(pinned_rect, colour("base"))
                 self._paint_background(painter, row, pinned_rect)
                 painter.fillRect(pinned_right - 1, top, 1, height, colour("line"))
-            for column, delegate, x, width in pinned_columns:
+            for column, delegate, x, width in pinned_column_count:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.ring_row:
@@ -136,7 +136,7 @@ class TableHeader(QHeaderView):
         painter.end()
         super().paintEvent(event)
         painter = QPainter(self.viewport())
-        for section in range(self._table.pinned_columns):
+        for section in range(self._table.pinned_column_count):
             if not self.isSectionHidden(section):
                 title_rect = QRect(self._table.get_column_x(section), 0, self.sectionSize(section), self.height())
                 self.paintSection(painter, title_rect, section)

@@ -1,4 +1,5 @@
-"""Vector drawings of all badge shapes and icons, in a box of 16 × 16 units; the fonts lack most of these signs.
+"""Vector drawings of all badge shapes and icons, in a box of 16 × 16 units. They are drawn because the bundled fonts
+don't contain most of these signs.
 
 A drawing is a string of strokes and, after `|`, filled shapes. The commands are those of SVG paths where SVG has
 them: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close. The other commands are `O x y r` circle,

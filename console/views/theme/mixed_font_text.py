@@ -90,16 +90,16 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
 
 
-def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
+def format_rich_text(text: str, role: TypeRoleName = "body", *, can_wrap: bool = False) -> str:
     """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
     without them and without line breaks is returned unchanged.
 
-    With `sentences`, the text may wrap: the lines have the line height of the role, because the line height of the
+    With `can_wrap`, the text may wrap: the lines have the line height of the role, because the line height of the
     bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
-    number and its unit. What is too long for a line may end anywhere.
+    number and its unit. A number, identifier or phrase that is too long for one line is broken at any letter.
     """
-    pieces = split_font_runs(_set_line_ends(text) if sentences else text)
-    line_px = current_appearance().line_height(role) if sentences and text else 0
+    pieces = split_font_runs(_set_line_ends(text) if can_wrap else text)
+    line_px = current_appearance().line_height(role) if can_wrap and text else 0
     if not line_px and not any(uses_figures_font for _, uses_figures_font in pieces) and "\n" not in text:
         return text
     if line_px and all(uses_figures_font for _, uses_figures_font in pieces):
@@ -115,7 +115,7 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
 
 
 def _set_line_ends(text: str) -> str:
-    """Return the text with the invisible characters that say where a line may end and where not."""
+    """Return the text with invisible characters that allow or forbid the end of a line at their position."""
     return keep_phrases_whole(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text)))
 
 
@@ -237,8 +237,8 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
 
 def wrap_text(text: str, width: float, role: TypeRoleName = "body") -> tuple[str, ...]:
     """Return the lines of a text that is painted in at most `width` px: no line ends inside a number, an identifier
-    or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). What is too long for
-    a line may end anywhere.
+    or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number, identifier
+    or phrase that is too long for one line is broken at any letter.
     """
     return _wrap_text(text, width, role, current_appearance().scale)
 

@@ -26,7 +26,7 @@ from console.views.timelines.timeline_line import TimelineLine
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
 _ICON_SIDE_PX = 14
-_MIN_WORDS_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
+_MIN_TEXT_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
 _DETAIL_GAP_PX = 8
 
 
@@ -56,7 +56,8 @@ class _TimelineModel(QAbstractListModel):
 
 class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
-    reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
+    reads it. A text that is too long for one line continues on the lines below, because its end may contain the
+    amounts of an alert.
 
     With `repetition_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
     double-click on such a line shows each of them, and hides them again.
@@ -128,8 +129,9 @@ class TimelineList(RememberedCurrentItem, QListView):
             self._fit_height()
 
     def get_steady_width(self) -> int:
-        """Return the width of the lines in px with a scroll bar beside them, also while there is none. If the lines
-        wrapped by the width of the viewport, Qt would show and hide the scroll bar without an end.
+        """Return the width in px that the lines have beside a scroll bar, even while no scroll bar is shown. If the
+        lines used the width of the viewport instead, Qt could show and hide the scroll bar endlessly: with it the
+        lines need more height, and without it they fit.
         """
         return self.width() - self.verticalScrollBar().sizeHint().width()
 
@@ -156,7 +158,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        lines = self._lay_words_out(self._view.get_line_at(index.row()))
+        lines = self._split_text_into_lines(self._view.get_line_at(index.row()))
         return QSize(200, _get_line_height() + (len(lines) - 1) * current_appearance().line_height("body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
@@ -172,8 +174,8 @@ class _TimelineDelegate(QStyledItemDelegate):
         draw_font_runs(
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
         )
-        left = rect.left() + self._get_words_left(item)
-        for number, line_pieces in enumerate(self._lay_words_out(item)):
+        left = rect.left() + self._compute_text_left_px(item)
+        for number, line_pieces in enumerate(self._split_text_into_lines(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
             for text, tone in line_pieces:
                 painter.setPen(colour(tone))
@@ -190,16 +192,18 @@ class _TimelineDelegate(QStyledItemDelegate):
         painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
         draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
 
-    def _get_words_left(self, item: TimelineLine) -> int:
-        """Return where the words of an event begin, in px from the left edge of the list."""
+    def _compute_text_left_px(self, item: TimelineLine) -> int:
+        """Return the x coordinate at which the text of an event begins, in px from the left edge of the list."""
         scale = current_appearance().scale
         words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
         return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
-    def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
-        """Return the lines of an event's words: the pieces of each line with their tones. The secondary text follows
-        the event on its last line if there is room for it, and stands below it otherwise."""
-        width = max(_MIN_WORDS_WIDTH_PX, self._view.get_steady_width() - 12 - self._get_words_left(item))
+    def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
+        """Split the text of an event into lines that fit into the list, and return the lines: each is a list of
+        pieces of text with their tones. The secondary text (`detail`) is on the last line of the text if there is
+        room for it, otherwise on lines below.
+        """
+        width = max(_MIN_TEXT_WIDTH_PX, self._view.get_steady_width() - 12 - self._compute_text_left_px(item))
         lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
         if item.detail:
             used = measure_font_runs(split_font_runs(lines[-1][0][0])) + _DETAIL_GAP_PX
@@ -211,6 +215,6 @@ class _TimelineDelegate(QStyledItemDelegate):
 
 
 def _get_line_height() -> int:
-    """Return the height of an event of one line in px."""
+    """Return the height, in px, of an event whose text needs only one line."""
     appearance = current_appearance()
     return appearance.row_height() if appearance.density == "comfortable" else appearance.control_height("button")

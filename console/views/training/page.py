@@ -79,9 +79,11 @@ class TrainingPage(Page):
             translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wrap=True
         )
         self.score = TextLabel("", "body", selectable=True)
-        self.begin_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["S"]), "S", "primary", binds=False)
-        self.check_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["C"]), "C", binds=False)
-        self.next_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["N"]), "N", binds=False)
+        self.begin_button = KeyButton(
+            translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["S"]), "S", "primary", binds_key=False
+        )
+        self.check_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["C"]), "C", binds_key=False)
+        self.next_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["N"]), "N", binds_key=False)
         self._button_actions: Sequence[tuple[KeyButton, Callable[[], None]]] = (
             (self.begin_button, self._begin_incident),
             (self.check_button, self._check_incidents),

@@ -54,14 +54,14 @@ class TabNode(QWidget):
     """An invisible widget over one tab of a tab bar. Screen readers read it in place of Qt's own object for the tab,
     because Qt's own object for the current tab always reports that it has the focus."""
 
-    def __init__(self, tabs: QTabBar, number: int) -> None:
+    def __init__(self, tabs: QTabBar, tab_index: int) -> None:
         super().__init__(tabs)
-        self.tabs, self.number = tabs, number
+        self.tabs, self.tab_index = tabs, tab_index
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     @property
     def is_current(self) -> bool:
-        return self.tabs.currentIndex() == self.number
+        return self.tabs.currentIndex() == self.tab_index
 
 
 class _TabInterface(QAccessibleWidget):
@@ -81,7 +81,7 @@ class _TabInterface(QAccessibleWidget):
     def doAction(self, name: str) -> None:
         node = self.widget()
         if name == QAccessibleActionInterface.pressAction() and isinstance(node, TabNode):
-            node.tabs.setCurrentIndex(node.number)
+            node.tabs.setCurrentIndex(node.tab_index)
 
 
 class _HeadingAttributes(QAccessibleAttributesInterface):

@@ -29,8 +29,9 @@ BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
 class Surface(QFrame):
-    """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `is_raised`, the
-    area has the second background colour."""
+    """An area of the page with a border line of 1 px at one edge, at all edges or at none (`edge`). With `is_raised`,
+    the area has the background colour of raised areas, which differs from that of the page.
+    """
 
     def __init__(self, parent: QWidget | None = None, *, is_raised: bool = False, edge: BorderEdge = "none") -> None:
         super().__init__(parent)
@@ -116,7 +117,7 @@ class TextLabel(QLabel):
     def _set_markup(self) -> None:
         """Make Qt show `plain` with the fonts of the text role at the current text scale."""
         text = self.plain
-        markup = format_rich_text(text, self._role, sentences=self.wordWrap())
+        markup = format_rich_text(text, self._role, can_wrap=self.wordWrap())
         if self.wordWrap():
             # Qt adds the whole extra line height above the letters; this moves half of it below them.
             shift_px = compute_half_leading_px(self._role)

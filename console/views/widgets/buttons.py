@@ -74,10 +74,10 @@ class KeyButton(PaintedButton):
         kind: ButtonKind = "default",
         *,
         icon: str = "",
-        binds: bool = True,
+        binds_key: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds=False`, another widget
+        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds_key=False`, another widget
         handles this key."""
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
@@ -87,7 +87,7 @@ class KeyButton(PaintedButton):
         self._own_text = text
         self._is_key_shown = bool(key)
         self._opens_menu = False
-        if key and binds:
+        if key and binds_key:
             shortcut = QShortcut(QKeySequence(_make_qt_key_sequence(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
@@ -325,7 +325,7 @@ class IconButton(PaintedButton):
 
 
 class LinkButton(PaintedButton):
-    """A button that looks like a link: text in the accent colour, an arrow (`chevron`) if the link opens another
+    """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
     page, and a key cap if `key` isn't ""."""
 
     def __init__(
@@ -333,19 +333,19 @@ class LinkButton(PaintedButton):
         text: str,
         key: str = "",
         *,
-        chevron: bool = False,
+        has_arrow: bool = False,
         role: TypeRoleName = "body",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
-        self.key, self._chevron, self._role = key, chevron, role
+        self.key, self._has_arrow, self._role = key, has_arrow, role
         if key:
             QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
         width = measure_font_runs(split_font_runs(self.text()), self._role) + 4
-        width += current_appearance().icon_px(12) if self._chevron else 0
+        width += current_appearance().icon_px(12) if self._has_arrow else 0
         width += measure_key_cap(self.key)[0] + 6 if self.key else 0
         return QSize(round(width), current_appearance().control_height("target_min"))
 
@@ -357,7 +357,7 @@ class LinkButton(PaintedButton):
         painter.setPen(text_colour)
         draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
         text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
-        if self._chevron:
+        if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
             draw_cached_shape(
                 painter, "chevron_right", text_right + 1, (self.height() - icon_px) / 2, icon_px, text_colour

@@ -25,7 +25,7 @@ class CopyableId(QWidget):
     def __init__(
         self,
         short_form: str,
-        plain: str,
+        copied_text: str,
         name: str,
         *,
         copy_word: str = "Copy",
@@ -33,10 +33,10 @@ class CopyableId(QWidget):
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
-        """The widget shows `short_form` and copies `plain`. `name` says which identifier it is, such as
+        """The widget shows `short_form` and copies `copied_text`. `name` says which identifier it is, such as
         "Corporation number"; `copy_word` is the name of the copy button."""
         super().__init__(parent)
-        self.plain = plain
+        self.plain = copied_text
         self._name = name
         self._role: TypeRoleName = role
         if role == "title":
@@ -53,11 +53,11 @@ class CopyableId(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self._label)
         layout.addWidget(self._copy_button)
-        self.show_id(short_form, plain)
+        self.show_id(short_form, copied_text)
 
-    def show_id(self, short_form: str, plain: str) -> None:
-        """Show another identifier: the widget shows `short_form` and copies `plain`."""
-        self.plain, self.short_form = plain, short_form
+    def show_id(self, short_form: str, copied_text: str) -> None:
+        """Show another identifier: the widget shows `short_form` and copies `copied_text`."""
+        self.plain, self.short_form = copied_text, short_form
         # A code without a digit, such as COMPLETED, uses the font that it has in sentences.
         has_digit = any(map(str.isdigit, short_form))
         self._label.set_role("body" if self._role == "data" and not has_digit else self._role)

@@ -1,4 +1,4 @@
-"""The base class of every dialog: a title, the content, and a footer with the Cancel button and the acting button,
+"""The base class of every dialog: a title, the content, and a footer with the Cancel button and the main button,
 which starts the dialog's action."""
 
 from itertools import pairwise
@@ -31,12 +31,12 @@ _DEFAULT_OUTCOME_TONE: Tone = "text"
 
 
 class DialogFrame(QDialog):
-    """Base class of dialogs, 640 px wide, with a Cancel button and an acting button (the button that starts the
+    """Base class of dialogs, 640 px wide, with a Cancel button and a main button (the button that starts the
     dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
 
-    Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
+    Show the dialog with `open()`; its result is the signal `finished(int)`. The main button is disabled for the
     first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
-    open: Esc doesn't close it, but shows and announces `stays_open_text`. A shortcut of the acting button that is
+    open: Esc doesn't close it, but shows and announces `stays_open_text`. A shortcut of the main button that is
     pressed in the first 600 ms shows and announces `too_early_text`. `show_outcome` shows the result of the action.
     """
 
@@ -57,7 +57,7 @@ class DialogFrame(QDialog):
         close_name: str = "Close",
         parent: QWidget | None = None,
     ) -> None:
-        """`act_text` is the text of the acting button, which starts the dialog's action; "" hides this button.
+        """`act_text` is the text of the main button, which starts the dialog's action; "" hides this button.
         `hint` is the text at the left of the footer; `close_name` is the accessible name of the close button in
         the corner.
         """
@@ -75,7 +75,7 @@ class DialogFrame(QDialog):
         self._is_acting_delay_over = self._is_act_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
-        self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
+        self.cancel_button = KeyButton(cancel_text, "Esc", binds_key=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
         self.cancel_button.clicked.connect(self.reject)
@@ -197,7 +197,7 @@ class DialogFrame(QDialog):
         self.resize(self.width(), frame_height + self._scroll_area.height())
 
     def _order_tab_stops(self) -> None:
-        """Set the order in which the Tab key visits the controls. After Cancel comes the acting button if
+        """Set the order in which the Tab key visits the controls. After Cancel comes the main button if
         `set_act_button_first` was called with True; otherwise the fields of the content come between them."""
         if self._is_act_button_first:
             stops: list[QWidget] = [self._title, self.cancel_button, self.act_button]
@@ -211,8 +211,8 @@ class DialogFrame(QDialog):
             QWidget.setTabOrder(stop, next_stop)
 
     def set_act_button_first(self, *, is_first: bool) -> None:
-        """Let the Tab key go from Cancel directly to the acting button (True), or from Cancel to the fields of the
-        content and then to the acting button (False)."""
+        """Let the Tab key go from Cancel directly to the main button (True), or from Cancel to the fields of the
+        content and then to the main button (False)."""
         self._is_act_button_first = is_first
         self._order_tab_stops()
 
@@ -234,7 +234,7 @@ class DialogFrame(QDialog):
 
     def find_first_focus(self) -> QWidget:
         """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A subclass
-        may return its first field, if its acting button only opens the next step."""
+        may return its first field, if its main button only opens the next step."""
         return self.cancel_button
 
     def show_in_footer(self, button: KeyButton, label: TextLabel | None = None) -> None:
@@ -280,14 +280,14 @@ class DialogFrame(QDialog):
         self._footer_widgets = ()
 
     def disable_act_button(self, reason: str) -> None:
-        """Disable the acting button and show the reason at the left of the footer."""
+        """Disable the main button and show the reason at the left of the footer."""
         self._disabled_reason = reason
         self.hint.show_text(reason)
         self.act_button.disable_with_reason(reason)
 
     @Slot()
     def _show_block_reason(self) -> None:
-        """Show in the footer, below the hint, why the acting button is blocked; hide this text if the button isn't
+        """Show in the footer, below the hint, why the main button is blocked; hide this text if the button isn't
         blocked."""
         reason = self.act_button.block_reason
         if reason != self._block_reason_label.plain:
@@ -296,7 +296,7 @@ class DialogFrame(QDialog):
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_act_button(self, hint: str = "") -> None:
-        """Enable the acting button and show `hint` at the left of the footer. In the first 600 ms, and while the
+        """Enable the main button and show `hint` at the left of the footer. In the first 600 ms, and while the
         action runs, the button stays disabled."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
@@ -304,8 +304,8 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, busy_text: str) -> None:
-        """Disable the Cancel button and the acting button while the action runs; show and announce `busy_text`. The
-        acting button stays disabled until `show_outcome` or `allow_acting_again` is called. The dialog can't be
+        """Disable the Cancel button and the main button while the action runs; show and announce `busy_text`. The
+        main button stays disabled until `show_outcome` or `allow_acting_again` is called. The dialog can't be
         closed until one of them or `allow_closing` is called. The title gets the focus, because a disabled button
         can't have it.
         """
@@ -315,7 +315,7 @@ class DialogFrame(QDialog):
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def allow_closing(self, close_text: str, hint: str) -> None:
-        """Allow the person to close the dialog while its action still runs. The acting button stays disabled, even
+        """Allow the person to close the dialog while its action still runs. The main button stays disabled, even
         if the person changes an input. `close_text` is the new text of Cancel; `hint` is shown in the footer and
         announced."""
         self._may_close_window = True
@@ -327,7 +327,7 @@ class DialogFrame(QDialog):
 
     def allow_acting_again(self, cancel_text: str) -> None:
         """Let the person act again, because the action was refused or has only prepared the next step. `cancel_text`
-        is the new text of Cancel. The caller shows the form, and enables the acting button."""
+        is the new text of Cancel. The caller shows the form, and enables the main button."""
         self._is_busy = False
         self.allow_closing(cancel_text, "")
 
@@ -335,7 +335,7 @@ class DialogFrame(QDialog):
         self, title: str, subtitle: str, content: QWidget, *, close_text: str, act_text: str = ""
     ) -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
-        (`close_text`) and the acting button (`act_text`; "" hides the button). The acting button is disconnected from
+        (`close_text`) and the main button (`act_text`; "" hides the button). The main button is disconnected from
         its action; the caller connects the next action. The button that `show_in_footer` has added is removed. The
         title and the notification bars in the content are announced as one sentence.
         """
@@ -368,7 +368,7 @@ class DialogFrame(QDialog):
 
     @property
     def is_busy(self) -> bool:
-        """True while the action of the acting button runs."""
+        """True while the action of the main button runs."""
         return self._is_busy
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -433,7 +433,7 @@ class DialogFrame(QDialog):
 
     @Slot()
     def press_act_button(self) -> None:
-        """Press the acting button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
+        """Press the main button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
         effect, and the footer and a screen reader say so. If the button is disabled, do nothing: the footer shows
         the reason already."""
         if self.act_button.isEnabled():

@@ -25,9 +25,9 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 
 
 class InnerAreas(QObject):
-    """The inner areas of `outer_area`. Its owner calls `fit` whenever it computes the height of the content; `refit`
-    is called when the height has to be computed again. An area with a true attribute `keeps_own_scroll_bar` is left
-    as it is.
+    """Sets the heights of the inner areas of `outer_area`. The owner of `outer_area` calls `fit` whenever it computes
+    the height of the content. This class calls `refit` when the owner must compute that height again. An inner area
+    whose attribute `keeps_own_scroll_bar` is True keeps its height and its scroll bar.
     """
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
@@ -42,26 +42,27 @@ class InnerAreas(QObject):
         outer_area.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
 
     def fit(self, compute_height: Callable[[], int], available_height: int) -> int:
-        """Make the inner areas as high as their contents if the least height of the outer area's content, which
-        `compute_height` returns, is larger than `available_height`; otherwise give them their own heights back.
-        Return the least height of the content after that, in px.
+        """Make the inner areas as high as their contents if the minimum height of the outer area's content, which
+        `compute_height` returns, is larger than `available_height`; otherwise restore the heights that they had
+        before. Return the minimum height of the content after that. All heights are in px.
         """
         height = compute_height()
         if self._own_heights:
             if self._get_state(height, available_height) == self._fitted_state:
                 return height
-            self._give_back_own_heights()
+            self._restore_own_heights()
             height = compute_height()
         if height > available_height:
             for area in self._list_inner_areas():
-                self._grow(area)
+                self._raise_heights(area)
             height = compute_height()
             self._fitted_state = self._get_state(height, available_height)
         return height
 
     def _get_state(self, height: int, available_height: int) -> object:
-        """Return everything on which the heights depend. While it is the same, they are right: the changes that `fit`
-        itself has made lead to another call of it.
+        """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
+        `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
+        because its own changes cause another call of it.
         """
         return height, available_height, [(id(area), compute_full_height(area)) for area in self._list_inner_areas()]
 
@@ -72,7 +73,7 @@ class InnerAreas(QObject):
         found: list[QAbstractScrollArea] = content.findChildren(QAbstractScrollArea)
         areas = [area for area in found if area.window() is content.window()]  # not the open list of a QComboBox
         for area in areas:
-            self._watch(area)
+            self._fit_after_changes_of(area)
         return [
             area
             for area in areas
@@ -81,8 +82,10 @@ class InnerAreas(QObject):
             and not any(other.isAncestorOf(area) for other in areas if other is not area)
         ]
 
-    def _watch(self, area: QAbstractScrollArea) -> None:
-        """Fit again after a change of an area's contents, and when the area is shown in place of an empty state."""
+    def _fit_after_changes_of(self, area: QAbstractScrollArea) -> None:
+        """Call `fit` again after each change of the contents of `area`, and when `area` is shown in place of an
+        EmptyState.
+        """
         if not area.property(_WATCHED_PROPERTY):
             area.setProperty(_WATCHED_PROPERTY, True)
             area.installEventFilter(self)
@@ -93,7 +96,7 @@ class InnerAreas(QObject):
                 for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
                     signal.connect(self._fit_again_later)
 
-    def _grow(self, area: QAbstractScrollArea) -> None:
+    def _raise_heights(self, area: QAbstractScrollArea) -> None:
         height = max(area.minimumHeight(), compute_full_height(area))
         self._set_heights(area, height, max(height, area.maximumHeight()))
         for parent in self._list_widgets_around(area):
@@ -107,7 +110,7 @@ class InnerAreas(QObject):
         self._own_heights[widget] = own_heights, (minimum, maximum)
         self._apply_heights(widget, minimum, maximum)
 
-    def _give_back_own_heights(self) -> None:
+    def _restore_own_heights(self) -> None:
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():
             # If its page has set another height meanwhile, that one is right.
@@ -115,8 +118,9 @@ class InnerAreas(QObject):
                 self._apply_heights(widget, *own)
 
     def _apply_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
-        """Set the least and the largest height of a widget, and let the layouts around it compute their sizes anew at
-        once: Qt would do that one layout after the other, in later events."""
+        """Set the minimum and the maximum height of a widget, in px, and let all layouts around it compute their
+        sizes again immediately. By itself, Qt would do this in later events, one layout after the other.
+        """
         widget.setMinimumHeight(minimum)
         widget.setMaximumHeight(maximum)
         for parent in self._list_widgets_around(widget):
@@ -125,7 +129,7 @@ class InnerAreas(QObject):
                 layout.activate()
 
     def _list_widgets_around(self, widget: QWidget) -> list[QWidget]:
-        """Return the widgets in which a widget stands, from the innermost to the content of the outer area."""
+        """Return the widgets that contain `widget`, from its parent to the content of the outer area."""
         found, parent = [], widget.parentWidget()
         while parent is not None and parent is not self._outer_area.viewport():
             found.append(parent)
@@ -155,13 +159,17 @@ class InnerAreas(QObject):
 
     @Slot()
     def _report_visible_rows(self) -> None:
-        """Let the tables know that other rows of theirs are in sight, so that they read the pages of these rows."""
+        """Tell each table inside the outer area that other rows of the table are visible now, so that the table reads
+        the pages of these rows.
+        """
         for widget in self._own_heights:
             if shiboken6.isValid(widget) and hasattr(widget, "report_visible_rows"):
                 widget.report_visible_rows()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Scroll the outer area for the keys PageUp and PageDown: an inner view would go to its first or last row."""
+        """Scroll the outer area when the person presses PageUp or PageDown. Without this, Qt would make the first or
+        the last row of the focused inner list current.
+        """
         if event.type() == QEvent.Type.Show:
             self._fit_again_later()
         if (

@@ -191,7 +191,7 @@ class MultiLineField(Field):
 
     def _make_edit(self) -> MultiLineEdit:
         edit = MultiLineEdit()
-        edit.paste_refused.connect(self._tell_refused_paste)
+        edit.paste_refused.connect(self._show_refused_paste)
         edit.textChanged.connect(self._show_hint_again)
         return edit
 
@@ -200,7 +200,7 @@ class MultiLineField(Field):
         super().show_hint(hint)
 
     @Slot()
-    def _tell_refused_paste(self) -> None:
+    def _show_refused_paste(self) -> None:
         self._has_refused_paste = True
         self.show_error(self._translate("input.paste_too_long", longest=LONGEST_TYPED_CHARACTERS))
 
@@ -302,7 +302,9 @@ class DropDownList(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not WheelFocus: the wheel scrolls the page
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Change the value only in a list with the focus, so that scrolling a page changes none unseen."""
+        """Change the selected item only if this list has the focus. Otherwise a person who scrolls the page with the
+        mouse wheel could change the item without noticing it.
+        """
         if self.hasFocus():
             super().wheelEvent(event)
         else:

@@ -312,8 +312,9 @@ class ToastStack(QObject):
 
     @Slot()
     def place_toasts(self) -> None:
-        """Move the toasts to their positions above the bars at the bottom of the window. Without a toast, don't ask
-        for the bars: a window can be resized before it has them."""
+        """Move the toasts to their positions above the bars at the bottom of the window. Do nothing if no toast is
+        shown: `find_lower_bars` must not be called then, because Qt can resize a window before its bars exist.
+        """
         if self._dialogs or not self._toasts:
             return
         lower_bars = self._find_lower_bars()

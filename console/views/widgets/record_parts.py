@@ -279,7 +279,7 @@ class ExplanationForm(QWidget):
         verdict.addWidget(self._verdict_icon, 0, Qt.AlignmentFlag.AlignTop)
         verdict.addWidget(self._verdict_label, 1)
         for row, label in enumerate(labels):
-            grid.addWidget(_make_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
+            grid.addWidget(_make_form_label(label, is_beside_buttons=row == len(labels) - 1), row, 0)
         grid.addLayout(verdict, 0, 1)
         grid.addWidget(self._why_label, 1, 1)
         grid.addWidget(self._next_step_label, 2, 1)
@@ -308,13 +308,13 @@ class ExplanationForm(QWidget):
             widget.show()
 
 
-def _make_form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
+def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel:
     """Return the label of a line in a form. The label is aligned with the first line of the value's text; with
-    `beside_buttons`, because the value is a row of buttons, with the vertical centre of the buttons."""
+    `is_beside_buttons`, because the value is a row of buttons, with the vertical centre of the buttons."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_FORM_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-    if not beside_buttons:
+    if not is_beside_buttons:
         label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
     return label

@@ -118,14 +118,14 @@ class SideBar(RememberedCurrentItem, QListView):
             action.triggered.connect(partial(self.open_row, row))
         return menu
 
-    def show_current(self, key: str) -> None:
+    def mark_current_entry(self, key: str) -> None:
         """Make the entry with this key the current one without requesting its page, because the window shows this
         page already."""
         for row, entry in enumerate(self._entries.entries):
             if entry.key == key:
                 self.setCurrentIndex(self._entries.index(row))
 
-    def show_nested(self, key: str, entries: Sequence[SidebarEntry]) -> None:
+    def show_nested_entries(self, key: str, entries: Sequence[SidebarEntry]) -> None:
         """Replace the nested entries below the entry with this key. The current entry stays current; if it was
         removed, the entry with this key becomes current."""
         new_entries: list[SidebarEntry] = []
@@ -143,7 +143,7 @@ class SideBar(RememberedCurrentItem, QListView):
             self._entries.beginResetModel()
             self._entries.entries = new_entries
             self._entries.endResetModel()
-            self.show_current(current_key if any(entry.key == current_key for entry in new_entries) else key)
+            self.mark_current_entry(current_key if any(entry.key == current_key for entry in new_entries) else key)
 
     def has_entry(self, key: str) -> bool:
         """Return True if the sidebar has an entry with this key."""

@@ -40,7 +40,7 @@ class TabBar(QTabBar):
         self._set_arrow_icons()
 
     def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab with the name `title` and return its number. `count` is a text after the name, such as "1,000+";
+        """Add a tab with the name `title` and return its index. `count` is a text after the name, such as "1,000+";
         `data` is any value that the caller wants to read later by the method `data`."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: addTab selects the first tab
         self._nodes[-1].show()
@@ -49,26 +49,26 @@ class TabBar(QTabBar):
         self._set_accessible_name(number)
         return number
 
-    def set_count(self, number: int, count: str) -> None:
-        word, _, data = self.tabData(number)
-        self.setTabData(number, (word, count, data))
-        self._set_accessible_name(number)
+    def set_count(self, tab_index: int, count: str) -> None:
+        word, _, data = self.tabData(tab_index)
+        self.setTabData(tab_index, (word, count, data))
+        self._set_accessible_name(tab_index)
 
-    def data(self, number: int) -> object:
-        """Return the value that was passed to `add_tab` as `data` for the tab with this number."""
-        return self.tabData(number)[2]
+    def data(self, tab_index: int) -> object:
+        """Return the value that was passed to `add_tab` as `data` for the tab with this index."""
+        return self.tabData(tab_index)[2]
 
-    def _set_accessible_name(self, number: int) -> None:
-        word, count, _ = self.tabData(number)
-        self.setAccessibleTabName(number, f"{word} {count}".strip())
-        self._nodes[number].setAccessibleName(f"{word} {count}".strip())
-        self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
+    def _set_accessible_name(self, tab_index: int) -> None:
+        word, count, _ = self.tabData(tab_index)
+        self.setAccessibleTabName(tab_index, f"{word} {count}".strip())
+        self._nodes[tab_index].setAccessibleName(f"{word} {count}".strip())
+        self.setTabText(tab_index, f"{word} {count}".strip())  # makes Qt measure the tab again
         self._choose_tab_gap()
 
     def tabLayoutChange(self) -> None:
         super().tabLayoutChange()
         for node in self._nodes:
-            node.setGeometry(self.tabRect(node.number))
+            node.setGeometry(self.tabRect(node.tab_index))
         self._set_arrow_icons()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
@@ -78,8 +78,9 @@ class TabBar(QTabBar):
         return QSize(round(width), current_appearance().control_height("tab"))
 
     def sizeHint(self) -> QSize:
-        """Return the size of the bar with the usual gaps between tabs, even if it has the narrow gaps: the layout
-        sets the width of the bar by this size, and the bar chooses the gaps by its width."""
+        """Return the size that the bar needs with the usual gaps between its tabs, even while it has the narrow gaps.
+        The layout sets the width of the bar by this size, and the bar then chooses its gaps by this width.
+        """
         return QSize(ceil(self._measure_width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
     def _measure_width_with_gap(self, gap_px: int) -> float:
@@ -125,10 +126,10 @@ class TabBar(QTabBar):
         for number in range(self.count()):
             self._draw_tab(painter, number, QRectF(self.tabRect(number)))
 
-    def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
-        colour, is_current = current_appearance().colour, number == self.currentIndex()
-        word, count, _ = self.tabData(number)
-        text_rect = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
+    def _draw_tab(self, painter: QPainter, tab_index: int, rect: QRectF) -> None:
+        colour, is_current = current_appearance().colour, tab_index == self.currentIndex()
+        word, count, _ = self.tabData(tab_index)
+        text_rect = rect.adjusted(self._gap_px / 2 if tab_index else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
         if not self._is_tab_fully_visible(text_rect):
             self._draw_cut_tab(painter, text_rect, baseline)

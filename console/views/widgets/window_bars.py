@@ -52,7 +52,7 @@ class SearchButton(KeyButton):
     button."""
 
     def __init__(self, text: str, key: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(text, key, "search", icon="search", binds=False, parent=parent)
+        super().__init__(text, key, "search", icon="search", binds_key=False, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(tokens().px("layout", "search_width"))
 
@@ -69,12 +69,12 @@ class TopBar(Surface):
 
     Signals:
     - search_requested: the person has pressed the search button (the window handles the shortcut Ctrl+K).
-    - operator_requested: the person has pressed the button with the own name.
+    - person_menu_requested: the person has pressed the button with their name, which opens the person's menu.
     - page_menu_requested: the person has pressed the button that opens the menu of pages.
     """
 
     search_requested = Signal()
-    operator_requested = Signal()
+    person_menu_requested = Signal()
     page_menu_requested = Signal()
     accessible_role = QAccessible.Role.ToolBar
 
@@ -103,7 +103,7 @@ class TopBar(Surface):
         self.operator = KeyButton(operator, kind="tool", icon="person")
         self.operator.setFlat(True)
         self.operator.show_menu_arrow()
-        self.operator.clicked.connect(self.operator_requested)
+        self.operator.clicked.connect(self.person_menu_requested)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(
             make_row(
@@ -290,9 +290,9 @@ def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
 
 
 class ShortcutHintBar(Surface):
-    """The line of a page's shortcuts: each key with the name of its action. `status_label`, at the right end, has the
-    place in the list, a count or another state of the page. It is shown whole; if the line is too narrow for all, the
-    last shortcuts are hidden.
+    """The line of a page's shortcuts: each key with the name of its action. `status_label`, at the right end, shows a
+    count, the position in a list or another state of the page. If the line is too narrow for all shortcuts, the last
+    ones are hidden; the label is always shown completely.
     """
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:

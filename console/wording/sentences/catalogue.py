@@ -90,7 +90,8 @@ def has_sentence(key: str) -> bool:
 
 def translate(key: str, language: str, /, **facts: object) -> str:
     """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
-    missing fact becomes –. With the fact `now` (the present instant), a short time in another year has its year.
+    missing fact becomes –. If the fact `now` (the present instant) is given, an instant in the format `short` is
+    written with its year if that is not the year of `now`.
 
     If there is no text, log an error and return the key itself.
     """
@@ -194,8 +195,9 @@ def get_state_word(kind: str, state: str, language: str) -> str:
 
 
 def get_provider_name(name: str, language: str) -> str:
-    """Return the name of a provider as people write it; `name` itself if there is no text, as for the sender of
-    signed notices."""
+    """Return the name of a provider as people write it. If there is no text for the code `name`, as for a sender of
+    signed notices, return `name` itself.
+    """
     key = f"provider.{name}"
     return translate(key, language) if has_sentence(key) else name
 

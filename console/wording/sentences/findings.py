@@ -59,9 +59,9 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
 
 def format_finding(text: str, translate: Translate, currency: str | None = None) -> str:
     """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
-    words and formatted amounts in the language of `translate`. `currency` is used
-    for amounts that were stored without a currency; if it is None and the finding names no currency, these
-    amounts are left out. A provider's own word for a state stays in the text.
+    words and formatted amounts in the language of `translate`. `currency` is used for amounts that were stored
+    without a currency; if it is None and the finding names no currency, these amounts are left out. A provider's own
+    word for a state stays in the text.
     """
     match = _CURRENCY_PATTERN.search(text)
     known_currency = match["currency"] if match else currency

@@ -77,12 +77,12 @@ def format_amount(amount_minor: int, currency: str) -> str:
     return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{digits}{fraction}"
 
 
-def _group_digits_in_indian_style(units: int) -> str:
+def _group_digits_in_indian_style(number: int) -> str:
     """Return a number with commas as written in India, such as `1,23,456`: the last three digits are a group, the
     digits before are groups of two."""
-    thousands, last_three_digits = divmod(units, 1000)
+    thousands, last_three_digits = divmod(number, 1000)
     if not thousands:
-        return str(units)
+        return str(number)
     text = str(thousands)
     first_width = len(text) % 2
     pairs = ([text[:first_width]] if first_width else []) + [

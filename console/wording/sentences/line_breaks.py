@@ -135,8 +135,10 @@ def _may_phrase_end(text: str, position: int, *, is_found_by_parser: bool) -> bo
 
 
 def _keep_phrase_whole(phrase: str) -> str:
-    """Return a phrase with joiners, or unchanged if it has too many Japanese letters for one line. Then Qt may end a
-    line between any two of them."""
+    """Return a phrase with joiners, so that no line ends inside the phrase. A phrase with more than
+    LONGEST_WHOLE_PHRASE Japanese letters is too long for one line and is returned unchanged, so that Qt may end a
+    line between any two of its letters.
+    """
     is_too_long = len(JAPANESE_LETTER_PATTERN.findall(phrase)) > LONGEST_WHOLE_PHRASE
     return phrase if is_too_long else _insert_joiners_between_letters(phrase)
 

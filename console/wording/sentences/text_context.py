@@ -19,7 +19,7 @@ class TextContext(Protocol):
 
     def translate(self, key: str, /, **facts: object) -> str:
         """Return the text of a wording key in the language of this context, with its placeholders replaced by
-        `facts`. A short time in another year than the current one has its year."""
+        `facts`. An instant in the format `short` is written with its year if it isn't in the current year."""
 
     def now(self) -> datetime:
         """Return the current instant, in UTC."""

@@ -47,8 +47,8 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
     assert runs() == []
-    console.sessions.record_sign_in(keep_password=False)
-    console.sessions.record_sign_in(keep_password=False)
+    console.sessions.record_sign_in(must_store_password=False)
+    console.sessions.record_sign_in(must_store_password=False)
     (run,) = runs()
     assert run[1:] == ("op-a", os.getpid(), "terminal")
     created = {entry.subject for entry in console.audit.list_entries() if entry.what == "session_created"}
@@ -75,9 +75,9 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
 def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missing: str) -> None:
     """First that no stored one could be used and why, then the new one; a second sign-in misses nothing."""
     console.settings.sign_in.sign_in_reason = missing  # type: ignore[assignment]  # one of the two
-    assert not console.sessions.record_sign_in(keep_password=False)
+    assert not console.sessions.record_sign_in(must_store_password=False)
     assert not console.sessions.record_sign_in(
-        keep_password=True
+        must_store_password=True
     )  # there is no account on SQLite, and no keyring here
     assert told(console) == [
         ("session_missing", "done", missing),
@@ -105,8 +105,8 @@ def test_a_sign_in_that_could_not_be_told_leaves_no_reason_behind(console: Conso
     """Its reason is not that of the next sign-in, which missed nothing."""
     console.settings.sign_in.sign_in_reason = "refused"
     (home / "console.db").rename(home / "elsewhere.db")
-    assert not console.sessions.record_sign_in(keep_password=False)
+    assert not console.sessions.record_sign_in(must_store_password=False)
     (home / "elsewhere.db").rename(home / "console.db")
     assert told(console) == []
-    assert not console.sessions.record_sign_in(keep_password=False)
+    assert not console.sessions.record_sign_in(must_store_password=False)
     assert told(console) == [("session_created", "done", None)]

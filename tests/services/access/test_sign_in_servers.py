@@ -42,7 +42,7 @@ def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person
     told = settings(place.home, url, keyring)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
-        assert console.sessions.record_sign_in(keep_password=keep) is keep
+        assert console.sessions.record_sign_in(must_store_password=keep) is keep
         yield console
 
 
@@ -99,7 +99,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     refusal(told)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
-        console.sessions.record_sign_in(keep_password=True)
+        console.sessions.record_sign_in(must_store_password=True)
         assert trail(console) == [(user, "session_missing", "done", "none"), (user, "session_created", "done", None)]
     entry = next(entry for entry in keyring.kept if entry.startswith(user))
     keyring.kept[entry] = "changed meanwhile"
@@ -107,7 +107,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     assert refusal(told).detail["problem"] == "access_denied"
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
-        console.sessions.record_sign_in(keep_password=True)
+        console.sessions.record_sign_in(must_store_password=True)
         assert trail(console)[2:] == [
             (user, "session_missing", "done", "refused"),
             (user, "session_created", "done", None),
@@ -199,7 +199,7 @@ def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path
                 True,
                 set(EVERYBODY[who]),
             )
-            assert console.sessions.record_sign_in(keep_password=True)
+            assert console.sessions.record_sign_in(must_store_password=True)
             assert console.sessions.confirm_password(password)
             assert not console.sessions.confirm_password("wrong")
             assert console.sessions.sign_out()

@@ -67,7 +67,7 @@ def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: S
     """The newest entry that the desk has read while the person acted is hidden afterwards, and is not missing."""
     let_act(place, "op-a")
     with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, person="lead-b", desk=2) as lead:
-        lead.sessions.record_sign_in(keep_password=False)
+        lead.sessions.record_sign_in(must_store_password=False)
         assert desk.alerts.count_lost_operations() is None
     ask_only(place, "op-a")
     with place.opened(sandbox, desk=5) as desk:

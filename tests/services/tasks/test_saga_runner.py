@@ -49,7 +49,7 @@ class Bench:
         self.runner = SagaRunner(context, self.plan)
 
     def _effect(self, name: str) -> EffectStep:
-        return EffectStep(name, self._do(name), undo=lambda tx, saga: self._audit(tx, f"undo_{name}", saga))
+        return EffectStep(name, self._do(name), undo_effect=lambda tx, saga: self._audit(tx, f"undo_{name}", saga))
 
     def _audit(self, tx: Transaction, name: str, saga: Saga) -> None:
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)

@@ -33,7 +33,7 @@ def show_ids(the_look: object, qtbot: QtBot) -> Make:
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
         group = (lambda line: RowGroup(line.id // 10, f"From {line.id // 10}0")) if grouped else None
-        table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", group_of=group)
+        table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", get_group=group)
         both = TableOrEmptyState(table, EmptyState("nothing"))
         qtbot.addWidget(both)
         both.resize(400, 300)

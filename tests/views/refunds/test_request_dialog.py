@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.refunds.request_form import EXACT_LOOK_ALIKE_RULE, RefundForm
+from console.views.refunds.request_form import EXACT_LOOKALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel
@@ -26,7 +26,7 @@ from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import ASIDE, payment, plan, refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
-SAME = RiskSignal(EXACT_LOOK_ALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
+SAME = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
 
 
 class RefundsAlone:
@@ -110,7 +110,7 @@ def test_every_hit_needs_an_answer(the_look: object) -> None:
 def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     """Words alone don't do."""
     made = form(SAME)
-    made._answer_field_by_rule[EXACT_LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
+    made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
@@ -122,7 +122,7 @@ def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
     made = form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(plan(PAYER, SAME))
-    assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOK_ALIKE_RULE: ""}
+    assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOKALIKE_RULE: ""}
 
 
 def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:

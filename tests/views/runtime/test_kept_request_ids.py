@@ -7,7 +7,7 @@ import pytest
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.settings.entries_file import StoredEntries
-from console.views.runtime.person_state import PersonStateStore
+from console.views.runtime.person_state import PersonValues
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
@@ -27,7 +27,7 @@ class Disk:
         class Services:
             person_state = self
 
-        state = PersonStateStore(
+        state = PersonValues(
             lambda call, _person: lambda: call(Services), lambda: datetime(2026, 11, 20, tzinfo=UTC), InlineRunner()
         )
         state.load("op-a")

@@ -65,7 +65,7 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     assert not form.submit_button.isEnabled()
     assert not form.password_field.line_edit.isEnabled()
     form.submit()  # a second press does nothing
-    assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store=True))
+    assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store_password=True))
 
 
 def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
@@ -157,7 +157,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     QTest.keyClicks(form.password_field.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
-    assert not sent.args[0].must_store
+    assert not sent.args[0].must_store_password
     form.show_failure(DENIED)
     assert not form.storage_box.isEnabled()
 
@@ -187,7 +187,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     assert form.password_field.text() == ""
     form.show_failure(AWAY)
     assert "stays locked" in notice_of(form)
-    with qtbot.waitSignal(form.other_requested):
+    with qtbot.waitSignal(form.other_person_requested):
         form.other_person_link.click()
 
 

@@ -118,8 +118,8 @@ def test_text_of_others_is_never_markup() -> None:
 
 def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
     """An invisible letter of the text font stands before it; Qt would draw the figures lower than words otherwise."""
-    assert f">{WORD_JOINER}<span" in format_rich_text("2026-11-20 15:04", sentences=True)
-    assert WORD_JOINER not in format_rich_text("A 2026-11-20 15:04", sentences=True)
+    assert f">{WORD_JOINER}<span" in format_rich_text("2026-11-20 15:04", can_wrap=True)
+    assert WORD_JOINER not in format_rich_text("A 2026-11-20 15:04", can_wrap=True)
     assert WORD_JOINER not in format_rich_text("2026-11-20 15:04")
 
 

@@ -187,7 +187,7 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
     timeline.show_lines([TimelineLine("1", "1", "check", "good", "", word) for word in ("a", "b", "c")])
     window.setLayout(make_row(bar, timeline))
     show(qtbot, window)
-    bar.show_current("queues")
+    bar.mark_current_entry("queues")
     timeline.setFocus()
     QTest.keyClick(timeline, Qt.Key.Key_Down)
     assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, b"])
@@ -199,7 +199,7 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
     timeline.setFocus()
     QTest.keyClick(timeline, Qt.Key.Key_Down)
     assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, c"])
-    bar.show_current("home")
+    bar.mark_current_entry("home")
     assert bar.currentIndex().row() == 0
     timeline.show_lines([])
     assert timeline.currentIndex().row() == -1

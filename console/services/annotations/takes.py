@@ -19,7 +19,7 @@ TAKE_ACTION = AuditAction.RECORD_TAKE
 TAKE_DURATION = timedelta(minutes=30)
 
 
-class AssignmentService:
+class TakeService:
     """Stores and ends takes of records of every kind. A take locks nothing: of the program's actions, only bulk
     runs skip a record that another person has taken."""
 
