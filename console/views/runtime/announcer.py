@@ -38,9 +38,9 @@ class Announcement:
 class Announcer(QObject):
     """Announces the sentences of one main window to screen readers. `announcements` contains the newest
     _MAX_STORED_ANNOUNCEMENTS sentences that were announced with `is_stored`, the newest first. While a cover (the
-    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored. Sentences of the
-    hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting` is called, and the
-    others are lost.
+    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored.
+    Sentences of the hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting` is
+    called, and the others are lost.
 
     Signals:
     - announced(object): this Announcement was passed to a screen reader.
