@@ -27,6 +27,7 @@ from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
@@ -100,8 +101,10 @@ class CreditCheckProber:
             reader = self._open_reader()
             provider_id = self._decisions.find_provider_id_on_desk(record)
             if provider_id is not None:
-                return self._decisions.confirm_purchase(record, provider_id, None)
+                return self._confirm_answer_of_desk(record, provider_id, is_automatic)
             if not reader.capabilities.finds_purchases:
+                if is_automatic:  # the provider had a list when the probe was scheduled
+                    self._plan_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
                 )
@@ -112,6 +115,26 @@ class CreditCheckProber:
         if reason is None:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
+
+    def _confirm_answer_of_desk(self, record: CreditCheck, provider_id: int, is_automatic: bool) -> CreditCheck:
+        """Settle the credit check by a read of the id in the answer that this desk has, and return it. Raises the
+        errors of `confirm_purchase`; with `is_automatic`, the next probe is scheduled before."""
+        try:
+            return self._decisions.confirm_purchase(record, provider_id, None)
+        except ConsoleError:
+            if is_automatic:
+                with log_and_suppress(f"the next probe of credit check {record.id}"):
+                    self._context.write(lambda tx: self._plan_next_probe(tx, record))
+            raise
+
+    def _plan_work(self, record: CreditCheck, work: Work) -> None:
+        """Store the next step of the credit check, in a transaction of its own."""
+        context = self._context
+        context.write(
+            lambda tx: credit_checks.change_record(
+                tx.conn, record, context.now(), **credit_checks.make_work_values(work)
+            )
+        )
 
     def _handle_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool

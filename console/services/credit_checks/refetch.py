@@ -124,6 +124,13 @@ class RefetchService:
         attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
+    def plan_without_reading(self, record: CreditCheck) -> None:
+        """Schedule the next attempt for a credit check that can't be re-fetched now (`find_refetch_refusal`), or
+        clear its work if the provider no longer shows it. Nothing is sent."""
+        self._context.write(
+            lambda tx: self._part_reader.plan_next_read(tx, record.id, attempts=record.work.attempt + 1)
+        )
+
 
 class _RefetchAttempt:
     """One attempt to re-fetch detail or PDF of a bought credit check. The guarded pipeline calls its methods as
