@@ -249,7 +249,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "outcomes.store_answer_about_operation(context, tx, live_check, outcome)",
+                "outcomes.store_answer_before_renewal(context, tx, live_check, outcome)",
                 "None",
             ),
         ),

@@ -97,18 +97,18 @@ def store_answer_evidence(
     )
 
 
-def store_answer_about_operation(
+def store_answer_before_renewal(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[object]
 ) -> None:
-    """Store the answer by which a renewal learns whether the earlier credit check has expired, as evidence of the
-    purchase of that credit check (`record`). If another application made that purchase, the evidence belongs to no
-    operation of this program.
+    """Store the answer by which a renewal learns whether the earlier credit check (`record`) has expired, as evidence
+    that is shown with that credit check and with its purchase.
 
-    It isn't evidence of the credit check itself, because the triggers of a server let an account change the dates of
-    a credit check about which it has an answer.
+    Its kind has the suffix QUESTION_SUFFIX, because the triggers of a server let an account change the dates of a
+    credit check about which it has an answer.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
-    evidence.add_answer(tx.conn, ("operation", None), record.operation_id, source, operator, outcome, context.now())
+    subject = (CREDIT_CHECK_KIND + evidence.QUESTION_SUFFIX, record.id)
+    evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())
 
 
 def _make_evidence_source(call: str) -> str:

@@ -234,7 +234,7 @@ class _PurchaseAttempt:
             )
         outcome = reader.read_detail(live_check.credit_check_id)
         report = outcome.found
-        context.write(lambda tx: outcomes.store_answer_about_operation(context, tx, live_check, outcome))
+        context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, live_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -20,7 +22,7 @@ from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
-from tests.support.ledger_vendor import Behaviour, LedgerVendor
+from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -587,6 +589,32 @@ def test_the_providers_word_about_the_end_is_above_its_date(
         assert len(vendor.charges) == 1 + is_over
         where = f"source = 'alarmbox.renewal' AND operation_id = '{old.operation_id}' AND summary LIKE '%SUCCEEDED%'"
         assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
+
+
+@pytest.mark.engines("sqlite")
+def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
+    place: Place, vendor: LedgerVendor, clock: HandClock, tmp_path: Path
+) -> None:
+    """The other application's purchase is no operation of this program; its credit check still shows the answer, on
+    its page, in its timeline and in its evidence pack, and no rule takes it for an answer to that purchase."""
+    vendor.charges.append(Charge(1, ONE, "1", clock.today(), None))
+    with place.desk(vendor, clock) as console:
+        place.sql(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, expired_at)"
+            f" VALUES (1, '{ONE}', 1, '{clock.at:%Y-%m-%d %H:%M:%S}')"
+        )
+        (old,) = console.lookup.find_records(ONE).credit_checks
+        clock.at += timedelta(days=400)
+        assert buy(console, renew=True).state == "success"
+        shown = console.credit_checks.read_credit_check(old.id).evidence
+        assert [item.source for item in shown] == ["alarmbox.renewal"]
+        events = console.recovery.read_timeline("credit-check", old.id).events
+        assert "alarmbox.renewal" in {event.what for event in events}
+        console.recovery.write_evidence_pack("credit-check", old.id, tmp_path / "pack.zip")
+        with ZipFile(tmp_path / "pack.zip") as content:
+            assert any(b"alarmbox.renewal" in content.read(name) for name in content.namelist())
+        counted = f"subject_kind = 'credit-check' AND subject_id = {old.id}"  # by the triggers of a server
+        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {counted}") == [(0,)]
 
 
 @pytest.mark.engines("sqlite")
