@@ -88,7 +88,7 @@ class CreditCheckPurchaseService:
         renewable_records = [
             live_record
             for live_record in live_records
-            if live_record.expired_at is not None and live_record.expired_at <= context.now()
+            if live_record.credit_check_id is not None and has_expired(live_record, context.now())
         ]
         return PurchasePlan(
             corporation_number=valid_number,
@@ -290,7 +290,8 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
     def _refuse_live_check(self, live_check: CreditCheck) -> None:
-        if not self._request.renew or live_check.state.value != "success":
+        # Without the provider's id nobody can ask whether it has expired (`_require_expired`).
+        if not self._request.renew or live_check.state.value != "success" or live_check.credit_check_id is None:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         if not has_expired(live_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code

@@ -618,6 +618,26 @@ def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
 
 
 @pytest.mark.engines("sqlite")
+def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """AlarmBox can't be asked whether it has expired, and this desk's clock alone, which may be ahead, decides about
+    no money."""
+    with place.desk(vendor, clock) as console:
+        place.sql(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status, expired_at)"
+            f" VALUES (1, '{ONE}', 'success', '{clock.at:%Y-%m-%d %H:%M:%S}')"
+        )
+        (old,) = console.lookup.find_records(ONE).credit_checks
+        clock.at += timedelta(days=1)
+        refused = refusal(lambda: buy(console, renew=True))
+        assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
+        assert vendor.charges == []
+        assert not console.credit_checks.make_plan(ONE).renewal
+        actions = console.credit_checks.read_credit_check(old.id).actions
+        renewal = next(action for action in actions if action.action == "renew")
+        assert (renewal.allowed, renewal.reason) == (False, "reason.renewal_without_id")
+
+
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     ("change", "reason"), [("", "no_date"), (", viewing_over = 1", "date_unavailable")], ids=["shown", "over"]
 )
