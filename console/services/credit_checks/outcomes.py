@@ -25,6 +25,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
+from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import (
     INCOMPLETE_REFETCH_WAITS,
     PURCHASE_PROBE_WAITS,
@@ -35,7 +36,7 @@ from console.services.credit_checks import records as check_records
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_journal_state
 from console.services.process.context import ServiceContext
-from console.store.alerts import cases
+from console.store.alerts import alerts, cases
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_naive_utc
@@ -49,6 +50,11 @@ PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "pu
 the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
 RENEWAL_CALL_NAME = "renewal"
 """Name in the evidence of the read at the provider before a renewal."""
+READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
+"""Reasons of failed readings of a bought credit check that contradict it."""
+UNKNOWN_AT_PROVIDER, OTHER_CORPORATION = "provider does not know the check", "provider names corporation"
+_READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
+"""How the description of a case about a reading begins. The next reading that agrees ends such a case."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -373,8 +379,22 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review."""
+    answer. The state stays, and the work is set to needs_review.
+
+    An open case about another contradiction is closed for it if a person has acknowledged that case, or if a next
+    reading could end it. Otherwise the new contradiction would wait for nobody.
+    """
     now = context.now()
+    earlier_case = _find_contradiction_case(tx, record)
+    if (
+        earlier_case is not None
+        and earlier_case.observed != observed
+        and (
+            earlier_case.acknowledged_by is not None
+            or (_is_about_reading(earlier_case.observed) and not _is_about_reading(observed))
+        )
+    ):
+        cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, now)
     if cases.open_case(
         tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, observed, record.state.value, now
     ):
@@ -382,6 +402,45 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
         credit_checks.change_record(tx.conn, current_record, now, **credit_checks.make_work_values(work))
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
+
+
+def end_reading_contradiction(
+    context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
+) -> None:
+    """Close the case of a credit check that an earlier reading contradicted if `report`, the provider's newest
+    reading, names its corporation, and schedule the re-fetch of what is missing. A case about the purchase itself
+    stays open. Raises StaleRow if the credit check changes meanwhile."""
+    record, now = credit_checks.find(tx.conn, record_id), context.now()
+    if (
+        record is None
+        or report is None
+        or report.corporation_number != record.corporation_number
+        or record.state is not CheckState.SUCCESS
+        or record.work.reason != WorkReason.CONTRADICTED
+    ):
+        return
+    case = _find_contradiction_case(tx, record)
+    if case is None or not _is_about_reading(case.observed):
+        return
+    cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record_id, now)
+    work = Work(WorkState.SCHEDULED, now, WorkReason.INCOMPLETE)
+    if not record.incomplete or record.viewing_over:
+        work = Work()
+    credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work))
+
+
+def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | None:
+    """Return the newest open case about a contradiction of the credit check; None if there is none."""
+    open_cases = [
+        alert
+        for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)
+        if alert.rule_id == WorkReason.CONTRADICTED and alert.resolved_at is None
+    ]
+    return max(open_cases, key=lambda alert: alert.id, default=None)
+
+
+def _is_about_reading(observed: str) -> bool:
+    return observed.startswith(_READING_CONTRADICTIONS)
 
 
 def _require_record(tx: Transaction, record_id: int) -> CreditCheck:

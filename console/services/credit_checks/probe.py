@@ -263,11 +263,14 @@ class CreditCheckProber:
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)
 
+        @credit_checks.run_again_if_stale()
         def store_answer(tx: Transaction) -> None:
             outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, reason=outcome.reason[:64])
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, record, observed)
+            elif outcome.kind is OutcomeClass.SUCCEEDED:
+                outcomes.end_reading_contradiction(context, tx, record.id, outcome.found)
 
         context.write(store_answer)
         code = find_part_error_code(outcome)
@@ -283,8 +286,8 @@ class CreditCheckProber:
 
 def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
     if outcome.kind is OutcomeClass.NOT_FOUND:
-        return "provider does not know the check"
+        return outcomes.UNKNOWN_AT_PROVIDER
     number = outcome.found.corporation_number if outcome.found else None
     if number is not None and number != record.corporation_number:
-        return f"provider names corporation {number[:20]}"
+        return f"{outcomes.OTHER_CORPORATION} {number[:20]}"
     return None
