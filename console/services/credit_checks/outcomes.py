@@ -429,6 +429,19 @@ def end_reading_contradiction(
     credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work))
 
 
+def resume_viewing(context: ServiceContext, tx: Transaction, record_id: int) -> None:
+    """Let a bought credit check be re-fetched again, because the provider shows it after it had answered 403: that
+    answer can also mean that a permission was missing. Raises StaleRow if the credit check changes meanwhile."""
+    record, now = credit_checks.find(tx.conn, record_id), context.now()
+    if record is None or not record.viewing_over:
+        return
+    work = record.work
+    if record.incomplete and work.state is WorkState.NONE:
+        work = Work(WorkState.SCHEDULED, now, WorkReason.INCOMPLETE)
+    work_values = credit_checks.make_work_values(work)
+    credit_checks.change_record(tx.conn, record, now, viewing_over=False, error_code=None, **work_values)
+
+
 def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | None:
     """Return the newest open case about a contradiction of the credit check; None if there is none."""
     open_cases = [

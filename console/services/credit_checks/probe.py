@@ -70,7 +70,7 @@ class CreditCheckProber:
         self._require_no_running_purchase(record)
         if record.state is CheckState.ERROR:
             self._open_case_of_answer_on_desk(record)
-        if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
+        if record.state is CheckState.SUCCESS and record.credit_check_id is not None:
             self._compare_with_provider(record)
         return check_records.read_current_credit_check(self._context, record_id)
 
@@ -271,6 +271,7 @@ class CreditCheckProber:
                 outcomes.open_contradiction_case(context, tx, record, observed)
             elif outcome.kind is OutcomeClass.SUCCEEDED:
                 outcomes.end_reading_contradiction(context, tx, record.id, outcome.found)
+                outcomes.resume_viewing(context, tx, record.id)
 
         context.write(store_answer)
         code = find_part_error_code(outcome)
