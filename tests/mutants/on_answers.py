@@ -393,4 +393,16 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (f"{_CONTRADICTIONS}::test_an_acknowledged_contradiction_hides_no_other_one",),
         "sqlite",
     ),
+    Mutant(
+        "an empty date of expiry lets a check be bought again",
+        (
+            Change(
+                SETTLING,
+                "    return None if is_over_before_purchase and not has_validity else valid_until\n",
+                "    return valid_until\n",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_an_empty_date_of_expiry_renews_nothing",),
+        "sqlite",
+    ),
 )

@@ -160,12 +160,25 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
         "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
-        "expired_at": get_end_of_day(report.expiration_date) if report.expiration_date else None,
+        "expired_at": compute_valid_until(report, record),
     }
     if report.expired and (column_values["expired_at"] is None or _is_later_than(column_values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
         column_values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
     return {name: convert_to_column_value(value) for name, value in column_values.items() if value is not None}
+
+
+def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
+    """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
+    report has no such date. A date before the purchase of the credit check here, with no time of validity, is none:
+    providers write one such as 1970-01-01 for a missing date, and the check would be bought again at once."""
+    last_valid_day = report.expiration_date
+    if last_valid_day is None:
+        return None
+    valid_until = get_end_of_day(last_valid_day)
+    has_validity = report.purchase_date is not None and last_valid_day > report.purchase_date
+    is_over_before_purchase = record.created_at is not None and valid_until <= record.created_at
+    return None if is_over_before_purchase and not has_validity else valid_until
 
 
 def _is_later_than(value: object, now: datetime) -> bool:

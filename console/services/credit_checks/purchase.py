@@ -11,7 +11,6 @@ from itertools import chain
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import get_end_of_day
 from console.domain.error_reasons import AlreadyPurchasedReason, NotExpiredReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, NotExpiredDetail, ProviderAnswerFacts
@@ -244,7 +243,7 @@ class _PurchaseAttempt:
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
             )
-        valid_until = get_end_of_day(report.expiration_date) if report.expiration_date else None
+        valid_until = outcomes.compute_valid_until(report, live_check)
         is_date_over = valid_until is not None and valid_until <= context.now()
         # The provider's statement takes precedence over its date, in both directions.
         if not (is_date_over if report.expired is None else report.expired):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -635,6 +635,32 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
         actions = console.credit_checks.read_credit_check(old.id).actions
         renewal = next(action for action in actions if action.action == "renew")
         assert (renewal.allowed, renewal.reason) == (False, "reason.renewal_without_id")
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("bought_on", [None, date(1970, 1, 1)])
+def test_an_empty_date_of_expiry_renews_nothing(
+    place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
+) -> None:
+    """A check that AlarmBox says to have expired before it was bought here, without any time of validity: such a date
+    stands for none. The same check would be bought again at once."""
+    report = LedgerVendor.report
+
+    def report_empty_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
+        return replace(
+            report(vendor, charge), purchase_date=bought_on, expiration_date=date(1970, 1, 1), expired=None
+        )
+
+    monkeypatch.setattr(LedgerVendor, "report", report_empty_dates)
+    with place.desk(vendor, clock) as console:
+        bought = buy(console)
+        assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
+        clock.at += timedelta(days=1)
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        place.unguard("hansha_alarmbox_credit_checks")
+        place.sql("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2020-01-01', version = version + 1")
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert len(vendor.charges) == 1
 
 
 @pytest.mark.engines("sqlite")
