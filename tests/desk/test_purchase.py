@@ -1,7 +1,10 @@
 """Buying through the window: once whatever is clicked, fluid and honest whatever the provider does."""
 
+from PySide6.QtWidgets import QLabel
+
 from console.app import Console
-from console.domain.records import CreditCheck
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.app.close_dialog import RunningCallsDialog
 from console.views.credit_checks.page import CreditCheckPage
@@ -14,6 +17,7 @@ from console.views.widgets.inputs import DropDownList
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
+from tests.support.refusals import refusal
 
 NUMBER = NUMBERS[0]
 
@@ -125,6 +129,26 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
     dialog = purchase(person)
     assert dialog.windowTitle() == "Not bought"
     assert [record.state for record in recorded(console)] == ["error"]
+
+
+def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
+    sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """Decided as not bought, bought by AlarmBox's later word, acknowledged: the dialog of the next purchase, which
+    costs money again, doesn't call it not bought."""
+    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
+    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
+    (denied,) = recorded(console)
+    bought: Outcome[CheckReport] = Outcome(
+        OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
+    )
+    assert refused.code == "provider_refused"
+    assert console._service_builder._purchases.deliver(denied.operation_id or "", bought)
+    (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
+    console.alerts.acknowledge(alert.id, "looked at AlarmBox")
+    dialog = open_purchase(sit())
+    texts = [label.text() for label in dialog.form.findChildren(QLabel)]
+    assert any("AlarmBox says that it was bought" in text for text in texts), texts
 
 
 def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sandbox) -> None:

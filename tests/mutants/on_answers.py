@@ -3,6 +3,7 @@
 from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
+_CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
 )
@@ -252,7 +253,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "outcomes.store_answer_about_operation(context, tx, live_check, outcome)",
+                "outcomes.store_answer_before_renewal(context, tx, live_check, outcome)",
                 "None",
             ),
         ),
@@ -347,5 +348,64 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         ("tests/services/payments/test_start_edges.py::test_a_clock_that_is_ahead_gives_no_second_code",),
         "mariadb",
+    ),
+    Mutant(
+        "a check that AlarmBox can't be asked about is renewed by the desk's clock",
+        (
+            Change(
+                CHECKS,
+                ' or live_check.state.value != "success" or live_check.credit_check_id is None:',
+                ' or live_check.state.value != "success":',
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_a_check_without_an_id_is_not_renewed",),
+        "sqlite",
+    ),
+    Mutant(
+        "one page of several is taken for the whole list of purchases",
+        (
+            Change(
+                "console/providers/alarmbox/responses.py",
+                "        if not _says_nothing_about_pages(fields, len(rows)):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+    ),
+    Mutant(
+        "a reading ends a contradiction about the purchase",
+        (
+            Change(
+                SETTLING,
+                "    if case is None or not _is_about_reading(case.observed):\n",
+                "    if case is None:\n",
+            ),
+        ),
+        (f"{_CONTRADICTIONS}::test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading",),
+        "sqlite",
+    ),
+    Mutant(
+        "an acknowledged contradiction hides the next one",
+        (
+            Change(
+                SETTLING,
+                "            earlier_case.acknowledged_by is not None\n            or ",
+                "            ",
+            ),
+        ),
+        (f"{_CONTRADICTIONS}::test_an_acknowledged_contradiction_hides_no_other_one",),
+        "sqlite",
+    ),
+    Mutant(
+        "an empty date of expiry lets a check be bought again",
+        (
+            Change(
+                SETTLING,
+                "    return None if is_over_before_purchase and not has_validity else valid_until\n",
+                "    return valid_until\n",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_an_empty_date_of_expiry_renews_nothing",),
+        "sqlite",
     ),
 )

@@ -58,6 +58,8 @@ def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
         return "not_live"
     if check.expired_at is None:
         return "no_expiry_date"
+    if check.credit_check_id is None:
+        return "renewal_without_id"
     return None if has_expired(check, now) else ErrorCode.NOT_EXPIRED
 
 

@@ -187,7 +187,7 @@ def _can_call_provider(record: RecoverableRecord) -> bool:
     """
     if isinstance(record, CreditCheck):
         is_bought = record.state is CheckState.SUCCESS and record.credit_check_id is not None
-        return _is_unknown(record) or (is_bought and not record.viewing_over)
+        return _is_unknown(record) or is_bought
     return not isinstance(record, Refund) or _is_unknown(record) or record.provider_refund_key is not None
 
 

@@ -1,8 +1,10 @@
 """Reads the report of a credit check from AlarmBox's answers and checks each field."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
 from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
 from console.providers.credit_checks.provider import PdfAnswer
@@ -16,9 +18,12 @@ from console.providers.http.response_classes import (
     make_answer_converter,
 )
 from console.providers.http.strict_json import UnreadableJson, parse_object
+from console.providers.http.transport import HttpAnswer
 
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
+_PAGE_HEADERS = frozenset({"link", "x-next-page", "x-total", "x-total-count", "x-total-pages", "content-range"})
+"""Headers by which a server says that its list is one of several pages."""
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -64,19 +69,39 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
     `corporation_number`. One unreadable report makes the outcome UNKNOWN, because it could be a report of this
-    number.
+    number. So does a list that may be only one of several pages.
     """
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
-        rows = parse_object(body).get("credit_checks")
+        fields = parse_object(body)
+        rows = fields.pop("credit_checks", None)
         if not isinstance(rows, list):
             raise UnreadableJson("no list")
         reports = [_read_report(row) for row in rows]
+        if not _says_nothing_about_pages(fields, len(rows)):
+            raise UnusableAnswer("list_incomplete")
         if any(report.corporation_number is None for report in reports):
             raise UnusableAnswer("no_number")
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
-    return make_answer_converter(LIST_STATUS_CLASSES, read_check_list, make_evidence_text)
+    convert_body = make_answer_converter(LIST_STATUS_CLASSES, read_check_list, make_evidence_text)
+
+    def convert_answer(answer: HttpAnswer) -> Outcome[tuple[CheckReport, ...]]:
+        outcome = convert_body(answer)
+        if outcome.kind is OutcomeClass.SUCCEEDED and _PAGE_HEADERS & answer.headers.keys():
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_incomplete", found=None)
+        return outcome
+
+    return convert_answer
+
+
+def _says_nothing_about_pages(value: object, row_count: int) -> bool:
+    """True if a value that AlarmBox sends beside the list of purchases is empty, or the number of listed purchases.
+    How AlarmBox divides a long list into pages isn't published. So any other value, such as a number of pages or the
+    address of the next page, may mean that purchases are missing from the list."""
+    if isinstance(value, dict):
+        return all(_says_nothing_about_pages(part, row_count) for part in value.values())
+    return not value or (type(value) is int and value == row_count)
 
 
 def make_evidence_text(body: bytes) -> str:

@@ -25,6 +25,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
+from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import (
     INCOMPLETE_REFETCH_WAITS,
     PURCHASE_PROBE_WAITS,
@@ -35,7 +36,7 @@ from console.services.credit_checks import records as check_records
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_journal_state
 from console.services.process.context import ServiceContext
-from console.store.alerts import cases
+from console.store.alerts import alerts, cases
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_naive_utc
@@ -49,6 +50,11 @@ PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "pu
 the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
 RENEWAL_CALL_NAME = "renewal"
 """Name in the evidence of the read at the provider before a renewal."""
+READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
+"""Reasons of failed readings of a bought credit check that contradict it."""
+UNKNOWN_AT_PROVIDER, OTHER_CORPORATION = "provider does not know the check", "provider names corporation"
+_READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
+"""How the description of a case about a reading begins. The next reading that agrees ends such a case."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -97,18 +103,18 @@ def store_answer_evidence(
     )
 
 
-def store_answer_about_operation(
+def store_answer_before_renewal(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[object]
 ) -> None:
-    """Store the answer by which a renewal learns whether the earlier credit check has expired, as evidence of the
-    purchase of that credit check (`record`). If another application made that purchase, the evidence belongs to no
-    operation of this program.
+    """Store the answer by which a renewal learns whether the earlier credit check (`record`) has expired, as evidence
+    that is shown with that credit check and with its purchase.
 
-    The answer isn't stored as evidence of the credit check itself: on a server, the triggers let a database account
-    change the dates of a credit check as soon as the account has stored such evidence.
+    Its kind has the suffix QUESTION_SUFFIX, because the triggers of a server let a database account change the dates
+    of a credit check about which it has an answer.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
-    evidence.add_answer(tx.conn, ("operation", None), record.operation_id, source, operator, outcome, context.now())
+    subject = (CREDIT_CHECK_KIND + evidence.QUESTION_SUFFIX, record.id)
+    evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())
 
 
 def _make_evidence_source(call: str) -> str:
@@ -154,12 +160,25 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
         "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
-        "expired_at": get_end_of_day(report.expiration_date) if report.expiration_date else None,
+        "expired_at": compute_valid_until(report, record),
     }
     if report.expired and (column_values["expired_at"] is None or _is_later_than(column_values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
         column_values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
     return {name: convert_to_column_value(value) for name, value in column_values.items() if value is not None}
+
+
+def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
+    """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
+    report has no such date. A date before the purchase of the credit check here, with no time of validity, is none:
+    providers write one such as 1970-01-01 for a missing date, and the check would be bought again at once."""
+    last_valid_day = report.expiration_date
+    if last_valid_day is None:
+        return None
+    valid_until = get_end_of_day(last_valid_day)
+    has_validity = report.purchase_date is not None and last_valid_day > report.purchase_date
+    is_over_before_purchase = record.created_at is not None and valid_until <= record.created_at
+    return None if is_over_before_purchase and not has_validity else valid_until
 
 
 def _is_later_than(value: object, now: datetime) -> bool:
@@ -377,8 +396,22 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review."""
+    answer. The state stays, and the work is set to needs_review.
+
+    An open case about another contradiction is closed for it if a person has acknowledged that case, or if a next
+    reading could end it. Otherwise the new contradiction would wait for nobody.
+    """
     now = context.now()
+    earlier_case = _find_contradiction_case(tx, record)
+    if (
+        earlier_case is not None
+        and earlier_case.observed != observed
+        and (
+            earlier_case.acknowledged_by is not None
+            or (_is_about_reading(earlier_case.observed) and not _is_about_reading(observed))
+        )
+    ):
+        cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, now)
     if cases.open_case(
         tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, observed, record.state.value, now
     ):
@@ -386,6 +419,58 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
         credit_checks.change_record(tx.conn, current_record, now, **credit_checks.make_work_values(work))
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
+
+
+def end_reading_contradiction(
+    context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
+) -> None:
+    """Close the case of a credit check that an earlier reading contradicted if `report`, the provider's newest
+    reading, names its corporation, and schedule the re-fetch of what is missing. A case about the purchase itself
+    stays open. Raises StaleRow if the credit check changes meanwhile."""
+    record, now = credit_checks.find(tx.conn, record_id), context.now()
+    if (
+        record is None
+        or report is None
+        or report.corporation_number != record.corporation_number
+        or record.state is not CheckState.SUCCESS
+        or record.work.reason != WorkReason.CONTRADICTED
+    ):
+        return
+    case = _find_contradiction_case(tx, record)
+    if case is None or not _is_about_reading(case.observed):
+        return
+    cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record_id, now)
+    work = Work(WorkState.SCHEDULED, now, WorkReason.INCOMPLETE)
+    if not record.incomplete or record.viewing_over:
+        work = Work()
+    credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work))
+
+
+def resume_viewing(context: ServiceContext, tx: Transaction, record_id: int) -> None:
+    """Let a bought credit check be re-fetched again, because the provider shows it after it had answered 403: that
+    answer can also mean that a permission was missing. Raises StaleRow if the credit check changes meanwhile."""
+    record, now = credit_checks.find(tx.conn, record_id), context.now()
+    if record is None or not record.viewing_over:
+        return
+    work = record.work
+    if record.incomplete and work.state is WorkState.NONE:
+        work = Work(WorkState.SCHEDULED, now, WorkReason.INCOMPLETE)
+    work_values = credit_checks.make_work_values(work)
+    credit_checks.change_record(tx.conn, record, now, viewing_over=False, error_code=None, **work_values)
+
+
+def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | None:
+    """Return the newest open case about a contradiction of the credit check; None if there is none."""
+    open_cases = [
+        alert
+        for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)
+        if alert.rule_id == WorkReason.CONTRADICTED and alert.resolved_at is None
+    ]
+    return max(open_cases, key=lambda alert: alert.id, default=None)
+
+
+def _is_about_reading(observed: str) -> bool:
+    return observed.startswith(_READING_CONTRADICTIONS)
 
 
 def _require_record(tx: Transaction, record_id: int) -> CreditCheck:

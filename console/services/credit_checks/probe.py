@@ -27,6 +27,7 @@ from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
@@ -69,7 +70,7 @@ class CreditCheckProber:
         self._require_no_running_purchase(record)
         if record.state is CheckState.ERROR:
             self._open_case_of_answer_on_desk(record)
-        if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
+        if record.state is CheckState.SUCCESS and record.credit_check_id is not None:
             self._compare_with_provider(record)
         return check_records.read_current_credit_check(self._context, record_id)
 
@@ -102,8 +103,10 @@ class CreditCheckProber:
             reader = self._open_reader()
             provider_id = self._decisions.find_provider_id_on_desk(record)
             if provider_id is not None:
-                return self._decisions.confirm_purchase(record, provider_id, None)
+                return self._confirm_answer_of_desk(record, provider_id, is_automatic)
             if not reader.capabilities.finds_purchases:
+                if is_automatic:  # the provider had a list when the probe was scheduled
+                    self._plan_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
                 )
@@ -114,6 +117,26 @@ class CreditCheckProber:
         if reason is None:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
+
+    def _confirm_answer_of_desk(self, record: CreditCheck, provider_id: int, is_automatic: bool) -> CreditCheck:
+        """Settle the credit check by a read of the id in the answer that this desk has, and return it. Raises the
+        errors of `confirm_purchase`; with `is_automatic`, the next probe is scheduled before."""
+        try:
+            return self._decisions.confirm_purchase(record, provider_id, None)
+        except ConsoleError:
+            if is_automatic:
+                with log_and_suppress(f"the next probe of credit check {record.id}"):
+                    self._context.write(lambda tx: self._plan_next_probe(tx, record))
+            raise
+
+    def _plan_work(self, record: CreditCheck, work: Work) -> None:
+        """Store the next step of the credit check, in a transaction of its own."""
+        context = self._context
+        context.write(
+            lambda tx: credit_checks.change_record(
+                tx.conn, record, context.now(), **credit_checks.make_work_values(work)
+            )
+        )
 
     def _handle_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
@@ -243,11 +266,15 @@ class CreditCheckProber:
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)
 
+        @credit_checks.run_again_if_stale()
         def store_answer(tx: Transaction) -> None:
             outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, reason=outcome.reason[:64])
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, record, observed)
+            elif outcome.kind is OutcomeClass.SUCCEEDED:
+                outcomes.end_reading_contradiction(context, tx, record.id, outcome.found)
+                outcomes.resume_viewing(context, tx, record.id)
 
         context.write(store_answer)
         code = find_part_error_code(outcome)
@@ -263,8 +290,8 @@ class CreditCheckProber:
 
 def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
     if outcome.kind is OutcomeClass.NOT_FOUND:
-        return "provider does not know the check"
+        return outcomes.UNKNOWN_AT_PROVIDER
     number = outcome.found.corporation_number if outcome.found else None
     if number is not None and number != record.corporation_number:
-        return f"provider names corporation {number[:20]}"
+        return f"{outcomes.OTHER_CORPORATION} {number[:20]}"
     return None

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import get_end_of_day
 from console.domain.error_reasons import AlreadyPurchasedReason, NotExpiredReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, NotExpiredDetail, ProviderAnswerFacts
@@ -89,7 +88,7 @@ class CreditCheckPurchaseService:
         renewable_records = [
             live_record
             for live_record in live_records
-            if live_record.expired_at is not None and live_record.expired_at <= context.now()
+            if live_record.credit_check_id is not None and has_expired(live_record, context.now())
         ]
         return PurchasePlan(
             corporation_number=valid_number,
@@ -229,7 +228,7 @@ class _PurchaseAttempt:
             is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
         if (
             live_check is None
-            or live_check.credit_check_id is None
+            or live_credit_check.credit_check_id is None
             or live_check.expired_at is None
             or live_check.expired_at > context.now()
         ):
@@ -240,7 +239,7 @@ class _PurchaseAttempt:
             )
         outcome = reader.read_detail(live_check.credit_check_id)
         report = outcome.found
-        context.write(lambda tx: outcomes.store_answer_about_operation(context, tx, live_check, outcome))
+        context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, live_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return
@@ -250,7 +249,7 @@ class _PurchaseAttempt:
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
             )
-        valid_until = get_end_of_day(report.expiration_date) if report.expiration_date else None
+        valid_until = outcomes.compute_valid_until(report, live_check)
         is_date_over = valid_until is not None and valid_until <= context.now()
         # The provider's statement takes precedence over its date, in both directions.
         if not (is_date_over if report.expired is None else report.expired):
@@ -275,6 +274,8 @@ class _PurchaseAttempt:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_blocking_credit_check(conn, live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
+            if live_check is not None and live_check.created_at is not None and live_check.created_at > intent.at:
+                continue  # this renews what was bought after the lost purchase, and AlarmBox has said that it expired
             detail: AlreadyPurchasedDetail = {
                 "source": "desk",
                 "operation_id": intent.operation_id,
@@ -296,7 +297,12 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
     def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
-        if not self._request.renew or live_credit_check.state.value != "success":
+        # Without the provider's id nobody can ask whether it has expired (`_require_expired`).
+        if (
+            not self._request.renew
+            or live_credit_check.state.value != "success"
+            or live_credit_check.credit_check_id is None
+        ):
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check})
         if not has_expired(live_credit_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code

@@ -18,7 +18,6 @@ from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
 DETAIL_PART, PDF_PART = "detail", "pdf"
-_OUTCOME_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 NO_ANSWER_ERROR_CODES = frozenset(
     {
         ErrorCode.PROVIDER_AUTH,
@@ -128,7 +127,7 @@ class CreditCheckPartReader:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
         else:
             credit_checks.change_record(tx.conn, record, context.now(), error_code=part.outcome.reason[:64])
-        if part.outcome.reason in _OUTCOME_REASONS_THAT_OPEN_CASE:
+        if part.outcome.reason in outcomes.READING_REASONS_THAT_OPEN_CASE:
             outcomes.open_contradiction_case(context, tx, record, part.outcome.reason)
         reason = part.outcome.reason[:64]
         action = AuditAction(f"credit-check.{part.name}_failed")

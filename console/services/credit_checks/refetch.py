@@ -15,6 +15,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.service_results import RefetchResult
+from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
     DETAIL_PART,
@@ -124,6 +125,13 @@ class RefetchService:
         attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
+    def plan_without_reading(self, record: CreditCheck) -> None:
+        """Schedule the next attempt for a credit check that can't be re-fetched now (`find_refetch_refusal`), or
+        clear its work if the provider no longer shows it. Nothing is sent."""
+        self._context.write(
+            lambda tx: self._part_reader.plan_next_read(tx, record.id, attempt_count=record.work.attempt + 1)
+        )
+
 
 class _RefetchAttempt:
     """One attempt to re-fetch detail or PDF of a bought credit check. The guarded pipeline calls its methods as
@@ -204,6 +212,9 @@ class _RefetchAttempt:
     def record(self, tx: Transaction, _subject: ClaimedRecord, _outcome: Outcome[None]) -> None:
         for part in self._fetched_parts:
             self._part_reader.write_reading(tx, self._id, part)
+        if all(part.is_fetched for part in self._fetched_parts):
+            report = next((part.report for part in self._fetched_parts if part.report is not None), None)
+            outcomes.end_reading_contradiction(self._context, tx, self._id, report)
         record = credit_checks.find(tx.conn, self._id)
         self._part_reader.plan_next_read(tx, self._id, attempt_count=record.work.attempt + 1 if record else 1)
         record_exists = record is not None

@@ -11,6 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import PDF_PART
@@ -209,7 +210,11 @@ class DueTasks:
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
         """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail
-        and the PDF."""
+        and the PDF. A credit check that can't be re-fetched, for example because its process ended between the answer
+        that says so and the end of its schedule, is not due again."""
+        if find_refetch_refusal(record) is not None:
+            self._refetch_service.plan_without_reading(record)
+            return
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF_PART}) or not pdf
         self._refetch_service.refetch(

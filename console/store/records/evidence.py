@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
 
 LONGEST_BODY_CHARACTERS = 20_000
+QUESTION_SUFFIX = ".question"
+"""Suffix of the kind in evidence that is shown with a record, while the triggers of a server don't count it as a
+provider's answer about the record."""
 PERSON_SOURCE = "person"
 """Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100
@@ -133,7 +136,11 @@ def find_body(conn: Connection, evidence_id: int | None) -> str | None:
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
     """Return the evidence of a record, oldest first."""
-    return _select_items(conn, (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id))
+    return _select_items(conn, _make_subject_condition(kind, subject_id))
+
+
+def _make_subject_condition(kind: str, subject_id: int) -> ColumnElement[bool]:
+    return evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)) & (evidence.c.subject_id == subject_id)
 
 
 def find_by_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
@@ -165,7 +172,7 @@ def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[Evid
     """Yield the evidence of a record with its bodies, oldest first. The rows are read 100 at a time, so that the
     used memory doesn't grow with their number."""
     last_id = 0
-    is_of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
+    is_of_subject = _make_subject_condition(kind, subject_id)
     while page := _select_items(conn, is_of_subject & (evidence.c.id > last_id), limit=_ROWS_PER_PAGE):
         yield from page
         last_id = page[-1].id

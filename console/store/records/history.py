@@ -14,12 +14,13 @@ from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, and_, bindparam, or_, select
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, get_event_kind
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
+from console.store.records.evidence import QUESTION_SUFFIX
 from console.store.schema.core import alerts, approvals, audit_log, evidence, operations
 from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
@@ -369,6 +370,14 @@ def _match_numeric_subject_id(table: Any) -> ColumnElement[bool]:
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_number"))
 
 
+def _match_subject_of_evidence() -> ColumnElement[bool]:
+    kind: ColumnElement[str] = bindparam("record_kind", type_=String())
+    return and_(
+        evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),
+        evidence.c.subject_id == bindparam("record_number"),
+    )
+
+
 def _match_text_subject_id(table: Any) -> ColumnElement[bool]:
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_id"))
 
@@ -470,7 +479,7 @@ _EVENT_SOURCES_OF_RECORDS = (
         operations.c.ended_at,
     ),
     EventSource(
-        "evidence", _EVIDENCE_EVENTS_QUERY, _match_numeric_subject_id(evidence.c), evidence.c.id, _make_evidence_event
+        "evidence", _EVIDENCE_EVENTS_QUERY, _match_subject_of_evidence(), evidence.c.id, _make_evidence_event
     ),
     *_EVENT_SOURCES_OF_ALL_KINDS,
     EventSource(

@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.recovery.decidable import has_expired, is_denied_but_bought
 from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import PurchasePlan
 from console.views.runtime.context import WindowContext
@@ -176,12 +177,12 @@ class PurchaseForm(QWidget):
     @property
     def is_renewal(self) -> bool:
         """True if the validity of the selected client's live credit check has ended, so that the purchase renews
-        it."""
+        it. False for one without AlarmBox's id, because AlarmBox can't confirm that it has ended."""
         live_check = self.live_check
         return (
             live_check is not None
-            and live_check.expired_at is not None
-            and live_check.expired_at <= self._context.now()
+            and live_check.credit_check_id is not None
+            and has_expired(live_check, self._context.now())
         )
 
     def find_disabled_reason(self) -> str:
@@ -234,6 +235,8 @@ def _format_last_purchase(context: WindowContext, plan: PurchasePlan) -> str:
     last = plan.last
     if last is None:
         return context.translate("dialog.purchase.none")
+    if is_denied_but_bought(last):
+        return context.translate("dialog.purchase.last_denied", id=last.id)
     if last.expired_at is not None:
         return context.translate("dialog.purchase.last_until", id=last.id, expired_at=last.expired_at)
     return context.translate("dialog.purchase.last_state", id=last.id, state=last.state.value)

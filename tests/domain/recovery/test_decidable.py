@@ -188,6 +188,7 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
         ({"state": CheckState.ERROR}, "not_bought", "not_bought"),
         ({"state": CheckState.PENDING}, "bought_perhaps", "bought_perhaps"),
         ({"credit_check_id": None}, "no_provider_id", "no_expiry_date"),
+        ({"credit_check_id": None, "expired_at": NOW}, "no_provider_id", "renewal_without_id"),
         ({"viewing_over": True}, "viewing_over", "no_expiry_date"),
         ({"superseded_by": 18, "expired_at": NOW}, None, "not_live"),
     ],

@@ -327,14 +327,31 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
     "not a list": ({"credit_checks": CHECK}, Kind.UNKNOWN, "unreadable", 0),
     "no list": ({}, Kind.UNKNOWN, "unreadable", 0),
     "HTML": ("<html>", Kind.UNKNOWN, "unreadable", 0),
+    "all of it": ({"credit_checks": [CHECK], "total_count": 1, "next_page": None, "meta": {"more": False}},
+                  Kind.SUCCEEDED, "answered", 1),
+    "empty and all of it": ({"credit_checks": [], "total": 0}, Kind.SUCCEEDED, "answered", 0),
+    "more than listed": ({"credit_checks": [CHECK], "total_count": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a next page": ({"credit_checks": [CHECK], "next_page": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a cursor": ({"credit_checks": [CHECK], "meta": {"next": "abc"}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "more to come": ({"credit_checks": [CHECK], "has_more": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "empty page of several": ({"credit_checks": [], "pages": 3}, Kind.UNKNOWN, "list_incomplete", 0),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "kind", "why", "count"), LISTS.values(), ids=LISTS)
 def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
-    """A list counts only if all of it can be read; other numbers in it are left out."""
+    """A list counts only if it is whole and all of it can be read; other numbers in it are left out."""
     outcome = answered(ASKS["list"], 200, body)
     assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Link", '<https://api.alarmbox.jp/?page=2>; rel="next"'), ("X-Total-Count", "40")]
+)
+def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
+    """A server may say only in a header that it has further purchases."""
+    outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
+    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
 
 
 def test_1xx_is_no_answer() -> None:

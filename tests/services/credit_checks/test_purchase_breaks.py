@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -20,7 +22,7 @@ from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
-from tests.support.ledger_vendor import Behaviour, LedgerVendor
+from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -587,6 +589,78 @@ def test_the_providers_word_about_the_end_is_above_its_date(
         assert len(vendor.charges) == 1 + is_over
         where = f"source = 'alarmbox.renewal' AND operation_id = '{old.operation_id}' AND summary LIKE '%SUCCEEDED%'"
         assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
+
+
+@pytest.mark.engines("sqlite")
+def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
+    place: Place, vendor: LedgerVendor, clock: HandClock, tmp_path: Path
+) -> None:
+    """The other application's purchase is no operation of this program; its credit check still shows the answer, on
+    its page, in its timeline and in its evidence pack, and no rule takes it for an answer to that purchase."""
+    vendor.charges.append(Charge(1, ONE, "1", clock.today(), None))
+    with place.desk(vendor, clock) as console:
+        place.sql(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, expired_at)"
+            f" VALUES (1, '{ONE}', 1, '{clock.at:%Y-%m-%d %H:%M:%S}')"
+        )
+        (old,) = console.lookup.find_records(ONE).credit_checks
+        clock.at += timedelta(days=400)
+        assert buy(console, renew=True).state == "success"
+        shown = console.credit_checks.read_credit_check(old.id).evidence
+        assert [item.source for item in shown] == ["alarmbox.renewal"]
+        events = console.recovery.read_timeline("credit-check", old.id).events
+        assert "alarmbox.renewal" in {event.what for event in events}
+        console.recovery.write_evidence_pack("credit-check", old.id, tmp_path / "pack.zip")
+        with ZipFile(tmp_path / "pack.zip") as content:
+            assert any(b"alarmbox.renewal" in content.read(name) for name in content.namelist())
+        counted = f"subject_kind = 'credit-check' AND subject_id = {old.id}"  # by the triggers of a server
+        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {counted}") == [(0,)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """AlarmBox can't be asked whether it has expired, and this desk's clock alone, which may be ahead, decides about
+    no money."""
+    with place.desk(vendor, clock) as console:
+        place.sql(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status, expired_at)"
+            f" VALUES (1, '{ONE}', 'success', '{clock.at:%Y-%m-%d %H:%M:%S}')"
+        )
+        (old,) = console.lookup.find_records(ONE).credit_checks
+        clock.at += timedelta(days=1)
+        refused = refusal(lambda: buy(console, renew=True))
+        assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
+        assert vendor.charges == []
+        assert not console.credit_checks.make_plan(ONE).renewal
+        actions = console.credit_checks.read_credit_check(old.id).actions
+        renewal = next(action for action in actions if action.action == "renew")
+        assert (renewal.allowed, renewal.reason) == (False, "reason.renewal_without_id")
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("bought_on", [None, date(1970, 1, 1)])
+def test_an_empty_date_of_expiry_renews_nothing(
+    place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
+) -> None:
+    """A check that AlarmBox says to have expired before it was bought here, without any time of validity: such a date
+    stands for none. The same check would be bought again at once."""
+    report = LedgerVendor.report
+
+    def report_empty_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
+        return replace(
+            report(vendor, charge), purchase_date=bought_on, expiration_date=date(1970, 1, 1), expired=None
+        )
+
+    monkeypatch.setattr(LedgerVendor, "report", report_empty_dates)
+    with place.desk(vendor, clock) as console:
+        bought = buy(console)
+        assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
+        clock.at += timedelta(days=1)
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        place.unguard("hansha_alarmbox_credit_checks")
+        place.sql("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2020-01-01', version = version + 1")
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert len(vendor.charges) == 1
 
 
 @pytest.mark.engines("sqlite")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
 
@@ -179,6 +180,42 @@ def test_who_knows_more_stops_it_again(
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
         assert buy(knowing, THREE).state == "success"
         assert refusal(lambda: buy(knowing)).detail["source"] == "desk"
+
+
+def test_what_was_bought_again_after_a_loss_can_be_renewed(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """A desk that did not know of the lost purchase has bought the company again. The lost one, which can't be
+    brought back beside that, has no say about renewals of what was bought after it, not even years later."""
+    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+        (alert,) = stops(reader)
+        reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
+        clock.at += timedelta(minutes=1)
+        bought_again = buy(reader)
+    with place.desk(vendor, clock) as knowing:
+        (alert,) = stops(knowing)
+        knowing.alerts.acknowledge(alert.id, "bought twice")
+        refused = refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
+        assert (refused.code, refused.detail["record"]) == ("already_purchased", bought_again)
+        clock.at += timedelta(days=400)
+        renewed = knowing.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
+        assert (renewed.state, len(vendor.charges)) == ("success", 3)
+
+
+def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """What it renewed was bought before it: buying again would be a second charge for the same time."""
+    with place.desk(vendor, clock) as desk:
+        buy(desk)
+        clock.at += timedelta(days=400)
+        put_back = backups.taken(place)
+        lost_renewal = desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
+    put_back()
+    with place.desk(vendor, clock) as desk:
+        (alert,) = stops(desk)
+        desk.alerts.acknowledge(alert.id, "put back on purpose")
+        refused = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
+        assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
+    assert len(vendor.charges) == 2
 
 
 def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(

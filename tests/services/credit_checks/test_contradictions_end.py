@@ -1,0 +1,132 @@
+"""A contradiction by one reading ends when AlarmBox's next reading agrees; every other one waits for a person."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from console.app import Console
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
+from console.services.credit_checks import outcomes
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Charge, LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+NUMBER, OTHER = numbers(2)
+
+
+class ConfusedVendor(LedgerVendor):
+    """Its reports name another corporation while `names` has one."""
+
+    names: str | None = None
+
+    def report(self, charge: Charge) -> CheckReport:
+        report = super().report(charge)
+        return report if self.names is None else replace(report, corporation_number=self.names)
+
+
+@pytest.fixture
+def vendor(hand_clock: HandClock) -> ConfusedVendor:
+    return ConfusedVendor(today=hand_clock.today)
+
+
+@pytest.fixture
+def console(place: Place, vendor: ConfusedVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, hand_clock) as desk:
+        yield desk
+
+
+def lose(vendor: ConfusedVendor) -> None:
+    """AlarmBox answers for a moment that it has no such credit check."""
+    vendor.charges = []
+
+
+def confuse(vendor: ConfusedVendor) -> None:
+    """AlarmBox answers for a moment with the report of another corporation."""
+    vendor.names = OTHER
+
+
+def refetch(console: Console, record: CreditCheck) -> None:
+    console.credit_checks.refetch(record.id)
+
+
+def probe(console: Console, record: CreditCheck) -> None:
+    console.recovery.probe("credit-check", record.id)
+
+
+def contradict(console: Console, record: CreditCheck, observed: str) -> None:
+    """AlarmBox says something else about the purchase itself."""
+    context = console._context
+    context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
+
+
+def open_cases(console: Console, record: CreditCheck) -> list[str]:
+    return [alert.observed for alert in console.alerts.list_alerts() if alert.resolved_at is None]
+
+
+@pytest.mark.parametrize("spoil", [lose, confuse])
+@pytest.mark.parametrize("ask", [refetch, probe])
+def test_an_answer_that_agrees_again_ends_the_case(
+    console: Console,
+    vendor: ConfusedVendor,
+    spoil: Callable[[ConfusedVendor], None],
+    ask: Callable[[Console, CreditCheck], None],
+) -> None:
+    """One wrong answer of a moment would otherwise keep the record in the queue for ever: nobody could end it."""
+    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    charges = list(vendor.charges)
+    spoil(vendor)
+    if ask is refetch:
+        assert refusal(lambda: ask(console, record)).exit_status == 5
+    else:
+        ask(console, record)
+    assert len(open_cases(console, record)) == 1
+    assert [item.record.id for item in console.recovery.read_queue("review").items] == [record.id]
+    vendor.charges, vendor.names = charges, None
+    ask(console, record)
+    assert open_cases(console, record) == []
+    assert console.recovery.read_queue("review").items == ()
+    assert console.lookup.find_records(NUMBER).credit_checks[0].work.state is WorkState.NONE
+
+
+@pytest.mark.parametrize("ask", [refetch, probe])
+def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
+    console: Console, vendor: ConfusedVendor, ask: Callable[[Console, CreditCheck], None]
+) -> None:
+    """That the report can be read says nothing about a second purchase."""
+    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    contradict(console, record, "bought 7")
+    ask(console, record)
+    assert open_cases(console, record) == ["bought 7"]
+    work = console.lookup.find_records(NUMBER).credit_checks[0].work
+    assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
+
+
+def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
+    console: Console, vendor: ConfusedVendor
+) -> None:
+    """AlarmBox did not show the check, and then says that it sold another one: the reading that agrees again must
+    not end what a person has to look into."""
+    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    charges = list(vendor.charges)
+    lose(vendor)
+    refusal(lambda: refetch(console, record))
+    contradict(console, record, "bought 7")
+    assert open_cases(console, record) == ["bought 7"]
+    vendor.charges = charges
+    refetch(console, record)
+    assert open_cases(console, record) == ["bought 7"]
+
+
+def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: ConfusedVendor) -> None:
+    """Whoever has looked at the first one has not seen the second."""
+    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    for observed in ("bought 7", "bought 7", "bought 8"):
+        contradict(console, record, observed)
+        (case,) = (alert for alert in console.alerts.list_alerts() if alert.resolved_at is None)
+        assert case.observed == observed
+        if observed == "bought 7":
+            console.alerts.acknowledge(case.id, "looked")
+    assert case.acknowledged_by is None

@@ -1,0 +1,70 @@
+"""AlarmBox's 403 can mean a missing permission as well as the end of a viewing period; a probe finds that out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from console.app import Console
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerReader, LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+(NUMBER,) = numbers(1)
+
+
+@dataclass
+class ForbiddingVendor(LedgerVendor):
+    """Answers 403 to every reading while `forbids`."""
+
+    forbids: bool = False
+
+    def make_reader(self) -> LedgerReader:
+        return ForbiddingReader(self)
+
+
+class ForbiddingReader(LedgerReader):
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        assert isinstance(self.world, ForbiddingVendor)
+        if self.world.forbids:
+            self.world.note("detail")
+            return Outcome(OutcomeClass.FAILED_DEFINITE, "http_403", SendingCertainty.YES, None, 403)
+        return super().read_detail(credit_check_id)
+
+
+@pytest.fixture
+def vendor(hand_clock: HandClock) -> ForbiddingVendor:
+    return ForbiddingVendor(today=hand_clock.today)
+
+
+@pytest.fixture
+def console(place: Place, vendor: ForbiddingVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, hand_clock) as desk:
+        yield desk
+
+
+def read(console: Console) -> CreditCheck:
+    return console.lookup.find_records(NUMBER).credit_checks[0]
+
+
+def test_a_probe_brings_back_what_is_shown_again(console: Console, vendor: ForbiddingVendor) -> None:
+    """The permission to read was missing when the check was bought: without a way back, nobody could ever fetch the
+    report that was paid for."""
+    vendor.forbids = True
+    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    assert read(console).viewing_over
+    asked = vendor.asked["detail"]
+    assert refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
+    assert vendor.asked["detail"] == asked, "a re-fetch sends nothing"
+    console.recovery.probe("credit-check", record.id)
+    assert read(console).viewing_over, "still forbidden"
+    vendor.forbids = False
+    console.recovery.probe("credit-check", record.id)
+    shown = read(console)
+    assert (shown.viewing_over, shown.error_code, shown.work.state) == (False, None, WorkState.SCHEDULED)
+    assert console.credit_checks.refetch(record.id).record.incomplete == ()
+    assert read(console).work.state is WorkState.NONE

@@ -1,0 +1,100 @@
+"""A due credit check that can't be settled moves on: to its next attempt, or to a person."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, WorkState
+from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import CHECKS, Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+pytestmark = pytest.mark.engines("sqlite")
+(NUMBER,) = numbers(1)
+ROUNDS = len(PURCHASE_PROBE_WAITS) + 2
+
+
+@pytest.fixture
+def vendor(hand_clock: HandClock) -> LedgerVendor:
+    return LedgerVendor(today=hand_clock.today, finds=True)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, hand_clock) as desk:
+        yield desk
+
+
+def read(console: Console) -> CreditCheck:
+    return console.lookup.find_records(NUMBER).credit_checks[0]
+
+
+def run_for_days(console: Console, clock: HandClock) -> None:
+    """The worker's tasks about credit checks, often enough for each attempt of a schedule."""
+    for _ in range(ROUNDS):
+        clock.at += timedelta(days=1, hours=1)
+        for name in ("probes", "refetches"):
+            console.scheduler._tasks[name]()
+
+
+def lose_the_answer(place: Place) -> None:
+    """As a backup of the moment before the answer would leave the database; the desk still has the answer's id."""
+    place.sql(
+        f"UPDATE {CHECKS} SET status='pending', certainty='unknown', credit_check_id=NULL, work_state='scheduled',"
+        " work_reason='unknown', work_at=created_at, work_attempts=0, error_code='lapsed'",
+        "UPDATE operations SET state='unknown', ended_at=NULL WHERE action='credit-check.purchase'",
+    )
+
+
+def test_a_purchase_whose_list_was_switched_off_waits_for_a_person(
+    console: Console, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """The setting of the list was on when the purchase became unknown; now nobody can be asked."""
+    vendor.behaviour = "silent_after_charge"
+    refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert read(console).work.state is WorkState.SCHEDULED
+    vendor.finds = False
+    run_for_days(console, hand_clock)
+    record = read(console)
+    assert (record.certainty, record.work.state, record.work.reason) == (
+        Certainty.UNKNOWN,
+        WorkState.NEEDS_REVIEW,
+        "no_list_call",
+    )
+
+
+def test_a_purchase_that_nobody_confirms_is_not_asked_about_for_ever(
+    console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
+) -> None:
+    """The desk knows the id of the answer, but the provider doesn't show that credit check."""
+    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    lose_the_answer(place)
+    vendor.readable, before = False, vendor.asked["detail"]
+    run_for_days(console, hand_clock)
+    record = read(console)
+    assert (record.certainty, record.work.state, record.work.reason) == (
+        Certainty.UNKNOWN,
+        WorkState.NEEDS_REVIEW,
+        "probes_ended",
+    )
+    assert vendor.asked["detail"] - before == len(PURCHASE_PROBE_WAITS)
+
+
+def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
+    console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
+) -> None:
+    """The process died between the first 403 and the end of its schedule."""
+    vendor.readable = False
+    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    place.sql(f"UPDATE {CHECKS} SET viewing_over=1")
+    assert read(console).work.state is WorkState.SCHEDULED
+    run_for_days(console, hand_clock)
+    record = read(console)
+    assert (record.state, record.viewing_over, record.work.state) == (CheckState.SUCCESS, True, WorkState.NONE)
+    entries = place.sql("SELECT COUNT(*) FROM audit_log WHERE what='credit-check.refetch' AND result='refused'")
+    assert entries[0][0] <= 1
