@@ -2,6 +2,7 @@
 do so. A worker does this on each node of the database server."""
 
 import logging
+from collections import Counter
 
 from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -27,6 +28,8 @@ class BlockingSessionEnder:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
+        self._ended_sessions: list[tuple[float, EndedSession]] = []
+        """The sessions that were ended lately, each with the time (monotonic seconds) of its end."""
 
     def end_blocking_sessions(self) -> int:
         """End the sessions of people that block other sessions now or have run for too long (see
@@ -37,10 +40,14 @@ class BlockingSessionEnder:
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
         to end sessions.
         """
+        now = self._context.clock.monotonic()
         ended_sessions = [
-            session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())
+            session for node in self._nodes for session in node.end_blocking_sessions(now, self._list_repeaters(now))
         ]
+        self._ended_sessions += [(now, session) for session in ended_sessions]
         for account, reason in sorted({(session.account, session.reason) for session in ended_sessions}):
+            if reason == lock_holders.SUSPENDED_REASON:
+                _log.error("the account %s held others up again and again, and is locked now", account)
             _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
@@ -50,6 +57,16 @@ class BlockingSessionEnder:
                     )
                 )
         return len(ended_sessions)
+
+    def _list_repeaters(self, now: float) -> frozenset[str]:
+        """Return the accounts that have at least MAX_BLOCKING_POINTS points, because their sessions blocked others
+        again and again. `now` is in monotonic seconds."""
+        oldest = now - lock_holders.REPEATED_BLOCKING_PERIOD_SECONDS
+        self._ended_sessions = [(at, session) for at, session in self._ended_sessions if at > oldest]
+        points = Counter[str]()
+        for _, session in self._ended_sessions:
+            points[session.account] += lock_holders.POINTS_BY_REASON.get(session.reason, 0)
+        return frozenset(account for account, count in points.items() if count >= lock_holders.MAX_BLOCKING_POINTS)
 
     def close(self) -> None:
         """Close the connections to all nodes of the server."""
@@ -73,15 +90,16 @@ class _ServerNode:
         self._unended_passes = 0
         """Number of consecutive passes that found an unended session of this account."""
 
-    def end_blocking_sessions(self, now: float) -> list[EndedSession]:
+    def end_blocking_sessions(self, now: float, repeaters: frozenset[str]) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
         MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
-        `now` is in monotonic seconds.
+        `now` is in monotonic seconds. An account in `repeaters` is locked if it blocks others once more.
         """
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
+            lock_holders.name_repeaters(conn, repeaters)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)
                 if blocking_session is None:
