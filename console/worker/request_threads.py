@@ -129,8 +129,8 @@ class DeskRequestThreads:
         while not self._stop_event.is_set():
             self._locked_signals.get()
             try:
-                if not self._stop_event.is_set():
-                    self._executor.take_locked_request()
+                while not self._stop_event.is_set() and self._executor.take_locked_request():
+                    pass
             except ConsoleError as refusal:
                 _log.warning("a locked request of a desk could not be taken: %s", refusal.code)
             except Exception:

@@ -185,14 +185,14 @@ class RequestExecutor:
                 )
             )
 
-    def take_locked_request(self) -> None:
+    def take_locked_request(self) -> bool:
         """Take a desk request that was found locked: wait for its locks, so that `BlockingSessionEnder` finds the
-        session that holds them. A thread that executes requests goes on with it. Only one thread may call this
-        method.
+        session that holds them. A thread that executes requests goes on with it. Return False if there is none, or
+        if it is still locked. Only one thread may call this method.
         """
         next_locked = self._locked_requests.choose_next()
         if next_locked is None:
-            return
+            return False
         try:
             taken_request = self._context.write(
                 lambda tx: requests.take_locked_request(
@@ -203,12 +203,13 @@ class RequestExecutor:
             taken_request = None
         except ConsoleError as refusal:
             if refusal.code == ErrorCode.DATABASE_LOCKED:
-                return
+                return False
             raise
         if taken_request is not None:
             self._add_lease_beat(taken_request)
             self._unexecuted_requests.append(taken_request)
         self._locked_requests.remove(next_locked)
+        return True
 
     def _add_lease_beat(self, taken_request: TakenDeskRequest) -> None:
         """Renew the lease of a taken desk request until its beat is removed."""
