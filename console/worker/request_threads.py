@@ -31,12 +31,14 @@ class DeskRequestThreads:
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
         self._wake_signals: Queue[None] = Queue(REQUEST_THREAD_COUNT)
+        self._locked_signals: Queue[None] = Queue(1)
         self._has_polled = Event()
         """Set after the first poll, whether or not it reached the database."""
         self._executing_ids: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [
             Thread(target=self._poll_requests_until_stopped, name="requests-look", daemon=True),
+            Thread(target=self._take_locked_requests_until_stopped, name="requests-locked", daemon=True),
             *(
                 Thread(target=self._execute_requests_until_stopped, args=(i,), name=f"requests-{i}", daemon=True)
                 for i in range(REQUEST_THREAD_COUNT)
@@ -87,6 +89,7 @@ class DeskRequestThreads:
                     next_renewal_at = clock.monotonic() + renewal_seconds
                 waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
+                self._wake_locked_thread()
                 self._executor.store_progress_steps()
                 failure_count = 0
             except ConsoleError as refusal:
@@ -103,6 +106,7 @@ class DeskRequestThreads:
             )
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS))
         self._wake_threads(REQUEST_THREAD_COUNT)
+        self._wake_locked_thread()
         self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
@@ -112,6 +116,25 @@ class DeskRequestThreads:
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
                 self._wake_signals.put_nowait(None)
+
+    def _wake_locked_thread(self) -> None:
+        """Wake the thread that waits for the locks of requests, if there are any or `stop_event` is set."""
+        if self._executor.has_locked_requests or self._stop_event.is_set():
+            with suppress(Full):
+                self._locked_signals.put_nowait(None)
+
+    def _take_locked_requests_until_stopped(self) -> None:
+        """Take the requests that other threads have found locked, until `stop_event` is set. Only this thread waits
+        for people's locks, so that the others go on with other requests."""
+        while not self._stop_event.is_set():
+            self._locked_signals.get()
+            try:
+                while not self._stop_event.is_set() and self._executor.take_locked_request():
+                    pass
+            except ConsoleError as refusal:
+                _log.warning("a locked request of a desk could not be taken: %s", refusal.code)
+            except Exception:
+                _log.exception("the wait for a locked request failed")
 
     def _execute_requests_until_stopped(self, number: int) -> None:
         """Execute desk requests until `stop_event` is set. Thread 0 takes only requests of people for whom no

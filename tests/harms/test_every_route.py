@@ -49,7 +49,10 @@ WISHES = (
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
 _KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
-_LOOSE = "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0"
+_LOOSE = (
+    "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4,"
+    " default_regex_flags = 'MULTILINE,EXTENDED,DOTALL'"
+)
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,8 @@ def of_the_server(stage: Stage) -> Iterator[str]:
         "INSERT INTO mysql.user SELECT * FROM mysql.user", "UPDATE mysql.global_priv SET Priv = '{{}}'",
         "INSTALL SONAME 'x'", "PURGE BINARY LOGS BEFORE NOW()", "XA ROLLBACK 'w'", "XA COMMIT 'w'",
         "SET @console_request = (SELECT MAX(id) FROM requests)", "SET SESSION insert_id = 9223372036854775806",
-        "SELECT GET_LOCK('desk_requests', 0)", "DO RELEASE_ALL_LOCKS()",
+        "SELECT GET_LOCK('desk_requests', 0)", "DO RELEASE_ALL_LOCKS()", "SET @console_repeaters = '{other}'",
+        "SET SESSION wsrep_trx_fragment_size = 1",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ _SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store
 _ASKED, _ABOUT = "tests/harms/test_asked_for.py", "tests/harms/test_asked_about_it.py"
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
 _WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
+_LOCKED = "tests/services/desk_requests/test_locked_requests.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -63,6 +64,19 @@ ON_HARMS: tuple[Mutant, ...] = (
     _mutant("who holds others up stays", "console/store/access/lock_holders.py",
         "    KILL CONNECTION session_id;", "    DO session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_nobody_holds_the_others_up"),
+    _mutant("sessions in turn hold others up for ever", "console/store/access/lock_holders.py",
+        "      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})",
+        "      )",
+        "tests/services/desk_requests/test_lock_holders.py::test_who_holds_others_up_again_and_again_is_locked"),
+    _mutant("who locks an own request stops the worker", _QUEUE,
+        "        with without_lock_waits(conn):\n            yield\n", "        yield\n",
+        f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
+    _mutant("a locked request keeps its place", _QUEUE,
+        "_listed_requests.c.passed_over, *_TURN_ORDER_COLUMNS[1:]", "*_TURN_ORDER_COLUMNS[1:]",
+        f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
+    _mutant("several transactions pass a limit of requests", _SQL,
+        'COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")', 'COUNT({column})", from_clause)',
+        f"{_WRITTEN}::test_nobody_asks_more_in_several_transactions"),
     _mutant("a session that does not end keeps all others", "console/store/access/lock_holders.py",
         " AND p.command <> 'Killed' AND (", " AND (",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_does_not_end_keeps_no_other_one"),

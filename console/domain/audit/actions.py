@@ -177,6 +177,7 @@ class AuditAction(StrEnum):
     AUDIT_ROOT = "audit.root"
 
     LOCK_HOLDER_ENDED = "lock_holder.ended"
+    LOCK_HOLDER_LOCKED_OUT = "lock_holder.locked_out"
 
     LIMIT_CHANGED = "limit.changed"
     LIMIT_PROPOSED = "limit.proposed"

@@ -2,9 +2,11 @@
 do so. A worker does this on each node of the database server."""
 
 import logging
+from collections import Counter
 
 from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext, act_as
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession
 from console.store.database.engine import Database
@@ -27,32 +29,67 @@ class BlockingSessionEnder:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
+        self._ended_sessions: list[tuple[float, EndedSession]] = []
+        """The sessions that were ended lately, each with the time (monotonic seconds) of its end."""
+        self._sessions_to_report: list[EndedSession] = []
 
     def end_blocking_sessions(self) -> int:
         """End the sessions of people that block other sessions now or have run for too long (see
         `lock_holders.MAX_SESSION_SECONDS`), at most MAX_SESSIONS_ENDED_PER_PASS on each node. Return the number of
-        ended sessions and rolled-back prepared transactions. Write an audit entry for each pair of an account and a
-        reason for which its sessions were ended.
+        ended sessions and rolled-back prepared transactions. If there are none, write the audit entries about those
+        of earlier calls.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
         to end sessions.
         """
-        ended_sessions = [
-            session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())
-        ]
-        for account, reason in sorted({(session.account, session.reason) for session in ended_sessions}):
+        now = self._context.clock.monotonic()
+        ended_count = 0
+        for node in self._nodes:
+            ended_sessions = node.end_blocking_sessions(now, self._list_repeaters(now))
+            self._ended_sessions += [(now, session) for session in ended_sessions]
+            self._sessions_to_report += ended_sessions
+            ended_count += len(ended_sessions)
+        if not ended_count:
+            self._report_ended_sessions()
+        return ended_count
+
+    def _report_ended_sessions(self) -> None:
+        """Write an audit entry for each pair of an account and a reason for which its sessions were ended. While
+        sessions are still being ended, one of them may hold the audit trail: then the write would wait for it, and
+        nothing would end it."""
+        for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
+            action = AuditAction.LOCK_HOLDER_ENDED
+            if reason == lock_holders.SUSPENDED_REASON:
+                action = AuditAction.LOCK_HOLDER_LOCKED_OUT
+                _log.error("the account %s held others up again and again, and is locked now", account)
             _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
                 self._context.write(
-                    lambda tx, facts=facts: self._context.record_audit(  # type: ignore[misc]  # the lambda gets the facts of this iteration
-                        tx, AuditAction.LOCK_HOLDER_ENDED, None, facts, kind="session"
+                    lambda tx, action=action, facts=facts: self._context.record_audit(  # type: ignore[misc]  # the lambda gets the values of this iteration
+                        tx, action, None, facts, kind="session"
                     )
                 )
-        return len(ended_sessions)
+            self._sessions_to_report = [
+                session
+                for session in self._sessions_to_report
+                if (session.account, session.reason) != (account, reason)
+            ]
+
+    def _list_repeaters(self, now: float) -> frozenset[str]:
+        """Return the accounts that have at least MAX_BLOCKING_POINTS points, because their sessions blocked others
+        again and again. `now` is in monotonic seconds."""
+        oldest = now - lock_holders.REPEATED_BLOCKING_PERIOD_SECONDS
+        self._ended_sessions = [(at, session) for at, session in self._ended_sessions if at > oldest]
+        points = Counter[str]()
+        for _, session in self._ended_sessions:
+            points[session.account] += lock_holders.POINTS_BY_REASON.get(session.reason, 0)
+        return frozenset(account for account, count in points.items() if count >= lock_holders.MAX_BLOCKING_POINTS)
 
     def close(self) -> None:
-        """Close the connections to all nodes of the server."""
+        """Write the audit entries that are not written yet, and close the connections to all nodes of the server."""
+        with log_and_suppress("the entries about ended sessions"):
+            self._report_ended_sessions()
         for node in self._nodes:
             node.database.close()
 
@@ -73,15 +110,16 @@ class _ServerNode:
         self._unended_passes = 0
         """Number of consecutive passes that found an unended session of this account."""
 
-    def end_blocking_sessions(self, now: float) -> list[EndedSession]:
+    def end_blocking_sessions(self, now: float, repeaters: frozenset[str]) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
         MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
-        `now` is in monotonic seconds.
+        `now` is in monotonic seconds. An account in `repeaters` is locked if it blocks others once more.
         """
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
+            lock_holders.name_repeaters(conn, repeaters)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)
                 if blocking_session is None:

@@ -228,7 +228,7 @@ class _PurchaseAttempt:
             is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
         if (
             live_check is None
-            or live_credit_check.credit_check_id is None
+            or live_check.credit_check_id is None
             or live_check.expired_at is None
             or live_check.expired_at > context.now()
         ):

@@ -3,12 +3,14 @@ desks stored them, and store the answers."""
 
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from console.domain.audit.actions import AuditAction
@@ -25,6 +27,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
+from console.services.desk_requests.locked_requests import LockedRequests
 from console.services.desk_requests.own_requests import read_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
@@ -67,6 +70,10 @@ class RequestExecutor:
         self.is_standby = False
         """True while another worker of this account looks for requests as often as it can."""
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
+        self._take_mutex = Lock()
+        self._locked_requests = LockedRequests(context.clock)
+        self._unexecuted_requests: deque[TakenDeskRequest] = deque()
+        """Requests that `take_locked_request` has taken, and that no thread executes yet."""
         self.clock, self.scale = context.clock, context.scale
 
     def announce_presence(self) -> None:
@@ -106,17 +113,28 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, own_account))
 
     def release_presence_lease(self) -> None:
-        """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
+        """Release this worker's presence lease, so that the desks see that the worker is no longer present, and the
+        requests that it has taken and doesn't execute."""
+        while self._unexecuted_requests:
+            taken_request = self._unexecuted_requests.popleft()
+            self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
+            with log_and_suppress("giving a desk request back"):
+                self._context.write(partial(_end_lease, taken_request=taken_request))
         lease = self._presence_lease
         if lease is not None:
             with log_and_suppress("giving a lease up"):
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
     def count_waiting_requests(self) -> int:
-        """Return the number of desk requests that this worker may take now. If no request is open, the database
-        reads one entry of an index."""
+        """Return the number of desk requests that this worker may take now, or has taken for its next free thread. If
+        no request is open, the database reads one entry of an index."""
         with self._context.database.read() as conn:
-            return requests.count_takable_requests(conn)
+            return len(self._unexecuted_requests) + requests.count_takable_requests(conn, self._locked_requests.ids)
+
+    @property
+    def has_locked_requests(self) -> bool:
+        """True if `take_locked_request` has a desk request to wait for."""
+        return bool(self._locked_requests)
 
     def store_progress_steps(self) -> None:
         """Store the latest progress step of each desk request whose command has reported a step since the last
@@ -131,24 +149,73 @@ class RequestExecutor:
         signal asks this process to end before the command has started. With `only_first_of_person`, take no request
         of a person for whom a worker is executing another request.
         """
-        context, heartbeat = self._context, self._context.heartbeat
-        taken_request = context.write(
-            lambda tx: requests.take_next_request(
-                tx, self._make_holder(), heartbeat.scale_lease_seconds, only_first_of_person=only_first_of_person
-            )
-        )
+        try:
+            taken_request = self._take_next_request(only_first_of_person=only_first_of_person)
+        except requests.RequestLocked as locked:
+            self._locked_requests.add(locked.request_id, locked.person)
+            return True
         if taken_request is None:
             return False
-        if taken_request.action == AUDIT_REQUEST_ACTION:
-            self._write_requested_audit_entry(taken_request)
-            return True
-        beat_name = f"desk request {taken_request.id}"
-        heartbeat.add_beat(beat_name, lambda: self._renew_request_lease(taken_request))
+        self._add_lease_beat(taken_request)
         try:
+            if taken_request.action == AUDIT_REQUEST_ACTION:
+                self._write_requested_audit_entry(taken_request)
+                return True
             with interrupts.defer_signals():  # the answer is stored before the end of this process
                 return self._execute_request(taken_request)
         finally:
-            heartbeat.remove_beat(beat_name)
+            self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
+
+    def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
+        """Take the next desk request, or one that `take_locked_request` has taken. Threads of this process do so one
+        after the other: otherwise one would find a request locked that another one is taking. Raises RequestLocked.
+        """
+        if not only_first_of_person:
+            with suppress(IndexError):
+                return self._unexecuted_requests.popleft()
+        with self._take_mutex:
+            locked_ids = self._locked_requests.ids
+            return self._context.write(
+                lambda tx: requests.take_next_request(
+                    tx,
+                    self._make_holder(),
+                    self._context.heartbeat.scale_lease_seconds,
+                    locked_ids,
+                    only_first_of_person=only_first_of_person,
+                )
+            )
+
+    def take_locked_request(self) -> bool:
+        """Take a desk request that was found locked: wait for its locks, so that `BlockingSessionEnder` finds the
+        session that holds them. A thread that executes requests goes on with it. Return False if there is none, or
+        if it is still locked. Only one thread may call this method.
+        """
+        next_locked = self._locked_requests.choose_next()
+        if next_locked is None:
+            return False
+        try:
+            taken_request = self._context.write(
+                lambda tx: requests.take_locked_request(
+                    tx, self._make_holder(), self._context.heartbeat.scale_lease_seconds, next_locked
+                )
+            )
+        except requests.RecordIsBusy:
+            taken_request = None
+        except ConsoleError as refusal:
+            if refusal.code == ErrorCode.DATABASE_LOCKED:
+                return False
+            raise
+        if taken_request is not None:
+            self._add_lease_beat(taken_request)
+            self._unexecuted_requests.append(taken_request)
+        self._locked_requests.remove(next_locked)
+        return True
+
+    def _add_lease_beat(self, taken_request: TakenDeskRequest) -> None:
+        """Renew the lease of a taken desk request until its beat is removed."""
+        self._context.heartbeat.add_beat(
+            _make_beat_name(taken_request), lambda: self._renew_request_lease(taken_request)
+        )
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
         """Execute a desk request and store its answer. If a signal asks this process to end before the command has
@@ -332,6 +399,15 @@ def _make_answer_without_values(text: str) -> str:
     else:
         replacement = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
     return _serialize_answer(CallAnswer(error=replacement), is_repetition=is_repetition)
+
+
+def _make_beat_name(taken_request: TakenDeskRequest) -> str:
+    """Return the name of the beat that renews the lease of this request."""
+    return f"desk request {taken_request.id}"
+
+
+def _end_lease(tx: Transaction, taken_request: TakenDeskRequest) -> None:
+    requests.end_lease(tx.conn, taken_request)
 
 
 def _write_progress_step(tx: Transaction, taken_request: TakenDeskRequest, step: str) -> None:

@@ -9,7 +9,7 @@ procedure; a worker has only the right to execute it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -35,6 +35,15 @@ MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE = 15
 """Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes
 to the tables. Normally the program on the desk ends such a transaction sooner.
 """
+MAX_WAIT_SECONDS = 2
+"""Longest time (seconds) for which one transaction waits for people's transactions, however short each of them is:
+several sessions in turn can hold a lock without an end, and a gap before a row has many holders at once.
+"""
+MAX_BLOCKING_POINTS = 20
+"""Number of points (POINTS_BY_REASON) within REPEATED_BLOCKING_PERIOD_SECONDS from which on an account is locked if
+it blocks others once more.
+"""
+REPEATED_BLOCKING_PERIOD_SECONDS = 600.0
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
 MAX_PREPARED_TRANSACTION_SECONDS = 2
@@ -43,6 +52,11 @@ transaction. A worker calls the procedure again and again, and rolls the transac
 reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
 `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
+BLOCKS_REASON = "blocks"
+BLOCKS_UNCLEAR_REASON = "blocks_unclear"
+POINTS_BY_REASON = {BLOCKS_REASON: 4, BLOCKS_UNCLEAR_REASON: 1}
+"""Points of an account for one ended session that blocked others, by the reason of its end."""
+SUSPENDED_REASON = "suspended"
 PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
@@ -63,6 +77,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
     ),
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
+_REPEATERS_KEY = "repeaters"
 _ROLLED_BACK_ERROR = 1402
 _TRANSACTION_NOT_FOUND_ERRORS = {
     1397,
@@ -76,7 +91,12 @@ class EndedSession:
     """Result of one call of the stored procedure END_LOCK_HOLDER_PROCEDURE: the account whose session it ended, and
     the reason.
 
-    - blocks: a transaction of the session blocked another transaction
+    - blocks: a transaction of the session blocked a transaction of another account
+    - blocks_unclear: the same, but possibly all that waited belonged to its own account, such as a person's second
+      desk. While a session runs a trigger, the server names the trigger's owner as its account.
+    - blocks_queued: it blocked others, but waited for a lock itself
+    - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
+      ended
     - metadata: the session waited for a metadata lock
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
     - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
@@ -97,25 +117,41 @@ def _make_procedure_body(conn: Connection) -> str:
     The server ends a session only between two rows or functions, and one function can take hours. So a session that
     the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
     session blocks others, the reason is `unended`.
+
+    The variable `@console_repeaters` of the calling session has the names of accounts that have blocked others again
+    and again. If the session belongs to one of them, the procedure locks the account: who may connect anew after each
+    end would block others for ever. So no worker can lock an account that blocks nobody.
     """
     lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
     has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
     wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
+    wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
+    is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
+    reason_sql = (
+        f"CASE WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')"
+        f" WHEN {is_waiting_sql} THEN 'blocks_queued' WHEN h.is_other THEN '{BLOCKS_REASON}'"
+        f" ELSE '{BLOCKS_UNCLEAR_REASON}' END"
+    )
     return f"""BEGIN
-  DECLARE session_id BIGINT UNSIGNED;
+  DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  SELECT p.id, p.user, IF(h.id IS NOT NULL, 'blocks', IF(p.state LIKE '%metadata lock', 'metadata', 'long'))
+  DECLARE CONTINUE HANDLER FOR 1227, 1396 SET reason = '{BLOCKS_REASON}';
+  SELECT p.id, p.user, {reason_sql}
     INTO session_id, account, reason
     FROM information_schema.processlist p
     JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
     LEFT JOIN (
-      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since FROM ({lock_waits_query}) l
+      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since,
+        MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
+      FROM ({lock_waits_query}) l
       JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
       JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
+      JOIN information_schema.processlist bp ON bp.id = b.trx_mysql_thread_id
+      LEFT JOIN information_schema.processlist wp ON wp.id = w.trx_mysql_thread_id
       GROUP BY b.trx_mysql_thread_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
@@ -123,9 +159,24 @@ def _make_procedure_body(conn: Connection) -> str:
       OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
-          <= now_here - INTERVAL {wait_limit_sql} SECOND)
+          <= now_here - INTERVAL {wait_limit_sql} SECOND
+      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})
     LIMIT 1;
   IF session_id IS NOT NULL THEN
+    IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}') AND FIND_IN_SET(account, @console_repeaters) THEN
+      SET reason = '{SUSPENDED_REASON}', other_id = 0;
+      SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
+      PREPARE locks_account FROM @console_statement;
+      EXECUTE locks_account;
+      DEALLOCATE PREPARE locks_account;
+      WHILE other_id IS NOT NULL DO
+        SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
+          WHERE p.user = account AND p.id > other_id AND p.id <> session_id;
+        IF other_id IS NOT NULL THEN
+          KILL CONNECTION other_id;
+        END IF;
+      END WHILE;
+    END IF;
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -195,10 +246,19 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in grant_lines) else (XA_RIGHT,)
 
 
+def name_repeaters(conn: Connection, accounts: Collection[str]) -> None:
+    """Tell END_LOCK_HOLDER_PROCEDURE, for its later calls on `conn`, which accounts have blocked others again and
+    again: it locks such an account when it finds it blocking others once more."""
+    names = ",".join(sorted(accounts))
+    if conn.info.get(_REPEATERS_KEY, "") != names:
+        conn.exec_driver_sql("SET @console_repeaters = %s", (names,))
+        conn.info[_REPEATERS_KEY] = names
+
+
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call END_LOCK_HOLDER_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted
-    too long. Return the result; None if no session and no prepared transaction blocks others. One call takes about 1
-    ms.
+    too long, or all sessions of an account that it locks (see `name_repeaters`). Return the result; None if no
+    session and no prepared transaction blocks others. One call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

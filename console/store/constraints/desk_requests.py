@@ -30,7 +30,7 @@ from console.store.constraints.sql_expressions import (
     exists_sql,
     has_role_sql,
     is_allowed_step_sql,
-    make_aggregate_sql,
+    make_count_sql,
 )
 
 MAX_WAITING_REQUESTS = 100
@@ -97,8 +97,7 @@ _REQUEST_INSERT_RULES = (
         "the id of a request is a UUID of version 7",
     ),
     TriggerRule(
-        make_aggregate_sql(
-            "COUNT(*)",
+        make_count_sql(
             f"{_make_requests_of_person_sql('NEW.who')} AND r.state = 'asked'"
             f" AND (r.action = '{AUDIT_REQUEST_ACTION}') = (NEW.action = '{AUDIT_REQUEST_ACTION}')",
         )
@@ -107,9 +106,7 @@ _REQUEST_INSERT_RULES = (
         "too many requests of this person wait",
     ),
     TriggerRule(
-        make_aggregate_sql(
-            "COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}"
-        )
+        make_count_sql(f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}")
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
@@ -189,11 +186,11 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             "a part is short",
         ),
         TriggerRule(
-            make_aggregate_sql(
-                "COUNT(f.part)",
+            make_count_sql(
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
                 " JOIN request_files f ON f.request = r.id"
                 f" WHERE o.id = NEW.request AND {_IS_REQUEST_OF_LAST_HOUR_SQL}",
+                "f.part",
             )
             + f" < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",

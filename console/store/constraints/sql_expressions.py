@@ -250,6 +250,14 @@ def not_exists_sql(from_clause: str) -> str:
     return make_aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
 
 
+def make_count_sql(from_clause: str, column: str = "*") -> str:
+    """Return SQL for the number of the rows that `from_clause` (table, joins and WHERE) has now, or of their values
+    of `column`. It reads with a shared lock and so waits for rows that another transaction has inserted and not
+    committed. Otherwise several transactions could together insert more than a limit of this number allows.
+    """
+    return make_aggregate_sql(f"COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")
+
+
 def make_sum_sql(column: str, from_clause: str) -> str:
     """Return SQL for the sum of `column` over the rows that `from_clause` (table, joins and WHERE) has now; 0 if
     there are none. It reads with a shared lock and so sees the latest rows; the transaction's snapshot may be

@@ -6,7 +6,8 @@ There are two pools: one for reads in AUTOCOMMIT, in which each statement costs 
 
 import select
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,11 @@ _SET_TIME_LIMITS_SQL = (
     f" idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS} */"
 )
 _SET_SHORT_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1"
+_SET_NO_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1 /*M!100000 - 1 */"
+"""SQL that lets later statements fail at once if they would wait for a row's lock. On MySQL they wait one second,
+which is the shortest wait there.
+"""
+_SET_LOCK_WAIT_SQL = f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
 _TLS_FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key")
 _TLS_OPTIONS = (*_TLS_FILE_OPTIONS, "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
@@ -329,6 +335,18 @@ def get_session(conn: Connection) -> ServerSession:
     """Return the session of a connection. Needs no round trip."""
     dbapi: Any = conn.connection.dbapi_connection
     return ServerSession((dbapi.host, dbapi.port), dbapi.thread_id())
+
+
+@contextmanager
+def without_lock_waits(conn: Connection) -> Iterator[None]:
+    """Context manager: a statement in the block fails with LOCK_WAIT_TIMEOUT_ERROR instead of waiting for a row's
+    lock (on MySQL after one second, the shortest wait there). Costs two round trips."""
+    conn.exec_driver_sql(_SET_NO_LOCK_WAIT_SQL)
+    try:
+        yield
+    finally:
+        if not conn.invalidated:
+            conn.exec_driver_sql(_SET_LOCK_WAIT_SQL)
 
 
 def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_session: ServerSession) -> bool:

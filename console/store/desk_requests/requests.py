@@ -6,7 +6,9 @@ Triggers set the person and the time of a new row, and refuse every change that 
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.desk_requests.records import (
     AUDIT_REQUEST_ACTION,
@@ -40,7 +42,9 @@ from console.domain.desk_requests.records import (
 )
 from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction
+from console.store.database.error_codes import is_lock_wait_timeout
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
+from console.store.database.server import without_lock_waits
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import HoldingProcess
 from console.store.schema.core import request_files, requests
@@ -80,6 +84,7 @@ _listed_requests = (
         func.coalesce(requests.c.subject_kind, "").label("kind"),
         func.coalesce(requests.c.subject_id, requests.c.id).label("subject"),
         _RUNNING_REQUEST_CONDITION.label("running"),
+        requests.c.id.in_(bindparam("passed_over_ids", expanding=True)).label("passed_over"),
     )
     .where(
         or_(
@@ -94,26 +99,37 @@ _TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at,
 _open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
+    _listed_requests.c.who,
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER_COLUMNS)
+    .over(
+        partition_by=(_listed_requests.c.kind, _listed_requests.c.subject),
+        order_by=(_listed_requests.c.running.desc(), _listed_requests.c.passed_over, *_TURN_ORDER_COLUMNS[1:]),
+    )
     .label("place"),
     func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
 _TAKABLE_REQUESTS_QUERY = (
-    select(_open_requests.c.id, _open_requests.c.fence)
+    select(_open_requests.c.id, _open_requests.c.fence, _open_requests.c.who)
     .where(
-        not_(_open_requests.c.running), _open_requests.c.place == 1, _open_requests.c.turn <= bindparam("last_turn")
+        not_(_open_requests.c.running),
+        _open_requests.c.place == 1,
+        _open_requests.c.turn <= bindparam("last_turn"),
+        _open_requests.c.id.not_in(bindparam("locked_ids", expanding=True)),
     )
     .order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)
     .limit(_MAX_TAKABLE_REQUESTS)
 )
 _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
-    select(requests.c.id, requests.c.fence)
-    .where(or_(_WAITING_REQUEST_CONDITION, _ABANDONED_REQUEST_CONDITION), requests.c.action == AUDIT_REQUEST_ACTION)
+    select(requests.c.id, requests.c.fence, requests.c.who)
+    .where(
+        or_(_WAITING_REQUEST_CONDITION, _ABANDONED_REQUEST_CONDITION),
+        requests.c.action == AUDIT_REQUEST_ACTION,
+        requests.c.id.not_in(bindparam("locked_ids", expanding=True)),
+    )
     .order_by(requests.c.at, requests.c.id)
     .limit(_MAX_TAKABLE_REQUESTS)
 )
@@ -140,6 +156,13 @@ _TAKEN_REQUEST_QUERY = select(
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
 ).where(requests.c.id == bindparam("desk_request_id"))  # fmt: skip
+_FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
+_OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
+    requests.c.id != bindparam("desk_request_id"),
+    requests.c.subject_kind == bindparam("kind"),
+    requests.c.subject_id == bindparam("subject"),
+    _RUNNING_REQUEST_CONDITION,
+)
 _RENEW_REQUEST_LEASE_STATEMENT = (
     update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
@@ -170,7 +193,11 @@ _MARK_REQUESTS_LAPSED_STATEMENT = (
     .where(requests.c.id == bindparam("desk_request_id"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
-_LAPSED_REQUEST_IDS_QUERY = select(requests.c.id).where(_LAPSED_REQUEST_CONDITION).limit(bindparam("limit"))
+_LAPSED_REQUESTS_QUERY = (
+    select(requests.c.id, requests.c.who)
+    .where(_LAPSED_REQUEST_CONDITION, requests.c.id.not_in(bindparam("locked_ids", expanding=True)))
+    .limit(bindparam("limit"))
+)
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
 _OWN_LIVE_LEASE_CONDITION = make_is_live_condition(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
 _OWN_LAPSED_REQUEST_CONDITION = and_(
@@ -238,6 +265,19 @@ _FILE_PARTS_QUERY = (
     .where(request_files.c.request == bindparam("desk_request_id"))
     .order_by(request_files.c.part)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LockedIds:
+    """Ids of desk requests that a search for the next request leaves out, because another transaction locks them.
+    A locked request keeps its place: no later request about the same record comes before it. One of
+    `passed_over_ids` doesn't."""
+
+    locked_ids: frozenset[str]
+    passed_over_ids: frozenset[str]
+
+
+NO_LOCKED_IDS = LockedIds(frozenset(), frozenset())
 
 
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
@@ -338,18 +378,36 @@ def _make_own_request_state(state: str, *, is_expired: bool, is_withdrawn: bool)
     return OwnRequestState.LAPSED if is_lapsed else OwnRequestState.WAITING
 
 
-def count_takable_requests(conn: Connection) -> int:
+class RequestLocked(Exception):
+    """A person's open transaction holds a lock that a worker needs for the desk request with the id `request_id`,
+    which `person` has sent: on its row, or on a withdrawal that isn't committed yet."""
+
+    def __init__(self, request_id: str, person: str) -> None:
+        super().__init__(f"desk request {request_id} is locked")
+        self.request_id, self.person = request_id, person
+
+
+class RecordIsBusy(Exception):
+    """Another desk request about the same record is executed now."""
+
+
+def count_takable_requests(conn: Connection, locked: LockedIds = NO_LOCKED_IDS) -> int:
     """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. If there are
-    none, but a request has lapsed and isn't marked as lapsed yet, return 1. Costs one read of an index if no request
-    is open.
+    none, but a request has lapsed and isn't marked as lapsed yet, return 1. Those in `locked` aren't counted. Costs
+    one read of an index if no request is open.
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
-    return len(_read_takable_requests(conn)) or len(conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"limit": 1}).all())
+    return len(_read_takable_requests(conn, locked)) or len(_read_lapsed_requests(conn, locked, 1))
 
 
 def take_next_request(
-    tx: Transaction, holder: HoldingProcess, lease_seconds: float, *, only_first_of_person: bool = False
+    tx: Transaction,
+    holder: HoldingProcess,
+    lease_seconds: float,
+    locked: LockedIds = NO_LOCKED_IDS,
+    *,
+    only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
     """Take the next desk request with a lease of `lease_seconds` and return it; None if there is none. A request
     isn't taken while another request about the same record is executed. Requests that no worker took in time are
@@ -358,37 +416,92 @@ def take_next_request(
     Each person's oldest request comes before any person's second one; requests for audit entries come last.
     `only_first_of_person`: take no request of a person for whom another request is executed now; requests for audit
     entries are excepted.
+
+    Requests in `locked` are left out. Raises RequestLocked if another transaction holds a lock that a change of a
+    request needs. The changes don't wait for locks, except on MySQL, whose shortest wait is one second.
     """
-    for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"limit": _MAX_REQUESTS_MARKED_LAPSED}).all():
-        tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": id})
-    for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
-        values = {
-            "desk_request_id": row.id, "fence_as_taken": row.fence, "account": holder.operator,
-            "session": holder.session, "lease_ms": int(lease_seconds * 1000),
-        }  # fmt: skip
-        if _take_request(tx.conn, values):
+    for row in _read_lapsed_requests(tx.conn, locked, _MAX_REQUESTS_MARKED_LAPSED):
+        with _change_without_waiting(tx.conn, row.id, row.who):
+            tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": row.id})
+    for row in _read_takable_requests(tx.conn, locked, only_first_of_person=only_first_of_person):
+        with _change_without_waiting(tx.conn, row.id, row.who):
+            is_taken = _take_request(tx.conn, row.id, row.fence, holder, lease_seconds)
+        if is_taken:
             return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": row.id}).one())
     return None
 
 
-def _take_request(conn: Connection, values: dict[str, object]) -> bool:
-    """Take one desk request, by an UPDATE with the parameters `values`. Return False if another worker has taken
-    it meanwhile, or if its person has withdrawn it."""
+def take_locked_request(
+    tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
+) -> TakenDeskRequest | None:
+    """Take the desk request with the id `desk_request_id` as `take_next_request` does, but wait for its locks, so
+    that the server lists the session that holds them as one that blocks another. Return None if the request can't
+    be taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy, also if the request
+    about the same record came later.
+    """
+    fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
+    if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
+        tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
+        return None
+    taken = TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": desk_request_id}).one())
+    if tx.conn.execute(
+        _OTHER_RUNNING_REQUEST_QUERY,
+        {"desk_request_id": taken.id, "kind": taken.subject_kind, "subject": taken.subject_id},
+    ).first():
+        raise RecordIsBusy
+    return taken
+
+
+@contextmanager
+def _change_without_waiting(conn: Connection, desk_request_id: str, person: str) -> Iterator[None]:
+    """Context manager: the block changes a desk request, and doesn't wait for locks. Raises RequestLocked if
+    another transaction holds one."""
+    try:
+        with without_lock_waits(conn):
+            yield
+    except DBAPIError as error:
+        if not is_lock_wait_timeout(error):
+            raise
+        raise RequestLocked(desk_request_id, person) from error
+
+
+def _take_request(
+    conn: Connection, desk_request_id: str, fence: int, holder: HoldingProcess, lease_seconds: float
+) -> bool:
+    """Take one desk request, whose fencing token was `fence`. Return False if another worker has taken it meanwhile,
+    or if its person has withdrawn it."""
+    values = {
+        "desk_request_id": desk_request_id, "fence_as_taken": fence, "account": holder.operator,
+        "session": holder.session, "lease_ms": int(lease_seconds * 1000),
+    }  # fmt: skip
     try:
         return conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
     except IntegrityError:
         return False
 
 
-def _read_takable_requests(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
-    """Return (id, fencing token) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each of them
-    either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
-    If there are none, return requests for audit entries.
+def _read_takable_requests(
+    conn: Connection, locked: LockedIds, *, only_first_of_person: bool = False
+) -> Sequence[Any]:
+    """Return (id, fencing token, person) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each
+    of them either waits or was taken by a worker whose lease has expired, and is the first open one about its
+    record. If there are none, return requests for audit entries.
     """
+    locked_ids = list(locked.locked_ids)
     rows = conn.execute(
-        _TAKABLE_REQUESTS_QUERY, {"last_turn": 1 if only_first_of_person else _LARGEST_TURN_NUMBER}
+        _TAKABLE_REQUESTS_QUERY,
+        {
+            "last_turn": 1 if only_first_of_person else _LARGEST_TURN_NUMBER,
+            "locked_ids": locked_ids,
+            "passed_over_ids": list(locked.passed_over_ids),
+        },
     ).all()
-    return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY).all()
+    return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY, {"locked_ids": locked_ids}).all()
+
+
+def _read_lapsed_requests(conn: Connection, locked: LockedIds, limit: int) -> Sequence[Any]:
+    """Return (id, person) of at most `limit` desk requests that have lapsed and aren't marked so."""
+    return conn.execute(_LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked.locked_ids), "limit": limit}).all()
 
 
 def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:

@@ -33,6 +33,12 @@ def take(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
     return context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), seconds))
 
 
+def take_locked(worker: Console, request: str) -> TakenDeskRequest | None:
+    """Take a request that was found locked, as soon as it isn't."""
+    context = worker._context
+    return context.write(lambda tx: requests.take_locked_request(tx, context.make_holder(), 45.0, request))
+
+
 def state(desk: Console, request: str) -> DeskRequestState:
     with desk.database.read() as conn:
         seen = requests.read_progress(conn, request)

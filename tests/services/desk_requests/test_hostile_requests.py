@@ -332,6 +332,30 @@ def test_nobody_fills_the_disk(place: Place) -> None:
             cursor.execute(add, (parts[50], 0))
 
 
+@pytest.mark.parametrize("isolation", ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_nobody_asks_more_in_several_transactions(place: Place, isolation: str) -> None:
+    """A limit counts what other transactions of this person have not committed: they ask one after the other. In the
+    form INSERT … SELECT a server would read what was there before."""
+    ask_only(place, "op-a")
+    columns = "id, action, args, who, at, expires_at, evidence_sha256"
+    with ExitStack() as stack:
+        lines = [stack.enter_context(closing(connect(place))) for _ in range(2)]
+        for line in lines:
+            cursor = stack.enter_context(line.cursor())
+            cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+            cursor.execute("BEGIN")
+            asks = (
+                f"INSERT INTO requests ({columns}) SELECT '{make_request_id()}', 'probe', '[]', '', NOW(), NOW(), '0'"
+                " FROM operators LIMIT 1"
+            )
+            if line is lines[0]:
+                cursor.execute(asks)
+            else:
+                with pytest.raises(pymysql.MySQLError, match="Lock wait timeout"):
+                    cursor.execute(asks)
+
+
 def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """Two people use one request id, and one uses the id of the other's row: each has an answer of their own."""
     first, second = numbers(2, seed=79)

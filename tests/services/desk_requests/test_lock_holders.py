@@ -14,11 +14,17 @@ from console.domain.desk_requests.records import make_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.store.access.lock_holders import list_prepared_transactions
+from console.store.access.lock_holders import (
+    MAX_BLOCKING_SECONDS,
+    end_next_blocking_session,
+    list_prepared_transactions,
+    name_repeaters,
+)
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import BlockingSessionsThread
+from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
@@ -57,7 +63,7 @@ def watching(worker: Console) -> Iterator[None]:
 
 def buys(place: Place, sandbox: Sandbox, number: str) -> None:
     """lead-b buys a credit check through the worker: it is charged once. While a lock keeps the worker from telling
-    that it is there, the desk asks nothing, and lead-b tries again.
+    that it is there, or the request from being stored, the desk asks nothing, and lead-b tries again.
     """
     with place.opened(sandbox, person="lead-b", desk=1) as desk:
 
@@ -65,7 +71,7 @@ def buys(place: Place, sandbox: Sandbox, number: str) -> None:
             try:
                 return desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
             except ConsoleError as refusal:
-                if refusal.code != ErrorCode.WORKER_AWAY:
+                if refusal.code not in (ErrorCode.WORKER_AWAY, ErrorCode.DATABASE_LOCKED):
                     raise
                 return False
 
@@ -128,6 +134,86 @@ def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
     stack.callback(thread.join)
 
 
+def locks_in_turn(place: Place, statement: str, over: Event) -> None:
+    """op-a locks the end of a table, for less time than a session may hold others up, and goes on with the next
+    session, until none is let in."""
+    while not over.is_set():
+        try:
+            with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                cursor.execute("BEGIN")
+                cursor.execute(statement)
+                over.wait(MAX_BLOCKING_SECONDS - 1)
+        except pymysql.MySQLError as refused:
+            if refused.args[0] in LOCKED_ERRORS:
+                return
+
+
+LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
+
+
+@pytest.mark.expects_log("an account is locked")
+@pytest.mark.parametrize("where", ["own_requests WHERE id > 'f'", "audit_log WHERE id > 1000000000"])
+def test_who_holds_others_up_again_and_again_is_locked(
+    place: Place, sandbox: Sandbox, worker: Console, where: str
+) -> None:
+    """Sessions in turn lock a gap, so that each of them is short and nobody can ask. `db accounts apply` lets the
+    person in again."""
+    over = Event()
+    locks = f"SELECT COUNT(*) FROM {where}"
+    attackers = [Thread(target=locks_in_turn, args=(place, locks, over)) for _ in range(2 * REQUEST_THREAD_COUNT)]
+    (number,) = numbers(1, seed=104)
+    for attacker in attackers:
+        attacker.start()
+
+    def are_all_out() -> bool:
+        """Ask for an entry of the trail, which inserts a request and then an entry, and look."""
+        with closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor, suppress(pymysql.MySQLError):
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 4")
+            cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'audit', '{}')", (make_request_id(),))
+        return not any(attacker.is_alive() for attacker in attackers)
+
+    try:
+        with watching(worker):
+            until(are_all_out, "the end of the attack", 120)
+            buys(place, sandbox, number)
+        with pytest.raises(pymysql.MySQLError, match="locked"):
+            connect(place, "op-a", 1)
+    finally:
+        over.set()
+        for attacker in attackers:
+            attacker.join()
+        ask_only(place, "op-a")
+    connect(place, "op-a", 1).close()
+    assert place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.locked_out'") == [(1,)]
+
+
+def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Console) -> None:
+    """A person's second desk waits for the first one, which sends a file: nobody else may be held up."""
+    assert isinstance(place, ServerPlace)
+    with ExitStack() as stack:
+        for session in range(2):
+            line = stack.enter_context(closing(connect(place, "op-a", 1)))
+            cursor = stack.enter_context(line.cursor())
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("BEGIN")
+            asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
+            if session == 0:
+                cursor.execute(asks)
+            else:
+                runs(stack, cursor, asks)
+
+        def looks() -> bool:
+            Event().wait(_BETWEEN_LOOKS_SECONDS)
+            return bool(worker.blocking_session_ender.end_blocking_sessions())
+
+        until(looks, "the end of the first session", 30)
+    worker.blocking_session_ender.close()
+    assert place.sql("SELECT COUNT(*) FROM audit_log WHERE detail LIKE '%blocks_unclear%'") == [(1,)]
+
+
 ENDLESS = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
 """A function that takes a server some seconds, and that it doesn't leave before its end, also when its session is
 ended."""
@@ -177,7 +263,11 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
+        with closing(Database(place.url("worker"))) as database, database.read() as conn:
+            name_repeaters(conn, {place.named("op-a")})  # also if a worker says so without a reason
+            assert end_next_blocking_session(conn) is None
         cursor.execute("SELECT 1")
+    connect(place, "op-a", 1).close()
     worker.blocking_session_ender.close()
 
 

@@ -26,7 +26,7 @@ from console.services.guarded.answer_serialization import CallAnswer, serialize_
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
-from tests.services.desk_requests.test_execution import ask, take
+from tests.services.desk_requests.test_execution import ask, take, take_locked
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -108,7 +108,10 @@ def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]
 
         def race_to_take(start: Barrier = start) -> bool:
             start.wait()
-            return take(worker) is not None
+            try:
+                return take(worker) is not None
+            except requests.RequestLocked as locked:
+                return take_locked(worker, locked.request_id) is not None
 
         with ThreadPoolExecutor(2) as threads:
             withdrawn, taken = threads.submit(race_to_withdraw), threads.submit(race_to_take)

@@ -1,0 +1,58 @@
+"""Desk requests that a worker has found locked by a person's open transaction."""
+
+from threading import Lock
+
+from console.domain.clock import Clock
+from console.store.desk_requests.requests import LockedIds
+
+PASS_OVER_AFTER_SECONDS = 1.0
+"""Time (seconds) after which a locked request no longer holds up later ones about the same record. A worker that
+takes a request holds its locks for some milliseconds; until its COMMIT no other request about the record is taken.
+"""
+
+
+class LockedRequests:
+    """The locked desk requests of one worker, and the order in which it waits for their locks. Several threads may
+    use it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._mutex = clock, Lock()
+        self._found: dict[str, tuple[str, float]] = {}
+        """For the id of each locked request, the person who sent it, and the time (monotonic seconds) at which it was
+        first found locked."""
+        self._turn_by_person: dict[str, int] = {}
+        self._last_turn = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    @property
+    def ids(self) -> LockedIds:
+        """The ids of all locked requests, and those of the requests that are locked for PASS_OVER_AFTER_SECONDS."""
+        now = self._clock.monotonic()
+        with self._mutex:
+            return LockedIds(
+                frozenset(self._found),
+                frozenset(id for id, (_, since) in self._found.items() if now - since >= PASS_OVER_AFTER_SECONDS),
+            )
+
+    def add(self, request_id: str, person: str) -> None:
+        """Add the request with this id, which `person` has sent."""
+        with self._mutex:
+            self._found.setdefault(request_id, (person, self._clock.monotonic()))
+
+    def remove(self, request_id: str) -> None:
+        with self._mutex:
+            self._found.pop(request_id, None)
+
+    def choose_next(self) -> str | None:
+        """Return the id of the request for whose locks the worker waits next; None if there is none. The people take
+        turns, so that nobody's request waits for all locked requests of another person."""
+        with self._mutex:
+            if not self._found:
+                self._turn_by_person.clear()
+                return None
+            chosen_id = min(self._found, key=lambda id: self._turn_by_person.get(self._found[id][0], 0))
+            self._last_turn += 1
+            self._turn_by_person[self._found[chosen_id][0]] = self._last_turn
+            return chosen_id

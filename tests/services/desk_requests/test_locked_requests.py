@@ -1,0 +1,114 @@
+"""What a person locks in an open transaction holds up no other person's requests."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests.records import DeskRequestState, make_request_id
+from console.sandbox.server import Sandbox
+from console.services.desk_requests.locked_requests import PASS_OVER_AFTER_SECONDS, LockedRequests
+from console.store.desk_requests.requests import LockedIds
+from console.worker.request_threads import REQUEST_THREAD_COUNT
+from tests.services.desk_requests.test_execution import ask, state
+from tests.services.desk_requests.test_lock_holders import as_possible, buys, connect, watching
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.waiting import until
+
+WITHDRAWS = (
+    "INSERT INTO requests (id, action, args, subject_kind, subject_id)"
+    " VALUES ('{withdrawal}', 'withdraw', '[]', 'request', '{request}')"
+)
+"""A person withdraws an own request, and does not commit: then nobody knows if it may be taken."""
+LOCKS = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
+"""A person locks an own request."""
+
+
+@pytest.fixture
+def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console]]:
+    """The desk of op-a and a worker, at one node, because a node knows no locks of another one."""
+    ask_only(place, "op-a", "lead-b")
+    with (
+        place.opened(sandbox, desk=1) as desk,
+        place.opened(sandbox, person="worker", desk=1) as worker,
+    ):
+        yield desk, worker
+
+
+@contextmanager
+def open_transaction(place: Place, statement: str, *requests: str) -> Iterator[Any]:
+    """op-a says this about each request in one open transaction, without time limits."""
+    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.execute("BEGIN")
+        for request in requests:
+            cursor.execute(as_possible(place, statement).format(request=request, withdrawal=make_request_id()))
+        yield line
+
+
+each_lock = pytest.mark.parametrize("statement", [WITHDRAWS, LOCKS], ids=["withdraws", "locks"])
+
+
+@each_lock
+def test_an_open_transaction_holds_up_nobody_else(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console], statement: str
+) -> None:
+    """Nobody ends it, and it is about more requests than a worker has threads: lead-b's purchase is done meanwhile,
+    and so is lead-b's request about a record about which op-a has asked before."""
+    desk, worker = people
+    (number,) = numbers(1, seed=111)
+    requests = [ask(desk, subject=str(count)) for count in range(REQUEST_THREAD_COUNT + 2)]
+    with open_transaction(place, statement, *requests) as line:
+        with executing(worker), place.opened(sandbox, person="lead-b", desk=1) as other:
+            buys(place, sandbox, number)
+            about_the_same = ask(other, subject="1")
+            until(lambda: state(other, about_the_same) is DeskRequestState.ENDED, "the end of the other request")
+        assert [state(desk, request) for request in requests] == [DeskRequestState.WAITING] * len(requests)
+        line.commit()
+
+
+@each_lock
+def test_who_locks_an_own_request_is_ended(place: Place, people: tuple[Console, Console], statement: str) -> None:
+    """The worker waits for it with one thread: so the session is found. Then the request is executed."""
+    desk, worker = people
+    requests = [ask(desk, subject=str(count)) for count in range(2)]
+    with open_transaction(place, statement, *requests), watching(worker):
+        for request in requests:
+            until(lambda: state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
+    ((count,),) = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.ended'")
+    assert count
+
+
+def test_what_lapsed_and_is_locked_holds_up_nobody(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console]
+) -> None:
+    """A worker marks it as lapsed once nobody locks it."""
+    desk, worker = people
+    (number,) = numbers(1, seed=112)
+    request = ask(desk)
+    place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
+    with executing(worker):
+        with open_transaction(place, LOCKS, request) as line:
+            buys(place, sandbox, number)
+            line.commit()
+        until(lambda: place.sql(f"SELECT state FROM requests WHERE id = '{request}'") == [("lapsed",)], "its end")
+
+
+def test_people_take_turns_in_the_wait_for_locks() -> None:
+    """Nobody's request waits for all locked requests of another person; at first it keeps its place."""
+    clock = HandClock()
+    locked = LockedRequests(clock)
+    for request, person in (("a1", "op-a"), ("a2", "op-a"), ("b1", "op-b")):
+        locked.add(request, person)
+    assert locked.ids == LockedIds(frozenset({"a1", "a2", "b1"}), frozenset())
+    assert [locked.choose_next() for _ in range(4)] == ["a1", "b1", "a1", "b1"]
+    clock.sleep(PASS_OVER_AFTER_SECONDS)
+    locked.remove("a1")
+    assert locked.ids.passed_over_ids == {"a2", "b1"}
+    assert locked.choose_next() == "a2"
