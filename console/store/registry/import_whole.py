@@ -37,6 +37,7 @@ from console.store.registry.schema import (
 )
 from console.store.registry.search_index import (
     begin_bulk_load,
+    count_frequent_terms,
     create_search_index,
     end_bulk_load,
     index_new_rows,
@@ -44,8 +45,8 @@ from console.store.registry.search_index import (
 )
 from console.store.registry.source_file import SourceFile, make_bad_file_error, make_stopped_error
 
-_CACHE_KIB = 32 * 1024
-_BLOCKS_PER_COMMIT = 128
+_CACHE_KIB, _SORTING_CACHE_KIB = 32 * 1024, 8 * 1024
+_BLOCKS_PER_COMMIT = 64
 _BUILD_STEPS_VERSION = 2
 """Version of the steps of a build. The build of a program with other steps isn't continued."""
 _OLDER_STATES_QUERY = """
@@ -96,6 +97,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     run.report_rows("finish", sources[0], sources[0].line_count)
     with open_transaction(connection):
         end_bulk_load(connection)
+        count_frequent_terms(connection)
     run.report_rows("finish", sources[0], sources[0].line_count)
     run.raise_if_stopped()
     with open_transaction(connection):
@@ -128,6 +130,7 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
             add_missing_columns(connection)
             drop_indexes(connection)
+            create_search_index(connection)
             begin_bulk_load(connection)
             return
         with open_transaction(connection):
@@ -195,6 +198,7 @@ def _select_rows_in_force(columns: FileColumns) -> FileColumns:
 
 
 def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+    connection.execute(f"PRAGMA cache_size=-{_SORTING_CACHE_KIB}")  # an index is sorted in as much memory again
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:

@@ -30,6 +30,7 @@ from console.store.registry.folded_texts import FoldedColumns, list_name_reading
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
+_FREQUENT_TERM_ROWS = 1_000
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
@@ -40,6 +41,9 @@ _DIGITS_TO_SPACES = str.maketrans(dict.fromkeys("0123456789", " "))
 
 def create_search_index(connection: sqlite3.Connection) -> None:
     """Create the empty tables of the search index that don't exist yet."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS frequent_terms (term TEXT PRIMARY KEY, row_count INTEGER NOT NULL) WITHOUT ROWID"
+    )
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
@@ -64,6 +68,25 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
         _set_option(connection, table, "hashsize", 1024**2)
         _set_option(connection, table, "automerge", 4)
         _set_option(connection, table, "crisismerge", 16)
+
+
+def count_frequent_terms(connection: sqlite3.Connection) -> None:
+    """Store how many open corporations have each frequent term, so that a search reads the lists of the rarest terms
+    of a text. Differences don't change these numbers."""
+    connection.execute("DELETE FROM frequent_terms")
+    connection.execute(f"CREATE VIRTUAL TABLE temp.counted_terms USING fts5vocab(main, {OPEN_TERMS_TABLE}, row)")
+    connection.execute(
+        "INSERT INTO frequent_terms SELECT term, doc FROM temp.counted_terms WHERE doc >= ?", (_FREQUENT_TERM_ROWS,)
+    )
+    connection.execute("DROP TABLE temp.counted_terms")
+
+
+def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many open corporations have each frequent term of the index; nothing if the registry was built by an
+    earlier program, which didn't count them."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frequent_terms'").fetchone():
+        return {}
+    return dict(connection.execute("SELECT term, row_count FROM frequent_terms").fetchall())
 
 
 def index_new_rows(

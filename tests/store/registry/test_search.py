@@ -15,6 +15,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import Rank
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
+from console.store.registry.search_expressions import Expressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
 from tests.store.registry.files import WHOLE, number, row, write_file
 
@@ -361,17 +362,17 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
             }
         )
 
-    by_rank = [find_ids(search_module.make_expression(query, rank)) for rank in Rank]
-    assert find_ids(search_module.make_expression_of_all_ranks(query)) == set().union(*by_rank)
+    by_rank = [find_ids(Expressions({}).make_expression(query, rank)) for rank in Rank]
+    assert find_ids(Expressions({}).make_expression_of_all_ranks(query)) == set().union(*by_rank)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
     query = parse_query("ショウテン")
-    assert search_module.make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+    assert Expressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
-    expression = search_module.make_expression_of_all_ranks(parse_query("株式会社緑川電機"))
+    expression = Expressions({}).make_expression_of_all_ranks(parse_query("株式会社緑川電機"))
     assert expression is not None
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
