@@ -32,7 +32,6 @@ MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
 frequent but rarely together has more rows; then matches may be missing.
 """
-NO_COUNTS: Mapping[str, int] = {}
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 _ROWS_PER_QUERY = 50
@@ -45,13 +44,13 @@ def search(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    our_numbers: Collection[str] = (),
-    row_counts: Mapping[str, int] = NO_COUNTS,
+    our_numbers: Collection[str],
+    row_counts: Mapping[str, int],
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
     others, both sorted by rank. `read_corporation` returns the corporation of a row id. `prefecture_code` None:
     search in all prefectures. A hidden corporation is found only by its complete number. `row_counts` are the numbers
-    of rows of frequent terms (`read_frequent_terms`); without them the search finds the same, but takes longer.
+    of rows of frequent terms (`read_frequent_terms`); without them the search takes longer.
     """
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
     return _find_matches(candidates, read_corporation, limit, our_numbers)
@@ -62,8 +61,8 @@ def search_numbers(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    our_numbers: Collection[str] = (),
-    row_counts: Mapping[str, int] = NO_COUNTS,
+    our_numbers: Collection[str],
+    row_counts: Mapping[str, int],
 ) -> tuple[str, ...]:
     """Return the corporation numbers of the matches, as `search` returns the corporations. This takes less time,
     because the rows that have been ranked aren't read again."""
@@ -252,18 +251,12 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
     query = candidates.query
     if query.digits:
         return None
-    expression = candidates.expressions.make_expression_of_all_ranks(query)
-    if expression is None:
-        return []
     is_closed: dict[int, bool] = {}
-    count = 0
-    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        for row_id, may_match in candidates.find_filtered_ids(table, expression):
-            count += 1
-            if may_match:
-                is_closed[row_id] = table == CLOSED_TERMS_TABLE
-            if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
-                return None
+    for expression in candidates.expressions.list_expressions_of_all_ranks(query):
+        found_ids = _find_filtered_ids_if_few(candidates, expression, limit)
+        if found_ids is None:
+            return None
+        is_closed = found_ids
     ranked_matches = [
         (
             ranked_candidate.rank,
@@ -275,6 +268,21 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
         if ranked_candidate.rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
+
+
+def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: int) -> dict[int, bool] | None:
+    """Return the row ids that match a full-text expression and fulfil the filter, each with True for a closed
+    corporation; None if there are more than `_find_matches_if_few` takes."""
+    is_closed: dict[int, bool] = {}
+    count = 0
+    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
+        for row_id, may_match in candidates.find_filtered_ids(table, expression):
+            count += 1
+            if may_match:
+                is_closed[row_id] = table == CLOSED_TERMS_TABLE
+            if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
+                return None
+    return is_closed
 
 
 def _get_name_length(candidate: _Candidate) -> int:

@@ -37,19 +37,23 @@ class Expressions:
             alternatives += self._make_words_expressions(query.script_pieces, rank)
         return _join_expressions("OR", alternatives)
 
-    def make_expression_of_all_ranks(self, query: RegistryQuery) -> str | None:
-        """Return the full-text expression that finds the same rows as those of all ranks together
-        (`make_expression`), but reads the index once for each word; None if the index can't find any match."""
+    def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
+        """Return full-text expressions of which the last one finds the same rows as those of all ranks together
+        (`make_expression`), but reads the index once for each word. If it is slow to read because the text has
+        several words or pieces, an expression for the whole text precedes it, which finds a part of these rows.
+        Return an empty list if the index can't find any match."""
         alternatives = self._list_anywhere_expressions(query.whole_name)
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
             alternatives.append(self._make_word_expression(query.whole_name, Rank.NAME))
+        whole_expression = _join_expressions("OR", alternatives)
         for words in map(_list_indexed_words, (query.words, query.script_pieces)):
             expressions = [self._make_anywhere_expression(word) for word in words]
             if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
                 alternatives += self._list_anywhere_expressions(words[0])
             elif None not in expressions:
                 alternatives.append(_join_expressions("AND", expressions))
-        return _join_expressions("OR", alternatives)
+        full_expression = _join_expressions("OR", alternatives)
+        return list(dict.fromkeys(filter(None, (whole_expression, full_expression))))
 
     def _make_words_expressions(self, words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
         """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
