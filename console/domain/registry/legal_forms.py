@@ -7,6 +7,7 @@ Unicode (㈱, ㍿), which NFKC writes as (株) and 株式会社; and the usual E
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from console.domain.registry.spelling import fold_text
 
@@ -52,8 +53,9 @@ _LEGAL_FORM_BY_ABBREVIATION = dict(
 )
 _LEGAL_FORMS = frozenset(map(fold_text, f"{_LEGAL_FORMS_SPELT_OUT}{_LEGAL_FORMS_IN_KANA}".split()))
 _LONGEST_FORMS_FIRST = sorted(_LEGAL_FORMS, key=len, reverse=True)
-_FORMS_BY_FIRST_CHARACTER = {
-    first: [form for form in _LONGEST_FORMS_FIRST if form[0] == first] for first in {form[0] for form in _LEGAL_FORMS}
+_FORMS_BY_FIRST_CHARACTERS = {
+    first: [form for form in _LONGEST_FORMS_FIRST if form[:2] == first]
+    for first in {form[:2] for form in _LEGAL_FORMS}
 }
 _FORMS_BY_LAST_CHARACTERS = {
     last: [form for form in _LONGEST_FORMS_FIRST if form[-2:] == last]
@@ -109,7 +111,7 @@ def remove_legal_form(folded_name: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
     bare_name = folded_name
-    for form in _FORMS_BY_FIRST_CHARACTER.get(folded_name[:1], ()):
+    for form in _FORMS_BY_FIRST_CHARACTERS.get(folded_name[:2], ()):
         if folded_name.startswith(form):
             bare_name = folded_name[len(form) :]
             break
@@ -118,6 +120,16 @@ def remove_legal_form(folded_name: str) -> str:
             bare_name = bare_name[: -len(form)]
             break
     return bare_name or folded_name
+
+
+def remove_legal_forms(folded_names: Iterable[str]) -> list[str]:
+    """Return what `remove_legal_form` returns for each name. This is faster than one call for each of them."""
+    return [
+        remove_legal_form(name)
+        if name[:2] in _FORMS_BY_FIRST_CHARACTERS or name[-2:] in _FORMS_BY_LAST_CHARACTERS
+        else name
+        for name in folded_names
+    ]
 
 
 def is_legal_form(folded_name: str) -> bool:

@@ -69,15 +69,6 @@ class _LineFoldingTable(dict[int, str]):
 _FOLDING_OF_LINES = _LineFoldingTable()
 
 
-def _fold_texts(texts: Sequence[str]) -> list[str]:
-    """Return the comparison form of each of the texts. One translation of all texts together is faster than
-    `fold_text` for each."""
-    joined_texts = "\n".join(texts)
-    if not _VOICING_MARKS.isdisjoint(joined_texts) or joined_texts.count("\n") >= len(texts):
-        return list(map(fold_text, texts))
-    return joined_texts.translate(_FOLDING_OF_LINES).split("\n")
-
-
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
 _KA_BETWEEN_KANJI_PATTERN = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
 _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
@@ -104,11 +95,18 @@ def list_readings(text: str) -> tuple[str, ...]:
 
 def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Return, for each of the texts, the forms by which the search compares it: one form, or two if a character can
-    be read in two ways (see `list_readings`). This is faster than one call of `list_readings` for each text."""
-    return [
-        list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded_text,)
-        for text, folded_text in zip(texts, _fold_texts(texts), strict=True)
-    ]
+    be read in two ways (see `list_readings`). This is faster than one call of `list_readings` for each text, because
+    all texts are translated and searched together."""
+    lines = "\n".join(texts)
+    if not _VOICING_MARKS.isdisjoint(lines) or lines.count("\n") >= len(texts):
+        return list(map(list_readings, texts))
+    readings: list[tuple[str, ...]] = list(zip(lines.translate(_FOLDING_OF_LINES).split("\n"), strict=True))
+    line = end = 0
+    for match in _SECOND_READING_PATTERN.finditer(lines):
+        line += lines.count("\n", end, match.start())
+        end = match.end()
+        readings[line] = list_readings(texts[line])
+    return readings
 
 
 def _make_second_reading(text: str) -> str:

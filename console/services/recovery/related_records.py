@@ -112,7 +112,8 @@ class RelatedRecordCompleter:
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
-            yield replace(check, relations=relations)
+                completed_check = replace(check, relations=relations)
+            yield completed_check
 
     def _may_be_stopped_by_switch(self, record: QueuedRecord) -> bool:
         """True if a read-only switch could stop the record's next step, so that the switches must be read."""
@@ -329,10 +330,12 @@ class RelatedRecordCompleter:
                     conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
                 )
             relations = RefundRelations(payment, str(refund.id) in proposed_states, refusal)
-            if self._may_be_stopped_by_switch(replace(refund, relations=relations)):
+            completed_refund = replace(refund, relations=relations)
+            if self._may_be_stopped_by_switch(completed_refund):
                 provider = payment.provider if payment is not None else None
                 relations = replace(relations, read_only=find_switch(provider))
-            yield replace(refund, relations=relations)
+                completed_refund = replace(refund, relations=relations)
+            yield completed_refund
 
 
 def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:

@@ -163,7 +163,7 @@ def _check_field_pairs(columns: FileColumns) -> None:
     """
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")
-    if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):
+    if any(map(operator.gt, map(bool, columns.close_cause), map(bool, columns.close_date))):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "closeDate")
 
 

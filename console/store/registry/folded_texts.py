@@ -14,6 +14,7 @@ which the table `places` has. If the form of the whole address doesn't begin wit
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import add
+from typing import NamedTuple
 
 from console.domain.registry.legal_forms import remove_english_legal_form
 from console.domain.registry.spelling import (
@@ -31,10 +32,28 @@ _BYTES_OTHER_THAN_DIGITS = bytes(set(range(256)) - set(b"0123456789\n"))
 _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 
-def fold_names(columns: FileColumns) -> Iterator[str]:
+class FoldedColumns(NamedTuple):
+    """What both the stored rows and the terms of the index are made of: for each row of a block of a source file
+    the comparison forms of its name and of its furigana (one, or two if it has a second reading), and its place
+    (prefecture and city as one text)."""
+
+    names: Sequence[tuple[str, ...]]
+    furigana: Sequence[tuple[str, ...]]
+    places: Sequence[str]
+
+
+def fold_columns(columns: FileColumns) -> FoldedColumns:
+    """Return the comparison forms of the names in a block of rows, and the places of the rows."""
+    return FoldedColumns(
+        list_readings_of_all(columns.name),
+        list_readings_of_all(columns.furigana),
+        list(map(add, columns.prefecture_name, columns.city_name)),
+    )
+
+
+def fold_names(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
     """Yield the value of the column `folded_names` for each row."""
-    names, readings = list_readings_of_all(columns.name), list_readings_of_all(columns.furigana)
-    return map(_make_folded_names, columns.name, names, columns.furigana, readings, columns.en_name)
+    return map(_make_folded_names, columns.name, folded.names, columns.furigana, folded.furigana, columns.en_name)
 
 
 def _make_folded_names(
@@ -75,15 +94,16 @@ def _read_form(line: str, text: str) -> str:
     return line.strip(_MARK_OF_EMPTY_TEXT) if line else text
 
 
-def fold_streets(columns: FileColumns) -> Iterator[str]:
+def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
     """Yield the value of the column `folded_street` for each row. It is made of the address in Japan; of a
     corporation without one, it is made of the address abroad."""
-    places = list(map(add, columns.prefecture_name, columns.city_name))
     texts = [
         street or ("" if place else address_outside)
-        for place, street, address_outside in zip(places, columns.street_number, columns.address_outside, strict=True)
+        for place, street, address_outside in zip(
+            folded.places, columns.street_number, columns.address_outside, strict=True
+        )
     ]
-    return map(_fold_street, places, texts, *mask_digits(texts))
+    return map(_fold_street, folded.places, texts, *mask_digits(texts))
 
 
 def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from console.domain.registry.corporations import ProcessCode, find_changed_facts
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
+from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
@@ -67,7 +68,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
     """Yield the rows in force (the newest states of corporations), each with True if the corporation was deleted."""
     for row, latest, process in zip(
-        convert_to_stored_rows(columns, places), columns.latest, columns.process, strict=True
+        convert_to_stored_rows(columns, fold_columns(columns), places), columns.latest, columns.process, strict=True
     ):
         if latest == "1":
             yield row, process == ProcessCode.DELETED

@@ -10,7 +10,7 @@ from typing import TypeVar
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
 from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_order
-from console.store.registry.import_whole import build_whole, delete_build_key, finish_build, index_build, open_build
+from console.store.registry.import_whole import build_whole, delete_build_key, finish_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
@@ -88,7 +88,6 @@ def _import_whole(
     is_addition = adds_prefectures(current_coverage, whole_files)
     with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
         build_whole(connection, whole_files, run)
-        index_build(connection, whole_files[0], run)
         for source in sources:
             if source.sha256 not in read_applied_hashes(connection):
                 with open_transaction(connection):

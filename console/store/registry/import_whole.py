@@ -1,9 +1,10 @@
 """Builds a new registry from whole files: from the file of the nation, or from files of some prefectures, all of
 the same day.
 
-The rows are inserted in the order of the file; the indexes are created afterwards. The inserted rows are committed
-every few blocks, together with the number of the last line. So a stopped or killed import continues after this
-line.
+The rows are inserted in the order of the file, and their terms are added to the search index in the same step, for
+which their comparison forms are needed, too. All is committed every few blocks, together with the number of the last
+line. So a stopped or killed import continues after this line. The indexes by number and by successor are created
+afterwards, in the space that the merging of the search index has freed.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import ProcessCode
 from console.store.registry.file_rows import FileColumns, read_rows
+from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import is_damage, make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
@@ -33,21 +35,26 @@ from console.store.registry.schema import (
     write_registry_facts,
     write_summary,
 )
-from console.store.registry.search_index import begin_bulk_load, create_search_index, end_bulk_load, index_all_rows
+from console.store.registry.search_index import (
+    begin_bulk_load,
+    count_frequent_terms,
+    create_search_index,
+    end_bulk_load,
+    index_new_rows,
+    unindex_rows,
+)
 from console.store.registry.source_file import SourceFile, make_bad_file_error, make_stopped_error
 
-_CACHE_KIB = 32 * 1024
-_BLOCKS_PER_COMMIT = 128
-_ROWS_INDEXED_PER_COMMIT = 100_000
-_DELETE_OLDER_STATES_STATEMENT = """
-DELETE FROM corporations WHERE id IN (
-    SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank
-        FROM corporations
-    ) WHERE rank > 1
-)
+_CACHE_KIB, _SORTING_CACHE_KIB = 32 * 1024, 8 * 1024
+_BLOCKS_PER_COMMIT = 64
+_BUILD_STEPS_VERSION = 2
+"""Version of the steps of a build. The build of a program with other steps isn't continued."""
+_OLDER_STATES_QUERY = """
+SELECT id FROM (
+    SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank FROM corporations
+) WHERE rank > 1
 """
-"""Deletes the older ones of several rows in force of one corporation; the row that was updated last remains."""
+"""Finds the older ones of several rows in force of one corporation; the row updated last isn't among them."""
 
 
 @contextmanager
@@ -61,6 +68,7 @@ def open_build(
     key = json.dumps(
         [
             FORMAT_VERSION,
+            _BUILD_STEPS_VERSION,
             str(former_file) if is_addition else "",
             *((source.name, source.sha256) for source in sources),
         ]
@@ -77,42 +85,24 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted before
-    an interruption are not inserted again. Raises ConsoleError `bad_registry_file` if a row is invalid, or if the
-    files have no corporation; `interrupted` if the import must stop.
+    """Insert the rows in force of the whole files into a build, with their terms in the search index, and create its
+    indexes. Rows that were inserted before an interruption are not inserted again. Raises ConsoleError
+    `bad_registry_file` if a row is invalid, or if the files have no corporation; `interrupted` if the import must
+    stop.
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
         return
     for source in sources:
         _insert_file(connection, source, run)
-    with open_transaction(connection):
-        _create_indexes_and_summary(connection, sources)
-
-
-def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
-    added again. Raises ConsoleError `interrupted` if the import must stop."""
-    if read_registry_fact(connection, "is_indexed"):
-        return
-    with open_transaction(connection):
-        create_search_index(connection)
-        begin_bulk_load(connection)
-    while not _index_next_rows(connection):
-        run.report_rows("finish", source, read_registry_fact(connection, "indexed"))
-        run.raise_if_stopped()
+    run.report_rows("finish", sources[0], sources[0].line_count)
     with open_transaction(connection):
         end_bulk_load(connection)
-        write_registry_facts(connection, {"is_indexed": 1})
-
-
-def _index_next_rows(connection: sqlite3.Connection) -> bool:
-    """Add the next rows to the search index, in a transaction of their own. Return True if no row was left."""
+        count_frequent_terms(connection)
+    run.report_rows("finish", sources[0], sources[0].line_count)
+    run.raise_if_stopped()
     with open_transaction(connection):
-        last_id = index_all_rows(connection, read_registry_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
-        if last_id is not None:
-            write_registry_facts(connection, {"indexed": last_id})
-    return last_id is None
+        _create_indexes_and_summary(connection, sources)
 
 
 def finish_build(connection: sqlite3.Connection) -> None:
@@ -133,7 +123,7 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
     """
     if former_file is None:
         with open_transaction(connection):
-            create_tables(connection)
+            _create_empty_tables(connection)
         return
     with closing(open_for_reading(former_file)) as source:
         if is_addition:
@@ -141,12 +131,18 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
             add_missing_columns(connection)
             drop_indexes(connection)
-            last_id = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
-            write_registry_facts(connection, {"indexed": last_id, "is_indexed": 0})
+            create_search_index(connection)
+            begin_bulk_load(connection)
             return
         with open_transaction(connection):
-            create_tables(connection)
+            _create_empty_tables(connection)
             connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", _read_intact_changes(source))
+
+
+def _create_empty_tables(connection: sqlite3.Connection) -> None:
+    create_tables(connection)
+    create_search_index(connection)
+    begin_bulk_load(connection)
 
 
 def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
@@ -161,13 +157,16 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
     fact_name = f"lines of {source.name}"
     done_lines = after = read_registry_fact(connection, fact_name) or 0
     places = PlaceIds(connection)
+    next_id = (connection.execute("SELECT max(id) FROM corporations").fetchone()[0] or 0) + 1
     blocks = 0
     connection.execute("BEGIN")
     try:
         for block in read_rows(source, after):
-            connection.executemany(
-                INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(_select_rows_in_force(block.columns), places)
-            )
+            columns = _select_rows_in_force(block.columns)
+            folded = fold_columns(columns)
+            connection.executemany(INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(columns, folded, places))
+            index_new_rows(connection, next_id, columns, folded)
+            next_id += len(columns.corporate_number)
             blocks += 1
             line_count, done_lines = block.last_line - done_lines, block.last_line
             run.report_rows("rows", source, done_lines, line_count)
@@ -200,10 +199,13 @@ def _select_rows_in_force(columns: FileColumns) -> FileColumns:
 
 
 def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+    connection.execute(f"PRAGMA cache_size=-{_SORTING_CACHE_KIB}")  # an index is sorted in as much memory again
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
-        connection.execute(_DELETE_OLDER_STATES_STATEMENT)
+        older_ids = connection.execute(_OLDER_STATES_QUERY).fetchall()
+        unindex_rows(connection, (row_id for (row_id,) in older_ids))
+        connection.executemany("DELETE FROM corporations WHERE id = ?", older_ids)
         create_indexes(connection)
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_summary(connection, sources, sources[0].day, rows)

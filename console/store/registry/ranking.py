@@ -12,8 +12,9 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
-from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_form
+from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
+from console.store.registry.folded_texts import list_name_readings
 
 _LINE_BREAK = "\n"
 """Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
@@ -38,7 +39,8 @@ class Rank(IntEnum):
 
 class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
-    digits."""
+    digits. `folded_names` has the comparison forms of name and furigana (module `folded_texts`); if it is None, they
+    are computed."""
 
     number: str
     name: str
@@ -46,6 +48,7 @@ class CorporationTexts(NamedTuple):
     english_name: str
     address: str
     post_code: str
+    folded_names: str | None = None
 
 
 class _PreparedWord(NamedTuple):
@@ -75,14 +78,13 @@ class Ranking:
     def rank(self, corporation: CorporationTexts) -> Rank | None:
         """Return the rank of a corporation for the query; None if the corporation doesn't match."""
         texts = _FoldedTexts(corporation)
-        ranks = [
-            _rank_words(texts, words) for words in (self._prepared_whole, self._prepared_words) if words is not None
-        ]
+        best_rank = None if self._prepared_whole is None else _rank_words(texts, self._prepared_whole)
+        if self._prepared_words is not None:
+            best_rank = _get_better_rank(best_rank, _rank_words(texts, self._prepared_words))
         if self._digits and (
             corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
         ):
-            ranks.append(Rank.NAME)
-        best_rank = min((rank for rank in ranks if rank is not None), default=None)
+            best_rank = _get_better_rank(best_rank, Rank.NAME)
         if self._prepared_pieces is not None and (best_rank is None or best_rank > Rank.PART):
             rank_of_pieces = _rank_words(texts, self._prepared_pieces)
             return best_rank if rank_of_pieces is None else max(rank_of_pieces, Rank.PART)
@@ -119,9 +121,7 @@ class _FoldedTexts:
         self._raw_address = corporation.address
         self._plain_address: str | None = None
         self._address: str | None = None
-        self._names = list_readings(corporation.name)
-        if corporation.furigana:
-            self._names += list_readings(corporation.furigana)
+        self._names = list_name_readings(corporation.name, corporation.furigana, corporation.folded_names)
         self._bare_english: tuple[str, ...] = ()
         self.names = self.names_and_bare_english = _LINE_BREAK.join(("", *self._names, ""))
         if corporation.english_name:
@@ -134,13 +134,13 @@ class _FoldedTexts:
     def bare_names(self) -> str:
         """The names without their legal forms, each between two line breaks."""
         if not self._bare_names:
-            self._bare_names = _LINE_BREAK.join(("", *map(remove_legal_form, self._names), *self._bare_english, ""))
+            self._bare_names = _LINE_BREAK.join(("", *remove_legal_forms(self._names), *self._bare_english, ""))
         return self._bare_names
 
     @property
     def first_name(self) -> str:
         """The name with its legal form, after a line break."""
-        return f"{_LINE_BREAK}{self._names[0]}"
+        return f"{_LINE_BREAK}{self._names[0]}" if self._names else ""
 
     def has_address(self, word: _PreparedWord) -> bool:
         """True if the corporation's address contains the address form of `word`."""
@@ -167,6 +167,12 @@ def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank |
             return None
         best_rank = min(best_rank, rank)
     return best_rank
+
+
+def _get_better_rank(first: Rank | None, second: Rank | None) -> Rank | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first, second)
 
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:

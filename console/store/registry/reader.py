@@ -40,6 +40,7 @@ from console.store.registry.schema import (
     read_registry_fact,
 )
 from console.store.registry.search import search, search_numbers
+from console.store.registry.search_index import read_frequent_terms
 from console.store.spool.sqlite_file import translate_errors
 
 T = TypeVar("T")
@@ -53,13 +54,21 @@ _PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number
 
 
 class _OpenRegistryFile:
-    """An open registry.db: its idle connections, and the rows of its table `places` by their ids."""
+    """An open registry.db: its idle connections, the rows of its table `places` by their ids, and the numbers of rows
+    of the frequent terms."""
 
     def __init__(self, file: Path, file_version: FileVersion | None) -> None:
         self.file = file
         self.file_version = file_version
         self.idle_connections: deque[sqlite3.Connection] = deque()
         self.places: dict[int, PlaceKey] = {}
+        self._row_counts: dict[str, int] | None = None
+
+    def read_row_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
+        """Return the numbers of rows of frequent terms, which are read at the first search."""
+        if self._row_counts is None:
+            self._row_counts = read_frequent_terms(connection)
+        return self._row_counts
 
     def borrow_connection(self) -> sqlite3.Connection:
         try:
@@ -146,8 +155,10 @@ class RegistryReader:
                 row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else open_file.read_corporation(connection, row)
 
+            row_counts = open_file.read_row_counts(connection)
             return _search_spellings(
-                text, lambda query: search(connection, read_by_row_id, query, prefecture_code, limit, numbers)
+                text,
+                lambda query: search(connection, read_by_row_id, query, prefecture_code, limit, numbers, row_counts),
             )
 
         return self.run_query(find_matches)
@@ -161,11 +172,14 @@ class RegistryReader:
         if prefecture is not None and prefecture_code is None:
             return ()
         numbers = [number for number in our_numbers if _is_number(number)]
-        return self.run_query(
-            lambda connection, _: _search_spellings(
-                text, lambda query: search_numbers(connection, query, prefecture_code, limit, numbers)
+
+        def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[str, ...]:
+            row_counts = open_file.read_row_counts(connection)
+            return _search_spellings(
+                text, lambda query: search_numbers(connection, query, prefecture_code, limit, numbers, row_counts)
             )
-        )
+
+        return self.run_query(find_numbers)
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most

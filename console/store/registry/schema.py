@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
 from console.domain.registry.spelling import fold_address
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, get_stored_day
-from console.store.registry.folded_texts import fold_names, fold_streets
+from console.store.registry.folded_texts import FoldedColumns, fold_names, fold_streets
 from console.store.registry.source_file import SourceFile
 
 FORMAT_VERSION = 3
@@ -182,9 +182,11 @@ class PlaceIds:
         return map(self._ids.__getitem__, keys)
 
 
-def convert_to_stored_rows(columns: FileColumns, places: PlaceIds) -> Iterator[StoredCorporationRow]:
+def convert_to_stored_rows(
+    columns: FileColumns, folded: FoldedColumns, places: PlaceIds
+) -> Iterator[StoredCorporationRow]:
     """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
-    table `corporations` stores them.
+    table `corporations` stores them. `folded` are the comparison forms of the columns.
     """
     rows = len(columns.corporate_number)
     return zip(
@@ -210,8 +212,8 @@ def convert_to_stored_rows(columns: FileColumns, places: PlaceIds) -> Iterator[S
         columns.name_image_id,
         map(_get_first_or_second, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
-        fold_names(columns),
-        fold_streets(columns),
+        fold_names(columns, folded),
+        fold_streets(columns, folded),
         strict=True,
     )
 

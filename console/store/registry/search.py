@@ -9,25 +9,20 @@ with records in this console come before all others; among them the same rules a
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
-from console.domain.lookup.registry_query import QueryKind, RegistryQuery, SearchWord
+from console.domain.lookup.registry_query import QueryKind, RegistryQuery
 from console.domain.registry.corporations import Corporation
-from console.domain.registry.legal_forms import is_legal_form, remove_legal_form
+from console.domain.registry.legal_forms import remove_legal_form
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
+from console.store.registry.search_expressions import Expressions
 from console.store.registry.search_filter import make_filter_condition
 from console.store.registry.search_index import (
     CLOSED_TERMS_TABLE,
     OPEN_TERMS_TABLE,
-    list_address_terms,
-    list_character_pairs,
-    list_edge_terms,
-    list_number_terms,
-    list_post_code_terms,
-    make_beginning_term,
 )
 
 T = TypeVar("T")
@@ -37,10 +32,10 @@ MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
 frequent but rarely together has more rows; then matches may be missing.
 """
-_CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
-_MAX_EXPRESSION_TERMS, _MIN_FREQUENT_TERMS = 6, 1
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
+_ROWS_PER_QUERY = 50
+"""Rows of the index whose texts are read together. A search that has enough matches ends before the next ones."""
 
 
 def search(
@@ -49,13 +44,16 @@ def search(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    our_numbers: Collection[str] = (),
+    our_numbers: Collection[str],
+    row_counts: Mapping[str, int],
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
     others, both sorted by rank. `read_corporation` returns the corporation of a row id. `prefecture_code` None:
-    search in all prefectures. A hidden corporation is found only by its complete number.
+    search in all prefectures. A hidden corporation is found only by its complete number. `row_counts` are the numbers
+    of rows of frequent terms (`read_frequent_terms`); without them the search takes longer.
     """
-    return _find_matches(_Candidates(connection, query, prefecture_code), read_corporation, limit, our_numbers)
+    candidates = _Candidates(connection, query, prefecture_code, row_counts)
+    return _find_matches(candidates, read_corporation, limit, our_numbers)
 
 
 def search_numbers(
@@ -63,11 +61,12 @@ def search_numbers(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    our_numbers: Collection[str] = (),
+    our_numbers: Collection[str],
+    row_counts: Mapping[str, int],
 ) -> tuple[str, ...]:
     """Return the corporation numbers of the matches, as `search` returns the corporations. This takes less time,
     because the rows that have been ranked aren't read again."""
-    candidates = _Candidates(connection, query, prefecture_code)
+    candidates = _Candidates(connection, query, prefecture_code, row_counts)
     return _find_matches(candidates, candidates.find_number, limit, our_numbers)
 
 
@@ -120,16 +119,23 @@ class _Candidates:
     """The rows that the search index finds for one query. Each row is ranked only once, even if several steps of
     the search read it."""
 
-    def __init__(self, connection: sqlite3.Connection, query: RegistryQuery, prefecture_code: str | None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        query: RegistryQuery,
+        prefecture_code: str | None,
+        row_counts: Mapping[str, int],
+    ) -> None:
         self.connection = connection
         self.query = query
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
+        self.expressions = Expressions(row_counts)
         self.remaining_verifications = MAX_CANDIDATES
         self._known_candidates: dict[int, _Candidate] = {}
-        self._filter_sql, self._filter_values = (
-            make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
-        )
+        has_folded = has_folded_texts(connection)
+        self._filter_sql, self._filter_values = make_filter_condition(query) if has_folded else ("1", {})
+        self._texts_sql = _CORPORATION_TEXTS_SQL.format("c.folded_names" if has_folded else "NULL")
 
     def find_filtered_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
         """Yield the id of each row that matches a full-text expression in `table`, one of the two tables of the
@@ -142,24 +148,22 @@ class _Candidates:
     def verify_rows(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
         the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        for row_id, may_match in self.find_filtered_ids(table, expression):
-            yield self.rank_row_id(row_id) if may_match else None
+        rows = self.find_filtered_ids(table, expression)
+        while part := list(islice(rows, _ROWS_PER_QUERY)):
+            self.rank_row_ids([row_id for row_id, may_match in part if may_match])
+            for row_id, may_match in part:
+                yield self._known_candidates.get(row_id) if may_match else None
 
-    def rank_row_id(self, row_id: int) -> _Candidate:
-        """Return the candidate of a row id that the index has found."""
-        return self._known_candidates.get(row_id) or self.rank(
-            self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone()
-        )
-
-    def rank_row_ids(self, row_ids: Sequence[int]) -> list[_Candidate]:
+    def rank_row_ids(self, row_ids: Iterable[int]) -> list[_Candidate]:
         """Return the candidates of row ids that the index has found, in any order. They are read with a few
-        statements."""
-        parts = (
-            row_ids[start : start + _MAX_NUMBERS_PER_QUERY]
-            for start in range(0, len(row_ids), _MAX_NUMBERS_PER_QUERY)
-        )
-        queries = (_TEXTS_BY_IDS_QUERY.format(", ".join(map(str, part))) for part in parts)
-        return [self.rank(row) for query in queries for row in self.connection.execute(query)]
+        statements, because a statement for each row takes as long as the ranking."""
+        new_ids = [row_id for row_id in row_ids if row_id not in self._known_candidates]
+        for start in range(0, len(new_ids), _MAX_NUMBERS_PER_QUERY):
+            part = ", ".join(map(str, new_ids[start : start + _MAX_NUMBERS_PER_QUERY]))
+            for row in self.connection.execute(f"SELECT {self._texts_sql} WHERE c.id IN ({part})"):
+                self.rank(row)
+        known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
+        return [candidate for candidate in known_candidates if candidate is not None]
 
     def find_number(self, row_id: int) -> str | None:
         """Return the corporation number of a row; None if an import has deleted the row."""
@@ -174,8 +178,8 @@ class _Candidates:
         the prefecture of the search (if it has one) and can match the query, each with True if it is closed."""
         for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
             part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
-            query = _TEXTS_BY_NUMBERS_QUERY.format(", ".join(map(str, part)), self._filter_sql)
-            for *row, is_closed in self.connection.execute(
+            query = _TEXTS_BY_NUMBERS_QUERY.format(self._texts_sql, ", ".join(map(str, part)), self._filter_sql)
+            for is_closed, *row in self.connection.execute(
                 query, {**self._filter_values, "code": self.prefecture_code}
             ):
                 yield tuple(row), bool(is_closed)
@@ -197,22 +201,16 @@ class _Candidates:
         return known_candidate
 
 
-_SELECT_CORPORATION_TEXTS_SQL = """
-    SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
+_CORPORATION_TEXTS_SQL = """
+    c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
-        coalesce(substr('0000000' || c.post_code, -7), '')
+        coalesce(substr('0000000' || c.post_code, -7), ''), {}
+    FROM corporations c JOIN places p ON p.id = c.place_id
 """
-_TEXTS_BY_ID_QUERY = (
-    f"{_SELECT_CORPORATION_TEXTS_SQL} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
-)
-_TEXTS_BY_IDS_QUERY = (
-    f"{_SELECT_CORPORATION_TEXTS_SQL} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id IN ({{}})"
-)
 _NUMBER_BY_ID_QUERY = "SELECT printf('%013d', number) FROM corporations WHERE id = ?"
-_TEXTS_BY_NUMBERS_QUERY = f"""
-    {_SELECT_CORPORATION_TEXTS_SQL}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
-    WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
-    AND {{}}
+_TEXTS_BY_NUMBERS_QUERY = """
+    SELECT c.closed_on IS NOT NULL, {}
+    WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({}) AND {}
 """
 _FILTER_MATCHES_QUERY = """
     SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
@@ -255,9 +253,28 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
     query = candidates.query
     if query.digits:
         return None
-    expression = make_expression_of_all_ranks(query)
-    if expression is None:
-        return []
+    is_closed: dict[int, bool] = {}
+    for expression in candidates.expressions.list_expressions_of_all_ranks(query):
+        found_ids = _find_filtered_ids_if_few(candidates, expression, limit)
+        if found_ids is None:
+            return None
+        is_closed = found_ids
+    ranked_matches = [
+        (
+            ranked_candidate.rank,
+            is_closed[ranked_candidate.row_id],
+            _get_name_length(ranked_candidate),
+            ranked_candidate.row_id,
+        )
+        for ranked_candidate in candidates.rank_row_ids(is_closed)
+        if ranked_candidate.rank is not None
+    ]
+    return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
+
+
+def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: int) -> dict[int, bool] | None:
+    """Return the row ids that match a full-text expression and fulfil the filter, each with True for a closed
+    corporation; None if there are more than `_find_matches_if_few` takes."""
     is_closed: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
@@ -267,17 +284,7 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
             if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
                 return None
-    ranked_matches = [
-        (
-            ranked_candidate.rank,
-            is_closed[ranked_candidate.row_id],
-            _get_name_length(ranked_candidate),
-            ranked_candidate.row_id,
-        )
-        for ranked_candidate in candidates.rank_row_ids(list(is_closed))
-        if ranked_candidate.rank is not None
-    ]
-    return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
+    return is_closed
 
 
 def _get_name_length(candidate: _Candidate) -> int:
@@ -302,7 +309,7 @@ def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
 def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
     """Yield those of the corporations that the expression of this rank finds in `table`, one of the two tables of the
     index, that have this rank or a better one. Stop after MAX_CANDIDATES verified rows of the whole search."""
-    expression = make_expression(candidates.query, rank)
+    expression = candidates.expressions.make_expression(candidates.query, rank)
     if expression is None:
         return
     for candidate in candidates.verify_rows(table, expression):
@@ -311,166 +318,6 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
         candidates.remaining_verifications -= 1
         if candidate is not None and candidate.rank is not None and candidate.rank <= rank:
             yield candidate
-
-
-# The expressions of the index
-
-
-def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
-    """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
-    texts match it, and few others. None if it can't find any of them."""
-    alternatives = [_make_word_expression(query.whole_name, rank), *_make_words_expressions(query.words, rank)]
-    if rank >= Rank.PART:
-        alternatives += _make_words_expressions(query.script_pieces, rank)
-    return _join_expressions("OR", alternatives)
-
-
-def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
-    """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
-    but reads the index once for each word; None if the index can't find any of the matches."""
-    alternatives = _list_anywhere_expressions(query.whole_name)
-    if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
-        alternatives.append(_make_word_expression(query.whole_name, Rank.NAME))
-    for words in map(_list_indexed_words, (query.words, query.script_pieces)):
-        expressions = [_make_anywhere_expression(word) for word in words]
-        if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
-            alternatives += _list_anywhere_expressions(words[0])
-        elif None not in expressions:
-            alternatives.append(_join_expressions("AND", expressions))
-    return _join_expressions("OR", alternatives)
-
-
-def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-    """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
-    other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
-    Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
-    indexed_words = _list_indexed_words(words)
-    word_expressions = [_make_anywhere_expression(word) for word in indexed_words]
-    for position, word in enumerate(indexed_words):
-        other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
-        best_expression = _make_word_expression(word, rank)
-        if best_expression is not None and None not in other_expressions:
-            yield _join_expressions("AND", [best_expression, *other_expressions])
-
-
-def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
-    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
-    of legal forms unless there is no other word, because most names contain them."""
-    indexed_words = [
-        word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
-    ]
-    rarer_words = [
-        word
-        for word in indexed_words
-        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
-    ]
-    return rarer_words or indexed_words
-
-
-def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
-    """Return the full-text expression for corporations that match the word at this rank; None if the index can't
-    find them."""
-    match rank:
-        case Rank.WHOLE_NAME:
-            pairs = zip(word.names, word.bare_names, strict=True)
-            return _join_expressions(
-                "OR", [_make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name]
-            )
-        case Rank.NAME:
-            return _join_expressions(
-                "OR", [_make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name]
-            )
-        case Rank.BEGINNING:
-            beginning_names = [*word.bare_names, *word.names]
-            return _join_expressions(
-                "OR",
-                [
-                    _make_beginning_expression(bare_name)
-                    for bare_name in dict.fromkeys(beginning_names)
-                    if len(bare_name) > 1
-                ],
-            )
-        case Rank.PART:
-            return _make_part_expression(word)
-        case Rank.ELSEWHERE:
-            post_code = list_post_code_terms(word.post_code) if word.post_code else []
-            return _join_expressions(
-                "OR", [_make_address_expression(word.address), _make_all_terms_expression(post_code)]
-            )
-
-
-def _make_name_expression(bare_name: str, name: str) -> str | None:
-    """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
-    form only the characters beside the name count: the others are in so many names that their lists are long."""
-    start = name.index(bare_name)
-    name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
-    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
-
-
-def _make_beginning_expression(bare_name: str) -> str | None:
-    return _make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
-
-
-def _make_part_expression(word: SearchWord) -> str | None:
-    parts = (
-        bare_name if len(bare_name) > 1 else name for name, bare_name in zip(word.names, word.bare_names, strict=True)
-    )
-    return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
-
-
-def _make_address_expression(address: str) -> str | None:
-    """Return the full-text expression for corporations whose address contains `address`; None if the text has no pair
-    of characters besides its numbers. A number at the end of the text may be the beginning of a longer number."""
-    terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
-    numbers = [f'"{term}"' for term in list_number_terms(address)]
-    if numbers and address[-1].isdigit() and "-" not in address:
-        numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
-    return _join_expressions("AND", [_make_all_terms_expression(terms), *numbers]) if terms else None
-
-
-def _make_anywhere_expression(word: SearchWord) -> str | None:
-    return _join_expressions("OR", _list_anywhere_expressions(word))
-
-
-def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
-    """Return the full-text expressions for corporations that have the word in any of their texts: first for parts of
-    names, then for addresses and post codes. None replaces an expression if the index can't find the word in such
-    texts.
-    """
-    return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
-
-
-def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
-    """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
-    legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
-    found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
-    """
-    usual_terms = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
-    different_terms = sorted(usual_terms or dict.fromkeys(terms), key=_is_kana)
-    rare_terms = [term for term in different_terms if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
-    frequent_terms = different_terms[len(rare_terms) :]
-    step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
-    chosen_terms = [*rare_terms, *frequent_terms[::step]]
-    return _join_expressions(
-        "AND", [f'"{term}"' for term in chosen_terms if not _is_covered_by_border_pair(term, chosen_terms)]
-    )
-
-
-def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
-    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
-    at the end of a name. Then its list in the index isn't read."""
-    return f"^{pair}" in terms or f"{pair}$" in terms
-
-
-def _is_kana(term: str) -> bool:
-    return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
-
-
-def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
-    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
-    if len(present_expressions) < 2:
-        return present_expressions[0] if present_expressions else None
-    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:

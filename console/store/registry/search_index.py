@@ -8,7 +8,7 @@ of the post code with `#`, of the prefecture with `=`.
 Open and closed corporations have a table each, because a search reads the open ones first, in the order of row
 ids, and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`),
 so a search verifies the rows that the terms find. A row is removed by giving its terms again, so the version of
-the tables (`schema.FORMAT_VERSION`) must change if `make_terms` changes.
+the tables (`schema.FORMAT_VERSION`) must change if the terms change.
 
 Hidden and deleted corporations are not in the index.
 """
@@ -18,17 +18,19 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain, islice
+from itertools import count, islice, zip_longest
 from operator import add
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_form
+from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import fold_text, list_readings
-from console.store.registry.folded_texts import list_name_readings, mask_digits
+from console.store.registry.file_rows import FileColumns
+from console.store.registry.folded_texts import FoldedColumns, list_name_readings, mask_digits
 
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
+_FREQUENT_TERM_ROWS = 1_000
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
@@ -39,6 +41,9 @@ _DIGITS_TO_SPACES = str.maketrans(dict.fromkeys("0123456789", " "))
 
 def create_search_index(connection: sqlite3.Connection) -> None:
     """Create the empty tables of the search index that don't exist yet."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS frequent_terms (term TEXT PRIMARY KEY, row_count INTEGER NOT NULL) WITHOUT ROWID"
+    )
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
@@ -65,18 +70,42 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
         _set_option(connection, table, "crisismerge", 16)
 
 
-def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
-    """Add the next `limit` corporations with a row id above `after` to the search index. Return the last of their row
-    ids; None if there was no further corporation."""
-    last_id = connection.execute(_LAST_ID_OF_BATCH_QUERY, (after, limit)).fetchone()[0]
-    if last_id is not None:
-        _add_rows(
-            connection,
-            connection.execute(
-                f"{_CORPORATION_TEXTS_QUERY} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last_id)
-            ),
+def count_frequent_terms(connection: sqlite3.Connection) -> None:
+    """Store how many open corporations have each frequent term, so that a search reads the lists of the rarest terms
+    of a text. Differences don't change these numbers."""
+    connection.execute("DELETE FROM frequent_terms")
+    connection.execute(f"CREATE VIRTUAL TABLE temp.counted_terms USING fts5vocab(main, {OPEN_TERMS_TABLE}, row)")
+    connection.execute(
+        "INSERT INTO frequent_terms SELECT term, doc FROM temp.counted_terms WHERE doc >= ?", (_FREQUENT_TERM_ROWS,)
+    )
+    connection.execute("DROP TABLE temp.counted_terms")
+
+
+def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many open corporations have each frequent term of the index; nothing if the registry was built by an
+    earlier program, which didn't count them."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frequent_terms'").fetchone():
+        return {}
+    return dict(connection.execute("SELECT term, row_count FROM frequent_terms").fetchall())
+
+
+def index_new_rows(
+    connection: sqlite3.Connection, first_id: int, columns: FileColumns, folded: FoldedColumns
+) -> None:
+    """Add corporations to the search index whose rows were just inserted from the columns of a source file. Their row
+    ids are `first_id` and the numbers after it. `folded` are the comparison forms of the columns."""
+    terms = make_terms_of_columns(columns, folded)
+    for table, is_closed in _IS_CLOSED_BY_TABLE.items():
+        connection.executemany(
+            _INSERT_TERMS_SQL.format(table),
+            [
+                (row_id, terms_of_row)
+                for row_id, terms_of_row, close_date, is_hidden in zip(
+                    count(first_id), terms, columns.close_date, columns.hihyoji, strict=False
+                )
+                if is_hidden != "1" and bool(close_date) is is_closed
+            ],
         )
-    return None if last_id is None else int(last_id)
 
 
 def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
@@ -84,18 +113,15 @@ def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     rows calls `unindex_rows` before and this function after it. One call for many rows is much faster than many
     calls.
     """
-    _add_rows(connection, _read_texts(connection, ids))
+    _write_rows(connection, _read_texts(connection, ids), _INSERT_TERMS_SQL)
 
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     """Remove the corporations with these row ids from the search index. Their rows must still have the texts with
     which they were added."""
-    _write_rows(
-        connection, _read_texts(connection, ids), "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)"
-    )
+    _write_rows(connection, _read_texts(connection, ids), _DELETE_TERMS_SQL)
 
 
-_LAST_ID_OF_BATCH_QUERY = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
 _CORPORATION_TEXTS_QUERY = """
     SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
         c.street || c.address_outside, c.post_code, c.folded_names, c.closed_on IS NOT NULL
@@ -112,69 +138,138 @@ def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[
         yield from connection.execute(f"{_CORPORATION_TEXTS_QUERY} AND c.id = ?", (row_id,))
 
 
-def _add_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow]) -> None:
-    _write_rows(connection, rows, "INSERT INTO {0} (rowid, terms) VALUES (?, ?)")
+_INSERT_TERMS_SQL = "INSERT INTO {0} (rowid, terms) VALUES (?, ?)"
+_DELETE_TERMS_SQL = "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)"
+_IS_CLOSED_BY_TABLE = {OPEN_TERMS_TABLE: False, CLOSED_TERMS_TABLE: True}
 
 
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statement: str) -> None:
     remaining_rows = iter(rows)
     while batch := list(islice(remaining_rows, _ROWS_PER_BATCH)):
-        for table, is_closed in ((OPEN_TERMS_TABLE, 0), (CLOSED_TERMS_TABLE, 1)):
+        for table, is_closed in _IS_CLOSED_BY_TABLE.items():
             if of_table := [row for row in batch if row[9] == is_closed]:
                 ids = [row[0] for row in of_table]
-                connection.executemany(statement.format(table), zip(ids, make_terms(of_table), strict=True))
+                connection.executemany(statement.format(table), zip(ids, make_terms_of_rows(of_table), strict=True))
 
 
-def make_terms(rows: Sequence[TextsRow]) -> list[str]:
-    """Return all terms of each of these corporations, separated by spaces. One call for many rows is faster than many
-    calls."""
-    streets, _ = mask_digits([row[6] for row in rows])
-    readings = [_list_readings(row) for row in rows]
-    pairs = iter(_join_character_pairs(list(chain.from_iterable(readings))))
+class _IndexedTexts(NamedTuple):
+    """The texts of corporations of which their terms are made, column by column: the comparison forms of name and
+    furigana, the English name, the prefecture's code, prefecture and city, street and address abroad, and the post
+    code (7 digits or empty)."""
+
+    readings: Sequence[Sequence[str]]
+    english_names: Sequence[str]
+    prefecture_codes: Sequence[str]
+    places: Sequence[str]
+    streets: Sequence[str]
+    post_codes: Sequence[str]
+
+
+def make_terms_of_columns(columns: FileColumns, folded: FoldedColumns) -> list[str]:
+    """Return all terms of each of the corporations in the columns of a source file, separated by spaces. `folded` are
+    the comparison forms of the columns. The stored rows have the same terms (`make_terms_of_rows`)."""
+    rows = zip(columns.name, folded.names, columns.furigana, folded.furigana, strict=True)
+    return _make_terms(
+        _IndexedTexts(
+            [(names if name else ()) + (readings if furigana else ()) for name, names, furigana, readings in rows],
+            columns.en_name,
+            columns.prefecture_code,
+            folded.places,
+            list(map(add, columns.street_number, columns.address_outside)),
+            columns.post_code,
+        )
+    )
+
+
+def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
+    """Return all terms of each of these stored corporations, separated by spaces. One call for many corporations is
+    faster than many calls."""
+    _, names, furigana, english_names, prefecture_codes, places, streets, post_codes, folded_names, _ = zip(
+        *rows, strict=True
+    )
+    return _make_terms(
+        _IndexedTexts(
+            list(map(list_name_readings, names, furigana, folded_names)),
+            english_names,
+            prefecture_codes,
+            places,
+            streets,
+            ["" if post_code is None else f"{post_code:07}" for post_code in post_codes],
+        )
+    )
+
+
+def _make_terms(texts: _IndexedTexts) -> list[str]:
+    masked_streets, _ = mask_digits(texts.streets)
+    rows = zip(
+        map(_make_place_terms, texts.prefecture_codes, texts.places),
+        map(_make_street_terms, [place[-1:] for place in texts.places], masked_streets),
+        texts.streets,
+        map(_make_post_code_terms, texts.post_codes),
+        _make_name_terms(_add_english_readings(texts)),
+        texts.english_names,
+        strict=True,
+    )
     return [
-        _make_terms_of_row(row, street, of_row, pairs)
-        for row, street, of_row in zip(rows, streets, readings, strict=True)
+        " ".join(
+            (
+                place_terms,
+                street_terms,
+                *[
+                    _make_number_terms(character_before, street[start:end])
+                    for character_before, start, end in numbers
+                ],
+                post_code_terms,
+                name_terms,
+                *(list_character_pairs(fold_text(english_name)) if english_name else ()),
+            )
+        )
+        for place_terms, (street_terms, numbers), street, post_code_terms, name_terms, english_name in rows
     ]
 
 
-def _make_terms_of_row(row: TextsRow, street: str, readings: Sequence[str], pairs: Iterator[str]) -> str:
-    """Return the terms of a corporation. `street` is its street with 0 in place of each digit; `pairs` yields the
-    joined character pairs of each of its readings."""
-    _, _, _, english_name, prefecture_code, place, numbered_street, post_code, *_ = row
-    street_terms, numbers = _make_street_terms(place[-1:], street)
-    terms = [_make_place_terms(prefecture_code, place), street_terms]
-    terms += [
-        _make_number_terms(character_before, numbered_street[start:end]) for character_before, start, end in numbers
+def _add_english_readings(texts: _IndexedTexts) -> Sequence[Sequence[str]]:
+    if not any(texts.english_names):
+        return texts.readings
+    return [
+        (*readings, *list_readings(remove_english_legal_form(english_name))) if english_name else readings
+        for readings, english_name in zip(texts.readings, texts.english_names, strict=True)
     ]
-    if post_code is not None:
-        terms.append(_make_post_code_terms(post_code))
-    if english_name:
-        terms += list_character_pairs(fold_text(english_name))
-    for reading in readings:
-        bare_name = remove_legal_form(reading)
-        terms += (next(pairs), f"^{bare_name[:2]} {bare_name[-2:]}$")
-    return " ".join(terms)
 
 
-def _list_readings(row: TextsRow) -> list[str]:
-    _, name, furigana, english_name, *_, folded_names, _ = row
-    readings = list_name_readings(name, furigana, folded_names)
-    return [*readings, *list_readings(remove_english_legal_form(english_name))] if english_name else readings
+def _make_name_terms(readings: Sequence[Sequence[str]]) -> list[str]:
+    """Return, for each corporation, the terms of its readings, separated by spaces: pairs of characters and edges.
+    They are made for the first readings of all corporations together, then for the second ones, and so on."""
+    columns = zip_longest(*readings)
+    if not any(readings):
+        return [""] * len(readings)
+    return list(map(" ".join, zip(*map(_make_terms_of_readings, columns), strict=True)))
+
+
+def _make_terms_of_readings(readings: Sequence[str | None]) -> Sequence[str]:
+    """Return the terms of each reading, "" for None."""
+    present_readings = [reading for reading in readings if reading is not None]
+    terms = [
+        f"{pairs} ^{bare_name[:2]} {bare_name[-2:]}$"
+        for pairs, bare_name in zip(
+            _join_character_pairs(present_readings), remove_legal_forms(present_readings), strict=True
+        )
+    ]
+    if len(terms) == len(readings):
+        return terms
+    remaining_terms = iter(terms)
+    return ["" if reading is None else next(remaining_terms) for reading in readings]
 
 
 def _join_character_pairs(texts: Sequence[str]) -> list[str]:
     """Return the pairs of neighbouring characters of each text, separated by spaces. The pairs of all texts are made
     together, because a string for each pair would take several times as long."""
-    characters = array("I", "\n".join(texts).encode(_FIXED_WIDTH_ENCODING))
-    count = max(len(characters) - 1, 0)
-    joined_characters = array("I", " ".encode(_FIXED_WIDTH_ENCODING)) * (3 * count)
+    characters = array("I", "\n".join(("", *texts, "")).encode(_FIXED_WIDTH_ENCODING))
+    joined_characters = array("I", " ".encode(_FIXED_WIDTH_ENCODING)) * (3 * len(characters) - 3)
     joined_characters[0::3], joined_characters[1::3] = characters[:-1], characters[1:]
     pairs = joined_characters.tobytes().decode(_FIXED_WIDTH_ENCODING)
-    ends = accumulate(len(text) + 1 for text in texts)
-    return [
-        pairs[3 * (end - len(text) - 1) : 3 * (end - 2) - 1] if len(text) > 1 else ""
-        for text, end in zip(texts, ends, strict=True)
-    ]
+    # Of "AB" and "C" they are "\nA AB B\n \nC C\n ": the first and last character of each text stand alone.
+    return [text[2:-2] for text in pairs[1:-2].split("\n \n")] if texts else []
 
 
 @lru_cache(4096)
@@ -240,8 +335,8 @@ def _make_number_terms(character_before: str, digits: str) -> str:
 
 
 @lru_cache(8192)
-def _make_post_code_terms(post_code: int) -> str:
-    return " ".join(list_post_code_terms(f"{post_code:07}"))
+def _make_post_code_terms(post_code: str) -> str:
+    return " ".join(list_post_code_terms(post_code)) if post_code else ""
 
 
 def list_post_code_terms(digits: str) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from console.domain.lookup.registry_query import parse_query
 from console.domain.registry.spelling import list_readings
 from console.store.registry.file_rows import FileColumns
-from console.store.registry.folded_texts import fold_names, fold_streets
+from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
@@ -23,7 +23,17 @@ from console.store.registry.schema import (
     has_folded_texts,
 )
 from console.store.registry.search_filter import make_filter_condition
-from console.store.registry.search_index import TextsRow, list_character_pairs, make_terms
+from console.store.registry.search_index import (
+    CLOSED_TERMS_TABLE,
+    OPEN_TERMS_TABLE,
+    TextsRow,
+    create_search_index,
+    index_new_rows,
+    list_character_pairs,
+    make_terms_of_columns,
+    make_terms_of_rows,
+    unindex_rows,
+)
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
@@ -71,7 +81,8 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
     condition, values = make_filter_condition(query)
     with closing(sqlite3.connect(":memory:")) as connection:
         create_tables(connection)
-        connection.executemany(INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(columns, PlaceIds(connection)))
+        stored_rows = convert_to_stored_rows(columns, fold_columns(columns), PlaceIds(connection))
+        connection.executemany(INSERT_CORPORATION_STATEMENT, stored_rows)
         stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
         assert connection.execute(stored + condition, values).fetchone() == (1,)
 
@@ -81,16 +92,36 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
 def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
     """Also if the terms of several rows are made together."""
     columns = FileColumns(*zip(*published, strict=True))
-    texts = columns.name, columns.furigana, columns.en_name, columns.street_number, fold_names(columns)
+    folded_names = fold_names(columns, fold_columns(columns))
+    texts = columns.name, columns.furigana, columns.en_name, columns.street_number, folded_names
     stored: list[TextsRow] = [
         (1, name, furigana, english_name, "13", "東京都", street, 640941, folded, 0)
         for name, furigana, english_name, street, folded in zip(*texts, strict=True)
     ]
-    found = [sorted(terms.split()) for terms in make_terms(stored)]
-    assert found == [sorted(make_terms([(*one[:8], None, 0)])[0].split()) for one in stored]
+    found = [sorted(terms.split()) for terms in make_terms_of_rows(stored)]
+    assert found == [sorted(make_terms_of_rows([(*one[:8], None, 0)])[0].split()) for one in stored]
     for terms, one in zip(found, stored, strict=True):
         pairs = {pair for reading in list_readings(one[1]) for pair in list_character_pairs(reading)}
         assert pairs <= set(terms) >= {"#064", "#0640941", "=13", "@東京", "@京都"}
+
+
+@settings(max_examples=100)
+@given(st.lists(rows(), min_size=1, max_size=4))
+def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[str]]) -> None:
+    """So that a difference, which has only the stored rows, removes all of them."""
+    columns = FileColumns(*zip(*published, strict=True))
+    folded = fold_columns(columns)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create_tables(connection)
+        stored_rows = convert_to_stored_rows(columns, folded, PlaceIds(connection))
+        connection.executemany(INSERT_CORPORATION_STATEMENT, stored_rows)
+        create_search_index(connection)
+        index_new_rows(connection, 1, columns, folded)
+        unindex_rows(connection, range(1, len(published) + 1))
+        left = "SELECT count(*) FROM {0} WHERE {0} MATCH ?"
+        terms = {f'"{term}"' for line in make_terms_of_columns(columns, folded) for term in line.split()}
+        for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
+            assert all(connection.execute(left.format(table), (term,)).fetchone() == (0,) for term in terms)
 
 
 def test_only_other_forms_are_stored() -> None:
@@ -98,8 +129,9 @@ def test_only_other_forms_are_stored() -> None:
     plain = row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
     other = row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
     columns = FileColumns(*zip(plain, other, strict=True))
-    assert list(fold_names(columns)) == ["", "ミドリカ\nミドリツ"]
-    assert list(fold_streets(columns)) == ["梅田2-4-9", "霞ガ関3-1-1"]
+    folded = fold_columns(columns)
+    assert list(fold_names(columns, folded)) == ["", "ミドリカ\nミドリツ"]
+    assert list(fold_streets(columns, folded)) == ["梅田2-4-9", "霞ガ関3-1-1"]
 
 
 def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from console.domain.lookup.registry_query import parse_query
 from console.domain.registry.spelling import fold_text
 from console.store.registry import search as search_module
+from console.store.registry import search_index
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import Rank
 from console.store.registry.reader import RegistryReader, open_registry
-from console.store.registry.registry_file import find_registry_file, open_for_reading
+from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
+from console.store.registry.search_expressions import Expressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
 from tests.store.registry.files import WHOLE, number, row, write_file
 
@@ -361,18 +363,19 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
             }
         )
 
-    by_rank = [find_ids(search_module.make_expression(query, rank)) for rank in Rank]
-    assert find_ids(search_module.make_expression_of_all_ranks(query)) == set().union(*by_rank)
+    by_rank = [find_ids(Expressions({}).make_expression(query, rank)) for rank in Rank]
+    found = [find_ids(expression) for expression in Expressions({}).list_expressions_of_all_ranks(query)]
+    assert (found[-1] if found else set()) == set().union(*by_rank)
+    assert all(ids <= found[-1] for ids in found)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
     query = parse_query("ショウテン")
-    assert search_module.make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+    assert Expressions({}).make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
-    expression = search_module.make_expression_of_all_ranks(parse_query("株式会社緑川電機"))
-    assert expression is not None
+    *_, expression = Expressions({}).list_expressions_of_all_ranks(parse_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
@@ -398,4 +401,32 @@ def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
         assert former.fetchone() == (0,)
     assert [one.name for one in reader.search("株式会社", limit=100)][-1] == "株式会社夕空"
     assert len(reader.search("株式会社", limit=100)) == 23
+    reader.close()
+
+
+def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows are counted by the import, in open corporations. A registry of an earlier program, without these
+    numbers, has the same answers."""
+    monkeypatch.setattr(search_index, "_FREQUENT_TERM_ROWS", 2)
+    rows = [
+        row(index, name=f"株式会社サンライズ{kind}")
+        for index, kind in enumerate(("ホーム", "ホーム", "印刷", "農園"))
+    ]
+    reader = _make_registry(tmp_path, [*rows, row(9, name="株式会社サンライズ印刷", **CLOSED)])
+    row_counts = reader.run_query(lambda connection, _: search_index.read_frequent_terms(connection))
+    assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
+        "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,
+    }  # fmt: skip
+    expression = Expressions(row_counts).make_expression(parse_query("サンライズ印刷"), Rank.PART)
+    assert expression is not None
+    assert '("ズ印" AND "印刷" AND "サン" AND "ンラ")' in expression
+    texts = ("サンライズ印刷", "サンライズ", "ライズホーム", "サンライズ農園 千代田区")
+    found = [[one.number for one in reader.search(text)] for text in texts]
+    assert [len(numbers) for numbers in found] == [2, 5, 2, 1]
+    reader.close()
+    file = find_registry_file(tmp_path / "registry")
+    assert file is not None
+    with closing(open_for_writing(file)) as connection:
+        connection.execute("DROP TABLE frequent_terms")
+    assert [[one.number for one in reader.search(text)] for text in texts] == found
     reader.close()

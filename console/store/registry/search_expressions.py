@@ -1,0 +1,188 @@
+"""Makes the full-text expressions by which a search reads the search index (module `search_index`)."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from console.domain.lookup.registry_query import RegistryQuery, SearchWord
+from console.domain.registry.legal_forms import is_legal_form
+from console.store.registry.ranking import Rank
+from console.store.registry.search_index import (
+    list_address_terms,
+    list_character_pairs,
+    list_edge_terms,
+    list_number_terms,
+    list_post_code_terms,
+    make_beginning_term,
+)
+
+_CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+_MAX_NAME_TERMS, _MAX_TERMS = 4, 6
+"""Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
+
+
+class Expressions:
+    """Makes full-text expressions. `row_counts` are the numbers of rows of the frequent terms of the index; empty if
+    the registry has none or doesn't know them."""
+
+    def __init__(self, row_counts: Mapping[str, int]) -> None:
+        self._row_counts = row_counts
+
+    def make_expression(self, query: RegistryQuery, rank: Rank) -> str | None:
+        """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
+        texts match it, and few others. None if it can't find any of them."""
+        alternatives = [
+            self._make_word_expression(query.whole_name, rank),
+            *self._make_words_expressions(query.words, rank),
+        ]
+        if rank >= Rank.PART:
+            alternatives += self._make_words_expressions(query.script_pieces, rank)
+        return _join_expressions("OR", alternatives)
+
+    def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
+        """Return full-text expressions of which the last one finds the same rows as those of all ranks together
+        (`make_expression`), but reads the index once for each word. If it is slow to read because the text has
+        several words or pieces, an expression for the whole text precedes it, which finds a part of these rows.
+        Return an empty list if the index can't find any match."""
+        alternatives = self._list_anywhere_expressions(query.whole_name)
+        if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+            alternatives.append(self._make_word_expression(query.whole_name, Rank.NAME))
+        whole_expression = _join_expressions("OR", alternatives)
+        for words in map(_list_indexed_words, (query.words, query.script_pieces)):
+            expressions = [self._make_anywhere_expression(word) for word in words]
+            if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
+                alternatives += self._list_anywhere_expressions(words[0])
+            elif None not in expressions:
+                alternatives.append(_join_expressions("AND", expressions))
+        full_expression = _join_expressions("OR", alternatives)
+        return list(dict.fromkeys(filter(None, (whole_expression, full_expression))))
+
+    def _make_words_expressions(self, words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+        """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
+        other words in any of their texts. Words for which the index isn't read (`_list_indexed_words`) don't count.
+        Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
+        indexed_words = _list_indexed_words(words)
+        word_expressions = [self._make_anywhere_expression(word) for word in indexed_words]
+        for position, word in enumerate(indexed_words):
+            other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
+            best_expression = self._make_word_expression(word, rank)
+            if best_expression is not None and None not in other_expressions:
+                yield _join_expressions("AND", [best_expression, *other_expressions])
+
+    def _make_word_expression(self, word: SearchWord, rank: Rank) -> str | None:
+        """Return the full-text expression for corporations that match the word at this rank; None if the index can't
+        find them."""
+        match rank:
+            case Rank.WHOLE_NAME:
+                pairs = zip(word.names, word.bare_names, strict=True)
+                return _join_expressions(
+                    "OR",
+                    [self._make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name],
+                )
+            case Rank.NAME:
+                return _join_expressions(
+                    "OR",
+                    [self._make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name],
+                )
+            case Rank.BEGINNING:
+                beginning_names = [*word.bare_names, *word.names]
+                return _join_expressions(
+                    "OR",
+                    [
+                        self._make_beginning_expression(bare_name)
+                        for bare_name in dict.fromkeys(beginning_names)
+                        if len(bare_name) > 1
+                    ],
+                )
+            case Rank.PART:
+                return self._make_part_expression(word)
+            case Rank.ELSEWHERE:
+                post_code = list_post_code_terms(word.post_code) if word.post_code else []
+                return _join_expressions(
+                    "OR", [self._make_address_expression(word.address), self._make_all_terms_expression(post_code)]
+                )
+
+    def _make_name_expression(self, bare_name: str, name: str) -> str | None:
+        """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the
+        legal form only the characters beside the name count: the others are in so many names that their lists are
+        long."""
+        start = name.index(bare_name)
+        name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
+        return self._make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
+
+    def _make_beginning_expression(self, bare_name: str) -> str | None:
+        return self._make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
+
+    def _make_part_expression(self, word: SearchWord) -> str | None:
+        parts = (
+            bare_name if len(bare_name) > 1 else name
+            for name, bare_name in zip(word.names, word.bare_names, strict=True)
+        )
+        return _join_expressions(
+            "OR", [self._make_all_terms_expression(list_character_pairs(part)) for part in parts]
+        )
+
+    def _make_address_expression(self, address: str) -> str | None:
+        """Return the full-text expression for corporations whose address contains `address`; None if the text has no
+        pair of characters besides its numbers. A number at the end may be the beginning of a longer one."""
+        terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
+        numbers = [f'"{term}"' for term in list_number_terms(address)]
+        if numbers and address[-1].isdigit() and "-" not in address:
+            numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
+        if not terms:
+            return None
+        return _join_expressions("AND", [self._make_all_terms_expression(terms, _MAX_TERMS), *numbers])
+
+    def _make_anywhere_expression(self, word: SearchWord) -> str | None:
+        return _join_expressions("OR", self._list_anywhere_expressions(word))
+
+    def _list_anywhere_expressions(self, word: SearchWord) -> list[str | None]:
+        """Return the full-text expressions for corporations that have the word in any of their texts: first for
+        parts of names, then for addresses and post codes. None replaces an expression if the index can't find the
+        word in such texts."""
+        return [self._make_part_expression(word), self._make_word_expression(word, Rank.ELSEWHERE)]
+
+    def _make_all_terms_expression(self, terms: Sequence[str], max_terms: int = _MAX_NAME_TERMS) -> str | None:
+        """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
+        legal forms are left out if there are other terms. Of many terms only the rarest are used, because the list of
+        each frequent term takes time; the found rows are verified. Without counts, two kana are held for frequent."""
+        different_terms = list(dict.fromkeys(terms))
+        usual_terms = [term for term in different_terms if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+        telling_terms = [
+            term for term in usual_terms or different_terms if not _is_covered_by_border_pair(term, different_terms)
+        ]
+        if self._row_counts:
+            telling_terms.sort(key=lambda term: self._row_counts.get(term, 0))
+        else:
+            telling_terms.sort(key=_is_kana)
+        chosen_terms = telling_terms[: max_terms if self._row_counts else _MAX_TERMS]
+        return _join_expressions("AND", [f'"{term}"' for term in chosen_terms])
+
+
+def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
+    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
+    of legal forms unless there is no other word, because most names contain them."""
+    indexed_words = [
+        word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
+    ]
+    rarer_words = [
+        word
+        for word in indexed_words
+        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
+    ]
+    return rarer_words or indexed_words
+
+
+def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
+    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
+    at the end of a name. Then its list in the index isn't read."""
+    return f"^{pair}" in terms or f"{pair}$" in terms
+
+
+def _is_kana(term: str) -> bool:
+    return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
+
+
+def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
+    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
+    if len(present_expressions) < 2:
+        return present_expressions[0] if present_expressions else None
+    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
