@@ -78,7 +78,7 @@ class _PaintCounter(QObject):
 def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
     sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """The first row is current because nobody has chosen one: it stays the first. A chosen row stays the chosen one."""
+    """The first row is current because nobody has chosen one: it stays the first. A chosen row stays chosen."""
     clock.offset = timedelta(days=-1)
     buy_unknown(console, sandbox, NUMBERS[1])
     person = sit()
@@ -118,7 +118,7 @@ def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sa
         home = person.page(HomePage)
         person.until(lambda home=home: home.table.rows.rowCount() == 1)  # type: ignore[misc]  # of this turn
         person.rest()
-        area = home.parentWidget().parentWidget()
+        area = person.frame.page_stack.currentWidget()
         assert isinstance(area, PageScrollArea)
         assert area.verticalScrollBar().value() == 0, scale
         focus = person.window.focusWidget()

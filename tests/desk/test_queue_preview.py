@@ -90,9 +90,7 @@ def test_a_key_hides_it_and_the_choice_is_kept(sit: Sit, console: Console, sandb
     again.until(other.preview.isVisible)
 
 
-def test_repeated_steps_stand_once_with_their_number(
-    sit: Sit, console: Console, sandbox: Sandbox
-) -> None:
+def test_repeated_steps_stand_once_with_their_number(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """A PDF that six re-fetches could not get: the steps of one re-fetch, with the number of them, as in the record's
     timeline, in place of the same sentence again and again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)

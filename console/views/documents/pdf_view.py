@@ -187,9 +187,7 @@ def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(
-    painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: QRectF, signs: Sequence[str]
-) -> None:
+def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: QRectF, signs: Sequence[str]) -> None:
     """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
     left edge of the page, where it covers no text: each of `signs`, those of the page, has its own column, and on a
     small page columns and signs become smaller. `mark_rect` and `sheet` are the rectangles of mark and page in px.

@@ -23,12 +23,14 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
     qtbot.addWidget(view)
     view.resize(400, 500)
     marks = [
-        PdfPageMark((0.5, 0.1 + 0.2 * row, 0.6, 0.12 + 0.2 * row), sign, SIGNS[sign]) for row, sign in enumerate(signs)
+        PdfPageMark((0.5, 0.1 + 0.2 * row, 0.6, 0.12 + 0.2 * row), sign, SIGNS[sign])
+        for row, sign in enumerate(signs)
     ]
     view.show_marked_page(PageImage(400, 560, bytes([255] * 400 * 560 * 3)), 320, marks, "page")
     view.show()
     qtbot.waitExposed(view)
     sheet = view.widget()
+    assert sheet is not None
     picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     page_left, page_width = (sheet.width() - 320) // 2, 320
     between = range(page_left + round(page_width * LEFT_MARGIN), page_left + round(page_width * 0.48))
