@@ -119,12 +119,11 @@ def test_a_corporation_number_is_whole_before_a_sentence_is(the_look: object, qt
     """A narrow table: half a number names no company. The cause is cut where it must be, and the name of a company,
     which is recognised by its beginning, gets no more room than a number."""
     texts = {"company": "9 9906 4096 9931", "state": "Unknown", "cause": "The provider gave no answer in time"}
-    columns = [
-        Column(
-            key, key, 140, lambda line, key=key: texts[key] if line == 1 else key * 9, is_stretched=key == "company"
-        )
-        for key in texts
-    ]
+
+    def make_column(key: str, text: str) -> Column:
+        return Column(key, key, 140, lambda line: text if line == 1 else key * 9, is_stretched=key == "company")
+
+    columns = [make_column(key, text) for key, text in texts.items()]
     table = StaticTable(window_context(), columns, lambda line: line, "Lines", naming_columns=("company",))
     qtbot.addWidget(table)
     table.show()
