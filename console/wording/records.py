@@ -189,7 +189,7 @@ def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
 def format_record_problem(record: ShownRecord, context: TextContext) -> str:
     """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
     reason why it needs work. Return "" if there is no problem."""
-    return wording.format_cause(find_cause(record), context.translate)
+    return wording.capitalize_first(wording.format_cause(find_cause(record), context.translate))
 
 
 def get_creation_time(record: ShownRecord) -> datetime | None:

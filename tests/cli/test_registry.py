@@ -118,7 +118,7 @@ def test_a_buyer_is_advised_and_not_refused(desk: Desk) -> None:
     assert desk.terminal("purchase", SUCCESSOR, "--client", "1").err == ""
     shown = desk.terminal("show", "credit-check", str(merged.data["id"])).out.decode()
     assert "Name on our record" in shown
-    assert "records here" in shown, "the successor has a record by now"
+    assert "On record" in shown, "the successor has a record by now"
 
 
 def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk) -> None:
@@ -253,7 +253,7 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None
     assert first["ours"] is True
     text = terminal("find", "100-0013").out.decode()
     assert REGISTRY_PUBLISHER in text
-    assert "records here" in text
+    assert "On record" in text
     assert "\u202e" not in text
 
 

@@ -5,12 +5,16 @@ from datetime import timedelta
 from PySide6.QtCore import QEvent, QObject
 
 from console.app import Console
+from console.domain.records import CreditCheck
+from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.home.page import HomePage
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import QueuesRoute
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import Sit, buy_unknown
@@ -69,3 +73,64 @@ class _PaintCounter(QObject):
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         self.count += event.type() == QEvent.Type.Paint
         return False
+
+
+def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
+    sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock
+) -> None:
+    """The first row is current because nobody has chosen one: it stays the first. A chosen row stays chosen."""
+    clock.offset = timedelta(days=-1)
+    buy_unknown(console, sandbox, NUMBERS[1])
+    person = sit()
+    person.press("Alt+1")
+    home = person.page(HomePage)
+    person.until(lambda: home.table.rows.rowCount() == 1)
+    clock.offset = timedelta(days=-2)
+    oldest = buy_unknown(console, sandbox, NUMBERS[0])
+    clock.offset = timedelta()
+    home.refresh("changed")
+    person.until(lambda: home.table.rows.rowCount() == 2)
+    person.rest()
+    assert _current_record(home).id == oldest.id
+    person.press("Down")
+    chosen = _current_record(home)
+    clock.offset = timedelta(days=-3)
+    buy_unknown(console, sandbox, NUMBERS[2])
+    clock.offset = timedelta()
+    home.refresh("changed")
+    person.until(lambda: home.table.rows.rowCount() == 3)
+    person.rest()
+    assert _current_record(home).id == chosen.id
+
+
+def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Where the list of records begins below the window, the first count has the focus: title, unfinished work and
+    counts are in sight. From there Tab leads to the list."""
+    buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.window.resize(1280, 800)
+    for scale in (1.0, 1.25, 1.5, 2.0):
+        person.press("Alt+2")
+        person.rest()
+        current_appearance().set_text_scale(scale)
+        person.rest()
+        person.press("Alt+1")
+        home = person.page(HomePage)
+        person.until(lambda home=home: home.table.rows.rowCount() == 1)  # type: ignore[misc]  # of this turn
+        person.rest()
+        area = person.frame.page_stack.currentWidget()
+        assert isinstance(area, PageScrollArea)
+        assert area.verticalScrollBar().value() == 0, scale
+        focus = person.window.focusWidget()
+        assert focus is not None
+        assert home.isAncestorOf(focus)
+        assert not focus.visibleRegion().isEmpty(), "focus out of sight"
+    person.tab_to("Needs attention")
+    assert home.table.hasFocus()
+
+
+def _current_record(home: HomePage) -> CreditCheck:
+    item = home.table.current_item
+    assert isinstance(item, QueueItem)
+    assert isinstance(item.record, CreditCheck)
+    return item.record

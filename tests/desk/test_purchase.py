@@ -12,8 +12,10 @@ from console.views.home.page import HomePage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import LookupRoute
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.badge import Badge
 from console.views.widgets.inputs import DropDownList
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
@@ -106,6 +108,10 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
     assert dialog.act_button.text() == "Open record"
+    (steps,) = dialog.findChildren(TimelineList)
+    words = [steps.get_line_at(row).action_text for row in range(steps.model().rowCount())]
+    assert [text for text in words if "sent" in text.lower()] == ["Sent to AlarmBox"]
+    assert any(text.startswith("Operation ") for text in words), words
     person.press("Return")
     person.no_dialog()
     record = person.page(CreditCheckPage)
@@ -128,6 +134,8 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
     person = sit()
     dialog = purchase(person)
     assert dialog.windowTitle() == "Not bought"
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert bar.sentence.count("Nothing was charged.") == 1, bar.sentence
     assert [record.state for record in recorded(console)] == ["error"]
 
 

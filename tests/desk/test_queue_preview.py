@@ -1,8 +1,10 @@
 """The preview beside a queue: the sides, the last steps, one primary action, and a key that hides it for good."""
 
+import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
+from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, PaymentImport
 from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
@@ -10,7 +12,7 @@ from console.views.queues.rows import format_item_difference
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
 from tests.desk.seats import Seats
 
 NUMBERS = ("1180301018771", "1010001112577")
@@ -86,3 +88,23 @@ def test_a_key_hides_it_and_the_choice_is_kept(sit: Sit, console: Console, sandb
     assert not other.preview.isVisible()
     again.press("I")
     again.until(other.preview.isVisible)
+
+
+def test_repeated_steps_stand_once_with_their_number(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """A PDF that six re-fetches could not get: the steps of one re-fetch, with the number of them, as in the record's
+    timeline, in place of the same sentence again and again."""
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
+    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    for _ in range(6):
+        with pytest.raises(ConsoleError):
+            console.credit_checks.refetch(record.id)
+    person = sit()
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("incomplete"))
+    page = person.page(QueuesPage)
+    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
+    texts = [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
+    steps = texts[texts.index("Last steps") + 1 :]
+    assert len(steps) == 5
+    assert [text for text in steps if "6 times since " in text] == steps, steps
+    assert sum("The PDF could not be fetched" in text for text in steps) == 1

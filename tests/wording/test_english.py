@@ -195,3 +195,14 @@ def test_buttons_say_what_they_do() -> None:
         if any(word[0].isupper() and word not in ("PDF", "CSV") for word in text.split()[1:])
     }
     assert capitals == {}
+
+
+ALONE = (
+    r"(action|column|deal|decision_reason|field|kind|purchase_reason|refund_reason|screen|state)\.|corporation\.(open|ours)"
+    r"|word\.unset$|dialog\.\w+\.choose(_\w+)?$"
+)
+
+
+def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
+    """Labels, options and cells, in one column or form: none looks like the rest of a sentence."""
+    assert {key: text for key, text in EN.items() if re.match(ALONE, key) and text[:1].islower()} == {}

@@ -18,6 +18,7 @@ BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act
 # A word that no sentence contains, and why.
 FORBIDDEN = {
     "答え": "a child's word: the provider's 回答, or the 応答 of a connection",
+    "入金済みの注文が未入金": "it contradicts itself: 支払い後も注文が未入金",
     "該当あり": "in a check for anti-social forces it means a hit: 記録あり",
     "該当なし": "in a check for anti-social forces it means no hit: 記録なし",
     "鍵束": "a literal translation of keyring: キーチェーン",

@@ -97,7 +97,12 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
         return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""
 
     return [
-        Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
+        Column(
+            "task",
+            translate("admin.column.task"),
+            260,
+            lambda row: wording.capitalize_first(translate(f"task.{row.task.name}")),
+        ),
         Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,
                lambda row: wording.format_duration(row.task.interval, context.language), "amount"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen, QTransform
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPalette, QPen, QTransform
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from console.domain.documents.pdf_pages import PageBox, PageImage
@@ -17,7 +17,8 @@ from console.wording.sentences.line_breaks import keep_phrases_whole
 _PAGE_MARGIN_PX = 16
 _SEARCH_MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_SEARCH_MATCH_COLOUR = QColor(255, 190, 70)
-_MARK_SIGNS_BY_COLUMN, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
+_MARK_SIGNS, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
+_SIGN_AREA_SHARE = 0.08  # of the page's width: less than the left margin of a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,9 @@ class _PdfPageSheet(QWidget):
                 painter.fillRect(_scale_box(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
+        signs = [sign for sign in _MARK_SIGNS if any(mark.sign == sign for mark in self.marks)]
         for mark in self.marks:
-            _draw_mark(painter, mark, _scale_box(mark.box, sheet), sheet.left())
+            _draw_mark(painter, mark, _scale_box(mark.box, sheet), sheet, signs)
 
 
 def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
@@ -185,10 +187,11 @@ def _scale_box(box: PageBox, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, page_left: float) -> None:
+def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: QRectF, signs: Sequence[str]) -> None:
     """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
-    left edge of the page, where it covers no text. `mark_rect` is the mark's rectangle in px, `page_left` the left
-    edge of the page. The page is always white, so the colours are those of the light theme.
+    left edge of the page, where it covers no text: each of `signs`, those of the page, has its own column, and on a
+    small page columns and signs become smaller. `mark_rect` and `sheet` are the rectangles of mark and page in px.
+    The page is always white, so the colours are those of the light theme.
     """
     colour = QColor(tokens().get_colours("light")[mark.tone])
     frame = mark_rect.adjusted(-2, -2, 2, 2)
@@ -198,9 +201,12 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, page_lef
     fill = QColor(colour)
     fill.setAlpha(70 if mark.is_current else 36)
     painter.fillRect(frame, fill)
-    painter.setFont(current_appearance().font("caption"))
-    width, height = (current_appearance().icon_px(side) for side in (_MARK_SIGN_COLUMN_WIDTH_PX, 24))
-    column = page_left + 2 + width * max(_MARK_SIGNS_BY_COLUMN.find(mark.sign), 0)
+    full_width, height = (current_appearance().icon_px(side) for side in (_MARK_SIGN_COLUMN_WIDTH_PX, 24))
+    width = min(full_width, sheet.width() * _SIGN_AREA_SHARE / max(len(signs), 1))
+    font = QFont(current_appearance().font("caption"))
+    font.setPixelSize(max(1, round(font.pixelSize() * width / full_width)))
+    painter.setFont(font)
+    left = sheet.left() + width * (signs.index(mark.sign) if mark.sign in signs else 0)
     painter.drawText(
-        QRectF(column, frame.center().y() - height / 2, width, height), Qt.AlignmentFlag.AlignCenter, mark.sign
+        QRectF(left, frame.center().y() - height / 2, width, height), Qt.AlignmentFlag.AlignCenter, mark.sign
     )

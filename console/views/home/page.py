@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Slot
+from PySide6.QtCore import QEvent, QPoint, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
@@ -87,6 +87,7 @@ class HomePage(Page):
         super().__init__(context)
         self._shown_work: UnfinishedWork | None = None
         self._shown_bar_sentence = ""
+        self._first_ref: RecordRef | None = None  # of the first row, while it is current because it is the first
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
         self.add_content(self.head)
@@ -203,10 +204,21 @@ class HomePage(Page):
         self.hide_reading_failure()
         is_empty = self.rows.is_complete and self.rows.row_count == 0
         self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
-        if self.table.current_item is None:
-            self.table.go_to_first()
+        self._keep_first_row_current()
         self._set_min_table_height()
         self.restore_focus()
+
+    def _keep_first_row_current(self) -> None:
+        """Make the first row current if the person has chosen none: an older record may have arrived before the row
+        that was the first."""
+        current_ref = self._find_current_ref()
+        if current_ref is None or current_ref == self._first_ref:
+            self.table.go_to_first()
+            self._first_ref = self._find_current_ref()
+
+    def _find_current_ref(self) -> RecordRef | None:
+        item = self.table.current_item
+        return _make_queue_item_ref(item) if isinstance(item, QueueItem) else None
 
     @Slot()
     def _show_current_row(self) -> None:
@@ -217,7 +229,23 @@ class HomePage(Page):
             area.show_focus()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return self.table, self._empty_state_button
+        """Return the table, and before it the counts if the table begins below the window (large text, low window):
+        the page opens at its top."""
+        counts = () if self._is_table_in_first_view() else self.own_work_panel.focus_stops
+        return *counts, self.table, self._empty_state_button
+
+    def _is_table_in_first_view(self) -> bool:
+        """Return True if the first row of the table is visible while the page isn't scrolled."""
+        viewport = self.parentWidget()
+        area = viewport.parentWidget() if viewport is not None else None
+        if not isinstance(area, PageScrollArea):
+            return True
+        area.fit_page()
+        if (layout := self.layout()) is not None:
+            layout.activate()
+        appearance = current_appearance()
+        first_row_bottom = appearance.row_height("header") + appearance.row_height()
+        return self.table_stack.mapTo(self, QPoint(0, first_row_bottom)).y() <= area.viewport().height()
 
     def show_route(self, route: object) -> None:
         self.draft_bars.show_drafts()
@@ -306,6 +334,7 @@ class HomePage(Page):
 
     @Slot(object)
     def _open_queue_item(self, queue_item: QueueItem) -> None:
+        self._first_ref = None  # the row is chosen now
         trail = tuple(
             _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
         )

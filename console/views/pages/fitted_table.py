@@ -13,10 +13,12 @@ from console.views.tables.delegates import CELL_PADDING_PX
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
+from console.wording.sentences.formats import format_corporation_number
 
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
 _MIN_SENTENCE_COLUMN_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
 _TEXT_CELL_KINDS = ("text", "data")
+_LONGEST_NUMBER = format_corporation_number("0" * 13)
 
 MAX_RECORDS_IN_TRAIL = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
@@ -159,9 +161,10 @@ class FittedTable(RecordTable):
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
-        part of the table's width that no column uses yet. Columns that aren't stretched are widened first, then the
-        stretched ones. If the column that names the record is stretched, the width that its contents don't need is
-        distributed too; it gets back what the other columns don't need.
+        part of the table's width that no column uses yet. A column of `naming_columns` is first widened until it
+        shows a corporation number completely, which is an identifier; then columns that aren't stretched are widened,
+        then the stretched ones. If the column that names the record is stretched, the width that its contents don't
+        need is distributed too; it gets back what the other columns don't need.
         """
         shown_columns = [
             (column_index, column)
@@ -175,6 +178,14 @@ class FittedTable(RecordTable):
                 lent_widths[column.key] = unused_width
                 widths[column.key] -= unused_width
                 free_px += unused_width
+        for column_index, column in shown_columns:
+            if column.key in self._naming_keys and column.key not in self.preferred_widths:
+                number_width = ceil(self.delegates[column_index].measure_cell_width(_LONGEST_NUMBER))
+                number_width += sum(self.delegates[column_index].get_paddings(column_index)) + 1
+                needed_width = min(number_width, self._measure_contents_width(column_index))
+                added_width = max(0, min(free_px, needed_width - widths[column.key]))
+                widths[column.key] += added_width
+                free_px -= added_width
         for column_index, column in sorted(
             shown_columns, key=lambda index_and_column: index_and_column[1].is_stretched
         ):

@@ -219,7 +219,7 @@ def _make_missing_part_summary(details: CreditCheckDetails, name: str, context: 
     record = details.record
     code = record.error_code
     cause_text = (
-        context.translate(f"cause.{code}")
+        wording.capitalize_first(context.translate(f"cause.{code}"))
         if code and wording.has_sentence(f"cause.{code}")
         else context.translate("record.document.not_yet")
     )

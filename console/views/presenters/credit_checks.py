@@ -189,6 +189,13 @@ def make_repetition_texts(context: WindowContext) -> RepetitionTexts:
     )
 
 
+def make_unopenable_repetition_texts(context: WindowContext) -> RepetitionTexts:
+    """Return the texts with which a list shows repeated events once, if it can't show each of them."""
+    return RepetitionTexts(
+        lambda count, oldest: context.translate("timeline_group.since", n=count, at=oldest), lambda _count: ""
+    )
+
+
 def convert_event_to_timeline_entry(event: TimelineEvent) -> TimelineEntry:
     """Return the values of an event that comes from the audit trail as a TimelineEntry."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)

@@ -64,19 +64,19 @@ def make_unknown_outcome_content(
     now = wording.format_instant(context.now(), "clock")
     full_time = wording.format_instant(context.now())
     operation = record.operation_id if isinstance(record, CreditCheck) else record.id if record else None
+    saved_text = (
+        translate("dialog.purchase.unknown_saved_as", operation=operation)
+        if operation
+        else translate("dialog.purchase.unknown_saved")
+    )
     end_lines = [
         TimelineLine(now, full_time, "question", "unknown", "", translate("dialog.purchase.unknown_silence")),
-        TimelineLine(now, full_time, "check", "good", "", translate("dialog.purchase.unknown_saved")),
+        TimelineLine(now, full_time, "check", "good", "", saved_text),
     ]
     content_widgets: list[QWidget] = [blocked_bar]
     if isinstance(record, CreditCheck):
         content_widgets.append(make_badge_row(context, record))
-    sent_facts = [
-        TimelineLine(
-            now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
-        )
-    ]
-    content_widgets.append(_make_step_list(context, steps, [*(sent_facts if operation else []), *end_lines]))
+    content_widgets.append(_make_step_list(context, steps, end_lines))
     content_widgets.append(_make_next_steps_panel(context, plan))
     return _stack_widgets(*content_widgets)
 
@@ -99,13 +99,12 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
 
 def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
     """Return the content of the dialog after a purchase that was refused or wasn't sent: the failure, and the badges
-    of the credit check if there is one. If the exit status of the failure is 5 or 6, the content also says that
-    nothing was charged."""
+    of the credit check if there is one. If the exit status of the failure is 5 or 6, the content also says, once,
+    that nothing was charged."""
     has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
-    lead = context.translate("dialog.purchase.not_charged") if has_provider_answered else ""
-    bar = NotificationBar(
-        lead, context.format_failure(failure), tone="bad", shape="cross" if has_provider_answered else "square_bang"
-    )
+    text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
+    lead = not_charged if has_provider_answered and not_charged not in text else ""
+    bar = NotificationBar(lead, text, tone="bad", shape="cross" if has_provider_answered else "square_bang")
     content_widgets: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
         content_widgets.append(make_badge_row(context, record))

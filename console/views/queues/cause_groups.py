@@ -135,7 +135,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
             text = _format_record_count(context, row) if has_cause_column else _format_group_title(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == _CAUSE_COLUMN_KEY:
-            return format_filter_operator_value("cause", row.cause, context)
+            return wording.capitalize_first(format_filter_operator_value("cause", row.cause, context))
         if column.key == "age":
             return make_age_cell(row.group.oldest, context)
         return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
@@ -163,7 +163,9 @@ def _format_record_count(context: WindowContext, row: CauseRow) -> str:
 def _format_group_title(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
     return context.translate(
-        "queue.group.title", cause=format_filter_operator_value("cause", row.cause, context), n=count
+        "queue.group.title",
+        cause=wording.capitalize_first(format_filter_operator_value("cause", row.cause, context)),
+        n=count,
     )
 
 

@@ -18,6 +18,7 @@ from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
+from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import (
     ElidedLabel,
@@ -39,7 +40,8 @@ from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
-_NEWEST_EVENT_COUNT = 5
+_MAX_STEPS = 5
+_READ_EVENT_COUNT = 40  # more than steps: of events that repeat themselves, one stands for all
 
 
 class RecordPreview(Surface):
@@ -199,7 +201,7 @@ class RecordPreview(Surface):
             return
         kind, record_id = case_words.make_record_ref(record)
         self._context.run_read(
-            lambda services: services.recovery.read_last_events(kind, record_id, _NEWEST_EVENT_COUNT),
+            lambda services: services.recovery.read_last_events(kind, record_id, _READ_EVENT_COUNT),
             lambda timeline: self._show_newest_events(record, timeline),
             lambda failure: None,  # the page of the record shows the same events, and the failure
             caller=self,
@@ -216,9 +218,13 @@ class RecordPreview(Surface):
         self._event_column.addWidget(
             TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3)
         )
-        for event in reversed(timeline.events):
-            line = words.make_event_timeline_line(event, timeline, self._context)
-            label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
+        lines = [
+            words.make_event_timeline_line(event, timeline, self._context) for event in reversed(timeline.events)
+        ]
+        repetition_texts = words.make_unopenable_repetition_texts(self._context)
+        for grouped_line in group_repeated_lines(lines, repetition_texts, ())[:_MAX_STEPS]:
+            line = grouped_line.line
+            label = TextLabel(f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wrap=True)
             label.setAccessibleName(line.format_spoken_text())
             event_widget = QWidget()
             event_row = make_row(gap=8)
@@ -280,14 +286,15 @@ class RecordPreview(Surface):
         context = self._context
         fact_list = FactList()
         fact_list.add_fact(
-            context.translate("field.result"), TextLabel(words.get_result_word(record, context) or "–")
+            context.translate("field.result"), TextLabel(words.get_result_word(record, context) or wording.NO_VALUE)
         )
         purchase_day = wording.format_instant(record.purchased_at, "day")
         fact_list.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day))
-        validity_end = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
+        validity_end = wording.format_instant(record.expired_at, "until") if record.expired_at else wording.NO_VALUE
         fact_list.add_fact(context.translate("field.expired_at"), TextLabel(validity_end))
         fact_list.add_fact(
-            context.translate("field.provider_id"), TextLabel(str(record.credit_check_id or "–"), "data")
+            context.translate("field.provider_id"),
+            TextLabel(str(record.credit_check_id), "data") if record.credit_check_id else TextLabel(wording.NO_VALUE),
         )
         if record.incomplete:
             missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)

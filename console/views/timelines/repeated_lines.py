@@ -7,7 +7,7 @@ from typing import NamedTuple
 from console.views.timelines.timeline_line import TimelineLine
 
 _MIN_REPETITIONS = 3
-_MAX_EVENTS_PER_REPETITION = 3  # such as start, answer and outcome of a call
+_MAX_EVENTS_PER_REPETITION = 6  # such as start, two answers with their outcomes, and end of a re-fetch
 
 GroupKey = Hashable
 

@@ -4,10 +4,11 @@ which starts the dialog's action."""
 from itertools import pairwise
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
+    QMoveEvent,
     QPainter,
     QPaintEvent,
     QShowEvent,
@@ -75,6 +76,7 @@ class DialogFrame(QDialog):
         self._is_acting_delay_over = self._is_act_button_first = False
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
+        self._place: QPoint | None = None  # on the screen, since the dialog is open
         self.cancel_button = KeyButton(cancel_text, "Esc", binds_key=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
@@ -194,7 +196,21 @@ class DialogFrame(QDialog):
         content_height = self._inner_areas.fit(compute_content_height, available_height)
         self._scroll_area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, available_height)))
         dialog_layout.activate()
-        self.resize(self.width(), frame_height + self._scroll_area.height())
+        self._resize_in_place(frame_height + self._scroll_area.height())
+
+    def _resize_in_place(self, height: int) -> None:
+        """Set the height of the dialog. On X11, while a window manager puts a new window into a frame, Qt takes the
+        place in the frame, (0, 0), for the place on the screen: a change of the size alone would then move the dialog
+        into the corner of the screen."""
+        if self._place is not None and self.isVisible() and self.pos() == QPoint():
+            self.setGeometry(QRect(self._place, QSize(self.width(), height)))
+        else:
+            self.resize(self.width(), height)
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        if event.pos() != QPoint():
+            self._place = event.pos()
 
     def _order_tab_stops(self) -> None:
         """Set the order in which the Tab key visits the controls. After Cancel comes the main button if

@@ -28,6 +28,7 @@ from console.wording.sentences import findings
 from console.wording.sentences.formats import (
     NO_VALUE,
     TimeStyle,
+    capitalize_first,
     format_amount,
     format_bytes,
     format_corporation_number,
@@ -43,9 +44,9 @@ from console.wording.sentences.japanese import join_around_fact
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "format_error_message", "convert_amount_facts", "get_state_word",
     "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
-    "list_placeholder_names", "NO_VALUE", "TimeStyle", "split_age_into_number_and_unit", "format_amount",
-    "format_bytes", "format_count", "format_duration", "format_day", "format_instant", "format_short_instant",
-    "format_corporation_number", "shorten_id",
+    "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first", "split_age_into_number_and_unit",
+    "format_amount", "format_bytes", "format_count", "format_duration", "format_day", "format_instant",
+    "format_short_instant", "format_corporation_number", "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -19,6 +19,12 @@ _STRFTIME_FORMAT_BY_STYLE = {
 }
 
 
+def capitalize_first(text: str) -> str:
+    """Return a text that stands alone, such as in a cell, with a capital as its first letter: some words are written
+    for the middle of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
     """Return an instant as text in Japanese time; None becomes –. The style `full` is `2026-11-20 15:04:05 JST`,
     `short` is `11-20 15:04`, `clock` is `15:04:05`, `day` is `2026-11-20`.

@@ -113,3 +113,25 @@ def test_a_changed_cell_is_measured_again(the_look: object, qtbot: QtBot) -> Non
     table.rows.replace_row((2, "¥1,234,567,890,123"))
     table.fit_columns()
     assert table.columnWidth(0) > narrow + 60
+
+
+def test_a_corporation_number_is_whole_before_a_sentence_is(the_look: object, qtbot: QtBot) -> None:
+    """A narrow table: half a number names no company. The cause is cut where it must be, and the name of a company,
+    which is recognised by its beginning, gets no more room than a number."""
+    texts = {"company": "9 9906 4096 9931", "state": "Unknown", "cause": "The provider gave no answer in time"}
+
+    def make_column(key: str, text: str) -> Column:
+        return Column(key, key, 140, lambda line: text if line == 1 else key * 9, is_stretched=key == "company")
+
+    columns = [make_column(key, text) for key, text in texts.items()]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", naming_columns=("company",))
+    qtbot.addWidget(table)
+    table.show()
+    table.show_rows([1, 2])
+    for room in range(330, 520, 10):
+        table.resize(room, 200)
+        table.fit_columns()
+        if table.isColumnHidden(0):
+            continue
+        needed = table.delegates[0].measure_cell_width(texts["company"]) + sum(table.delegates[0].get_paddings(0))
+        assert table.columnWidth(0) >= needed or room < 340, (room, table.columnWidth(0), needed)

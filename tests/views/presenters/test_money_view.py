@@ -234,6 +234,6 @@ def test_a_payer_is_masked() -> None:
 def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     """An unknown one says so in its cause and its badge."""
     unsure = refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
-    assert case_words.format_record_problem(unsure, window_context()) == "no answer in time"
+    assert case_words.format_record_problem(unsure, window_context()) == "No answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
     assert case_words.format_record_amount(unsure) == "−¥8,500"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QAccessible, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -208,17 +208,28 @@ def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_placeholders_wait_before_they_show(table: MakeTable, paused: bool, qtbot: QtBot) -> None:
+def test_placeholders_wait_before_they_show(
+    watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
+) -> None:
     """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""
-    view = table(5, paused=paused)
-    assert view.rows.is_skeleton is False
-    if paused:
-        qtbot.waitUntil(lambda: view.rows.is_skeleton)
-        columns = range(45, 560)
-        image = view.viewport().grab().toImage()
-        assert any(
-            image.pixelColor(x, 16).name().upper() == current_appearance().colours_by_name["sunken"] for x in columns
-        )
+    model = watched_model(5, paused=paused).model
+    (timer,) = (timer for timer in model.findChildren(QTimer) if timer.interval() == 150)
+    assert model.is_skeleton is False  # no event was handled yet, however slow the machine is
+    assert timer.isActive() is paused
+    view = RecordTable(model, "Credit checks")
+    qtbot.addWidget(view)
+    view.resize(600, 28 + 6 * 32)
+    view.show()
+    if not paused:
+        qtbot.waitExposed(view)
+        assert model.is_skeleton is False
+        return
+    qtbot.waitUntil(lambda: model.is_skeleton)
+    columns = range(45, 560)
+    image = view.viewport().grab().toImage()
+    assert any(
+        image.pixelColor(x, 16).name().upper() == current_appearance().colours_by_name["sunken"] for x in columns
+    )
 
 
 def test_compact_rows_are_24_px(table: MakeTable, the_look: Appearance) -> None:

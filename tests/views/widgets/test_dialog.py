@@ -1,6 +1,6 @@
 """The frame of every dialog: what Enter, Esc and haste can't do."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -144,3 +144,23 @@ def test_it_is_never_higher_than_its_window(qtbot: QtBot) -> None:
     dialog.open()
     qtbot.waitUntil(dialog.cancel_button.hasFocus)
     assert dialog.height() < window.height()
+
+
+def test_a_dialog_keeps_its_place_though_the_window_manager_takes_it_into_a_frame(qtbot: QtBot) -> None:
+    """On X11, Qt believes for a moment that a new window stands in the corner of the screen: its place in the frame
+    of the window manager. A dialog that then takes another height stays in the middle of its window."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.setGeometry(200, 150, 1000, 700)
+    window.show()
+    dialog = DialogFrame("Hand over?", act_text="Hand over", parent=window)
+    dialog.open()
+    qtbot.waitExposed(dialog)
+    place = dialog.pos()
+    assert place != QPoint()
+    dialog.move(0, 0)
+    content = QWidget()
+    content.setMinimumHeight(300)
+    dialog.show_content(content)
+    assert dialog.pos() == place
+    assert dialog.height() > 300

@@ -1,0 +1,43 @@
+"""Differences marked on the image of a PDF page."""
+
+import pytest
+from PySide6.QtGui import QColor, QImage
+from pytestqt.qtbot import QtBot
+
+from console.domain.documents.pdf_pages import PageImage
+from console.views.documents.pdf_view import PdfPageMark, PdfPageView
+from console.views.theme.design_tokens import Tone
+from console.views.theme.theme import current_appearance
+
+PAPER = QColor("white")
+LEFT_MARGIN = 0.1  # of the page, as a report has it
+SIGNS: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
+@pytest.mark.parametrize("signs", ["≠", "−≠", "+−≠"])
+def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scale: float) -> None:
+    """Two pages side by side in a small window: where the text begins, nothing but paper is under a sign."""
+    current_appearance().set_text_scale(scale)
+    view = PdfPageView("page")
+    qtbot.addWidget(view)
+    view.resize(400, 500)
+    marks = [
+        PdfPageMark((0.5, 0.1 + 0.2 * row, 0.6, 0.12 + 0.2 * row), sign, SIGNS[sign])
+        for row, sign in enumerate(signs)
+    ]
+    view.show_marked_page(PageImage(400, 560, bytes([255] * 400 * 560 * 3)), 320, marks, "page")
+    view.show()
+    qtbot.waitExposed(view)
+    sheet = view.widget()
+    assert sheet is not None
+    picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    page_left, page_width = (sheet.width() - 320) // 2, 320
+    between = range(page_left + round(page_width * LEFT_MARGIN), page_left + round(page_width * 0.48))
+    stained = {x for x in between for y in range(20, sheet.height() - 20) if picture.pixelColor(x, y) != PAPER}
+    assert not stained
+    for row in range(len(signs)):
+        middle = sheet.height() * (0.11 + 0.2 * row)
+        rows = range(round(middle) - 14, round(middle) + 14)
+        margin = range(page_left + 2, page_left + round(page_width * LEFT_MARGIN))
+        assert any(picture.pixelColor(x, y) != PAPER for x in margin for y in rows), "no sign"
