@@ -12,7 +12,7 @@ In one transaction these rules expect the statements in this order:
 
 from collections.abc import Mapping
 
-from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.access.permissions import APPROVER, MAKER_ROLES, OPERATOR, WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
     PAYER_HISTORY_PERIOD,
@@ -107,7 +107,9 @@ def _add_clock_lag_sql(instant: str) -> str:
 
 
 def _make_is_maker_active_sql(maker: str) -> str:
-    return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
+    """Return an SQL condition: the person of the name `maker` (SQL) isn't disabled and may request refunds."""
+    has_role = person_has_role_sql(*sorted(MAKER_ROLES))
+    return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL AND ({has_role})")
 
 
 def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
