@@ -496,4 +496,15 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ),
         ("tests/services/payments/test_apply_report.py::test_a_report_from_the_future_hides_no_later_one",),
     ),
+    Mutant(
+        "a second code while the payer can still pay the first one",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "outcome is not None and is_unpaid_outcome(outcome) and self._delete_code(current_payment):",
+                "outcome is not None and is_unpaid_outcome(outcome):",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_no_second_code_while_the_first_one_can_be_paid",),
+    ),
 )

@@ -8,7 +8,7 @@ separate transaction afterwards sets the order to paid, so that a failure there 
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from console.domain.audit.actions import AuditAction
@@ -117,9 +117,12 @@ def apply_report(
 
 
 def bound_true_at(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
-    """Return the report. If it was true only in the future by the provider's word, it was true `now`, because
-    otherwise every later report would be older. `now` is the time by the clock of the database."""
-    is_from_future = sourced_report.true_at > now + PROVIDER_CLOCK_TOLERANCE
+    """Return the report. If it was true only in the future, by the word of a provider or by the clock of a desk, it
+    was true `now`, because otherwise every later report would be older. `now` is the time by the clock of the
+    database. Notices keep a time that is ahead by a few minutes, because their sender's clock gives their order.
+    """
+    is_notice = sourced_report.source_kind in (ReportSource.NOTICE, ReportSource.CALLBACK)
+    is_from_future = sourced_report.true_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
     is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE
     return replace(sourced_report, true_at=now) if is_bounded else sourced_report
 

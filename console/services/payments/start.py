@@ -213,8 +213,8 @@ class _StartAttempt:
 
     def _delete_code(self, payment: Payment) -> bool:
         """Delete the payment's code at the provider: our clock may be ahead, and then the payer could pay this code
-        and the new one. Return True if nobody can pay the code any more, or if the provider can't delete codes. Raises
-        read_only while a read-only switch stops the start."""
+        and the new one. Return True if nobody can pay the code any more, or if the provider can't delete codes.
+        Raises read_only while a read-only switch stops the start."""
         if not isinstance(self._adapter, CodeDeleter) or payment.handle is None:
             return True
         with self._context.database.read() as conn:

@@ -106,10 +106,13 @@ def _add_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
+_IS_ACTIVE_MAKER_SQL = f"p.disabled_at IS NULL AND ({person_has_role_sql(*sorted(MAKER_ROLES))})"
+"""SQL condition: the person in the row `p` of `operators` isn't disabled and may request refunds."""
+
+
 def _make_is_maker_active_sql(maker: str) -> str:
     """Return an SQL condition: the person of the name `maker` (SQL) isn't disabled and may request refunds."""
-    has_role = person_has_role_sql(*sorted(MAKER_ROLES))
-    return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL AND ({has_role})")
+    return exists_sql(f"operators p WHERE p.name = {maker} AND {_IS_ACTIVE_MAKER_SQL}")
 
 
 def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
@@ -420,8 +423,9 @@ REFUND_UPDATE_RULES = (
 _IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
-    " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
-    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
+    " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested'"
+    f" AND {_IS_ACTIVE_MAKER_SQL} AND {is_other_person_sql('me', 'r.maker')}"
+    f" AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _IS_STATE_REQUESTED_SQL = (
     "(r.proposed = NEW.proposed OR NEW.subject_kind = 'operation' AND NEW.proposed = 'error'"
