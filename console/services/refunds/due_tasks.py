@@ -45,8 +45,7 @@ MAX_UNUSABLE_ANSWERS = 4
 used (about an hour and a half). Then a person must look at the answers: the refund's time limit has not passed yet.
 """
 _ERROR_CODES_OF_ALL_REFUNDS = OWN_FAULT_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
-"""Error codes of an attempt that say nothing about its refund: all refunds would fail alike. Such an attempt doesn't
-count."""
+"""Error codes of faults of the database or of this desk, and of a database that went back to an earlier state."""
 
 
 class RefundDueTasks:
@@ -172,7 +171,7 @@ class RefundDueTasks:
         except FailpointReached:
             raise
         except Exception as error:
-            if not (isinstance(error, ConsoleError) and error.code in _ERROR_CODES_OF_ALL_REFUNDS):
+            if not _concerns_all_refunds(error):
                 with log_and_suppress(f"the next attempt for refund {refund.id}"):
                     self._context.write(partial(self._postpone, due_refund=refund, error=error))
             raise
@@ -194,6 +193,14 @@ class RefundDueTasks:
         refund_outcomes.postpone_sending(
             context, tx, refund, _find_cause(error), is_lasting=_is_lasting(error, refund.work.attempt)
         )
+
+
+def _concerns_all_refunds(error: Exception) -> bool:
+    """True if the error says nothing about its refund, because all refunds would fail alike: such an attempt doesn't
+    count."""
+    return isinstance(error, ConsoleError) and (
+        error.code in _ERROR_CODES_OF_ALL_REFUNDS or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
+    )
 
 
 def _find_cause(error: Exception) -> str | None:

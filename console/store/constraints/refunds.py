@@ -423,9 +423,8 @@ REFUND_UPDATE_RULES = (
 _IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
-    " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested'"
-    f" AND {_IS_ACTIVE_MAKER_SQL} AND {is_other_person_sql('me', 'r.maker')}"
-    f" AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
+    f" AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND {_IS_ACTIVE_MAKER_SQL}"
+    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _IS_STATE_REQUESTED_SQL = (
     "(r.proposed = NEW.proposed OR NEW.subject_kind = 'operation' AND NEW.proposed = 'error'"
