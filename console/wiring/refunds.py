@@ -218,7 +218,7 @@ class RefundServiceBuilder:
         refund_resolver = RefundResolver(context, payment_providers, lease_service)
         self.refund_requests = RefundRequestService(context, payment_providers)
         self._due_refunds = RefundDueTasks(
-            context, self.refund_requests, refund_submitter, refund_prober, decision_service
+            context, self.refund_requests, refund_submitter, refund_prober, decision_service, payment_providers
         )
         self.refunds = RefundService(
             self.refund_requests,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from console.domain.access.permissions import MAKER_ROLES
 from console.domain.lookup.query import parse_search
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.order import QueueSortOrder, SortColumn
@@ -180,10 +181,12 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
         conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
-    "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admits_unlisted=False),
-    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, 10),
+    "enabled names": lambda conn: operators.find_names_with_role(
+        conn, ["op-a", "op-b"], MAKER_ROLES, admits_unlisted=False
+    ),
+    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, _NOW, 10),
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
-    "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10),
+    "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10, ["paypay"]),
     "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),
     "decisions that wait": lambda conn: approvals.read_open_proposals(conn, "refund", ["1", "2"]),
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),

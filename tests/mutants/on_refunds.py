@@ -436,4 +436,75 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/crash/test_notice_kills.py",),
         "sqlite",
     ),
+    Mutant(
+        "a refund that can't be sent keeps its turn before the others",
+        (
+            Change(
+                "console/services/refunds/due_tasks.py",
+                "                    self._context.write(partial(self._postpone, due_refund=refund, error=error))",
+                "                    pass",
+            ),
+        ),
+        ("tests/services/refunds/test_before_sending.py::test_refunds_that_fail_starve_no_later_one",),
+    ),
+    Mutant(
+        "refunds of a read-only provider take the turns of the others",
+        (
+            Change(
+                "console/services/refunds/due_tasks.py",
+                "            provider for provider in providers - stopped_providers if",
+                "            provider for provider in providers if",
+            ),
+        ),
+        ("tests/services/refunds/test_before_sending.py::test_a_read_only_provider_starves_no_other_one",),
+    ),
+    Mutant(
+        "a person who has lost the role is still the first of two",
+        (
+            Change(
+                "console/store/access/operators.py",
+                "for row in rows if not _parse_roles(row.roles).isdisjoint(roles)}",
+                "for row in rows}",
+            ),
+        ),
+        (f"{_VOTES}::test_whose_maker_has_lost_the_role",),
+    ),
+    Mutant(
+        "a time of payment in the future moves the refund window",
+        (
+            Change(
+                "console/domain/payments/report_rules.py",
+                "    if paid_at > now + PROVIDER_CLOCK_TOLERANCE:",
+                "    if paid_at.year == 1 and paid_at > now:",
+            ),
+        ),
+        ("tests/services/payments/test_apply_report.py::test_a_time_of_payment_that_can_not_be_right_is_not_taken",),
+    ),
+    Mutant(
+        "a report from the future hides the reversal after it",
+        (
+            Change(
+                "console/services/payments/apply_report.py",
+                "    is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE",
+                "    is_bounded = False",
+            ),
+            Change(
+                "console/services/payments/apply_report.py",
+                "    return replace(payment, told_at=None) if is_from_future else payment",
+                "    return payment",
+            ),
+        ),
+        ("tests/services/payments/test_apply_report.py::test_a_report_from_the_future_hides_no_later_one",),
+    ),
+    Mutant(
+        "a second code while the payer can still pay the first one",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "outcome is not None and is_unpaid_outcome(outcome) and self._delete_code(current_payment):",
+                "outcome is not None and is_unpaid_outcome(outcome):",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_no_second_code_while_the_first_one_can_be_paid",),
+    ),
 )

@@ -151,7 +151,7 @@ SITUATIONS: dict[str, Explanation] = {
         replace(UNSURE, relations=RefundRelations(awaits_second_person=True)), NOW
     ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
-    "refund too old": explain_refund(replace(REFUND, decide_by=NOW), NOW),
+    "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),
     "refund cooling off": explain_refund(replace(APPROVED, sends_after=LATER), NOW),
     "refund to be sent": explain_refund(replace(APPROVED, work=Work(ITSELF, LATER, "submission")), NOW),
     "refund not sent": explain_refund(replace(APPROVED, error_code="not_connected"), NOW),

@@ -38,6 +38,8 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "schema": frozenset({ADMIN}),
 }
 
+MAKER_ROLES = ROLES_BY_RIGHT["refund_request"] | ROLES_BY_RIGHT["refund_propose"]
+"""Roles of which the maker of a refund must have one: at the request, at the approval and at the sending."""
 READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 

@@ -74,6 +74,7 @@ class AuditAction(StrEnum):
     PAYMENT_START = "payment.start"
     PAYMENT_START_LAPSED = "payment.start.lapsed"
     PAYMENT_START_STARTED = "payment.start.started"
+    PAYMENT_TIME_NOT_TAKEN = "payment.time_not_taken"
     PAYMENT_TIMEOUT_RESUMED = "payment.timeout_resumed"
     PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
     PAYMENT_UNKNOWN = "payment.unknown"

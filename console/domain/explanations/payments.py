@@ -48,7 +48,7 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import is_perhaps_made, is_perhaps_paid_after_end
+from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_made, is_perhaps_paid_after_end
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
@@ -523,7 +523,7 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
 def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
     """True if the time to decide about the requested refund is over: nobody can approve or reject it any more."""
     is_requested = refund.state is RefundState.REQUESTED and refund.certainty is Certainty.KNOWN
-    return is_requested and refund.decide_by is not None and refund.decide_by <= now
+    return is_requested and is_decision_time_over(refund, now)
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:

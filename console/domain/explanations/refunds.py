@@ -18,7 +18,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import is_decidable_refund, is_perhaps_made
+from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
@@ -84,7 +84,12 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
             record.work.reason == WorkReason.ANSWER_DOES_NOT_FIT and record.state is not RefundState.SUBMITTED
         )
         verdict = "verdict.refund_contradicted" if is_contradicted else _find_verdict(record)
-        reason = "why.refund_contradicted" if is_contradicted else "why.refund_person"
+        if is_contradicted:
+            reason = "why.refund_contradicted"
+        elif record.work.reason == WorkReason.NOT_SENT and record.error_code and not is_perhaps_made(record):
+            reason = "why.refund_not_sent"
+        else:
+            reason = "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
         case RefundState.REQUESTED:
@@ -154,7 +159,7 @@ def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -
 
 def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a refund that waits for its approval."""
-    if record.decide_by is not None and record.decide_by <= now:
+    if is_decision_time_over(record, now):
         step = NextStep("next.refund_expires", facts)
         return Explanation("verdict.refund_requested", "why.refund_too_old", step, facts)
     reason = "why.refund_half_approved" if record.checkers else "why.refund_requested"

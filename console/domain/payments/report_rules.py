@@ -6,7 +6,7 @@ arrival. A report that is older than the stored statement is used only if it doe
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from console.domain.money import Money
@@ -15,6 +15,37 @@ from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState, find_payment_path
 from console.domain.records import Certainty, WorkReason
+
+PROVIDER_CLOCK_TOLERANCE = timedelta(minutes=5)
+"""Largest accepted difference between a provider's clock and ours."""
+LONGEST_TIME_SINCE_PAID = timedelta(days=10 * 366)
+"""A time of payment that is longer ago than this is an error of the provider's answer."""
+
+
+class PaidTimeProblem(StrEnum):
+    """Why the time of payment in a provider's report can't be right."""
+
+    IN_FUTURE = "paid_in_future"
+    BEFORE_BEGIN = "paid_before_begin"
+    TOO_LONG_AGO = "paid_too_long_ago"
+
+
+def find_paid_time_problem(
+    paid_at: datetime | None, now: datetime, begun_at: datetime | None = None
+) -> PaidTimeProblem | None:
+    """Return why the time of payment `paid_at` in a report can't be right; None if it can be, or if the report has
+    none. `begun_at` is the time at which this program began the payment, None for a payment that others began.
+
+    The refund window, the number of approvers and the questions to a provider that searches by day depend on this
+    time.
+    """
+    if paid_at is None:
+        return None
+    if paid_at > now + PROVIDER_CLOCK_TOLERANCE:
+        return PaidTimeProblem.IN_FUTURE
+    if begun_at is not None and paid_at < begun_at - PROVIDER_CLOCK_TOLERANCE:
+        return PaidTimeProblem.BEFORE_BEGIN
+    return PaidTimeProblem.TOO_LONG_AGO if paid_at < now - LONGEST_TIME_SINCE_PAID else None
 
 
 class ReportSource(StrEnum):

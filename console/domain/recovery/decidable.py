@@ -82,6 +82,15 @@ def is_perhaps_made(refund: Refund) -> bool:
     return refund.state is RefundState.APPROVED and refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
 
 
+def is_decision_time_over(refund: Refund, now: datetime) -> bool:
+    """True if the time to decide about a refund request is over at the instant `now`: nobody can approve or reject it
+    any more, no list shows it as waiting for a decision, and it expires. Lists compare the same instants in SQL.
+    `now` is the time by the clock of the database, which has also set the limit; a text without a database at hand
+    uses the desk's clock.
+    """
+    return refund.decide_by is not None and refund.decide_by < now
+
+
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
     """Return the code of the reason (the end of a wording key `reason.*`) for which the person of this name can't
     approve (`is_approval`) or reject a refund at the instant `now`; None if the person can. If `person` is None, only
@@ -91,11 +100,9 @@ def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, 
         return "refund_decided"
     if person is not None and is_same_person(person, refund.maker):
         return "refund_own"
-    if not is_approval:
-        return None
-    if person is not None and any(is_same_person(person, checker) for checker in refund.checkers):
+    if is_approval and person is not None and any(is_same_person(person, checker) for checker in refund.checkers):
         return "refund_approved_by_you"
-    return "refund_expired" if refund.decide_by is not None and refund.decide_by < now else None
+    return "refund_expired" if is_decision_time_over(refund, now) else None
 
 
 def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:

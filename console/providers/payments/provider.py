@@ -101,6 +101,10 @@ class PaymentReader(Protocol):
         ...
 
 
+NO_SUCH_CODE_REASON = "no_such_code"
+"""Reason of the answer that the provider has no code with this id (see `CodeDeleter`)."""
+
+
 @runtime_checkable
 class RefundLister(Protocol):
     """Protocol of an adapter whose provider lists the refunds of a payment in an answer of its own. The adapter of
@@ -110,6 +114,19 @@ class RefundLister(Protocol):
         """Read the keys of all refunds of a payment, also of those that the console didn't send. Refunds that the
         provider reports as failed are left out. NOT_FOUND means that the payment has no refund. The result is
         UNKNOWN if a refund has no key.
+        """
+        ...
+
+
+@runtime_checkable
+class CodeDeleter(Protocol):
+    """Protocol of an adapter whose provider can delete a code that nobody has used. The adapter of such a provider
+    has this protocol in addition to PaymentProvider."""
+
+    def delete_code(self, handle: str) -> Outcome[None]:
+        """Delete an unpaid code, so that nobody can pay with it any more, and return the outcome of the call.
+        FAILED_DEFINITE with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the
+        provider's id of the code.
         """
         ...
 

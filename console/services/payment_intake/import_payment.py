@@ -15,7 +15,7 @@ from console.domain.lookup.number_input import parse_number
 from console.domain.money import InvalidAmountText, Money, parse_money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
-from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.report_rules import ReportSource, find_paid_time_problem
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.providers.payments.provider import PaymentReader
@@ -23,11 +23,12 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import ReportWithSource, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report, bound_true_at
 from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
@@ -175,9 +176,8 @@ class PaymentImporter:
         payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
-            payment_id = self._insert_payment(
-                tx, replace(new_payment, begun_at=_choose_begun_at(request, sourced_report), by_code=by_code)
-            )
+            begun_at = _choose_begun_at(request, sourced_report, read_current_time(tx.conn, context.now()))
+            payment_id = self._insert_payment(tx, replace(new_payment, begun_at=begun_at, by_code=by_code))
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
@@ -207,15 +207,17 @@ class PaymentImporter:
             raise RunAgain from None
 
 
-def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource) -> datetime:
+def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:
     """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
-    day, the time of payment; without that, the time of the report.
+    day, the time of payment if it can be right; without that, the time of the report. `now` is the time by the clock
+    of the database.
 
     A provider that searches payments by day is asked about the day of this time.
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
-    return sourced_report.report.paid_at or sourced_report.true_at
+    times = (sourced_report.report.paid_at, bound_true_at(sourced_report, now).true_at)
+    return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
 
 
 def _is_payment_number(number: str) -> bool:

@@ -7,8 +7,8 @@ state, and then its money is booked. If the payment is then completed, or a sign
 separate transaction afterwards sets the order to paid, so that a failure there does not prevent the booking.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from console.domain.audit.actions import AuditAction
@@ -17,10 +17,12 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
+    PROVIDER_CLOCK_TOLERANCE,
     ReportEffect,
     ReportSource,
     compute_report_effect,
     ends_unknown_outcome,
+    find_paid_time_problem,
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
@@ -33,6 +35,7 @@ from console.services.payments.unknown_refunds import open_case_of_unknown_refun
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.operations import journal
 from console.store.payments import payments
@@ -88,14 +91,21 @@ def apply_report(
     the payment again. Raises not_found if the payment is missing.
     """
     current_payment = payment if is_read_in_transaction else payment_work.require_payment(tx, payment.id)
+    now = read_current_time(tx.conn, context.now())
+    sourced_report = bound_true_at(sourced_report, now)
     effect = _refuse_shared_provider_id(
         tx,
         current_payment,
         sourced_report,
         compute_report_effect(
-            current_payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
+            _forget_future_report_time(current_payment, now),
+            sourced_report.report,
+            sourced_report.true_at,
+            sourced_report.source_kind,
         ),
     )
+    if effect.booked_amount is not None:
+        sourced_report = _leave_out_wrong_paid_time(context, tx, current_payment, sourced_report, now)
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
         store_answer(context, tx, current_payment, sourced_report.source_name, sourced_report.answer)
     try:
@@ -104,6 +114,43 @@ def apply_report(
         raise RunAgain from None
     _apply_refunds(context, tx, current_payment, sourced_report.report)
     return AppliedReport(current_payment.id, _classify_effect(effect))
+
+
+def bound_true_at(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
+    """Return the report. If it was true only in the future, by the word of a provider or by the clock of a desk, it
+    was true `now`, because otherwise every later report would be older. `now` is the time by the clock of the
+    database. Notices keep a time that is ahead by a few minutes, because their sender's clock gives their order.
+    """
+    is_notice = sourced_report.source_kind in (ReportSource.NOTICE, ReportSource.CALLBACK)
+    is_from_future = sourced_report.true_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
+    is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE
+    return replace(sourced_report, true_at=now) if is_bounded else sourced_report
+
+
+def _forget_future_report_time(payment: Payment, now: datetime) -> Payment:
+    """Return the payment without the time of its newest report if that time is in the future, because a clock was
+    wrong: then the present report is the newest one."""
+    is_from_future = payment.told_at is not None and payment.told_at > now + PROVIDER_CLOCK_TOLERANCE
+    return replace(payment, told_at=None) if is_from_future else payment
+
+
+def _leave_out_wrong_paid_time(
+    context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, now: datetime
+) -> ReportWithSource:
+    """Return the report. If its time of payment can't be right, leave that time out, and write why into the audit
+    trail: then the payment was paid at the time at which the report was true, as with a report without a time."""
+    begun_at = payment.begun_at if payment.operation_id is not None else None
+    paid_at = sourced_report.report.paid_at
+    problem = find_paid_time_problem(paid_at, now, begun_at)
+    if problem is None or paid_at is None:
+        return sourced_report
+    is_true_at_wrong = find_paid_time_problem(sourced_report.true_at, now, begun_at) is not None
+    true_at = now if is_true_at_wrong else sourced_report.true_at
+    facts = {"at": paid_at.isoformat(), "instead": true_at.isoformat()}
+    context.record_audit(
+        tx, AuditAction.PAYMENT_TIME_NOT_TAKEN, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
+    )
+    return replace(sourced_report, report=replace(sourced_report.report, paid_at=None), true_at=true_at)
 
 
 def store_answer(

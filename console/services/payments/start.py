@@ -22,7 +22,7 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
-from console.providers.payments.provider import PaymentProvider
+from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
@@ -175,9 +175,10 @@ class _StartAttempt:
         payer may have paid in the last second. Store the provider's answers. Return if each answer says whether the
         payment was paid; if a payment was paid, `check` then refuses the start.
 
-        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer
-        doesn't say whether the payer has paid; provider_auth, rate_limited or provider_unreachable if the provider
-        refuses the credentials, refuses the call because of too many calls, or doesn't answer.
+        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
+        doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
+        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
+        many calls, or doesn't answer.
         """
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
@@ -198,7 +199,9 @@ class _StartAttempt:
         if outcome is not None:
             self._payment_prober.apply_answer(overdue_payment, outcome, asked_at)
         current_payment = self._payment_prober.read_payment(overdue_payment.id)
-        if current_payment.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
+        if current_payment.state not in _OPEN_PAYMENT_STATES:
+            return
+        if outcome is not None and is_unpaid_outcome(outcome) and self._delete_code(current_payment):
             return
         code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
@@ -207,6 +210,17 @@ class _StartAttempt:
             )
         facts: InProgressDetail = {"record": current_payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
         raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current_payment.begun_at})
+
+    def _delete_code(self, payment: Payment) -> bool:
+        """Delete the payment's code at the provider: our clock may be ahead, and then the payer could pay this code
+        and the new one. Return True if nobody can pay the code any more, or if the provider can't delete codes.
+        Raises read_only while a read-only switch stops the start."""
+        if not isinstance(self._adapter, CodeDeleter) or payment.handle is None:
+            return True
+        with self._context.database.read() as conn:
+            refuse_if_read_only(conn, self._provider)
+        outcome = self._adapter.delete_code(payment.handle)
+        return outcome.kind is OutcomeClass.SUCCEEDED or outcome.reason == NO_SUCH_CODE_REASON
 
     def _find_payment(self, payment_id: int) -> Payment | None:
         try:

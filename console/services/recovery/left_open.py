@@ -12,6 +12,7 @@ from console.services.desk_requests.own_requests import OwnDeskRequestService
 from console.services.guarded.second_person import list_counting_proposals
 from console.services.process.context import ServiceContext
 from console.services.refunds.view import MAX_APPROVAL_INBOX_ROWS
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.records import assignments as takes
@@ -64,7 +65,8 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
         yield LeftOpen(LeftReason.OPERATION, *_find_subject(operation), operation.started_at)
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
-    for refund in refunds.list_waiting_for_decision(conn, MAX_APPROVAL_INBOX_ROWS):
+    server_now = read_current_time(conn, context.now())
+    for refund in refunds.list_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)

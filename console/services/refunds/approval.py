@@ -16,7 +16,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
+from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal, is_decision_time_over
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
@@ -63,16 +63,16 @@ class RefundDecisionService:
         compared. `progress` is called with the name of each step of the sending.
 
         Before the approval is stored, raises not_found if there is no such refund; not_allowed if the acting person
-        has no right to approve refunds, if the maker is no active operator, or if the database can't enforce two
-        people; bad_profile if the provider is not configured on this desk; same_person if the acting person is the
-        maker or has approved the refund before; stale_view for another version than `expected_version`;
-        already_decided if the refund has expired or doesn't wait for a decision; in_progress while a process sends
-        the refund; read_only while a read-only switch is on; database_went_back if the database has gone back to an
-        earlier state; the error of `require_refundable` if the provider's answer about the payment doesn't allow the
-        refund; and the error of `raise_first_broken_rule` if the refund breaks a rule. If the approval is stored and
-        the refund can't be sent, or its outcome is unknown, raises the error of `submit_refund`. If a signal asks the
-        process to end, raises `Interrupted` before the approval is stored; between the approval and the sending,
-        raises the error interrupted with the approved refund.
+        has no right to approve refunds, if the maker is disabled or may not request refunds any more, or if the
+        database can't enforce two people; bad_profile if the provider is not configured on this desk; same_person if
+        the acting person is the maker or has approved the refund before; stale_view for another version than
+        `expected_version`; already_decided if the refund has expired or doesn't wait for a decision; in_progress
+        while a process sends the refund; read_only while a read-only switch is on; database_went_back if the database
+        has gone back to an earlier state; the error of `require_refundable` if the provider's answer about the
+        payment doesn't allow the refund; and the error of `raise_first_broken_rule` if the refund breaks a rule. If
+        the approval is stored and the refund can't be sent, or its outcome is unknown, raises the error of
+        `submit_refund`. If a signal asks the process to end, raises `Interrupted` before the approval is stored;
+        between the approval and the sending, raises the error interrupted with the approved refund.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
@@ -139,13 +139,13 @@ class RefundDecisionService:
     ) -> None:
         """Check that this person may approve the refund. Raises same_person if the person is the maker or has
         approved the refund before; already_decided if the refund doesn't wait for a decision; in_progress while a
-        process sends it; stale_view if its version is not `expected_version`; not_allowed if the maker is not an
-        active operator.
+        process sends it; stale_view if its version is not `expected_version`; not_allowed if the maker is disabled or
+        may not request refunds any more.
         """
         _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
-        if not refund_rules.find_active_names(self._context, conn, [refund.maker]):
+        if not refund_rules.find_active_makers(self._context, conn, [refund.maker]):
             facts: NotAllowedDetail = {
                 "record": refund,
                 "reason": NotAllowedReason.MAKER_NOT_ACTIVE,
@@ -206,8 +206,8 @@ class RefundDecisionService:
 
         Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS; not_found if there is no such
         refund; not_allowed if the acting person has no right to reject refunds; same_person if the acting person is
-        the maker; stale_view for another version than `expected_version`; already_decided if the refund doesn't wait
-        for a decision; in_progress while a process sends the refund.
+        the maker; stale_view for another version than `expected_version`; already_decided if the refund has expired
+        or doesn't wait for a decision; in_progress while a process sends the refund.
         """
         reason_text = reason.strip()
         if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
@@ -217,6 +217,8 @@ class RefundDecisionService:
             )
         with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_approve").name
+
+            self._expire_if_overdue(refund_records.read_refund(self._context, refund_id))
 
             def refuse_unless_rejectable(refund: Refund, conn: Connection) -> None:
                 _require_decidable(conn, refund, person, self._context.now(), is_approval=False)
@@ -285,9 +287,7 @@ class RefundDecisionService:
             and not refund.sent_count
         )
         may_expire = (refund.state is RefundState.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
-        if not may_expire or refund.decide_by is None:
-            return False
-        return refund.decide_by < read_current_time(conn, self._context.now())
+        return may_expire and is_decision_time_over(refund, read_current_time(conn, self._context.now()))
 
     def _end_refund_request(
         self,

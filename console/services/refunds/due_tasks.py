@@ -2,14 +2,21 @@
 refunds of set-asides, and expire requests about which no person has decided."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 
 from console.domain.error_reasons import NotAllowedReason
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.payments.records import Refund, SetAside
-from console.domain.payments.states import RefundState
-from console.domain.records import Work, WorkReason, WorkState
+from console.domain.tasks.retry_schedules import REFUND_SENDING_WAITS, compute_next_attempt_time_endlessly
+from console.providers.payments.provider import PaymentReader
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.process.read_only import refuse_if_read_only
+from console.services.process.failpoints import FailpointReached
+from console.services.process.failure_suppression import log_and_suppress
+from console.services.process.read_only import find_read_only_switch
+from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisionService
 from console.services.refunds.outcomes import COOLING_OFF_REASON, POLL_REASON, PROBE_REASON, SUBMISSION_REASON
@@ -33,6 +40,12 @@ TEMPORARY_NOT_ALLOWED_REASONS = frozenset(
 """Reasons of `not_allowed` after which a later submission may succeed, because another database account runs the task
 then, or because the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)
 """
+MAX_UNUSABLE_ANSWERS = 4
+"""Number of attempts of a refund that end because the provider's answer to a question before the sending can't be
+used (about an hour and a half). Then a person must look at the answers: the refund's time limit has not passed yet.
+"""
+_ERROR_CODES_OF_ALL_REFUNDS = OWN_FAULT_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
+"""Error codes of faults of the database or of this desk, and of a database that went back to an earlier state."""
 
 
 class RefundDueTasks:
@@ -46,8 +59,10 @@ class RefundDueTasks:
         refund_submitter: RefundSubmitter,
         refund_prober: RefundProber,
         decision_service: RefundDecisionService,
+        payment_providers: PaymentProviders,
     ) -> None:
         self._context = context
+        self._payment_providers = payment_providers
         self._refund_requests = refund_requests
         self._refund_submitter = refund_submitter
         self._refund_prober = refund_prober
@@ -62,7 +77,9 @@ class RefundDueTasks:
             ("set_aside_refunds", self._propose_set_aside_refunds),
             (
                 "refund_submissions",
-                lambda: self._run_for_due_refunds((SUBMISSION_REASON, COOLING_OFF_REASON), self._submit_refund),
+                lambda: self._run_for_due_refunds(
+                    (SUBMISSION_REASON, COOLING_OFF_REASON), self._submit_refund, moves_money=True
+                ),
             ),
             ("refund_polls", lambda: self._run_for_due_refunds((POLL_REASON,), self._probe_refund)),
         )
@@ -71,30 +88,7 @@ class RefundDueTasks:
         self._refund_prober.probe(refund.id, is_automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
-        """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off
-        sends the refund. If the sending is refused with one of LASTING_REFUND_ERROR_CODES, and not for one of
-        TEMPORARY_NOT_ALLOWED_REASONS, set the refund's work to needs_review and raise the error."""
-        with self._context.database.read() as conn:
-            refuse_if_read_only(conn, refund_records.require_payment(conn, refund.payment_id).provider)
-        try:
-            self._refund_submitter.submit_refund(refund.id)
-        except ConsoleError as refusal:
-            reason = refusal.detail.get("reason")
-            if refusal.code in LASTING_REFUND_ERROR_CODES and reason not in TEMPORARY_NOT_ALLOWED_REASONS:
-                self._request_review(refund.id)
-            raise
-
-    def _request_review(self, refund_id: int) -> None:
-        context = self._context
-
-        @refunds.run_again_if_stale()
-        def write_review(tx: Transaction) -> None:
-            refund = refund_records.require_refund(tx.conn, refund_id)
-            if refund.state is RefundState.APPROVED and refund.work.state is WorkState.SCHEDULED:
-                work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
-                refunds.change_refund(tx.conn, refund, context.now(), **refunds.make_work_values(work))
-
-        context.write(write_review)
+        self._refund_submitter.submit_refund(refund.id)
 
     def _propose_set_aside_refunds(self) -> int:
         """Due task: request the refund of each open set-aside that has no refund request yet. Return the number of
@@ -125,12 +119,40 @@ class RefundDueTasks:
             for refund in iterate_until_stopped(expired_refunds)
         )
 
-    def _run_for_due_refunds(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
+    def _run_for_due_refunds(
+        self, reasons: Collection[str], act: Callable[[Refund], object], *, moves_money: bool = False
+    ) -> int:
         """Call `act` with each refund whose work is due and has one of these reasons. A refund that another
-        process has changed meanwhile is skipped. Return the number of handled refunds."""
-        with self._context.database.read() as conn:
-            due_refunds = refunds.list_due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
-        return sum(self._run_for_refund(refund, act) for refund in iterate_until_stopped(due_refunds))
+        process has changed meanwhile is skipped, and so are the refunds of providers that this desk can't call. With
+        `moves_money`, the refunds that a read-only switch stops are skipped as well: the first run after the switch
+        is off handles them. Return the number of handled refunds."""
+        context, now = self._context, self._context.now()
+        with context.database.read() as conn:
+            if moves_money and find_read_only_switch(conn) is not None:
+                return 0
+            providers = refunds.list_providers_of_due_refunds(conn, reasons, now)
+            stopped_providers = {
+                provider
+                for provider in providers
+                if moves_money and find_read_only_switch(conn, provider) is not None
+            }
+        usable_providers = {
+            provider for provider in providers - stopped_providers if self._can_call_provider(provider)
+        }
+        if not usable_providers:
+            return 0
+        with context.database.read() as conn:
+            due_refunds = refunds.list_due_refunds(conn, reasons, now, BATCH_SIZE, usable_providers)
+        return sum(
+            self._run_for_refund(refund, lambda refund: self._act_or_postpone(refund, act))
+            for refund in iterate_until_stopped(due_refunds)
+        )
+
+    def _can_call_provider(self, provider: str) -> bool:
+        reader: PaymentReader | None = None
+        with skip_failures(f"provider {provider}"):
+            reader = self._payment_providers.find_reader(provider)
+        return reader is not None
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
         with self._context.database.read() as conn:
@@ -140,3 +162,65 @@ class RefundDueTasks:
         with skip_failures(f"refund {refund.id}", refund.work.attempt):
             act(refund)
         return 1
+
+    def _act_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
+        """Call `act` with the due refund. If it raises an error and has not changed the refund, postpone the
+        refund's work, so that the refunds behind it have their turn; then raise the error."""
+        try:
+            act(refund)
+        except FailpointReached:
+            raise
+        except Exception as error:
+            if not _concerns_all_refunds(error):
+                with log_and_suppress(f"the next attempt for refund {refund.id}"):
+                    self._context.write(partial(self._postpone, due_refund=refund, error=error))
+            raise
+
+    @refunds.run_again_if_stale()
+    def _postpone(self, tx: Transaction, due_refund: Refund, error: Exception) -> None:
+        """Schedule the next attempt for a refund, unless its row has changed since it was listed as `due_refund`.
+        `error` has ended the attempt."""
+        context, now = self._context, self._context.now()
+        refund = refund_records.require_refund(tx.conn, due_refund.id)
+        if refund.version != due_refund.version:
+            return
+        reason = error.detail.get("reason") if isinstance(error, ConsoleError) else None
+        is_waiting = reason == NotAllowedReason.COOLING_OFF_NOT_OVER
+        if is_waiting or refund.work.reason not in (SUBMISSION_REASON, COOLING_OFF_REASON):
+            at = compute_next_attempt_time_endlessly(REFUND_SENDING_WAITS, 0, now, context.scale)
+            refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(replace(refund.work, at=at)))
+            return
+        refund_outcomes.postpone_sending(
+            context, tx, refund, _find_cause(error), is_lasting=_is_lasting(error, refund.work.attempt)
+        )
+
+
+def _concerns_all_refunds(error: Exception) -> bool:
+    """True if the error says nothing about its refund, because all refunds would fail alike: such an attempt doesn't
+    count."""
+    return isinstance(error, ConsoleError) and (
+        error.code in _ERROR_CODES_OF_ALL_REFUNDS or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
+    )
+
+
+def _find_cause(error: Exception) -> str | None:
+    """Return the cause of an error that ended an attempt before the refund was sent; None for a refusal of this
+    program, which has an audit entry of its own."""
+    if not isinstance(error, ConsoleError):
+        return ErrorCode.INTERNAL_ERROR
+    if error.exit_status == EXIT_STATUS[ErrorCode.NOT_ALLOWED]:
+        return None
+    return str(error.detail.get("reason") or error.code)
+
+
+def _is_lasting(error: Exception, attempts: int) -> bool:
+    """True if a person must look at the refund, because a later attempt to send it would probably end with the same
+    error. `attempts` is the number of earlier attempts."""
+    if not isinstance(error, ConsoleError):
+        return False
+    reason = error.detail.get("reason")
+    if error.code in LASTING_REFUND_ERROR_CODES:
+        return reason not in TEMPORARY_NOT_ALLOWED_REASONS
+    if error.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE:
+        return reason == refund_outcomes.NO_LONGER_STORED_REASON or attempts + 1 >= MAX_UNUSABLE_ANSWERS
+    return False

@@ -16,7 +16,7 @@ from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
+from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
@@ -255,12 +255,41 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
     later with the same key; after the last attempt, a person must review it. `cause` is stored in the column
     `error_code`.
     """
-    now, attempt = context.now(), refund.work.attempt
-    at = compute_next_attempt_time(REFUND_SENDING_WAITS, attempt, now, context.scale)
-    work = Work(WorkState.SCHEDULED, at, SUBMISSION_REASON, attempt + 1)
-    if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
+    work = _make_next_sending_work(context, refund)
     _write_approved_state(context, tx, refund, work, error_code=cause[:64])
+    _audit_refund_not_sent(context, tx, refund, cause)
+
+
+def postpone_sending(
+    context: ServiceContext, tx: Transaction, refund: Refund, cause: str | None, *, is_lasting: bool
+) -> None:
+    """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;
+    after the last attempt, or if `is_lasting` (a later attempt would end in the same way), a person must review it.
+    `cause` is stored in the column `error_code`, unless the provider perhaps processes the refund already; None if an
+    audit entry tells why the attempt has ended.
+    """
+    work = _make_next_sending_work(context, refund)
+    if is_lasting:
+        work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
+    values = refunds.make_work_values(work)
+    if cause is not None and not is_perhaps_made(refund):
+        values["error_code"] = cause[:64]
+    refunds.change_refund(tx.conn, refund, context.now(), **values)
+    if cause is not None:
+        _audit_refund_not_sent(context, tx, refund, cause)
+
+
+def _make_next_sending_work(context: ServiceContext, refund: Refund) -> Work:
+    """Return the work that sends the refund at the next time of the schedule; after the last time of the schedule,
+    the work needs_review."""
+    attempts = refund.work.attempt + 1
+    at = compute_next_attempt_time(REFUND_SENDING_WAITS, refund.work.attempt, context.now(), context.scale)
+    if at is None:
+        return Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempts)
+    return Work(WorkState.SCHEDULED, at, SUBMISSION_REASON, attempts)
+
+
+def _audit_refund_not_sent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
     context.record_audit(
         tx,
         AuditAction.REFUND_NOT_SENT,

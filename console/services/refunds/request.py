@@ -195,7 +195,7 @@ class RefundRequestService:
             limits=refund_limits,
             maker=refund.maker,
             today_minor=0,
-            is_maker_active=bool(refund_rules.find_active_names(self._context, conn, [refund.maker])),
+            is_maker_active=bool(refund_rules.find_active_makers(self._context, conn, [refund.maker])),
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )

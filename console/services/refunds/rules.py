@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from console.domain.access.permissions import MAKER_ROLES
 from console.domain.calendar_days import JST, get_start_of_day
 from console.domain.error_reasons import (
     ExceedsReason,
@@ -56,7 +57,7 @@ class RefundFacts:
     `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor` is
     the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an ended
     refund of the payment whose state the provider contradicts, None if there is none. `is_maker_active`: the maker is
-    an enabled operator.
+    enabled and may still request refunds.
     """
 
     payment: Payment
@@ -112,7 +113,7 @@ def read_facts_of_refunds(
     order_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
     limits_by_currency = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
     sum_by_maker_and_currency = refunds.read_sums_of_makers_since(conn, makers, midnight)
-    active_makers = find_active_names(context, conn, makers)
+    active_makers = find_active_makers(context, conn, makers)
     return tuple(
         RefundFacts(
             payment=payment,
@@ -142,13 +143,14 @@ def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None
     )
 
 
-def find_active_names(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
-    """Return those of `names` that belong to an active operator. In a SQLite database, the worker is always
-    active."""
+def find_active_makers(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
+    """Return those of `names` that belong to people who aren't disabled and may still request refunds. A refund needs
+    two people who could each act, so a maker who has lost the role doesn't count as the first person any more. In a
+    SQLite database, the worker is always active."""
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
-    return worker_names | people.find_enabled_names(
-        conn, names_to_find, admits_unlisted=context.admits_unlisted_names
+    return worker_names | people.find_names_with_role(
+        conn, names_to_find, MAKER_ROLES, admits_unlisted=context.admits_unlisted_names
     )
 
 

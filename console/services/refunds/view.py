@@ -100,10 +100,10 @@ class RefundDetailsReader:
         person may decide, and the others. Raises not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            open_refunds = complete_with_corporations(
-                self._context, conn, refunds.list_waiting_for_decision(conn, MAX_APPROVAL_INBOX_ROWS)
-            )
             server_now = read_current_time(conn, self._context.now())
+            open_refunds = complete_with_corporations(
+                self._context, conn, refunds.list_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS)
+            )
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable_refunds = tuple(
             refund
@@ -155,7 +155,7 @@ class RefundDetailsReader:
         server_now = read_current_time(conn, now)
         return RefundDetails(
             record=refund,
-            explanation=explain_refund(refund, now),
+            explanation=explain_refund(refund, server_now),
             payment=payment,
             order=refund_facts.order,
             sides=compare_refund_sides(

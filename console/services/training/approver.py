@@ -11,6 +11,7 @@ from console.services.process.context import ServiceContext
 from console.services.training.incidents import INCIDENT_DECLARATION_BY_KEY
 from console.services.training.protocols import InventedWorld
 from console.services.training.score_file import ScoreFile
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.refunds import approvals, refunds
@@ -35,9 +36,10 @@ class InventedApprover:
         decision, log this; the next call tries again."""
         person = self._scores.person
         with self._context.database.read() as conn:
+            now = read_current_time(conn, self._context.now())
             requests = [
                 (refund.id, self._must_decline(conn, refund))
-                for refund in refunds.list_waiting_for_decision(conn, _MAX_APPROVER_DECISIONS)
+                for refund in refunds.list_waiting_for_decision(conn, now, _MAX_APPROVER_DECISIONS)
                 if refund.maker == person
             ]
             proposals = [

@@ -29,7 +29,7 @@ PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
 ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("person_name"), operators.c.disabled_at.is_(None))
 _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
 _ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
-_LISTED_ENABLED_NAMES_QUERY = select(operators.c.name).where(
+_LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
@@ -45,15 +45,18 @@ def find(conn: Connection, name: str, *, admits_unlisted: bool = True) -> Person
     )
 
 
-def find_enabled_names(conn: Connection, names: Collection[str], *, admits_unlisted: bool = True) -> frozenset[str]:
-    """Return those of `names` that are names of people who aren't disabled. While the table `operators` is empty
-    and `admits_unlisted` is True, return all of `names`."""
+def find_names_with_role(
+    conn: Connection, names: Collection[str], roles: Collection[str], *, admits_unlisted: bool = True
+) -> frozenset[str]:
+    """Return those of `names` that are names of people who have one of these roles and aren't disabled. While the
+    table `operators` is empty and `admits_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
-    stored_names = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"names": sorted(names)})}
-    if not stored_names and admits_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
+    rows = conn.execute(_LISTED_ENABLED_PEOPLE_QUERY, {"names": sorted(names)}).all()
+    if not rows and admits_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
+    stored_names = {row.name.casefold() for row in rows if not _parse_roles(row.roles).isdisjoint(roles)}
     return frozenset(name for name in names if name.casefold() in stored_names)
 
 

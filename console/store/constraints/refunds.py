@@ -12,7 +12,7 @@ In one transaction these rules expect the statements in this order:
 
 from collections.abc import Mapping
 
-from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.access.permissions import APPROVER, MAKER_ROLES, OPERATOR, WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
     PAYER_HISTORY_PERIOD,
@@ -106,8 +106,13 @@ def _add_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
+_IS_ACTIVE_MAKER_SQL = f"p.disabled_at IS NULL AND ({person_has_role_sql(*sorted(MAKER_ROLES))})"
+"""SQL condition: the person in the row `p` of `operators` isn't disabled and may request refunds."""
+
+
 def _make_is_maker_active_sql(maker: str) -> str:
-    return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
+    """Return an SQL condition: the person of the name `maker` (SQL) isn't disabled and may request refunds."""
+    return exists_sql(f"operators p WHERE p.name = {maker} AND {_IS_ACTIVE_MAKER_SQL}")
 
 
 def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
@@ -418,7 +423,7 @@ REFUND_UPDATE_RULES = (
 _IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
-    " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
+    f" AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND {_IS_ACTIVE_MAKER_SQL}"
     f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _IS_STATE_REQUESTED_SQL = (

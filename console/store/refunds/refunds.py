@@ -71,7 +71,23 @@ _SUMS_OF_MAKERS_QUERY = (
     .group_by(refunds.c.maker, refunds.c.currency)
 )
 _same_payer_view = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
-_DUE_REFUNDS_QUERY = compare_and_swap.make_due_query(refunds, _REFUNDS_QUERY)
+_REFUNDS_WITH_PAYMENTS = refunds.join(payments, payments.c.id == refunds.c.payment_id)
+_DUE_REFUNDS_QUERY = compare_and_swap.make_due_query(
+    refunds,
+    _REFUNDS_QUERY.select_from(_REFUNDS_WITH_PAYMENTS).where(
+        payments.c.provider.in_(bindparam("providers", expanding=True))
+    ),
+)
+_PROVIDERS_OF_DUE_REFUNDS_QUERY = (
+    select(payments.c.provider)
+    .distinct()
+    .select_from(_REFUNDS_WITH_PAYMENTS)
+    .where(
+        refunds.c.work_state == WorkState.SCHEDULED.value,
+        refunds.c.work_at <= bindparam("now"),
+        refunds.c.work_reason.in_(bindparam("reasons", expanding=True)),
+    )
+)
 _OVERDUE_REQUESTED_REFUNDS_QUERY = (
     _REFUNDS_QUERY.where(
         refunds.c.status == RefundState.REQUESTED.value,
@@ -100,14 +116,15 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 
 
 def _make_first_requested_query(work_state: WorkState) -> Select[Any]:
-    """Return the query of the ids of requested refunds with the work state `work_state`, sorted by id: at most as
-    many as the parameter `limit` says, with ids above the parameter `after`. Each work state has a query of its own,
-    because no index is sorted by id over all of them.
+    """Return the query of the ids of requested refunds with the work state `work_state` that can still be approved at
+    the parameter `now`, sorted by id: at most as many as the parameter `limit` says, with ids above the parameter
+    `after`. Each work state has a query of its own, because no index is sorted by id over all of them.
     """
     requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
         refunds.c.work_state == work_state.value,
+        refunds.c.decide_by >= bindparam("now"),
     )
     ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("limit", type_=Integer)).subquery())
@@ -238,10 +255,12 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
     return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
 
 
-def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
+def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after` is the
-    last id of the previous page."""
-    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), {"after": after, "limit": limit})
+    last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
+    approve it any more, and a due task sets it to expired."""
+    parameters = {"now": convert_to_naive_utc(now), "after": after, "limit": limit}
+    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
@@ -255,12 +274,20 @@ def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tu
     )
 
 
-def list_due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds whose scheduled work has one of these reasons and whose due time has come,
-    sorted by due time."""
-    return select_records(
-        conn, _DUE_REFUNDS_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
-    )
+def list_providers_of_due_refunds(conn: Connection, reasons: Collection[str], now: datetime) -> frozenset[str]:
+    """Return the providers of the refunds whose scheduled work has one of these reasons and whose due time has
+    come."""
+    parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now)}
+    return frozenset(conn.scalars(_PROVIDERS_OF_DUE_REFUNDS_QUERY, parameters))
+
+
+def list_due_refunds(
+    conn: Connection, reasons: Collection[str], now: datetime, limit: int, providers: Collection[str]
+) -> tuple[Refund, ...]:
+    """Return at most `limit` refunds of payments at these providers whose scheduled work has one of these reasons and
+    whose due time has come, sorted by due time."""
+    parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
+    return select_records(conn, _DUE_REFUNDS_QUERY, {**parameters, "providers": sorted(providers)})
 
 
 def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:

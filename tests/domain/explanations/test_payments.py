@@ -435,7 +435,7 @@ def test_a_payment_shows_its_open_refund(
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple[str, ...]) -> None:
     """Until its time to decide is over an approver is named, then its expiry; also of a half approved refund."""
-    refund = replace(OPEN_REFUND, decide_by=NOW, checkers=checkers, checkers_needed=2)
+    refund = replace(OPEN_REFUND, decide_by=NOW - timedelta(microseconds=1), checkers=checkers, checkers_needed=2)
     relations = PaymentRelations(ORDER, refunds=(refund,), refund_refusal="refund_count")
     before, after = (explain_payment(replace(record, relations=relations), at) for at in (NOW - DAY, NOW))
     assert (before.next_step.code, after.next_step.code) == (

@@ -36,7 +36,10 @@ RULES = {
     "its last instant": (
         replace(ASKED, decide_by=NOW + MOMENT), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
-    "too old": (replace(ASKED, decide_by=NOW), "requested", "too_old", "expires", None, NOBODY),
+    "the last moment": (
+        replace(ASKED, decide_by=NOW), "requested", "requested", "decide", APPROVE, APPROVERS,
+    ),
+    "too old": (replace(ASKED, decide_by=NOW - MOMENT), "requested", "too_old", "expires", None, NOBODY),
     "long too old": (replace(ASKED, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
     "half approved": (
         replace(ASKED, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
@@ -197,7 +200,7 @@ def test_the_facts_that_sentences_name() -> None:
     [
         (ASKED, {}, "known", "waiting_for_approval"),
         (ASKED, {"approval_refusal": "refund_window"}, "known", "possible"),
-        (replace(ASKED, decide_by=NOW), {}, "known", "none"),
+        (replace(ASKED, decide_by=NOW - MOMENT), {}, "known", "none"),
         (UNSURE, {}, "unknown", "possible"),
         (replace(UNSURE, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNSURE, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),

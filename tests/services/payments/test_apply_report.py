@@ -326,3 +326,73 @@ def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> 
     assert (after.state, after.certainty) == ("payment_failed", "known")
     assert scene.payments.read_payment(payment.id).awaiting is None
     assert [row[0] for row in scene.place.sql(started)] == ["done"]
+
+
+def spoken(scene: Scene, payment: Payment) -> list[Any]:
+    """Why the trail says that a time of payment was not taken."""
+    what = f"what = 'payment.time_not_taken' AND subject_id = '{payment.id}'"
+    return scene.place.sql(f"SELECT reason FROM audit_log WHERE {what}")
+
+
+@pytest.mark.parametrize(
+    ("paid_at", "why"),
+    [
+        (datetime(2099, 1, 1, tzinfo=UTC), "paid_in_future"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "paid_in_future"),
+        (datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), "paid_too_long_ago"),
+        (datetime(1, 1, 1, tzinfo=UTC), "paid_too_long_ago"),
+    ],
+)
+def test_a_time_of_payment_that_can_not_be_right_is_not_taken(scene: Scene, paid_at: datetime, why: str) -> None:
+    """It would move the refund window: the time of the answer counts, and the trail says why; the money is booked."""
+    payment = begun(scene, "A")
+    found = paid(scene, payment, minute=2, paid_at=paid_at)
+    assert (found.state, found.captured_minor) == (P.COMPLETED, 3300)
+    assert found.paid_at == START + timedelta(minutes=2)
+    assert [row[0] for row in spoken(scene, payment)] == [why]
+
+
+def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: Scene) -> None:
+    """Only for a payment that this program began: others began before we heard of them. A clock may be some minutes
+    behind.
+    """
+    early = START - timedelta(minutes=6)
+    for number, operation_id, paid_at, expected in (
+        ("A", "op-1", early, START + timedelta(minutes=1)),
+        ("B", "op-2", early + timedelta(minutes=2), early + timedelta(minutes=2)),
+        ("C", None, early, early),
+    ):
+        payment = begun(scene, number, operation_id=operation_id)
+        assert paid(scene, payment, paid_at=paid_at).paid_at == expected
+        assert [row[0] for row in spoken(scene, payment)] == ["paid_before_begin"] * (expected != paid_at)
+
+
+def test_a_provider_clock_may_be_some_minutes_ahead(scene: Scene) -> None:
+    """Minutes are taken as they are told."""
+    ahead = scene.context.now().replace(microsecond=0) + timedelta(minutes=4)
+    payment = begun(scene, "A")
+    assert paid(scene, payment, paid_at=ahead).paid_at == ahead
+    assert spoken(scene, payment) == []
+
+
+def test_a_report_from_the_future_hides_no_later_one(scene: Scene) -> None:
+    """A row of a history with a wrong day would make each later report an older one: the bank takes the money back,
+    and nobody would be told.
+    """
+    payment = begun(scene, "A")
+    years = 60 * 24 * 365 * 3
+    paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years))
+    now = scene.context.now()
+    found = scene.payment(payment.id)
+    assert found.told_at is not None
+    assert found.told_at <= now + timedelta(seconds=1)
+    reversal = replace(fact(P.PAYMENT_FAILED, 0), true_at=found.told_at + timedelta(seconds=1))
+    assert tell(scene, payment, reversal).state is P.REVERSED
+
+
+def test_a_stored_time_in_the_future_hides_no_later_report(scene: Scene) -> None:
+    """A desk whose clock was ahead has written it."""
+    payment = paid(scene, begun(scene, "A"))
+    scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
+    reversal = replace(fact(P.PAYMENT_FAILED, 0), true_at=scene.context.now())
+    assert tell(scene, payment, reversal).state is P.REVERSED

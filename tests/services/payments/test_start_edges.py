@@ -140,6 +140,21 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: Scene, clock: MovedCl
     second = scene.payments.start(order, "paypay").payment
     assert (second.id == first.id) is scene.place.is_server
     assert len(scene.control.read_requests(call="paypay_create")) == (1 if scene.place.is_server else 2)
+    there = scene.control.payments_control.read_payment("paypay", "ORD-1")
+    assert there["state"] == ("CREATED" if scene.place.is_server else "GONE"), "the payer can pay both codes"
+
+
+@pytest.mark.usefixtures("moved_server_clock")
+@pytest.mark.parametrize("fault", ["status:503", "result:DYNAMIC_QR_ALREADY_PAID", "result:UNAUTHORIZED"])
+def test_no_second_code_while_the_first_one_can_be_paid(scene: Scene, clock: MovedClock, fault: str) -> None:
+    """The code is over by our clock, which may be ahead: it is deleted there before there is another."""
+    order = overdue(scene, clock)
+    scene.control.add_fault(fault, call="paypay_delete_code", times=1)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
+    assert scene.control.payments_control.read_payment("paypay", "ORD-1")["state"] == "GONE"
 
 
 def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) -> None:

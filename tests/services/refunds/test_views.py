@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from console.domain.payments.states import RefundState
+from console.domain.recovery.left_open import LeftReason
 from console.domain.service_results import AllowedAction
 from tests.support.refund_desks import RefundDesk, code_of
 from tests.support.sent_statements import counted
@@ -85,6 +87,27 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
     assert [one.id for one in inbox.others] == [mine.id, half.id]
     with desk.console.acting_as("op-a"):
         assert desk.refunds.read_inbox().to_decide == ()
+
+
+def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
+    """Nobody can approve it any more, although no due task has set it to expired yet: it stands in no list of what
+    waits, and not in what its maker leaves open."""
+    refund = desk.ask(desk.paid("ORD-1"))
+    desk.later(hours=71)
+    newer = desk.ask(desk.paid("ORD-2"))
+
+    def listed() -> tuple[list[int], list[str]]:
+        inbox, left_open = desk.refunds.read_inbox(), desk.console.left_open.list_items()
+        return (
+            [one.id for one in (*inbox.to_decide, *inbox.others)],
+            [item.id for item in left_open if item.reason is LeftReason.REFUND],
+        )
+
+    with desk.console.acting_as("op-a"):
+        assert listed() == ([refund.id, newer.id], [str(refund.id), str(newer.id)])
+        desk.later(hours=1, seconds=1)
+        assert desk.now(refund).state is RefundState.REQUESTED
+        assert listed() == ([newer.id], [str(newer.id)])
 
 
 def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:

@@ -164,12 +164,34 @@ def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
     assert (desk.now(cooling).state, desk.agree(payment).refundable_minor) == (RefundState.EXPIRED, 900_000)
 
 
+def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
+    """A person who may only look is not the first of two: nobody approves what that person asked for while still an
+    operator, and what is approved is not sent. With the role of an approver one may still ask.
+    """
+    desk.team()
+    payment = desk.paid(minor=900_000)
+    cooling = desk.approve(desk.ask(payment, "200000"))
+    waiting, promoted = desk.ask(desk.paid("ORD-2")), desk.ask(desk.paid("ORD-3"), by="op-e")
+    desk.sql("UPDATE operators SET roles = 'auditor' WHERE name = 'op-a'")
+    desk.sql("UPDATE operators SET roles = 'approver' WHERE name = 'op-e'")
+    refusal = refusal_of(lambda: desk.approve(waiting))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
+    assert desk.approve(promoted).state is RefundState.SUBMITTED
+    desk.later(minutes=16)
+    desk.due()
+    assert (desk.now(cooling).state, desk.now(cooling).work.reason) == (RefundState.APPROVED, "not_sent")
+    assert desk.keys_at(payment) == []
+    assert desk.reject(waiting).state is RefundState.REJECTED
+
+
 def test_nobody_decided_in_time(desk: RefundDesk) -> None:
-    """After 72 hours it can't be approved; whoever tries or the next due task ends it."""
+    """After 72 hours it can't be approved or rejected; whoever tries or the next due task ends it."""
     payment, second = desk.paid(), desk.paid("ORD-2")
-    refund, other = desk.ask(payment), desk.ask(second)
+    refund, other, third = desk.ask(payment), desk.ask(second), desk.ask(desk.paid("ORD-3"))
     desk.later(hours=72, seconds=1)
     refusal = refusal_of(lambda: desk.approve(refund))
+    assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
+    refusal = refusal_of(lambda: desk.reject(third))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
     assert desk.due()["refund_expiry"] == 1
     assert (desk.now(refund).state, desk.now(other).state) == (RefundState.EXPIRED, RefundState.EXPIRED)

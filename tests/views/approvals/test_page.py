@@ -50,7 +50,7 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     detail = RefundRequestPanel(window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.list_reasons_against_refund(view(checks=(broken,)))]
-    assert texts == ["The requester's account is disabled."]
+    assert texts == ["The requester's account is disabled or may no longer request refunds."]
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:

@@ -1,0 +1,191 @@
+"""Approved refunds that a due task can't send: each waits for its turn, keeps no other refund from being sent, and
+waits for a person in the end."""
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.refunds import explain_refund
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
+from console.domain.records import WorkState
+from console.domain.setting_problems import SettingProblem
+from console.sandbox import SandboxControl
+from console.services.refunds import due_tasks
+from tests.support.refund_desks import RefundDesk, code_of
+
+QUESTION = "paypay_refund_details"
+
+
+def refunded_before(desk: RefundDesk, number: str) -> Payment:
+    """A payment of which PayPay has refused one refund: before the next one is sent, PayPay is asked about it."""
+    payment = desk.paid(number)
+    desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(desk.ask(payment, "100"))) == "provider_refused"
+    return payment
+
+
+def approved_and_not_sent(desk: RefundDesk, number: str, code: str) -> Refund:
+    """A refund whose sending has ended with this code at the question about the earlier refund."""
+    refund = desk.ask(refunded_before(desk, number), "200")
+    assert code_of(lambda: desk.approve(refund)) == code
+    assert (desk.now(refund).state, desk.now(refund).sent_count) == (RefundState.APPROVED, 0)
+    return refund
+
+
+def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """It is asked again after the waits for sending, and then the refund is sent."""
+    control.add_fault("html", call=QUESTION, times=3)
+    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    desk.due()
+    asked = len(control.read_requests(call=QUESTION))
+    assert (desk.now(refund).work.attempt, desk.now(refund).work.reason) == (1, "submission")
+    for _ in range(3):
+        desk.due()
+    assert len(control.read_requests(call=QUESTION)) == asked, "asked again without a wait"
+    desk.later(seconds=61)
+    desk.due()
+    waiting = desk.now(refund)
+    assert (waiting.work.attempt, waiting.work.state) == (2, WorkState.SCHEDULED)
+    assert waiting.error_code, "nobody is told why it could not be sent"
+    desk.later(minutes=6)
+    desk.due()
+    assert desk.now(refund).state is RefundState.SUBMITTED
+    assert desk.now(refund).error_code is None
+
+
+def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+    """After some waits, long before the time to decide is over, a person is told why, and may send it."""
+    control.add_fault("html", call=QUESTION, times="always")
+    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    for hours in (1, 1, 1, 2):
+        assert desk.now(refund).work.state is WorkState.SCHEDULED
+        desk.due()
+        desk.later(hours=hours)
+    found = desk.now(refund)
+    assert (found.state, found.work.state, found.work.reason) == (
+        RefundState.APPROVED,
+        WorkState.NEEDS_REVIEW,
+        "not_sent",
+    )
+    assert found.error_code
+    assert explain_refund(found, desk.context.now()).why == "why.refund_not_sent"
+    control.clear_faults()
+    assert desk.approve(refund).state is RefundState.SUBMITTED
+
+
+def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: SandboxControl) -> None:
+    """Nobody answers the question for days: the sum is free again, and the refund tells why it was not sent."""
+    payment = refunded_before(desk, "ORD-1")
+    refund = desk.ask(payment, "200")
+    control.add_fault("result:RATE_LIMIT", call=QUESTION, times="always")
+    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    for _ in range(9):
+        desk.due()
+        desk.later(hours=25)
+    desk.due()
+    found = desk.now(refund)
+    assert (found.state, found.sent_count, found.work.attempt) == (RefundState.EXPIRED, 0, 0)
+    assert desk.agree(payment).refundable_minor == payment.captured_minor
+
+
+def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """The gateway keeps the earlier refund no longer: no later question can be answered."""
+    control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=QUESTION, times="always")
+    refund = desk.ask(refunded_before(desk, "ORD-1"), "200")
+    assert code_of(lambda: desk.approve(refund)) != "done"
+    desk.due()
+    assert (desk.now(refund).work.state, desk.now(refund).work.reason) == (WorkState.NEEDS_REVIEW, "not_sent")
+
+
+def test_refunds_that_fail_starve_no_later_one(
+    desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as one run takes fail before they are sent: the next run sends the refund behind them."""
+    monkeypatch.setattr(due_tasks, "BATCH_SIZE", 2)
+    control.add_fault("html", call=QUESTION, times="always")
+    for number in ("ORD-1", "ORD-2"):
+        approved_and_not_sent(desk, number, "provider_answer_unusable")
+    later_refund = desk.ask(desk.paid("ORD-3"), "300")
+    with control.outage_during():
+        assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
+    desk.later(seconds=61)
+    desk.due()
+    desk.due()
+    assert desk.now(later_refund).state is RefundState.SUBMITTED
+
+
+@pytest.mark.expects_log("a fault of the program")
+def test_a_fault_of_the_program_starves_no_later_one(
+    desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only errors that services name: what nobody has foreseen waits its time, too."""
+    monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
+    control.add_fault("html", call=QUESTION, times=1)
+    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    later_refund = desk.ask(desk.paid("ORD-3"), "300")
+    with control.outage_during():
+        assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
+    prober = desk.machinery._due_refunds._refund_submitter._refund_prober
+    check = prober.check_earlier_refunds
+
+    def fail(pair: object) -> None:
+        if pair.refund.id == refund.id:  # type: ignore[attr-defined]
+            raise ValueError("a fault of the program")
+        check(pair)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prober, "check_earlier_refunds", fail)
+    desk.later(seconds=61)
+    desk.due()
+    desk.due()
+    assert desk.now(refund).state is RefundState.APPROVED
+    assert desk.now(later_refund).state is RefundState.SUBMITTED
+
+
+def test_a_read_only_provider_starves_no_other_one(
+    desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many refunds as one run takes wait for a provider's read-only switch: those of the other provider are sent,
+    and the first ones as soon as the switch is off.
+    """
+    monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
+    waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    with control.outage_during():
+        for refund in (waiting, other):
+            assert code_of(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+    desk.console.read_only_switches.set_switch("paypay", True, "障害")
+    desk.later(seconds=61)
+    desk.due()
+    assert desk.now(waiting).state is RefundState.APPROVED
+    assert desk.now(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    desk.console.read_only_switches.set_switch("paypay", False, "復旧")
+    desk.due()
+    assert desk.now(waiting).state is RefundState.SUBMITTED
+
+
+def test_a_provider_without_settings_starves_no_other_one(
+    desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This desk can't call one provider: its refunds wait for another desk, and are not counted as tried."""
+    monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
+    waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    with control.outage_during():
+        for refund in (waiting, other):
+            assert code_of(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+    before = desk.now(waiting)
+    make_adapter = desk.vendors._make_adapter
+
+    def make_configured(name: str) -> object:
+        if name == "paypay":
+            raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.INVALID_URL})
+        return make_adapter(name)
+
+    desk.vendors._adapters.clear()
+    monkeypatch.setattr(desk.vendors, "_make_adapter", make_configured)
+    desk.later(seconds=61)
+    desk.due()
+    assert desk.now(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.now(waiting) == before
