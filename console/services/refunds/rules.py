@@ -146,9 +146,7 @@ def find_active_names(context: ServiceContext, conn: Connection, names: Collecti
     active."""
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
-    return worker_names | people.find_enabled_names(
-        conn, names_to_find, admits_unlisted=context.admits_unlisted_names
-    )
+    return worker_names | people.find_enabled_names(conn, names_to_find, admit_unlisted=context.admits_unlisted_names)
 
 
 def check_refund_rules(

@@ -35,24 +35,24 @@ _LISTED_ENABLED_NAMES_QUERY = select(operators.c.name).where(
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
 
-def find(conn: Connection, name: str, *, admits_unlisted: bool = True) -> Person | None:
+def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person | None:
     """Return the person of that name; None if there is no such person or the person is disabled.
 
-    While the table `operators` is empty and `admits_unlisted` is True, every name is a person with all roles.
+    While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": name}).first()) or (
-        find_person_without_operators(conn, name) if admits_unlisted else None
+        find_person_without_operators(conn, name) if admit_unlisted else None
     )
 
 
-def find_enabled_names(conn: Connection, names: Collection[str], *, admits_unlisted: bool = True) -> frozenset[str]:
+def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlisted: bool = True) -> frozenset[str]:
     """Return those of `names` that are names of people who aren't disabled. While the table `operators` is empty
-    and `admits_unlisted` is True, return all of `names`."""
+    and `admit_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
     stored_names = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"names": sorted(names)})}
-    if not stored_names and admits_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
+    if not stored_names and admit_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
     return frozenset(name for name in names if name.casefold() in stored_names)
 

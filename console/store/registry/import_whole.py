@@ -77,9 +77,9 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted before
-    an interruption are not inserted again. Raises ConsoleError `bad_registry_file` if a row is invalid, or if the
-    files have no corporation; `interrupted` if the import must stop.
+    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted
+    before an interruption are not inserted again. Raises bad_registry_file if a row is invalid, or if the files
+    have no corporation; interrupted if the import must stop.
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
@@ -92,7 +92,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
 
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
-    added again. Raises ConsoleError `interrupted` if the import must stop."""
+    added again. Raises interrupted if the import must stop."""
     if read_registry_fact(connection, "is_indexed"):
         return
     with open_transaction(connection):

@@ -101,9 +101,7 @@ def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
 
 
 class _Candidate(NamedTuple):
-    """A corporation that may match the query: its row id in the table `corporations`, its corporation number, its
-    name and its rank; `rank` is None if its texts don't match.
-    """
+    """A corporation that may match the query, with its rank; `rank` is None if its texts don't match."""
 
     row_id: int
     number: str
@@ -433,10 +431,8 @@ def _make_anywhere_expression(word: SearchWord) -> str | None:
 
 
 def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
-    """Return the full-text expressions for corporations that have the word in any of their texts: first for parts of
-    names, then for addresses and post codes. None replaces an expression if the index can't find the word in such
-    texts.
-    """
+    """Return the full-text expressions for corporations that have the word in any of their texts: each one finds
+    some of them; None stands for texts in which the index can't find it."""
     return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
 
 
@@ -451,12 +447,10 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     frequent_terms = different_terms[len(rare_terms) :]
     step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
     chosen_terms = [*rare_terms, *frequent_terms[::step]]
-    return _join_expressions(
-        "AND", [f'"{term}"' for term in chosen_terms if not _is_covered_by_border_pair(term, chosen_terms)]
-    )
+    return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
 
 
-def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
+def _is_implied(pair: str, terms: Collection[str]) -> bool:
     """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
     at the end of a name. Then its list in the index isn't read."""
     return f"^{pair}" in terms or f"{pair}$" in terms
