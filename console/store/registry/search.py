@@ -100,9 +100,7 @@ def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
 
 
 class _Candidate(NamedTuple):
-    """A corporation that may match the query: its row id in the table `corporations`, its corporation number, its
-    name and its rank; `rank` is None if its texts don't match.
-    """
+    """A corporation that may match the query, with its rank; `rank` is None if its texts don't match."""
 
     row_id: int
     number: str
@@ -320,6 +318,326 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
             yield candidate
 
 
+<<<<<<< HEAD
+||||||| 74f4c378
+# The expressions of the index
+
+
+def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
+    """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
+    texts match it, and few others. None if it can't find any of them."""
+    alternatives = [_make_word_expression(query.whole_name, rank), *_make_words_expressions(query.words, rank)]
+    if rank >= Rank.PART:
+        alternatives += _make_words_expressions(query.script_pieces, rank)
+    return _join_expressions("OR", alternatives)
+
+
+def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
+    """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
+    but reads the index once for each word; None if the index can't find any of the matches."""
+    alternatives = _list_anywhere_expressions(query.whole_name)
+    if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+        alternatives.append(_make_word_expression(query.whole_name, Rank.NAME))
+    for words in map(_list_indexed_words, (query.words, query.script_pieces)):
+        expressions = [_make_anywhere_expression(word) for word in words]
+        if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
+            alternatives += _list_anywhere_expressions(words[0])
+        elif None not in expressions:
+            alternatives.append(_join_expressions("AND", expressions))
+    return _join_expressions("OR", alternatives)
+
+
+def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+    """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
+    other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
+    Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
+    indexed_words = _list_indexed_words(words)
+    word_expressions = [_make_anywhere_expression(word) for word in indexed_words]
+    for position, word in enumerate(indexed_words):
+        other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
+        best_expression = _make_word_expression(word, rank)
+        if best_expression is not None and None not in other_expressions:
+            yield _join_expressions("AND", [best_expression, *other_expressions])
+
+
+def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
+    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
+    of legal forms unless there is no other word, because most names contain them."""
+    indexed_words = [
+        word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
+    ]
+    rarer_words = [
+        word
+        for word in indexed_words
+        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
+    ]
+    return rarer_words or indexed_words
+
+
+def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
+    """Return the full-text expression for corporations that match the word at this rank; None if the index can't
+    find them."""
+    match rank:
+        case Rank.WHOLE_NAME:
+            pairs = zip(word.names, word.bare_names, strict=True)
+            return _join_expressions(
+                "OR", [_make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name]
+            )
+        case Rank.NAME:
+            return _join_expressions(
+                "OR", [_make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name]
+            )
+        case Rank.BEGINNING:
+            beginning_names = [*word.bare_names, *word.names]
+            return _join_expressions(
+                "OR",
+                [
+                    _make_beginning_expression(bare_name)
+                    for bare_name in dict.fromkeys(beginning_names)
+                    if len(bare_name) > 1
+                ],
+            )
+        case Rank.PART:
+            return _make_part_expression(word)
+        case Rank.ELSEWHERE:
+            post_code = list_post_code_terms(word.post_code) if word.post_code else []
+            return _join_expressions(
+                "OR", [_make_address_expression(word.address), _make_all_terms_expression(post_code)]
+            )
+
+
+def _make_name_expression(bare_name: str, name: str) -> str | None:
+    """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
+    form only the characters beside the name count: the others are in so many names that their lists are long."""
+    start = name.index(bare_name)
+    name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
+
+
+def _make_beginning_expression(bare_name: str) -> str | None:
+    return _make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
+
+
+def _make_part_expression(word: SearchWord) -> str | None:
+    parts = (
+        bare_name if len(bare_name) > 1 else name for name, bare_name in zip(word.names, word.bare_names, strict=True)
+    )
+    return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
+
+
+def _make_address_expression(address: str) -> str | None:
+    """Return the full-text expression for corporations whose address contains `address`; None if the text has no pair
+    of characters besides its numbers. A number at the end of the text may be the beginning of a longer number."""
+    terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
+    numbers = [f'"{term}"' for term in list_number_terms(address)]
+    if numbers and address[-1].isdigit() and "-" not in address:
+        numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
+    return _join_expressions("AND", [_make_all_terms_expression(terms), *numbers]) if terms else None
+
+
+def _make_anywhere_expression(word: SearchWord) -> str | None:
+    return _join_expressions("OR", _list_anywhere_expressions(word))
+
+
+def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
+    """Return the full-text expressions for corporations that have the word in any of their texts: first for parts of
+    names, then for addresses and post codes. None replaces an expression if the index can't find the word in such
+    texts.
+    """
+    return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
+
+
+def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
+    """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
+    legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
+    found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
+    """
+    usual_terms = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+    different_terms = sorted(usual_terms or dict.fromkeys(terms), key=_is_kana)
+    rare_terms = [term for term in different_terms if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
+    frequent_terms = different_terms[len(rare_terms) :]
+    step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
+    chosen_terms = [*rare_terms, *frequent_terms[::step]]
+    return _join_expressions(
+        "AND", [f'"{term}"' for term in chosen_terms if not _is_covered_by_border_pair(term, chosen_terms)]
+    )
+
+
+def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
+    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
+    at the end of a name. Then its list in the index isn't read."""
+    return f"^{pair}" in terms or f"{pair}$" in terms
+
+
+def _is_kana(term: str) -> bool:
+    return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
+
+
+def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
+    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
+    if len(present_expressions) < 2:
+        return present_expressions[0] if present_expressions else None
+    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
+
+
+=======
+# The expressions of the index
+
+
+def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
+    """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
+    texts match it, and few others. None if it can't find any of them."""
+    alternatives = [_make_word_expression(query.whole_name, rank), *_make_words_expressions(query.words, rank)]
+    if rank >= Rank.PART:
+        alternatives += _make_words_expressions(query.script_pieces, rank)
+    return _join_expressions("OR", alternatives)
+
+
+def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
+    """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
+    but reads the index once for each word; None if the index can't find any of the matches."""
+    alternatives = _list_anywhere_expressions(query.whole_name)
+    if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+        alternatives.append(_make_word_expression(query.whole_name, Rank.NAME))
+    for words in map(_list_indexed_words, (query.words, query.script_pieces)):
+        expressions = [_make_anywhere_expression(word) for word in words]
+        if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
+            alternatives += _list_anywhere_expressions(words[0])
+        elif None not in expressions:
+            alternatives.append(_join_expressions("AND", expressions))
+    return _join_expressions("OR", alternatives)
+
+
+def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+    """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
+    other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
+    Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
+    indexed_words = _list_indexed_words(words)
+    word_expressions = [_make_anywhere_expression(word) for word in indexed_words]
+    for position, word in enumerate(indexed_words):
+        other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
+        best_expression = _make_word_expression(word, rank)
+        if best_expression is not None and None not in other_expressions:
+            yield _join_expressions("AND", [best_expression, *other_expressions])
+
+
+def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
+    """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
+    of legal forms unless there is no other word, because most names contain them."""
+    indexed_words = [
+        word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
+    ]
+    rarer_words = [
+        word
+        for word in indexed_words
+        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
+    ]
+    return rarer_words or indexed_words
+
+
+def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
+    """Return the full-text expression for corporations that match the word at this rank; None if the index can't
+    find them."""
+    match rank:
+        case Rank.WHOLE_NAME:
+            pairs = zip(word.names, word.bare_names, strict=True)
+            return _join_expressions(
+                "OR", [_make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name]
+            )
+        case Rank.NAME:
+            return _join_expressions(
+                "OR", [_make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name]
+            )
+        case Rank.BEGINNING:
+            beginning_names = [*word.bare_names, *word.names]
+            return _join_expressions(
+                "OR",
+                [
+                    _make_beginning_expression(bare_name)
+                    for bare_name in dict.fromkeys(beginning_names)
+                    if len(bare_name) > 1
+                ],
+            )
+        case Rank.PART:
+            return _make_part_expression(word)
+        case Rank.ELSEWHERE:
+            post_code = list_post_code_terms(word.post_code) if word.post_code else []
+            return _join_expressions(
+                "OR", [_make_address_expression(word.address), _make_all_terms_expression(post_code)]
+            )
+
+
+def _make_name_expression(bare_name: str, name: str) -> str | None:
+    """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
+    form only the characters beside the name count: the others are in so many names that their lists are long."""
+    start = name.index(bare_name)
+    name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
+
+
+def _make_beginning_expression(bare_name: str) -> str | None:
+    return _make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
+
+
+def _make_part_expression(word: SearchWord) -> str | None:
+    parts = (
+        bare_name if len(bare_name) > 1 else name for name, bare_name in zip(word.names, word.bare_names, strict=True)
+    )
+    return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
+
+
+def _make_address_expression(address: str) -> str | None:
+    """Return the full-text expression for corporations whose address contains `address`; None if the text has no pair
+    of characters besides its numbers. A number at the end of the text may be the beginning of a longer number."""
+    terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
+    numbers = [f'"{term}"' for term in list_number_terms(address)]
+    if numbers and address[-1].isdigit() and "-" not in address:
+        numbers[-1] = f'({numbers[-1]} OR "{make_beginning_term(list_number_terms(address)[-1])}")'
+    return _join_expressions("AND", [_make_all_terms_expression(terms), *numbers]) if terms else None
+
+
+def _make_anywhere_expression(word: SearchWord) -> str | None:
+    return _join_expressions("OR", _list_anywhere_expressions(word))
+
+
+def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
+    """Return the full-text expressions for corporations that have the word in any of their texts: each one finds
+    some of them; None stands for texts in which the index can't find it."""
+    return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
+
+
+def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
+    """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
+    legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
+    found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
+    """
+    usual_terms = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+    different_terms = sorted(usual_terms or dict.fromkeys(terms), key=_is_kana)
+    rare_terms = [term for term in different_terms if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
+    frequent_terms = different_terms[len(rare_terms) :]
+    step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
+    chosen_terms = [*rare_terms, *frequent_terms[::step]]
+    return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
+
+
+def _is_implied(pair: str, terms: Collection[str]) -> bool:
+    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
+    at the end of a name. Then its list in the index isn't read."""
+    return f"^{pair}" in terms or f"{pair}$" in terms
+
+
+def _is_kana(term: str) -> bool:
+    return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
+
+
+def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
+    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
+    if len(present_expressions) < 2:
+        return present_expressions[0] if present_expressions else None
+    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
+
+
+>>>>>>> ecfb5ed1504c558d5932019ed12c1d7a20686693
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
     """Yield the row ids of the corporations whose number begins with these digits, with or without its check
     digit. Hidden corporations, and those outside the prefecture, are left out."""
