@@ -218,7 +218,7 @@ def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> 
     return DeskRequestFacts()
 
 
-def _make_facts_reader_of_kind(kind: str) -> Any:
+def _make_facts_reader_for_kind(kind: str) -> Any:
     """Return the function that makes the facts of a command whose first argument is the id of a record of this
     kind."""
     return lambda _, arguments: DeskRequestFacts(kind, str(arguments[0]))
@@ -277,14 +277,14 @@ def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> 
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_make_incident_facts = _make_facts_reader_of_kind(INCIDENT_KIND)
+_make_incident_facts = _make_facts_reader_for_kind(INCIDENT_KIND)
 _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
 DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "purchase": DeskRequestForm((PurchaseRequest,), _make_purchase_facts),
     "refetch": DeskRequestForm(
-        (int, bool, bool, int | None), _make_facts_reader_of_kind(credit_checks.CREDIT_CHECK_KIND)
+        (int, bool, bool, int | None), _make_facts_reader_for_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
     "probe": DeskRequestForm((str, str), _make_record_facts),
     "resolve": DeskRequestForm(
@@ -294,19 +294,19 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "give up": DeskRequestForm((str, int), _make_record_facts),
     "hand over": DeskRequestForm((str, int, str), _make_record_facts),
     "note": DeskRequestForm((str, int, str), _make_record_facts),
-    "payment start": DeskRequestForm((int, str), _make_facts_reader_of_kind(orders.ORDER_KIND)),
+    "payment start": DeskRequestForm((int, str), _make_facts_reader_for_kind(orders.ORDER_KIND)),
     "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
-    "order move": DeskRequestForm((int,), _make_facts_reader_of_kind(payments.PAYMENT_KIND)),
+    "order move": DeskRequestForm((int,), _make_facts_reader_for_kind(payments.PAYMENT_KIND)),
     "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts),
-    "refund approve": DeskRequestForm((int, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund reject": DeskRequestForm((int, str, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund withdraw": DeskRequestForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
-    "refund submit": DeskRequestForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund approve": DeskRequestForm((int, int | None), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
+    "refund reject": DeskRequestForm((int, str, int | None), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
+    "refund withdraw": DeskRequestForm((int,), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
+    "refund submit": DeskRequestForm((int,), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
     "bulk freeze": DeskRequestForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
     "bulk stop": DeskRequestForm((int,), _make_empty_facts),
     "bulk discard": DeskRequestForm((int,), _make_empty_facts),
     "alerts ack": DeskRequestForm((int, str), _make_empty_facts),
-    "alerts unack": DeskRequestForm((int,), _make_facts_reader_of_kind(alerts.ALERT_KIND)),
+    "alerts unack": DeskRequestForm((int,), _make_facts_reader_for_kind(alerts.ALERT_KIND)),
     _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _make_hand_over_facts),
     _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _make_incident_facts),
     **{
@@ -318,16 +318,16 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
-    "view rename": DeskRequestForm((int, str), _make_facts_reader_of_kind(VIEW_KIND)),
-    "view delete": DeskRequestForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
-    "view restore": DeskRequestForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
-    "mention done": DeskRequestForm((int,), _make_facts_reader_of_kind(MENTION_KIND)),
+    "view rename": DeskRequestForm((int, str), _make_facts_reader_for_kind(VIEW_KIND)),
+    "view delete": DeskRequestForm((int,), _make_facts_reader_for_kind(VIEW_KIND)),
+    "view restore": DeskRequestForm((int,), _make_facts_reader_for_kind(VIEW_KIND)),
+    "mention done": DeskRequestForm((int,), _make_facts_reader_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
     "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
     "read-only set": DeskRequestForm((str, bool, str), _make_switch_facts),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),
-    "bulk run": DeskRequestForm((int, int | None), _make_facts_reader_of_kind(stored_runs.BULK_RUN_KIND)),
+    "bulk run": DeskRequestForm((int, int | None), _make_facts_reader_for_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIdService.act_once`
 gets.

@@ -120,7 +120,7 @@ COUNTS: dict[str, Ask] = {
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
+    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admits_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
@@ -181,18 +181,10 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
         conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
-<<<<<<< HEAD
     "enabled names": lambda conn: operators.find_names_with_role(
         conn, ["op-a", "op-b"], MAKER_ROLES, admits_unlisted=False
     ),
     "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, _NOW, 10),
-||||||| 74f4c378
-    "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admits_unlisted=False),
-    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, 10),
-=======
-    "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admit_unlisted=False),
-    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, 10),
->>>>>>> ecfb5ed1504c558d5932019ed12c1d7a20686693
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
     "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10, ["paypay"]),
     "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),

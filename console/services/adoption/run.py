@@ -182,7 +182,7 @@ class AdoptionRun:
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
             rows = adopt_rows.list_unnormalised_rows(conn, after_id, up_to_id)
-        for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
+        for chunk in _split_into_chunks(rows, ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._normalise_numbers_of_rows, chunk))
 
     def _normalise_numbers_of_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
@@ -220,7 +220,7 @@ class AdoptionRun:
     def _mark_all_duplicates(self) -> None:
         with self._database.read() as conn:
             duplicate_rows = adopt_rows.find_duplicates(conn)
-        for chunk in _split_rows(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
+        for chunk in _split_into_chunks(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
@@ -251,9 +251,9 @@ class AdoptionRun:
             self._write_and_count(partial(self._compare_rows_with_live, tuple(rows)))
 
     def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
-        return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
+        return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
-    def _compare_row_with_live(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
+    def _compare_with_live_row(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
         """Compare one row with the live row that has the same claim, if there is one: the row with the larger
         `_make_claim_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
         bought always keeps it. `stored_number` is the corporation number as it is stored, in any notation. Return the
@@ -359,7 +359,7 @@ def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
     )
 
 
-def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
+def _split_into_chunks(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 

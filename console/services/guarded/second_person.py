@@ -140,7 +140,7 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
 def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
     """True if the proposer is an enabled person with the right to resolve. Only then the proposal counts as the first
     of two decisions."""
-    person = people.find(conn, proposer, admit_unlisted=context.admits_unlisted_names)
+    person = people.find(conn, proposer, admits_unlisted=context.admits_unlisted_names)
     return person is not None and has_right(person, "resolve")
 
 

@@ -64,7 +64,7 @@ class Lookup:
         try:
             with self._context.database.read() as conn:
                 joined_read = joined_reads.search_number(
-                    conn, number.value, reader_name, admit_unlisted=self._context.admits_unlisted_names
+                    conn, number.value, reader_name, admits_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
                     _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())

@@ -344,7 +344,7 @@ class ServiceContext:
         another name than the database account.
         """
         self._require_own_name(name)
-        return _require_known_person(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+        return _require_known_person(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
 
     @property
     def admits_unlisted_names(self) -> bool:
@@ -372,7 +372,7 @@ class ServiceContext:
         return (
             None
             if name is None
-            else require_reader(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+            else require_reader(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
         )
 
     @property

@@ -70,7 +70,7 @@ class ProviderHistoryComparison:
         MAX_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False
-        for batch in iterate_until_stopped(_split_rows(history.read_rows(last_key), ROWS_PER_BATCH)):
+        for batch in iterate_until_stopped(_split_into_batches(history.read_rows(last_key), ROWS_PER_BATCH)):
             is_complete = not batch
             if is_complete:
                 break
@@ -300,7 +300,7 @@ def _describe_refund(refund: Refund | None) -> str | None:
     return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 
-def _split_rows(rows: Iterable[RowT], size: int) -> Iterator[Sequence[RowT]]:
+def _split_into_batches(rows: Iterable[RowT], size: int) -> Iterator[Sequence[RowT]]:
     """Yield the rows in batches of at most `size`, and finally an empty batch, which marks the end."""
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):

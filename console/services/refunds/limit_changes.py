@@ -35,7 +35,7 @@ class RefundLimitService:
         self._context.require_role("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(
-                conn, self._context.now(), admit_unlisted=self._context.admits_unlisted_names
+                conn, self._context.now(), admits_unlisted=self._context.admits_unlisted_names
             )
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
@@ -71,7 +71,7 @@ class RefundLimitService:
             return limit
         subject = make_limit_subject(name, currency, limit.value)
         proposers = limit_changes.find_proposers(
-            tx.conn, subject, value, now, admit_unlisted=context.admits_unlisted_names
+            tx.conn, subject, value, now, admits_unlisted=context.admits_unlisted_names
         )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": value}

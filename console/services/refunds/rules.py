@@ -149,17 +149,9 @@ def find_active_makers(context: ServiceContext, conn: Connection, names: Collect
     SQLite database, the worker is always active."""
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
-<<<<<<< HEAD
     return worker_names | people.find_names_with_role(
         conn, names_to_find, MAKER_ROLES, admits_unlisted=context.admits_unlisted_names
     )
-||||||| 74f4c378
-    return worker_names | people.find_enabled_names(
-        conn, names_to_find, admits_unlisted=context.admits_unlisted_names
-    )
-=======
-    return worker_names | people.find_enabled_names(conn, names_to_find, admit_unlisted=context.admits_unlisted_names)
->>>>>>> ecfb5ed1504c558d5932019ed12c1d7a20686693
 
 
 def check_refund_rules(

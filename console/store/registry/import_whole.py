@@ -85,61 +85,17 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-<<<<<<< HEAD
     """Insert the rows in force of the whole files into a build, with their terms in the search index, and create its
     indexes. Rows that were inserted before an interruption are not inserted again. Raises ConsoleError
     `bad_registry_file` if a row is invalid, or if the files have no corporation; `interrupted` if the import must
     stop.
-||||||| 74f4c378
-    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted before
-    an interruption are not inserted again. Raises ConsoleError `bad_registry_file` if a row is invalid, or if the
-    files have no corporation; `interrupted` if the import must stop.
-=======
-    """Insert the rows in force of the whole files into a build and create its indexes. Rows that were inserted
-    before an interruption are not inserted again. Raises bad_registry_file if a row is invalid, or if the files
-    have no corporation; interrupted if the import must stop.
->>>>>>> ecfb5ed1504c558d5932019ed12c1d7a20686693
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
         return
     for source in sources:
         _insert_file(connection, source, run)
-<<<<<<< HEAD
     run.report_rows("finish", sources[0], sources[0].line_count)
-||||||| 74f4c378
-    with open_transaction(connection):
-        _create_indexes_and_summary(connection, sources)
-
-
-def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
-    added again. Raises ConsoleError `interrupted` if the import must stop."""
-    if read_registry_fact(connection, "is_indexed"):
-        return
-    with open_transaction(connection):
-        create_search_index(connection)
-        begin_bulk_load(connection)
-    while not _index_next_rows(connection):
-        run.report_rows("finish", source, read_registry_fact(connection, "indexed"))
-        run.raise_if_stopped()
-=======
-    with open_transaction(connection):
-        _create_indexes_and_summary(connection, sources)
-
-
-def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Fill the search index of a build that has all its rows. Rows that were added before an interruption are not
-    added again. Raises interrupted if the import must stop."""
-    if read_registry_fact(connection, "is_indexed"):
-        return
-    with open_transaction(connection):
-        create_search_index(connection)
-        begin_bulk_load(connection)
-    while not _index_next_rows(connection):
-        run.report_rows("finish", source, read_registry_fact(connection, "indexed"))
-        run.raise_if_stopped()
->>>>>>> ecfb5ed1504c558d5932019ed12c1d7a20686693
     with open_transaction(connection):
         end_bulk_load(connection)
         count_frequent_terms(connection)

@@ -80,15 +80,15 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> None:
     """Who has credit checks alone is asked nothing else; whoever has anything else is told so at once."""
-    assert joined_reads.search_number(rows, NUMBER, None, admit_unlisted=False).has_orders_or_payments is False
+    assert joined_reads.search_number(rows, NUMBER, None, admits_unlisted=False).has_orders_or_payments is False
     if kind == "payment":
         paid(rows, corporation_number=NUMBER)
     else:
         order_id = ordered(rows, "ORD-1", NUMBER)
         if kind != "order":
             paid(rows, order_id=order_id)
-    assert joined_reads.search_number(rows, NUMBER, None, admit_unlisted=False).has_orders_or_payments is True
-    assert joined_reads.search_number(rows, OTHER, None, admit_unlisted=False).has_orders_or_payments is False
+    assert joined_reads.search_number(rows, NUMBER, None, admits_unlisted=False).has_orders_or_payments is True
+    assert joined_reads.search_number(rows, OTHER, None, admits_unlisted=False).has_orders_or_payments is False
     assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS_OF_NUMBER
 
 
