@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support import garbage, guards, server_run
+from tests.support import garbage, guards, left_widgets, server_run
 from tests.support.environment import isolate
 
 pytest_plugins = [
@@ -85,12 +85,13 @@ def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
 def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
     """Fails a test that reached for the network, logged a warning unawares, left a thread running or a file open."""
     network_guard.attempts.clear()
-    threads = set(threading.enumerate())
+    threads, windows = set(threading.enumerate()), left_widgets.list_windows()
     with guards.collected_warnings() as logged:
         yield
         leaked = guards.leaked_threads(threads)
     while guards.opened_by_tests:
         guards.opened_by_tests.pop().close()
+    left_widgets.delete_new(windows)
     if not gc.isenabled():
         garbage.collect_if_due()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]

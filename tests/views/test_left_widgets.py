@@ -1,0 +1,34 @@
+"""What a test leaves of windows is deleted after it: tests/support/left_widgets.py."""
+
+import gc
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from shiboken6 import Shiboken
+
+from tests.support.left_widgets import delete_new, list_windows
+
+
+def make_self_holding_page() -> None:
+    """Nobody holds this page but its button, by the function that the button calls."""
+    page = QWidget()
+    button = QPushButton(page)
+    button.clicked.connect(lambda: page.setEnabled(False))
+
+
+def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
+    before = list_windows()
+    make_self_holding_page()
+    gc.collect()
+    assert len(list_windows() - before) == 1, "Python frees it by itself: then nothing needs to be deleted"
+    delete_new(before)
+    assert list_windows() <= before
+
+
+def test_what_was_there_before_stays(qapp: QApplication) -> None:
+    """Such as the window of a fixture that lasts longer than one test, with all that is in it."""
+    window = QWidget()
+    part = QObject(window)
+    delete_new(list_windows())
+    assert Shiboken.isValid(window)
+    assert Shiboken.isValid(part)
