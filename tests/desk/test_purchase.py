@@ -1,5 +1,6 @@
 """Buying through the window: once whatever is clicked, fluid and honest whatever the provider does."""
 
+import pytest
 from PySide6.QtWidgets import QLabel
 
 from console.app import Console
@@ -44,6 +45,10 @@ def purchase(person: Person) -> PurchaseDialog:
     dialog.act_button.click()
     person.until(lambda: not dialog.is_busy)
     return dialog
+
+
+UNHURRIED = {"TIME_SCALE": "1"}
+"""With the usual scale a call that hangs is given up after 1.5 s, which a busy machine spends on one page."""
 
 
 def leave_hanging(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
@@ -159,6 +164,7 @@ def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
     assert any("AlarmBox says that it was bought" in text for text in texts), texts
 
 
+@pytest.mark.parametrize("facts", [UNHURRIED], ids=["unhurried"])
 def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sandbox) -> None:
     """The provider hangs until it is released: an event loop that waited for it would stand still for good."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
@@ -174,6 +180,7 @@ def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sand
     person.until(lambda: not person.opening.context.running_acting_calls)
 
 
+@pytest.mark.parametrize("facts", [UNHURRIED], ids=["unhurried"])
 def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
     """The window says what is under way, and closes by itself when it has ended."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
