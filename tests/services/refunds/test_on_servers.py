@@ -176,7 +176,9 @@ def test_two_checkers_for_a_large_one(desks: Desks) -> None:
 
 
 def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
-    """The server's clock ends the cooling-off; the worker tries again, and no person is called for it."""
+    """The server's clock ends the cooling-off; the worker tries again after a minute, and no person is called for
+    it.
+    """
     refund = desks.ask(desks.paid(900_000), "200000")
     assert desks.approve(refund).state is RefundState.APPROVED
     desks.of("worker")
@@ -184,7 +186,9 @@ def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
     desks.of("worker").due()
     waiting = desks.now(refund)
     assert (waiting.state, waiting.work.state, waiting.sent_count) == (RefundState.APPROVED, WorkState.SCHEDULED, 0)
+    assert waiting.work.attempt == 0, "counted as tried"
     desks.cooled_off(refund)
+    desks.later(minutes=1, seconds=1)
     assert desks.of("worker").due()["refund_submissions"] == 1
     assert desks.now(refund).state is RefundState.SUBMITTED
 
