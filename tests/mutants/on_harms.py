@@ -69,7 +69,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "      )",
         "tests/services/desk_requests/test_lock_holders.py::test_who_holds_others_up_again_and_again_is_locked"),
     _mutant("who locks an own request stops the worker", _QUEUE,
-        "        with without_lock_waits(conn):\n            yield\n", "        yield\n",
+        "        with avoid_lock_waits(conn):\n            yield\n", "        yield\n",
         f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
     _mutant("a locked request keeps its place", _QUEUE,
         "_listed_requests.c.passed_over, *_TURN_ORDER_COLUMNS[1:]", "*_TURN_ORDER_COLUMNS[1:]",

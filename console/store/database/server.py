@@ -338,7 +338,7 @@ def get_session(conn: Connection) -> ServerSession:
 
 
 @contextmanager
-def without_lock_waits(conn: Connection) -> Iterator[None]:
+def avoid_lock_waits(conn: Connection) -> Iterator[None]:
     """Context manager: a statement in the block fails with LOCK_WAIT_TIMEOUT_ERROR instead of waiting for a row's
     lock (on MySQL after one second, the shortest wait there). Costs two round trips."""
     conn.exec_driver_sql(_SET_NO_LOCK_WAIT_SQL)

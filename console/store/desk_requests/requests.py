@@ -44,7 +44,7 @@ from console.store.access.people_views import OWN_REQUESTS_VIEW
 from console.store.database.engine import Transaction
 from console.store.database.error_codes import is_lock_wait_timeout
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
-from console.store.database.server import without_lock_waits
+from console.store.database.server import avoid_lock_waits
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import HoldingProcess
 from console.store.schema.core import request_files, requests
@@ -457,7 +457,7 @@ def _change_without_waiting(conn: Connection, desk_request_id: str, person: str)
     """Context manager: the block changes a desk request, and doesn't wait for locks. Raises RequestLocked if
     another transaction holds one."""
     try:
-        with without_lock_waits(conn):
+        with avoid_lock_waits(conn):
             yield
     except DBAPIError as error:
         if not is_lock_wait_timeout(error):
