@@ -240,11 +240,11 @@ def apply_table_change(
     if not database.is_server:
         _apply_change_on_sqlite(database, change, zone, before_claim_index)
         return
-    for ending in _list_alter_endings(change, may_copy_table=may_copy_table):
+    for alter_options in _list_alter_options(change, may_copy_table=may_copy_table):
         try:
             online_ddl.alter_table(
                 database,
-                change.sql + ending,
+                change.sql + alter_options,
                 lambda: is_change_done(read_table(database), change, database.dialect, zone),
             )
         except online_ddl.CopyNeeded as refused:
@@ -258,18 +258,18 @@ def apply_table_change(
     )
 
 
-def _list_alter_endings(change: TableChange, *, may_copy_table: bool) -> tuple[str, ...]:
-    """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
-    they are tried. The endings that let other sessions write come first; the ending that copies the table comes last,
-    if `may_copy_table` allows a copy. A change that isn't online has only this last ending, also without
+def _list_alter_options(change: TableChange, *, may_copy_table: bool) -> tuple[str, ...]:
+    """Return the texts of options (ALGORITHM and LOCK) with which the ALTER statement of this change is tried, one
+    after another. Options that let other sessions write come first; the option that copies the table comes last, if
+    `may_copy_table` allows a copy. A change that isn't online has only this last option, also without
     `may_copy_table`.
     """
-    online_endings = (
+    online_options = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
         if change.is_online
         else ()
     )
-    return (*online_endings, *_COPYING_ALTER_OPTIONS) if may_copy_table or not change.is_online else online_endings
+    return (*online_options, *_COPYING_ALTER_OPTIONS) if may_copy_table or not change.is_online else online_options
 
 
 def _apply_change_on_sqlite(

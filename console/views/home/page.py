@@ -229,8 +229,9 @@ class HomePage(Page):
             area.show_focus()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the table, and before it the counts if the table begins below the window (large text, low window):
-        the page opens at its top."""
+        """Return the widgets that may get the focus when the page opens, in this order: the counts, if the table
+        begins below the visible part of the page (large text or a low window), so that the page opens at its top; the
+        table; the button that replaces an empty table."""
         counts = () if self._is_table_in_first_view() else self.own_work_panel.focus_stops
         return *counts, self.table, self._empty_state_button
 
