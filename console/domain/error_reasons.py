@@ -317,7 +317,7 @@ class LockedProblem(Reason):
     TABLE_IN_USE = "table_in_use"
 
 
-class UnreachableProblem(Reason):
+class DatabaseUnreachableProblem(Reason):
     """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
     file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
     database file doesn't exist. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.

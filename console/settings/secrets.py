@@ -119,9 +119,9 @@ class SecretStore(HiddenSecrets):
         `CONSOLE_SECRET_`."""
         return frozenset(self._environment)
 
-    def get_environment_variable(self, name: str) -> str:
-        """Return the environment variable that contains the secret with this name, or the path of its file. Raises
-        KeyError if no such variable is set."""
+    def get_variable_with_secret(self, name: str) -> str:
+        """Return the name of the environment variable that contains the secret `name`, or the path of a file with
+        it. Raises KeyError if no such variable is set."""
         return self._variables[name]
 
     def read_secret(self, name: str, *, ask_keyring: bool = True) -> str | None:

@@ -174,7 +174,7 @@ class Settings:
         names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
-            self.secrets.get_environment_variable(name)
+            self.secrets.get_variable_with_secret(name)
             for name in sorted(names & set(_list_credential_names()) | notice_keys)
         )
 

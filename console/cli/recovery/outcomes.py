@@ -40,7 +40,7 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 
 def _parse_reason(args: Namespace) -> StatedReason | None:
-    """Return the reason of the options `--reason-code` and `--reason`; None without both options, because scripts may
+    """Return the reason of the options `--reason-code` and `--reason`; None if neither is given, because scripts may
     leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
     if args.reason_code is None and args.reason is None:
         return None

@@ -75,7 +75,7 @@ def _make_proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield sample
 
 
-def _make_checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_with_unusable_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
         sample = factory.make_unanswered_check("misfit", factory.pick_instant_ago(200, 2_000), is_charged=True)
@@ -305,7 +305,7 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
 
 CHECK_SAMPLE_RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
     _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_proposed_checks,
-    _make_checks_with_unfit_answer, _make_failed_checks, _make_incomplete_checks,
+    _make_checks_with_unusable_answer, _make_failed_checks, _make_incomplete_checks,
     _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_reports,
     _make_checks_for_several_clients, _make_contradicted_checks, _make_checks_by_other_programs,
     _make_duplicate_checks,

@@ -12,6 +12,7 @@ from console.domain.error_reasons import (
     AlreadyPurchasedReason,
     AmountProblem,
     BackupProblem,
+    DatabaseUnreachableProblem,
     DocumentNotFoundReason,
     DocumentsReason,
     ExceedsReason,
@@ -30,7 +31,6 @@ from console.domain.error_reasons import (
     RegistryOrderProblem,
     SchemaProblem,
     UnknownReason,
-    UnreachableProblem,
     UnusableReason,
     UsageProblem,
 )
@@ -522,7 +522,7 @@ class DatabaseUnreachableDetail(TypedDict, total=False):
     is the path of a database file that is missing or was replaced.
     """
 
-    problem: UnreachableProblem | ForeignText
+    problem: DatabaseUnreachableProblem | ForeignText
     folder: str
     file: str | None
     cause: str

@@ -97,7 +97,9 @@ _CODES_WITHOUT_PROBE: Mapping[str, str] = {
 }
 """Wording codes of next steps whose sentences say that the provider is asked, with those that take their place where
 it can't be asked."""
-_WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
+_WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
+    (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE)
+)
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
 """Names of the actions that open the page of the payment's pending refund, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
@@ -437,7 +439,9 @@ def _explain_payment_review(record: Payment, relations: PaymentRelations, facts:
         return _explain_review_of_order(record, relations, relations.order, facts, now)
     if reason in _NEXT_STEP_CODES:
         step = _choose_next_step_of_review(record, relations, reason, facts, now)
-        roles = _list_roles_for_refund(relations, now) if reason in _WORK_REASONS_FOR_REFUND else DECIDING_ROLES
+        roles = (
+            _list_roles_for_refund(relations, now) if reason in _WORK_REASONS_THAT_CALL_FOR_REFUND else DECIDING_ROLES
+        )
         suffix = "reversed_there" if reason == WorkReason.REVERSED and record.state in PAID_STATES else reason
         return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, roles)
     step = NextStep("next.payment_look", facts, f"support-console show payment {record.id}")
@@ -450,7 +454,7 @@ def _choose_next_step_of_review(
     """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
     is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
     next_step_code = _NEXT_STEP_CODES[reason]
-    if reason in _WORK_REASONS_FOR_REFUND:
+    if reason in _WORK_REASONS_THAT_CALL_FOR_REFUND:
         return _make_refund_request_step(record, relations, next_step_code, facts, now)
     if reason == WorkReason.REVERSED:
         return NextStep(next_step_code, facts, _format_resolve_command(record, "reversed"), "resolve")

@@ -1,2 +1,2 @@
-"""Values of the queues: filters, sort orders and saved views of their lists, and the causes and disagreements of
-their records."""
+"""Values of the queues: filters, sort orders and saved views of their lists; for each record the cause for which it
+waits, and the mismatches between its sides."""

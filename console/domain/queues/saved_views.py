@@ -26,7 +26,7 @@ LONGEST_COLUMN_CHARACTERS = 40
 LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
 
 _REFUSED_UNICODE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PILED_MARKS_PATTERN = re.compile("MMM|^M")
+_STACKED_COMBINING_MARKS_PATTERN = re.compile("MMM|^M")
 """Three combining marks in a row, or one without a letter before it, in the first letters of Unicode categories."""
 _COLUMN_PATTERN = re.compile(r"[a-z][a-z_]*")
 _OPERATOR_PATTERN = re.compile(r"[a-z_]+:\S*", re.IGNORECASE)
@@ -106,7 +106,7 @@ def clean_view_name(text: str) -> str:
     """
     composed_text = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed_text]
-    if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
+    if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _STACKED_COMBINING_MARKS_PATTERN.search(
         "".join(category[0] for category in categories)
     ):
         raise InvalidViewName

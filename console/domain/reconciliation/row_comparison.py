@@ -140,8 +140,9 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
 
 
 def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
-    """True if the refund was sent before the time `at` of the row and was not known as completed before it. Both
-    clocks may differ by CLOCK_TOLERANCE."""
+    """True if a row of the provider's history with the time `at` could be about this refund: the refund was sent
+    before `at`, and was not known as completed before `at`. The clocks of the provider and of this program may differ
+    by CLOCK_TOLERANCE."""
     sent_at, reported_at = refund.first_sent_at, refund.told_at
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False

@@ -1,1 +1,2 @@
-"""The choices by which people recover a record, with the facts and effects of each choice."""
+"""The choices that people have about a record which needs them, such as one with an unknown outcome; the facts that
+each choice needs, and its effects."""

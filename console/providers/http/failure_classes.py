@@ -121,7 +121,8 @@ def _make_rows_of_unsent_requests() -> tuple[FailureRow, ...]:
 
 
 def _make_rows_of_broken_exchanges() -> tuple[FailureRow, ...]:
-    """Return the rows of exceptions that are raised while the request is sent or the answer is read."""
+    """Return the rows of the table of failures for exceptions that are raised while the request is sent or the answer
+    is read."""
     import http.client
     import json
     import ssl

@@ -30,7 +30,7 @@ from console.providers.paypay.responses import (
     is_valid_amount,
     is_valid_id,
     make_payment_reader,
-    make_paypay_converter,
+    make_paypay_answer_converter,
     make_refund_reader,
     make_started_payment_reader,
     read_no_content,
@@ -180,7 +180,9 @@ class PayPayReader:
             return make_unsent_outcome("bad_id", has_effect=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
         request = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
-        return self._sender.send(request, make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question)))
+        return self._sender.send(
+            request, make_paypay_answer_converter(PayPayCall.PAYMENT, make_payment_reader(question))
+        )
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report."""
@@ -190,7 +192,7 @@ class PayPayReader:
             "GET", f"/v2/refunds/{instruction.key}?paymentId={instruction.provider_payment_id}"
         )
         return self._sender.send(
-            request, make_paypay_converter(PayPayCall.REFUND_STATUS, make_refund_reader(instruction))
+            request, make_paypay_answer_converter(PayPayCall.REFUND_STATUS, make_refund_reader(instruction))
         )
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
@@ -233,7 +235,7 @@ class PayPay(PayPayReader):
         }
         return self._sender.send(
             _make_post_request("/v2/codes", fields),
-            make_paypay_converter(PayPayCall.CREATE_CODE, make_started_payment_reader(request)),
+            make_paypay_answer_converter(PayPayCall.CREATE_CODE, make_started_payment_reader(request)),
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
@@ -243,7 +245,7 @@ class PayPay(PayPayReader):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
             _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
-            make_paypay_converter(PayPayCall.DELETE_CODE, read_no_content),
+            make_paypay_answer_converter(PayPayCall.DELETE_CODE, read_no_content),
         )
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
@@ -263,7 +265,7 @@ class PayPay(PayPayReader):
         }
         return self._sender.send(
             _make_post_request("/v2/refunds", fields),
-            make_paypay_converter(PayPayCall.REFUND, make_refund_reader(instruction)),
+            make_paypay_answer_converter(PayPayCall.REFUND, make_refund_reader(instruction)),
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -273,7 +275,7 @@ class PayPay(PayPayReader):
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         request = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
-        return self._sender.send(request, make_paypay_converter(PayPayCall.CANCEL, read_no_content))
+        return self._sender.send(request, make_paypay_answer_converter(PayPayCall.CANCEL, read_no_content))
 
     def make_reader(self) -> PayPayReader:
         """Return an adapter of PayPay without the calls that move money."""

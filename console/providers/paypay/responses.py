@@ -56,7 +56,7 @@ _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time can have no refund window
 
 
-def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
+def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome: `read_content` reads the data of a
     success, the table of result codes decides every other answer with a result code; a redirect or an unreadable
     answer is UNKNOWN, but one with status 429 whose body tells nothing is RATE_LIMITED."""

@@ -124,7 +124,7 @@ class ControlApi:
             int(query.get(name, "0")) for name in count_names
         )
 
-        def has_reached_counts() -> bool:
+        def have_all_counts_been_reached() -> bool:
             charge_count = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
                 state.held_calls.count_held_calls(call, number) >= least_held_calls
@@ -135,7 +135,7 @@ class ControlApi:
             )
 
         seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)
-        return make_json_reply({"reached": state.held_calls.wait_until(has_reached_counts, seconds)})
+        return make_json_reply({"reached": state.held_calls.wait_until(have_all_counts_been_reached, seconds)})
 
     # -- acting
 

@@ -67,7 +67,8 @@ class CallLog:
         return entry
 
     def record_call(self, entry: LoggedCall, call: str, number: str | None) -> None:
-        """Write into a logged request the call that the request makes, and count the call."""
+        """Write the name of the provider's call and the number of its payment or company (None: it has none) into the
+        log entry of a request, and count the call."""
         with self._lock:
             entry.call, entry.number = call, number
             self._counts[call] += 1

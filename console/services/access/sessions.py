@@ -54,7 +54,8 @@ class SignInService:
 
     def confirm_password(self, password: str) -> bool:
         """Return True if `password` is the password of the database account in use, which this method tries on a new
-        connection. A wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
+        connection. If the password is wrong, the attempt (without the password) is written to the audit
+        trail. Always True on SQLite, which has no passwords.
 
         Raises database_unreachable if the database does not answer.
         """

@@ -107,7 +107,7 @@ def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]
     because the shortest delay decides the result.
     """
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
-    for (desk, person), delays in clocks.read_request_delays(conn).items():
+    for (desk, person), delays in clocks.read_desk_request_delays(conn).items():
         delays_of_desk.setdefault(desk, {})[person] = delays
     measured_drifts: dict[str, tuple[str, float]] = {}
     for desk, delays_of_person in delays_of_desk.items():

@@ -225,9 +225,9 @@ class AlertService:
 
     def undo_each_acknowledgement(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one incident,
-        and return the alerts. Raises not_found if no alert has one of these ids; not_allowed if the acting person has
-        no right to write notes; already_decided if another person has acknowledged one of the alerts, or if an
-        acknowledged alert is resolved.
+        and return the alerts. Raises not_found if one of the ids belongs to no alert; not_allowed if the acting
+        person has no right to write notes; already_decided if another person has acknowledged one of the
+        alerts, or if an acknowledged alert is resolved.
         """
         return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 

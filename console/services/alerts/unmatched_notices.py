@@ -94,7 +94,8 @@ class UnmatchedNoticeReader:
         self, conn: Connection, unacknowledged_cases: Sequence[Alert], *, with_candidates: bool
     ) -> Iterator[UnmatchedNoticeItem]:
         """Yield the notices of `unacknowledged_cases`, the open and unacknowledged cases about unmatched notices. A
-        notice whose record a due task has found meanwhile is left out."""
+        notice whose record a due task has found meanwhile is left out. With `with_candidates`, each item also has the
+        records to which its notice may belong."""
         event_ids = [case.subject_id for case in unacknowledged_cases]
         events = {
             event.id: event

@@ -83,7 +83,7 @@ class CreditCheckPartReader:
         )
 
     @credit_checks.run_again_if_stale()
-    def write_reading(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
+    def write_fetched_part(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
         """Write `part`, the result of one read at the provider, into the credit check: the changed values and the
         path of the current PDF, or the reason of the failure. Nothing is written if the credit check is
         missing.
@@ -94,7 +94,7 @@ class CreditCheckPartReader:
             return
         outcomes.store_answer_evidence(context, tx, record, part.name, part.outcome)
         if not part.is_fetched:
-            self._write_failed_reading(tx, record, part)
+            self._write_failed_part(tx, record, part)
             return
         now = context.now()
         column_values = outcomes.make_report_values(part.report, record, now) if part.report else {}
@@ -121,7 +121,7 @@ class CreditCheckPartReader:
             tx, audit_action, record_id, {"changes": _make_changed_column_facts(record, changed_values)}
         )
 
-    def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
+    def _write_failed_part(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)
         if code == ErrorCode.VIEWING_PERIOD_OVER:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)

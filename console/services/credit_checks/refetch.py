@@ -102,7 +102,7 @@ class RefetchService:
         if record.state is not CheckState.SUCCESS:
             return
         part = self._part_reader.fetch_part(record, name)
-        self._context.write(lambda tx: self._part_reader.write_reading(tx, record_id, part))
+        self._context.write(lambda tx: self._part_reader.write_fetched_part(tx, record_id, part))
         self._context.failpoints.reach(f"after_{name}")
 
     # On request, and by the due task
@@ -211,7 +211,7 @@ class _RefetchAttempt:
 
     def record(self, tx: Transaction, _subject: ClaimedRecord, _outcome: Outcome[None]) -> None:
         for part in self._fetched_parts:
-            self._part_reader.write_reading(tx, self._id, part)
+            self._part_reader.write_fetched_part(tx, self._id, part)
         if all(part.is_fetched for part in self._fetched_parts):
             report = next((part.report for part in self._fetched_parts if part.report is not None), None)
             outcomes.end_reading_contradiction(self._context, tx, self._id, report)

@@ -20,16 +20,16 @@ from console.domain.desk_requests.records import (
     make_request_id,
 )
 from console.domain.error_reasons import (
+    DatabaseUnreachableProblem,
     NotAllowedReason,
     PossibleRepeatReason,
     UnknownReason,
-    UnreachableProblem,
     UsageProblem,
 )
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
-from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
+from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestShape
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS, read_answer, withdraw
 from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
@@ -68,7 +68,7 @@ class RemoteRequestIdService(RequestIdService):
     """Replaces `RequestIdService` at a desk whose database account may only read, and write desk requests: a worker
     runs the commands for this desk."""
 
-    def __init__(self, context: ServiceContext, forms: Mapping[str, DeskRequestForm]) -> None:
+    def __init__(self, context: ServiceContext, forms: Mapping[str, DeskRequestShape]) -> None:
         super().__init__(context, NoIdempotencyCache())
         self._forms = forms
 
@@ -82,7 +82,7 @@ class RemoteRequestIdService(RequestIdService):
         progress: StepReporter | None = None,
     ) -> T:
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
-        without a DeskRequestForm only reads: this desk runs it by calling `act`.
+        without a DeskRequestShape only reads: this desk runs it by calling `act`.
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
         worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
@@ -144,7 +144,7 @@ class RemoteRequestIdService(RequestIdService):
                 with connect_with_password(context, password) as database:
                     database.write(insert_request)
         except ConsoleError as error:
-            if error.detail.get("problem") == UnreachableProblem.COMMIT_UNANSWERED:
+            if error.detail.get("problem") == DatabaseUnreachableProblem.COMMIT_UNANSWERED:
                 raise _make_unanswered_error() from error
             raise
 

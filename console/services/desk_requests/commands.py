@@ -44,9 +44,10 @@ them.
 
 
 @dataclass(frozen=True, slots=True)
-class DeskRequestForm:
-    """The form of all desk requests for one command. `argument_types`: the types of the command's arguments;
-    `read_facts`: the function that returns the facts which are stored in columns of the request."""
+class DeskRequestShape:
+    """What a desk request for one command must contain. `argument_types`: the types of the command's arguments;
+    `read_facts`: the function that takes from the arguments the facts which the request stores in columns of their
+    own."""
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader

@@ -26,7 +26,7 @@ from console.domain.error_reasons import InProgressReason, PossibleRepeatReason,
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
+from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestShape
 from console.services.desk_requests.locked_requests import LockedRequests
 from console.services.desk_requests.own_requests import read_answer
 from console.services.guarded import answer_serialization
@@ -61,7 +61,7 @@ class RequestExecutor:
     so at the same time."""
 
     def __init__(
-        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, DeskRequestForm]
+        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, DeskRequestShape]
     ) -> None:
         self._context = context
         self._commands, self._forms = commands, forms

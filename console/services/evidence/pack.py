@@ -105,11 +105,11 @@ class EvidencePackWriter:
         load_timeline_text: Callable[[], TimelineText],
         complete_records: RecordsCompleter,
         write_pdf: PdfWriter,
-        largest_bytes: int = LARGEST_PACK_BYTES,
+        max_bytes: int = LARGEST_PACK_BYTES,
     ) -> None:
         """`load_timeline_text` returns the object that writes a timeline as text, `write_pdf` writes a PDF.
         `complete_records` adds the related records to records, because the first lines of a timeline explain the
-        record with them. `largest_bytes` is the largest size of a pack before compression, in bytes, at which answers
+        record with them. `max_bytes` is the largest size of a pack before compression, in bytes, at which answers
         and PDFs are still added."""
         self._context, self._load_timeline_text, self._complete_records = (
             context,
@@ -117,7 +117,7 @@ class EvidencePackWriter:
             complete_records,
         )
         self._write_pdf = write_pdf
-        self._largest_bytes = largest_bytes
+        self._max_bytes = max_bytes
 
     def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
         """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return the
@@ -152,7 +152,7 @@ class EvidencePackWriter:
                 only_person,
                 self._load_timeline_text(),
                 self._write_pdf,
-                self._largest_bytes,
+                self._max_bytes,
             )
             file_count, omitted_names = pack_draft.write(file)
         return PackContent(
@@ -178,7 +178,7 @@ class EvidencePackWriter:
 
 class _PackDraft:
     """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of its timeline.
-    `only_person`: only the audit entries of this person are written in full (None: all entries). `largest_bytes`: an
+    `only_person`: only the audit entries of this person are written in full (None: all entries). `max_bytes`: an
     answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
     always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
     time of the last event."""
@@ -192,14 +192,14 @@ class _PackDraft:
         only_person: str | None,
         timeline_text: TimelineText,
         write_pdf: PdfWriter,
-        largest_bytes: int,
+        max_bytes: int,
     ) -> None:
         self._timeline_text, self._write_pdf = timeline_text, write_pdf
-        self._context, self._conn, self._related_records, self._largest_bytes = (
+        self._context, self._conn, self._related_records, self._max_bytes = (
             context,
             conn,
             related_records,
-            largest_bytes,
+            max_bytes,
         )
         self._only_person = only_person
         self._plain_values = pack_text.JsonValueMaker(related_records.payer_names)
@@ -355,7 +355,7 @@ class _PackDraft:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
     def _has_room_in_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
-        if pack.size + size <= self._largest_bytes:
+        if pack.size + size <= self._max_bytes:
             return True
         self._add_to_omitted_files(name, size, "too_large", sha256)
         return False

@@ -79,9 +79,9 @@ class EvidenceBundleWriter:
     """Writes evidence bundles for people who may export the audit trail."""
 
     def __init__(
-        self, context: ServiceContext, pack_writer: EvidencePackWriter, largest_bytes: int = LARGEST_BUNDLE_BYTES
+        self, context: ServiceContext, pack_writer: EvidencePackWriter, max_bytes: int = LARGEST_BUNDLE_BYTES
     ) -> None:
-        self._context, self._pack_writer, self._largest_bytes = context, pack_writer, largest_bytes
+        self._context, self._pack_writer, self._max_bytes = context, pack_writer, max_bytes
 
     def write(
         self,
@@ -148,7 +148,7 @@ class EvidenceBundleWriter:
         with TemporaryFile() as file:
             content = self._pack_writer.write_content(file, kind, id, person)
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
-            if bundle.size + size > self._largest_bytes:
+            if bundle.size + size > self._max_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
             bundle.set_date(content.until)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))

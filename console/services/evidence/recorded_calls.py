@@ -66,14 +66,14 @@ class RecordedJournal:
     calls: tuple[RecordedCall, ...]
 
 
-def read_journal(path: Path, largest_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
+def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest_bytes`
+    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `max_bytes`
     bytes together; the other files don't count, as when the pack is written."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited_files = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
-        if sum(info.file_size for info in limited_files) > largest_bytes:
+        if sum(info.file_size for info in limited_files) > max_bytes:
             raise ValueError("too large")
         pack_record = _read_json_file(pack, _RECORD_FILE_NAME)
         records = {

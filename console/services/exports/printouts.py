@@ -70,13 +70,13 @@ class PrintoutService:
         self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND, facts)
         return printed_list
 
-    def audit_record_printout(self, kind: str, id: int) -> None:
+    def write_audit_entry_of_record_printout(self, kind: str, id: int) -> None:
         """Write the audit entry about a printout of a record's page. `kind` and `id` name the record."""
         with refusals.audit_refusals(self._context, AuditAction.RECORD_PRINTED, id, kind=kind):
             self._context.require_right("read")
         self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
-    def audit_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
+    def write_audit_entry_of_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
         """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
         Raises not_found without `sha256` for an unknown credit check."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import InProgressReason, UnreachableProblem
+from console.domain.error_reasons import DatabaseUnreachableProblem, InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.services.process.context import ServiceContext
 from console.store.audit import anchors
@@ -161,7 +161,8 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
         return
     if not file.parent.is_dir() and file.parent != spool.home:
         raise ConsoleError(
-            ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.NO_FOLDER, "folder": str(file.parent)}
+            ErrorCode.DATABASE_UNREACHABLE,
+            {"problem": DatabaseUnreachableProblem.NO_FOLDER, "folder": str(file.parent)},
         )
     file_exists = file.exists() and (not file.is_file() or file.stat().st_size > 0)
     old_database_id = (
@@ -240,8 +241,8 @@ def _find_old_database_id(context: ServiceContext) -> str | None:
 
 def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: frozenset[str]) -> None:
     """Store in the spool the resolved alerts of the rule `database_went_back`, each as "alert id:time of
-    detection". A later loss counts as new until an alert that is not among them is resolved, which means that a
-    person has acknowledged it.
+    detection". If the database loses rows again, that loss counts as new until an alert which is not in this list is
+    resolved: then a person has acknowledged the new loss.
     """
     if resolved_alerts != _read_resolved_alerts(spool, database_id):
         spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), is_durable=True)

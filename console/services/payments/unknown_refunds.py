@@ -30,7 +30,7 @@ def open_case_of_unknown_refunds(
     rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
     cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
     acknowledged_keys = {
-        _get_refund_key(refund_text)
+        _parse_refund_key(refund_text)
         for case in cases
         if case.acknowledged_by
         for refund_text in _split_whole_texts(case.observed)
@@ -39,13 +39,13 @@ def open_case_of_unknown_refunds(
     texts_of_open_case = [
         text
         for text in (_split_whole_texts(open_case.observed) if open_case else ())
-        if not is_own_refund(tx, payment_id, _get_refund_key(text))
+        if not is_own_refund(tx, payment_id, _parse_refund_key(text))
     ]
     text_by_key: dict[str, str] = {}
     for text in (*texts_of_open_case, *refunds):  # in this order, so that a full case stays until it is acknowledged
-        text_by_key.setdefault(_get_refund_key(text), text)
+        text_by_key.setdefault(_parse_refund_key(text), text)
     unacknowledged_texts = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
-    if not any(_get_refund_key(text) not in acknowledged_keys for text in refunds):
+    if not any(_parse_refund_key(text) not in acknowledged_keys for text in refunds):
         return False
     observed = _join_whole_texts(unacknowledged_texts)
     if open_case is not None and _contains_all_refunds(open_case.observed, observed):
@@ -63,8 +63,9 @@ def is_own_refund(tx: Transaction, payment_id: int, key: str) -> bool:
     return refund is not None and refund.payment_id == payment_id
 
 
-def _get_refund_key(text: str) -> str:
-    return text.partition(" ")[0]
+def _parse_refund_key(refund_text: str) -> str:
+    """Return the idempotency key at the beginning of the text that a case has about one refund."""
+    return refund_text.partition(" ")[0]
 
 
 def _split_whole_texts(observed: str) -> list[str]:
@@ -88,5 +89,5 @@ def _join_whole_texts(texts: Sequence[str]) -> str:
 
 def _contains_all_refunds(case_text: str, observed: str) -> bool:
     """True if the case with the text `case_text` has every refund of the text `observed`."""
-    keys_in_case = set(map(_get_refund_key, _split_whole_texts(case_text)))
-    return all(_get_refund_key(text) in keys_in_case for text in observed.split(_REFUND_TEXT_SEPARATOR))
+    keys_in_case = set(map(_parse_refund_key, _split_whole_texts(case_text)))
+    return all(_parse_refund_key(text) in keys_in_case for text in observed.split(_REFUND_TEXT_SEPARATOR))

@@ -27,8 +27,8 @@ INITIAL_OPEN_ID_COUNT = 1_000
 they were assigned.
 """
 OPEN_ID_SECONDS = 60.0
-"""Shortest time (seconds) for which an id stays open. It is longer than several lock waits, the absence of a node and
-a few retries together.
+"""Shortest time (seconds) for which an id without a row stays open, because its row may still be committed. It is
+longer than several lock waits, the absence of a node and a few retries together.
 """
 
 _LATEST_CHANGE_ID_QUERY = select(func.max(changes.c.id))

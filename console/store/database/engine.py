@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from console.domain.error_reasons import LockedProblem, UnreachableProblem
+from console.domain.error_reasons import DatabaseUnreachableProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
@@ -306,7 +306,7 @@ class Database:
                 )
                 if time.monotonic() >= time_limit:
                     facts: DatabaseUnreachableDetail = {
-                        "problem": UnreachableProblem.COMMIT_UNANSWERED,
+                        "problem": DatabaseUnreachableProblem.COMMIT_UNANSWERED,
                         "cause": str(later_error.orig),
                     }
                     raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, facts) from error
@@ -349,7 +349,7 @@ class Database:
         elif file_identity != self._file_identity:
             raise ConsoleError(
                 ErrorCode.DATABASE_UNREACHABLE,
-                {"problem": UnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
+                {"problem": DatabaseUnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
             )
 
     def _report_transaction_change(self, change: int) -> None:
@@ -393,10 +393,12 @@ def _raise_console_error(error: Exception) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):
         raise ConsoleError(
-            ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.TOO_MANY_CONNECTIONS}
+            ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.TOO_MANY_CONNECTIONS}
         ) from error
     if isinstance(error, PendingRollbackError):
-        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.CONNECTION_LOST}) from error
+        raise ConsoleError(
+            ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.CONNECTION_LOST}
+        ) from error
     code = error_codes.find_error_code(error) if isinstance(error, DBAPIError) else None
     if isinstance(error, DBAPIError) and code is not None:
         raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

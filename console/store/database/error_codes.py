@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, PendingRollbackError
 
-from console.domain.error_reasons import LockedProblem, NotAllowedReason, UnreachableProblem
+from console.domain.error_reasons import DatabaseUnreachableProblem, LockedProblem, NotAllowedReason
 from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 
@@ -75,8 +75,8 @@ _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for
 _PROBLEM_BY_NUMBER = (
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
     ({1049}, SettingProblem.UNKNOWN_DATABASE),
-    ({2026}, UnreachableProblem.TLS_UNVERIFIED),
-    (_NO_FREE_CONNECTION_ERRORS, UnreachableProblem.TOO_MANY_CONNECTIONS),
+    ({2026}, DatabaseUnreachableProblem.TLS_UNVERIFIED),
+    (_NO_FREE_CONNECTION_ERRORS, DatabaseUnreachableProblem.TOO_MANY_CONNECTIONS),
     (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
     ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG_REFUSES_TRIGGERS),
     (_COUNTER_AT_END_ERRORS, "counter_used_up"),
@@ -130,9 +130,9 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
         problem = LockedProblem.LOST_EVERY_RACE
     is_file_error = number is None and _find_code_of_sqlite_message(str(error.orig)) is not None
     if problem is None and code == ErrorCode.DATABASE_UNREACHABLE and number not in _CODE_BY_NUMBER:
-        problem = None if is_file_error else UnreachableProblem.CONNECTION_LOST
+        problem = None if is_file_error else DatabaseUnreachableProblem.CONNECTION_LOST
     if _is_tls_failure(error):
-        problem = UnreachableProblem.TLS_UNVERIFIED
+        problem = DatabaseUnreachableProblem.TLS_UNVERIFIED
     if code == ErrorCode.BAD_PROFILE:  # the database's message would show which part of the login was wrong
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
     if code == ErrorCode.NOT_ALLOWED:

@@ -47,9 +47,9 @@ class DocumentBucket:
     """Storage of documents in a bucket of Google Cloud Storage. Implements `DocumentStorage`. Logs in with
     Google's application default credentials."""
 
-    def __init__(self, url: str, seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
-        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a request without a document's content. Raises
-        ConsoleError `bad_profile` for another URL, or if gcsfs isn't installed."""
+    def __init__(self, url: str, timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        """`url`: `gs://bucket/prefix`. `timeout_seconds`: the time limit of a request without a document's content.
+        Raises ConsoleError `bad_profile` for another URL, or if gcsfs isn't installed."""
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
             raise _make_bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
@@ -57,7 +57,7 @@ class DocumentBucket:
             raise _make_bad_profile_error(SettingProblem.BUCKET_SUPPORT_MISSING)
         self._bucket = match["bucket"]
         self._prefix = "".join(f"{part}/" for part in (match["prefix"] or "").split("/") if part)
-        self._seconds = seconds
+        self._timeout_seconds = timeout_seconds
         self._emulator = _read_emulator_url()
         self.location = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
 
@@ -215,7 +215,7 @@ class DocumentBucket:
         """
         from fsspec import asyn
 
-        seconds = self._seconds + byte_count / _BYTES_PER_SECOND
+        seconds = self._timeout_seconds + byte_count / _BYTES_PER_SECOND
         try:
             file_system = self._file_system
             url = file_system.base.replace("/storage/v1/", f"/{path_prefix}storage/v1/{path}")

@@ -86,10 +86,11 @@ _STATES_BY_KIND: Mapping[str, frozenset[str]] = {
 class RecordSearch:
     """The conditions of a search over all kinds of records.
 
-    - `choice`: the filter; `days`: the days to which the records must belong (None: any)
+    - `choice`: the filter and the sort order; `days`: the days to which the records must belong (None: any)
     - `lapsed_ids`: ids of the records whose operation has lapsed
     - `limit`: the largest number of records of each kind in the answer
-    - `named_ids`: ids of the records that the words of the search name; None if the search has no words
+    - `named_ids`: ids of the records whose names or numbers contain the words of the search text; None if the
+      text has no words
     """
 
     choice: QueueChoice

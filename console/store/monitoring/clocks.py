@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from console.store.database.instants import SERVER_TIME_EXPRESSION, convert_to_aware_utc
 from console.store.schema.core import requests
 
-_RECENT_REQUESTS_QUERY = (
+_RECENT_DESK_REQUESTS_QUERY = (
     select(requests.c.id, requests.c.who, requests.c.desk, requests.c.at)
     .where(
         requests.c.at > SERVER_TIME_EXPRESSION - literal_column("INTERVAL 10 MINUTE"), requests.c.confirmed.is_(False)
@@ -25,7 +25,7 @@ def read_server_time(conn: Connection) -> datetime:
     return convert_to_aware_utc(conn.execute(select(SERVER_TIME_EXPRESSION)).scalar_one())
 
 
-def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
+def read_desk_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
     """Return the delays (seconds) of the desk requests of the last ten minutes, the newest first, by (desk, person).
     At most _MAX_REQUESTS requests are read. The delay of a request is the time from the instant in its id, which the
     desk's clock gave, to the instant at which the server stored it.
@@ -34,7 +34,7 @@ def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[floa
     it. Only a worker can call this function.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
-    for request_id, person, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"limit": _MAX_REQUESTS}):
+    for request_id, person, desk, at in conn.execute(_RECENT_DESK_REQUESTS_QUERY, {"limit": _MAX_REQUESTS}):
         made_at = (UUID(request_id).int >> 80) / 1000
         key = (str(desk), str(person))
         delays[key] = (*delays.get(key, ()), convert_to_aware_utc(at).timestamp() - made_at)

@@ -226,9 +226,9 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return two sort keys. In ascending order scheduled records come first, sorted by the time of their next
-    attempt; the other records follow, by a stored time of an attempt or else by `state_since`. Both instants are
-    columns, because a server would return the instant of a parameter as text.
+    """Return two sort keys: whether the record is scheduled (0, otherwise 1), and an instant. The instant is the
+    column `work_at` (for a scheduled record the time of its next attempt), and `state_since` where that is NULL. It
+    is always a column, because a database server returns an instant that was passed as a parameter as text.
     """
     is_scheduled = is_one_of(table.shown_columns.work_state, {WorkState.SCHEDULED})
     due_at = func.coalesce(table.shown_columns.columns.work_at, table.since, type_=Instant)

@@ -99,14 +99,16 @@ def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
     """Yield the rows of the file in blocks, beginning after the line `after_line`, the last line of an earlier
     block. Raises ConsoleError `bad_registry_file` for the first bad line."""
     for block in read_text(source, after_line):
-        yield RowBlock(block.first_line, block.first_line + len(block.lines) - 1, _check_block(source.name, block))
+        yield RowBlock(
+            block.first_line, block.first_line + len(block.lines) - 1, _check_lines_of_block(source.name, block)
+        )
 
 
 get_stored_day: Callable[[str], int] = _stored_day_cache.__getitem__
 """Returns the stored form of a date (YYYY-MM-DD) of a checked row: the number of days since FIRST_PUBLICATION_DAY."""
 
 
-def _check_block(name: str, block: TextBlock) -> FileColumns:
+def _check_lines_of_block(name: str, block: TextBlock) -> FileColumns:
     try:
         return _check_lines(block.lines)
     except _BrokenRule as broken:

@@ -38,7 +38,7 @@ LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
 _EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("expires_after")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
-_is_live_check = (
+_LIVE_CHECK_CONDITION = (
     credit_checks.c.claim_number.is_not(None),
     or_(credit_checks.c.expired_at.is_(None), credit_checks.c.expired_at > _EXPIRY_BOUND_PARAMETER),
 )
@@ -63,7 +63,7 @@ def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
 
 _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
     "credit-check": select(credit_checks.c.claim_number).where(
-        *_make_range_conditions(credit_checks), *_is_live_check
+        *_make_range_conditions(credit_checks), *_LIVE_CHECK_CONDITION
     ),
     "payment": select(_number_of_payment)
     .select_from(_payments_with_orders)
@@ -82,7 +82,7 @@ def _make_begin_query(
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _BEGINNINGS_OF_RECORDS_QUERY = union_all(
-    _make_begin_query(credit_checks.c.number_key, _begun_at_of_check, *_is_live_check),
+    _make_begin_query(credit_checks.c.number_key, _begun_at_of_check, *_LIVE_CHECK_CONDITION),
     _make_begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
     _make_begin_query(
         orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _is_open_payment
@@ -96,7 +96,7 @@ _BEGINNINGS_OF_RECORDS_QUERY = union_all(
 )
 _LIVE_CHECKS_QUERY = select(
     credit_checks.c.number_key, credit_checks.c.seen_status, credit_checks.c.certainty, _begun_at_of_check
-).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check)
+).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_LIVE_CHECK_CONDITION)
 
 
 def find_newest_id(conn: Connection, kind: str) -> int:

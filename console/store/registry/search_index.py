@@ -82,8 +82,8 @@ def count_frequent_terms(connection: sqlite3.Connection) -> None:
 
 
 def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many open corporations have each frequent term of the index; nothing if the registry was built by an
-    earlier program, which didn't count them."""
+    """Return, for each frequent term of the search index, the number of corporations that have it and are not hidden.
+    The dict is empty if an earlier program, which didn't count them, has built the registry."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frequent_terms'").fetchone():
         return {}
     return dict(connection.execute("SELECT term, row_count FROM frequent_terms").fetchall())
@@ -319,11 +319,11 @@ _fold_character = lru_cache(8192)(fold_text)
 
 
 def make_beginning_term(term: str) -> str:
-    """Return the term that finds every longer number that begins with the number of `term`: `@甲1~` for `@甲1` also
-    finds 甲12番地.
+    """Return the term of the index that stands for all longer numbers which begin with the number of `term`: for
+    `@甲1`, the term of 甲1番地, it is `@甲1~`, which the row of 甲12番地 has, too.
 
-    A typed address may end inside a number. The index finds such a term much faster than all terms with a common
-    beginning.
+    The search needs it because a typed address may end inside a number, and because the index finds one term much
+    faster than all terms with the same beginning.
     """
     return f"{term}~"
 

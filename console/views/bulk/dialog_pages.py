@@ -20,7 +20,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExporter
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -132,7 +132,7 @@ class BulkProgressPage(QWidget):
             self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
         self.filter_list.currentIndexChanged.connect(self._filter_rows)
         self.exporter = ListExporter(context, self, self._make_export_request)
-        self.discard_button = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard_button = block_button_without_worker(context, KeyButton(translate("bulk.discard")))
         self.discard_button.clicked.connect(self.discard_requested)
         self.discard_button.hide()
         self.table = _make_bulk_row_table(
@@ -232,7 +232,7 @@ def _make_bulk_row_columns(
 ) -> list[Column]:
     translate = context.translate
 
-    def format_place(forecast_or_result: Any) -> str:
+    def format_position(forecast_or_result: Any) -> str:
         return str(get_row_and_record(forecast_or_result)[0].position)
 
     def format_record(forecast_or_result: Any) -> str:
@@ -247,7 +247,7 @@ def _make_bulk_row_columns(
             "place",
             translate("bulk.column.place"),
             max(measure_column_width(translate("bulk.column.place"), 24), 72),
-            format_place,
+            format_position,
             "amount",
         ),
         Column("record", translate("column.record"), _measure_record_name_width_px() + 20, format_record, "data"),

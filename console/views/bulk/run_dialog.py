@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkProgress, BulkRunItem
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
@@ -41,7 +41,7 @@ class BulkRunDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
@@ -49,7 +49,7 @@ class FormDialog(DialogFrame):
             parent=parent,
         )
         self.too_early_text = context.translate("dialog.too_early")
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self.context, self._act_text = context, act_text
         self.act_button.clicked.connect(self.submit_form)
 

@@ -38,7 +38,8 @@ def bind_button_to_right(context: WindowContext, button: KeyButton, right: str) 
 
 
 class _ButtonWorkerBinding(QObject):
-    """Blocks one button, with the reason, while this desk asks a worker to act and no worker is present."""
+    """On a desk whose acts a worker executes (team mode): blocks one button, with the reason, while no worker is
+    present."""
 
     def __init__(self, context: WindowContext, button: KeyButton) -> None:
         super().__init__(button)
@@ -51,9 +52,9 @@ class _ButtonWorkerBinding(QObject):
         self._button.block(self._context.find_worker_away_reason())
 
 
-def bind_button_to_worker(context: WindowContext, button: KeyButton) -> KeyButton:
-    """Block the button while this desk asks a worker to act and no worker is present. At other times the caller
-    enables or disables it. Return the button."""
+def block_button_without_worker(context: WindowContext, button: KeyButton) -> KeyButton:
+    """On a desk whose acts a worker executes (team mode), block the button while no worker is present. At other times
+    the caller enables or disables it. Return the button."""
     _ButtonWorkerBinding(context, button)
     return button
 

@@ -104,7 +104,7 @@ class PagePrinter(QObject):
         language, translate = self._context.language, self._context.translate
 
         def read_record_text(services: "Console") -> str:
-            services.printouts.audit_record_printout(kind, id)
+            services.printouts.write_audit_entry_of_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
         def print_read_record(timeline_text: str) -> None:
@@ -127,7 +127,7 @@ class PagePrinter(QObject):
         def read_page_images(services: "Console") -> list[PageImage]:
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
-                services.printouts.audit_pdf_printout(record_id, sha256)
+                services.printouts.write_audit_entry_of_pdf_printout(record_id, sha256)
                 return [
                     pages.render_page(page_index, _PAGE_IMAGE_WIDTH_PX) for page_index in range(pages.count_pages())
                 ]

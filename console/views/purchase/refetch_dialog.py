@@ -8,7 +8,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
 from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -40,7 +40,7 @@ class RefetchDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self._context, self._record = context, record
         self._steps = ReachedStepCollector(context)
         self.detail_box = CheckBox(translate("dialog.refetch.detail"))

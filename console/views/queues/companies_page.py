@@ -21,7 +21,11 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
-from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right, bind_button_to_worker
+from console.views.pages.permission_buttons import (
+    DisabledReasonsLabel,
+    bind_button_to_right,
+    block_button_without_worker,
+)
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
@@ -115,7 +119,7 @@ class ChangedCompaniesPage(Page):
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds_key=False)
         button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, button, "note")
-        self.renew_button = bind_button_to_worker(
+        self.renew_button = block_button_without_worker(
             self.context, KeyButton(translate("action.renew"), "B", binds_key=False)
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)

@@ -218,7 +218,8 @@ class QueueFilterBar(Surface):
 
     @property
     def parsed_filter(self) -> ParsedFilter:
-        """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
+        """The filter: the conditions selected in the drop-down lists and those typed in the field, and the remaining
+        typed words."""
         person = self._context.operator or NO_OWNER
         return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
 

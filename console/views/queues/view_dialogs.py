@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
@@ -42,7 +42,7 @@ class SaveViewDialog(DialogFrame):
             parent=parent,
         )
         self.too_early_text = translate("dialog.too_early")
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain import calendar_days
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.presenters.reconciliation import format_period, get_yesterday, make_run_toast
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
@@ -57,7 +57,7 @@ class ReconcileDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
         self.provider_list = DropDownList(

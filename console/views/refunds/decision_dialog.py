@@ -11,7 +11,7 @@ from console.domain.payments.states import RefundState
 from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -50,7 +50,7 @@ class _DecisionDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self._context, self._view = context, view
         self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._cancel_timer.timeout.connect(self._allow_closing)

@@ -11,7 +11,7 @@ from console.domain.payments.service_results import RefundPlan
 from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
-from console.views.pages.permission_buttons import bind_button_to_worker
+from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -42,7 +42,7 @@ class RefundDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_button_to_worker(context, self.act_button)
+        block_button_without_worker(context, self.act_button)
         self._context, self.plan = context, plan
         self._is_reading_plan = False
         self.set_aside = set_aside

@@ -157,7 +157,7 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: fl
     painter.setPen(QPen(appearance.colour("border"), 1))
     painter.drawLine(bar_area.bottomLeft(), bar_area.bottomRight())
     _draw_bar_labels(painter, strip.bars, bar_area, bar_place_width)
-    _draw_mark_line(painter, strip, bar_area)
+    _draw_dashed_line(painter, strip, bar_area)
 
 
 def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
@@ -256,7 +256,7 @@ def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, b
         draw_cached_shape(painter, "warning", x, top, icon_px, colour)
 
 
-def _draw_mark_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
+def _draw_dashed_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
     if strip.dashed_line_value is not None and strip.full_height_value:
         y = area.bottom() - area.height() * min(1.0, strip.dashed_line_value / strip.full_height_value)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))

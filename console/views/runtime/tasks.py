@@ -103,7 +103,8 @@ class TaskHandle:
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One call that a caller has passed to a Runner, with its callbacks, lane and state."""
+    """One call that a caller has passed to a Runner, with its callbacks, its state, and its lane: the group of
+    threads that may run the call."""
 
     call: Callable[[ProgressReporter], Any]
     on_done: Callable[[Any], None]

@@ -25,8 +25,9 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 
 
 class InnerAreas(QObject):
-    """Sets the heights of the inner areas of `outer_area`. The owner of `outer_area` calls `fit` whenever it computes
-    the height of the content. This class calls `refit` when the owner must compute that height again. An inner area
+    """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
+    scrolls. The widget with `outer_area` calls `fit` whenever it computes the height of the content. This class calls
+    `refit` when the widget must compute that height again. An inner area
     whose attribute `keeps_own_scroll_bar` is True keeps its height and its scroll bar.
     """
 

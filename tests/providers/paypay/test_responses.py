@@ -15,7 +15,7 @@ from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
 from console.providers.paypay.responses import (
     make_payment_reader,
-    make_paypay_converter,
+    make_paypay_answer_converter,
     make_refund_reader,
     make_started_payment_reader,
     read_no_content,
@@ -88,7 +88,7 @@ CODE: dict[str, Any] = {
 
 
 def told(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
-    return make_paypay_converter(call, READERS[call])(answer(status, body))
+    return make_paypay_answer_converter(call, READERS[call])(answer(status, body))
 
 
 # ---- published answers
@@ -335,7 +335,7 @@ def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
 
 
 def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
-    return make_paypay_converter(PayPayCall.PAYMENT, make_payment_reader(question))(
+    return make_paypay_answer_converter(PayPayCall.PAYMENT, make_payment_reader(question))(
         answer(200, envelope("SUCCESS", PAYMENT | change))
     )
 

@@ -36,7 +36,7 @@ def test_a_desk_that_is_ahead(
         desk.recovery.give_up("credit-check", 1)
         desk_id = desk._context.spool.desk_id
     with worker._context.database.read() as conn:
-        ((desk_found, _), delays), *_ = clocks.read_request_delays(conn).items()
+        ((desk_found, _), delays), *_ = clocks.read_desk_request_delays(conn).items()
     assert desk_found == desk_id
     assert -5.1 < min(delays) < -2.0
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()

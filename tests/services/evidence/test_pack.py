@@ -450,7 +450,7 @@ def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Benc
         lambda: timelines,
         bench.console._complete_records,
         write_pdf_document,
-        largest_bytes=2_500,
+        max_bytes=2_500,
     )
     with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
@@ -474,7 +474,7 @@ def test_the_largest_pack_that_is_written_can_be_read(bench: Bench) -> None:
         lambda: timelines,
         bench.console._complete_records,
         write_pdf_document,
-        largest_bytes=room,
+        max_bytes=room,
     )
     with bench.console.acting_as("aud-e"):
         written = full.write("credit-check", bench.record.id, bench.folder / "full.zip")

@@ -101,7 +101,7 @@ def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str
 
     packs = bench.console.recovery._services.evidence_packs
     size = bench.pack("one.zip", id=records[0][1]).bytes
-    written = EvidenceBundleWriter(bench.console._context, packs, largest_bytes=size).write(records, path)
+    written = EvidenceBundleWriter(bench.console._context, packs, max_bytes=size).write(records, path)
     assert (written.packs, written.left_out) == (1, (f"packs/credit-check-{records[1][1]}.zip",))
     assert verify_pack(path).is_intact
     assert json.loads(parts(path)["index.json"])[1]["file"] is None

@@ -44,7 +44,8 @@ WITHOUT = {
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
     "pdf_copies": {"save"},  # a file of this desk and an audit entry
-    "printouts": {"read_list", "audit_record_printout", "audit_pdf_printout"},  # an audit entry
+    # an audit entry
+    "printouts": {"read_list", "write_audit_entry_of_record_printout", "write_audit_entry_of_pdf_printout"},
     "person_state": {"read_entries", "change_entries"},  # files of this desk
     "people": {"list_people"},
     "scheduler": {"read_states"},
