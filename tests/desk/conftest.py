@@ -78,6 +78,7 @@ def seats(
         made = AskingSeats(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
     yield made
     made.close()
+    current_appearance().set_text_scale(1.0)
     current_appearance().choose_theme("light")
 
 

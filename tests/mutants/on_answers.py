@@ -172,7 +172,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "        if not is_own_refund(tx, payment_id, _get_refund_key(text))\n",
+                "        if not is_own_refund(tx, payment_id, _parse_refund_key(text))\n",
                 "",
             ),
         ),
@@ -354,8 +354,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                ' or live_check.state.value != "success" or live_check.credit_check_id is None:',
-                ' or live_check.state.value != "success":',
+                "            or live_credit_check.credit_check_id is None\n",
+                "",
             ),
         ),
         (f"{GUARD_TESTS}::test_a_check_without_an_id_is_not_renewed",),

@@ -242,7 +242,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "    if not any(_get_refund_key(text) not in acknowledged_keys for text in refunds):\n",
+                "    if not any(_parse_refund_key(text) not in acknowledged_keys for text in refunds):\n",
                 "    if acknowledged_keys or not refunds:\n",
             ),
         ),

@@ -79,8 +79,10 @@ TRIAL_PURCHASES = (
 
 
 def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_clock: bool) -> None:
-    """Start the simulated providers, write the sample records and the answer, and run until the window is closed
-    or the process is stopped. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
+    """Start the simulated providers, store the sample records, and print the answer of the command. Then show the
+    window until it is closed. Without a display, run typed commands with `run_command` until `exit`; without a
+    terminal, run until the process is stopped. With `has_fast_clock`, time limits and intervals pass 20 times as
+    fast.
     """
     from console.sandbox import start_sandbox
 

@@ -67,8 +67,8 @@ def make_operation_row(
 def find_instant_of_state(
     kind: str, state: str, events: Iterable[SampleEvent], begun_at: datetime, *, is_unknown: bool = False
 ) -> datetime:
-    """Return the time of the newest event that reports that the record entered this state, or that its outcome became
-    unknown; `begun_at` if there is no such event.
+    """Return the time of the newest event by which the record entered this state or, with `is_unknown`, by which its
+    outcome became unknown; `begun_at` if there is no such event.
     """
     actions = ACTIONS_BY_ENTERED_STATE[kind].get(UNKNOWN_OUTCOME_KEY if is_unknown else state, ())
     return max((event.at for event in events if event.action in actions), default=begun_at)

@@ -45,8 +45,8 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 
 
 def has_right(person: Person, right: str) -> bool:
-    """True if one of the person's roles allows the action, the name of a right such as `refund_request`; a purchase
-    also needs the person's flag `may_buy`. Raises KeyError for an unknown action.
+    """True if one of the person's roles gives the right `right`, such as `refund_request`; the right `purchase` also
+    needs the person's flag `may_buy`. Raises KeyError for an unknown right.
     """
     return bool(person.roles & ROLES_BY_RIGHT[right]) and (right != "purchase" or person.may_buy)
 

@@ -114,8 +114,8 @@ class IncidentExtent:
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
     """One act (`action`) of a person on an incident. `position` counts the steps of the incident from 1. A hand-over
-    has a `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time. `words` is the
-    person's text about the act.
+    has a `new_owner`, a snooze has `until`. A snooze and a resolution have `extent`: the number and amounts of the
+    records that the incident affected at the time of the act (`at`). `words` is the person's text about the act.
     """
 
     incident_id: int

@@ -485,8 +485,8 @@ def _make_refund_request_step(
 def _explain_review_of_order(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
-    """Return the explanation of a payment whose order was not moved and that a person must look at, by the order's
-    present state."""
+    """Return the explanation of a payment that a person must look at because its order was not moved to paid. Which
+    explanation it is depends on the order's present state."""
     if order.state is OrderState.PENDING and record.state in CONFIRMED_PAID_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")

@@ -21,7 +21,7 @@ from enum import Enum
 
 from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
-from console.domain.registry.spelling import fold_address, list_readings
+from console.domain.registry.spelling import fold_address, list_comparison_forms
 
 LONGEST_QUERY_CHARACTERS = 500
 """Largest number of characters of a typed text that are read; further characters are ignored. It is the length of
@@ -171,8 +171,8 @@ _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
 
 def _read_word(word: str) -> SearchWord:
     """Return the comparison forms of a typed word as a part of a name, an address or a post code."""
-    # list_readings looks for no second reading of か, because the terms of indexed rows have none.
-    first_reading, *other_readings = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
+    # list_comparison_forms looks for no second reading of か, because the terms of indexed rows have none.
+    first_reading, *other_readings = list_comparison_forms(word.translate(_HIRAGANA_KA_FOLDING))
     names = (
         first_reading,
         *filter(None, other_readings),

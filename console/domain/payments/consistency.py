@@ -11,10 +11,10 @@ from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty
 
-OLD_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
-OLD_ANSWER_AGE_IN_FINAL_STATE = timedelta(hours=24)
-"""Age above which a provider's answer counts as too old: OLD_ANSWER_AGE_BEFORE_FINAL_STATE for an answer about a
-payment that can still change; OLD_ANSWER_AGE_IN_FINAL_STATE for an answer about a payment in a final state, or about
+MAX_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
+MAX_ANSWER_AGE_IN_FINAL_STATE = timedelta(hours=24)
+"""Age above which a provider's answer counts as too old: MAX_ANSWER_AGE_BEFORE_FINAL_STATE for an answer about a
+payment that can still change; MAX_ANSWER_AGE_IN_FINAL_STATE for an answer about a payment in a final state, or about
 a refund that the provider has accepted.
 """
 
@@ -224,7 +224,7 @@ def compare_refund_sides(
         asked=refund.told_at,
         old=refund.told_at is not None
         and refund.state is RefundState.SUBMITTED
-        and now - refund.told_at > OLD_ANSWER_AGE_IN_FINAL_STATE,
+        and now - refund.told_at > MAX_ANSWER_AGE_IN_FINAL_STATE,
         source=payment.provider,
         differs=("state",) if is_contradicted else (),
     )
@@ -250,7 +250,7 @@ def _get_own_amount_minor(payment: Payment) -> int:
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
     """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used."""
     return now - answered_at > (
-        OLD_ANSWER_AGE_IN_FINAL_STATE if is_final(payment) else OLD_ANSWER_AGE_BEFORE_FINAL_STATE
+        MAX_ANSWER_AGE_IN_FINAL_STATE if is_final(payment) else MAX_ANSWER_AGE_BEFORE_FINAL_STATE
     )
 
 

@@ -103,11 +103,13 @@ class RecordFilter:
     """The conditions of a filtered list. An empty set, or None, is no condition.
 
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
-    - `states`: stored business states, such as `pending`, of any kind of record; beside them also certainties and
-      work states, of which no word is a business state: the record fulfils the condition by any of the three
+    - `states`: business states such as `pending`, certainties and work states, mixed in one set; a record fulfils the
+      condition if its state, its certainty or its work state is in the set
+    - `certainties`, `work_states`: two more conditions, on the certainty alone and on the work state alone
     - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
-    - `since`: the day of the last change; with `age`, both conditions count
+    - `age`: the time since the last change of the record's state or certainty
+    - `since`: the first and the last day on which that change may lie; with `age`, the record must fulfil both
     - `client`: the client id of a credit check; other kinds of records have no client
     - `kinds`: kinds of records, see RECORD_KINDS
     """

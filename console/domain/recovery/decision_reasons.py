@@ -56,7 +56,7 @@ def parse_reason(summary: str) -> StatedReason | None:
     return StatedReason(DecisionReason(match[1]), match[2]) if match else None
 
 
-def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
+def list_request_id_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
     """Return the reason as a list of arguments, with which the arguments of a request id are extended: one argument,
     or none if the reason is None. So the call of a script without a reason has the same arguments as in earlier
     versions, and can be repeated with the same request id.

@@ -4,7 +4,7 @@
 large and small kana, accented and plain Latin letters, old and new kanji (`kanji_forms`), and removes spaces,
 punctuation, symbols and long vowel marks. Because no character depends on its neighbours, a part of a text is always
 folded to a part of the folded text. Readings that depend on the neighbours of a character are second readings
-(`list_readings`): ケ between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
+(`list_comparison_forms`): ケ between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
 
 Legal forms (株式会社, (株), カ) and others) are in the module `legal_forms`.
 """
@@ -82,7 +82,7 @@ _SECOND_READING_PATTERN = re.compile(
 )
 
 
-def list_readings(text: str) -> tuple[str, ...]:
+def list_comparison_forms(text: str) -> tuple[str, ...]:
     """Return the comparison form of the text (see `fold_text`) and, if the reading of a character depends on its
     neighbours, the comparison form of the second reading.
     """
@@ -93,19 +93,19 @@ def list_readings(text: str) -> tuple[str, ...]:
     return (folded_text,) if second == folded_text else (folded_text, second)
 
 
-def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
+def list_comparison_forms_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Return, for each of the texts, the forms by which the search compares it: one form, or two if a character can
-    be read in two ways (see `list_readings`). This is faster than one call of `list_readings` for each text, because
-    all texts are translated and searched together."""
+    be read in two ways (see `list_comparison_forms`). This is faster than one call of that function for each text,
+    because all texts are translated and searched together."""
     lines = "\n".join(texts)
     if not _VOICING_MARKS.isdisjoint(lines) or lines.count("\n") >= len(texts):
-        return list(map(list_readings, texts))
+        return list(map(list_comparison_forms, texts))
     readings: list[tuple[str, ...]] = list(zip(lines.translate(_FOLDING_OF_LINES).split("\n"), strict=True))
     line = end = 0
     for match in _SECOND_READING_PATTERN.finditer(lines):
         line += lines.count("\n", end, match.start())
         end = match.end()
-        readings[line] = list_readings(texts[line])
+        readings[line] = list_comparison_forms(texts[line])
     return readings
 
 
@@ -118,9 +118,9 @@ def _make_second_reading(text: str) -> str:
 
 def has_second_reading(text: str) -> bool:
     """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, whose readings can depend on their neighbours. Only
-    then does `list_readings` look for a second reading. か and half-width ｶ and ｹ are not among them; a typed query
-    has カ and ケ in their place (`console.domain.lookup.registry_query`). The terms of the index depend on these
-    characters, so a new one needs a new FORMAT_VERSION of the registry's tables."""
+    then does `list_comparison_forms` look for a second reading. か and half-width ｶ and ｹ are not among them; a
+    typed query has カ and ケ in their place (`console.domain.lookup.registry_query`). The terms of the index
+    depend on these characters, so a new one needs a new FORMAT_VERSION of the registry's tables."""
     return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 
@@ -142,7 +142,9 @@ def fold_address(text: str) -> str:
     ３－１－２ and 三丁目1-2 all become 3-1-2. All other text gets the comparison form of a name."""
     digits = _BLOCK_IN_KANJI_PATTERN.sub(_convert_kanji_number, unicodedata.normalize("NFKC", text))
     blocks = _ADDRESS_UNIT_PATTERN.sub(_replace_block_unit, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
-    return "-".join(block if block in _BLOCK_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
+    return "-".join(
+        block if block in _BLOCK_NUMBERS else list_comparison_forms(block)[-1] for block in blocks.split("/")
+    )
 
 
 _BLOCK_NUMBERS = frozenset(map(str, range(1000)))

@@ -194,7 +194,7 @@ def find_adoptable_table(database: Database) -> LegacyTable:
     if database.file is not None and not database.file.exists():
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
     with database.read() as conn:
-        return migrate.read_adoptable_table(conn)
+        return migrate.read_credit_check_table_structure(conn)
 
 
 def read_adoption_state(database: Database, table: LegacyTable) -> str:

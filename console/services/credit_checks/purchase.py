@@ -130,8 +130,8 @@ class CreditCheckPurchaseService:
         expected_version: int | None = None,
         progress: StepReporter | None = None,
     ) -> RefetchResult:
-        """Re-fetch detail and PDF of a bought credit check, and return the credit check with the names of its changed
-        fields and its documents; this costs nothing.
+        """Re-fetch detail and PDF of a bought credit check; this costs nothing. Return the credit check, the names of
+        its changed fields, and its documents.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
         not_found for an unknown credit check; not_allowed if the acting person has no right to re-fetch;

@@ -181,8 +181,8 @@ class RemoteRequestIdService(RequestIdService):
         Raises worker_away if the request has lapsed and no worker can take it any more, interrupted (reason
         `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and outcome_unknown if the
         database or the request's worker does not respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating
-        system ends the wait: the method raises Interrupted if the request could be withdrawn, otherwise
-        outcome_unknown.
+        system ends the wait: the method then tries to withdraw the request. It raises Interrupted if the withdrawal
+        succeeds, otherwise outcome_unknown.
         """
         clock, pause_seconds, last_step, request_wait = (
             self._context.clock,

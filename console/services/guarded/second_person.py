@@ -22,7 +22,7 @@ from console.store.refunds import approvals
 from console.store.refunds.approvals import StoredProposal
 
 MAX_LISTED_PROPOSALS = 1_000
-_NUMBER_LINE_START = "number "
+_PROOF_NUMBER_PREFIX = "number "
 _NO_NUMBER_LINE = "no number"
 
 
@@ -154,9 +154,9 @@ def _may_replace_number(decision: PersonDecision, proposer: str) -> bool:
 def _require_second_person(
     context: ServiceContext, decision: PersonDecision, proposer: str, *, is_number_agreed: bool
 ) -> None:
-    """Refuse the second person's decision if this person is the proposer (same_person), has no right
-    resolve_second, has not just typed the password again (not_allowed), or names another number than the proposer
-    (evidence_mismatch)."""
+    """Refuse the second person's decision. Raises same_person if this person is the proposer; not_allowed if the
+    person has no right resolve_second, or has not just typed the password again; evidence_mismatch if
+    `is_number_agreed` is False: the person names another provider's number than the proposer."""
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.read_person(), "resolve_second"):
@@ -181,9 +181,9 @@ def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     Without a number, return the proof unchanged, unless its own first line could be read as a number; a line before
     it then says that there is none."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
-    if number is None and not stored_content.startswith(_NUMBER_LINE_START.encode()):
+    if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof
-    line = _NO_NUMBER_LINE if number is None else f"{_NUMBER_LINE_START}{number}"
+    line = _NO_NUMBER_LINE if number is None else f"{_PROOF_NUMBER_PREFIX}{number}"
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
@@ -192,4 +192,4 @@ def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | No
     of the same person for an earlier proposal doesn't count."""
     body = evidence.find_body(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
-    return line.removeprefix(_NUMBER_LINE_START) if line_end and line.startswith(_NUMBER_LINE_START) else None
+    return line.removeprefix(_PROOF_NUMBER_PREFIX) if line_end and line.startswith(_PROOF_NUMBER_PREFIX) else None

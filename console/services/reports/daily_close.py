@@ -66,10 +66,10 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     if first_entry is None:
         return close
     changes = compare_close_facts(first_entry.detail, make_close_facts(close))
-    return close.add_changes(_add_numbers(conn, provider, changes))
+    return close.add_changes(_add_payment_numbers(conn, provider, changes))
 
 
-def _add_numbers(
+def _add_payment_numbers(
     conn: Connection, provider: str, changes: tuple[DailyCloseChange, ...]
 ) -> tuple[DailyCloseChange, ...]:
     """Return the changes; those about a record have the number of its payment, because no screen shows its id."""

@@ -346,7 +346,7 @@ def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
             try:
                 _open_case_of_unreadable_row(context, row)
             except ConsoleError:
-                unreadable_rows.put_back_row(row)
+                unreadable_rows.mark_as_unreported(row)
                 raise
 
 

@@ -62,7 +62,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         sent_at,
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
-    state, work = _derive_state(CheckState(status), stored_work, provider_id, has_own_work=own_work is not None)
+    state, work = _correct_state_and_work(
+        CheckState(status), stored_work, provider_id, has_own_work=own_work is not None
+    )
     if record_id in lapsed_ids and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
@@ -95,7 +97,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
     )
 
 
-def _derive_state(
+def _correct_state_and_work(
     state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
 ) -> tuple[CheckState, Work]:
     """Return the state and the work of a row that another application may have written. `has_own_work` is False if

@@ -83,14 +83,15 @@ def parse_detail(text: str) -> dict[str, object]:
 
 def take_unreported_rows() -> tuple[UnreadableRow, ...]:
     """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
-    to which they belong is known. Each row is returned only once per process, unless the caller puts it back."""
+    to which they belong is known. Each row is returned only once per process, unless the caller marks it as
+    unreported (`mark_as_unreported`)."""
     with _unreported_rows_lock:
         unreported_rows = tuple(_unreported_rows)
         _unreported_rows.clear()
     return unreported_rows
 
 
-def put_back_row(row: UnreadableRow) -> None:
+def mark_as_unreported(row: UnreadableRow) -> None:
     """Let the next call of `take_unreported_rows` return this row again, because the caller couldn't report it."""
     with _unreported_rows_lock:
         _unreported_rows.append(row)

@@ -301,7 +301,7 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
     return stored_value or value
 
 
-def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
+def read_credit_check_table_structure(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
     Raises ConsoleError `not_found` if the database has no such table and is empty or belongs to the console;

@@ -40,7 +40,7 @@ def list_limits(conn: Connection, now: datetime, *, admits_unlisted: bool) -> tu
     """Return the stored limits, sorted by currency and name. The limits of a currency are followed by those
     conditions for a second approver that have no row in this currency yet; their value is None. Each returned limit
     contains its newest proposal that is neither closed nor expired at `now`, of a person who is an administrator.
-    `admits_unlisted`: names that no row of `operators` has count as people, as on SQLite.
+    `admits_unlisted`: while the table `operators` is empty, every name is an administrator, as on SQLite.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now, admits_unlisted)}
     values_by_currency: dict[str, dict[str, int | None]] = {}
@@ -74,8 +74,9 @@ def find_proposers(
 
 
 def _read_open_proposals(conn: Connection, now: datetime, admits_unlisted: bool) -> tuple[Row[Any], ...]:
-    """Return the proposals that are neither closed nor expired at `now`, in their order. A proposal counts only while
-    its person is an administrator, as in the constraint of the table `limits` on a server."""
+    """Return the proposals that are neither closed nor expired at `now`, the first one first. A proposal counts only
+    while its person is an administrator; a server's constraint on the table `limits` has the same condition. With
+    `admits_unlisted`, every name is an administrator while the table `operators` is empty."""
     columns = _proposals_view.c if reads_views(conn) else approvals.c
     query = select(columns.subject_id, columns.proposed, columns.person).where(
         columns.subject_kind == LIMIT_KIND,

@@ -27,7 +27,7 @@ _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenCount:
+class FilteredRecordCount:
     """The number of records of a queue that a filter selects, at most MAX_COUNTED_RECORDS. `is_capped`: there may be
     more. `oldest` is the earliest instant at which one of them got its present state; None if no such instant is
     stored.
@@ -40,7 +40,7 @@ class ChosenCount:
 
 def count_records_of_choices(
     conn: Connection, name: str, lapsed_ids: LapsedIds, choices: Sequence[QueueChoice]
-) -> tuple[ChosenCount, ...]:
+) -> tuple[FilteredRecordCount, ...]:
     """Return, for each of `choices`, the number of records of the queue `name` that its filter selects. One SQL
     statement counts all of them."""
     if not choices:
@@ -86,11 +86,11 @@ def _make_filter_condition(
     return and_(true(), *conditions)
 
 
-def _sum_range_counts(rows: Sequence[Mapping[str, Any]], choice_index: int) -> ChosenCount:
+def _sum_range_counts(rows: Sequence[Mapping[str, Any]], choice_index: int) -> FilteredRecordCount:
     count = sum(int(row[f"total_{choice_index}"] or 0) for row in rows)
     instants = [row[f"oldest_{choice_index}"] for row in rows if row[f"oldest_{choice_index}"] is not None]
     is_cut = any(row["scanned"] > MAX_RECORDS_READ_FOR_COUNT for row in rows)
-    return ChosenCount(
+    return FilteredRecordCount(
         min(count, MAX_COUNTED_RECORDS),
         is_cut or count > MAX_COUNTED_RECORDS,
         convert_to_aware_utc(min(instants)) if instants else None,

@@ -21,8 +21,8 @@ from console.domain.registry.spelling import (
     fold_address,
     fold_text,
     has_second_reading,
-    list_readings,
-    list_readings_of_all,
+    list_comparison_forms,
+    list_comparison_forms_of_all,
 )
 from console.store.registry.file_rows import FileColumns
 
@@ -45,8 +45,8 @@ class FoldedColumns(NamedTuple):
 def fold_columns(columns: FileColumns) -> FoldedColumns:
     """Return the comparison forms of the names in a block of rows, and the places of the rows."""
     return FoldedColumns(
-        list_readings_of_all(columns.name),
-        list_readings_of_all(columns.furigana),
+        list_comparison_forms_of_all(columns.name),
+        list_comparison_forms_of_all(columns.furigana),
         list(map(add, columns.prefecture_name, columns.city_name)),
     )
 
@@ -73,7 +73,7 @@ def _make_folded_names(
 
 
 def _list_english_forms(english_name: str) -> list[str]:
-    return [fold_text(english_name), *list_readings(remove_english_legal_form(english_name))]
+    return [fold_text(english_name), *list_comparison_forms(remove_english_legal_form(english_name))]
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
@@ -82,7 +82,7 @@ def list_name_readings(name: str, furigana: str, folded_names: str | None) -> li
     `folded_names`; with None (a row of an older registry file) they are computed.
     """
     if folded_names is None:
-        return [reading for text in (name, furigana) if text for reading in list_readings(text)]
+        return [reading for text in (name, furigana) if text for reading in list_comparison_forms(text)]
     first_line, *other_lines = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
     readings = [_read_form(first_line, name)] if name else []
     if furigana:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
-from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
+from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_comparison_forms
 from console.store.registry.folded_texts import list_name_readings
 
 _LINE_BREAK = "\n"
@@ -125,7 +125,7 @@ class _FoldedTexts:
         self._bare_english: tuple[str, ...] = ()
         self.names = self.names_and_bare_english = _LINE_BREAK.join(("", *self._names, ""))
         if corporation.english_name:
-            self._bare_english = list_readings(remove_english_legal_form(corporation.english_name))
+            self._bare_english = list_comparison_forms(remove_english_legal_form(corporation.english_name))
             self.names += f"{fold_text(corporation.english_name)}{_LINE_BREAK}"
             self.names_and_bare_english = self.names + _LINE_BREAK.join((*self._bare_english, ""))
         self._bare_names = ""

@@ -142,8 +142,8 @@ class RegistryReader:
         matches, try other spellings of the text.
 
         With `prefecture` (code or name), return only corporations there, and none if it is unknown. Matching
-        corporations with a number of `our_numbers` come before all others. The search of one of these numbers takes
-        as long as that of one row of the search index.
+        corporations with a number of `our_numbers` come before all others. Each of these numbers makes the search
+        longer by about the time that it takes to check one row of the search index.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:

@@ -27,8 +27,9 @@ class Expressions:
         self._row_counts = row_counts
 
     def make_expression(self, query: RegistryQuery, rank: Rank) -> str | None:
-        """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
-        texts match it, and few others. None if it can't find any of them."""
+        """Return the full-text expression that finds the corporations with `rank` for the query, as far as the index
+        has their texts. It finds few other corporations. Return None if the index can't find any corporation of this
+        rank."""
         alternatives = [
             self._make_word_expression(query.whole_name, rank),
             *self._make_words_expressions(query.words, rank),

@@ -23,7 +23,7 @@ from operator import add
 from typing import NamedTuple, TypeAlias
 
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
-from console.domain.registry.spelling import fold_text, list_readings
+from console.domain.registry.spelling import fold_text, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import FoldedColumns, list_name_readings, mask_digits
 
@@ -232,7 +232,7 @@ def _add_english_readings(texts: _IndexedTexts) -> Sequence[Sequence[str]]:
     if not any(texts.english_names):
         return texts.readings
     return [
-        (*readings, *list_readings(remove_english_legal_form(english_name))) if english_name else readings
+        (*readings, *list_comparison_forms(remove_english_legal_form(english_name))) if english_name else readings
         for readings, english_name in zip(texts.readings, texts.english_names, strict=True)
     ]
 
@@ -300,7 +300,7 @@ def list_edge_terms(bare_name: str) -> tuple[str, str]:
 
 def list_address_terms(text: str) -> list[str]:
     """Return the terms of an address, or of a part of one, without its numbers and their units (such as 丁目)."""
-    parts = list_readings(text)[-1].translate(_DIGITS_TO_SPACES).split()
+    parts = list_comparison_forms(text)[-1].translate(_DIGITS_TO_SPACES).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 
 

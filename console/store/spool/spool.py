@@ -337,7 +337,8 @@ class Spool:
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
         """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
-        operation has happened, the operation has its claim again, also after people have decided otherwise.
+        effect has happened or that the provider has accepted it, mark in the spool that the operation holds its
+        claim, even if people have decided that it did not happen.
 
         Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has no intent.
         """

@@ -108,7 +108,7 @@ class CommandPalette(QObject):
     def _search_text(self, text: str) -> None:
         self._stop_search()
         self._typed_text = text
-        self._show_number_check()
+        self._show_check_digit_result()
         if not text.strip():
             self._show_search_result(text, None)
         else:
@@ -136,7 +136,7 @@ class CommandPalette(QObject):
         word = self._typed_text[: self.search_box.cursor_index].rpartition(" ")[2]
         return ":" in word and bool(list_completions(self._typed_text, self.search_box.cursor_index))
 
-    def _show_number_check(self) -> None:
+    def _show_check_digit_result(self) -> None:
         """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
         correct."""
         try:

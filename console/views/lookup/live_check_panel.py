@@ -48,7 +48,9 @@ class LiveCheckPanel(Surface):
 
     def show_records(self, selected_credit_check: CreditCheck | None, credit_checks: Sequence[CreditCheck]) -> None:
         """Show those credit checks of `credit_checks` that belong to the client of `selected_credit_check`, the
-        selected credit check. Do nothing if the panel already shows them."""
+        selected credit check; if that is None, show only that no credit check is live. Do nothing if the panel
+        already shows this.
+        """
         client = selected_credit_check.client_id if selected_credit_check else None
         checks_of_client = [record for record in credit_checks if record.client_id == client]
         live_credit_check = next((record for record in checks_of_client if record.is_live), None)

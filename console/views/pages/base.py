@@ -297,7 +297,7 @@ class Page(QWidget):
         self.hint_bar = KeyHintPanel([(keys, context.translate(words_key)) for keys, words_key in self.key_hints])
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_when_opened)
-        context.person_changed.connect(self._refresh_for_person)
+        context.person_changed.connect(self._refresh_on_person_change)
         self._known_read_only_switches = context.connection_state.switches_on
         context.connection_state_changed.connect(self._refresh_on_read_only_change)
 
@@ -516,7 +516,7 @@ class Page(QWidget):
         self.refresh("arrived")
 
     @Slot()
-    def _refresh_for_person(self) -> None:
+    def _refresh_on_person_change(self) -> None:
         self.refresh("person")
 
     # -- bars

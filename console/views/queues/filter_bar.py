@@ -147,7 +147,7 @@ class QueueFilterBar(Surface):
         for entry_index, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
             if entry_index % 2:
                 yield self.chip_by_list_name[part]
-                if part == filter_lists.USUAL_FILTER_LIST_NAMES[-1]:
+                if part == filter_lists.PERMANENT_FILTER_LIST_NAMES[-1]:
                     yield from (self.chip_by_list_name[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
             elif part.strip():
                 yield TextLabel(part.strip(), "body", "muted")
@@ -317,7 +317,7 @@ class QueueFilterBar(Surface):
 
 
 _FILTER_CHIP_NAMES = (*filter_lists.ALL_FILTER_LIST_NAMES, "sort")
-_FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LIST_NAMES, "sort")
+_FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.PERMANENT_FILTER_LIST_NAMES, "sort")
 
 
 def replace_me_in_owner_operator(operator: str, person: str) -> str:

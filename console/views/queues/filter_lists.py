@@ -19,13 +19,13 @@ from console.views.runtime.context import WindowContext
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.formats import format_amount
 
-USUAL_FILTER_LIST_NAMES = ("provider", "age", "amount", "owner")
+PERMANENT_FILTER_LIST_NAMES = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
 OPTIONAL_FILTER_LIST_NAMES = ("kind", "status", "certainty", "work", "cause", "since", "client")
 """Names of the filter lists that the filter sentence contains only while they have a condition, or after a person
 has added them.
 """
-ALL_FILTER_LIST_NAMES = (*USUAL_FILTER_LIST_NAMES, *OPTIONAL_FILTER_LIST_NAMES)
+ALL_FILTER_LIST_NAMES = (*PERMANENT_FILTER_LIST_NAMES, *OPTIONAL_FILTER_LIST_NAMES)
 
 _OFFERED_AMOUNT_BOUNDS_MAJOR = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
 """The bounds that the list of amounts offers, in major units by currency."""

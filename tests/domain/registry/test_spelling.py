@@ -17,7 +17,7 @@ from console.domain.registry.spelling import (
     fold_address,
     fold_text,
     has_second_reading,
-    list_readings,
+    list_comparison_forms,
 )
 
 SAME_NAME = """
@@ -54,7 +54,7 @@ def test_spellings_of_one_name_are_folded_alike(group: list[str]) -> None:
 
 @pytest.mark.parametrize("group", _groups(SAME_BY_A_READING), ids="-".join)
 def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
-    first, *others = (set(list_readings(spelling)) for spelling in group)
+    first, *others = (set(list_comparison_forms(spelling)) for spelling in group)
     assert all(first & other for other in others)
 
 
@@ -66,7 +66,7 @@ def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
 
 @pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
 def test_different_names_stay_different(group: list[str]) -> None:
-    readings = Counter(reading for spelling in group for reading in list_readings(spelling))
+    readings = Counter(reading for spelling in group for reading in list_comparison_forms(spelling))
     assert max(readings.values()) == 1
 
 
@@ -143,7 +143,7 @@ def test_no_second_reading_is_overlooked(text: str) -> None:
     the readings with which it was put in, so they stay.
     """
     if has_second_reading(text) and _make_second_reading(text) != fold_text(text):
-        assert list_readings(text) == (fold_text(text), _make_second_reading(text))
+        assert list_comparison_forms(text) == (fold_text(text), _make_second_reading(text))
 
 
 @given(NAMES, st.data())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import parse_query
-from console.domain.registry.spelling import list_readings
+from console.domain.registry.spelling import list_comparison_forms
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files
@@ -101,7 +101,7 @@ def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
     found = [sorted(terms.split()) for terms in make_terms_of_rows(stored)]
     assert found == [sorted(make_terms_of_rows([(*one[:8], None, 0)])[0].split()) for one in stored]
     for terms, one in zip(found, stored, strict=True):
-        pairs = {pair for reading in list_readings(one[1]) for pair in list_character_pairs(reading)}
+        pairs = {pair for reading in list_comparison_forms(one[1]) for pair in list_character_pairs(reading)}
         assert pairs <= set(terms) >= {"#064", "#0640941", "=13", "@東京", "@京都"}
 
 
