@@ -78,7 +78,8 @@ def seats(
         made = AskingSeats(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
     yield made
     made.close()
-    current_appearance().set_text_scale(1.0)
+    if current_appearance().scale != 1.0:
+        current_appearance().set_text_scale(1.0)
     current_appearance().choose_theme("light")
 
 

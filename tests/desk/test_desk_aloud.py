@@ -33,15 +33,7 @@ def heard() -> Iterator[list[Heard]]:
         yield sentences
 
 
-@pytest.fixture
-def text_size() -> Iterator[None]:
-    """The size of the text is that of the process."""
-    yield
-    current_appearance().set_text_scale(1.0)
-
-
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
-@pytest.mark.usefixtures("text_size")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_is_heard(
