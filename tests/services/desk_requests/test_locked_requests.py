@@ -10,6 +10,7 @@ from console.app import Console
 from console.domain.desk_requests.records import DeskRequestState, make_request_id
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.locked_requests import PASS_OVER_AFTER_SECONDS, LockedRequests
+from console.store.database import server
 from console.store.desk_requests.requests import LockedIds
 from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.services.desk_requests.test_execution import ask, state
@@ -55,7 +56,18 @@ def open_transaction(place: Place, statement: str, *requests: str) -> Iterator[A
 each_lock = pytest.mark.parametrize("statement", [WITHDRAWS, LOCKS], ids=["withdraws", "locks"])
 
 
+@pytest.fixture
+def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waits for a lock does so for longer than a request lives, so it is no help that waits end."""
+    usual, long = f"innodb_lock_wait_timeout = {server.LOCK_WAIT_SECONDS}", "innodb_lock_wait_timeout = 600"
+    settings = tuple(statement.replace(usual, long) for statement in server._SESSION_SETTINGS)
+    assert settings != server._SESSION_SETTINGS
+    monkeypatch.setattr(server, "_SESSION_SETTINGS", settings)
+    monkeypatch.setattr(server, "_SET_LOCK_WAIT_SQL", server._SET_LOCK_WAIT_SQL.replace(usual, long))
+
+
 @each_lock
+@pytest.mark.usefixtures("long_waits")
 def test_an_open_transaction_holds_up_nobody_else(
     place: Place, sandbox: Sandbox, people: tuple[Console, Console], statement: str
 ) -> None:
@@ -66,11 +78,14 @@ def test_an_open_transaction_holds_up_nobody_else(
     requests = [ask(desk, subject=str(count)) for count in range(REQUEST_THREAD_COUNT + 2)]
     with open_transaction(place, statement, *requests) as line:
         with executing(worker), place.opened(sandbox, person="lead-b", desk=1) as other:
-            buys(place, sandbox, number)
-            about_the_same = ask(other, subject="1")
-            until(lambda: state(other, about_the_same) is DeskRequestState.ENDED, "the end of the other request")
-        assert [state(desk, request) for request in requests] == [DeskRequestState.WAITING] * len(requests)
-        line.commit()
+            try:
+                buys(place, sandbox, number)
+                about_the_same = ask(other, subject="1")
+                until(lambda: state(other, about_the_same) is DeskRequestState.ENDED, "the end of the other request")
+                states = [state(desk, request) for request in requests]
+            finally:
+                line.commit()  # the worker can end only without the thread that waits
+        assert states == [DeskRequestState.WAITING] * len(requests)
 
 
 @each_lock

@@ -375,13 +375,14 @@ def test_a_provider_clock_may_be_some_minutes_ahead(scene: Scene) -> None:
     assert spoken(scene, payment) == []
 
 
-def test_a_report_from_the_future_hides_no_later_one(scene: Scene) -> None:
+@pytest.mark.parametrize("has_paid_at", [False, True])
+def test_a_report_from_the_future_hides_no_later_one(scene: Scene, *, has_paid_at: bool) -> None:
     """A row of a history with a wrong day would make each later report an older one: the bank takes the money back,
     and nobody would be told.
     """
     payment = begun(scene, "A")
     years = 60 * 24 * 365 * 3
-    paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years))
+    paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years) if has_paid_at else None)
     now = scene.context.now()
     found = scene.payment(payment.id)
     assert found.told_at is not None
