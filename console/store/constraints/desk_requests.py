@@ -79,6 +79,9 @@ def _make_requests_of_person_sql(person_sql: str) -> str:
     """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `person_sql` is the SQL of
     the person's name, in the collation of the column `requests.who`: then a trigger that contains these clauses
     reads, and in some isolation levels locks, only this person's part of the index on that column.
+
+    A range of `requests.at` must not be read by the index: the server would also lock the first row after the range,
+    which may be another person's, inserted and not committed.
     """
     return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {person_sql}"
 
