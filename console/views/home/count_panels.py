@@ -17,7 +17,7 @@ from console.views.theme.mixed_font_text import (
     measure_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import PaintedButton
@@ -32,7 +32,8 @@ class CountLine:
     a queue; "" if nothing.
 
     If `figure_shape` is given, the right end shows a state in place of the number: this icon in the colour
-    `figure_tone`, and `count_text` as its name.
+    `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
+    key cap.
     """
 
     key: str
@@ -43,6 +44,7 @@ class CountLine:
     count_text: str = ""
     figure_shape: str = ""
     figure_tone: Tone = "text"
+    shortcut: str = ""
 
 
 class CountLineButton(PaintedButton):
@@ -61,7 +63,8 @@ class CountLineButton(PaintedButton):
     def _set_line(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
-        self.setAccessibleName(", ".join(part for part in (line.word, line.detail, line.count_text) if part))
+        parts = (line.word, line.detail, line.count_text, line.shortcut)
+        self.setAccessibleName(", ".join(part for part in parts if part))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -81,10 +84,21 @@ class CountLineButton(PaintedButton):
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
         baseline = compute_centred_baseline(box.top(), box.height())
-        right_x = self._draw_count_or_state(painter, box, baseline)
+        if self.line.shortcut:
+            right_x = self._draw_shortcut(painter, box)
+        else:
+            right_x = self._draw_count_or_state(painter, box, baseline)
         self._draw_texts(painter, box, baseline, right_x)
         if self.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, 2)
+
+    def _draw_shortcut(self, painter: QPainter, box: QRectF) -> float:
+        """Draw the key cap at the right end of the line. Return the x coordinate of its left edge in px."""
+        width, height = measure_key_cap(self.line.shortcut)
+        x, colour = box.right() - _COUNT_LINE_PADDING_PX - width, current_appearance().colour
+        key_cap_rect = QRectF(x, round((box.height() - height) / 2), width, height)
+        draw_key_cap(painter, key_cap_rect, self.line.shortcut, colour("muted"), colour("border"), colour("base"))
+        return x
 
     def _draw_count_or_state(self, painter: QPainter, box: QRectF, baseline: float) -> float:
         """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge in

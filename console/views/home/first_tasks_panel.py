@@ -64,7 +64,8 @@ class FirstTasksPanel(Surface):
         state_text = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
         shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
-        return CountLine(task, shape, tone, word, state_text, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
+        shortcut = _SHORTCUT_BY_FIRST_TASK[task]
+        return CountLine(task, shape, tone, word, state_text, shortcut=shortcut)  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _show_tasks(self) -> None:

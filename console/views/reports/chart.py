@@ -212,20 +212,30 @@ def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_p
     label_interval = compute_label_interval(widths, bar_place_width)
     label_height = current_appearance().line_height("small")
     baseline = compute_centred_baseline(area.bottom() + 4, label_height, "small")
-    for number, (bar, width) in enumerate(zip(bars, widths, strict=True)):
+    lefts = _compute_label_lefts(widths, bar_place_width)
+    for number, (bar, width, left) in enumerate(zip(bars, widths, lefts, strict=True)):
         if (len(bars) - 1 - number) % label_interval == 0:
-            left = area.left() + (number + 0.5) * bar_place_width - width / 2
-            left = max(area.left(), min(left, area.right() - width))
-            _draw_centred_text(painter, bar.label, QRectF(left, 0, width, 1), baseline, "muted")
+            _draw_centred_text(painter, bar.label, QRectF(area.left() + left, 0, width, 1), baseline, "muted")
+
+
+def _compute_label_lefts(widths: Sequence[float], bar_place_width: float) -> list[float]:
+    """Return the left edge (px, from the left edge of the bars) of each label: the label is centred below its bar,
+    but doesn't reach beyond the first or the last bar's place."""
+    room = len(widths) * bar_place_width
+    centred_lefts = ((number + 0.5) * bar_place_width - width / 2 for number, width in enumerate(widths))
+    return [max(0.0, min(left, room - width)) for left, width in zip(centred_lefts, widths, strict=True)]
 
 
 def compute_label_interval(widths: Sequence[float], bar_place_width: float) -> int:
     """Return the smallest n for which every n-th label, counted from the last bar, fits beside the next one. `widths`
     are the widths of the labels, `bar_place_width` is the distance from one bar to the next, both in px."""
+    edges = [
+        (left, left + width)
+        for left, width in zip(_compute_label_lefts(widths, bar_place_width), widths, strict=True)
+    ]
     for interval in range(1, len(widths)):
-        shown_widths = widths[::-1][::interval]
-        needed = max((width + next_width) / 2 for width, next_width in pairwise(shown_widths))
-        if needed + _LABEL_GAP_PX <= interval * bar_place_width:
+        shown_edges = edges[::-1][::interval]
+        if all(left - earlier_right >= _LABEL_GAP_PX for (left, _), (_, earlier_right) in pairwise(shown_edges)):
             return interval
     return max(1, len(widths))
 
