@@ -65,6 +65,26 @@ _LOCK_WAITS_QUERY_ON_MYSQL = (
     "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
     " FROM performance_schema.data_lock_waits"
 )
+_LOCK_REPEATER_SQL = f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}')
+      AND FIND_IN_SET(account, @console_repeaters) THEN
+      SET reason = '{SUSPENDED_REASON}', other_id = 0;
+      SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
+      PREPARE locks_account FROM @console_statement;
+      EXECUTE locks_account;
+      DEALLOCATE PREPARE locks_account;
+      WHILE other_id IS NOT NULL DO
+        SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
+          WHERE p.user = account AND p.id > other_id AND p.id <> session_id;
+        IF other_id IS NOT NULL THEN
+          KILL CONNECTION other_id;
+        END IF;
+      END WHILE;
+    END IF;"""  # noqa: S608  # constants of this program
+"""Part of the stored procedure END_LOCK_HOLDER_PROCEDURE: it locks the account of the session if the account has
+blocked others again and again, and ends its other sessions. Otherwise a person who may connect anew after each end
+would block others for ever. The variable `@console_repeaters` of the calling session has the names of such accounts.
+The procedure locks only an account that blocks others at this moment, so no worker can lock any other one.
+"""
 _RIGHT_PATTERNS_ON_MARIADB = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
     "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b.* ON \*\.\*",
@@ -92,8 +112,9 @@ class EndedSession:
     the reason.
 
     - blocks: a transaction of the session blocked a transaction of another account
-    - blocks_unclear: the same, but possibly all that waited belonged to its own account, such as a person's second
-      desk. While a session runs a trigger, the server names the trigger's owner as its account.
+    - blocks_unclear: the same, but perhaps by chance: its transaction was younger than a second, or possibly all that
+      waited belonged to its own account, such as a person's second desk. While a session runs a trigger, the server
+      names the trigger's owner as its account.
     - blocks_queued: it blocked others, but waited for a lock itself
     - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
       ended
@@ -117,66 +138,17 @@ def _make_procedure_body(conn: Connection) -> str:
     The server ends a session only between two rows or functions, and one function can take hours. So a session that
     the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
     session blocks others, the reason is `unended`.
-
-    The variable `@console_repeaters` of the calling session has the names of accounts that have blocked others again
-    and again. If the session belongs to one of them, the procedure locks the account: who may connect anew after each
-    end would block others for ever. So no worker can lock an account that blocks nobody.
     """
     lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
-    has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
-    may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
-    wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
-    wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
-    is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
-    reason_sql = (
-        f"CASE WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')"
-        f" WHEN {is_waiting_sql} THEN 'blocks_queued' WHEN h.is_other THEN '{BLOCKS_REASON}'"
-        f" ELSE '{BLOCKS_UNCLEAR_REASON}' END"
-    )
     return f"""BEGIN
   DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   DECLARE CONTINUE HANDLER FOR 1227, 1396 SET reason = '{BLOCKS_REASON}';
-  SELECT p.id, p.user, {reason_sql}
-    INTO session_id, account, reason
-    FROM information_schema.processlist p
-    JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-    LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
-    LEFT JOIN (
-      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since,
-        MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
-      FROM ({lock_waits_query}) l
-      JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
-      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-      JOIN information_schema.processlist bp ON bp.id = b.trx_mysql_thread_id
-      LEFT JOIN information_schema.processlist wp ON wp.id = w.trx_mysql_thread_id
-      GROUP BY b.trx_mysql_thread_id
-    ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
-    WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
-      t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
-      OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
-      OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
-        AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
-          <= now_here - INTERVAL {wait_limit_sql} SECOND
-      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})
-    LIMIT 1;
+  {_make_session_query(lock_waits_query)};
   IF session_id IS NOT NULL THEN
-    IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}') AND FIND_IN_SET(account, @console_repeaters) THEN
-      SET reason = '{SUSPENDED_REASON}', other_id = 0;
-      SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
-      PREPARE locks_account FROM @console_statement;
-      EXECUTE locks_account;
-      DEALLOCATE PREPARE locks_account;
-      WHILE other_id IS NOT NULL DO
-        SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
-          WHERE p.user = account AND p.id > other_id AND p.id <> session_id;
-        IF other_id IS NOT NULL THEN
-          KILL CONNECTION other_id;
-        END IF;
-      END WHILE;
-    END IF;
+    {_LOCK_REPEATER_SQL}
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -199,6 +171,52 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
+
+
+def _make_session_query(lock_waits_query: str) -> str:
+    """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others or runs for too
+    long, and sets the variables `session_id`, `account` and `reason`. `lock_waits_query` is one of
+    _LOCK_WAITS_QUERY_*.
+
+    A wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`: the server
+    sets that time anew whenever one of several sessions that hold the same lock ends. Sessions in turn, each younger
+    than MAX_WAIT_SECONDS, would otherwise block others for ever, and no wait would ever be long enough.
+    So the statement may have waited for other sessions nearly all the time: a session whose transaction is younger
+    than a second blocks others perhaps by chance, and the reason of its end is `blocks_unclear`.
+    """
+    has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
+    may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
+    wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
+    wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
+    is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
+    return f"""SELECT p.id, p.user,
+      CASE WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
+        WHEN {is_waiting_sql} THEN 'blocks_queued'
+        WHEN h.is_other AND t.trx_started <= now_here - INTERVAL 1 SECOND THEN '{BLOCKS_REASON}'
+        ELSE '{BLOCKS_UNCLEAR_REASON}' END
+    INTO session_id, account, reason
+    FROM information_schema.processlist p
+    JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+    LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
+    LEFT JOIN (
+      SELECT b.trx_mysql_thread_id AS id,
+        MIN(LEAST(w.trx_wait_started, now_here - INTERVAL COALESCE(wp.time, 0) SECOND)) AS since,
+        MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
+      FROM ({lock_waits_query}) l
+      JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
+      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
+      JOIN information_schema.processlist bp ON bp.id = b.trx_mysql_thread_id
+      LEFT JOIN information_schema.processlist wp ON wp.id = w.trx_mysql_thread_id
+      GROUP BY b.trx_mysql_thread_id
+    ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
+    WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
+      t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
+      OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
+      OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
+        AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
+          <= now_here - INTERVAL {wait_limit_sql} SECOND
+      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})
+    LIMIT 1"""  # noqa: S608  # constants of this program
 
 
 def renew_lock_procedure(conn: Connection) -> None:

@@ -122,6 +122,20 @@ def owner(place: ServerPlace) -> Any:
     return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
 
 
+def until_sessions_end(place: Place, person: str) -> None:
+    """Wait until the server has no session of this person left: it may end one only some time after its client has
+    gone, and the session keeps its locks until then."""
+    assert isinstance(place, ServerPlace)
+    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.named(person)}'"
+    with closing(owner(place)) as line, line.cursor() as cursor:
+
+        def have_ended() -> bool:
+            cursor.execute(query)
+            return bool(cursor.fetchone() == (0,))
+
+        until(have_ended, "the end of the sessions", 600)
+
+
 def runs(stack: ExitStack, cursor: Any, statement: str) -> None:
     """Run the statement in a thread, whatever becomes of it; wait for its end when the stack ends."""
 
@@ -152,7 +166,6 @@ def locks_in_turn(place: Place, statement: str, over: Event) -> None:
 LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
 
 
-@pytest.mark.soak  # how long the sessions need to hold up others five times is left to chance: two minutes at times
 @pytest.mark.expects_log("an account is locked")
 @pytest.mark.parametrize("where", ["own_requests WHERE id > 'f'", "audit_log WHERE id > 1000000000"])
 def test_who_holds_others_up_again_and_again_is_locked(
@@ -256,6 +269,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
         assert len(told) == 1
         assert place.named("op-a") in told[0]
     worker.blocking_session_ender.close()
+    until_sessions_end(place, "op-a")
 
 
 def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
@@ -363,16 +377,7 @@ def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Co
     (number,) = numbers(1, seed=103)
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
-        watching = stack.enter_context(closing(owner(place)))
-        cursor = stack.enter_context(watching.cursor())
-
-        def is_gone() -> bool:
-            cursor.execute(
-                f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.named('op-a')}'"
-            )
-            return bool(cursor.fetchone() == (0,))
-
-        until(is_gone, "the end of the sessions of other tests")
+        until_sessions_end(place, "op-a")
         lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             connect(place, "op-a", 1)
