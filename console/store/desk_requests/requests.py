@@ -193,9 +193,13 @@ _MARK_REQUESTS_LAPSED_STATEMENT = (
     .where(requests.c.id == bindparam("desk_request_id"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
-_LAPSED_REQUESTS_QUERY = (
+_LAPSED_REQUESTS_QUERY = (  # those for audit entries have years, and there may be thousands
     select(requests.c.id, requests.c.who)
-    .where(_LAPSED_REQUEST_CONDITION, requests.c.id.not_in(bindparam("locked_ids", expanding=True)))
+    .where(
+        _LAPSED_REQUEST_CONDITION,
+        requests.c.action != AUDIT_REQUEST_ACTION,
+        requests.c.id.not_in(bindparam("locked_ids", expanding=True)),
+    )
     .limit(bindparam("limit"))
 )
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)

@@ -210,7 +210,7 @@ requests = Table(
     Column("ended_at", Instant),
     Column("claimed_id", String(64), Computed(CLAIMED_REQUEST_SQL, persisted=False)),
     Index("uq_requests_claim", "claimed_id", unique=True),
-    Index("ix_requests_state", "state", "at"),
+    Index("ix_requests_state", "state", "action", "at"),
     Column("asked_hour", Integer, Computed(ASKED_HOUR_SQL["sqlite"], persisted=False)),
     Column("waiting", Integer, Computed(WAITING_REQUEST_SQL, persisted=False)),
     Index("ix_requests_who", "who", "asked_hour"),

@@ -20,6 +20,7 @@ UNDONE = {
     "0023": (
         "ALTER TABLE requests DROP INDEX ix_requests_waiting, DROP COLUMN waiting, DROP COLUMN asked_hour",
         "ALTER TABLE requests DROP INDEX ix_requests_who, ADD INDEX ix_requests_who (who, at)",
+        "ALTER TABLE requests DROP INDEX ix_requests_state, ADD INDEX ix_requests_state (state, at)",
     ),
     "0022": ("ALTER TABLE refunds DROP INDEX ix_refunds_txn",),
     "0021": ("ALTER TABLE mentions DROP COLUMN how",),

@@ -1,5 +1,6 @@
 """Add the derived columns `asked_hour` and `waiting` of desk requests, and indexes of both by person. By them the
-triggers that count a person's requests read only the latest and the waiting ones.
+triggers that count a person's requests read only the latest and the waiting ones. The index of the states gets the
+column `action`, so that a worker that looks for a request reads none that waits for an audit entry.
 """
 
 import sqlalchemy as sa
@@ -17,3 +18,4 @@ def upgrade() -> None:
     add_column("requests", sa.Column("waiting", sa.Integer(), sa.Computed(WAITING_REQUEST_SQL, persisted=False)))
     replace_index("ix_requests_who", "requests", ["who", "asked_hour"])
     create_index("ix_requests_waiting", "requests", ["who", "waiting"], unique=False)
+    replace_index("ix_requests_state", "requests", ["state", "action", "at"])
