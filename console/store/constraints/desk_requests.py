@@ -99,7 +99,10 @@ def _make_count_of_last_hour_sql(person_sql: str, join: str = "", column: str = 
 _FILE_PARTS_OF_LAST_HOUR_SQL = _make_count_of_last_hour_sql(
     "(SELECT o.who FROM requests o WHERE o.id = NEW.request)", " JOIN request_files f ON f.request = r.id", "f.part"
 )
+# In a zone with summer time the hour that comes twice is ambiguous, so UTC_NOW_SQL can be an hour too early.
+_HAS_ZONE_OFFSET_SQL = "@@SESSION.time_zone REGEXP '^[+-]'"
 _REQUEST_INSERT_RULES = (
+    TriggerRule(_HAS_ZONE_OFFSET_SQL, "the time zone of a session that asks is an offset from UTC"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
     TriggerRule(
         "NEW.state = 'asked' AND NEW.fence = 0 AND COALESCE(NEW.progress, NEW.result, NEW.taken_by, NEW.worker,"

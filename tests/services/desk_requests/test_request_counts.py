@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 from typing import Any
 
+import pymysql
 import pytest
 
 from tests.services.desk_requests.test_hostile_requests import connect, insert
@@ -81,6 +82,22 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
         open_line.rollback()
     rows = place.sql("SELECT who, COUNT(*) FROM requests GROUP BY who ORDER BY who")
     assert rows == [(place.named(name), 2 if name == "op-a" else 4) for name in people]
+
+
+@pytest.mark.parametrize("zone", ["SYSTEM", "-12:00", "+13:00"])
+def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> None:
+    """In a zone with summer time the server can't tell the hour that comes twice: a request would be an hour older,
+    and count for no limit. So a session that asks has an offset from UTC."""
+    ask_only(place, "op-a")
+    with closing(connect(place)) as line, line.cursor() as cursor:
+        cursor.execute(f"SET SESSION time_zone = '{zone}'")
+        if zone == "SYSTEM":
+            with pytest.raises(pymysql.MySQLError, match="offset"):
+                insert(line, "probe", "[]")
+        else:
+            insert(line, "probe", "[]")
+    rows = place.sql("SELECT ABS(TIMESTAMPDIFF(MINUTE, at, UTC_TIMESTAMP(6))) FROM requests")
+    assert rows == ([] if zone == "SYSTEM" else [(0,)])
 
 
 def store_both(line: Any) -> None:
