@@ -12,6 +12,7 @@ _ASKED, _ABOUT = "tests/harms/test_asked_for.py", "tests/harms/test_asked_about_
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
 _WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
 _LOCKED = "tests/services/desk_requests/test_locked_requests.py"
+_COUNTED = "tests/services/desk_requests/test_request_counts.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -38,7 +39,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         " AND NOT {_HAS_REQUEST_MADE_REFUND_SQL}\"", "\"",
         f"{_ABOUT}::test_one_request_asks_for_one_refund"),
     _mutant("a request is written in somebody else's name", _REQUESTS,
-        'f"SET NEW.who = account, NEW.at', 'f"SET NEW.at',
+        "SET NEW.who = account, NEW.at", "SET NEW.at",
         f"{_ASKED}::test_whoever_inserts_it_has_asked"),
     _mutant("a request is taken however late", _REQUESTS,
         "(OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW_SQL}", "(OLD.state = 'asked'",
@@ -59,7 +60,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "action_text not in _ACTIONS_OF_DESKS or", "action_text == '' or",
         f"{_WRITTEN}::test_an_audit_entry_that_no_desk_writes_is_none"),
     _mutant("a person fills the disk", _REQUESTS,
-        "f\" < {MAX_REQUESTS_PER_HOUR}\"", "\" < 100000000\"",
+        " < {MAX_REQUESTS_PER_HOUR}\"", " < 100000000\"",
         f"{_WRITTEN}::test_nobody_fills_the_disk"),
     _mutant("who holds others up stays", "console/store/access/lock_holders.py",
         "    KILL CONNECTION session_id;", "    DO session_id;",
@@ -76,8 +77,21 @@ ON_HARMS: tuple[Mutant, ...] = (
         "        with avoid_lock_waits(conn):\n            yield\n", "        yield\n",
         f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
     _mutant("a locked request keeps its place", _QUEUE,
-        "_listed_requests.c.passed_over, *_TURN_ORDER_COLUMNS[1:]", "*_TURN_ORDER_COLUMNS[1:]",
+        "_listed_requests.c.passed_over, _listed_requests.c.served_place,", "_listed_requests.c.served_place,",
         f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
+    _mutant("one person's requests about a record come before everybody's", _QUEUE,
+        "_listed_requests.c.passed_over, _listed_requests.c.served_place,", "_listed_requests.c.passed_over,",
+        f"{_WRITTEN}::test_nobody_waits_for_all_requests_of_somebody_else_about_a_record"),
+    _mutant("who locks a request of an ended worker stops the others", _QUEUE,
+        "        with suppress(RequestLocked), _change_without_waiting(tx.conn, id, person):\n",
+        "        if person:\n",
+        f"{_LOCKED}::test_a_locked_request_of_an_ended_worker_stops_no_other_worker"),
+    _mutant("a session with a named time zone makes requests older", _REQUESTS,
+        "@@SESSION.time_zone REGEXP '^[+-]'", "TRUE",
+        f"{_COUNTED}::test_no_time_zone_moves_the_time_of_a_request"),
+    _mutant("all old requests of a person are counted", _REQUESTS,
+        "r.asked_hour = this_hour - 1 AND r.at >", "r.asked_hour < this_hour AND r.at >",
+        f"{_COUNTED}::test_old_requests_are_not_read"),
     _mutant("several transactions pass a limit of requests", _SQL,
         'COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")', 'COUNT({column})", from_clause)',
         f"{_WRITTEN}::test_nobody_asks_more_in_several_transactions"),

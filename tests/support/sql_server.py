@@ -46,6 +46,8 @@ class SqlServer:
         import pymysql
 
         account = {"user": user, "password": password} if user else {"user": self.admin, "password": self.password}
+        if user:  # as desks do: who asks in another zone than an offset is refused
+            more = {"init_command": "SET SESSION time_zone = '+00:00'", **more}
         where = {"host": self.host, "port": self.port, "database": database}
         how = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
         try:

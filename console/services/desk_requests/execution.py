@@ -72,6 +72,8 @@ class RequestExecutor:
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
         self._take_mutex = Lock()
         self._locked_requests = LockedRequests(context.clock)
+        self._served_people: tuple[str, ...] = ()
+        """The people whose requests `_take_next_request` has taken, in the order of the last one."""
         self._unexecuted_requests: deque[TakenDeskRequest] = deque()
         """Requests that `take_locked_request` has taken, and that no thread executes yet."""
         self.clock, self.scale = context.clock, context.scale
@@ -138,10 +140,11 @@ class RequestExecutor:
 
     def store_progress_steps(self) -> None:
         """Store the latest progress step of each desk request whose command has reported a step since the last
-        call. Only one thread calls this method, so that the steps keep their order."""
+        call. Only one thread calls this method, so that the steps keep their order. A step of a request that another
+        transaction locks is left out: a wait would hold up the requests of other people."""
         while self._progress_steps:
             _, (taken_request, step) = self._progress_steps.popitem()
-            with log_and_suppress("progress of a desk request"):
+            with log_and_suppress("progress of a desk request"), suppress(requests.RequestLocked):
                 self._context.write(partial(_write_progress_step, taken_request=taken_request, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
@@ -174,16 +177,21 @@ class RequestExecutor:
             with suppress(IndexError):
                 return self._unexecuted_requests.popleft()
         with self._take_mutex:
-            locked_ids = self._locked_requests.ids
-            return self._context.write(
+            locked_ids, served_people = self._locked_requests.ids, self._served_people
+            taken_request = self._context.write(
                 lambda tx: requests.take_next_request(
                     tx,
                     self._make_holder(),
                     self._context.heartbeat.scale_lease_seconds,
                     locked_ids,
+                    served_people,
                     only_first_of_person=only_first_of_person,
                 )
             )
+            if taken_request is not None:
+                person = taken_request.person
+                self._served_people = (*(name for name in served_people if name != person), person)
+            return taken_request
 
     def take_locked_request(self) -> bool:
         """Take a desk request that was found locked: wait for its locks, so that `BlockingSessionEnder` finds the

@@ -65,29 +65,44 @@ REQUESTER_SQL = (
 isn't a worker's or executes no request.
 """
 
+_HOUR_DECLARATION = f"DECLARE this_hour INT DEFAULT TO_SECONDS({UTC_NOW_SQL}) DIV 3600;"
+"""SQL that declares the variable `this_hour`, the value of the column `asked_hour` of a request stored now."""
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
-        f"SET NEW.who = account, NEW.at = {UTC_NOW_SQL}, NEW.expires_at = {UTC_NOW_SQL}"
+        f"{_HOUR_DECLARATION} SET NEW.who = account, NEW.at = {UTC_NOW_SQL}, NEW.expires_at = {UTC_NOW_SQL}"
         f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_LIFETIME_DAYS * 86_400},"
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
-    )
+    ),
+    ("request_files", "INSERT"): _HOUR_DECLARATION,
 }
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
-def _make_requests_of_person_sql(person_sql: str) -> str:
-    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `person_sql` is the SQL of
-    the person's name, in the collation of the column `requests.who`: then a trigger that contains these clauses
-    reads, and in some isolation levels locks, only this person's part of the index on that column.
-
-    A range of `requests.at` must not be read by the index: the server would also lock the first row after the range,
-    which may be another person's, inserted and not committed.
+def _make_count_of_last_hour_sql(person_sql: str, join: str = "", column: str = "*") -> str:
+    """Return SQL for the number of one person's desk requests `r` of the last hour, or of the values of `column` in
+    the rows that `join` adds to them. `person_sql` is the SQL of the person's name, in the collation of the column
+    `requests.who`: then the server reads, and locks, only those entries of the index ix_requests_who that have this
+    person and this hour or the previous one.
     """
-    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {person_sql}"
+    counts = (
+        make_count_sql(
+            f"requests r FORCE INDEX (ix_requests_who){join} WHERE r.who = {person_sql} AND {condition}", column
+        )
+        for condition in (
+            "r.asked_hour = this_hour",
+            f"r.asked_hour = this_hour - 1 AND r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR",
+        )
+    )
+    return f"({' + '.join(counts)})"
 
 
-_IS_REQUEST_OF_LAST_HOUR_SQL = f"r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR"
+_FILE_PARTS_OF_LAST_HOUR_SQL = _make_count_of_last_hour_sql(
+    "(SELECT o.who FROM requests o WHERE o.id = NEW.request)", " JOIN request_files f ON f.request = r.id", "f.part"
+)
+# In a zone with summer time the hour that comes twice is ambiguous, so UTC_NOW_SQL can be an hour too early.
+_HAS_ZONE_OFFSET_SQL = "@@SESSION.time_zone REGEXP '^[+-]'"
 _REQUEST_INSERT_RULES = (
+    TriggerRule(_HAS_ZONE_OFFSET_SQL, "the time zone of a session that asks is an offset from UTC"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
     TriggerRule(
         "NEW.state = 'asked' AND NEW.fence = 0 AND COALESCE(NEW.progress, NEW.result, NEW.taken_by, NEW.worker,"
@@ -101,16 +116,15 @@ _REQUEST_INSERT_RULES = (
     ),
     TriggerRule(
         make_count_sql(
-            f"{_make_requests_of_person_sql('NEW.who')} AND r.state = 'asked'"
-            f" AND (r.action = '{AUDIT_REQUEST_ACTION}') = (NEW.action = '{AUDIT_REQUEST_ACTION}')",
+            "requests r FORCE INDEX (ix_requests_waiting) WHERE r.who = NEW.who"
+            f" AND r.waiting = IF(NEW.action = '{AUDIT_REQUEST_ACTION}', 2, 1)"
         )
         + f" < IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
         f" OR NEW.action = '{WITHDRAW_ACTION}'",
         "too many requests of this person wait",
     ),
     TriggerRule(
-        make_count_sql(f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}")
-        + f" < {MAX_REQUESTS_PER_HOUR}",
+        f"{_make_count_of_last_hour_sql('NEW.who')} < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
     TriggerRule(
@@ -189,13 +203,7 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             "a part is short",
         ),
         TriggerRule(
-            make_count_sql(
-                "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
-                " JOIN request_files f ON f.request = r.id"
-                f" WHERE o.id = NEW.request AND {_IS_REQUEST_OF_LAST_HOUR_SQL}",
-                "f.part",
-            )
-            + f" < {MAX_FILE_PARTS_PER_HOUR}",
+            f"{_FILE_PARTS_OF_LAST_HOUR_SQL} < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",
         ),
     ),

@@ -7,7 +7,7 @@ Triggers set the person and the time of a new row, and refuse every change that 
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ _listed_requests = (
         func.coalesce(requests.c.subject_id, requests.c.id).label("subject"),
         _RUNNING_REQUEST_CONDITION.label("running"),
         requests.c.id.in_(bindparam("passed_over_ids", expanding=True)).label("passed_over"),
+        func.find_in_set(requests.c.who, bindparam("served_people")).label("served_place"),
     )
     .where(
         or_(
@@ -96,6 +97,10 @@ _listed_requests = (
     .subquery("listed")
 )
 _TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+_PLACE_ORDER_COLUMNS = (
+    _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
+    *_TURN_ORDER_COLUMNS[1:],
+)  # fmt: skip
 _open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
@@ -103,15 +108,13 @@ _open_requests = select(
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(
-        partition_by=(_listed_requests.c.kind, _listed_requests.c.subject),
-        order_by=(_listed_requests.c.running.desc(), _listed_requests.c.passed_over, *_TURN_ORDER_COLUMNS[1:]),
-    )
+    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_PLACE_ORDER_COLUMNS)
     .label("place"),
     func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
-# waits for all requests of somebody else.
+# waits for all requests of somebody else. Of several people's requests about one subject, the first is that of the
+# person for whom this worker has executed none, or whose last one is the longest ago.
 _TAKABLE_REQUESTS_QUERY = (
     select(_open_requests.c.id, _open_requests.c.fence, _open_requests.c.who)
     .where(
@@ -166,7 +169,7 @@ _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
 _RENEW_REQUEST_LEASE_STATEMENT = (
     update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
-_REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.worker).where(
+_REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
     requests.c.worker.in_(bindparam("workers", expanding=True)),
     requests.c.taken_by == bindparam("account"),
@@ -193,9 +196,13 @@ _MARK_REQUESTS_LAPSED_STATEMENT = (
     .where(requests.c.id == bindparam("desk_request_id"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
-_LAPSED_REQUESTS_QUERY = (
+_LAPSED_REQUESTS_QUERY = (  # those for audit entries have years, and there may be thousands
     select(requests.c.id, requests.c.who)
-    .where(_LAPSED_REQUEST_CONDITION, requests.c.id.not_in(bindparam("locked_ids", expanding=True)))
+    .where(
+        _LAPSED_REQUEST_CONDITION,
+        requests.c.action != AUDIT_REQUEST_ACTION,
+        requests.c.id.not_in(bindparam("locked_ids", expanding=True)),
+    )
     .limit(bindparam("limit"))
 )
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW)
@@ -398,7 +405,7 @@ def count_takable_requests(conn: Connection, locked: LockedIds = NO_LOCKED_IDS) 
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
-    return len(_read_takable_requests(conn, locked)) or len(_read_lapsed_requests(conn, locked, 1))
+    return len(_read_takable_requests(conn, locked, ())) or len(_read_lapsed_requests(conn, locked, 1))
 
 
 def take_next_request(
@@ -406,6 +413,7 @@ def take_next_request(
     holder: HoldingProcess,
     lease_seconds: float,
     locked: LockedIds = NO_LOCKED_IDS,
+    served_people: Sequence[str] = (),
     *,
     only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
@@ -413,7 +421,9 @@ def take_next_request(
     isn't taken while another request about the same record is executed. Requests that no worker took in time are
     marked as lapsed first.
 
-    Each person's oldest request comes before any person's second one; requests for audit entries come last.
+    Each person's oldest request comes before any person's second one; requests for audit entries come last. Of
+    requests about one record, those of other people come before those of `served_people`, the people whose requests
+    this worker has taken, in the order of the last one.
     `only_first_of_person`: take no request of a person for whom another request is executed now; requests for audit
     entries are excepted.
 
@@ -423,7 +433,7 @@ def take_next_request(
     for row in _read_lapsed_requests(tx.conn, locked, _MAX_REQUESTS_MARKED_LAPSED):
         with _change_without_waiting(tx.conn, row.id, row.who):
             tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": row.id})
-    for row in _read_takable_requests(tx.conn, locked, only_first_of_person=only_first_of_person):
+    for row in _read_takable_requests(tx.conn, locked, served_people, only_first_of_person=only_first_of_person):
         with _change_without_waiting(tx.conn, row.id, row.who):
             is_taken = _take_request(tx.conn, row.id, row.fence, holder, lease_seconds)
         if is_taken:
@@ -481,7 +491,7 @@ def _take_request(
 
 
 def _read_takable_requests(
-    conn: Connection, locked: LockedIds, *, only_first_of_person: bool = False
+    conn: Connection, locked: LockedIds, served_people: Sequence[str], *, only_first_of_person: bool = False
 ) -> Sequence[Any]:
     """Return (id, fencing token, person) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each
     of them either waits or was taken by a worker whose lease has expired, and is the first open one about its
@@ -494,6 +504,7 @@ def _read_takable_requests(
             "last_turn": 1 if only_first_of_person else _LARGEST_TURN_NUMBER,
             "locked_ids": locked_ids,
             "passed_over_ids": list(locked.passed_over_ids),
+            "served_people": ",".join(served_people),
         },
     ).all()
     return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY, {"locked_ids": locked_ids}).all()
@@ -519,15 +530,17 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
 
 def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: str) -> None:
     """End the leases of the desk requests that these workers (tokens of their presence leases) have taken and not
-    ended, so that other workers can take these requests. Only requests that `account` has taken are changed.
+    ended, so that other workers can take these requests. Only requests that `account` has taken are changed, and
+    none that another transaction locks.
 
     If such a worker is still alive, it may write in the person's name again once another worker of `account` has
     taken the request, because the triggers compare only the account.
     """
-    for id, token in tx.conn.execute(
+    for id, person, token in tx.conn.execute(
         _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}
     ).all():
-        tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"desk_request_id": id, "token": token})
+        with suppress(RequestLocked), _change_without_waiting(tx.conn, id, person):
+            tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"desk_request_id": id, "token": token})
 
 
 def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
@@ -551,9 +564,10 @@ def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
     """Store in the desk request which step of its execution this worker has reached (`step`). The window of the
-    sender shows the step.
+    sender shows the step. Raises RequestLocked if another transaction locks the request.
     """
-    conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
+    with _change_without_waiting(conn, taken_request.id, taken_request.person):
+        conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
 
 
 def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) -> bool:

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from alembic import op
 
 from console.store.schema import claim_columns
-from console.store.schema.core import credit_checks
+from console.store.schema.core import ASKED_HOUR_SQL, credit_checks
 
 LEGACY_TABLE = credit_checks.name
 _SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _DERIVED_COLUMN_SQL_ON_SERVERS = {
     "number_key": claim_columns.NUMBER_KEY_SQL["mysql"],
     "claim_number": claim_columns.CLAIM_NUMBER_SQL["mysql"],
+    "asked_hour": ASKED_HOUR_SQL["mysql"],
 }
 
 
@@ -79,11 +80,16 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 
 def replace_index(name: str, table: str, columns: list[str]) -> None:
     """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
-    index is created, unless the table waits for adoption."""
+    index is created, unless the table waits for adoption. On a server one statement does both, because triggers may
+    name the index.
+    """
     present_indexes = {
         str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)
     }
     if name in present_indexes and present_indexes[name] != columns:
+        if is_on_server():
+            op.execute(f"ALTER TABLE {table} DROP INDEX {name}, ADD INDEX {name} ({', '.join(columns)})")
+            return
         op.drop_index(name, table)
     create_index(name, table, columns, unique=False)
 

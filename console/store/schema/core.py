@@ -16,12 +16,12 @@ from sqlalchemy import (
     text,
 )
 
-from console.domain.desk_requests.records import WITHDRAW_ACTION
+from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
 
-SCHEMA_VERSION = "0023"
+SCHEMA_VERSION = "0024"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """
@@ -36,6 +36,19 @@ request; in any other request its own id once a worker has taken it, and NULL be
 
 Because of a unique index on this column, a request is either taken or withdrawn, also on different nodes of a
 cluster.
+"""
+ASKED_HOUR_SQL = {
+    "sqlite": "CAST(STRFTIME('%s', at) AS INTEGER) / 3600",
+    "mysql": "TO_SECONDS(at) DIV 3600",
+}
+"""SQL of the column `asked_hour` of desk requests, by dialect: the number of the hour (UTC) in which the request was
+stored, counted from a fixed instant. A trigger that counts a person's latest requests searches for equal hours: a
+search for a range of `at` would also lock the first row after the range, which may be another person's.
+"""
+WAITING_REQUEST_SQL = f"CASE WHEN state <> 'asked' THEN 0 WHEN action = '{AUDIT_REQUEST_ACTION}' THEN 2 ELSE 1 END"
+"""SQL of the column `waiting` of desk requests: 0 if the request doesn't wait for a worker, 2 if it waits and is for
+an audit entry, 1 for any other that waits. Of one person the waiting requests come last in the index of this column,
+so a lock on the end of another person's part of the index doesn't hold up a new request.
 """
 OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 """SQL of a derived column of alerts: the id of the alert's record while the alert is open, then NULL. A unique index
@@ -197,8 +210,11 @@ requests = Table(
     Column("ended_at", Instant),
     Column("claimed_id", String(64), Computed(CLAIMED_REQUEST_SQL, persisted=False)),
     Index("uq_requests_claim", "claimed_id", unique=True),
-    Index("ix_requests_state", "state", "at"),
-    Index("ix_requests_who", "who", "at"),
+    Index("ix_requests_state", "state", "action", "at"),
+    Column("asked_hour", Integer, Computed(ASKED_HOUR_SQL["sqlite"], persisted=False)),
+    Column("waiting", Integer, Computed(WAITING_REQUEST_SQL, persisted=False)),
+    Index("ix_requests_who", "who", "asked_hour"),
+    Index("ix_requests_waiting", "who", "waiting"),
 )
 
 request_files = Table(

@@ -277,6 +277,18 @@ def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Co
     assert take(only_first_of_person=True) in (mine, other)
 
 
+def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Place, worker: Console) -> None:
+    """One person asks again and again about the record that the other person's request is about: each takes a turn,
+    and each person's own requests keep their order."""
+    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+        mine = [insert(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
+        theirs = [insert(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
+    while worker.desk_requests.execute_next():
+        pass
+    ended_ids = [id for (id,) in place.sql("SELECT id FROM requests WHERE state = 'ended' ORDER BY ended_at")]
+    assert ended_ids == [mine[0], theirs[0], mine[1], theirs[1], *mine[2:]]
+
+
 def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: Console) -> None:
     """A person inserts a request and never commits: others ask, and are answered."""
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"

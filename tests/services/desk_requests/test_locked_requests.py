@@ -11,9 +11,10 @@ from console.domain.desk_requests.records import DeskRequestState, make_request_
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.locked_requests import PASS_OVER_AFTER_SECONDS, LockedRequests
 from console.store.database import server
+from console.store.desk_requests import requests
 from console.store.desk_requests.requests import LockedIds
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.services.desk_requests.test_execution import ask, state
+from tests.services.desk_requests.test_execution import ask, state, take
 from tests.services.desk_requests.test_lock_holders import as_possible, buys, connect, watching
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
@@ -113,6 +114,49 @@ def test_what_lapsed_and_is_locked_holds_up_nobody(
             buys(place, sandbox, number)
             line.commit()
         until(lambda: place.sql(f"SELECT state FROM requests WHERE id = '{request}'") == [("lapsed",)], "its end")
+
+
+@pytest.mark.usefixtures("long_waits")
+def test_a_step_of_a_locked_request_stops_no_worker(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console]
+) -> None:
+    """The thread that looks for everybody's requests stores how far commands are, and doesn't wait for the locks. The
+    server ends each wait after ten seconds."""
+    desk, worker = people
+    (number,) = numbers(1, seed=113)
+    for count in range(20):
+        ask(desk, subject=str(count))
+    running = [taken for _ in range(20) if (taken := take(worker, 600)) is not None]
+    with open_transaction(place, LOCKS, *(taken.id for taken in running)) as line:
+        for taken in running:
+            worker.desk_requests._keep_latest_step(taken, "asking")
+        with executing(worker):
+            try:
+                buys(place, sandbox, number)
+            finally:
+                line.commit()
+
+
+@pytest.mark.usefixtures("long_waits")
+def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console]
+) -> None:
+    """The same thread gives free the requests of a worker that has ended; a locked one later."""
+    desk, worker = people
+    requests_of_desk = [ask(desk, subject=str(count)) for count in range(2)]
+    with place.opened(sandbox, person="worker", desk=1) as ended:
+        ended.desk_requests.announce_presence()
+        holder = ended.desk_requests._make_holder()
+        for _ in requests_of_desk:
+            assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
+    with open_transaction(place, LOCKS, requests_of_desk[0]) as line, executing(worker):
+        try:
+            until(lambda: state(desk, requests_of_desk[1]) is DeskRequestState.ENDED, "the end of the other request")
+            assert state(desk, requests_of_desk[0]) is DeskRequestState.TAKEN
+            buys(place, sandbox, numbers(1, seed=114)[0])
+        finally:
+            line.commit()
+        until(lambda: state(desk, requests_of_desk[0]) is DeskRequestState.ENDED, "the end of the locked request")
 
 
 def test_people_take_turns_in_the_wait_for_locks() -> None:

@@ -17,6 +17,11 @@ from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_RO
 from tests.support.places import CHECKS, Engine
 
 UNDONE = {
+    "0023": (
+        "ALTER TABLE requests DROP INDEX ix_requests_waiting, DROP COLUMN waiting, DROP COLUMN asked_hour",
+        "ALTER TABLE requests DROP INDEX ix_requests_who, ADD INDEX ix_requests_who (who, at)",
+        "ALTER TABLE requests DROP INDEX ix_requests_state, ADD INDEX ix_requests_state (state, at)",
+    ),
     "0022": ("ALTER TABLE refunds DROP INDEX ix_refunds_txn",),
     "0021": ("ALTER TABLE mentions DROP COLUMN how",),
     "0020": tuple(
@@ -149,7 +154,8 @@ def test_an_upgrade_that_lost_its_lock_stops(
             )
             tx.conn.exec_driver_sql(f"DROP TRIGGER {trigger}")
             if missing == "how":
-                for statement in (*UNDONE["0022"], *UNDONE["0021"], *UNDONE["0020"]):
+                undone = [statement for version in ("0023", "0022", "0021", "0020") for statement in UNDONE[version]]
+                for statement in undone:
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0020'")
         with monkeypatch.context() as patch:

@@ -1,0 +1,106 @@
+"""How many rows the database reads to count a person's requests: those of the last hours, however many are older."""
+
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pymysql
+import pytest
+
+from tests.services.desk_requests.test_hostile_requests import connect, insert
+from tests.support.asking import ask_only
+from tests.support.places import Place
+
+OLD_REQUESTS = 2_000
+
+
+def reads(line: Any) -> int:
+    """Number of rows that this session has read, by its server."""
+    with line.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(count) for _, count in cursor.fetchall())
+
+
+def stores(line: Any, action: str) -> int:
+    """Number of rows that are read for one request and one part of its file."""
+    before = reads(line)
+    unread = reads(line) - before  # what the question itself reads
+    request = insert(line, action, "[]", evidence_sha256="0" * 64)
+    with line.cursor() as cursor:
+        cursor.execute("INSERT INTO request_files (request, part, content) VALUES (%s, 0, 'x')", (request,))
+    return reads(line) - before - 2 * unread
+
+
+def store_old_requests(place: Place, person: str, count: int) -> None:
+    """Store requests of this person, which ended three hours ago, each with a part of a file."""
+    digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
+    number, old_id = (
+        "ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n + 10000 * more.n",
+        "01900000-0000-7000-8000-",
+    )
+    tables = ", ".join(f"({digits}) {name}" for name in ("ones", "tens", "hundreds", "thousands", "more"))
+    place.sql(
+        "INSERT INTO requests (id, who, at, expires_at, action, args, state)"
+        f" SELECT CONCAT('{old_id}', LPAD({number}, 12, '0')), '', NOW(), NOW(), 'probe', '[]', 'ended'"
+        f" FROM {tables} WHERE {number} < {count}",
+        f"UPDATE requests SET who = '{place.named(person)}', at = at - INTERVAL 3 HOUR WHERE state = 'ended'",
+        "INSERT INTO request_files (request, part, content) SELECT id, 0, 'x' FROM requests WHERE state = 'ended'",
+    )
+
+
+@pytest.mark.parametrize("action", ["resolve", "audit"])
+def test_old_requests_are_not_read(place: Place, action: str) -> None:
+    """Requests are never deleted, so a person who has asked for years asks as fast as a new one."""
+    ask_only(place, "op-a")
+    with closing(connect(place)) as line:
+        few = stores(line, action)
+        store_old_requests(place, "op-a", OLD_REQUESTS)
+        many = stores(line, action)
+    print(f"rows read: {few} without old requests, {many} with {OLD_REQUESTS}")
+    assert many < few + 20
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
+    """A person's open transaction has counted and stored requests of each kind. The others, before and after by name,
+    store theirs meanwhile. All have asked before, hours ago: in other isolation levels than READ COMMITTED the first
+    count also locks the place before the person's first request."""
+    people = ("lead-b", "op-a", "op-b")
+    ask_only(place, *people)
+    with ExitStack() as stack:
+        lines = [stack.enter_context(closing(connect(place, person))) for person in people]
+        for line in lines:
+            store_both(line)
+        place.sql("UPDATE requests SET state = 'lapsed', ended_at = at, at = at - INTERVAL 3 HOUR")
+        for line in lines:
+            cursor = stack.enter_context(line.cursor())
+            cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 2")
+        before, open_line, after = lines
+        open_line.begin()
+        for line in (open_line, before, after):
+            store_both(line)
+        open_line.rollback()
+    rows = place.sql("SELECT who, COUNT(*) FROM requests GROUP BY who ORDER BY who")
+    assert rows == [(place.named(name), 2 if name == "op-a" else 4) for name in people]
+
+
+@pytest.mark.parametrize("zone", ["SYSTEM", "-12:00", "+13:00"])
+def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> None:
+    """In a zone with summer time the server can't tell the hour that comes twice: a request would be an hour older,
+    and count for no limit. So a session that asks has an offset from UTC."""
+    ask_only(place, "op-a")
+    with closing(connect(place)) as line, line.cursor() as cursor:
+        cursor.execute(f"SET SESSION time_zone = '{zone}'")
+        if zone == "SYSTEM":
+            with pytest.raises(pymysql.MySQLError, match="offset"):
+                insert(line, "probe", "[]")
+        else:
+            insert(line, "probe", "[]")
+    rows = place.sql("SELECT ABS(TIMESTAMPDIFF(MINUTE, at, UTC_TIMESTAMP(6))) FROM requests")
+    assert rows == ([] if zone == "SYSTEM" else [(0,)])
+
+
+def store_both(line: Any) -> None:
+    """Store a request, and one for an audit entry."""
+    insert(line, "probe", "[]")
+    insert(line, "audit", "{}")
