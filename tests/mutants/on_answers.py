@@ -366,8 +366,19 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if not _says_nothing_about_pages(fields, len(rows)):\n",
+                "        if list_pages.may_lack_rows(fields, len(rows)):\n",
                 "        if False:\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+    ),
+    Mutant(
+        "a page that is full is taken for the whole list of purchases",
+        (
+            Change(
+                "console/providers/alarmbox/list_pages.py",
+                "        return value > row_count\n",
+                "        return value >= row_count\n",
             ),
         ),
         ("tests/providers/alarmbox/test_responses.py::test_lists",),
