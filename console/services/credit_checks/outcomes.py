@@ -143,7 +143,7 @@ def write_successful_purchase(
         **make_report_values(report, record, now),
         **credit_checks.make_work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
     )
-    if record.certainty is Certainty.UNKNOWN:
+    if record.certainty is Certainty.UNKNOWN or record.operation_id is None:
         approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_BOUGHT, record.id, {"provider_id": report.credit_check_id, **(facts or {})}
