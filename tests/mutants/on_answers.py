@@ -398,6 +398,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a check that had expired before settles an unknown purchase",
+        (
+            Change(
+                "console/services/credit_checks/outcomes.py",
+                "    return get_end_of_day(last_valid_day) <= sent_at\n",
+                "    return False\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_ids_of_people.py",),
+        "sqlite",
+    ),
+    Mutant(
         "a page that is full is taken for the whole list of purchases",
         (
             Change(

@@ -249,6 +249,8 @@ class PurchaseResolver:
         """
         context = self._context
         mismatch = self._find_mismatch(tx, record, report)
+        if mismatch is None and proof is not None and outcomes.had_expired_before(report, record.created_at):
+            mismatch = MismatchReason.EXPIRED_BEFORE  # it could be renewed at once, beside the unknown purchase
         if mismatch is None and proof is not None:
             evidence.add_proof(
                 tx.conn,
