@@ -170,7 +170,8 @@ class ReadOnlySwitch:
 
 @dataclass(frozen=True, slots=True)
 class CheckRelations:
-    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
+    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision
+    for the state `proposed_state` (None: none is proposed).
     `claim_holder` is the id of another credit check that holds the claim on the same client and corporation
     number, None if there is none. `open_denials` are the ids of the credit checks of the same pair that block a
     purchase because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the
@@ -187,6 +188,7 @@ class CheckRelations:
     read_only: ReadOnlySwitch | None = None
     open_denials: tuple[int, ...] = ()
     lost_renewal: int | None = None
+    proposed_state: str | None = None
 
 
 class OperationState(StrEnum):

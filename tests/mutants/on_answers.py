@@ -3,6 +3,7 @@
 from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
+_LEFT_OPEN = "tests/services/adoption/test_rows_left_open.py"
 _CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
@@ -366,8 +367,55 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if not _says_nothing_about_pages(fields, len(rows)):\n",
+                "        if list_pages.may_lack_rows(fields, len(rows)):\n",
                 "        if False:\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+    ),
+    Mutant(
+        "an id that its writer adds after an error doesn't stop the next purchase",
+        (
+            Change(
+                "console/store/credit_checks/credit_checks.py",
+                "            credit_checks.c.work_state.is_not(None),\n",
+                "            credit_checks.c.work_state.is_(None),\n",
+            ),
+        ),
+        (f"{_LEFT_OPEN}::test_an_id_after_an_error_stops_the_next_purchase",),
+        "sqlite",
+    ),
+    Mutant(
+        "one person says which purchase another application's row is",
+        (
+            Change(
+                "console/services/credit_checks/resolve.py",
+                "                if record.certainty is Certainty.UNKNOWN:\n",
+                "                if record:\n",
+            ),
+        ),
+        (f"{_LEFT_OPEN}::test_two_people_say_which_purchase_it_is",),
+        "sqlite",
+    ),
+    Mutant(
+        "a check that had expired before settles an unknown purchase",
+        (
+            Change(
+                "console/services/credit_checks/outcomes.py",
+                "    return get_end_of_day(last_valid_day) <= sent_at\n",
+                "    return False\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_ids_of_people.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "a page that is full is taken for the whole list of purchases",
+        (
+            Change(
+                "console/providers/alarmbox/list_pages.py",
+                "        return value > row_count\n",
+                "        return value >= row_count\n",
             ),
         ),
         ("tests/providers/alarmbox/test_responses.py::test_lists",),

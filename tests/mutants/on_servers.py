@@ -152,6 +152,30 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/harms/test_bought_twice.py",),
         "mariadb",
     ),
+    Mutant(
+        "a check that the provider can't be asked about is superseded",
+        (
+            Change(
+                "console/store/constraints/credit_checks.py",
+                'f"(OLD.credit_check_id IS NOT NULL AND (OLD.status',
+                'f"(TRUE AND (OLD.status',
+            ),
+        ),
+        ("tests/store/constraints/test_constraints.py::test_forbidden_statements_are_refused_to_each_role",),
+        "mariadb",
+    ),
+    Mutant(
+        "one person names the purchase of another application's row",
+        (
+            Change(
+                "console/store/constraints/credit_checks.py",
+                "OR op IS NOT NULL OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
+                "OR op IS NOT NULL OR {_HAS_OWN_ANSWER_SQL} OR TRUE",
+            ),
+        ),
+        ("tests/store/constraints/test_constraints.py::test_forbidden_statements_are_refused_to_each_role",),
+        "mariadb",
+    ),
     Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
     Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
     Mutant("tx2 is not fenced on a server", UNFENCED, ("tests/crash/test_stops.py",), "mariadb"),

@@ -17,7 +17,7 @@ NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """What the process that began an operation alone knows."""
-BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED = range(1, 8)
+BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED, LEFT_OPEN = range(1, 9)
 DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
 """Error numbers by which a server says that an account may not, or not twice."""
 
@@ -223,6 +223,24 @@ FORBIDDEN: Sequence[Forbidden] = (
         check(SUPERSEDED, superseded_at="NULL", superseded_by="NULL"),
         words="only a renewal",
     ),
+    _f(
+        "charge: supersede a success without the provider's id",
+        check(LEFT_OPEN, superseded_at=UTC),
+        words="only a renewal",
+    ),
+    _f(
+        "charge: name another application's purchase",
+        check(LEFT_OPEN, credit_check_id="99"),
+        words="only two people say",
+    ),
+    _f(
+        "charge: name another application's purchase on one's own reading",
+        evidence_row(subject=LEFT_OPEN)
+        .replace("'person'", "'alarmbox.resolve'")
+        .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
+        check(LEFT_OPEN, credit_check_id="99"),
+        words="only two people say",
+    ),
     _f("charge: call it somebody else's row", check(BOUGHT, work_state="NULL"), words="no such state of work"),
     _f("charge: without raising the version", check(BOUGHT, version="version", result="'ok'"), words="raises"),
     _f("unknown: error on one person's word", check(UNKNOWN, **NOT_BOUGHT), words=SECOND),
@@ -340,6 +358,7 @@ def seed(team: Team) -> None:
         f"({SUPERSEDED}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {UTC}, {RENEWAL}, NULL)",
         f"({RENEWAL}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED})",
         f"({PROPOSED}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
+        f"({LEFT_OPEN}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
     )
     statements = (
         f"INSERT INTO {CHECKS} ({columns}) VALUES {', '.join(rows)}",

@@ -13,7 +13,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
-from console.domain.recovery.decidable import is_denied_but_bought
+from console.domain.recovery.decidable import is_decidable_check, is_denied_but_bought, is_left_open_by_writer
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
@@ -30,7 +30,7 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
         certainty = CertaintyBadge.UNCONFIRMED
-    awaits_second_person = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
+    awaits_second_person = relations.awaits_second_person and is_decidable_check(record)
     work = WorkBadge.WAITING_FOR_APPROVAL if awaits_second_person else find_work_badge(record.work, explanation)
     return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only)
 
@@ -62,10 +62,10 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if record.state is CheckState.PENDING:
-        return _explain_pending(record, facts)
+        return _explain_pending(record, relations, facts)
     if record.state is CheckState.ERROR:
         return _explain_not_bought(record, relations, facts)
-    return _explain_success(record, facts, now)
+    return _explain_success(record, relations, facts, now)
 
 
 def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
@@ -75,8 +75,12 @@ def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: M
     verdict, reason = (
         ("verdict.contradicted", "why.denied_but_bought") if is_denied else ("verdict.error", "why.not_bought")
     )
+    if is_denied and record.credit_check_id is not None:
+        reason = "why.error_with_id"
     if is_denied and (record.relations is None or record.id in relations.open_denials):
         step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
+        if record.work.reason != WorkReason.CONTRADICTED:  # a probe opens the case that a person acknowledges
+            step = NextStep("next.probe_denied", facts, f"support-console probe credit-check {record.id}", "probe")
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
     denial_id = next(iter(relations.open_denials), None)
     blocking_id = relations.claim_holder or relations.lost_renewal or denial_id
@@ -132,7 +136,7 @@ def _choose_next_step_of_unknown(
     """Return the next step of a credit check whose outcome is unknown: a probe, a decision by people or, for a
     proposed decision, its confirmation by a second person."""
     if relations.awaits_second_person:
-        return NextStep("next.second_person", facts, _format_resolve_command(record, "error"), "resolve")
+        return _make_second_person_step(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
         step_facts = {**facts, "of": len(PURCHASE_PROBE_WAITS)}
         return NextStep(
@@ -141,18 +145,34 @@ def _choose_next_step_of_unknown(
     return NextStep("next.resolve", facts, _format_resolve_command(record, "success --provider-id ID"), "resolve")
 
 
-def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
+def _make_second_person_step(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
+    outcome = "success --provider-id ID" if relations.proposed_state == CheckState.SUCCESS else "error"
+    return NextStep("next.second_person", facts, _format_resolve_command(record, outcome), "resolve")
+
+
+def _choose_next_step_of_writer(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
+) -> NextStep:
+    """Return the next step of a credit check without AlarmBox's id that another application wrote."""
+    if relations.awaits_second_person and is_left_open_by_writer(record):
+        return _make_second_person_step(record, relations, facts)
+    return NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
+
+
+def _explain_pending(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
     if record.work.reason == WorkReason.NUMBER_UNREADABLE:
         step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NEEDS_REVIEW:
-        step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
+        step = _choose_next_step_of_writer(record, relations, facts)
         return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, DECIDING_ROLES)
     step = NextStep("next.wait_for_answer", facts, f"support-console show credit-check {record.id}")
     return Explanation("verdict.pending", "why.running", step, facts)
 
 
-def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
+def _explain_success(
+    record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object], now: datetime
+) -> Explanation:
     """Return the explanation of a purchased credit check. It says that AlarmBox contradicts the record, that the
     record has no id of AlarmBox, that it is complete, or that parts of it are missing.
     """
@@ -161,7 +181,7 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
     if record.credit_check_id is None:
-        step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
+        step = _choose_next_step_of_writer(record, relations, facts)
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now

@@ -16,7 +16,7 @@ from console.domain.payments.consistency import (
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
-from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 
 WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
@@ -24,13 +24,23 @@ WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.A
 
 
 def is_decidable_check(check: CreditCheck) -> bool:
-    """True if people may decide the outcome of a credit check: this is the case if the outcome is unknown."""
-    return check.certainty is Certainty.UNKNOWN
+    """True if people may decide the outcome of a credit check: the outcome is unknown, or another application left it
+    open (`is_left_open_by_writer`)."""
+    return check.certainty is Certainty.UNKNOWN or is_left_open_by_writer(check)
+
+
+def is_left_open_by_writer(check: CreditCheck) -> bool:
+    """True if another application wrote the credit check and has not written AlarmBox's id: the credit check is
+    pending, or it is a success about which AlarmBox can't be asked. Two people may decide about it, because no answer
+    to a purchase of this program shows which purchase it is."""
+    return check.is_live and check.work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
 
 
 def is_denied_but_bought(check: CreditCheck) -> bool:
-    """True if the purchase was decided as not made, and AlarmBox said later that it was made."""
-    return check.state is CheckState.ERROR and check.work.reason == WorkReason.CONTRADICTED
+    """True if the purchase was decided as not made, and AlarmBox said later that it was made, or the application that
+    wrote the credit check has written AlarmBox's id later."""
+    is_contradicted = check.work.reason == WorkReason.CONTRADICTED or check.credit_check_id is not None
+    return check.state is CheckState.ERROR and is_contradicted
 
 
 def find_refetch_refusal(check: CreditCheck) -> str | None:

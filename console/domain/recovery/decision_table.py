@@ -24,6 +24,7 @@ from console.domain.recovery.decidable import (
     find_undecidable_reason,
     is_decidable_check,
     is_decidable_refund,
+    is_left_open_by_writer,
 )
 from console.domain.recovery.records import (
     ChoiceFacts,
@@ -120,6 +121,12 @@ def _find_decided_check_reason(facts: ChoiceFacts) -> str | None:
     return None if is_decidable_check(check) else find_undecidable_reason(check)
 
 
+def _find_success_of_writer_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes the decision "not bought" because the application that wrote the credit check
+    says that it was bought; None otherwise."""
+    return "outcome_known" if _require_check(facts).state is CheckState.SUCCESS else None
+
+
 def _find_decided_refund_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason for which people can't decide the outcome of the refund; None if they can."""
     refund = _require_refund(facts)
@@ -139,6 +146,12 @@ def _make_proposed_already_rule(target: str) -> RefusalFinder:
     def find_own_proposal_reason(facts: ChoiceFacts) -> str | None:
         if facts.open_proposal is None or facts.person is None or not _needs_document(facts):
             return None
+        if (
+            isinstance(facts.record, CreditCheck)
+            and facts.record.certainty is Certainty.UNKNOWN
+            and target != "error"
+        ):
+            return None  # one person's decision, confirmed by a read
         is_own = facts.open_proposal.state == target and is_same_person(facts.person.name, facts.open_proposal.person)
         return "own_first_half" if is_own else None
 
@@ -312,8 +325,14 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         ChoiceRule(
             "resolve.success",
             "resolve",
-            (_find_decided_check_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
+            (
+                _find_decided_check_reason,
+                _find_not_set_up_reason,
+                _find_call_running_or_leased_reason,
+                _make_proposed_already_rule("success"),
+            ),
             _list_provider_read_evidence,
+            lambda facts: is_left_open_by_writer(_require_check(facts)),
             compute_effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target_state="success",
         ),
@@ -322,6 +341,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "resolve",
             (
                 _find_decided_check_reason,
+                _find_success_of_writer_reason,
                 _find_call_running_or_leased_reason,
                 _make_proposed_already_rule("error"),
             ),

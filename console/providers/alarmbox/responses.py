@@ -6,6 +6,7 @@ from datetime import date
 
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
+from console.providers.alarmbox import list_pages
 from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.response_classes import (
@@ -22,8 +23,6 @@ from console.providers.http.transport import HttpAnswer
 
 LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
-_PAGE_HEADERS = frozenset({"link", "x-next-page", "x-total", "x-total-count", "x-total-pages", "content-range"})
-"""Headers by which a server says that its list is one of several pages."""
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -78,7 +77,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
         if not isinstance(rows, list):
             raise UnreadableJson("no list")
         reports = [_read_report(row) for row in rows]
-        if not _says_nothing_about_pages(fields, len(rows)):
+        if list_pages.may_lack_rows(fields, len(rows)):
             raise UnusableAnswer("list_incomplete")
         if any(report.corporation_number is None for report in reports):
             raise UnusableAnswer("no_number")
@@ -88,20 +87,19 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
 
     def convert_answer(answer: HttpAnswer) -> Outcome[tuple[CheckReport, ...]]:
         outcome = convert_body(answer)
-        if outcome.kind is OutcomeClass.SUCCEEDED and _PAGE_HEADERS & answer.headers.keys():
+        if outcome.kind is OutcomeClass.SUCCEEDED and list_pages.headers_may_lack_rows(
+            answer.headers, _count_listed_rows(answer.body)
+        ):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_incomplete", found=None)
         return outcome
 
     return convert_answer
 
 
-def _says_nothing_about_pages(value: object, row_count: int) -> bool:
-    """True if a value that AlarmBox sends beside the list of purchases is empty, or the number of listed purchases.
-    How AlarmBox divides a long list into pages isn't published. So any other value, such as a number of pages or the
-    address of the next page, may mean that purchases are missing from the list."""
-    if isinstance(value, dict):
-        return all(_says_nothing_about_pages(part, row_count) for part in value.values())
-    return not value or (type(value) is int and value == row_count)
+def _count_listed_rows(body: bytes) -> int:
+    """Return the number of rows in a readable list of purchases, those of other corporation numbers included."""
+    rows = parse_object(body)["credit_checks"]
+    return len(rows) if isinstance(rows, list) else 0
 
 
 def make_evidence_text(body: bytes) -> str:

@@ -143,7 +143,7 @@ def write_successful_purchase(
         **make_report_values(report, record, now),
         **credit_checks.make_work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
     )
-    if record.certainty is Certainty.UNKNOWN:
+    if record.certainty is Certainty.UNKNOWN or record.operation_id is None:
         approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_BOUGHT, record.id, {"provider_id": report.credit_check_id, **(facts or {})}
@@ -179,6 +179,16 @@ def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | 
     has_validity = report.purchase_date is not None and last_valid_day > report.purchase_date
     is_over_before_purchase = record.created_at is not None and valid_until <= record.created_at
     return None if is_over_before_purchase and not has_validity else valid_until
+
+
+def had_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
+    """True if the credit check in the provider's report had expired when a purchase was sent at `sent_at` (None: not
+    known), so that it is another purchase. An expiration without a time of validity doesn't count (see
+    `compute_valid_until`)."""
+    purchase_date, last_valid_day = report.purchase_date, report.expiration_date
+    if sent_at is None or purchase_date is None or last_valid_day is None or last_valid_day <= purchase_date:
+        return False
+    return get_end_of_day(last_valid_day) <= sent_at
 
 
 def _is_later_than(value: object, now: datetime) -> bool:

@@ -69,17 +69,22 @@ class CreditCheckProber:
                 return check_records.read_current_credit_check(self._context, record_id)
         self._require_no_running_purchase(record)
         if record.state is CheckState.ERROR:
-            self._open_case_of_answer_on_desk(record)
+            self._open_case_of_denied_purchase(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None:
             self._compare_with_provider(record)
         return check_records.read_current_credit_check(self._context, record_id)
 
-    def _open_case_of_answer_on_desk(self, record: CreditCheck) -> None:
+    def _open_case_of_denied_purchase(self, record: CreditCheck) -> None:
         """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made, while
         the credit check has the state error and the database has never had a case about this contradiction: the
-        database was restored to a moment before the answer.
+        database was restored to a moment before the answer. Also open it if the application that wrote the credit
+        check has written AlarmBox's id after the error.
         """
         context = self._context
+        if record.credit_check_id is not None:
+            observed = f"bought {record.credit_check_id}"
+            context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
+            return
         with context.database.read() as conn:
             is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None

@@ -12,8 +12,16 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
-from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
-from console.domain.recovery.decidable import make_undecidable_error
+from console.domain.records import (
+    Certainty,
+    CheckReport,
+    CheckState,
+    CreditCheck,
+    Operation,
+    OperationState,
+    WorkReason,
+)
+from console.domain.recovery.decidable import is_decidable_check, make_undecidable_error
 from console.domain.recovery.decision_reasons import (
     LONGEST_REASON_WORDS,
     RESOLVED_BY_PEOPLE_CAUSE,
@@ -37,6 +45,7 @@ from console.settings.private_files import open_ordinary_file
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
+from console.store.queues import queues
 from console.store.records import evidence
 from console.store.spool.spool import SpoolEntry
 
@@ -75,14 +84,17 @@ class PurchaseResolver:
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
         the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
-        the second one an approver. Raises usage for another target state, or for "success" without `provider_id`;
-        no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an
-        unknown credit check; not_allowed if the acting person has no right to decide, or can't be the second person;
-        same_person if the proposer decides again; nothing_to_resolve if the outcome is known; in_progress while the
-        purchase runs or another process has the lease; stale_view if the version is not `expected_version`, or
-        changes during the decision; evidence_mismatch if the provider's report does not fit the credit check, or if
-        this desk has AlarmBox's answer that a purchase which the person calls not bought was made; and, if the read
-        at the provider fails, the error of `make_unconfirmed_error`.
+        the second one an approver. If another application wrote the credit check and left it open
+        (`is_left_open_by_writer`), both states need two people, who must name the same id for "success".
+
+        Raises usage for another target state, or for "success" without `provider_id`; no_evidence if the evidence is
+        empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed if
+        the acting person has no right to decide, or can't be the second person; same_person if the proposer decides
+        again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another process has
+        the lease; stale_view if the version is not `expected_version`, or changes during the decision;
+        evidence_mismatch if the provider's report does not fit the credit check, or if this desk has AlarmBox's
+        answer that a purchase which the person calls not bought was made; and, if the read at the provider fails, the
+        error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -106,8 +118,13 @@ class PurchaseResolver:
         with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if provider_id is not None and target_state == "success":
-                result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
+                if record.certainty is Certainty.UNKNOWN:
+                    result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
+                else:
+                    result = self._decide_purchase_of_writer(record, provider_id, person_proof, person.name)
             else:
+                if record.state is CheckState.SUCCESS:
+                    raise make_undecidable_error(record)
                 entry = find_own_entry(self._context, record.operation_id)
                 self._refuse_denial_of_answer(entry, record)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
@@ -116,23 +133,23 @@ class PurchaseResolver:
 
     @contextmanager
     def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit check.
+        """Context manager: acquire the lease of a credit check that people may decide, and yield the credit check.
         If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
         recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
-        for an unknown credit check, nothing_to_resolve if the outcome is known, in_progress while its purchase runs
-        or another process has the lease, and stale_view if its version is not `expected_version` or if it changes
-        during the block."""
-        record = self._require_unknown_record(record_id, expected_version)
+        for an unknown credit check, nothing_to_resolve if people have nothing to decide, in_progress while its
+        purchase runs or another process has the lease, and stale_view if its version is not `expected_version` or if
+        it changes during the block."""
+        record = self._require_decidable_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:
-                record = self._require_unknown_record(record_id, expected_version)
+                record = self._require_decidable_record(record_id, expected_version)
                 yield record
             except credit_checks.StaleRow:
                 raise make_stale_view_error(
                     check_records.read_current_credit_check(self._context, record_id), record.version
                 ) from None
 
-    def _require_unknown_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
+    def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
         record = check_records.read_current_credit_check(self._context, record_id)
         if (
             expected_version is not None
@@ -142,6 +159,8 @@ class PurchaseResolver:
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
             running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
+            # A due task takes the row over first: it corrects the corporation number and looks for duplicates.
+            is_decidable = is_decidable_check(record) and not queues.is_foreign_row(conn, record_id)
         if running_operation is not None and journal.has_effect(running_operation.action):
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
@@ -154,7 +173,9 @@ class PurchaseResolver:
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchase_settler.record_lapse(record.operation_id)
             record = check_records.read_current_credit_check(self._context, record_id)
-        if record.certainty is not Certainty.UNKNOWN:
+        elif not is_decidable:
+            raise make_undecidable_error(record)
+        if not is_decidable_check(record):
             raise make_undecidable_error(record)
         return record
 
@@ -192,19 +213,27 @@ class PurchaseResolver:
         fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from AlarmBox. The
         caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit the credit
         check, and the error of `make_unconfirmed_error` if the provider's answer has no report."""
-        outcome = self._open_reader().read_detail(provider_id)
-        report = outcome.found
         context = self._context
-        is_answered = outcome.kind is OutcomeClass.SUCCEEDED and report is not None
-        call = "resolve" if proof is not None else outcomes.RESTORE_CALL_NAME
-        context.write(lambda tx: self._store_reading(tx, record, outcome, call, is_answered=is_answered))
-        if report is None or not is_answered:
-            raise make_unconfirmed_error(record, outcome, is_decision=proof is not None)
+        outcome, report = self._read_purchase(record, provider_id, is_decision=proof is not None)
         mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
         self._end_spooled_operation(record, is_bought=True, provider_id=provider_id)
         return check_records.read_current_credit_check(self._context, record.id)
+
+    def _read_purchase(
+        self, record: CreditCheck, provider_id: int, *, is_decision: bool
+    ) -> tuple[Outcome[CheckReport], CheckReport]:
+        """Read the purchase with AlarmBox's id `provider_id`, store the answer as evidence, and return the answer and
+        its report. Raises the error of `make_unconfirmed_error` if the answer has no report. `is_decision` is False
+        if no person has named the id."""
+        outcome = self._open_reader().read_detail(provider_id)
+        report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
+        call = "resolve" if is_decision else outcomes.RESTORE_CALL_NAME
+        self._context.write(lambda tx: self._store_reading(tx, record, outcome, call, is_answered=report is not None))
+        if report is None:
+            raise make_unconfirmed_error(record, outcome, is_decision=is_decision)
+        return outcome, report
 
     def _settle_by_report(
         self,
@@ -220,6 +249,8 @@ class PurchaseResolver:
         """
         context = self._context
         mismatch = self._find_mismatch(tx, record, report)
+        if mismatch is None and proof is not None and outcomes.had_expired_before(report, record.created_at):
+            mismatch = MismatchReason.EXPIRED_BEFORE  # it could be renewed at once, beside the unknown purchase
         if mismatch is None and proof is not None:
             evidence.add_proof(
                 tx.conn,
@@ -257,12 +288,64 @@ class PurchaseResolver:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
         outcomes.write_successful_purchase(self._context, tx, record, report, {"by": source})
 
+    # Left open by another application, decided by two people
+
+    def _decide_purchase_of_writer(
+        self, record: CreditCheck, provider_id: int, proof: PersonProof, person: str
+    ) -> ResolveResult:
+        """Propose, or confirm as the second person, that the credit check of another application is the purchase with
+        AlarmBox's id `provider_id`. Each person's decision reads the purchase at AlarmBox.
+
+        The read shows that the purchase exists, for this corporation. It doesn't show that this credit check is that
+        purchase and no later one, so one person is not enough: an earlier purchase that has expired would allow a
+        renewal, which costs money again. Raises evidence_mismatch if the report doesn't fit the credit check, and the
+        error of `make_unconfirmed_error` if AlarmBox's answer has no report.
+        """
+        context = self._context
+        outcome, report = self._read_purchase(record, provider_id, is_decision=True)
+        decision = PersonDecision(
+            (CREDIT_CHECK_KIND, record.id),
+            "success",
+            person,
+            record,
+            record.operation_id,
+            proof,
+            refusal_facts={"record": record},
+            needs_number=True,
+            number=str(provider_id),
+        )
+
+        def write_decision(tx: Transaction) -> bool:
+            mismatch = self._find_mismatch(tx, record, report)
+            if mismatch is not None:
+                raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
+            return self._write_decision(
+                tx, record, decision, lambda _proposer: self._settle_as_bought(tx, record, outcome, report, "resolve")
+            )
+
+        is_awaiting = context.write(write_decision)
+        current_record = check_records.read_current_credit_check(context, record.id)
+        return ResolveResult(current_record, awaiting="second_person" if is_awaiting else None)
+
     # Not bought, decided by two people
 
     def _decide_not_bought(
         self, record: CreditCheck, proof: PersonProof, person: str, entry: SpoolEntry | None
     ) -> ResolveResult:
-        if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
+        decision = PersonDecision(
+            (CREDIT_CHECK_KIND, record.id),
+            "error",
+            person,
+            record,
+            record.operation_id,
+            proof,
+            refusal_facts={"record": record},
+        )
+        if self._context.write(
+            lambda tx: self._write_decision(
+                tx, record, decision, lambda proposer: self._settle_as_not_bought(tx, record, proposer)
+            )
+        ):
             return ResolveResult(
                 check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
             )
@@ -273,29 +356,21 @@ class PurchaseResolver:
                 self._context.spool.give_up_claim(entry)
         return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
 
-    def _write_decision(self, tx: Transaction, record: CreditCheck, proof: PersonProof, person: str) -> bool:
-        """Write the person's decision that the credit check was not bought: the first person proposes it; the
-        second person confirms it, which settles the credit check. Return True if a second person must still
-        decide.
+    def _write_decision(
+        self, tx: Transaction, record: CreditCheck, decision: PersonDecision, settle: Callable[[str], None]
+    ) -> bool:
+        """Write a person's decision about the credit check that needs two people: the first person proposes it; the
+        second person confirms it, and `settle` is called with the first person's name. Return True if a second person
+        must still decide. Raises StaleRow if the credit check has changed since it was read.
         """
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             credit_checks.increment_version(tx.conn, record, now)
-            return {"as": "error", "evidence": proof_id}
+            return {"as": decision.target, "evidence": proof_id}
 
-        subject = (CREDIT_CHECK_KIND, record.id)
-        decision = PersonDecision(
-            subject, "error", person, record, record.operation_id, proof, refusal_facts={"record": record}
-        )
-        return decide_with_second_person(
-            context,
-            tx,
-            decision,
-            settle=lambda proposer: self._settle_as_not_bought(tx, record, proposer),
-            propose=write_proposal,
-        )
+        return decide_with_second_person(context, tx, decision, settle=settle, propose=write_proposal)
 
     def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
         outcome: Outcome[CheckReport] = Outcome(

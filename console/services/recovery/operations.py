@@ -298,6 +298,10 @@ class OperationRecovery:
             )
 
         def insert_credit_check_and_proof(tx: Transaction) -> int:
+            if proof is not None and outcomes.had_expired_before(report, intent.at):
+                raise ConsoleError(
+                    ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.EXPIRED_BEFORE}
+                )
             if check_records.find_credit_checks_with_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,

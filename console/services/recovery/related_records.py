@@ -27,6 +27,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
+from console.domain.recovery.decidable import is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
@@ -85,11 +86,12 @@ class RelatedRecordCompleter:
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown_ids = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
+        decidable_ids = [str(check.id) for check in checks if is_decidable_check(check)]
         clients_and_numbers_of_failed = {
             (check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR
         }
         proposed_states = second_person.read_proposed_states(
-            self._context, conn, credit_checks.CREDIT_CHECK_KIND, unknown_ids
+            self._context, conn, credit_checks.CREDIT_CHECK_KIND, decidable_ids
         )
         claim_holders = credit_checks.find_claim_holders(conn, clients_and_numbers_of_failed)
         open_denials = credit_checks.find_denied_but_bought(
@@ -108,6 +110,7 @@ class RelatedRecordCompleter:
                 finds_purchases,
                 open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
                 lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
+                proposed_state=proposed_states.get(str(check.id)),
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):

@@ -301,6 +301,8 @@ class DueTasks:
         work = _choose_adopted_work(record, is_readable=is_readable, is_duplicate=is_duplicate)
         columns |= {"status": record.state, **credit_checks.make_work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)
+        if record.work.reason == WorkReason.NUMBER_UNREADABLE:
+            cases.close_case(tx.conn, WorkReason.NUMBER_UNREADABLE, credit_checks.CREDIT_CHECK_KIND, record_id, now)
         if work.reason in (WorkReason.NUMBER_UNREADABLE, WorkReason.DUPLICATE):
             cases.open_case(
                 tx.conn, work.reason, credit_checks.CREDIT_CHECK_KIND, record_id, written_number, "13 digits", now

@@ -6,7 +6,7 @@ rows that aren't in service. Only the schema account may adopt rows.
 """
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.records import Certainty, CheckState, WorkState
+from console.domain.records import Certainty, CheckState, WorkReason, WorkState
 from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
@@ -55,9 +55,14 @@ _WAS_SUCCESS_WITHOUT_ID_SQL = (
     f"(OLD.status = {_SUCCESS_STATE_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
 )
 """SQL condition: another application has reported success in this row, without the provider's id."""
-_WAS_CHECK_SUCCESSFUL_SQL = (
-    f"(OLD.status = {_SUCCESS_STATE_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+_WAS_RENEWABLE_SQL = (
+    f"(OLD.credit_check_id IS NOT NULL AND (OLD.status = {_SUCCESS_STATE_SQL} OR OLD.work_state IS NULL))"
 )
+"""SQL condition: the row was a success with the provider's id, by which the provider says whether it has expired."""
+
+
+_IS_NUMBER_UNREADABLE_SQL = f"OLD.work_reason = '{WorkReason.NUMBER_UNREADABLE.value}'"
+"""SQL condition: the row claims nothing, because its corporation number can't be read."""
 
 
 def _make_other_row_exists_sql(condition: str) -> str:
@@ -75,6 +80,13 @@ _HAS_OWN_ANSWER_SQL = exists_sql(
     "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"
     " AND e.source LIKE 'alarmbox.%' AND e.summary REGEXP '^(HTTP [0-9]+ )?SUCCEEDED( |$)'"
 )
+_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL = (
+    f"(op IS NULL AND {is_second_person_sql('OLD.id', 'credit-check', CheckState.SUCCESS.value)}"
+    f" AND {_HAS_OWN_ANSWER_SQL})"
+)
+"""SQL condition: another application wrote the row, two people have decided that it is a purchase, and the second
+one has the provider's answer about a purchase.
+"""
 _HAS_UNRENEWED_CLAIM_SQL = _make_other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
@@ -134,13 +146,21 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         f" OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_STATE_SQL})",
         "what was bought stays bought",
     ),
-    TriggerRule(f"NEW.status <> {_ERROR_STATE_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
+    TriggerRule(
+        f"{are_unchanged_sql('credit_check_id')} OR op IS NOT NULL OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
+        "which purchase another application made only two people say",
+    ),
+    TriggerRule(
+        f"NEW.status <> {_ERROR_STATE_SQL} OR NEW.credit_check_id IS NULL"
+        f" OR ({are_unchanged_sql('status', 'credit_check_id')})",
+        "what was bought stays bought",
+    ),
     TriggerRule(
         f"NEW.status <> {_SUCCESS_STATE_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID_SQL}",
         "success has the provider's id",
     ),
     TriggerRule(
-        f"{are_unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
+        f"{are_unchanged_sql('corporation_number')} OR ((OLD.work_state IS NULL OR {_IS_NUMBER_UNREADABLE_SQL})"
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY_SQL}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
@@ -161,7 +181,9 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     ),
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
-            _SUCCESS_STATE_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
+            _SUCCESS_STATE_SQL,
+            f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
+            f" OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
         ),
         "bought: only the provider's answer says so",
     ),
@@ -173,7 +195,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"{are_unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL_SQL}"
+        f"{are_unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_RENEWABLE_SQL}"
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
         f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW_SQL}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
@@ -231,8 +253,8 @@ CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(
-        f"{are_unchanged_sql('id')} AND (OLD.work_state IS NULL"
-        f" OR {are_unchanged_sql('client_id', 'corporation_number')}"
+        f"{are_unchanged_sql('id')} AND (OLD.work_state IS NULL OR {are_unchanged_sql('client_id')}"
+        f" AND ({are_unchanged_sql('corporation_number')} OR {_IS_NUMBER_UNREADABLE_SQL})"
         f" AND ({are_unchanged_sql('credit_check_id')}"
         f" OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
         "what was taken into service stays whose it is",

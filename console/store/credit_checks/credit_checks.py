@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     union_all,
     update,
@@ -107,15 +108,24 @@ _LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
+_CONTRADICTION_CONDITIONS = (
+    alerts.c.rule_id == WorkReason.CONTRADICTED.value,
+    alerts.c.subject_kind == CREDIT_CHECK_KIND,
+    alerts.c.subject_id == credit_checks.c.id,
+)
+_HAS_OPEN_CONTRADICTION_CONDITION = exists().where(
+    *_CONTRADICTION_CONDITIONS, alerts.c.resolved_at.is_(None), alerts.c.acknowledged_by.is_(None)
+)
 _OPEN_DENIAL_CONDITION = and_(
     credit_checks.c.status == CheckState.ERROR.value,
-    credit_checks.c.work_reason == WorkReason.CONTRADICTED.value,
-    exists().where(
-        alerts.c.rule_id == WorkReason.CONTRADICTED.value,
-        alerts.c.subject_kind == CREDIT_CHECK_KIND,
-        alerts.c.subject_id == credit_checks.c.id,
-        alerts.c.resolved_at.is_(None),
-        alerts.c.acknowledged_by.is_(None),
+    or_(
+        and_(credit_checks.c.work_reason == WorkReason.CONTRADICTED.value, _HAS_OPEN_CONTRADICTION_CONDITION),
+        # The application that wrote the row has written AlarmBox's id after the error. No case exists until a probe.
+        and_(
+            credit_checks.c.work_state.is_not(None),
+            credit_checks.c.credit_check_id.is_not(None),
+            ~exists().where(*_CONTRADICTION_CONDITIONS) | _HAS_OPEN_CONTRADICTION_CONDITION,
+        ),
     ),
 )
 _DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(
@@ -249,7 +259,8 @@ def find_denied_but_bought(
     conn: Connection, numbers: Collection[str]
 ) -> dict[tuple[str, str], tuple[CreditCheck, ...]]:
     """Return the credit checks of these corporation numbers whose purchase was decided as not made (state error)
-    while AlarmBox said later that it was made, by (client id, corporation number), oldest first. Those whose case (an
+    while AlarmBox said later that it was made, or another application has written AlarmBox's id later, by (client id,
+    corporation number), oldest first. Those whose case (an
     alert of the rule `contradicted`) is resolved or acknowledged by a person are left out, and so are pairs without
     such a credit check."""
     denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
@@ -449,11 +460,16 @@ def _make_update_statement(columns: tuple[str, ...]) -> Update:
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
-    """Raise StaleRow if the credit check's row doesn't have the version of `record` any more. For decisions that
-    write only to other tables."""
-    row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record.id}).first()
-    if row is None or row.version != record.version:
+    """Raise StaleRow if the credit check's row doesn't have the version of `record` any more, or if another
+    application, which raises no version, has written its state or AlarmBox's id. For decisions that write only to
+    other tables."""
+    current_record = find(conn, record.id)
+    if current_record is None or _get_decided_values(current_record) != _get_decided_values(record):
         raise StaleRow(record.id)
+
+
+def _get_decided_values(record: CreditCheck) -> tuple[object, ...]:
+    return record.version, record.state, record.credit_check_id
 
 
 def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:

@@ -172,6 +172,18 @@ whose final state is written now. Each condition uses the index of states.
 """
 
 
+_NUMBER_CORRECTED_CONDITION = and_(
+    table.c.seen_work == "needs_review",
+    table.c.work_reason == WorkReason.NUMBER_UNREADABLE,
+    table.c.claim_number.is_not(None),
+)
+_WRITTEN_AFTER_ADOPTION_CONDITIONS = (
+    _BOUGHT_AFTER_ADOPTION_CONDITION,
+    *_FINAL_STATE_WRITTEN_CONDITIONS,
+    _NUMBER_CORRECTED_CONDITION,
+)
+
+
 def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
     """Return credit checks that another application wrote or has changed, as (id, stored corporation number,
     `number_key`).
@@ -184,7 +196,7 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
         table.c.work_at, table.c.id
     )  # in the order of the index
     written_rows = [*conn.execute(new_rows_query)]
-    for since in (_BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS):
+    for since in _WRITTEN_AFTER_ADOPTION_CONDITIONS:
         written_rows += conn.execute(rows.where(since))
     return tuple((int(i), _encode_text(stored_number), _encode_text(key)) for i, stored_number, key in written_rows)
 
@@ -200,6 +212,6 @@ def is_foreign_row(conn: Connection, record_id: int) -> bool:
     """
     row = select(table.c.id).where(
         table.c.id == record_id,
-        or_(~_ADOPTED_CHECK_CONDITION, _BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS),
+        or_(~_ADOPTED_CHECK_CONDITION, *_WRITTEN_AFTER_ADOPTION_CONDITIONS),
     )
     return conn.execute(row).first() is not None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason
+from console.domain.recovery.decidable import is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
@@ -287,6 +288,8 @@ def list_offered_actions(details: CreditCheckDetails) -> tuple[str, ...]:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:
         other_actions: tuple[str, ...] = ("resolve", "probe")
+    elif is_decidable_check(record):
+        other_actions = ("resolve",)
     elif record.state is CheckState.PENDING:
         other_actions = ("probe",)
     elif record.state is CheckState.ERROR:

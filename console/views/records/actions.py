@@ -8,7 +8,7 @@ from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
 from console.domain.records import Certainty, CreditCheck, Operation
-from console.domain.recovery.decidable import find_undecidable_reason
+from console.domain.recovery.decidable import find_undecidable_reason, is_decidable_check
 from console.domain.service_results import PurchasePlan
 from console.services.desk_requests.waiting import RequestWait
 from console.views.pages.base import Page
@@ -184,7 +184,7 @@ class RecordActionHandlers(QObject):
         ):
             from console.views.records.resolve_dialog import ResolveDialog
 
-            if isinstance(record, CreditCheck) and record.certainty is not Certainty.UNKNOWN:
+            if isinstance(record, CreditCheck) and not is_decidable_check(record):
                 reason = f"reason.{find_undecidable_reason(record)}"
                 context.show_toast(context.translate(reason), shape="square_bang", tone="care")
             else:

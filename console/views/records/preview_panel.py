@@ -8,7 +8,7 @@ from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
 from console.domain.recovery.records import WaitingProposal
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -239,10 +239,11 @@ class RecordPreview(Surface):
         """Return a layout with the buttons of the record's actions. The page connects the shortcuts."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
+        is_decidable = is_unknown or (isinstance(record, CreditCheck) and is_decidable_check(record))
         buttons = []
         if isinstance(record, CreditCheck) and record.incomplete and find_refetch_refusal(record) is None:
             buttons.append(self._make_button(translate("action.refetch"), "F", self.refetched, "refetch"))
-        if is_unknown:
+        if is_decidable:
             buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))

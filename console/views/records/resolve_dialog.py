@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
+from console.domain.recovery.decidable import is_left_open_by_writer
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
@@ -40,8 +41,10 @@ class ResolveForm(EvidenceForm):
         TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY,
     }
 
-    def __init__(self, context: WindowContext, proposer: str | None) -> None:
+    def __init__(self, context: WindowContext, proposer: str | None, record: CreditCheck | Operation) -> None:
         translate = context.translate
+        self._state_before = record.state if isinstance(record, CreditCheck) else CheckState.PENDING
+        self.is_left_open_by_writer = isinstance(record, CreditCheck) and is_left_open_by_writer(record)
         kind_buttons = {
             NUMBER_EVIDENCE: RadioButton(translate("dialog.resolve.by_number")),
             FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
@@ -77,8 +80,12 @@ class ResolveForm(EvidenceForm):
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         is_number_given = self.evidence_kind == NUMBER_EVIDENCE
+        if name == "success" and is_number_given:
+            return self._find_second_person_refusal() if self.is_left_open_by_writer else ""
         if name == "success":
-            return "" if is_number_given else self._context.translate("dialog.resolve.needs_number")
+            return self._context.translate("dialog.resolve.needs_number")
+        if self._state_before is CheckState.SUCCESS:
+            return self._context.translate("reason.outcome_known")
         return (
             self._context.translate("dialog.resolve.number_proves")
             if is_number_given
@@ -87,9 +94,11 @@ class ResolveForm(EvidenceForm):
 
     def _show_effect(self) -> None:
         translate, outcome = self._context.translate, self.outcome
-        state_before = translate("state.credit_check.pending")
+        state_before = translate(f"state.credit_check.{self._state_before}")
         state_after = translate(f"state.credit_check.{outcome or CheckState.PENDING}")
         wording_key_by_outcome = {"success": "dialog.resolve.effect_success", "error": "dialog.resolve.effect_error"}
+        if self._state_before is CheckState.SUCCESS:
+            wording_key_by_outcome = {"success": "dialog.resolve.effect_number"}
         wording_key = wording_key_by_outcome.get(outcome)
         self.effect_label.show_text(
             translate(wording_key, before=state_before, after=state_after)
@@ -98,11 +107,16 @@ class ResolveForm(EvidenceForm):
         )
         self.second_person_label.show_text(self._format_second_person_text())
 
+    @property
+    def needs_second_person(self) -> bool:
+        """True if the selected result is a decision of two people."""
+        return bool(self.outcome) and (self.outcome == "error" or self.is_left_open_by_writer)
+
     def _format_second_person_text(self) -> str:
         """Return the text which says whether a second person must confirm the decision, and which people may confirm
         it."""
         translate, context = self._context.translate, self._context
-        if self.outcome != "error":
+        if not self.needs_second_person:
             return translate("dialog.resolve.one_person") if self.outcome else ""
         if self._proposer is not None and self._proposer != context.operator:
             return translate("dialog.resolve.you_are_second", person=self._proposer)
@@ -123,7 +137,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         super().__init__(
             context,
             record,
-            ResolveForm(context, proposer),
+            ResolveForm(context, proposer, record),
             parent,
             title=_format_dialog_title(context, record),
             subtitle=self._subtitle_text,
@@ -133,7 +147,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
 
     def _get_act_button_wording_key(self) -> str:
         is_second = self._proposer is not None and self._proposer != self._context.operator
-        if self.form.outcome != "error":
+        if not self.form.needs_second_person:
             return "dialog.resolve.act_now"
         return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 

@@ -14,7 +14,7 @@ from console.domain.payments.consistency import (
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_decision_refusal,
@@ -49,6 +49,25 @@ REFUND = Refund(
 @pytest.mark.parametrize("state", CheckState)
 def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty: Certainty) -> None:
     assert is_decidable_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("changed", "decidable"),
+    [
+        ({}, True),
+        ({"state": CheckState.SUCCESS}, True),
+        ({"state": CheckState.ERROR}, False),
+        ({"duplicate_of": 16}, False),
+        ({"superseded_by": 18}, False),
+        ({"work": Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NUMBER_UNREADABLE)}, False),
+        ({"work": Work()}, False),
+    ],
+)
+def test_a_credit_check_that_its_writer_left_open_is_decidable(changed: dict[str, Any], *, decidable: bool) -> None:
+    """Another application has written it, and no number of AlarmBox."""
+    work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
+    check = replace(CHECK, **{"certainty": KNOWN, "work": work, **changed})
+    assert is_decidable_check(check) is decidable
 
 
 @pytest.mark.parametrize("certainty", Certainty)
@@ -185,7 +204,8 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
         ({}, None, "no_expiry_date"),
         ({"expired_at": NOW}, None, None),
         ({"expired_at": NOW + SECOND}, None, "not_expired"),
-        ({"state": CheckState.ERROR}, "not_bought", "not_bought"),
+        ({"state": CheckState.ERROR, "credit_check_id": None}, "not_bought", "not_bought"),
+        ({"state": CheckState.ERROR}, "bought_perhaps", "bought_perhaps"),
         ({"state": CheckState.PENDING}, "bought_perhaps", "bought_perhaps"),
         ({"credit_check_id": None}, "no_provider_id", "no_expiry_date"),
         ({"credit_check_id": None, "expired_at": NOW}, "no_provider_id", "renewal_without_id"),

@@ -335,6 +335,25 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
     "a cursor": ({"credit_checks": [CHECK], "meta": {"next": "abc"}}, Kind.UNKNOWN, "list_incomplete", 0),
     "more to come": ({"credit_checks": [CHECK], "has_more": True}, Kind.UNKNOWN, "list_incomplete", 0),
     "empty page of several": ({"credit_checks": [], "pages": 3}, Kind.UNKNOWN, "list_incomplete", 0),
+    "fields without pages": (
+        {"credit_checks": [CHECK], "request_id": "req-17", "status": "ok", "success": True, "api_version": 2,
+         "corporation_number": "7123456789012", "meta": {"generated_at": "2026-11-20T03:20:01Z", "tags": ["a"]}},
+        Kind.SUCCEEDED, "answered", 1),
+    "one page of one": (
+        {"credit_checks": [CHECK], "pagination": {"current": 1, "total_pages": 1, "per_page": 20, "totalCount": 1},
+         "links": {"self": "/ps/v1/credit_checks", "next": None}, "isLast": True, "offset": 0},
+        Kind.SUCCEEDED, "answered", 1),
+    "a full page": ({"credit_checks": [CHECK], "limit": 1}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a full page of a size": ({"credit_checks": [CHECK], "page": 1, "per_page": "1"}, Kind.UNKNOWN,
+                              "list_incomplete", 0),
+    "the second page": ({"credit_checks": [CHECK], "page": 2, "pages": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "pages within": ({"credit_checks": [CHECK], "pagination": {"of": 2}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "not complete": ({"credit_checks": [CHECK], "complete": False}, Kind.UNKNOWN, "list_incomplete", 0),
+    "has a next page": ({"credit_checks": [CHECK], "hasNextPage": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "an address of a page": ({"credit_checks": [CHECK], "url": "https://api.alarmbox.jp/x?page=2"}, Kind.UNKNOWN,
+                             "list_incomplete", 0),
+    "rows elsewhere": ({"credit_checks": [CHECK], "archived": [CHECK]}, Kind.UNKNOWN, "list_incomplete", 0),
+    "all but the newest": ({"credit_checks": [CHECK], "from": "2020-01-01"}, Kind.UNKNOWN, "list_incomplete", 0),
 }  # fmt: skip
 
 
@@ -346,12 +365,29 @@ def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("Link", '<https://api.alarmbox.jp/?page=2>; rel="next"'), ("X-Total-Count", "40")]
-)
+    ("name", "value"),
+    [
+        ("Link", '<https://api.alarmbox.jp/?page=2>; rel="next"'), ("X-Total-Count", "40"), ("X-Per-Page", "1"),
+        ("Content-Range", "items 0-0/2"), ("X-Next-Page", "2"),
+    ],
+)  # fmt: skip
 def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
     """A server may say only in a header that it has further purchases."""
     outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Link", '<https://api.alarmbox.jp/>; rel="self"'), ("X-Total-Count", "1"), ("X-Per-Page", "20"),
+        ("Content-Range", "items 0-0/1"), ("X-Next-Page", ""), ("X-RateLimit-Remaining", "99"),
+    ],
+)  # fmt: skip
+def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: str) -> None:
+    """A server may say in each answer how many rows and pages there are."""
+    outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
+    assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 
 
 def test_1xx_is_no_answer() -> None:

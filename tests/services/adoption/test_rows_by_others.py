@@ -101,6 +101,21 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
     assert console.recovery.read_queue("review").items == console.recovery.read_queue("pending").items == ()
 
 
+@pytest.mark.parametrize("spelling", [NUMBER, f"{NUMBER[:4]}-{NUMBER[4:]}"])
+def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
+    """The next step asks for it: then the row holds its claim, is taken over again, and its case is closed."""
+    row = write(place, "nonsense")
+    console.recovery.run_due()
+    assert console.credit_checks.read_credit_check(row).record.work.reason == "number_unreadable"
+    place.shop(f"UPDATE hansha_alarmbox_credit_checks SET corporation_number = '{spelling}' WHERE id = {row}")
+    for _ in range(2):
+        console.recovery.run_due()
+        record = console.credit_checks.read_credit_check(row).record
+        assert (record.corporation_number, record.work.reason) == (NUMBER, "written_by_other")
+    assert [alert for alert in console.alerts.list_alerts() if alert.resolved_at is None] == []
+    assert code_of_buying(console) == "already_purchased"
+
+
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
 def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsense: object) -> None:
     """One unreadable date must not take the record, its queue or the due tasks away."""

@@ -18,6 +18,7 @@ from console.store.access import grants
 from console.store.constraints import credit_checks as guard_checks
 from console.store.constraints import orders as guard_orders
 from console.store.constraints import server_triggers
+from console.store.constraints.fitness import check_fitness
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
@@ -305,6 +306,25 @@ def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServe
         migrate.upgrade(database)
         assert _made(sql_server, database) == made
         assert len(made) == len(server_triggers.make_all_triggers())
+
+
+def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules change without a new version of the schema: until `db upgrade`, the other version stops purchases and
+    says why. A former version that is installed again puts its own rules back.
+    """
+    with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
+        rules = guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE
+        for former in (rules[:-1], rules, rules[:-1]):
+            monkeypatch.setattr(guard_checks, "CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE", former)
+            expected = {one.name for one in server_triggers.make_all_triggers()}
+            if _made(sql_server, database):
+                with database.read() as conn:
+                    faults = server_triggers.find_trigger_faults(conn)
+                (guards,) = [finding for finding in check_fitness(database) if finding.name == "guards"]
+                assert {fault.code for fault in faults} == {"missing_trigger", "unknown_trigger"}
+                assert (guards.has_passed, guards.stops_purchases) == (False, True)
+            migrate.upgrade(database)
+            assert set(_made(sql_server, database)) == expected
 
 
 def _made(server: SqlServer, database: Database) -> dict[str, object]:

@@ -1,0 +1,94 @@
+"""Decide whether AlarmBox's list of purchases may lack rows. No I/O.
+
+How AlarmBox divides a long list into pages isn't published. So a field beside the list, or a header, whose name has
+a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value. A field with another name
+(`request_id`, `status`) says nothing about pages, as long as it can't hold rows and is no address of a page.
+"""
+
+import re
+from collections.abc import Mapping
+
+_WORD_PATTERN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_PAGE_ADDRESS_PATTERN = re.compile(r"[?&][^=&]*(page|cursor|offset|after|before|next)", re.IGNORECASE)
+_LINK_RELATION_PATTERN = re.compile(r"rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
+_WHOLE_RANGE_PATTERN = re.compile(r"\S+\s+0-([0-9]{1,9})/([0-9]{1,9})")
+_RELATIONS_WITHOUT_PAGES = frozenset({"self", "canonical"})
+_PAGE_SIZE_WORDS = frozenset({"limit", "per", "size", "max"})
+_FURTHER_ROWS_WORDS = frozenset(
+    {"next", "prev", "previous", "more", "cursor", "after", "before", "continuation", "offset", "skip", "remaining",
+     "truncated", "partial", "link", "links", "range"}
+)  # fmt: skip
+_PAGE_WORDS = frozenset({"page", "pages", "paging", "pagination", "paginator", "from"})
+_ALL_ROWS_WORDS = frozenset({"complete", "whole", "all", "first", "last", "final", "end"})
+_ROW_COUNT_WORDS = frozenset(
+    {"total", "count", "counts", "length", "hits", "found", "rows", "records", "items", "results", "elements",
+     "entries", "to"}
+)  # fmt: skip
+_PAGING_WORDS = _PAGE_SIZE_WORDS | _FURTHER_ROWS_WORDS | _PAGE_WORDS | _ALL_ROWS_WORDS | _ROW_COUNT_WORDS
+_PAGE_HEADERS = (
+    "x-next-page", "x-page", "x-per-page", "x-total", "x-total-count", "x-total-pages", "x-has-more", "x-next-cursor",
+)  # fmt: skip
+
+
+def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
+    """True if the list may be only a part of AlarmBox's purchases. `fields` are the fields beside the list in the
+    answer's body, `row_count` is the number of rows in the list."""
+    return not all(_excludes_rows(name, value, frozenset(), row_count) for name, value in fields.items())
+
+
+def headers_may_lack_rows(headers: Mapping[str, str], row_count: int) -> bool:
+    """True if the headers of the answer (names in lower case) say that the list may be only a part of the purchases.
+    Only the usual headers of paging are read, because other headers, such as those of a rate limit, use the same
+    words."""
+    relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
+    return (
+        ("link" in headers and not (relations and relations <= _RELATIONS_WITHOUT_PAGES))
+        or ("content-range" in headers and not _is_whole_range(headers["content-range"], row_count))
+        or may_lack_rows({name: headers[name].strip() for name in _PAGE_HEADERS if name in headers}, row_count)
+    )
+
+
+def _excludes_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
+    """True if the value of the field `name` excludes rows beside those of the list. `outer_words` are the words of
+    paging in the name of the object that contains the field."""
+    if value is None or value in ("", [], {}) or name == "self":
+        return True
+    words = (_split_name(name) & _PAGING_WORDS) or outer_words
+    if isinstance(value, dict):
+        return all(_excludes_rows(str(inner), part, words, row_count) for inner, part in value.items())
+    if isinstance(value, list):
+        return not words and not any(isinstance(part, dict | list) for part in value)
+    if not words:
+        return not (isinstance(value, str) and _PAGE_ADDRESS_PATTERN.search(value))
+    return _is_value_of_whole_list(words, value, row_count)
+
+
+def _is_value_of_whole_list(words: frozenset[str], value: object, row_count: int) -> bool:
+    """True if a field with these words of paging in its name has this value only beside a complete list of
+    `row_count` rows. A page whose size is reached may have a next one."""
+    if isinstance(value, str):
+        if value.lower() in ("true", "false"):
+            value = value.lower() == "true"
+        elif value.isascii() and value.isdecimal() and len(value) <= 9:
+            value = int(value)
+        else:
+            return False
+    if isinstance(value, bool):
+        return value is bool(words & _ALL_ROWS_WORDS and not words & _FURTHER_ROWS_WORDS)
+    if not isinstance(value, int):
+        return False
+    if words & _PAGE_SIZE_WORDS:
+        return value > row_count
+    if words & _FURTHER_ROWS_WORDS:
+        return value == 0
+    return 0 <= value <= 1 if words & _PAGE_WORDS else value == row_count
+
+
+def _is_whole_range(content_range: str, row_count: int) -> bool:
+    """True if the header `content-range` (such as `items 0-2/3`) says that the list has all `row_count` rows."""
+    match = _WHOLE_RANGE_PATTERN.fullmatch(content_range.strip())
+    return match is not None and int(match[2]) == row_count == int(match[1]) + 1
+
+
+def _split_name(name: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD_PATTERN.findall(name))

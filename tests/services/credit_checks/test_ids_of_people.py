@@ -1,0 +1,35 @@
+"""The number with which a person settles an unknown purchase is that of this purchase."""
+
+from datetime import datetime
+
+import pytest
+
+from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.refusals import code_of
+
+(NUMBER,) = numbers(1, seed=84)
+
+
+def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
+    """Somebody bought one on AlarmBox's screen in 2024. As the unknown purchase, it could be renewed at once."""
+    vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
+    vendor.buy_check(PurchaseRequest(NUMBER, "1"))
+    vendor.today = lambda: datetime.now(JST).date()
+    with place.desk(vendor) as console:
+        vendor.behaviour = "silent_after_charge"
+        assert code_of(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))) == "outcome_unknown"
+        vendor.behaviour = "answers"
+        (record,) = console.lookup.find_records(NUMBER).credit_checks
+        with pytest.raises(ConsoleError, match="evidence_mismatch") as refused:
+            console.recovery.resolve("credit-check", record.id, "success", "on their screen", 1)
+        assert refused.value.detail["reason"] == "expired_before"
+        renewal = PurchaseRequest(NUMBER, "1", renew=True)
+        assert code_of(lambda: console.credit_checks.purchase(renewal)) == "already_purchased"
+        settled = console.recovery.resolve("credit-check", record.id, "success", "on their screen", 2).record
+        assert (settled.state, vendor.count(NUMBER)) == ("success", 2)
+        assert code_of(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
