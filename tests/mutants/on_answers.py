@@ -366,7 +366,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if not _says_nothing_about_pages(fields, len(rows)):\n",
+                "        if not _has_no_page_information(fields, len(rows)):\n",
                 "        if False:\n",
             ),
         ),

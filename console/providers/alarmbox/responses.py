@@ -78,7 +78,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
         if not isinstance(rows, list):
             raise UnreadableJson("no list")
         reports = [_read_report(row) for row in rows]
-        if not _says_nothing_about_pages(fields, len(rows)):
+        if not _has_no_page_information(fields, len(rows)):
             raise UnusableAnswer("list_incomplete")
         if any(report.corporation_number is None for report in reports):
             raise UnusableAnswer("no_number")
@@ -95,12 +95,12 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
     return convert_answer
 
 
-def _says_nothing_about_pages(value: object, row_count: int) -> bool:
-    """True if a value that AlarmBox sends beside the list of purchases is empty, or the number of listed purchases.
-    How AlarmBox divides a long list into pages isn't published. So any other value, such as a number of pages or the
-    address of the next page, may mean that purchases are missing from the list."""
+def _has_no_page_information(value: object, row_count: int) -> bool:
+    """True if a value that AlarmBox sends beside the list of purchases is empty, or equals `row_count`, the number of
+    listed purchases. How AlarmBox divides a long list into pages isn't published. So any other value, such as a
+    number of pages or the address of the next page, may mean that purchases are missing from the list."""
     if isinstance(value, dict):
-        return all(_says_nothing_about_pages(part, row_count) for part in value.values())
+        return all(_has_no_page_information(part, row_count) for part in value.values())
     return not value or (type(value) is int and value == row_count)
 
 
@@ -113,6 +113,7 @@ def make_evidence_text(body: bytes) -> str:
 
 
 def _get_credit_check(body: bytes) -> dict[str, object]:
+    """Return the JSON object of the credit check in an answer's body. Raises UnreadableJson if there is none."""
     check = parse_object(body).get("credit_check")
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
@@ -120,6 +121,8 @@ def _get_credit_check(body: bytes) -> dict[str, object]:
 
 
 def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckReport:
+    """Return the report in AlarmBox's JSON object `check`. Raises UnusableAnswer `other_id` if it has another id than
+    `credit_check_id`, and the errors of `_read_report`."""
     report = _read_report(check)
     if report.credit_check_id != credit_check_id:
         raise UnusableAnswer("other_id")
@@ -174,6 +177,7 @@ def _read_name(value: object) -> str | None:
 
 
 def _read_result(value: object) -> str | None:
+    """Return the result in a report, one of _CHECK_RESULTS; None for any other value."""
     return value if isinstance(value, str) and value in _CHECK_RESULTS else None
 
 
@@ -188,4 +192,5 @@ def _read_day(value: object) -> date | None:
 
 
 def _read_flag(value: object) -> bool | None:
+    """Return a boolean of a report; None for any other value."""
     return value if isinstance(value, bool) else None
