@@ -285,6 +285,7 @@ class ApprovalsPage(Page):
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:
+        """Show the request or proposal of the card that the person has selected."""
         if ref[0] != PROPOSAL_CARD_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])

@@ -138,7 +138,7 @@ class RefundDialog(DialogFrame):
         self._update_act_button()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id, amount_text),
-            self._handle_plan,
+            self._store_and_show_plan,
             self._show_plan_failure,
             caller=self,
             key=("refund-plan", payment_id),
@@ -179,7 +179,8 @@ class RefundDialog(DialogFrame):
         self._probe_failure_bar.show_text("", self._context.format_failure(failure))
         self._probe_failure_bar.show()
 
-    def _handle_plan(self, plan: RefundPlan) -> None:
+    def _store_and_show_plan(self, plan: RefundPlan) -> None:
+        """Store the newly read refund plan, and show its risk signals and rules in the form."""
         self._is_reading_plan = False
         self.plan = plan
         self.form.show_plan(plan)

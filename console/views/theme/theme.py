@@ -186,6 +186,7 @@ class Appearance(QObject):
 
 
 _STYLE_INSTALLED_PROPERTY = "console_style"
+"""Qt property of the application after its style was set, so that the style is set only once."""
 _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 
