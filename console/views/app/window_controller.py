@@ -330,6 +330,7 @@ class WindowController(QObject):
 
     @Slot()
     def _apply_language(self) -> None:
+        """Build the bars, the page and the menus of the window again in the new language."""
         for part in (self._command_palette, self._person_menu):
             if part is not None:
                 part.deleteLater()

@@ -114,6 +114,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _check_end_visible_later(self) -> None:
+        """Find out after the present event whether the end of the request is visible, and mark the request as read if
+        it is."""
         QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()

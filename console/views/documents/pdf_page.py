@@ -438,6 +438,8 @@ class PdfPage(Page):
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
     def _store_and_apply_fit_mode(self, fit: str) -> None:
+        """Store how the page is fitted to the view as a preference ("" for a fixed zoom), and show the page
+        accordingly."""
         self._page_fit = fit
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])

@@ -120,11 +120,13 @@ class ReconcileDialog(DialogFrame):
 
     @Slot()
     def _update_provider(self) -> None:
+        """Fill the fields of the days for the selected provider, and update the main button."""
         self._fill_days()
         self._update_act_button()
 
     @Slot()
     def _check_days(self) -> None:
+        """Store that the person has typed a day, and update the main button."""
         self._has_typed_day = True
         self._update_act_button()
 

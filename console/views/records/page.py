@@ -298,6 +298,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot()
     def _update_actions(self) -> None:
+        """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
         if self.view is not None:
             self.action_bar.show_actions(self.view, self.form, self.list_helpful_actions(self.view))
 

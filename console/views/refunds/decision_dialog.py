@@ -76,6 +76,7 @@ class _DecisionDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
+        """Enable the main button if the person can decide; otherwise disable it and show the reason."""
         disabled_reason = self._find_disabled_reason()
         if disabled_reason:
             self.disable_act_button(disabled_reason)

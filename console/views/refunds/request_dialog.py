@@ -116,6 +116,9 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
+        """Enable the main button if the refund can be requested; otherwise disable it and show the reason. Disable
+        the form if the refund is refused in any case, and show the button that probes if the provider's answer is too
+        old."""
         refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
@@ -251,6 +254,8 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_review(self) -> None:
+        """Enable the main button of the review; if the person must answer something first, disable it and show the
+        reason."""
         disabled_reason = self.review.find_disabled_reason() if self.review is not None else ""
         if disabled_reason:
             self.disable_act_button(disabled_reason)

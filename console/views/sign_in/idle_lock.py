@@ -136,6 +136,7 @@ class IdleLock(QObject):
 
     @Slot(object)
     def _check_password(self, password: str) -> None:
+        """Let the service check the typed password in the background, then unlock the window or show the failure."""
         context = self._context
         confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
         context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)

@@ -276,6 +276,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.current_changed.emit(self.current_item)
 
     def _update_current_row(self) -> None:
+        """Store which row is the current one, and repaint the previous and the new current row."""
         previous_row = self.current_row
         self.current_row = self.currentIndex().row()
         self.ring_row = self.current_row if self.hasFocus() else -1

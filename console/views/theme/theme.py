@@ -162,6 +162,8 @@ class Appearance(QObject):
             self._apply_to_application()
 
     def _apply_to_application(self) -> None:
+        """Set the palette, font and style sheet of the application for the present theme, text scale and density, and
+        emit `changed`. Set nothing if none of them has changed."""
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return

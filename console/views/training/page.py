@@ -170,6 +170,7 @@ class TrainingPage(Page):
 
     @Slot()
     def _check_incidents(self) -> None:
+        """Let the training judge the incidents that the trainee has begun, and show the verdicts."""
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
