@@ -184,6 +184,7 @@ class Console:
 
     @cached_property
     def notices(self) -> "UnmatchedNoticeReader":
+        """The service that reads the queue of unmatched notices."""
         from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
 
         return UnmatchedNoticeReader(self._context, self._readers.payment_providers)
@@ -200,6 +201,7 @@ class Console:
 
     @cached_property
     def limits(self) -> "RefundLimitService":
+        """The service that reads and changes the limits of refunds."""
         from console.services.refunds.limit_changes import RefundLimitService
 
         return RefundLimitService(self._context, self.request_ids)
@@ -212,6 +214,7 @@ class Console:
 
     @cached_property
     def pdfs(self) -> "CreditCheckPdfReader":
+        """The service that reads the stored PDFs of credit checks."""
         from console.services.credit_checks.pdf import CreditCheckPdfReader
 
         return CreditCheckPdfReader(self._readers.credit_check_details)
@@ -272,18 +275,21 @@ class Console:
 
     @cached_property
     def accounts(self) -> "DatabaseAccountService":
+        """The service that creates database accounts for people and workers."""
         from console.services.access.accounts import DatabaseAccountService
 
         return DatabaseAccountService(self._context, self.request_ids)
 
     @cached_property
     def person_state(self) -> "PersonStateStore":
+        """The store of the encrypted values that a window keeps for a person, such as drafts."""
         from console.services.person_state.encrypted_file import PersonStateStore
 
         return PersonStateStore(self._context)
 
     @cached_property
     def sessions(self) -> "SignInService":
+        """The service that signs this process in at its database, and signs it out."""
         from console.services.access.sessions import SignInService
 
         return SignInService(self._context)
@@ -392,7 +398,7 @@ class Console:
     def metric_figures(self) -> "MetricFigureReader":
         from console.services.monitoring.metrics import MetricFigureReader
 
-        return MetricFigureReader(self._context, self._readers.queues, self._cache_counts)
+        return MetricFigureReader(self._context, self._readers.queues, self._count_cache_hits_and_lookups)
 
     @cached_property
     def reports(self) -> "ReportService":
@@ -406,13 +412,14 @@ class Console:
 
         return LiveFeedReader(self._context, self._readers.queues)
 
-    def _cache_counts(self) -> tuple[int, int]:
-        """Return the number of answers taken from the answer cache, and the number of lookups in it, of all desks
-        together."""
+    def _count_cache_hits_and_lookups(self) -> tuple[int, int]:
+        """Return two numbers for the answer cache of all desks together: the answers that were found in it, and all
+        lookups."""
         return self._answer_cache.counts
 
     @cached_property
     def health(self) -> "HealthCheckService":
+        """The service with the checks of the commands `doctor` and `db check`."""
         from console.services.monitoring.doctor import HealthCheckService
 
         database = self._context.database
@@ -420,6 +427,7 @@ class Console:
 
     @cached_property
     def _readers(self) -> "RecordReaders":
+        """The readers of records with their related records, which the services share."""
         from console.services.audit.read_log import RecordOpeningLog
         from console.services.credit_checks.provider import CreditCheckAdapterSource
         from console.services.payments.providers import PaymentProviders
@@ -659,6 +667,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
 
 
 def _make_live_number_queries(context: ServiceContext) -> "LiveNumberQueries":
+    """Return the service that queries the publisher's Web-API about corporation numbers."""
     from console.services.registry.live_numbers import LiveNumberQueries
     from console.wiring.providers import open_registry_api
 
@@ -666,6 +675,9 @@ def _make_live_number_queries(context: ServiceContext) -> "LiveNumberQueries":
 
 
 def _apply_refund_report(context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport") -> bool:
+    """Write a provider's report about one refund of a payment into our refund with the same idempotency key, within
+    the transaction `tx` (`services/refunds/late_outcomes.py`, imported at the first call). Return False if no refund
+    of this payment has the key."""
     from console.services.refunds.late_outcomes import apply_refund_report
 
     return apply_refund_report(context, tx, payment_id, report)

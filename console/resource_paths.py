@@ -4,7 +4,7 @@ application.
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE_FOLDER = Path(__file__).resolve().parent
 
 
 def resources_dir() -> Path:
@@ -13,5 +13,5 @@ def resources_dir() -> Path:
     A wheel has the folder inside the package `console`, where `setup.py` puts it. In a clone the folder is next to
     the package; in the built application too, because `build_spec.py` puts it there.
     """
-    folder_in_package = _PACKAGE / "resources"
-    return folder_in_package if folder_in_package.is_dir() else _PACKAGE.parent / "resources"
+    folder_in_package = _PACKAGE_FOLDER / "resources"
+    return folder_in_package if folder_in_package.is_dir() else _PACKAGE_FOLDER.parent / "resources"

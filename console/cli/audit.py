@@ -67,8 +67,8 @@ def require_intact_evidence_pack(file: str) -> "PackVerification":
 
 def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
-    first problem of the pack; its detail lists all problems. `file` is the path of the pack.
-    """
+    first problem in `verdict`, the result of the verification; its detail lists all problems. `file` is the path of
+    the pack."""
     first_problem = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems

@@ -27,7 +27,9 @@ PDF_CHILD_ARGUMENT = "--pdf-child"
 
 
 DAMAGED_FILES_MESSAGE = "Altered or missing files of the program"
-"""Beginning of the line that names damaged files where no sentence can be looked up."""
+"""Beginning of a line on stderr that names the damaged files. The text is English in both languages, because the file
+of the sentences may be damaged, too.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,18 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_pdf_child(arguments[1:])
     writer = AnswerWriter(sys.stdout, Translator(), is_json=wants_json(arguments))
     # Text that a library prints goes to stderr, because stdout contains only the answer.
-    has_window = _opens_window(arguments)
+    has_window = _is_window_requested(arguments)
     log_block = log_on_stderr(shows_tracebacks=has_window, writes_events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
         _run_and_answer_command(arguments, writer, is_last=argv is None)
     return writer.exit_status
 
 
-def _opens_window(arguments: Sequence[str]) -> bool:
+def _is_window_requested(arguments: Sequence[str]) -> bool:
+    """Return True if the command line opens the window: one without arguments, `demo`, `open` or `training`."""
     return not arguments or "demo" in arguments or arguments[0] in ("open", "training")
 
 
 def _run_pdf_child(arguments: Sequence[str]) -> int:
+    """Run this process as the child process that reads an untrusted PDF, and return its exit status."""
     from console.store.documents import pdf_child_process
 
     return pdf_child_process.main(list(arguments))
@@ -108,6 +112,8 @@ def _find_damaged_installation() -> "InstallationComparison | None":
 
 
 def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
+    """Run the command of the arguments; without arguments, show the window until it is closed. `is_last`: the process
+    ends after the command."""
     if arguments:
         _run_command(arguments, writer, is_last=is_last)
     else:
@@ -118,6 +124,8 @@ def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is
 
 
 def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
+    """Parse the arguments and run their command. For `--help` and `--version`, write the help page or the version as
+    the answer. `is_last`: the process ends after the command."""
     from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:

@@ -37,6 +37,7 @@ _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund
 _ANSWER_NOT_DECRYPTED_REASON = "not_opened"
 """Reason of an answer that could not be decrypted; it is replayed as it is."""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
+"""Limits for the values of a recorded call: the longest text, and the first number that is too large for an id."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 
@@ -141,6 +142,7 @@ class _ReplayAdapters:
         return send_call()
 
     def _make_credit_check_adapter(self) -> "CreditCheckProvider":
+        """Return AlarmBox's adapter, connected to the local server."""
         from console.providers.alarmbox.client import make_alarmbox_adapter
         from console.providers.alarmbox.oauth import AlarmBoxConfig
 
@@ -154,6 +156,8 @@ class _ReplayAdapters:
         )
 
     def _make_payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
+        """Return the adapter of the payment provider to which `call` was made, connected to the local server; None
+        for an unknown provider."""
         from console.providers.payments.plugin import AdapterArguments, find_plugin
         from console.sandbox.recorded_answers import find_credentials_in_answer
 
@@ -195,6 +199,8 @@ class _FixedTokenStore:
 
 @contextmanager
 def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
+    """Start the local server that sends recorded answers, and yield the adapters that are connected to it. The server
+    stops at the end of the block."""
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import RecordedAnswerServer
     from console.settings.provider_access import list_required_secret_names
@@ -210,6 +216,8 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
+    """Return a function that makes a recorded call to AlarmBox again with `adapter`; None if the call can't be made
+    again."""
     number, provider_id = (
         _require_request_text(call.record.get("corporation_number")),
         call.record.get("credit_check_id"),
@@ -220,19 +228,21 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
     if call.call == "list":
         return lambda: adapter.find_purchases(number)
     if call.call == "detail" and provider_id is not None:
-        id = _require_own_id(provider_id)
+        id = _require_record_id(provider_id)
         return lambda: adapter.read_detail(id)
     if call.call == "pdf" and provider_id is not None:
-        id = _require_own_id(provider_id)
+        id = _require_record_id(provider_id)
         return lambda: adapter.read_pdf(id)
     return None
 
 
 def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:
+    """Return a function that makes a recorded call to a payment provider again with `adapter`; None if the adapter is
+    None or the call can't be made again."""
     payment = next((record for record in (call.record, *call.related) if record.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
-    amount = Money(_require_own_id(payment["asked_minor"]), str(payment["currency"]))
+    amount = Money(_require_record_id(payment["asked_minor"]), str(payment["currency"]))
     begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
     number = _require_request_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
@@ -249,7 +259,7 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
         key=_require_request_text(refund_record["provider_refund_key"]),
         merchant_payment_id=number,
         provider_payment_id=_require_request_text(payment["provider_payment_id"]),
-        amount=Money(_require_own_id(refund_record["amount_minor"]), str(refund_record["currency"])),
+        amount=Money(_require_record_id(refund_record["amount_minor"]), str(refund_record["currency"])),
         requested_at=_parse_instant(refund_record["created_at"]),
         reason=_require_request_text(refund_record.get("reason") or ""),
     )
@@ -266,13 +276,16 @@ def _require_request_text(value: object) -> str:
     return text
 
 
-def _require_own_id(value: object) -> int:
+def _require_record_id(value: object) -> int:
+    """Return a value of the pack as the id of a record in our database. Raises ValueError if it isn't a whole number
+    from 0 to below `_ID_LIMIT`."""
     if type(value) is not int or not 0 <= value < _ID_LIMIT:
         raise ValueError("no number of ours")
     return value
 
 
 def _parse_instant(text: str) -> datetime:
+    """Return the instant that a text of the pack states."""
     from console.services.evidence.recorded_calls import parse_instant
 
     return parse_instant(text)

@@ -47,8 +47,9 @@ class DemoRegistry:
 
 
 def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]) -> DemoRegistry:
-    """Return the rows of the demo's registry: one company for each of `numbers` that the publisher could have
-    assigned, and a difference that changes some of the corporations `watched_numbers`."""
+    """Return the rows of the demo's registry as of the day `today`: one company for each of `numbers` that the
+    publisher could have assigned, and a difference that changes some of the corporations `watched_numbers`. The same
+    `seed` gives the same companies."""
     changed_day = _find_publication_day_before(today)
     whole_day = _find_publication_day_before(changed_day)
     companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_number_assigned, set(numbers))))
@@ -87,6 +88,8 @@ def import_registry_in_background(
 def _import_registry(
     home: Path, registry: DemoRegistry, import_file: FileImporter, stop_event: threading.Event
 ) -> None:
+    """Write the files of the demo's registry into the home folder and import them, first the whole file, then the
+    difference. Stop as soon as `stop_event` is set."""
     from console.sandbox.registry import write_difference_file, write_whole_file
 
     files = home / "registry-files"
@@ -124,6 +127,7 @@ def _is_number_assigned(number: str) -> bool:
 
 
 def _find_publication_day_before(day: date) -> date:
+    """Return the last day before `day` on which the registry's publisher publishes a difference."""
     day -= timedelta(days=1)
     while not is_publication_day(day):
         day -= timedelta(days=1)

@@ -69,7 +69,8 @@ class DatabaseSignIn(HiddenSecrets):
         return self._find_expected_user() or (self._read_last_user() if self.is_server else None)
 
     def find_readable_user(self) -> str | None:
-        """Return the name of the database account as `user` does, but None if the keyring can't be read."""
+        """Return the name of the database account in use or, before the sign-in, of the account that would be used.
+        Return None if no name is known, or if the keyring, which may contain the name, can't be read."""
         try:
             return self.user
         except ConsoleError:

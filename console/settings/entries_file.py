@@ -75,6 +75,8 @@ class EntriesFile:
         return StoredEntries(values, stored_entries.set_aside_path)
 
     def _lock_file(self) -> Any:
+        """Return a context manager that holds the lock of this file, so that only one process at a time changes it.
+        Raises storage_full if the lock can't be acquired."""
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
 
     def _read_or_set_file_aside(self) -> StoredEntries:

@@ -76,9 +76,8 @@ def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
 
 def is_ordinary_file(path: Path) -> bool:
     """Return True for an ordinary file, False for a folder, a device or a missing path. Raises OSError if the
-    operating system can't tell it, for example because a folder of the path may not be read. (In this case,
-    `Path.is_file` returns False from Python 3.14 on.)
-    """
+    operating system can't read the file's type, for example because a folder of the path may not be read. (In this
+    case, `Path.is_file` returns False from Python 3.14 on.)"""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

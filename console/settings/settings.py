@@ -56,10 +56,12 @@ class Settings:
 
     `failpoint` is (step, count, action): a test switch that performs the action when the program reaches the step for
     the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
-    that no `repr`, `asdict` or pickle contains them. A field is None if the setting isn't set: no operator has a
-    name, every client id is accepted, the database is on a server (`database_path`), a provider has its own hosts
-    (`provider_urls`), the table `limits` has the cooling-off period, this desk has no certificate.
-    """
+    that no `repr`, `asdict` or pickle contains them.
+
+    A field is None if the setting isn't set. Then `operator`: the operator has no name; `clients`: every client id is
+    accepted; `database_path`: the database is on a server; a value of `provider_urls`: the provider's own hosts are
+    used; `refund_cooling_off_seconds`: the cooling-off period in the table `limits` holds; `receiver_certificate`:
+    this desk has no certificate."""
 
     home: Path
     database_path: Path | None  # the SQLite file; None for a server
@@ -200,9 +202,9 @@ class Settings:
         """
         return self.read_store_key() if self.database_path is not None else self.secrets.read_draft_key()
 
-    def knows_client(self, client_id: str) -> bool:
-        """Return True if the text has the form of a client id and is one of the configured clients. If no clients
-        are configured, each client id is accepted."""
+    def is_accepted_client(self, client_id: str) -> bool:
+        """Return True if the text has the form of a client id and is one of the configured clients. If no clients are
+        configured, every text in the form of a client id is accepted."""
         return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
 
     @property
@@ -368,7 +370,7 @@ def _get_home_folder(env: Mapping[str, str]) -> Path:
 
 
 def _is_valid_unicode(value: str) -> bool:
-    """False if the text has surrogates, which stand for bytes that are no UTF-8."""
+    """Return True unless the text has surrogates, which stand for bytes that are not UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

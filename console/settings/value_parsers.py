@@ -104,6 +104,8 @@ class RawSetting:
         return tuple(self._parse_with(ip_network, part.strip()) for part in self.text.split(","))
 
     def _parse_with(self, parse: Callable[[str], object], text: str) -> str:
+        """Return the value that `parse` returns for `text`, converted to text. Raises bad_profile if `parse` raises
+        ValueError."""
         try:
             return str(parse(text))
         except ValueError as cause:
@@ -131,9 +133,8 @@ class RawSetting:
 
     def find_mode(self, path: Path) -> int | None:
         """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if nothing is there.
-        Raises bad_profile if the operating system can't tell it, because the name is too long or a folder above can't
-        be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14 on.)
-        """
+        Raises bad_profile if the operating system can't read the mode, because the name is too long or a folder above
+        can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14 on.)"""
         try:
             return path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):

@@ -218,18 +218,20 @@ def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> 
     return DeskRequestFacts()
 
 
-def _make_facts_reader_for_kind(kind: str) -> Any:
-    """Return the function that makes the facts of a command whose first argument is the id of a record of this
-    kind."""
+def _make_facts_function_for_kind(kind: str) -> Any:
+    """Return a function that makes the facts of a command from its arguments: the first argument is the id of a
+    record of this kind."""
     return lambda _, arguments: DeskRequestFacts(kind, str(arguments[0]))
 
 
 def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of a command on any record: its first two arguments are the record's kind and id."""
     kind, id = arguments[:2]
     return DeskRequestFacts(kind[:32], str(id)[:64])
 
 
 def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of the command that decides an unknown outcome: the record and the decided state."""
     kind, id, proposed_state = arguments[:3]
     return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed_state[:20])
 
@@ -273,18 +275,19 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
 
 
 def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
+    """Return the facts of a change of a read-only switch: the switch and its new position."""
     scope, is_on, _ = arguments
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_make_incident_facts = _make_facts_reader_for_kind(INCIDENT_KIND)
+_make_incident_facts = _make_facts_function_for_kind(INCIDENT_KIND)
 _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
 DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestShape] = {
     "purchase": DeskRequestShape((PurchaseRequest,), _make_purchase_facts),
     "refetch": DeskRequestShape(
-        (int, bool, bool, int | None), _make_facts_reader_for_kind(credit_checks.CREDIT_CHECK_KIND)
+        (int, bool, bool, int | None), _make_facts_function_for_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
     "probe": DeskRequestShape((str, str), _make_record_facts),
     "resolve": DeskRequestShape(
@@ -294,19 +297,19 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestShape] = {
     "give up": DeskRequestShape((str, int), _make_record_facts),
     "hand over": DeskRequestShape((str, int, str), _make_record_facts),
     "note": DeskRequestShape((str, int, str), _make_record_facts),
-    "payment start": DeskRequestShape((int, str), _make_facts_reader_for_kind(orders.ORDER_KIND)),
+    "payment start": DeskRequestShape((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
     "payment import": DeskRequestShape((PaymentImport,), _make_empty_facts),
-    "order move": DeskRequestShape((int,), _make_facts_reader_for_kind(payments.PAYMENT_KIND)),
+    "order move": DeskRequestShape((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
     "refund request": DeskRequestShape((RefundRequest,), _make_refund_request_facts),
-    "refund approve": DeskRequestShape((int, int | None), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
-    "refund reject": DeskRequestShape((int, str, int | None), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
-    "refund withdraw": DeskRequestShape((int,), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
-    "refund submit": DeskRequestShape((int,), _make_facts_reader_for_kind(refunds.REFUND_KIND)),
+    "refund approve": DeskRequestShape((int, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund reject": DeskRequestShape((int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund withdraw": DeskRequestShape((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund submit": DeskRequestShape((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "bulk freeze": DeskRequestShape((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
     "bulk stop": DeskRequestShape((int,), _make_empty_facts),
     "bulk discard": DeskRequestShape((int,), _make_empty_facts),
     "alerts ack": DeskRequestShape((int, str), _make_empty_facts),
-    "alerts unack": DeskRequestShape((int,), _make_facts_reader_for_kind(alerts.ALERT_KIND)),
+    "alerts unack": DeskRequestShape((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
     _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestShape((int, str, str), _make_hand_over_facts),
     _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestShape(
         (int, datetime, str), _make_incident_facts
@@ -320,16 +323,16 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestShape] = {
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
     "view save": DeskRequestShape((str, bool, ViewContent, bool), _make_saved_view_facts),
-    "view rename": DeskRequestShape((int, str), _make_facts_reader_for_kind(VIEW_KIND)),
-    "view delete": DeskRequestShape((int,), _make_facts_reader_for_kind(VIEW_KIND)),
-    "view restore": DeskRequestShape((int,), _make_facts_reader_for_kind(VIEW_KIND)),
-    "mention done": DeskRequestShape((int,), _make_facts_reader_for_kind(MENTION_KIND)),
+    "view rename": DeskRequestShape((int, str), _make_facts_function_for_kind(VIEW_KIND)),
+    "view delete": DeskRequestShape((int,), _make_facts_function_for_kind(VIEW_KIND)),
+    "view restore": DeskRequestShape((int,), _make_facts_function_for_kind(VIEW_KIND)),
+    "mention done": DeskRequestShape((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestShape((), _make_empty_facts),
     "limits set": DeskRequestShape((str, str, int), _make_limit_facts),
     "read-only set": DeskRequestShape((str, bool, str), _make_switch_facts),
     "reconcile": DeskRequestShape((str, date, date), _make_empty_facts),
     "run due": DeskRequestShape((), _make_empty_facts),
-    "bulk run": DeskRequestShape((int, int | None), _make_facts_reader_for_kind(stored_runs.BULK_RUN_KIND)),
+    "bulk run": DeskRequestShape((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIdService.act_once`
 gets.

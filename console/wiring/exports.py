@@ -210,7 +210,7 @@ def _make_audit_list(services: ExportReadServices, request: ExportRequest, conte
 def _make_bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     if request.part not in ("", NOT_DONE_ROWS_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
-    run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
+    run = services.bulk.read_run(_parse_subject_id("bulk-run", request.subject))
 
     def read_pages() -> RowPages:
         after = 0
@@ -235,7 +235,7 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
 
 
 def _make_differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    part, run_id = request.part or PART_ALL, _parse_id("reconciliation", request.subject)
+    part, run_id = request.part or PART_ALL, _parse_subject_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
 
@@ -300,7 +300,7 @@ _EXPORT_LIST_MAKER_BY_NAME: Mapping[
 }
 
 
-def _parse_id(kind: str, text: str) -> int:
+def _parse_subject_id(kind: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _MAX_ID_DIGITS and int(text)):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)

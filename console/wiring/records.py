@@ -100,7 +100,8 @@ class RecoveryService:
         context: ServiceContext,
         request_ids: RequestIdService,
     ) -> None:
-        """`make_record_services` is called when one of these services is used for the first time."""
+        """`make_record_services` returns the services that act on records. It is called once, when one of these
+        services is used for the first time."""
         self._context, self._request_ids = context, request_ids
         self._queues, self._make_record_services = queues, make_record_services
 

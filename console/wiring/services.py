@@ -249,8 +249,8 @@ class ServiceBuilder:
 
     @cached_property
     def guarded_actions(self) -> ServicesByAction:
-        """The services of all guarded actions, by the action's name. Late answers and lapsed operations of an
-        action that is missing here could not be settled."""
+        """The services of all guarded actions, by the action's name. They settle late answers and lapsed operations,
+        so an action without a service here would never be settled."""
         checks = self._purchases, self._refetch_service.refetches
         return map_services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
@@ -260,7 +260,8 @@ class ServiceBuilder:
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """The scheduler of all due tasks. Their order lets a task handle the results of the tasks before it."""
+        """The scheduler of all due tasks. It runs the tasks in a fixed order, in which a task can use the results of
+        the tasks before it."""
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         due_tasks = DueTasks(
             self._context,
@@ -336,12 +337,15 @@ class ServiceBuilder:
 
 
 def _write_pdf(file: BinaryIO, document: "ExportDocument") -> None:
+    """Write the document of an export to the open file as a PDF. The module that writes PDFs is imported at the first
+    call."""
     from console.services.exports.pdf_document import write_pdf_document  # imported at its first use
 
     write_pdf_document(file, document)
 
 
 def _load_timeline_text() -> TimelineText:
+    """Return the module that makes the text of a timeline. It is imported at the first call."""
     from console.wording import timelines  # The words are loaded at their first use.
 
     return timelines

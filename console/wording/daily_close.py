@@ -30,11 +30,12 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     """Return a sentence which says whether the daily close is final, and if not, why."""
     if close.is_final:
         return translate("close.final", language)
-    reasons = [_format_open_point(close, point, language) for point in close.open_points]
+    reasons = [_format_not_final_reason(close, point, language) for point in close.open_points]
     return translate("close.not_final", language, reasons=translate("close.point_separator", language).join(reasons))
 
 
-def _format_open_point(close: DailyClose, reason: NotFinalReason, language: str) -> str:
+def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language: str) -> str:
+    """Return a sentence about one reason for which the daily close is not final."""
     if reason is NotFinalReason.STILL_UNKNOWN:
         still_unknown = sum(record.settled_at is None for record in close.unknown_records)
         return translate(f"close.point.{reason}", language, n=still_unknown)
@@ -61,6 +62,7 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def _format_first_close(close: DailyClose, language: str) -> str:
+    """Return the sentence that says when the day was closed for the first time."""
     if close.first_close is None:
         return translate("close.first", language)
     facts = {"at": format_instant(close.first_close.at), "person": close.first_close.person}

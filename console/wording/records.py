@@ -51,7 +51,7 @@ def get_work_badge_key(record: ShownRecord, now: datetime) -> str:
     return f"work.{explain_record(record, now).work}"
 
 
-def get_unanswered_side_key_end(payment: Payment) -> str:
+def get_unanswered_side_key_suffix(payment: Payment) -> str:
     """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
     reported: `no_answer` if the payment's outcome is unknown, or if two people had to decide it, otherwise
     `never_asked_short`."""

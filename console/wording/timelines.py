@@ -17,6 +17,7 @@ _EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
     )
 )
 _AUDIT_LOG_SOURCE = "audit_log"
+"""Source of the timeline events that are audit entries."""
 
 
 def format_timeline(timeline: TimelinePage, language: str) -> str:

@@ -77,7 +77,7 @@ class ReceiverOptions:
     drain_timeout_seconds: int = 10
     metrics_interval_seconds: float = 5.0
     max_live_clients: int = 64
-    max_live_backlog: int = 64
+    max_live_queue_length: int = 64
     live_interval_seconds: float = 0.5
 
     @staticmethod
@@ -178,6 +178,8 @@ class OpenConnections:
         return slot
 
     def _release_waiting_slot(self, address: str) -> bool:
+        """Release the slot of the connection from `address` that has waited longest for its sender, and abort this
+        connection. Return False if no connection from this address is waiting."""
         slot = next(iter(self._waiting_slots.get(address, ())), None)
         if slot is not None:
             slot.release()
@@ -269,8 +271,8 @@ class ServiceCallThreads:
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return at
-        once."""
+        """Cancel the waiting calls. If no call is running, wait until the threads have ended. If a call is running,
+        return at once without waiting for it."""
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 

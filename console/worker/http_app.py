@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 _REFUSED_RESULT, _BUSY_RESULT, _ERROR_RESULT = "refused", "busy", "trouble"
 _READINESS_TIMEOUT_SECONDS = 2.0
 _MAX_SOURCE_LABELS = 64
+"""Largest number of sources with a label of their own in the metrics."""
 _log = logging.getLogger("console.worker")
 
 
@@ -227,6 +228,8 @@ class Receiver:
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """At the end of the block (when the web application stops), close the connections of `/live` and the thread
+        pools."""
         yield
         await self._live_hub.close()
         pools = (
@@ -281,16 +284,21 @@ def _make_try_later_response(seconds: int) -> Response:
 
 
 async def _answer_refusal(request: Request, _: Exception) -> Response:
+    """Exception handler of the web application: answer a request that was refused (RequestRefused) or has
+    no route."""
     return make_refusal_response(request)
 
 
 def _count_request(request: Request, *, is_genuine: bool) -> None:
+    """Count the request for the sender's address in the slot of its connection, as genuine or as refused
+    (`ConnectionSlot.count_request`)."""
     slot: ConnectionSlot | None = request.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
     if slot is not None:
         slot.count_request(is_genuine=is_genuine)
 
 
 async def _answer_failure(_: Request, error: Exception) -> Response:
+    """Exception handler of the web application: log an unexpected exception, and answer with HTTP status 500."""
     _log.error("a request broke off", exc_info=error, extra={"bug": True})
     return Response(b"", 500, {"connection": "close"})
 

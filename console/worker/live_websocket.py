@@ -40,6 +40,7 @@ listeners still use it.
 """
 MIN_LIVE_TOKEN_CHARACTERS = 16
 REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
+"""Close codes of a WebSocket (RFC 6455)."""
 LIVE_TOKEN_RELOAD_SECONDS = 60.0
 """Seconds after which the tokens of `/live` are read from the settings (environment or keyring) again."""
 MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
@@ -172,7 +173,7 @@ class LiveFeedHub:
                 self._feed_mark, _ = await self._read_changes(None)
                 self._last_sent.clear()
                 self._poller = asyncio.create_task(self._poll_feed())
-            listener = LiveFeedListener(channels, self._options.max_live_backlog)
+            listener = LiveFeedListener(channels, self._options.max_live_queue_length)
             self._listeners.add(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
         return listener
@@ -193,6 +194,8 @@ class LiveFeedHub:
         return await self._threads.run(self._read_snapshot)
 
     def _read_snapshot(self) -> LiveFeedSnapshot:
+        """Return the counts and the first records of all queues. Blocks the calling thread, one of the
+        thread pool."""
         with self._console.acting_as("worker"):
             return self._console.live_feed.read_snapshot()
 
@@ -204,6 +207,8 @@ class LiveFeedHub:
         return await self._threads.run(read_as_worker)
 
     async def _poll_feed(self) -> None:
+        """Read the change feed every `live_interval_seconds` until cancelled, and send the changes to all listeners.
+        After a failed reading, the next one begins at the same position."""
         while True:
             await asyncio.sleep(self._options.live_interval_seconds)
             try:
@@ -215,6 +220,8 @@ class LiveFeedHub:
                 self._broadcast_changes(changes)
 
     def _broadcast_changes(self, changes: tuple[RecordSummary, ...]) -> None:
+        """Add the changes that were not sent before to the queue of each listener. A listener whose queue is full is
+        removed."""
         unsent_changes = [change for change in changes if self._remember_if_unsent(change)]
         if not unsent_changes:
             return
@@ -271,6 +278,9 @@ class LiveFeedEndpoint:
         self.is_closing = False
 
     async def serve_listener(self, websocket: WebSocket) -> None:
+        """Serve one WebSocket connection until it ends: check its token and channels, then send it the snapshot and
+        each change. A listener without a valid token or with an unknown channel is refused and recorded in the audit
+        trail."""
         await self._reload_tokens()
         channels = _parse_channels(websocket.query_params.getlist("channels"))
         headers = websocket.headers.getlist("authorization")

@@ -25,7 +25,7 @@ class BlockingSessionsThread:
 
     def __init__(self, session_ender: BlockingSessionEnder, stop_event: Event) -> None:
         self._session_ender, self._stop_event = session_ender, stop_event
-        self._thread = Thread(target=self._run_loop, name="lock-watch", daemon=True)
+        self._thread = Thread(target=self._end_sessions_until_stopped, name="lock-watch", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -36,7 +36,9 @@ class BlockingSessionsThread:
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
-    def _run_loop(self) -> None:
+    def _end_sessions_until_stopped(self) -> None:
+        """Run one pass after another until `stop_event` is set, with a pause after each pass. Of consecutive passes
+        with the same error code, only the first is logged."""
         last_error_code: str | None = None
         while not self._stop_event.is_set():
             ended_count, error_code = self._end_blocking_sessions()

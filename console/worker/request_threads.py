@@ -137,8 +137,9 @@ class DeskRequestThreads:
                 _log.exception("the wait for a locked request failed")
 
     def _execute_requests_until_stopped(self, number: int) -> None:
-        """Execute desk requests until `stop_event` is set. Thread 0 takes only requests of people for whom no
-        other request is being executed, so that one person's slow requests never occupy all threads."""
+        """Execute desk requests until `stop_event` is set. `number` is the number of the calling thread, from 0.
+        Thread 0 takes only requests of people for whom no other request is being executed, so that one person's slow
+        requests never occupy all threads."""
         while not self._stop_event.is_set():
             self._wake_signals.get()
             self._executing_ids.add(number)

@@ -10,9 +10,10 @@ from console.services.tasks.scheduler import Scheduler
 
 TASK_THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
-POLL_SECONDS, POLL_SECONDS_OF_OTHER_THREADS = 1.0, 3.0
+FIRST_THREAD_POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
 """Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
+"""Longest pause between two runs of the scheduler while it fails; each failure doubles the pause."""
 _MIN_POLL_PAUSE_SECONDS = 0.3
 _STOP_CHECK_INTERVAL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
@@ -28,7 +29,8 @@ class DueTaskThreads:
         self._busy_count = 0
         self._lock = Lock()
         self._threads = [
-            Thread(target=self._run_loop, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(TASK_THREAD_COUNT)
+            Thread(target=self._run_tasks_until_stopped, args=(i,), name=f"tasks-{i}", daemon=True)
+            for i in range(TASK_THREAD_COUNT)
         ]
 
     def start(self) -> None:
@@ -50,14 +52,14 @@ class DueTaskThreads:
     def _is_running(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
-    def _run_loop(self, index: int) -> None:
-        """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
-        don't query the database at the same time. The first thread calls the scheduler every second; the others
-        do so less often, and only while another thread runs a task, because that task may take long.
-        """
+    def _run_tasks_until_stopped(self, index: int) -> None:
+        """Run due tasks repeatedly until `stop_event` is set. `index` is the number of the calling thread, from 0.
+        The threads begin at different times, so that they don't query the database at the same time. Thread 0 calls
+        the scheduler every second; the others do so less often, and only while another thread runs a task, because
+        that task may take long."""
         poll_seconds = max(
             _MIN_POLL_PAUSE_SECONDS,
-            self._scale.scale_seconds(POLL_SECONDS if index == 0 else POLL_SECONDS_OF_OTHER_THREADS),
+            self._scale.scale_seconds(FIRST_THREAD_POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
         )
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / TASK_THREAD_COUNT)
@@ -88,6 +90,7 @@ class DueTaskThreads:
 
     @contextmanager
     def _count_as_busy(self) -> Iterator[None]:
+        """Within the block, count the calling thread as one that runs a task."""
         with self._lock:
             self._busy_count += 1
         try:

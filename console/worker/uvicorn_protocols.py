@@ -101,8 +101,8 @@ def make_tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
 
 
 class AdmissionProtocol(asyncio.Protocol):
-    """The first protocol of a new connection. It takes a slot for the connection and starts TLS if TLS is
-    configured. If no slot is free, it aborts the connection."""
+    """The first protocol of a new connection. It gets a slot for the connection from `OpenConnections` and starts TLS
+    if TLS is configured. If no slot is free, it aborts the connection."""
 
     def __init__(
         self,

@@ -362,7 +362,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     assert person.opening.controller is not None
     refresh = person.opening.controller.background_refresh
     refresh.stop_timers()
-    monkeypatch.setattr(refresh, "_handle_work_counts", lambda _counts: None)  # they arrive later
+    monkeypatch.setattr(refresh, "_end_work_counts_reading", lambda _counts: None)  # they arrive later
     old = context.work_counts
     outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
     context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))

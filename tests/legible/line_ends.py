@@ -8,7 +8,7 @@ from PySide6.QtGui import QTextDocument
 from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.line_breaks import (
-    LONGEST_WHOLE_PHRASE,
+    MAX_WHOLE_PHRASE_LETTERS,
     POSSIBLE_BREAK,
     allow_breaks_in_long_words,
     remove_line_break_marks,
@@ -59,7 +59,7 @@ def _phrase_ends(text: str) -> frozenset[int]:
     too long for a line may end inside."""
     ends, place = {0}, 0
     for phrase in split_phrases(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))):
-        is_too_long = len(_JAPANESE.findall(phrase)) > LONGEST_WHOLE_PHRASE
+        is_too_long = len(_JAPANESE.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS
         pieces = list(phrase) if is_too_long else phrase.split(POSSIBLE_BREAK)
         for piece in pieces:
             place += len("".join(remove_line_break_marks(piece).split()))

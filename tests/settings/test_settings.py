@@ -346,11 +346,11 @@ def test_good_values(env: dict[str, str]) -> None:
 def test_which_clients_exist(env: dict[str, str]) -> None:
     """Unset: any well-formed id. Set: those alone, and never an id of another form."""
     any_client = Settings.load(env)
-    assert any_client.knows_client("7")
-    assert not any(map(any_client.knows_client, ["0", "07", "", "1" * 19, "１", "7\n", "7 "]))
+    assert any_client.is_accepted_client("7")
+    assert not any(map(any_client.is_accepted_client, ["0", "07", "", "1" * 19, "１", "7\n", "7 "]))
     two = Settings.load(env | {"CONSOLE_CLIENTS": "1,2"})
-    assert two.knows_client("2")
-    assert not two.knows_client("3")
+    assert two.is_accepted_client("2")
+    assert not two.is_accepted_client("3")
 
 
 @pytest.mark.parametrize(

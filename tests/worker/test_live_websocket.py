@@ -316,7 +316,9 @@ def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: p
 def test_who_does_not_read_is_dropped(scene: Scene) -> None:
     """Nothing piles up for it, and the others hear everything."""
     with (
-        serving(scene.taker, live_interval_seconds=0.001, max_live_backlog=2, head_timeout_seconds=0.5) as receiver,
+        serving(
+            scene.taker, live_interval_seconds=0.001, max_live_queue_length=2, head_timeout_seconds=0.5
+        ) as receiver,
         listening(receiver) as reader,
         socket.socket() as deaf,
     ):

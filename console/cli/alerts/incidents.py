@@ -43,6 +43,8 @@ def _parse_incident_id(args: Namespace) -> int:
 def _make_incident_command(
     execute_action: "Callable[[Console, Namespace, int], Incident]",
 ) -> "Callable[..., Incident]":
+    """Return the service call of a command: it calls `execute_action` with the console, the arguments and the id of
+    the incident that the arguments name."""
     return lambda console, args, _: execute_action(console, args, _parse_incident_id(args))
 
 

@@ -54,7 +54,8 @@ _FIELD_NAMES_BY_RECORD_TYPE: Mapping[type, str] = {
 }
 
 
-def _compute_left_minor(payment: Payment) -> int:
+def _compute_refundable_amount_minor(payment: Payment) -> int:
+    """Return the refundable amount of a payment in minor units."""
     # imported here, because most answers have no payment
     from console.domain.payments.consistency import compute_refundable_minor
 
@@ -63,7 +64,7 @@ def _compute_left_minor(payment: Payment) -> int:
 
 _FUNCTION_BY_COMPUTED_FIELD: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Payment, "payer"): lambda payment: mask_payer(payment.payer),
-    (Payment, "left_minor"): lambda payment: _compute_left_minor(payment),
+    (Payment, "left_minor"): lambda payment: _compute_refundable_amount_minor(payment),
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
 _MAX_TEXT_VALUE_CHARACTERS = 2_000

@@ -24,6 +24,7 @@ _MAX_SEARCH_RESULTS = 50
 
 
 def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "SearchResult":
+    """Return all records and corporations that match the text of the command `find`."""
     return console.lookup.search(" ".join(args.text), args.limit, args.prefecture)
 
 
@@ -89,6 +90,7 @@ def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", 
 
 
 def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+    """Return the matches of a lookup by text as JSON: the corporations of the registry, or the result of a search."""
     from console.domain.registry.corporations import RegistryMatches
 
     if isinstance(result, RegistryMatches):

@@ -65,9 +65,9 @@ class AnswerWriter:
         self._is_long_running = False
 
     def write_ready_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
-        """Write the answer of a command that runs until it is stopped, when it is ready. The end of such a command
-        is reported by the exit status only.
-        """
+        """Write the answer of a command that runs until it is stopped, at the moment when it is ready: the result of
+        `build_json` with `--json`, otherwise the lines that `make_lines` returns. The end of this command is reported
+        only by the exit status."""
         self._is_long_running = True
         self.write_answer(build_json, make_lines)
 
@@ -124,7 +124,7 @@ class AnswerWriter:
             return error.code
 
     def write_to_stderr(self, text: str) -> None:
-        """Write a line to stderr that is not part of the command's answer."""
+        """Write a line to stderr, such as a warning, that is not part of the command's answer on stdout."""
         if sys.stderr is not None:
             sys.stderr.write(escape_control_characters(text) + "\n")
 
@@ -153,6 +153,8 @@ class AnswerWriter:
         self._write_first_answer(cli_json.format_json_line(payload), status)
 
     def _write_first_answer(self, content: bytes, status: int) -> None:
+        """Write the bytes to stdout and store the exit status, unless an answer was written before; then only log
+        this one."""
         if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return
@@ -170,6 +172,7 @@ class AnswerWriter:
 
 
 def _write_bytes(stream: TextIO | None, content: bytes) -> None:
+    """Write the bytes to the stream and flush it; do nothing if the process has no such stream."""
     binary_stream = getattr(stream, "buffer", None)
     if binary_stream is not None:
         binary_stream.write(content)

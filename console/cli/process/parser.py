@@ -122,6 +122,8 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
 
 
 def _omit_help_text(_: str) -> str:
+    """Return no text in place of a help text. The parser gets this function if no help page is requested, so that no
+    file of texts is read."""
     return ""
 
 
@@ -216,15 +218,16 @@ def _add_command(
 def _add_changing_command(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
 ) -> _CommandLineParser:
-    """Add a command that changes data. It has the option `--request-id`: a second call with the same id changes
-    nothing and returns the first answer. `key` is the wording key of its help.
-    """
+    """Add a command that changes data, and return its parser. It has the option `--request-id`: a second call with
+    the same id changes nothing and returns the first answer. `key` is the last part of the help's wording key
+    `cli.help.…`; None means `name`."""
     parser = _add_command(commands, name, translate, key)
     parser.add_argument("--request-id", metavar="ID", help=translate("cli.help.request_id"))
     return parser
 
 
 def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    """Add the commands `lookup`, `queue`, `show`, `evidence` and `unfinished`, which change nothing."""
     lookup_parser = _add_command(commands, "lookup", translate)
     lookup_parser.add_argument("number", metavar="NUMBER")
     queue_parser = _add_command(commands, "queue", translate)
@@ -293,6 +296,7 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
+    """Add the option by which a command is refused if the record has another version than the given one."""
     parser.add_argument(
         "--saw", type=_make_integer_parser(0, _LARGEST_ROW_ID), metavar="VERSION", help=translate("cli.help.saw")
     )
@@ -325,6 +329,7 @@ def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_reason_code_option(parser: argparse.ArgumentParser, translate: Translate, codes: type[StrEnum]) -> None:
+    """Add the option `--reason-code`, whose allowed values are the members of `codes`."""
     code_names = tuple(code.value for code in codes)
     code_help = f"{translate('cli.help.reason_code')}: {', '.join(code_names)}"
     parser.add_argument("--reason-code", choices=code_names, metavar="CODE", help=code_help)

@@ -73,6 +73,7 @@ def log_on_stderr(*, shows_tracebacks: bool, writes_events: bool) -> Iterator[No
 
 @contextlib.contextmanager
 def _log_events_on_stderr() -> Iterator[None]:
+    """Within the block, write the events of `domain/process/log_events.py` to stderr, one JSON object per line."""
     logger = logging.getLogger(log_events.LOGGER_NAME)
     earlier_level, handler = logger.level, logging.StreamHandler(sys.stderr)
     handler.setFormatter(log_events.EventLineFormatter())

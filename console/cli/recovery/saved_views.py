@@ -72,6 +72,8 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
 def _make_saved_view_command(
     execute_action: "Callable[[Console, Namespace, int], SavedView]",
 ) -> "Callable[..., SavedView]":
+    """Return the service call of a command: it calls `execute_action` with the console, the arguments and the id of
+    the saved view that the arguments name."""
     return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 
 

@@ -65,7 +65,9 @@ def _get_compared_state_word(side: ComparedSide, payment: Payment, translator: T
         return translator(f"state.payment.{side.state}")
     if side.name == "order" and side.state:
         return translator(f"state.order.{side.state}")
-    return side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_key_end(payment)}")
+    return (
+        side.word or side.state or translator(f"record.side.{payment_words.get_unanswered_side_key_suffix(payment)}")
+    )
 
 
 def format_risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:

@@ -32,6 +32,7 @@ def format_aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
 
 
 def _measure_display_width(text: str) -> int:
+    """Return the number of columns that a text takes in a terminal. A wide East Asian character takes two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 

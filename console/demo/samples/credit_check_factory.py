@@ -147,16 +147,16 @@ class CheckSampleFactory:
         return sample
 
     def make_purchased_check(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
-        """Return a sample of a successful purchase that has all parts except `missing`."""
+        """Return a sample of a successful purchase at the instant `at`, with all parts except `missing`. `kind` is
+        the name of the situation that the sample shows."""
         sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
         sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
         return sample
 
     def make_unanswered_check(self, kind: str, at: datetime, is_charged: bool) -> CheckSample:
-        """Return a sample of a purchase to which the provider gave no answer; `is_charged` is True if the provider
-        has executed the purchase.
-        """
+        """Return a sample of a purchase at the instant `at` to which the provider gave no answer; `is_charged` is
+        True if the provider has executed the purchase. `kind` is the name of the situation that the sample shows."""
         cause = self.random.choice(_UNKNOWN_OUTCOME_CAUSES)
         sample = self.make_begun_check(kind, at, ("unknown", "UNKNOWN", cause), "pending")
         sample.values = make_needs_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)

@@ -146,6 +146,8 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
 
 
 def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
+    """Return a purchased credit check without the parts `missing`, after `attempts` attempts of its re-fetch
+    schedule."""
     is_schedule_over = attempts == len(INCOMPLETE_REFETCH_WAITS)
     waiting_time = sum(INCOMPLETE_REFETCH_WAITS[:attempts], timedelta())
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempts]
@@ -271,6 +273,8 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
 
 
 def _make_check_of_other_program(sample: CheckSample, written_number: str) -> CheckSample:
+    """Change the sample to a row that another application wrote, with the corporation number in the spelling
+    `written_number` and without an operation, and return it."""
     sample.journal, sample.operation_id = None, ""
     sample.number, sample.events, sample.answers = written_number, [], []
     return sample
@@ -285,6 +289,7 @@ def _insert_hyphens(number: str) -> str:
 
 
 def _format_invoice_number(number: str) -> str:
+    """Return the corporation number in the form of an invoice number: with a T before it."""
     return f"T{number}"
 
 

@@ -42,6 +42,7 @@ PdfRenderer = Callable[[CheckReport, int], bytes]
 """A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
 
 _RUNNING_LEASE_DURATION_MS = 3_600_000
+"""Duration of the lease of a sample purchase that is shown as running."""
 _DOCUMENT_WRITER_THREADS = 8
 _PDF_FETCH_DELAY = timedelta(seconds=4)
 _DEFAULT_CHECK_COLUMN_VALUES = {
@@ -126,6 +127,8 @@ def _store_documents_of_check(
 def _make_check_row(
     sample: CheckSample, reports: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
 ) -> ColumnValues:
+    """Return the row of a sample credit check in the table of credit checks. `reports` are the stored PDFs by sample
+    id; `renewed_ids` has, by the id of a newer sample, the id of the older credit check that it renews."""
     stored_documents = reports.get(sample.id, [])
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
@@ -180,6 +183,7 @@ def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
 
 
 def _convert_to_column_value(value: object) -> object:
+    """Return an instant as UTC without a time zone, in which the database stores it; any other value unchanged."""
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
@@ -259,6 +263,9 @@ def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence
 
 
 def _make_chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> Iterator[ColumnValues]:
+    """Yield the rows of the audit trail for these events, in their sequence. They form one hash chain: each row has
+    the hash of the row before it. `chain` is the id of the session that writes the rows, `desk_id` that of its desk.
+    """
     previous_hash = FIRST_PREVIOUS_HASH
     for seq, (event, kind, record_id) in enumerate(events, 1):
         row = _make_audit_row(event, (kind, record_id), chain, seq, desk_id)
@@ -268,6 +275,8 @@ def _make_chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> 
 
 
 def _make_audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> ColumnValues:
+    """Return the hashed columns of one audit entry. `subject` is kind and id of its record, `chain` the id of the
+    session, `seq` the number of the row in the session's chain, from 1."""
     return {
         "session": chain,
         "seq": seq,

@@ -181,7 +181,9 @@ class PaymentSampleFactory:
     def make_begun_payment(
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
-        """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom)."""
+        """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom).
+        `kind` is the name of the situation that the sample shows, `at` the instant of the payment's begin. `provider`
+        and `amount_minor` (in minor units) are drawn at random if they are None."""
         self._serial += 1
         provider = provider or self.random.choice(("paypay", "paypay", "atom"))
         day = at.astimezone(JST).strftime("%Y%m%d")
@@ -206,7 +208,8 @@ class PaymentSampleFactory:
     def make_paid_payment(
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
-        """Return a completed sample payment with its paid order."""
+        """Return a completed sample payment with its paid order. The arguments have the same meaning as in
+        `make_begun_payment`; the payer pays 30 to 240 seconds after the payment's begin."""
         sample = self.make_begun_payment(kind, at, provider, amount_minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample
@@ -244,8 +247,9 @@ class PaymentSampleFactory:
         }
 
     def add_answer(self, sample: PaymentSample, at: datetime, provider_state: str, outcome: str) -> None:
-        """Add an answer of the provider about the payment as evidence; `provider_state` is the provider's name of the
-        state."""
+        """Add to the sample payment an answer that the provider gave at the instant `at`; it becomes a row of
+        evidence. `provider_state` is the provider's name of the payment's state, `outcome` the outcome class and its
+        reason, such as "SUCCEEDED answered"."""
         body = json.dumps(
             {
                 "status": provider_state,
@@ -258,9 +262,8 @@ class PaymentSampleFactory:
     def add_requested_refund(
         self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = ""
     ) -> RefundSample:
-        """Add to the payment a refund that a maker has requested and no checker has decided yet. Return the
-        refund.
-        """
+        """Add to the payment a refund of `amount_minor` (in minor units) that a maker has requested at the instant
+        `at` and no checker has decided yet. Return the refund. If `maker` is "", the maker is drawn at random."""
         refund = RefundSample(
             amount_minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASON_TEXTS)
         )
@@ -270,9 +273,8 @@ class PaymentSampleFactory:
         return refund
 
     def add_approved_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
-        """Add to the payment a refund that the operator has requested and the approver has approved; it is not sent
-        yet. Return the refund.
-        """
+        """Add to the payment a refund of `amount_minor` (in minor units) that the operator has requested at the
+        instant `at`, and that the approver has approved nine minutes later; it is not sent yet. Return the refund."""
         refund = self.add_requested_refund(sample, amount_minor, at, "op-a")
         refund.status, refund.checkers = RefundState.APPROVED, ("lead-b",)
         refund.events.append(
@@ -357,9 +359,11 @@ class PaymentSampleFactory:
         )
 
     def _make_next_provider_payment_id(self, provider: str) -> str:
+        """Return the next payment id that this provider would assign."""
         first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL
         text = str(first + self._serial)
         return f"0{text}" if provider == "paypay" else text
 
     def _draw_uuid(self) -> str:
+        """Return a random UUID, which depends only on the seed."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))

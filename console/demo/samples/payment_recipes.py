@@ -136,7 +136,8 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
 
 
 def _add_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
-    """Add an open case to the sample payment, and return the sample."""
+    """Add an open case to the sample payment, and return the sample. `rule` is the key of the rule that the payment
+    breaks; `observed` and `expected` are the values that the case shows."""
     sample.case_texts = (rule, observed, expected)
     sample.values |= make_needs_review_columns(rule)
     sample.add_event(

@@ -90,7 +90,8 @@ def make_answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str)
 
 
 def make_case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: datetime) -> ColumnValues:
-    """Return the row of an open case about the record `subject`."""
+    """Return the row of an open case about the record `subject`, which was found at the instant `at`. `rule` is the
+    key of the broken rule; `observed` and `expected` are the values that the case shows."""
     return {
         "rule_id": rule,
         "subject_kind": subject[0],

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from console.app import Console
 
 _MERGED_PAIR_COUNT = 20
+"""Number of corporations in the training's registry that were merged into another one."""
 _MERGERS_DAYS_AGO = 60
+"""Days between these mergers and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120
 
 
@@ -47,6 +49,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
 
 
 def _find_last_publication_day() -> date:
+    """Return the last day before today on which the registry's publisher publishes a difference."""
     day = SystemClock().now().astimezone(JST).date() - timedelta(days=1)
     while not is_publication_day(day):
         day -= timedelta(days=1)

@@ -53,14 +53,18 @@ class SandboxWorld:
     # -- credit checks
 
     def make_corporation(self) -> str:
+        """Return the number of a corporation that no record has yet."""
         return make_invented_number()
 
     def make_merged_corporations(self) -> tuple[str, str]:
+        """Return a merged corporation and its successor (corporation numbers), the next of `merged_companies`."""
         merged_and_successor = self._merged_companies.pop(0)
         self._merged_companies.append(merged_and_successor)
         return merged_and_successor
 
     def buy_check(self, number: str, fault: str, call: str) -> int:
+        """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox gives the fault
+        `fault` to the call `call`. Return the id of our record."""
         self._control.add_fault(fault, call=call, number=number)
         with self._console.acting_as(COLLEAGUE):
             try:
@@ -77,6 +81,8 @@ class SandboxWorld:
     # -- payments
 
     def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
+        """Add an order of the shop with this amount (yen) and state, and return the order's number. `corporation` is
+        the corporation number of the customer; None if the order has none."""
         context = self._console._context
         number = f"T-{secrets.randbelow(900_000) + 100_000}"
         new_order = NewOrder(number, amount, "JPY", corporation, None, _PAYMENT_PROVIDER, OrderState(state))
@@ -84,16 +90,22 @@ class SandboxWorld:
         return number
 
     def pay_order(self, number: str, amount: int) -> int:
+        """Pay the order `number` at the simulated PayPay with `amount` yen, and book the payment. Return the
+        payment's id."""
         self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount)
         with self._console.acting_as(COLLEAGUE):
             return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
     def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
+        """Pay `amount` yen for the order `number` at the simulated PayPay, `days_ago` days before today. PayPay sends
+        no notice about it."""
         self._payment_control.register_payment(
             _PAYMENT_PROVIDER, number, amount, at=self._compute_noon(days_ago).isoformat()
         )
 
     def publish_daily_file(self, days_ago: int) -> str:
+        """Publish PayPay's daily file of the Japanese day `days_ago` days before today, send PayPay's notice about
+        it, and return the day (ISO format)."""
         day = self._compute_day(days_ago).isoformat()
         url = self._payment_control.publish_recon_file(day)
         notice = {
@@ -107,6 +119,8 @@ class SandboxWorld:
         return day
 
     def send_notice(self, number: str, amount: int, days_ago: int) -> None:
+        """Send the console a notice without a signature, which says that `amount` yen were paid for the order
+        `number` `days_ago` days before today."""
         notice = {
             "notification_type": "Transaction",
             "order_id": f"04{secrets.randbelow(10**18):018d}",
@@ -118,6 +132,7 @@ class SandboxWorld:
         self._receive_notice(notice)
 
     def _receive_notice(self, notice: dict[str, Any]) -> None:
+        """Pass a notice in PayPay's format to the console's service, as if the receiver had received it."""
         self._console.payments.receive_notice(
             PostedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )
@@ -133,6 +148,9 @@ class SandboxWorld:
     # -- refunds and decisions
 
     def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
+        """Request, as a colleague, a refund of `amount` yen of the payment `payment_id`, and return the refund's id.
+        `reason_key` is the last part of the reason's wording key `training.reason.…`; `is_repeat` confirms that an
+        equal refund exists already."""
         request = RefundRequest(
             payment_id,
             str(amount),
@@ -144,6 +162,8 @@ class SandboxWorld:
             return self._console.refunds.request(request).id
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
+        """Approve the refund as the invented approver. `fault` is the fault that the simulated PayPay gives to the
+        call that sends the refund; "" for none."""
         if fault:
             payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
             self._control.add_fault(fault, call="paypay_refund", payment=payment)
@@ -151,10 +171,13 @@ class SandboxWorld:
             self._console.refunds.approve(refund_id)
 
     def decline_refund(self, refund_id: int) -> None:
+        """Reject the refund as the invented approver, with a reason."""
         with self._console.acting_as(INVENTED_APPROVER):
             self._console.refunds.reject(refund_id, self._translate("training.reason.declined"))
 
     def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
+        """As the invented approver, confirm the outcome `target_state` that the trainee has proposed for the record
+        with this kind and id."""
         with self._console.acting_as(INVENTED_APPROVER):
             self._console.recovery.resolve(
                 kind, record_id, target_state, self._translate("training.reason.confirmed")

@@ -17,12 +17,16 @@ class SandboxLedger:
         self._control = control
 
     def count_charges(self, number: str) -> int:
+        """Return the number of charges for credit checks of the corporation `number`."""
         return self._control.count_charges(number)
 
     def list_refunded_amounts(self, number: str) -> Sequence[int]:
+        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment of the order `number`."""
         return [int(refund["amount_minor"]) for refund in self._control.payments_control.read_refunds(payment=number)]
 
     def count_queries(self, number: str, day: str) -> int:
+        """Return the number of queries that PayPay received about the payment of the order `number`, or for its daily
+        file of `day` (ISO format)."""
         requests = (request for call in _PAYMENT_QUERY_CALLS for request in self._control.read_requests(call))
         marks = (number, day.replace("-", ""))
         return sum(any(mark in request["path"] for mark in marks) for request in requests)

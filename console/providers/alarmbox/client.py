@@ -27,9 +27,12 @@ __all__ = ["PRODUCTION_URL", "AlarmBox", "AlarmBoxConfig", "AlarmBoxReader", "ma
 PRODUCTION_URL = "https://api.alarmbox.jp"
 PURCHASE_READ_TIMEOUT_SECONDS = 30.0
 PURCHASE_BUDGET_SECONDS = 45.0
+"""Longest duration of the whole call of a purchase."""
 READ_TIMEOUT_SECONDS = 60.0
 READ_BUDGET_SECONDS = 90.0
+"""Longest duration of a whole call that only reads."""
 PDF_BUDGET_SECONDS = 120.0
+"""Longest duration of the whole call that fetches a PDF."""
 _CREDIT_CHECKS_PATH = "/ps/v1/credit_checks"
 # Base64 needs 4/3 of the size; the rest is for the report fields and for a server that escapes each `/`.
 _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
@@ -60,9 +63,9 @@ class AlarmBoxReader:
         return self._sender.oauth
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Read the current report of a credit check by AlarmBox's id, and return the outcome with the report. The
-        outcome has the reason `bad_id` if no such id is possible; then nothing is sent.
-        """
+        """Read the current report of a credit check by AlarmBox's id, and return the outcome with the report. If
+        `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID), nothing is sent and
+        the outcome has the reason `bad_id`."""
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         request = _make_read_request(f"{_CREDIT_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
@@ -70,8 +73,8 @@ class AlarmBoxReader:
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         """Read the current report of a credit check together with its PDF, by AlarmBox's id, and return the outcome
-        with both. The outcome has the reason `bad_id` if no such id is possible; then nothing is sent.
-        """
+        with both. If `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID),
+        nothing is sent and the outcome has the reason `bad_id`."""
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CREDIT_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
@@ -145,4 +148,5 @@ def _make_read_request(path: str, budget: float, limit: int) -> SingleRequest:
 
 
 def _is_valid_id(credit_check_id: int) -> bool:
+    """True if AlarmBox can have given this id to a credit check: it is from 1 to LARGEST_CREDIT_CHECK_ID."""
     return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_CREDIT_CHECK_ID

@@ -26,6 +26,7 @@ _READ_TIMEOUT_SECONDS = 15.0
 _TOKEN_CALL_BUDGET_SECONDS = 25.0
 _TOKEN_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}")  # valid in a header: no blanks, no line ends
 _LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
+"""Longest lifetime of an access token that is accepted from an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class AlarmBoxOAuth:
             return self._request_token_pair(form, refresh_token)
 
     def _request_token_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
+        """Send a token request with the fields `form`, and return the token pair in the answer; None if AlarmBox
+        refuses the sent refresh token or code. Raises CredentialsRefused or TokenUnavailable for any other answer."""
         requested_at = self._clock.now()
         answer = self._send_form(form)
         if 200 <= answer.status < 300:
@@ -109,6 +112,8 @@ class AlarmBoxOAuth:
         return None
 
     def _send_form(self, form: dict[str, str]) -> HttpAnswer:
+        """Send a form to the token endpoint, and return the HTTP answer. Raises TokenUnavailable if no answer
+        arrives."""
         fields = {
             **form,
             "client_id": self._config.client_id,
@@ -134,9 +139,9 @@ class AlarmBoxOAuth:
 
 
 def _read_token_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
-    """Read the token pair from an answer with status 2xx. If the answer has no new refresh token, the pair keeps
-    `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable.
-    """
+    """Read the token pair from an answer with status 2xx to a request that was sent at the instant `requested_at`;
+    the lifetime of the access token is counted from this instant. If the answer has no new refresh token, the pair
+    keeps `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable."""
     try:
         body = parse_object(answer.body)
     except UnreadableJson:
@@ -151,10 +156,12 @@ def _read_token_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_tok
 
 
 def _is_token(value: object) -> TypeGuard[str]:
+    """True for a text that can be a token: 1 to 4,096 visible ASCII characters."""
     return isinstance(value, str) and _TOKEN_PATTERN.fullmatch(value) is not None
 
 
 def _parse_lifetime_seconds(value: object) -> int | None:
+    """Return the seconds for which an access token is valid; None for a value that is no such number."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LONGEST_LIFETIME_SECONDS:
         return None
     return value

@@ -14,7 +14,8 @@ from console.providers.http.response_classes import UnusableAnswer
 
 LARGEST_PDF_BYTES = 32 << 20
 _PIECE_BYTES = 256 << 10
-_END_MARK_WITHIN_BYTES = 1024
+"""Size of the pieces in which the PDF in an answer is read."""
+_MAX_END_MARK_DISTANCE_BYTES = 1024
 _PDF_FIELD_NAME = b'"pdf_file_data"'
 _LONGEST_ESCAPE_BYTES = 6
 _STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
@@ -85,7 +86,7 @@ def decode_pdf(pdf: PdfTextPosition) -> bytes:
         content = _join_pdf(_decode_pieces(_iterate_text_pieces(pdf, has_escapes)))
     except ValueError:
         raise UnusableAnswer("pdf_not_base64") from None
-    if b"%%EOF" not in content[-_END_MARK_WITHIN_BYTES:]:
+    if b"%%EOF" not in content[-_MAX_END_MARK_DISTANCE_BYTES:]:
         raise UnusableAnswer("pdf_no_end")
     return content
 

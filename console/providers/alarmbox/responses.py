@@ -111,6 +111,7 @@ def make_evidence_text(body: bytes) -> str:
 
 
 def _get_credit_check(body: bytes) -> dict[str, object]:
+    """Return the JSON object of the credit check in an answer's body. Raises UnreadableJson if there is none."""
     check = parse_object(body).get("credit_check")
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")
@@ -118,6 +119,8 @@ def _get_credit_check(body: bytes) -> dict[str, object]:
 
 
 def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckReport:
+    """Return the report in AlarmBox's JSON object `check`. Raises UnusableAnswer `other_id` if it has another id than
+    `credit_check_id`, and the errors of `_read_report`."""
     report = _read_report(check)
     if report.credit_check_id != credit_check_id:
         raise UnusableAnswer("other_id")
@@ -172,6 +175,7 @@ def _read_name(value: object) -> str | None:
 
 
 def _read_result(value: object) -> str | None:
+    """Return the result in a report, one of _CHECK_RESULTS; None for any other value."""
     return value if isinstance(value, str) and value in _CHECK_RESULTS else None
 
 
@@ -186,4 +190,5 @@ def _read_day(value: object) -> date | None:
 
 
 def _read_flag(value: object) -> bool | None:
+    """Return a boolean of a report; None for any other value."""
     return value if isinstance(value, bool) else None

@@ -39,7 +39,7 @@ def derive_key(key: str, salt: str) -> bytes:
 
 
 def encrypt_text(text: str, key: bytes) -> str:
-    """Encrypt the text (as UTF-8) and return the ciphertext as upper-case hex."""
+    """Encrypt the text (as UTF-8) with the AES key `key`, and return the ciphertext as upper-case hex."""
     plaintext = text.encode()
     encryptor = _make_cipher(key).encryptor()
     return (
@@ -53,8 +53,8 @@ def encrypt_text(text: str, key: bytes) -> str:
 
 
 def decrypt_text(encrypted_text: str, key: bytes) -> str:
-    """Return the plaintext of a ciphertext, which is hex in upper or lower case. Raises DecryptionFailed for every
-    fault."""
+    """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key `key`.
+    Raises DecryptionFailed for every fault."""
     plaintext, is_valid = decrypt_padded(encrypted_text, key)
     try:
         text = plaintext.decode()

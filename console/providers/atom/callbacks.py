@@ -31,9 +31,8 @@ LARGEST_CALLBACK_BYTES = 64 << 10
 def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
     """Parse the form that Atom sends as a callback. No content of `body` makes the function raise an exception.
 
-    Format, padding, text, merchant and signature are all checked before the result of any check is used. So neither
-    the return value nor the duration of the call tells a sender which check has failed.
-    """
+    Format, padding, text, merchant and signature are all checked before the result of any check is used. So a sender
+    can't learn from the return value or from the duration of the call which check has failed."""
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
         return _make_refused_callback(None, f"{len(body)} bytes", sha256)
@@ -85,6 +84,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
 
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
+    """Return the JSON object about the payment in a decrypted callback."""
     instruments = parse_decrypted(plaintext).get("payInstrument")
     instrument = instruments[0] if isinstance(instruments, list) and len(instruments) == 1 else instruments
     if not isinstance(instrument, dict):

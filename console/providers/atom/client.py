@@ -134,6 +134,8 @@ class AtomReader:
         return None
 
     def _ask_with_retries(self, ask: Callable[[], Outcome[T]]) -> Outcome[T]:
+        """Call `ask`, which sends a read, and repeat it after temporary faults within `retry_limits`; return the last
+        outcome."""
         return ask_with_retries(ask, self._retry_limits, self._sender.clock, self._sender.scale)
 
 
@@ -143,7 +145,7 @@ class Atom(AtomReader):
 
     @property
     def merchant_id(self) -> str:
-        """The id by which Atom knows our shop (merchant)."""
+        """The id that Atom has given to our shop (merchant)."""
         return self._sender.merchant.merch_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
@@ -189,15 +191,20 @@ def make_atom_adapter(config: AtomConfig, *, rate_limiter: RateLimiter, clock: C
 
 
 def _find_india_day(question: PaymentQuestion) -> date | None:
+    """Return the calendar day in India of the payment that `question` asks about: its `day`, otherwise the day on
+    which it was begun; None if `question` has neither."""
     if question.day is not None:
         return question.day
     return None if question.begun_at is None else find_ist_day(question.begun_at)
 
 
 def _has_valid_ids(instruction: RefundInstruction) -> bool:
+    """True if Atom accepts the ids of the instruction: the refund's idempotency key, our payment id and Atom's
+    payment id."""
     are_own_ids_valid = is_valid_id(instruction.key) and is_valid_id(instruction.merchant_payment_id)
     return are_own_ids_valid and is_valid_id(instruction.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)
 
 
 def _is_payable(amount: Money) -> bool:
+    """True if Atom can move this amount: it is in rupees and above 0."""
     return amount.currency == CURRENCY and amount.minor > 0

@@ -66,6 +66,8 @@ class AtomUrls:
     def _make_from_origins(
         cls, main_host: str, refund_host: str, refund_status_host: str, verification: Verification
     ) -> Self:
+        """Return the URLs of all calls. The three arguments are the origins (`https://host`) for AUTH with
+        TXNVERIFICATION, for REFUNDINIT, and for REFUNDSTATUS."""
         version = "/v2" if verification is Verification.V2 else ""
         return cls(
             auth=f"{main_host}/ots/aipay/auth",

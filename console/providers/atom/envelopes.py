@@ -60,6 +60,7 @@ def make_storable_text(plaintext: bytes) -> str:
 
 
 def _mask_value(value: object) -> object:
+    """Return a JSON value in which `***` replaces payer data and secrets at any depth."""
     if isinstance(value, Mapping):
         return {name: _mask_field(name, item) for name, item in value.items()}
     if isinstance(value, list):
@@ -68,6 +69,7 @@ def _mask_value(value: object) -> object:
 
 
 def _mask_field(name: str, value: object) -> object:
+    """Return the value of the field `name`, masked: `***` if the name is that of payer data or a secret."""
     return "***" if _MASKED_FIELDS_PATTERN.search(name) and value not in (None, "", [], {}) else _mask_value(value)
 
 

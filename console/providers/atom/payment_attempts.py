@@ -60,6 +60,8 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
 
 
 def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
+    """Return the outcome and the report of an attempt that belongs to the payment of `question`. Another amount than
+    that of the question makes the class UNKNOWN."""
     code = get_code(attempt)
     if code not in PAYMENT_CODE_MEANINGS:
         return find_verdict(AtomCall.PAYMENT, code), None
@@ -70,6 +72,7 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
 
 
 def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
+    """True if the attempt names another payment id of ours than `question`."""
     return parse_id(merchant.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
 
@@ -119,6 +122,7 @@ def _is_relevant(attempt: AttemptVerdict, payment_id: str | None) -> bool:
 
 
 def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
+    """Return Atom's payment id in the report of the attempt; None without a report or id."""
     return attempt[1].provider_payment_id if attempt[1] else None
 
 
@@ -172,6 +176,7 @@ def read_bank_id(payment_mode: Fields) -> str:
 
 
 def _parse_short_word(value: object) -> str | None:
+    """Return a text of at most 16 ASCII letters and digits; None for any other value."""
     return value if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= 16 else None
 
 

@@ -58,6 +58,7 @@ class AtomSettings:
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> AtomSettings:
+    """Return Atom's settings from the profile and the environment; see ConfiguredProvider.read_settings."""
     known_hosts = {*ATOM_HOSTS, *hosts}
     urls = {
         call: sources.get(
@@ -123,6 +124,7 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
 
 
 def _find_payment_state(provider_word: str) -> PaymentState | None:
+    """Return our payment state for one of Atom's status codes; None for an unknown code."""
     from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS
 
     row = PAYMENT_CODE_MEANINGS.get(provider_word)
@@ -130,6 +132,7 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
 
 
 def _find_refund_state(provider_word: str) -> RefundState | None:
+    """Return our refund state for one of Atom's remarks; None for an unknown remark."""
     from console.providers.atom.status_codes import REFUND_REMARK_MEANINGS
 
     return REFUND_REMARK_MEANINGS[provider_word][1] if provider_word in REFUND_REMARK_MEANINGS else None

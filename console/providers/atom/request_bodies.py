@@ -84,9 +84,8 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
 
 
 def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Money, day: date) -> str:
-    """Return the text of a TXNVERIFICATION request, which asks Atom for a payment's state. `day` is the day of the
-    payment in India.
-    """
+    """Return the text of a TXNVERIFICATION request, which asks Atom for a payment's state. `merch_txn_id` is our
+    number of the payment, `day` the day of the payment in India."""
     amount_text = merchant.amount_format.format_amount(amount)
     payment_fields = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
     pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": CURRENCY}
@@ -155,6 +154,7 @@ def encode_base64(text: str) -> str:
 
 
 def _make_header(call_name: str) -> dict[str, str]:
+    """Return the part `headDetails` of a request, which names the call."""
     return {"api": call_name, "source": "OTS"}
 
 

@@ -84,6 +84,8 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
 def _read_verdict_and_content(
     call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> VerdictAndContent[T]:
+    """Return the verdict of an answer and the content that `read_content` reads from it (None without a usable
+    content). `plaintext` is the decrypted body, None if it couldn't be decrypted."""
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
@@ -231,11 +233,13 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> VerdictAn
 
 
 def _has_failed(refund_entry: Fields) -> bool:
+    """True if Atom's remark in a listed refund says that the refund has failed."""
     verdict_and_state = find_remark_verdict(refund_entry.get("remarks"))
     return verdict_and_state is not None and verdict_and_state[1] is RefundState.FAILED
 
 
 def _read_remark_verdict(own_entry: Fields, instruction: RefundInstruction) -> VerdictAndContent[RefundReport]:
+    """Return the verdict of the remark in Atom's entry about our refund, and the report of the refund."""
     verdict_and_state = find_remark_verdict(own_entry.get("remarks"))
     if verdict_and_state is None:
         raise UnusableAnswer("unlisted_state")
@@ -299,5 +303,6 @@ def _require_only_payment(message: Fields) -> Fields:
 
 
 def _list_objects(value: object) -> list[Fields]:
+    """Return the JSON objects in a list; an empty list for any value that is no list."""
     rows = value if isinstance(value, list) else []
     return [row for row in rows if isinstance(row, dict)]

@@ -1,4 +1,5 @@
-"""Classification of failed calls: the exception and its causes tell if a byte of the request can have been sent."""
+"""Classification of failed calls: the exception and its causes show whether a byte of the request can
+have been sent."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -9,11 +10,10 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 class TransportFailure(Exception):
     """A call without a complete answer. `kind` is the outcome class for a call that costs money, `reason` a stable
-    code; `sending_certainty`, stored as `sent`, tells if the request can have reached the provider.
+    code; `sending_certainty`, stored as `sent`, says whether the request can have reached the provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
-    `kind`.
-    """
+    `kind`."""
 
     def __init__(
         self, kind: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None

@@ -60,12 +60,11 @@ class SingleCallAdapter(HTTPAdapter):
 
 
 class _GuardedConnection:
-    """Connection that opens its socket through the SocketGuard, and tells the guard that the first byte of the
-    request will be sent now.
+    """Connection that opens its socket through the SocketGuard. Before it sends the first byte of the request, it
+    calls the guard's `record_first_byte`.
 
     Bytes that open a tunnel through a proxy aren't reported: the request to the provider is sent only after the
-    tunnel is open.
-    """
+    tunnel is open."""
 
     _socket_guard: SocketGuard
     _is_in_tunnel = False
@@ -105,6 +104,8 @@ class _TlsConnection(_GuardedConnection, HTTPSConnection):
 
 
 def _connect_guarded(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:
+    """Return the socket that the guard has connected to the connection's host and port. An error of the guard is
+    raised as the exception that the library `urllib3` raises in the same case."""
     timeout = connection.timeout
     try:
         return socket_guard.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)

@@ -132,6 +132,8 @@ def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @cache
 def _make_fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern that finds the text values of these JSON fields, also a value that the end of the text cuts
+    off."""
     return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 
 
@@ -145,12 +147,11 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts
-    the answer. Raises no `Exception`: an error becomes an outcome.
+    """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts the
+    answer. Raises no `Exception`: an error becomes an outcome.
 
-    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
-    without an answer is UNKNOWN, unless the transport knows that no byte was sent.
-    """
+    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
+    an answer is UNKNOWN, unless the transport reports that no byte was sent."""
     outcome = _send_once(transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields)
     if outcome.kind in _LOGGED_OUTCOME_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
@@ -168,6 +169,8 @@ def _send_once(
     secrets: Iterable[str],
     hidden_fields: tuple[str, ...],
 ) -> Outcome[T]:
+    """Wait for `rate_limiter`, send the request and return its outcome, as `send_once` does, but write no event to
+    the log."""
     try:
         rate_limiter.wait_for_start()
     except Exception as error:

@@ -22,7 +22,7 @@ _POLL_INTERVAL_SECONDS = 0.1
 
 class SocketGuard:
     """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget` seconds after
-    the guard was made. `is_allowed` tells if an IP address is allowed.
+    the guard was made. `is_allowed` returns True if the program may connect to an IP address.
 
     A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer
     can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.
@@ -47,7 +47,7 @@ class SocketGuard:
         self._resolve = resolve_host or socket.getaddrinfo
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
-        self._timer = Timer(budget, self._handle_budget_end)
+        self._timer = Timer(budget, self._shut_down_at_budget_end)
         self._timer.daemon = True
         self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
         self.is_forbidden = False
@@ -108,12 +108,15 @@ class SocketGuard:
                     raise
 
     def _run_resolver(self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
+        """Resolve the host name and store the addresses, or the resolver's error, in `future_addresses`."""
         try:
             future_addresses.set_result(self._resolve(host, port, 0, socket.SOCK_STREAM))
         except BaseException as error:  # passed on to the waiting thread
             future_addresses.set_exception(error)
 
     def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
+        """Connect the socket to the address within `timeout` seconds, and return it. Raises an OSError if
+        that fails."""
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(self._compute_time_left(timeout))
@@ -134,6 +137,7 @@ class SocketGuard:
             self._handle = sock.dup()
 
     def _close_handle(self) -> None:
+        """Close the duplicate handle of the socket."""
         with self._lock:
             if self._handle is not None:
                 self._handle.close()
@@ -151,17 +155,22 @@ class SocketGuard:
             self.has_begun = True
 
     def _require_permission(self) -> None:
+        """Raise TimeoutError if this thread may send nothing any more, because its lease is over
+        (`sending_permission`)."""
         self.is_forbidden = not sending_permission.is_sending_allowed()
         if self.is_forbidden:
             raise TimeoutError("the lease was over before anything was sent")
 
     def _require_time(self) -> None:
+        """Raise TimeoutError if the process was asked to end or the time budget is over."""
         if self.is_interrupted:
             raise TimeoutError("interrupted before anything was sent")
         if self.is_budget_over:
             raise TimeoutError("the budget was spent before anything was sent")
 
     def _compute_time_left(self, timeout: float) -> float:
+        """Return the seconds until the end of the time budget, at most `timeout`. Raises TimeoutError if no time is
+        left or the process was asked to end."""
         self._require_time()
         seconds_left = min(timeout, self._deadline - self._clock.monotonic())
         if seconds_left <= 0:
@@ -176,7 +185,8 @@ class SocketGuard:
             self.is_interrupted = True
             self._shut_down()
 
-    def _handle_budget_end(self) -> None:
+    def _shut_down_at_budget_end(self) -> None:
+        """Record that the time budget is over, and shut the socket down. The timer of the budget calls this."""
         with self._lock:
             self.is_budget_over = True
             self._shut_down()
@@ -193,8 +203,7 @@ class SocketGuard:
 
 def _has_server_closed(handle: socket.socket) -> bool:
     """True if the server has closed its side of the connection, so that all its data has arrived. False if the
-    operating system can't tell.
-    """
+    operating system doesn't report it."""
     hang_up_event = getattr(select, "POLLRDHUP", 0)
     if not hang_up_event:
         return False

@@ -41,6 +41,7 @@ def parse_object(body: bytes, convert_fraction: Callable[[str], object] | None =
 
 
 def _require_depth(value: dict[str, object]) -> None:
+    """Raise UnreadableJson if objects and lists stand inside each other on more than MAX_JSON_DEPTH levels."""
     # Up to Python 3.13, json.loads refuses about a thousand levels by itself; newer ones read tens of thousands.
     level: list[object] = [value]
     for _ in range(MAX_JSON_DEPTH):
@@ -68,6 +69,7 @@ def require_storable(value: object) -> None:
 
 
 def _require_unique_fields(names_and_values: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the fields of a JSON object as a dictionary. Raises UnreadableJson if a name occurs twice."""
     fields = dict(names_and_values)
     if len(fields) != len(names_and_values):
         raise UnreadableJson("a key stands there twice")
@@ -75,4 +77,5 @@ def _require_unique_fields(names_and_values: list[tuple[str, object]]) -> dict[s
 
 
 def _refuse_json_constant(constant: str) -> NoReturn:
+    """Raise UnreadableJson for NaN and the infinities, which aren't JSON."""
     raise UnreadableJson(f"{constant} is no JSON")

@@ -89,12 +89,11 @@ class HttpTransport:
         may_be_interrupted: bool = True,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes at most little more than
-        `budget` seconds. Raises TransportFailure if no complete answer arrives.
-
+        `budget` seconds; `read_timeout` is the longest wait for the next bytes of the answer, in seconds. Raises
+        TransportFailure if no complete answer arrives.
         `path` may have an encoded query. `max_body_bytes` is the largest body in bytes, also after decompression. If
         the process was asked to end, no new request is sent, and the wait for an answer ends unless
-        `may_be_interrupted` is False. A complete answer is returned even if it arrives late.
-        """
+        `may_be_interrupted` is False. A complete answer is returned even if it arrives late."""
         try:
             request = self._prepare_request(method, path, headers, body)
             adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget))
@@ -135,6 +134,7 @@ class HttpTransport:
         return request
 
     def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
+        """Return the adapter for one request and its guard, which limits the call to `budget` seconds."""
         from console.providers.http.requests_session import SingleCallAdapter, load_system_tls_context
 
         if self._tls_context is None and self._base_url.scheme == "https":
@@ -148,6 +148,7 @@ class HttpTransport:
         return self._proxy is not None or self._base_url.admits_address(address)
 
     def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
+        """Return the connect timeout and the read timeout of a request in seconds, divided by the time scale."""
         return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 

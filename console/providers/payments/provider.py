@@ -142,7 +142,7 @@ class PaymentProvider(PaymentReader, Protocol):
 
     @property
     def merchant_id(self) -> str:
-        """The id by which this provider knows our shop (merchant). It isn't secret, and is part of a payment's
+        """The id that this provider has given to our shop (merchant). It isn't secret, and is part of a payment's
         identity."""
         ...
 

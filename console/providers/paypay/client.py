@@ -44,8 +44,11 @@ PRODUCTION_URL = "https://apigw.paypay.ne.jp"
 STAGING_URL = "https://apigw.stg.paypay.ne.jp"
 SANDBOX_URL = "https://apigw.sandbox.paypay.ne.jp"
 CONNECT_TIMEOUT_SECONDS = 5.0
-LONG_TIMEOUT_SECONDS, SHORT_TIMEOUT_SECONDS = 30.0, 15.0
-LONG_BUDGET_SECONDS, SHORT_BUDGET_SECONDS = 45.0, 25.0
+POST_READ_TIMEOUT_SECONDS, BODYLESS_READ_TIMEOUT_SECONDS = 30.0, 15.0
+POST_BUDGET_SECONDS, BODYLESS_BUDGET_SECONDS = 45.0, 25.0
+"""Longest duration of a whole call: with the method POST, and with a method whose requests have no body (GET,
+DELETE).
+"""
 MAX_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
 MAX_REFUNDS = 50
@@ -169,7 +172,7 @@ class PayPayReader:
             keeps_idempotency_keys=True,
             not_found_rule=NotFoundRule(),
             asks_by_amount_and_day=False,
-            refund_timeout=LONG_TIMEOUT_SECONDS,
+            refund_timeout=POST_READ_TIMEOUT_SECONDS,
         )
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
@@ -215,7 +218,7 @@ class PayPay(PayPayReader):
 
     @property
     def merchant_id(self) -> str:
-        """The id by which PayPay knows our shop (merchant)."""
+        """The id that PayPay has given to our shop (merchant)."""
         return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
@@ -296,12 +299,14 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
     """
     text = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "replace")  # half a surrogate pair is possible in a reason but can't be encoded
-    return SingleRequest("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, has_effect=True)
+    return SingleRequest("POST", path, POST_READ_TIMEOUT_SECONDS, POST_BUDGET_SECONDS, body=body, has_effect=True)
 
 
 def _make_bodyless_request(method: str, path: str) -> SingleRequest:
     """Build a request without a body. `has_effect` is True unless `method` is GET."""
-    return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, has_effect=method != "GET")
+    return SingleRequest(
+        method, path, BODYLESS_READ_TIMEOUT_SECONDS, BODYLESS_BUDGET_SECONDS, has_effect=method != "GET"
+    )
 
 
 def _find_time_after_days(paid_at: datetime, days: int, at: time) -> datetime:

@@ -54,6 +54,7 @@ class PayPaySettings:
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> PayPaySettings:
+    """Return PayPay's settings from the profile and the environment; see ConfiguredProvider.read_settings."""
     files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_FILES_DOMAIN), ())
     return PayPaySettings(
         environment=sources.get(
@@ -92,6 +93,7 @@ def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvid
 
 
 def _find_payment_state(provider_word: str) -> PaymentState | None:
+    """Return our payment state for one of PayPay's words for states; None for an unknown word."""
     from console.providers.paypay.result_codes import PAYMENT_STATE_MEANINGS
 
     row = PAYMENT_STATE_MEANINGS.get(provider_word)
@@ -99,18 +101,22 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
 
 
 def _find_refund_state(provider_word: str) -> RefundState | None:
+    """Return our refund state for one of PayPay's words for states; None for an unknown word."""
     from console.providers.paypay.result_codes import REFUND_STATE_MEANINGS
 
     return REFUND_STATE_MEANINGS[provider_word][1] if provider_word in REFUND_STATE_MEANINGS else None
 
 
 def _read_hint(body: bytes) -> "Hint":
+    """Return the notice in the body of a webhook; see HintReader.read."""
     from console.providers.paypay.webhooks import read_notice
 
     return read_notice(body)
 
 
 def _parse_file_day(url: str, merchant_id: str) -> date | None:
+    """Return the day of the daily file at this URL; None unless the file contains exactly one day of this
+    merchant."""
     from console.providers.paypay.reconciliation_file import parse_file_name
 
     name = parse_file_name(url)
@@ -118,6 +124,7 @@ def _parse_file_day(url: str, merchant_id: str) -> date | None:
 
 
 def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
+    """Download a daily file from the URL of a notice; see DailyFiles.fetch."""
     from console.providers.paypay.reconciliation_file import fetch_daily_file
 
     hosts = arguments.own_settings.recon_hosts
@@ -129,6 +136,7 @@ def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outco
 def _read_rows(
     stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex
 ) -> "Iterable[HistoryRow | RefusedRow]":
+    """Yield the rows of a merchant's daily file; see DailyFiles.read_rows."""
     from console.providers.paypay.reconciliation_file import DailyFileReader
 
     return DailyFileReader(stream, merchant_id, day, index)

@@ -87,7 +87,9 @@ class DailyFileReader:
     rows and finds repeated ones."""
 
     def __init__(self, stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex) -> None:
-        """Read the first line of `stream`. Raises InvalidDailyFile if it isn't the header of PayPay's daily file."""
+        """Read the first line of `stream`, PayPay's daily file of the Japanese day `day` for the merchant
+        `merchant_id`. `index` recognizes rows that came before. Raises InvalidDailyFile if the line isn't the header
+        of a daily file."""
         self._stream, self._merchant_id, self._day, self._index = stream, merchant_id, day, index
         self._header = _read_header(stream)
 
@@ -107,6 +109,8 @@ class DailyFileReader:
                 yield RefusedRow(key, "too_long")
 
     def _read_line(self, key: str, line: bytes) -> HistoryRow | RefusedRow:
+        """Return the accepted row of a line, or a refused row with the code of the reason: the line is invalid, or
+        the same row came before."""
         cells: Mapping[str, str] = {}
         try:
             cells = self._split_cells(line)
@@ -131,6 +135,8 @@ class DailyFileReader:
         return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _READ_COLUMNS}
 
     def _parse_row(self, key: str, cells: Mapping[str, str]) -> HistoryRow:
+        """Return the history row that the cells of a line state. Raises _RefusedLine with the code of the first wrong
+        cell."""
         _require_condition(not any(cell.startswith(_FORMULA_PREFIXES) for cell in cells.values()), "formula")
         payment_id, merchant_payment_id = cells[_PAYMENT_COLUMN], cells[_MERCHANT_PAYMENT_COLUMN] or None
         _require_condition(
@@ -155,11 +161,14 @@ class _RefusedLine(Exception):
 
 
 def _require_condition(condition: object, reason: str) -> None:
+    """Raise _RefusedLine with the code `reason` unless the condition is true."""
     if not condition:
         raise _RefusedLine(reason)
 
 
 def _read_header(stream: BinaryIO) -> Sequence[str]:
+    """Return the column names in the first line. Raises InvalidDailyFile if the line isn't CSV or a needed column is
+    missing."""
     line = stream.readline(LONGEST_LINE_BYTES)
     try:
         names = next(csv.reader([line.decode("cp932").rstrip("\r\n")], strict=True), [])
@@ -172,6 +181,7 @@ def _read_header(stream: BinaryIO) -> Sequence[str]:
 
 
 def _skip_line(stream: BinaryIO) -> None:
+    """Read to the end of a line that is longer than LONGEST_LINE_BYTES, without storing it."""
     while (remainder := stream.readline(LONGEST_LINE_BYTES)) and not remainder.endswith(b"\n"):
         pass
 

@@ -59,7 +59,8 @@ _LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time
 def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome: `read_content` reads the data of a
     success, the table of result codes decides every other answer with a result code; a redirect or an unreadable
-    answer is UNKNOWN, but one with status 429 whose body tells nothing is RATE_LIMITED."""
+    answer is UNKNOWN, but one with status 429 and a body without information (`has_no_information`) is RATE_LIMITED.
+    """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         content, verdict = _read_content_and_verdict(call, answer, read_content)
@@ -79,6 +80,8 @@ def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) 
 def _read_content_and_verdict(
     call: PayPayCall, answer: HttpAnswer, read_content: DataReader[T]
 ) -> tuple[T | None, CodeOutcome]:
+    """Return the content of an answer (None without a usable one) and its verdict, by HTTP status, result code and
+    `read_content`."""
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
@@ -231,6 +234,8 @@ def _require_text(value: object) -> str:
 
 
 def _require_id(value: object) -> str:
+    """Return an id in an answer. Raises UnusableAnswer `no_id` for a missing one, `bad_id` for a value that can't be
+    an id."""
     if value is None:
         raise UnusableAnswer("no_id")
     if not isinstance(value, str) or not _ID_PATTERN.fullmatch(value):
@@ -239,6 +244,8 @@ def _require_id(value: object) -> str:
 
 
 def _require_equal(value: object, expected_value: str, reason: str) -> None:
+    """Raise UnusableAnswer with the code `reason` unless the value equals the expected value; with the code `no_id`
+    if the value is missing."""
     if value is None:
         raise UnusableAnswer("no_id")
     if value != expected_value:

@@ -20,9 +20,8 @@ def make_authorization(
     key: PayPayKey, method: str, path: str, *, nonce: str, epoch: int, content_type: str | None, body: bytes | None
 ) -> str:
     """Return the value of the header `Authorization` for a request to PayPay. `path` is the request's path without
-    the query; `epoch` is the time in seconds since 1970 (UTC). `content_type` and `body` are None for a request
-    without a body.
-    """
+    the query; `nonce` is a random text that no other request has; `epoch` is the time in seconds since 1970 (UTC).
+    `content_type` and `body` are None for a request without a body."""
     content_type_text = content_type if body and content_type else EMPTY_BODY_MARK
     body_hash = compute_body_hash(content_type_text, body)
     mac = _compute_hmac(key.secret, make_string_to_sign(method, path, nonce, epoch, content_type_text, body_hash))

@@ -10,6 +10,7 @@ from console.providers.payments.notices import Hint, OtherHint, ReconciliationFi
 
 LARGEST_NOTICE_BYTES = 64 << 10
 NOTIFIED_STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
+"""Payment states that a notice of PayPay may contain."""
 _TIME_FIELDS_OF_NOTICE = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")

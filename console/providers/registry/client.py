@@ -42,8 +42,8 @@ _OUTCOME_CLASS_BY_STATUS: StatusTable = {
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig:
-    """URL of the Web-API (None: the publisher's own), and the application id by which the publisher knows this
-    console; the id is hidden in `repr`."""
+    """URL of the Web-API (None: the publisher's own), and the application id with which this console identifies
+    itself to the publisher; the id is hidden in `repr`."""
 
     url: str | None
     application_id: str = field(repr=False)

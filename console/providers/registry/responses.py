@@ -86,6 +86,8 @@ def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
 
 
 def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]:
+    """Return the day of the last update, the number of all rows, the number of this part and the number of all parts.
+    Raises UnreadableJson for a wrong field."""
     texts = [text.strip('"') for text in first_line_fields]
     if len(texts) != 4 or not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in texts[1:]):
         raise UnreadableJson("no head")
@@ -94,6 +96,7 @@ def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]
 
 
 def _split_line(line: str) -> list[str]:
+    """Return the fields of a CSV line. Raises UnreadableJson if it isn't one valid line."""
     try:
         parsed_rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:

@@ -79,6 +79,7 @@ class SimulatedAlarmBox:
             self._checks: dict[int, StoredCreditCheck] = {}
 
     def routes(self) -> tuple[ProviderRoute, ...]:
+        """Return the HTTP routes of the simulated AlarmBox."""
         return (
             make_route("GET", "/oauth/authorize", self._make_authorize_call),
             make_route("POST", "/oauth/token", self._make_token_call),
@@ -108,6 +109,7 @@ class SimulatedAlarmBox:
         return check
 
     def _purchase_check(self, number: str) -> StoredCreditCheck:
+        """Create a credit check of the corporation number, record its charge in the ledger, and return it."""
         today = self._state.clock.today()
         with self._lock:
             check_id = self._find_next_free_id()
@@ -186,6 +188,8 @@ class SimulatedAlarmBox:
         )
 
     def _make_detail_answer(self, check: StoredCreditCheck, has_pdf: bool) -> Callable[[], HttpReply]:
+        """Return the function that makes the answer with a credit check, with its PDF if `has_pdf`."""
+
         def answer_with_detail() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
@@ -214,6 +218,8 @@ class SimulatedAlarmBox:
         return ProviderCall(PROVIDER_NAME, "list", answer_with_list, number, access_token=token_pair.access_token)
 
     def _require_token_pair(self, request: HttpRequest) -> TokenPair:
+        """Return the token pair of the request's access token. Raises `RequestRefused`, 401, without a
+        valid token."""
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 

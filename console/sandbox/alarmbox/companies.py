@@ -133,4 +133,5 @@ def _make_news_item(day: date, random_byte: int) -> JsonObject:
 
 
 def _derive_random_bytes(kind: str, number: str) -> bytes:
+    """Return bytes that look random but are the same for the same kind of value and corporation number."""
     return hashlib.sha256(f"{kind}:{number}".encode()).digest()

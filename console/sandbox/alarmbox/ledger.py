@@ -36,7 +36,8 @@ class ChargeLedger:
         self._counts: Counter[str] = Counter()
 
     def add_charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
-        """Record a charge for a corporation number. `charge_id` is the id of the purchased credit check."""
+        """Record a charge by the provider `provider` for a corporation number at the instant `at`. `charge_id` is the
+        id of the purchased credit check."""
         with self._lock:
             self._charges[charge_id] = Charge(charge_id, provider, number, format_instant(at))
             self._counts[number] += 1
@@ -78,6 +79,8 @@ class ChargeLedger:
             return [charge for charge in self._charges.values() if number in (None, charge.number)]
 
     def export_json(self, number: str | None = None) -> JsonObject:
+        """Return the total, the numbers of charges by corporation number, and the charges as JSON, for one
+        corporation number or all (None)."""
         charges = self.list_charges_of_number(number)
         return {
             "total": len(charges),

@@ -206,17 +206,21 @@ class TokenIssuer:
         return old_pair
 
     def _issue_pair(self, client_id: str, scope: str, previous_pair: TokenPair | None) -> TokenPair:
+        """Return a new stored token pair. Its first use will revoke `previous_pair`."""
         ends_at = self._clock.now() + timedelta(seconds=self._settings.access_token_seconds)
         access_token, refresh_token = "at-" + secrets.token_hex(16), "rt-" + secrets.token_hex(16)
         return self._store_pair(TokenPair(client_id, scope, access_token, refresh_token, ends_at, previous_pair))
 
     def _store_pair(self, pair: TokenPair) -> TokenPair:
+        """Store a token pair so that it is found by its tokens, and return it."""
         self._pair_by_refresh_token[pair.refresh_token] = pair
         if pair.access_token:
             self._pair_by_access_token[pair.access_token] = pair
         return pair
 
     def _revoke_previous(self, pair: TokenPair) -> None:
+        """Make the refresh token of the previous pair invalid, and with the setting `old_access_dies` also its access
+        token."""
         previous_pair, pair.previous_pair = pair.previous_pair, None
         if previous_pair is None:
             return

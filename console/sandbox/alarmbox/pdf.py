@@ -7,6 +7,7 @@ from functools import lru_cache
 
 LINES_PER_PDF_PAGE = 40
 ZERO_BLOCK_BYTES = 1 << 20
+"""Size of the blocks in which the filler of a large PDF is made."""
 
 
 def make_report_pdf(number: str, check_id: int, revision: int, purchase_time_text: str, result: str) -> bytes:

@@ -52,6 +52,7 @@ class SimulatedAtom:
         self._token_ids = count(FIRST_PAYMENT_TOKEN_ID)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
+        """Return the HTTP routes of the simulated Atom."""
         return (
             make_route("POST", "/ots/aipay/auth", self._make_auth_call),
             make_route("POST", "/ots/payment/status", self._make_payment_or_refund_status_call),
@@ -69,6 +70,8 @@ class SimulatedAtom:
         )
 
     def _create_payment(self, merchant: AtomMerchant, new_token: PaymentTokenRequest) -> HttpReply:
+        """Add a payment for the requested token and return the answer with the token, or refuse a payment id that is
+        used already."""
         with self._payment_ledger.lock:
             if self._payment_ledger.find_payment(PROVIDER_NAME, new_token.merchant_payment_id):
                 raise RequestRefused(
@@ -185,6 +188,7 @@ class SimulatedAtom:
         return refund_payment
 
     def _get_payment_if_own(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
+        """Return the payment if it belongs to the merchant; None if it belongs to another one, or for None."""
         return payment if payment and payment.merchant == merchant.merch_id else None
 
     def _make_call(

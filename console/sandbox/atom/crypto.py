@@ -27,7 +27,8 @@ def derive_key(key: str, salt: str) -> bytes:
 
 
 def encrypt_text(text: str, key: str, salt: str) -> str:
-    """Encrypt a text and return the ciphertext as upper-case hex."""
+    """Encrypt a text (as UTF-8) with the AES key that is derived from `key` and `salt`, and return the ciphertext as
+    upper-case hex."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -40,10 +41,9 @@ def encrypt_text(text: str, key: str, salt: str) -> str:
 
 
 def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
-    """Return the plaintext of a ciphertext, which is hex in upper or lower case.
-
-    Raises `DecryptionFailed` for every fault.
-    """
+    """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key derived
+    from `key` and `salt`.
+    Raises `DecryptionFailed` for every fault."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC

@@ -93,12 +93,13 @@ class AtomMerchant:
 
 
 def make_response_details(code: str, description: str | None = None) -> JsonObject:
+    """Return the part of an answer with the status code, its message and its description."""
     message = MESSAGE_BY_RESPONSE_CODE.get(code, "?")
     return {"statusCode": code, "message": message, "description": description or message}
 
 
 class RegisteredAtomMerchants:
-    """The merchants that the simulated Atom knows. Several threads may use it at the same time."""
+    """The merchants that are registered at the simulated Atom. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -134,6 +135,7 @@ class RegisteredAtomMerchants:
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 
     def find_merchant(self, merch_id: str) -> AtomMerchant | None:
+        """Return the registered merchant with this id; None if there is none."""
         return self._merchants.get(merch_id)
 
     def decrypt_request(self, request: HttpRequest) -> tuple[AtomMerchant, JsonObject]:

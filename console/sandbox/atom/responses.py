@@ -23,7 +23,7 @@ def make_marked_id(text: str | None) -> str | None:
 
 
 def make_bank_transaction_number(payment: Payment) -> str | None:
-    """Return the bank's id of the payment; None as long as the bank doesn't know the payment."""
+    """Return the bank's id of the payment; None as long as the payment hasn't reached the bank."""
     at_bank = payment.state not in ("OTS0301", "OTS0351", "OTS0551", "OTS0101")
     return f"00{payment.id}1119" if at_bank and payment.id else None
 

@@ -43,6 +43,7 @@ class ControlApi:
         self._set_outage = set_outage
 
     def routes(self) -> tuple[ProviderRoute, ...]:
+        """Return the HTTP routes of the control API."""
         table: dict[tuple[str, str], Callable[[HttpRequest], HttpReply]] = {
             ("GET", "state"): self._read_state,
             ("GET", "ledger"): self._read_ledger,
@@ -160,6 +161,8 @@ class ControlApi:
         return self._read_state(request)
 
     def _change_setting(self, name: str, value: Any) -> None:
+        """Change one setting of the sandbox: its clock, its day, registered credentials, or a field of
+        SandboxSettings. Raises `ValueError`, which is answered with 400, for an unknown name or a wrong value."""
         state = self._state
         match name:
             case "now":

@@ -50,10 +50,12 @@ class SandboxControl:
         return int(self._call_sandbox("DELETE", "faults", query={"id": rule_id})["cleared"])
 
     def read_catalogue(self) -> list[dict[str, Any]]:
-        """Return the table of all faults that the sandbox knows."""
+        """Return the table of all faults that the sandbox can simulate."""
         return list(self._call_sandbox("GET", "catalogue")["faults"])
 
     def read_state(self) -> dict[str, Any]:
+        """Return the state of the sandbox as JSON: clock, day, settings, tokens, fault rules, held calls, and the
+        numbers of charges and calls."""
         return self._call_sandbox("GET", "state")
 
     def read_ledger(self, number: str | None = None) -> dict[str, Any]:
@@ -163,6 +165,9 @@ class SandboxControl:
         timeout: float = 30.0,
         connection: http.client.HTTPConnection | None = None,
     ) -> dict[str, Any]:
+        """Send one request to the control API and return its JSON answer. `timeout` is in seconds; `connection` None
+        means a new connection for this request. Raises SandboxError with the API's message if the request is refused.
+        """
         query_text = urlencode({name: value for name, value in (query or {}).items() if value is not None})
         body_text = json.dumps(body or {})
         used_connection = connection or http.client.HTTPConnection(self._netloc, timeout=timeout)

@@ -164,11 +164,14 @@ class NoticeSender:
             thread.join(seconds)
 
     def export_json(self) -> JsonObject:
+        """Return the addresses of the notices, the number of handled notices, and the sent notices as JSON."""
         with self._lock:
             notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
     def _apply_fault(self, call_in_progress: CallInProgress) -> None:
+        """Send a notice with its fault, then count it as handled and wake the waiting threads. Runs in the notice's
+        own thread."""
         try:
             call_in_progress.instruction.kind.apply(call_in_progress)
         finally:
@@ -208,7 +211,8 @@ class NoticeSender:
 
 
 def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> int | None:
-    """Send a notice and return the HTTP status of its answer; None if there is no answer within `seconds`."""
+    """Send a notice to the URL `address` and return the HTTP status of its answer; None if there is no answer within
+    `seconds`. `media_type` is the Content-Type of `body`."""
     address_parts = urlsplit(address)
     connection = http.client.HTTPConnection(address_parts.netloc, timeout=seconds)
     try:

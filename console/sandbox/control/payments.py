@@ -89,7 +89,8 @@ class PaymentControl:
         return make_json_reply(payment.export_json(), 201)
 
     def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
-        """Register a refund of the payment that was requested outside of the sandbox."""
+        """Register a refund of the payment that was requested outside of the sandbox. `fields` are the fields of the
+        request to the control API."""
         refund = self._payment_ledger.accept_refund(
             payment,
             str(fields["key"]),
@@ -103,6 +104,7 @@ class PaymentControl:
         self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
 
     def _find_newest_merchant(self, provider: str) -> str:
+        """Return the id of the merchant that was registered last at this provider."""
         return {
             "paypay": self._state.paypay_keys.newest_merchant_id,
             "atom": self._state.atom_merchants.newest_merchant_id,
@@ -130,6 +132,8 @@ class PaymentControl:
         return make_json_reply(payment.export_json() | {"notice": bool(was_sent)})
 
     def _set_payment_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
+        """Change the payment as the fields of a request say (surcharge, channel, time of the payment), then move it
+        to `state`."""
         payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
         if "channel" in fields:
             payment.details["subChannel"] = str(fields["channel"])

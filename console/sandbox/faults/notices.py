@@ -20,6 +20,7 @@ HUGE_NOTICE_BODY_BYTES = 10 << 20
 
 
 def _require_notice_call(call_in_progress: CallInProgress) -> NoticeCall:
+    """Return the call in progress as a call that sends a notice. Raises TypeError for another call."""
     if not isinstance(call_in_progress.call, NoticeCall):
         raise TypeError(f"{call_in_progress.call.name} is no notice")
     return call_in_progress.call
@@ -28,6 +29,8 @@ def _require_notice_call(call_in_progress: CallInProgress) -> NoticeCall:
 def _get_notice_and_sender(
     call_in_progress: CallInProgress,
 ) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
+    """Return the notice of the call in progress, and the function that sends a notice. Raises TypeError if the call
+    has none."""
     call = _require_notice_call(call_in_progress)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")
@@ -63,6 +66,7 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
 
 
 def _make_field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
+    """Return a function that replaces each value of the fields `names` of a notice by the result of `change`."""
     return lambda data: change_field_values(data, names, change)
 
 
@@ -128,6 +132,8 @@ def delay_notice(call_in_progress: CallInProgress) -> None:
 
 @register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
 def let_next_notice_overtake(call_in_progress: CallInProgress) -> None:
+    """Send the notice after the next notice was handled. If no other notice is handled within
+    MAX_WAIT_FOR_OVERTAKING_SECONDS, send nothing."""
     notice, deliver = _get_notice_and_sender(call_in_progress)
     handled_count = _require_notice_call(call_in_progress).handled_count
     if call_in_progress.state.held_calls.wait_until(

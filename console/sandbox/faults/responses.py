@@ -55,6 +55,8 @@ def _replace_number(check: JsonObject) -> None:
 
 
 def _make_field_removal(*names: str) -> CreditCheckChange:
+    """Return a function that removes these fields from a credit check."""
+
     def remove_fields(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
@@ -63,10 +65,12 @@ def _make_field_removal(*names: str) -> CreditCheckChange:
 
 
 def _make_field_replacement(**values: object) -> CreditCheckChange:
+    """Return a function that sets these fields of a credit check to the given values."""
     return lambda check: check.update(values)
 
 
 def _make_id_change(change: Callable[[int], object]) -> CreditCheckChange:
+    """Return a function that replaces the id of a credit check by the result of `change`."""
     return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
 
 
@@ -206,6 +210,7 @@ def answer_huge_json(call_in_progress: CallInProgress) -> None:
 
 
 def _make_padded_chunks(start: bytes, block_count: int, end: bytes) -> Iterator[bytes]:
+    """Yield `start`, then `block_count` blocks of padding, then `end`."""
     padding = b"x" * PADDING_BLOCK_BYTES
     yield start
     for _ in range(block_count):
@@ -214,6 +219,7 @@ def _make_padded_chunks(start: bytes, block_count: int, end: bytes) -> Iterator[
 
 
 def _make_compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
+    """Yield a gzip stream that inflates to `start` and about `size` bytes of blanks."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     yield compressor.compress(start) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(b" " * PADDING_BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)

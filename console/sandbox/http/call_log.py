@@ -53,9 +53,9 @@ class CallLog:
             self._counts: Counter[str] = Counter()
 
     def record_request(self, request: HttpRequest, monotonic: float) -> LoggedCall:
-        """Add a request to the log and return its entry. The body and the query are left out if requests with this
-        path contain secrets.
-        """
+        """Add a request to the log and return its entry. `monotonic` is the reading of the monotonic clock, in
+        seconds, at the arrival of the request. The body and the query are left out if requests with this path contain
+        secrets."""
         is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
         body = "" if is_secret else request.body[:MAX_LOGGED_BODY_LENGTH].decode("utf-8", "replace")
         query = {} if is_secret else dict(request.query)
@@ -74,6 +74,7 @@ class CallLog:
             self._counts[call] += 1
 
     def count_calls(self, call: str | None = None) -> int:
+        """Return the number of calls with this name, also of those no longer in the log; of all calls for None."""
         with self._lock:
             return self._counts[call] if call else self._counts.total()
 
@@ -82,6 +83,7 @@ class CallLog:
             return dict(self._counts)
 
     def export_json(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[JsonObject]:
+        """Return log entries as JSON: those with this call, this number, and a sequence number above `after`."""
         with self._lock:
             matching_entries = [
                 entry

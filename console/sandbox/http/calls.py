@@ -47,6 +47,7 @@ class ProviderRoute:
 
 
 def make_route(method: str, pattern: str, handler: CallHandler) -> ProviderRoute:
+    """Return the route for this HTTP method and this regular expression of the whole path."""
     return ProviderRoute(method, re.compile(pattern), handler)
 
 

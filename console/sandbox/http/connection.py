@@ -13,6 +13,7 @@ from console.sandbox.http.messages import HttpRequest, make_error_reply
 MAX_BODY_BYTES = 1 << 20
 MAX_CONTROL_BODY_BYTES = 32 << 20
 RESET_ON_CLOSE_OPTION = struct.pack("ii", 1, 0)
+"""Value of the socket option SO_LINGER with which closing a connection sends RST (connection reset)."""
 _connection_numbers = count(1)
 
 
@@ -129,9 +130,10 @@ class SandboxConnection(BaseHTTPRequestHandler):
         except OSError:
             return True
         finally:
-            self._restore_blocking()
+            self._restore_blocking_mode()
 
-    def _restore_blocking(self) -> None:
+    def _restore_blocking_mode(self) -> None:
+        """Make the socket block again after it was checked without blocking; do nothing if it is closed."""
         try:
             self.connection.setblocking(True)
         except OSError:

@@ -51,6 +51,8 @@ class SandboxListener(SandboxServer):
         self.server_name, self.server_port = LISTENER_HOST, self.server_address[1]
 
     def _accept_connections(self) -> None:
+        """Accept connections until the sandbox stops; begin an outage when one was requested. Runs in a thread of its
+        own."""
         while not self._stop_event.is_set():
             try:
                 connection, address = self.socket.accept()
@@ -99,6 +101,7 @@ class SandboxListener(SandboxServer):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run_outage(self) -> None:
+        """Close the port for the requested seconds, or until `accept_connections` is called, then open it again."""
         seconds, self._outage_seconds = self._outage_seconds, None
         self.socket.close()
         self._refusing_event.set()
@@ -136,8 +139,7 @@ class SandboxListener(SandboxServer):
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection with a TCP shutdown. A connection that is marked for a reset is closed without a
-        shutdown, because the caller must not see an orderly end before the reset.
-        """
+        shutdown, so that the caller gets the reset and no orderly end of the data before it."""
         with self._lock:
             self._open_connections.discard(request)
             must_reset = request in self._connections_to_reset
@@ -159,6 +161,7 @@ class SandboxListener(SandboxServer):
 
 
 def _shut_down(connection: socket.socket) -> None:
+    """Shut both directions of a connection down; do nothing if it is closed already."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -38,6 +38,7 @@ class Refund:
     fault: str | None = None
 
     def export_json(self) -> JsonObject:
+        """Return the refund as JSON, with its state and whether it was executed or won't be executed."""
         provider_words = STATE_WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,
@@ -104,6 +105,7 @@ class Payment:
         return self.state in self.provider_words.captured_states
 
     def export_json(self) -> JsonObject:
+        """Return the payment as JSON, with its amounts in minor units and its refunds."""
         return {
             "provider": self.provider, "merchant": self.merchant, "number": self.merchant_payment_id, "id": self.id,
             "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
@@ -246,7 +248,7 @@ class PaymentLedger:
         product: str | None = None,
     ) -> Refund:
         """Record an accepted refund and return it, after the provider's routes have checked the request. `key` is the
-        merchant's refund id; `requested_at` is in seconds since 1970."""
+        merchant's refund id; `amount_minor` is in minor units; `requested_at` is in seconds since 1970."""
         with self.lock:
             provider_words = payment.provider_words
             provider_state = provider_words.get_refund_state(
@@ -297,11 +299,13 @@ class PaymentLedger:
     # -- internal
 
     def _store_refund(self, payment: Payment, refund: Refund) -> None:
+        """Add a refund to the payment and to the lists of all refunds."""
         payment.refunds.append(refund)
         self._refunds[refund.serial] = refund
         self._refunds_by_key[refund.key].append(refund)
 
     def _assign_id(self, payment: Payment) -> None:
+        """Give the payment the provider's next free payment id, because the payer begins to pay."""
         numbers = self._payment_id_counters[payment.provider]
         ids = (payment.provider_words.make_payment_id(number) for number in numbers)
         payment.id = next(
@@ -311,6 +315,7 @@ class PaymentLedger:
         self._payment_by_provider_id[payment.provider, payment.id] = payment
 
     def _capture_payment(self, payment: Payment) -> None:
+        """Record that the payer has paid the whole amount now."""
         payment.captured_at = payment.captured_at or self._clock.now()
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 

@@ -24,10 +24,12 @@ class SimulatedNotice:
     signature_manner: str = "good"
 
     def replace_fields(self, **changes: Any) -> "SimulatedNotice":
+        """Return the notice with other values of these attributes."""
         return replace(self, **changes)
 
     @property
     def body(self) -> bytes:
+        """The bytes of the notice, made from its contents and the manner of its signature."""
         return self.render(self.data, self.signature_manner)
 
 

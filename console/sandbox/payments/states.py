@@ -45,10 +45,13 @@ class ProviderStateWords:
         return _get_provider_word(word, self.refund_words)
 
     def make_payment_id(self, number: int) -> str:
+        """Return the number as a payment id with the provider's number of digits."""
         return f"{number:0{self.id_digits}d}"
 
 
 def _get_provider_word(word: str, words: dict[str, str]) -> str:
+    """Return the provider's word for the common word `word`; a word of the provider unchanged. Raises `ValueError`
+    for an unknown word."""
     if word in words:
         return words[word]
     if word in words.values():

@@ -42,6 +42,7 @@ class SimulatedPayPay:
         self.recon_files = ReconciliationFileMaker(state)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
+        """Return the HTTP routes of the simulated PayPay."""
         return (
             make_route("POST", "/v2/codes", self._make_create_code_call),
             make_route("DELETE", "/v2/codes/([^/]+)", self._make_delete_code_call),
@@ -61,6 +62,8 @@ class SimulatedPayPay:
         return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
     def _create_code(self, merchant: str, new_code: PaymentCodeRequest) -> HttpReply:
+        """Add a payment for the requested code and return the answer with the code. Raises `RequestRefused` if the
+        merchant's payment id is used already, unless the setting `paypay_repeated_code` allows it."""
         with self._payment_ledger.lock:
             payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
             if payment is None:
@@ -70,6 +73,7 @@ class SimulatedPayPay:
             return make_result_reply("SUCCESS", make_code_data(payment), status=201)
 
     def _make_code_payment(self, merchant: str, new_code: PaymentCodeRequest) -> Payment:
+        """Return the new payment of a requested code, in the state CREATED."""
         now = self._state.clock.now()
         expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
         details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
@@ -159,6 +163,8 @@ class SimulatedPayPay:
             self._payment_ledger.move_payment(payment, "failed")
 
     def _find_own_payment(self, merchant: str, number: str) -> Payment | None:
+        """Return the merchant's payment with this payment id; None if there is none or it belongs to another
+        merchant."""
         payment = self._payment_ledger.find_payment(PROVIDER_NAME, number)
         return payment if payment and payment.merchant == merchant else None
 

@@ -38,9 +38,8 @@ def compute_signature(secret: str, text: str) -> str:
 
 
 class RegisteredPayPayKeys:
-    """The API keys that the simulated PayPay knows, with their secrets and merchants. Several threads may use it at
-    the same time.
-    """
+    """The API keys that are registered at the simulated PayPay, with their secrets and merchants. Several threads may
+    use it at the same time."""
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
@@ -69,15 +68,15 @@ class RegisteredPayPayKeys:
         """Return the id of the merchant that has signed a request.
 
         Raises `RequestRefused`, 401 UNAUTHORIZED, for an unknown key, a wrong signature or body hash, a used nonce,
-        another merchant than the key's, or a time that is two or more minutes away; the answer doesn't tell the
-        cause.
-        """
+        another merchant than the key's, or a time that differs by two or more minutes from the sandbox's clock; the
+        answer doesn't contain the cause."""
         merchant = self._find_authenticated_merchant(request)
         if merchant is None:
             raise make_result_refusal("UNAUTHORIZED")
         return merchant
 
     def _find_authenticated_merchant(self, request: HttpRequest) -> str | None:
+        """Return the id of the merchant that has signed a request; None if the signature isn't accepted."""
         parts = _parse_header_parts(request.headers.get("authorization", ""))
         if parts is None:
             return None
@@ -92,6 +91,8 @@ class RegisteredPayPayKeys:
         return merchant if assumed_merchant == merchant and self._is_fresh(api_key, nonce, epoch) else None
 
     def _is_fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
+        """True if the time of a signature differs by less than two minutes from the sandbox's clock, and its nonce
+        was not used before. Record the nonce as used."""
         now = self._clock.now()
         if not nonce or abs(now.timestamp() - int(epoch)) >= CLOCK_TOLERANCE.total_seconds():
             return False

@@ -79,6 +79,8 @@ def read_refund_request(request: HttpRequest) -> RefundRequest:
 
 
 def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
+    """Return the JSON object in the body of a request. Raises `RequestRefused` for any other body, and if one of
+    `required_fields` is missing."""
     try:
         json_value = json.loads(request.body)
     except ValueError:
@@ -103,6 +105,8 @@ def _has_valid_requested_time(body: JsonObject) -> bool:
 
 
 def _require_yen(value: Any, code: str, code_id: str | None = None) -> int:
+    """Return the amount in whole yen of PayPay's JSON object for an amount. Raises `RequestRefused` with the result
+    code `code` for any other value."""
     amount = value.get("amount") if isinstance(value, dict) else None
     if type(amount) is not int or not 0 < amount < MAX_AMOUNT_YEN or value.get("currency") != "JPY":
         raise make_result_refusal(code, code_id)

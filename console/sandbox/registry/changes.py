@@ -50,6 +50,8 @@ def delete_company(row: RegistryRow, day: date) -> RegistryRow:
 
 
 def _change_row(row: RegistryRow, process_code: str, day: date, **values: str) -> RegistryRow:
+    """Return the row with this process code, the day as day of change and of update, and the new `values` of its
+    fields."""
     return row._replace(
         **{"process": process_code, "update_date": day.isoformat(), "change_date": day.isoformat(), "latest": "1"}
         | values

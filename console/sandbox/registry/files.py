@@ -76,8 +76,8 @@ def write_difference_file(
 
 
 def write_csv_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
-    """Write the new file `<name>.zip` and return its path. It contains `<name>.csv` with these blocks of lines,
-    and an invented signature. The same lines give the same bytes."""
+    """Write the new file `<name>.zip` into `folder` and return its path. It contains `<name>.csv` with these blocks
+    of lines in `encoding`, and an invented signature. The same lines give the same bytes."""
     path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_END_BY_ENCODING[encoding]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open(_make_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:

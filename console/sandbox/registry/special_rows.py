@@ -60,6 +60,8 @@ def make_closed_row(row: RegistryRow, cause: str, closing_day: str) -> RegistryR
 
 
 def _compute_day_before(day: date, random_number: int, assignment_day_text: str) -> str:
+    """Return a day (YYYY-MM-DD) up to 3,000 days before `day`, selected by `random_number`, but not before the day of
+    assignment."""
     return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assignment_day_text)
 
 
@@ -74,6 +76,7 @@ def _give_name_image(row: RegistryRow, random_number: int, _day: date) -> Regist
 
 
 def _give_address_image(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
+    """Return the row with an image of the address. For an even `random_number`, the street is only in the image."""
     return row._replace(
         address_image_id=f"{20_000_000 + random_number}", street_number=row.street_number if random_number % 2 else ""
     )
@@ -101,6 +104,7 @@ def _add_english_name(row: RegistryRow, random_number: int, _day: date) -> Regis
 
 
 def _hide_from_search(row: RegistryRow, _random_number: int, _day: date) -> RegistryRow:
+    """Return the row with the mark (`hihyoji`) by which the publisher leaves a corporation out of searches."""
     return row._replace(hihyoji="1")
 
 
@@ -144,6 +148,7 @@ def _give_one_word_name(row: RegistryRow, random_number: int, _day: date) -> Reg
 
 
 def _remove_post_code(row: RegistryRow, _random_number: int, _day: date) -> RegistryRow:
+    """Return the row without a postcode."""
     return row._replace(post_code="")
 
 

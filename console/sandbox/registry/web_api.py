@@ -48,6 +48,7 @@ class SimulatedRegistry:
         self._published = published_registry
 
     def routes(self) -> tuple[ProviderRoute, ...]:
+        """Return the HTTP routes of the simulated Web-API."""
         return (
             make_route("GET", "/4/num", self._make_num_call),
             make_route("GET", "/4/diff", self._make_diff_call),
@@ -160,6 +161,7 @@ def _require_valid_query(request: HttpRequest) -> Mapping[str, str]:
 
 
 def _refuse_unless(is_valid: bool, code: str, text: str) -> None:
+    """Raise `RequestRefused`, 400, with the error code `code` and the text, unless `is_valid` is True."""
     if not is_valid:
         raise RequestRefused(_make_error_reply(400, f"{code},{text}"))
 
@@ -169,6 +171,8 @@ def _make_error_reply(status: int, text: str = "") -> HttpReply:
 
 
 def _read_query_day(query: Mapping[str, str], name: str) -> date:
+    """Return the day that a parameter of the query states. Raises `RequestRefused`, 400, if it is missing
+    or no day."""
     text = query.get(name, "")
     try:
         return date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "")

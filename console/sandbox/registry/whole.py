@@ -218,6 +218,7 @@ class InventedRegistry:
         return [self._draw_date_fields(random_source) for _ in range(4_093)]
 
     def _draw_date_fields(self, random_source: random.Random) -> tuple[str, str]:
+        """Return one random pair for `_date_fields`."""
         days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
         assignment_day = (
             FIRST_ASSIGNMENT_DAY

@@ -80,6 +80,8 @@ class HeldCalls:
         self.drop_calls()
 
     def _end_calls(self, ending: HoldEnding, must_end: Callable[[HeldBackCall], bool]) -> int:
+        """End the wait of the held calls for which `must_end` returns True, with the event `ending`. Return their
+        number."""
         with self.change_condition:
             ended_holds = [hold for hold in self._holds.values() if must_end(hold)]
             for hold in ended_holds:
@@ -116,6 +118,7 @@ class HeldCalls:
             return sum(1 for hold in self._holds.values() if hold.matches_call(call, number))
 
     def export_json(self) -> list[JsonObject]:
+        """Return the held calls as JSON: id, call, number and fault."""
         with self.change_condition:
             return [
                 {"id": hold.id, "call": hold.call, "number": hold.number, "fault": hold.fault}

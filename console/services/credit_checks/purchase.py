@@ -157,7 +157,7 @@ class CreditCheckPurchaseService:
 
     def _validate_purchase_request(self, request: PurchaseRequest) -> PurchaseRequest:
         number = self.parse_number(request.corporation_number)
-        if not self._context.settings.knows_client(request.client_id):
+        if not self._context.settings.is_accepted_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)
             raise ConsoleError(
                 ErrorCode.UNKNOWN_CLIENT, {"client_id": request.client_id[:40], "clients": known_clients}

@@ -227,6 +227,7 @@ class AdminPage(Page):
 
     @Slot()
     def _update_buttons(self) -> None:
+        """Show the buttons and the detail text that belong to the open tab and its current row."""
         tab_name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         switch_row = self.switch_table.current_item
         is_on = isinstance(switch_row, _ReadOnlySwitchRow) and switch_row.is_on

@@ -21,6 +21,7 @@ from console.wording.sentences import catalogue as wording
 
 _MAX_RECORD_BUTTONS = 6
 _CARD_MARGINS_PX = (24, 10, 24, 10)
+"""Left, top, right and bottom margin of the card."""
 
 
 class IncidentCard(Surface):

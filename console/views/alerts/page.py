@@ -380,6 +380,7 @@ class AlertsPage(Page):
 
     @Slot()
     def take_current_incident(self) -> None:
+        """Take the selected incident for the acting person."""
         if self.current_incident is not None:
             id = self.current_incident.id
             self._run_incident_action(
@@ -390,6 +391,7 @@ class AlertsPage(Page):
 
     @Slot()
     def give_back_current_incident(self) -> None:
+        """End the acting person's ownership of the selected incident."""
         if self.current_incident is not None:
             id = self.current_incident.id
             self._run_incident_action(
@@ -443,6 +445,8 @@ class AlertsPage(Page):
         dialog.open()
 
     def _run_incident_action(self, incident: Incident, action_name: str, call: ActingCall[object]) -> None:
+        """Run the acting call of an action on the incident; then show a toast, or the refusal, and read the page
+        again."""
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
@@ -485,6 +489,7 @@ class AlertsPage(Page):
 
     @Slot(object)
     def _open_action_record(self, incident: Incident) -> None:
+        """Open the record on which a person removes the cause of the incident."""
         route = incident_texts.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)

@@ -29,14 +29,14 @@ time, unattended desks would cause a third of the load of a waiting team on its 
 """
 FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
-While no worker is present, each reading reads all of them. A desk that asks reads the switches by a further statement
-only if one has changed.
+While no worker is present, each reading reads all of them. A desk that sends its requests to a worker reads the
+switches by a further statement only if one has changed.
 """
 WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 120_000, 300_000
 """Time between two readings of the counts and of the saved views, while a person is at the desk and while nobody is.
-The counts are also read after each change in the feed, and when the person comes back; so for them this time matters
-only for what changes by the clock, or by another program. One reading costs a server as much as thirty readings of
-the feed.
+The counts are also read after each change in the feed, and when the person returns to the desk. They must be read at
+this interval only because time alone or another program can also change them. One reading costs a server as much as
+thirty readings of the feed.
 """
 DUE_TASKS_INTERVAL_MS = 60_000
 REGISTRY_FETCH_INTERVAL_MS, REGISTRY_FIRST_FETCH_DELAY_MS = 600_000, 15_000
@@ -108,9 +108,7 @@ class BackgroundRefresh(QObject):
             timer.start()
 
     def stop_timers(self) -> None:
-        """Stop all timers, including those that delay the first reading of something after the start. No further
-        reading begins.
-        """
+        """Stop all timers, including those that delay a first reading after the start. No further reading begins."""
         for timer in self.findChildren(QTimer):
             timer.stop()
 
@@ -158,9 +156,12 @@ class BackgroundRefresh(QObject):
             reads_switches = reads_presence and not has_same_switches
             return news, response_seconds, services.read_only_switches.list_switches() if reads_switches else None
 
-        self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, caller=self)
+        self._context.run_read(read_feed, self._store_feed_reading, self._show_lost_connection, caller=self)
 
-    def _handle_feed_reading(self, reading: _FeedReading) -> None:
+    def _store_feed_reading(self, reading: _FeedReading) -> None:
+        """Store in the context the presence of workers, the response time of the database and the read-only switches.
+        If records have changed since an earlier reading, emit the context's signal `changed`, and read the counts
+        again, too."""
         self._running_call_kinds.discard("feed")
         news, response_seconds, switches = reading
         had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
@@ -201,6 +202,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def _read_counts_unless_running(self) -> None:
+        """Read the counts, unless a reading is running already. The timer of the counts calls this."""
         if "standing" not in self._running_call_kinds:
             self.read_work_counts()
 
@@ -248,21 +250,28 @@ class BackgroundRefresh(QObject):
                 services.notifications.list_events(to_decide, mentions),
             )
 
-        self._context.run_read(read_counts, self._handle_work_counts, self._handle_work_counts_failure, caller=self)
+        self._context.run_read(
+            read_counts, self._end_work_counts_reading, self._end_failed_work_counts_reading, caller=self
+        )
 
-    def _handle_work_counts(self, work_counts: WorkCounts) -> None:
+    def _end_work_counts_reading(self, work_counts: WorkCounts) -> None:
+        """Store the read counts in the context, unless another person acts by now; then read them again if a change
+        was reported meanwhile."""
         self._running_call_kinds.discard("standing")
         if work_counts.person == self._context.operator:
             self._context.store_work_counts(work_counts)
-        self._read_outdated_counts()
+        self._read_counts_again_if_outdated()
 
-    def _handle_work_counts_failure(self, failure: Failure) -> None:
+    def _end_failed_work_counts_reading(self, failure: Failure) -> None:
+        """Keep the earlier counts after a failed reading. If the person has no right to read, remove the counts. Then
+        read them again if a change was reported meanwhile."""
         self._running_call_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
-        self._read_outdated_counts()
+        self._read_counts_again_if_outdated()
 
-    def _read_outdated_counts(self) -> None:
+    def _read_counts_again_if_outdated(self) -> None:
+        """Read the counts again if a new reading was requested while the last one was running."""
         if self._are_counts_outdated:
             self.read_work_counts()
 
@@ -284,7 +293,7 @@ class BackgroundRefresh(QObject):
         self._context.run_read(
             lambda services: services.saved_views.count_views(),
             store_views_in_context,
-            self._handle_saved_views_failure,
+            self._end_failed_saved_views_reading,
             caller=self,
         )
 
@@ -294,7 +303,8 @@ class BackgroundRefresh(QObject):
         self._context.store_saved_views(())
         self.read_saved_views()
 
-    def _handle_saved_views_failure(self, failure: Failure) -> None:
+    def _end_failed_saved_views_reading(self, failure: Failure) -> None:
+        """Keep the earlier saved views after a failed reading. If the person has no right to read, remove them."""
         self._running_call_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())
@@ -302,6 +312,8 @@ class BackgroundRefresh(QObject):
     # -- people and providers, read once
 
     def _read_people_and_providers(self) -> None:
+        """Read the operators, the credentials that this desk no longer needs, whether AlarmBox is configured, and the
+        names of the payment providers; store them in the context."""
         self._context.run_read(
             lambda services: services.people.list_people(), self._context.store_people, lambda _: None, caller=self
         )
@@ -341,17 +353,23 @@ class BackgroundRefresh(QObject):
 
         call = self._context.bind_services(run_scheduled_tasks, _WORKER_ACTOR_NAME)
         self._context.runner.run(
-            call, self._handle_due_tasks, self._handle_due_tasks_failure, caller=self, lane="slow", cancellable=True
+            call,
+            self._end_due_tasks_call,
+            self._end_failed_due_tasks_call,
+            caller=self,
+            lane="slow",
+            cancellable=True,
         )
 
-    def _handle_due_tasks(self, runs: tuple[TaskRun, ...] | None) -> None:
+    def _end_due_tasks_call(self, runs: tuple[TaskRun, ...] | None) -> None:
         """Store in the context that this desk has just run the due tasks. Store nothing if `runs` is None, which
         means that a worker runs them for this desk."""
         self._running_call_kinds.discard("due")
         if runs is not None:
             self._context.store_last_due_tasks_time()
 
-    def _handle_due_tasks_failure(self, _failure: Failure) -> None:
+    def _end_failed_due_tasks_call(self, _failure: Failure) -> None:
+        """Allow the next call of the due tasks after a failed one. The failure isn't shown."""
         self._running_call_kinds.discard("due")
 
     @Slot()
@@ -366,6 +384,7 @@ class BackgroundRefresh(QObject):
         )
 
     def _end_registry_fetch(self, _outcome: object) -> None:
+        """Allow the next check for a newer registry, after this one has succeeded or failed."""
         self._running_call_kinds.discard("registry")
 
     def _mark_call_running(self, kind: str) -> bool:
@@ -378,4 +397,5 @@ class BackgroundRefresh(QObject):
 
 
 def _is_alarmbox_set_up(services: "Console") -> bool:
+    """True if the health check of AlarmBox succeeds: this desk has the settings that AlarmBox needs."""
     return all(check.ok for check in services.health.run_all_checks() if check.name == "alarmbox")

@@ -106,6 +106,8 @@ class CommandPalette(QObject):
 
     @Slot(str)
     def _search_text(self, text: str) -> None:
+        """Store the changed text, show the check digit of a corporation number, and begin the search after
+        _SEARCH_DELAY_MS milliseconds."""
         self._stop_search()
         self._typed_text = text
         self._show_check_digit_result()
@@ -152,6 +154,7 @@ class CommandPalette(QObject):
 
     @Slot()
     def _search_records(self) -> None:
+        """Search the records, companies, alerts and operations in a worker thread."""
         text, began_at = self._typed_text, self._context.monotonic()
         self.search_box.footer.status_label.show_text(self._context.translate("search.running"))
         self._search_task = self._context.run_read(
@@ -172,6 +175,8 @@ class CommandPalette(QObject):
             )
 
     def _show_search_result(self, text: str, result: SearchResult | None) -> None:
+        """Show the results for `text`: commands, companies and records. `result` is None if no search was made. If
+        Enter was pressed before the results arrived, open an exact match now."""
         is_same_text = self._searched_text == text
         self._search_result, self._searched_text = result, text
         self._found_records = tuple(result.records) if result is not None else ()
@@ -406,6 +411,8 @@ class CommandPalette(QObject):
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
 
     def _make_recent_groups(self) -> list[ResultGroup]:
+        """Return the group with the records that the person has opened recently; it is shown while no
+        text is typed."""
         entries = tuple(self.make_record_entry(visit.record) for visit in self._context.visits)
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
@@ -469,6 +476,7 @@ class CommandPalette(QObject):
 
     @Slot(object)
     def _open_result(self, key: object) -> None:
+        """Open the picked result: run a command, or open the page of a record, company or alert."""
         self._stop_search()
         if isinstance(key, WindowCommand):
             store_recent_command(self._context, key.name)

@@ -1,4 +1,4 @@
-"""Stores which page the acting person sees, and opens the same page at the next start of the program."""
+"""Stores which page the window shows the acting person, and opens the same page at the next start of the program."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -22,6 +22,7 @@ class LastScreenStorage(QObject):
 
     @Slot()
     def _store_screen(self) -> None:
+        """Store the route and the state of the visible page among the person's values."""
         page, route = self._frame.current_page, self._frame.current_route
         if self._is_restored and page is not None and route is not None:
             screen = {"route": encode_route(route), "page": dict(page.get_screen_state())}
@@ -29,6 +30,7 @@ class LastScreenStorage(QObject):
 
     @Slot()
     def _restore_screen(self) -> None:
+        """Open the stored page, once, unless the person has already opened another page than the home page."""
         if self._is_restored:
             self._store_screen()
             return

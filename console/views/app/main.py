@@ -127,6 +127,8 @@ class WindowOpener(QObject):
             self.runner.run(self._open_services, self._start_with_services, self._show_opening_failure, caller=self)
 
     def _build_window(self, *, is_rebuilt: bool) -> None:
+        """Build the context and the bars of the window, without a page. `is_rebuilt` is False for the first window of
+        this process, True for a later one, after a sign-out."""
         from console.domain.clock import SystemClock
         from console.views.app.window_icon import make_window_icon
         from console.views.frame.main_window import WindowFrame
@@ -171,7 +173,8 @@ class WindowOpener(QObject):
             self._person = self.context.preferences.person
 
     def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
-        """Show that a file of the person was moved to `path`; before the first page is open, only store it."""
+        """Show that a file of the person was moved to `path`; before the first page is open, only store it.
+        `words_key` is the wording key of the sentence, which says which file it is."""
         self._moved_files_by_words_key[words_key] = path
         if self.controller is not None:
             self._show_moved_file_toasts()
@@ -189,6 +192,8 @@ class WindowOpener(QObject):
             self.context.show_toast(self.context.translate(words_key), str(path), "warning", "care")
 
     def _show_write_failure(self, words_key: str) -> None:
+        """Show a toast which says that a file of the person couldn't be written. `words_key` is the wording key of
+        its sentence."""
         self.context.show_toast(self.context.translate(words_key), "", "warning", "care")
 
     @Slot()
@@ -206,6 +211,7 @@ class WindowOpener(QObject):
             self.frame.rebuild_bars_and_page()
 
     def _start_with_services(self, services: "Console") -> None:
+        """Store the opened services in the context, and create the WindowController, which opens the first page."""
         from console.views.app.window_controller import WindowController
 
         self._pending_step = self._failure_text = ""

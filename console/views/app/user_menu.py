@@ -108,6 +108,8 @@ class PersonMenu(QObject):
 
     @Slot(QAction)
     def _apply_setting(self, action: QAction) -> None:
+        """Change the setting that the selected entry of the menu names (person, language, theme, density or text
+        size) to the entry's value."""
         kind, value = action.data()
         match kind:
             case "person":

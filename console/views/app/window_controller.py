@@ -248,6 +248,7 @@ class WindowController(QObject):
         self.command_palette.open()
 
     def _show_neighbour_tab(self, step: int) -> None:
+        """Show the next (`step` 1) or previous (−1) tab of the visible page."""
         if self.frame.current_page is not None:
             show_adjacent_tab(self.frame.current_page, step)
 
@@ -320,6 +321,8 @@ class WindowController(QObject):
 
     @Slot(str)
     def _open_status_link(self, key: str) -> None:
+        """Open the dialog that belongs to a link in the status bar: for the key `notices` the list of messages,
+        otherwise the unfinished work."""
         if key == "notices":
             self._open_announcements_dialog()
         else:
@@ -327,6 +330,7 @@ class WindowController(QObject):
 
     @Slot()
     def _apply_language(self) -> None:
+        """Build the bars, the page and the menus of the window again in the new language."""
         for part in (self._command_palette, self._person_menu):
             if part is not None:
                 part.deleteLater()
@@ -337,6 +341,7 @@ class WindowController(QObject):
 
     @Slot()
     def _show_person(self) -> None:
+        """Show the name of the acting person in the top bar, or a text which says that nobody acts."""
         self.frame.top_bar.operator.show_text(self.context.operator or self.context.translate("person.nobody"))
 
     @Slot()
@@ -449,9 +454,8 @@ class WindowController(QObject):
 
     def _show_rollback_bar(self, lost_operation_count: int) -> None:
         """Show the bar which says that the database has gone back to an earlier state and therefore refuses
-        purchases, refunds and payments. `lost_operation_count` is the number of operations that this desk knows and
-        the database lacks.
-        """
+        purchases, refunds and payments. `lost_operation_count` is the number of operations that are in this desk's
+        spool and missing in the database."""
         self._shown_connection_state = None
         lead, sentence = (
             self.context.translate("screen.went_back"),

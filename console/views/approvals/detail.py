@@ -114,6 +114,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _check_end_visible_later(self) -> None:
+        """Find out after the present event whether the end of the request is visible, and mark the request as read if
+        it is."""
         QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()
@@ -155,6 +157,8 @@ class RefundRequestPanel(QScrollArea):
         return areas
 
     def _watch_outer_areas(self) -> None:
+        """Check again whether the end of the request is visible when a scroll area around this one scrolls or changes
+        its size."""
         for area in self._list_outer_areas():
             if area not in self._watched_outer_areas:
                 self._watched_outer_areas.add(area)
@@ -200,6 +204,7 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot("QWidget*", "QWidget*")
     def _report_focus_move(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
+        """Emit `focus_moved` if the focus has moved into this scroll area or out of it."""
         was_inside, is_inside = (
             widget is not None and (widget is self or self.isAncestorOf(widget))
             for widget in (old_widget, new_widget)
@@ -251,6 +256,7 @@ class RefundRequestPanel(QScrollArea):
         self._fit_money_strip()
 
     def show_details(self, details: RefundDetails) -> None:
+        """Show another refund request, or a newer version of the shown one."""
         is_same_refund = self.details is not None and self.details.record.id == details.record.id
         scroll_position = self.verticalScrollBar().value() if is_same_refund else 0
         self.details = details
@@ -424,6 +430,7 @@ class RefundRequestPanel(QScrollArea):
         return panel
 
     def _format_field(self, name: str, value: object, details: RefundDetails) -> str:
+        """Return the value of a compared field of the payment as text."""
         if value is None:
             return wording.NO_VALUE
         if name == "state" and wording.has_sentence(f"state.payment.{value}"):

@@ -48,6 +48,7 @@ CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
 _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 20, 9, 14
 _VISIBLE_CARDS_IN_NARROW_WINDOW = 2.5
+"""Height of the list in a narrow window, in cards; the half card shows that the list continues."""
 _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
@@ -128,6 +129,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
     @property
     def current_ref(self) -> RecordRef | None:
+        """The ref of the selected card; None if no card is selected."""
         card = self._card_model.find_card(self.currentIndex().row())
         return card.ref if card is not None else None
 
@@ -206,6 +208,8 @@ def compute_card_height_px() -> int:
 
 
 class _CardDelegate(QStyledItemDelegate):
+    """Paints the lines of the list: cards, and headings of groups."""
+
     def __init__(self, list_widget: ApprovalCardList) -> None:
         super().__init__(list_widget)
         self._list_widget = list_widget

@@ -285,6 +285,7 @@ class ApprovalsPage(Page):
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:
+        """Show the request or proposal of the card that the person has selected."""
         if ref[0] != PROPOSAL_CARD_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])
@@ -419,6 +420,8 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _update_buttons(self) -> None:
+        """Show the buttons of the decisions that are possible for the shown request, and disable each that the acting
+        person may not use, with the reason. While no request is shown, disable all of them."""
         details = self.shown_details
         if details is None:  # no button acts on the previous request
             reason_key = "screen.reading" if self.proposal is None else "approvals.proposal_hint"

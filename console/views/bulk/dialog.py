@@ -156,6 +156,8 @@ class BulkDialog(BulkRunDialog):
 
     @Slot()
     def _update_run_button(self) -> None:
+        """Set the title of the dialog and the text of the main button for the number of rows that the run would
+        change. If there is none, disable the button."""
         if self.plan_page is None or self.run is None:
             return
         context, run = self._context, self.run

@@ -63,6 +63,7 @@ class BulkRunDialog(DialogFrame):
 
     @Slot()
     def _call_button_function(self) -> None:
+        """Call the function that `set_act_button` has stored for the main button."""
         self._button_function()
 
     @Slot()
@@ -182,6 +183,8 @@ class BulkRunDialog(DialogFrame):
             self.disable_act_button(self._disabled_reason)
 
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
+        """Show the button that discards the open rows while the run is stopped; `state` is the run's state. Only the
+        person who created the run can press it."""
         if self.progress_page is None:
             return
         self.progress_page.discard_button.setVisible(state not in ("running", "done"))

@@ -129,6 +129,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     @Slot()
     def _show_difference_in_bar(self) -> None:
+        """Show the old and the new values of the changed fields in the bar about the change."""
         close_button = self.make_close_button()
         self.show_change_bar(
             self._difference_sentence or self.context.translate("record.changed_nothing"), close_button

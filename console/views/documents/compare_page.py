@@ -153,6 +153,8 @@ class PdfComparisonPage(Page):
     def _show_opened_pdfs(
         self, route: PdfComparisonRoute, pdf_pair: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
+        """Show the first pages of both opened PDFs, and begin to compare them. Close them if another page was opened
+        meanwhile."""
         if route != self.route or self._has_left_page:
             self._end_pdf_processes(pdf_pair)
             return
@@ -279,6 +281,7 @@ class PdfComparisonPage(Page):
             )
 
     def _turn_pages(self, step: int) -> None:
+        """Show the page `step` pages after the shown one in both PDFs, at most the last page of the longer PDF."""
         comparison = self._comparison
         if comparison is not None:
             last = max(comparison.old_pages, comparison.new_pages) - 1

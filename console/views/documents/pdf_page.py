@@ -39,6 +39,7 @@ _PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
 _FIT_TO_WIDTH, _FIT_TO_PAGE = "width", "page"
+"""Names of the two ways to fit a PDF page into the view: its width only, or the whole page."""
 _PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
 _PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120
@@ -388,6 +389,7 @@ class PdfPage(Page):
             self.page_view.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
     def _turn_pages(self, step: int) -> None:
+        """Show the page `step` pages after the shown one; do nothing if there is none."""
         index = self.page_index + step
         if 0 <= index < self.page_count:
             self.page_index = index
@@ -436,6 +438,8 @@ class PdfPage(Page):
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
     def _store_and_apply_fit_mode(self, fit: str) -> None:
+        """Store how the page is fitted to the view as a preference ("" for a fixed zoom), and show the page
+        accordingly."""
         self._page_fit = fit
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
@@ -518,6 +522,7 @@ class PdfPage(Page):
             self._render_page()
 
     def _show_match(self, match_number: int) -> None:
+        """Show the page with this match of the search, and mark the match as the current one."""
         if self._image_matches:
             self._match_index = match_number % len(self._image_matches)
             self.page_index = self._image_matches[self._match_index].page

@@ -18,7 +18,7 @@ _PAGE_MARGIN_PX = 16
 _SEARCH_MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_SEARCH_MATCH_COLOUR = QColor(255, 190, 70)
 _MARK_SIGNS, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
-_SIGN_AREA_SHARE = 0.08  # of the page's width: less than the left margin of a report
+_SIGN_AREA_SHARE_OF_PAGE_WIDTH = 0.08  # of the page's width: less than the left margin of a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,8 @@ class PdfPageView(QScrollArea):
 
 
 class _PdfPageSheet(QWidget):
+    """The widget inside the scroll area that paints the page, its search matches and its marks, or a message."""
+
     def __init__(self) -> None:
         super().__init__()
         self.image: QImage | None = None
@@ -202,7 +204,7 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: Q
     fill.setAlpha(70 if mark.is_current else 36)
     painter.fillRect(frame, fill)
     full_width, height = (current_appearance().icon_px(side) for side in (_MARK_SIGN_COLUMN_WIDTH_PX, 24))
-    width = min(full_width, sheet.width() * _SIGN_AREA_SHARE / max(len(signs), 1))
+    width = min(full_width, sheet.width() * _SIGN_AREA_SHARE_OF_PAGE_WIDTH / max(len(signs), 1))
     font = QFont(current_appearance().font("caption"))
     font.setPixelSize(max(1, round(font.pixelSize() * width / full_width)))
     painter.setFont(font)

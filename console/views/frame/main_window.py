@@ -266,6 +266,8 @@ class WindowFrame(CoveredWindow):
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
+        """Show the page of the route in place of the visible one, with `state` if it isn't None, and mark its sidebar
+        entry."""
         page = self._find_or_make_page(route)
         if page is None:
             return
@@ -312,6 +314,8 @@ class WindowFrame(CoveredWindow):
         self.sidebar.mark_current_entry("queues" if is_view_without_entry else page.sidebar_key)
 
     def _find_or_make_page(self, route: Route) -> Page | None:
+        """Return the page that shows routes of this class; create it at its first use. If the person lacks the right,
+        return the page that says so; None before the services are open."""
         is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
@@ -334,6 +338,8 @@ class WindowFrame(CoveredWindow):
 
     @Slot(str)
     def _open_sidebar_entry(self, key: str) -> None:
+        """Open the page of the sidebar entry with this key; for the entry of the mentions, emit
+        `mentions_requested`."""
         if key == _MENTIONS_ENTRY_KEY:
             self.mentions_requested.emit()
             if self.current_page is not None:
@@ -469,16 +475,16 @@ class WindowFrame(CoveredWindow):
         """Handle the keys that no child widget has handled, a request to close the window, and a change of its size
         or style. Return True if Qt must not handle the event any further."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return self._handle_key(event)
+            return self._press_button_or_go_back(event)
         if event.type() == QEvent.Type.Close:
-            return self._handle_close(event)
+            return self._allow_or_refuse_close(event)
         if event.type() in (QEvent.Type.Resize, QEvent.Type.StyleChange):
             self._fit_sidebar()
         return False
 
-    def _handle_key(self, event: QKeyEvent) -> bool:
-        """Press the focused button if the key is Enter; go back in the history if it is Esc. Return True if the
-        key was handled."""
+    def _press_button_or_go_back(self, event: QKeyEvent) -> bool:
+        """Press the focused button if the key is Enter; go back in the history if it is Esc and no cover hides the
+        window. Return True if the key did one of these, or was an automatic repetition of Enter on a button."""
         focus = self.window.focusWidget()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
             if not event.isAutoRepeat():
@@ -489,7 +495,9 @@ class WindowFrame(CoveredWindow):
             return True
         return False
 
-    def _handle_close(self, event: QEvent) -> bool:
+    def _allow_or_refuse_close(self, event: QEvent) -> bool:
+        """Emit `closing` if the window may close (`may_close`), and return False, so that Qt closes it. Otherwise
+        refuse the event and return True."""
         if self.may_close():
             self.closing.emit()
             return False

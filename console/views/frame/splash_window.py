@@ -64,8 +64,8 @@ class MainWindow(QMainWindow):
 
 def compute_size_without_frame(size: QSize, frame_size: QSize, available_size: QSize) -> QSize:
     """Return the size of a window, in px, at which the window with its title bar and borders fits on the screen.
-    `frame_size` is its present size with them, which the system knows only after it has shown the window.
-    """
+    `frame_size` is its present size with them; the window system reports this size only after it has shown the
+    window."""
     return size - (frame_size - available_size).expandedTo(QSize(0, 0))
 
 

@@ -13,8 +13,10 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 
 _CHART_QUEUE_NAME = "review"
+"""Name of the queue whose records' ages the panel shows."""
 _MIN_CHART_HEIGHT_PX = 24.0
 _LINKED_REPORT_NAME = "queue_ages"
+"""Name of the report that the panel opens."""
 
 
 class QueueAgePanel(Surface):

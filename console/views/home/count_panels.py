@@ -29,12 +29,11 @@ _COUNT_LINE_PADDING_PX = 16
 class CountLine:
     """The contents of one line of a CountPanel: an icon (`shape` in the colour `tone`), a text (`word`), a muted text
     (`detail`), and a number (`count_text`) at the right. `key` names the page that a press on the line opens, such as
-    a queue; "" if nothing.
+    a queue; "" if a press opens no page.
 
     If `figure_shape` is given, the right end shows a state in place of the number: this icon in the colour
     `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
-    key cap.
-    """
+    key cap."""
 
     key: str
     shape: str

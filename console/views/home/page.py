@@ -461,10 +461,13 @@ def _make_provider_lines(context: WindowContext) -> list[CountLine]:
 
 
 def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
+    """Return the operations that the acting person has begun."""
     return [work for work in operations if work.operation.operator == context.operator]
 
 
 def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:
+    """Return the sentence about an unfinished operation: its record or corporation number, and the time of its
+    beginning."""
     record = work.record
     if record is not None and not isinstance(record, CreditCheck):
         title, started_at = case_words.format_record_title(record, context), work.operation.started_at

@@ -64,6 +64,7 @@ class OwnTakeButtons(QWidget):
 
     @Slot()
     def _give_back_subject(self) -> None:
+        """End the person's take of the selected record, or the ownership of the selected incident."""
         if self._taken_subject is None:
             return
         context, (kind, id) = self._context, self._taken_subject
@@ -113,6 +114,7 @@ class OwnTakeButtons(QWidget):
         self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *incident_and_owners))
 
     def _open_dialog_of_taken_subject(self, make_dialog: Callable[[QWidget], Any]) -> None:
+        """Open the dialog that `make_dialog` returns, and emit `take_ended` after its success."""
         dialog = make_dialog(self.window())
         dialog.answered.connect(self.take_ended)
         dialog.open()

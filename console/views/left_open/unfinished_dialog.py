@@ -216,11 +216,13 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot(object)
     def _read_lists_if_affected(self, changes: frozenset[tuple[str, int]]) -> None:
+        """Read the lists again if a bulk run is among the changed records."""
         if any(kind == "bulk-run" for kind, _ in changes):
             self.read_lists()
 
     @Slot()
     def read_lists(self) -> None:
+        """Read the rows of all tabs in a worker thread, then show them."""
         drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
@@ -424,6 +426,8 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot(object)
     def _open_item(self, row: object) -> None:
+        """Open the page or dialog in which the person continues the work of the row. A row without one
+        does nothing."""
         if isinstance(row, UnfinishedWork):
             self.accept()
             record, operation = row.record, OperationRoute(row.operation.id)

@@ -58,6 +58,8 @@ class LinkListener(QObject):
 
     @Slot()
     def _accept_clients(self) -> None:
+        """Accept the waiting connections and read their messages. A connection is aborted after
+        LINK_ANSWER_TIMEOUT_SECONDS."""
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_LINK_MESSAGE_BYTES)
@@ -87,6 +89,7 @@ class LinkListener(QObject):
 
 
 def _parse_link_line(line: bytes) -> Link | None:
+    """Return the link in a received line; None if the line is no well-formed link."""
     try:
         text = line.decode("ascii")
     except UnicodeDecodeError:

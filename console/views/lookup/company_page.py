@@ -485,6 +485,7 @@ def _make_check_columns(context: WindowContext) -> list[Column]:
 
 
 def _return_record(record: CreditCheck) -> CreditCheck:
+    """Return the record itself: the rows of the table of credit checks are the records."""
     return record
 
 

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
 _FIRST_SEARCH_LIMIT, _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT = 50, 4, 1_000
-"""Records of each kind that a search lists at first and at most, and by how many times more each further reading."""
+"""Number of records of each kind that a search lists at first, factor by which each further reading raises this
+number, and largest number.
+"""
 
 
 class LookupPage(Page):
@@ -210,6 +212,7 @@ class LookupPage(Page):
             self.context.navigate(LookupRoute(text))
 
     def _start_lookup(self, text: str) -> None:
+        """Begin the lookup of the text: now if the page is visible, otherwise when it is next shown."""
         self._looked_up_text, self._search_limit = text, _FIRST_SEARCH_LIMIT
         if self.isVisible():
             self.read_data("asked")
@@ -346,6 +349,7 @@ class LookupPage(Page):
         self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
     def _replace_result(self, widget: QWidget) -> None:
+        """Show this widget below the input field in place of the previous result."""
         old_widget = self.result_stack.widget(0)
         self.result_stack.insertWidget(0, widget)
         self.result_stack.setCurrentWidget(widget)

@@ -29,9 +29,8 @@ MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDet
 
 class MoneyPage(RecordPage[MoneyView]):
     """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs that
-    list related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the
-    comparison of the record's state in the systems that know it.
-    """
+    list related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the comparison
+    of the record's states in our database, at the provider and in the order."""
 
     tabs: MoneyTabs
     related_tab_names: ClassVar[tuple[str, ...]] = ()

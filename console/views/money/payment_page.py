@@ -1,5 +1,5 @@
-"""The page of one payment: its state in each system that knows it, an explanation, amounts, timeline, refunds and
-actions."""
+"""The page of one payment: its states in our database, at the provider and in the order, an explanation, amounts,
+timeline, refunds and actions."""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,5 @@
-"""The page of one refund: its state, the state of its payment in each system that knows it, amounts, maker,
-checkers and actions."""
+"""The page of one refund: its state, the states of its payment in our database, at the provider and in the order,
+amounts, maker, checkers and actions."""
 
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,8 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.show_facts_panel(translate("case.this_refund"), facts)
 
     def _format_sending_time(self, details: RefundDetails) -> str | None:
+        """Return the text with the time of the last sending and the number of sendings; None if the refund was never
+        sent."""
         record = details.record
         if not record.sent_count or record.last_sent_at is None:
             return None

@@ -127,6 +127,7 @@ class SetAsidesPage(Page):
 
     @Slot()
     def _update_current_record(self) -> None:
+        """Make the set-aside of the current row the record on which the page's actions act."""
         item = self.current_item
         self.action_handlers.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
 
@@ -137,6 +138,8 @@ class SetAsidesPage(Page):
 
     @Slot(object)
     def _update_buttons(self, row: object) -> None:
+        """Show the button that requests a refund if the set-aside of this row is open, and the button that opens its
+        refund if it has one."""
         has_refund = isinstance(row, SetAsideItem) and row.record.refund_id is not None
         self.request_button.setVisible(isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN)
         self.open_refund_button.setVisible(has_refund)

@@ -42,6 +42,7 @@ class NotificationWatcher(QObject):
 
     @Slot()
     def _show_new_events(self) -> None:
+        """Show the events of the last reading that weren't among those of earlier readings."""
         counts = self._context.work_counts
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return

@@ -337,6 +337,7 @@ class Page(QWidget):
         )
 
     def add_key_hints(self) -> None:
+        """Add the line of shortcuts at the bottom of the page."""
         self._has_key_hints = True
         self.add_content(self.hint_bar)
 
@@ -404,8 +405,8 @@ class Page(QWidget):
             self.show_key_refusal(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def show_key_refusal(self, reason: str) -> None:
-        """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a person who
-        doesn't see the disabled button also learns the reason."""
+        """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a blind person,
+        for whom a disabled button isn't visible, also learns the reason."""
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
@@ -499,6 +500,7 @@ class Page(QWidget):
 
     @Slot(object)
     def _refresh_on_changes(self, changes: frozenset[tuple[str, int]]) -> None:
+        """Read the page's data again if these changed records affect it."""
         if self.is_affected_by(changes):
             self.refresh("changed")
 

@@ -109,6 +109,7 @@ def read_inputs(inputs: InputWidgets) -> dict[str, JsonValue]:
 
 
 def _read_input(widget: QWidget) -> JsonValue:
+    """Return the value of one input widget, as `read_inputs` describes it."""
     if isinstance(widget, Field):
         return widget.text()
     if isinstance(widget, LineEdit):
@@ -158,6 +159,7 @@ def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
 
 
 def _get_change_signal(widget: QWidget) -> SignalInstance:
+    """Return the signal that an input widget emits after each change of its value."""
     if isinstance(widget, Field):
         return widget.edit.textChanged
     if isinstance(widget, LineEdit):

@@ -163,9 +163,8 @@ class FittedTable(RecordTable):
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
         part of the table's width that no column uses yet. A column of `naming_columns` is first widened until it
         shows a corporation number completely, which is an identifier; then columns that aren't stretched are widened,
-        then the stretched ones. If the column that names the record is stretched, the width that its contents don't
-        need is distributed too; it gets back what the other columns don't need.
-        """
+        then the stretched ones. If the column that names the record is stretched and wider than its contents, its
+        unused width is distributed, too; width that the other columns leave unused returns to it."""
         shown_columns = [
             (column_index, column)
             for column_index, column in enumerate(self.rows.columns)

@@ -77,6 +77,7 @@ class StaticTable(FittedTable):
         ]
 
     def _update_shown_rows(self, rows: Sequence[Any]) -> None:
+        """Update the texts of the shown rows, mark those that are missing in the new rows, and add no row."""
         get_key = self.rows.get_key
         row_by_key = {get_key(row): row for row in rows}
         for row in self._rows:

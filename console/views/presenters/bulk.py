@@ -86,6 +86,7 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
 
 
 def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
+    """Return the text with the number of rows for each forecast of a plan: done, skipped, refused."""
     return context.translate(
         "bulk.totals", **{verdict.value: plan.row_counts.get(verdict, 0) for verdict in ForecastKind}
     )
@@ -99,6 +100,7 @@ def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
 
 
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
+    """Return the table cell with the state of a bulk run."""
     shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
     return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
 
@@ -152,6 +154,8 @@ def has_run_ended(run: BulkRun) -> bool:
 
 
 def _format_run_status(run_item: BulkRunItem, context: WindowContext) -> str:
+    """Return the sentence about the state of a bulk run: the person and machine that execute it, or the reason why it
+    has stopped."""
     run = run_item.run
     code, actor = split_reason_and_person(run.reason)
     if run.state == "running" and run_item.holder is not None:

@@ -83,8 +83,7 @@ def _find_own_state_word(side: ComparedSide, word: str) -> str:
 def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
     """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is the
     title of the panel. Its text gives the reason why there is no state: for example, the refund wasn't sent, or the
-    provider has refused it, doesn't know it, or hasn't answered.
-    """
+    provider has refused it, has no such record, or hasn't answered."""
     translate, sent_text = context.translate, _format_sending_age(record, context)
     if isinstance(record, Refund) and not record.sent_count:
         return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
@@ -93,7 +92,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
         return ShownSide(name, translate("record.side.refused"), "cross", "bad", fact=sent_text)
     if isinstance(record, Refund) and record.not_found:
         return ShownSide(name, translate("record.side.not_found"), "cross", "muted", fact=sent_text)
-    word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_end(record)
+    word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_suffix(record)
     if word == "no_answer":
         return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
     return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
@@ -136,6 +135,8 @@ def _format_side_time(side: ComparedSide, context: WindowContext, *, is_gateway:
 
 
 def _format_source(side: ComparedSide, context: WindowContext) -> str:
+    """Return the text with the version of a side's record and the person who changed it; "" for a side without a
+    version."""
     if side.version is not None:
         changed_by = side.source
         return (

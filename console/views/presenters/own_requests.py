@@ -91,6 +91,8 @@ def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
 
 
 def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
+    """Return the text about the end of a desk request: the message of its error, the record with its new state, or a
+    text which says that the request is done."""
     if request.error is not None:
         return context.format_failure(Failure(request.error.code, request.error.detail))
     record = _find_answered_record(request)

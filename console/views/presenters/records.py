@@ -30,7 +30,7 @@ from console.wording.records import get_record_company_name as get_record_compan
 from console.wording.records import get_record_kind as get_record_kind
 from console.wording.records import get_record_provider_name as get_record_provider_name
 from console.wording.records import get_state_badge_key as get_state_badge_key
-from console.wording.records import get_unanswered_side_key_end as get_unanswered_side_key_end
+from console.wording.records import get_unanswered_side_key_suffix as get_unanswered_side_key_suffix
 from console.wording.records import get_work_badge_key as get_work_badge_key
 from console.wording.records import mask_payer as mask_payer
 from console.wording.sentences import catalogue as wording

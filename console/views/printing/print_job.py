@@ -18,10 +18,11 @@ from console.wording.sentences.catalogue import NO_VALUE
 PRINT_SHORTCUT = "Ctrl+P"
 PRINT_KEY_HINT = ((PRINT_SHORTCUT,), "key.print")
 _TEXT_FONT_POINTS, _CELL_FONT_POINTS = 9.0, 7.5
-_MAX_COLUMNS_ON_UPRIGHT_PAPER, _MAX_COLUMNS_AT_PAPER_WIDTH = 5, 9
+_MAX_COLUMNS_IN_PORTRAIT, _MAX_COLUMNS_IN_FULL_SIZE = 5, 9
 _PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
 _FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
 _BYTES_PER_PIXEL = 3
+"""Bytes per pixel of a rendered PDF page: red, green and blue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     more than nine columns also in a smaller size. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
-    if len(sheet.columns) > _MAX_COLUMNS_ON_UPRIGHT_PAPER:
+    if len(sheet.columns) > _MAX_COLUMNS_IN_PORTRAIT:
         printer.setPageOrientation(QPageLayout.Orientation.Landscape)
     document = QTextDocument()
     font = QFont(list_font_families("text"))
@@ -63,7 +64,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     document.setHtml(make_html(sheet))
     paint_rect_inches = printer.pageLayout().paintRect(QPageLayout.Unit.Inch)
     widening = max(
-        1.0, len(sheet.columns) / _MAX_COLUMNS_AT_PAPER_WIDTH
+        1.0, len(sheet.columns) / _MAX_COLUMNS_IN_FULL_SIZE
     )  # more columns are laid out wider and printed smaller
     dots_per_inch = QGuiApplication.primaryScreen().logicalDotsPerInch() * widening
     document.setDocumentMargin(0)

@@ -210,6 +210,8 @@ class PurchaseForm(QWidget):
 
     @Slot()
     def _show_live_record(self) -> None:
+        """Show the sentence about the live credit check of the selected client: it is valid, its validity has ended,
+        or there is none (but perhaps for other clients)."""
         translate, live_check = self._context.translate, self.live_check
         if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)

@@ -135,7 +135,7 @@ class QueueFilterBar(Surface):
         self.edit.textEdited.connect(self._timer.start)
         self.edit.installEventFilter(self)
         for chip in self.chip_by_list_name.values():
-            chip.currentIndexChanged.connect(self._handle_selected_operator)
+            chip.currentIndexChanged.connect(self._fit_lists_and_emit_changed)
 
     # -- the sentence
 
@@ -153,6 +153,8 @@ class QueueFilterBar(Surface):
                 yield TextLabel(part.strip(), "body", "muted")
 
     def _has_operators(self, name: str) -> bool:
+        """True if the list `name` has operators to offer: the list of clients only if clients are configured, every
+        other list always."""
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
@@ -201,7 +203,9 @@ class QueueFilterBar(Surface):
         return self._context.translate(f"queue.order.{name or 'own'}")
 
     @Slot()
-    def _handle_selected_operator(self) -> None:
+    def _fit_lists_and_emit_changed(self) -> None:
+        """After the person has selected an operator: fit the lists to their new texts, hide the further lists without
+        a condition, and emit `changed`."""
         for chip in self.chip_by_list_name.values():
             chip.updateGeometry()
         self._show_needed_lists()
@@ -236,7 +240,7 @@ class QueueFilterBar(Surface):
         self.chip_by_list_name["sort"].select_operator(
             text, self._context.translate(f"queue.order.column_{direction}", column=name)
         )
-        self._handle_selected_operator()
+        self._fit_lists_and_emit_changed()
 
     def show_filter(self, text: str, order: str = "") -> None:
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
@@ -273,6 +277,7 @@ class QueueFilterBar(Surface):
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
+        """Show the lists of the sentence and those with a condition; hide the others."""
         name_by_chip: dict[QWidget, str] = {chip: name for name, chip in self.chip_by_list_name.items()}
         for part in self._sentence_flow:
             is_chosen = isinstance(part, FilterOperatorChip) and bool(part.operator)
@@ -304,10 +309,12 @@ class QueueFilterBar(Surface):
             and isinstance(event, QKeyEvent)
             and event.type() == QEvent.Type.KeyPress
         ):
-            return self._handle_key(Qt.Key(event.key()))
+            return self._act_on_text_field_key(Qt.Key(event.key()))
         return super().eventFilter(watched, event)
 
-    def _handle_key(self, key: Qt.Key) -> bool:
+    def _act_on_text_field_key(self, key: Qt.Key) -> bool:
+        """Act on a key in the text field: Esc removes every condition; Esc, Enter and Down emit `focus_released`.
+        Return True for these keys."""
         if key == Qt.Key.Key_Escape and self.text:
             self.clear_filter()
         if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):

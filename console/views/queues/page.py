@@ -368,6 +368,7 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _show_queue(self, name: str) -> None:
+        """Show the list of the queue `name`."""
         self.queue = name
         self._show_list()
 
@@ -533,6 +534,7 @@ class QueuesPage(Page):
 
     @Slot(object)
     def _show_current_record(self, selected_row: object) -> None:
+        """Show the current record in the preview, and its position in the line of shortcuts."""
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_queue_item(selected_row.item if isinstance(selected_row, QueueRow) else None)

@@ -60,13 +60,16 @@ _OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 record contain their texts.
 """
 _QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE})
-"""Queues in which the column of the certainty is optional, too, because the name of the queue says it of every row.
-The difference of a mismatch whose outcome is unknown begins with that word.
+"""Queues in which the column of the certainty is optional, too, because the queue's name already states the certainty
+of all its rows. If the outcome of a mismatch is unknown, the text in the column of its difference begins with
+"unknown".
 """
 _QUEUES_WITHOUT_NEXT_ATTEMPT = frozenset({"review"})
 """Queues in which the column of the next automatic attempt is optional, too, because no record of theirs has one."""
 RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
-"""Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
+"""Keys of the columns that name the company to which a row's record belongs. In a narrow table they are hidden last,
+at the largest text size.
+"""
 
 
 SORT_COLUMN_BY_COLUMN_KEY: Mapping[str, SortColumn] = {
@@ -271,6 +274,8 @@ def _read_matches(
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
+    """True if the folded text occurs in a name, number or payer of the item's record, or if its digits are the
+    record's id or the beginning of its corporation number."""
     record = queue_item.record
     digits = filter_text.replace(" ", "").replace("-", "")
     corporation_number = case_words.get_corporation_number(record)
@@ -312,6 +317,8 @@ def _fold_text(text: str) -> str:
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:
+    """Return the table rows of the items. With `is_complete` (all items of the list), each row has the size of its
+    group."""
     count_by_work_state: dict[object, int] = {}
     for item in items:
         work_state = item.record.work.state

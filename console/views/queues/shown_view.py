@@ -19,8 +19,7 @@ _SAVED_VIEW_BAR_NAME = "view"
 
 
 class ShownSavedView(QObject):
-    """Holds the saved view that the page of the queues shows. `view` is None if the page shows a queue without a
-    view.
+    """Stores which saved view the page of the queues shows. `view` is None if the page shows a queue without a view.
 
     Signals:
     - view_opened(object): the page must show the records of this SavedView.
@@ -148,6 +147,7 @@ class ShownSavedView(QObject):
             dialog.open()
 
     def _refuse_if_right_missing(self) -> bool:
+        """Return True if the person can't store views at present, and show the reason in a toast."""
         reason = self._context.find_disabled_reason("save_view")
         if reason:
             self._context.toast_requested.emit(Toast(reason, shape="lock", tone="care"))

@@ -20,7 +20,7 @@ class SaveViewDialog(DialogFrame):
     exists, the person can choose to replace it.
 
     Signals:
-    - view_saved(object): the view has been stored; carries the SavedView.
+    - view_saved(object): this SavedView has been stored.
     """
 
     view_saved = Signal(object)

@@ -120,11 +120,13 @@ class ReconcileDialog(DialogFrame):
 
     @Slot()
     def _update_provider(self) -> None:
+        """Fill the fields of the days for the selected provider, and update the main button."""
         self._fill_days()
         self._update_act_button()
 
     @Slot()
     def _check_days(self) -> None:
+        """Store that the person has typed a day, and update the main button."""
         self._has_typed_day = True
         self._update_act_button()
 
@@ -142,6 +144,7 @@ class ReconcileDialog(DialogFrame):
         return None if problem else (first_day, last_day)
 
     def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
+        """Return the wording key of the sentence which says why these days can't be compared; "" if they can."""
         if last_day < first_day:
             return "dialog.reconcile.order"
         today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1

@@ -53,6 +53,7 @@ class RunHeader(Surface):
         self.setLayout(self._layout)
 
     def _make_figure(self, name: str) -> QWidget:
+        """Return the widget with one of the counts of the run; `name` is one of RUN_FIGURE_NAMES."""
         figure = QWidget()
         word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")
         figure.setLayout(make_column(word, self._figure_by_name[name], gap=0))

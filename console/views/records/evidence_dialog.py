@@ -111,6 +111,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
     @Slot()
     def _update_act_button(self) -> None:
+        """Set the text of the main button for the selected result, and enable the button if the form is complete;
+        otherwise disable it and show the reason."""
         translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
         self.act_button.show_text(translate(self._get_act_button_wording_key()))
         if disabled_reason:

@@ -26,7 +26,7 @@ class RecordHeader(Surface):
 
     Signals:
     - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
-    - copied(str): the person has copied an identifier in the header; carries the copied text.
+    - copied(str): the person has copied this text, an identifier in the header.
     - company_requested: the person wants to open the page of the record's corporation.
     """
 

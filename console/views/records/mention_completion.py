@@ -1,5 +1,5 @@
-"""Completion of colleagues' names in a note: after `@` a list offers names, and a line below the field says whom
-the note mentions."""
+"""Completion of colleagues' names in a note: after `@` a list offers names, and a line below the field names the
+people whom the note mentions."""
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QTextCursor
@@ -42,7 +42,8 @@ class MentionCompletion(QObject):
 
     @Slot()
     def update_names(self) -> None:
-        """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
+        """Offer the names that begin with the typed text after `@`, and show below the field the names of the people
+        whom the note mentions."""
         cursor = self._text_edit.textCursor()
         text = self._text_edit.toPlainText()
         beginning = find_unfinished_name(_read_line_before(cursor))

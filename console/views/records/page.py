@@ -221,13 +221,16 @@ class RecordPage(Page, Generic[ViewT]):
             return
         self.context.run_read(
             lambda services: self.read_view(services, record_id),
-            lambda view: self._handle_read_view(record_id, view),
+            lambda view: self._store_and_show_view(record_id, view),
             lambda failure: self._show_refusal(record_id, failure),
             caller=self,
             key=(self.kind, "show", record_id),
         )
 
-    def _handle_read_view(self, record_id: int, view: ViewT) -> None:
+    def _store_and_show_view(self, record_id: int, view: ViewT) -> None:
+        """Store and show a newly read record and its data, unless another record is shown by now or a newer version
+        was read before. At the first reading, add a visit and open the dialog of a requested action; at a later one,
+        show a change by another person."""
         earlier_view = self.view
         if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
@@ -295,6 +298,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot()
     def _update_actions(self) -> None:
+        """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
         if self.view is not None:
             self.action_bar.show_actions(self.view, self.form, self.list_helpful_actions(self.view))
 
@@ -315,6 +319,7 @@ class RecordPage(Page, Generic[ViewT]):
         return ()
 
     def _show_lease_holder(self, holder: LeaseHolder | None) -> None:
+        """Show a bar with the process that works on the record and its person; hide the bar for None."""
         if holder is None:
             self.hide_bar("holder")
             return

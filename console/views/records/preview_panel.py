@@ -209,6 +209,7 @@ class RecordPreview(Surface):
         )
 
     def _show_newest_events(self, record: ShownRecord, timeline: TimelinePage) -> None:
+        """Show the newest events of the record as lines, unless the panel shows another record by now."""
         if self.record is not record or not timeline.events:
             return
         while item := self._event_column.takeAt(0):  # the same record may have been shown, and read, twice

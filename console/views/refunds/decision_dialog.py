@@ -76,6 +76,7 @@ class _DecisionDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
+        """Enable the main button if the person can decide; otherwise disable it and show the reason."""
         disabled_reason = self._find_disabled_reason()
         if disabled_reason:
             self.disable_act_button(disabled_reason)
@@ -88,6 +89,7 @@ class _DecisionDialog(DialogFrame):
             self._send_call(self._make_decision_call())
 
     def _send_call(self, call: ActingCall[Refund]) -> None:
+        """Run the acting call of the decision in a worker thread, and show the steps that it has reached."""
         context, refund_id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")

@@ -116,6 +116,9 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_act_button(self) -> None:
+        """Enable the main button if the refund can be requested; otherwise disable it and show the reason. Disable
+        the form if the refund is refused in any case, and show the button that probes if the provider's answer is too
+        old."""
         refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
@@ -138,7 +141,7 @@ class RefundDialog(DialogFrame):
         self._update_act_button()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id, amount_text),
-            self._handle_plan,
+            self._store_and_show_plan,
             self._show_plan_failure,
             caller=self,
             key=("refund-plan", payment_id),
@@ -179,7 +182,8 @@ class RefundDialog(DialogFrame):
         self._probe_failure_bar.show_text("", self._context.format_failure(failure))
         self._probe_failure_bar.show()
 
-    def _handle_plan(self, plan: RefundPlan) -> None:
+    def _store_and_show_plan(self, plan: RefundPlan) -> None:
+        """Store the newly read refund plan, and show its risk signals and rules in the form."""
         self._is_reading_plan = False
         self.plan = plan
         self.form.show_plan(plan)
@@ -250,6 +254,8 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_review(self) -> None:
+        """Enable the main button of the review; if the person must answer something first, disable it and show the
+        reason."""
         disabled_reason = self.review.find_disabled_reason() if self.review is not None else ""
         if disabled_reason:
             self.disable_act_button(disabled_reason)

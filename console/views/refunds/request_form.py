@@ -23,6 +23,9 @@ from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 
 EXACT_LOOKALIKE_RULE = "exact_lookalike"
+"""Key of the rule that is broken if a refund of the same amount of the payment was requested within the last 24
+hours.
+"""
 _ALWAYS_SHOWN_REFUND_RULES = frozenset(
     {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
 )
@@ -360,6 +363,8 @@ class RefundForm(QWidget):
 
     @Slot()
     def _check_amount(self) -> None:
+        """After a change of the typed amount: select the radio button for the whole or a partial amount, show the
+        remaining refundable amount, emit `changed`, and start the timer after which the plan is requested."""
         entered_money = self.entered_money
         is_full_amount = entered_money is not None and entered_money.minor == self.largest_requestable_minor
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
@@ -372,6 +377,7 @@ class RefundForm(QWidget):
 
     @Slot(bool)
     def _fill_or_focus_amount(self, is_full_amount: bool) -> None:
+        """Put the whole refundable amount into the field if `is_full_amount`; otherwise give the field the focus."""
         if is_full_amount:
             self.amount_edit.setText(
                 format_decimal(Money(self.largest_requestable_minor, self.plan.payment.currency))

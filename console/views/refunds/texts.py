@@ -83,7 +83,8 @@ def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayou
 
 
 def make_icon_line(shape: str, tone: Tone, text: str) -> QWidget:
-    """Return a widget with an icon and a text in one line."""
+    """Return a widget with an icon and a text in one line. `shape` is the name of the icon, `tone` the icon's tone.
+    The text has the tone `bad` if the icon has it, otherwise the colour of ordinary text."""
     line = QWidget()
     line.setLayout(
         make_row(ShapeIcon(shape, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap=6)

@@ -267,6 +267,7 @@ def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, b
 
 
 def _draw_dashed_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
+    """Draw the dashed line of a strip, at the height of its `dashed_line_value`, across the rectangle of the bars."""
     if strip.dashed_line_value is not None and strip.full_height_value:
         y = area.bottom() - area.height() * min(1.0, strip.dashed_line_value / strip.full_height_value)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))

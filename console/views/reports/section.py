@@ -71,7 +71,7 @@ class ReportSection(QWidget):
 
     Signals:
     - was_read(object): the section shows figures that the service has read at this instant.
-    - failed(object): the figures could not be read; carries the Failure. The section still shows the earlier
+    - failed(object): the figures could not be read; the argument is the Failure. The section still shows the earlier
       figures.
     """
 

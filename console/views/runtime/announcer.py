@@ -103,6 +103,7 @@ class Announcer(QObject):
         self._speak(announcement)
 
     def _speak(self, announcement: Announcement) -> None:
+        """Pass the announcement's sentence to the screen reader and emit `announced`."""
         active_window = QApplication.activeWindow()
         is_window_active = active_window is not None and _get_main_window(active_window) is self._window
         _speak(
@@ -160,6 +161,7 @@ def join_spoken_text(*texts: str) -> str:
 
 
 def _add_end_mark(text: str) -> str:
+    """Return the text with a full stop at its end, if it ends without punctuation."""
     is_japanese = ord(text[-1]) >= 0x3000
     text += "" if text.endswith(_SENTENCE_END_MARKS) else "。" if is_japanese else "."
     return text if is_japanese else f"{text} "
@@ -173,6 +175,7 @@ def _get_main_window(widget: QWidget) -> QWidget:
 
 
 def _speak(widget: QWidget, sentence: str, tone: Tone, shape: str) -> None:
+    """Pass the sentence to the screen reader: a refusal immediately, any other sentence after the one being read."""
     event = QAccessibleAnnouncementEvent(widget, sentence)
     politeness = QAccessible.AnnouncementPoliteness
     event.setPoliteness(politeness.Assertive if is_refusal(shape, tone) else politeness.Polite)

@@ -71,7 +71,7 @@ class WindowContext(QObject):
     - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
-    - changed(object): records have changed; carries a frozenset of (kind, id).
+    - changed(object): these records have changed: a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
       has a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at
       which due tasks last ran.
@@ -83,9 +83,10 @@ class WindowContext(QObject):
     - person_changed: another person acts from now on.
     - people_changed: the list of operators has been read.
     - language_changed: `language` has a new value, so every widget must set its texts again.
-    - sign_in_refused(object): the database has refused the account in use; carries the Failure.
+    - sign_in_refused(object): the database has refused the account in use; the argument is the Failure.
     - command_requested(str): the window must run its command of this name, such as "search".
-    - acting_call_began(object, object): an acting call has begun; carries the calling object and its RequestWait.
+    - acting_call_began(object, object): an acting call has begun; the arguments are the calling object and its
+      RequestWait.
     """
 
     services_opened = Signal()
@@ -242,8 +243,8 @@ class WindowContext(QObject):
             self._track_acting_call(
                 self.runner.run(
                     bound_call,
-                    ending.handle_value,
-                    ending.handle_failure,
+                    ending.end_with_value,
+                    ending.ask_password_or_report_failure,
                     caller=self,
                     label=label,
                     key=key,
@@ -299,11 +300,11 @@ class WindowContext(QObject):
         """
         request_id = self._attempt_request_ids.get_request_id(attempt)
 
-        def handle_value(value: T) -> None:
+        def end_with_value(value: T) -> None:
             self._attempt_request_ids.end_attempt(attempt, request_id)
             on_done(value)
 
-        def handle_failure(failure: Failure) -> None:
+        def ask_password_or_report_failure(failure: Failure) -> None:
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             on_failed(failure)
 
@@ -316,8 +317,8 @@ class WindowContext(QObject):
 
         return self.runner.run_with_progress(
             run_after_id_is_stored,
-            handle_value,
-            handle_failure,
+            end_with_value,
+            ask_password_or_report_failure,
             lambda _: None,
             caller=self,
             label=label,
@@ -389,7 +390,7 @@ class WindowContext(QObject):
     @property
     def current_person(self) -> Person | None:
         """The acting person with the roles that the database has. None until the operators are read, or if the
-        database doesn't know the person's name."""
+        database has no operator of the person's name."""
         return next((person for person in self.people if person.name == self.operator), None)
 
     def find_disabled_reason(self, right: str) -> str:
@@ -602,6 +603,7 @@ class WindowContext(QObject):
             self._correct_work_counts(to_decide=to_decide)
 
     def _correct_work_counts(self, **new_values: Any) -> None:
+        """Store the new values of these fields of `work_counts`, and emit `work_counts_outdated`."""
         self.store_work_counts(replace(self.work_counts, **new_values))
         self.work_counts_outdated.emit()
 
@@ -650,10 +652,9 @@ class WindowContext(QObject):
 
 @dataclass(frozen=True, slots=True)
 class _AttemptEnding(Generic[T]):
-    """Hands the end of one attempt of an acting call (`run_acting_call`) to the window. `end_attempt` is called with
-    the failure, None after a success; `run_again` runs the call again with the person's password. The other fields
-    are the arguments of `run_acting_call`.
-    """
+    """Ends one attempt of an acting call (`run_acting_call`) when its value or failure has arrived in the GUI thread.
+    `end_attempt` is called with the failure, None after a success; `run_again` runs the call again with the person's
+    password. The other fields are the arguments of `run_acting_call`."""
 
     context: "WindowContext"
     caller: QObject
@@ -664,16 +665,18 @@ class _AttemptEnding(Generic[T]):
     end_attempt: Callable[[Failure | None], None]
     run_again: Callable[[str], None]
 
-    def handle_value(self, value: T) -> None:
-        """End the attempt, and give the value to the caller of the call; if the caller is destroyed, to a toast."""
+    def end_with_value(self, value: T) -> None:
+        """End the attempt, and pass the value to `on_done`; if the caller is destroyed, show a toast about the value
+        instead."""
         self.end_attempt(None)
         if shiboken6.isValid(self.caller):
             self.on_done(value)
         else:
             self.context.toast_requested.emit(self.describe(value))
 
-    def handle_failure(self, failure: Failure) -> None:
-        """Ask for the password if the failure says that it is needed or was wrong; otherwise report the failure."""
+    def ask_password_or_report_failure(self, failure: Failure) -> None:
+        """Ask for the password if the failure says that it is needed or was wrong; otherwise end the attempt and
+        report the failure."""
         reason, ask_password = failure.detail.get("reason"), self.context.ask_password
         if reason in _PASSWORD_NEEDED_REASONS and ask_password is not None and shiboken6.isValid(self.caller):
             was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG
@@ -683,6 +686,8 @@ class _AttemptEnding(Generic[T]):
             self._report_failure(failure)
 
     def _report_failure(self, failure: Failure) -> None:
+        """End the attempt, and pass the failure to `on_failed`; if the caller is destroyed, show a toast with its
+        message instead."""
         self.end_attempt(failure)
         if shiboken6.isValid(self.caller):
             self.on_failed(failure)

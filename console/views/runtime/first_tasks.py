@@ -95,7 +95,7 @@ class FirstTaskList(QObject):
 
     @Slot()
     def dismiss_tasks(self) -> None:
-        """Hide the list of first tasks for good, because the person doesn't want to see it."""
+        """End the first tasks, so that their list is never shown again, because the person doesn't want to see it."""
         self._preferences.store(FIRST_TASKS_ENDED_PREFERENCE, value=True)
         self.changed.emit()
 

@@ -18,10 +18,9 @@ class RememberedCurrentItem(_ItemView):
     """Base class of lists and tables that hide their current item from Qt while they don't have the keyboard focus. A
     subclass names it before the Qt class among its base classes.
 
-    Qt tells screen readers that the current item of every list has the focus, also of a list without the keyboard
-    focus. So while the list doesn't have the focus, this class stores the current item, and Qt knows no current item.
-    `currentIndex` returns the current item in both cases.
-    """
+    Qt reports to screen readers that the current item of every list has the focus, also of a list without the
+    keyboard focus. So while the list doesn't have the focus, this class stores the current item, and the list has no
+    current item for Qt. `currentIndex` returns the current item in both cases."""
 
     _remembered_index: QPersistentModelIndex | None = None
 
@@ -51,12 +50,14 @@ class RememberedCurrentItem(_ItemView):
         self._remember_index()
 
     def _remember_index(self) -> None:
+        """Store the current item, and let Qt have no current item, because the list has lost the focus."""
         index = super().currentIndex()
         if index.isValid() and not self.hasFocus():
             self._remembered_index = QPersistentModelIndex(index)
             self._set_index_without_signals(QModelIndex())
 
     def _restore_index(self) -> None:
+        """Make the stored item Qt's current item again, because the list has got the focus."""
         remembered_index, self._remembered_index = self._remembered_index, None
         if remembered_index is not None and remembered_index.isValid():
             self._set_index_without_signals(self.model().index(remembered_index.row(), remembered_index.column()))

@@ -58,6 +58,7 @@ class AttemptRequestIds:
 
 
 def _make_stored_id_name(attempt: Hashable) -> str:
+    """Return the name under which the request id of an attempt is stored: a digest of the attempt."""
     return ATTEMPT_PREFIX + hashlib.sha256(repr(attempt).encode()).hexdigest()[:32]
 
 

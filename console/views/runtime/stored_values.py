@@ -35,7 +35,7 @@ class StoredValues(QObject):
 
     Signals:
     - loaded: the values of another person have been read, or couldn't be read.
-    - file_renamed(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
+    - file_renamed(object): the file of the person couldn't be used and was renamed to this Path.
     - write_failed: a change couldn't be written; it will be written together with the next change.
     """
 

@@ -116,6 +116,7 @@ class TaskRunner(QObject, Runner):
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
     def _post_callback(self, callback: Callable[[], None]) -> None:
+        """Add a callback to the queue of the GUI thread. Any thread may call this."""
         self._waiting_callbacks.append(callback)
         try:
             self._wake.emit()
@@ -124,6 +125,7 @@ class TaskRunner(QObject, Runner):
 
     @Slot()
     def _run_callbacks(self) -> None:
+        """Run the waiting callbacks in the GUI thread."""
         while self._waiting_callbacks:
             callback = self._waiting_callbacks.popleft()
             try:
@@ -133,10 +135,13 @@ class TaskRunner(QObject, Runner):
                 raise
 
     def _deliver_progress(self, task: Task, value: object) -> None:
+        """Pass a progress value to the task's callback, if its caller still exists."""
         if task.on_progress and task.state == "running" and shiboken6.isValid(task.caller):
             task.on_progress(value)
 
     def _finish_task(self, task: Task, run_callback: Callable[[], None]) -> None:
+        """Remove the ended task, run its callback if its caller still exists, and begin the next task with the same
+        key."""
         self._running_tasks.discard(task)
         self._begin_next_task(task.key)
         is_callback_due = task.state == "running" and shiboken6.isValid(task.caller)

@@ -17,7 +17,8 @@ class FormMessageArea(QVBoxLayout):
     """A layout that shows at most one message. Screen readers announce the message."""
 
     def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "warning") -> None:
-        """Show a message in place of the previous one: the bold text `bold_text`, and the sentence `sentence`."""
+        """Show a message in place of the previous one: the icon `shape` in the tone `tone`, the bold text
+        `bold_text`, and the sentence `sentence`."""
         while item := self.takeAt(0):
             if old_bar := item.widget():
                 old_bar.hide()

@@ -136,11 +136,14 @@ class IdleLock(QObject):
 
     @Slot(object)
     def _check_password(self, password: str) -> None:
+        """Let the service check the typed password in the background, then unlock the window or show the failure."""
         context = self._context
         confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
-        context.runner.run(confirm_password, self._handle_password_check, self._show_failure, caller=self)
+        context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)
 
-    def _handle_password_check(self, is_password_right: bool) -> None:
+    def _unlock_or_show_wrong_password(self, is_password_right: bool) -> None:
+        """Unlock the window if the password is right, and let the person who was selected in the form act; otherwise
+        show that it is wrong."""
         form = self._form
         if form is None:
             return

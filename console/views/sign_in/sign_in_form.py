@@ -29,10 +29,9 @@ class EnteredAccount(NamedTuple):
 
 
 class SignInForm(PasswordForm):
-    """The form in which a person signs in; `submitted` carries an EnteredAccount. After a refusal, the form
-    doesn't say whether the user name or the password was wrong. If the database is unreachable, the typed
-    values stay.
-    """
+    """The form in which a person signs in; the argument of the signal `submitted` is an EnteredAccount. After a
+    refusal, the form doesn't say whether the user name or the password was wrong. If the database is unreachable, the
+    typed values stay."""
 
     def __init__(
         self,
@@ -110,8 +109,8 @@ class SignInForm(PasswordForm):
         return EnteredAccount(user, password, self.storage_box.isChecked()) if user and password else None
 
     def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "lock") -> None:
-        """Show a message above the fields in place of the previous one: the bold text `bold_text`, and the sentence
-        `sentence`."""
+        """Show a message above the fields in place of the previous one: the icon `shape` in the tone `tone`, the bold
+        text `bold_text`, and the sentence `sentence`."""
         self._message_area.show_message(bold_text, sentence, tone, shape)
 
     def show_failure(self, failure: Failure) -> None:

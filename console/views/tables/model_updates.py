@@ -22,7 +22,7 @@ class PageUpdateModel(PageCacheModel):
         first_row, old_entry_count = self._page_cache.get_first_row(page_number), cached_page.entry_count
         self._resize_page(cached_page, first_row, old_entry_count, len(entries))
         cached_page.entries = entries
-        self._emit_changed(first_row, first_row + min(old_entry_count, len(entries)) - 1)
+        self._emit_rows_changed(first_row, first_row + min(old_entry_count, len(entries)) - 1)
 
     def _apply_reread_pages(
         self, first_page_number: int, last_page_number: int, fetched_pages: Sequence[FetchedPage]
@@ -51,7 +51,7 @@ class PageUpdateModel(PageCacheModel):
             first_page_number, [row for fetched_page in fetched_pages for row in fetched_page.rows]
         )
         for change in compute_row_changes(old_entries, new_entries, self._page_cache.get_entry_key):
-            self._apply_change(first_page_number, change)
+            self._apply_row_change(first_page_number, change)
         cached_pages[first_page_number : first_page_number + 1] = self._split_page(
             cached_pages[first_page_number], fetched_pages
         )
@@ -59,7 +59,7 @@ class PageUpdateModel(PageCacheModel):
 
     def _split_page(self, cached_page: CachedPage, fetched_pages: Sequence[FetchedPage]) -> list[CachedPage]:
         """Split a stored page that contains the rows of all `fetched_pages` into one stored page for each of them,
-        and return these pages. A heading goes to the page of the row below it."""
+        and return these pages. A heading belongs to the page of the row below it."""
         split_pages: list[CachedPage] = []
         entries, start_cursor, get_group = (
             cached_page.entries or [],
@@ -89,7 +89,9 @@ class PageUpdateModel(PageCacheModel):
         elif new_count < old_count:
             self.endRemoveRows()
 
-    def _apply_change(self, page_number: int, change: RowChange) -> None:
+    def _apply_row_change(self, page_number: int, change: RowChange) -> None:
+        """Apply one step to the entries of page `page_number`, with the signals by which Qt inserts, removes, moves
+        or repaints rows."""
         cached_page = self._page_cache.pages[page_number]
         entries = cached_page.entries
         if entries is None:
@@ -98,7 +100,7 @@ class PageUpdateModel(PageCacheModel):
         row, no_parent = first_row + change.position, QModelIndex()
         if change.kind == "set":
             entries[change.position] = change.entries[0]
-            self._emit_changed(row, row)
+            self._emit_rows_changed(row, row)
         elif change.kind == "insert":
             self.beginInsertRows(no_parent, row, row)
             entries.insert(change.position, change.entries[0])
@@ -137,7 +139,8 @@ class PageUpdateModel(PageCacheModel):
         self._page_cache.recompute_row_positions()
         self.endRemoveRows()
 
-    def _emit_changed(self, first_row: int, last_row: int) -> None:
+    def _emit_rows_changed(self, first_row: int, last_row: int) -> None:
+        """Emit Qt's signal that the rows from `first_row` to `last_row` have changed."""
         if first_row <= last_row:
             self.dataChanged.emit(
                 self.index(first_row, 0), self.index(last_row, len(self.columns) - 1), ROW_CHANGE_ROLES

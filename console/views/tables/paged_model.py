@@ -123,12 +123,12 @@ class PagedModel(PageUpdateModel):
         if position is None:
             return False
         page_number, index = self._page_cache.locate_row(position)
-        self._apply_change(page_number, RowChange("set", index, entries=(row,)))
+        self._apply_row_change(page_number, RowChange("set", index, entries=(row,)))
         return True
 
     def set_visible_rows(self, first_row: int, last_row: int) -> None:
-        """Tell the model which rows of the table are visible. The model reads the pages of these rows. If the last
-        visible row is in the second half of its page, the model also reads the next page."""
+        """Store which rows of the table are visible. The model reads the pages of these rows. If the last visible row
+        is in the second half of its page, the model also reads the next page."""
         self._visible_rows = (max(0, first_row), max(0, last_row))
         self._read_next_page()
 
@@ -175,6 +175,7 @@ class PagedModel(PageUpdateModel):
         return entry
 
     def _find_visible_pages(self) -> tuple[int, int]:
+        """Return the numbers of the first and the last page with a visible row."""
         last_row = max(0, len(self._page_cache) - 1)
         first_row, last_visible_row = (min(row, last_row) for row in self._visible_rows)
         last_page_number = len(self._page_cache.pages) - 1  # an empty list has one page without rows
@@ -202,14 +203,15 @@ class PagedModel(PageUpdateModel):
             start_cursor = self._page_range_read.fetched_pages[-1].next_cursor
         self._runner.run(
             lambda: fetch_page(start_cursor, row_limit),
-            lambda page: self._handle_read_page(query_number, page),
-            lambda failure: self._handle_failure(query_number, failure),
+            lambda page: self._apply_read_page(query_number, page),
+            lambda failure: self._end_reading_with_failure(query_number, failure),
             caller=self,
             label=self._task_label,
             cancellable=True,
         )
 
     def _find_next_page_to_read(self) -> int | None:
+        """Return the number of the most urgent page (see `_read_next_page`); None if no page must be read."""
         first_page_number, last_page_number = self._find_visible_pages()
         self._use_count += 1
         for page_number in range(first_page_number, last_page_number + 1):
@@ -231,13 +233,17 @@ class PagedModel(PageUpdateModel):
         return self._find_page_of_requested_row()
 
     def _find_page_of_requested_row(self) -> int | None:
+        """Return the number of the page with the row that Qt has requested; None if there is none or the page is
+        loaded."""
         row, self._requested_row = self._requested_row, None
         if row is None or row >= len(self._page_cache):
             return None
         page_number, _ = self._page_cache.locate_row(row)
         return page_number if self._page_cache.pages[page_number].entries is None else None
 
-    def _handle_read_page(self, query_number: int, fetched_page: FetchedPage) -> None:
+    def _apply_read_page(self, query_number: int, fetched_page: FetchedPage) -> None:
+        """Apply a page that was just read to the rows, and begin to read the next page. While a range of pages is
+        being read again, apply them together after the last one. Ignore the page of an earlier query."""
         if query_number != self._query_number or self._read_page_number is None:
             return
         page_number, self._read_page_number = self._read_page_number, None
@@ -295,7 +301,8 @@ class PagedModel(PageUpdateModel):
             page_number += 1
         return page_number
 
-    def _handle_failure(self, query_number: int, failure: Failure) -> None:
+    def _end_reading_with_failure(self, query_number: int, failure: Failure) -> None:
+        """Stop reading after a failure and emit `failed`. Ignore the failure of an earlier query."""
         if query_number != self._query_number:
             return
         self._read_page_number, self._page_range_read, self._has_failed = None, None, True
@@ -306,7 +313,7 @@ class PagedModel(PageUpdateModel):
     def _show_skeleton(self) -> None:
         self.is_skeleton = True
         first_row, last_row = self._visible_rows
-        self._emit_changed(
+        self._emit_rows_changed(
             min(first_row, len(self._page_cache) - 1),
             min(max(last_row, _FIRST_PAGE_PLACEHOLDER_ROWS), len(self._page_cache)) - 1,
         )

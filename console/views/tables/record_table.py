@@ -32,9 +32,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     and Shift with an arrow key selects several rows.
 
     Signals:
-    - opened(object): the person opens a row; carries the object that the service returned for the row.
-    - current_changed(object): another row is the current one; carries the object that the service returned for it,
-      None if no row is current.
+    - opened(object): the person opens a row; the argument is the object that the service returned for
+      the row.
+    - current_changed(object): another row is the current one; the argument is the object that the service
+      returned for the row, None if no row is current.
     - widths_changed: the person has changed `preferred_widths`.
     - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
     - all_toggled: the person has clicked the check box above the rows, after `enable_sorting`.
@@ -133,7 +134,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Let a click on the title of a column emit `sort_requested`. The column of check boxes gets a check box as
         its title; a click on it emits `all_toggled`."""
         self._header.setSectionsClickable(True)
-        self._header.sectionClicked.connect(self._handle_title_click)
+        self._header.sectionClicked.connect(self._emit_title_click)
         for signal in (self.rows.dataChanged, self.rows.modelReset, self.rows.page_applied):
             signal.connect(self._repaint_header)
 
@@ -144,7 +145,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._header.viewport().update()
 
     @Slot(int)
-    def _handle_title_click(self, column_index: int) -> None:
+    def _emit_title_click(self, column_index: int) -> None:
+        """Emit `all_toggled` for a click on the title of the column of check boxes, `sort_requested` for another
+        column."""
         column = self.rows.columns[column_index]
         if column.kind == "check":
             self.all_toggled.emit()
@@ -208,9 +211,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def report_visible_rows(self) -> None:
-        """Tell the PagedModel which rows are visible, so that it reads their pages. If the table is as high as all
-        its rows and only its page scrolls, the visible rows are those inside the visible part of the page.
-        """
+        """Pass the visible rows to the PagedModel, so that it reads their pages. If the table is as high as all its
+        rows and only its page scrolls, the visible rows are those inside the visible part of the page."""
         visible_rect = self.viewport().visibleRegion().boundingRect()
         top, bottom = 0, max(1, self.viewport().height()) - 1
         if not visible_rect.isEmpty():
@@ -232,6 +234,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _store_position(self) -> None:
+        """Store, before the rows change, which row is at the top of the table and whether the current row
+        is visible."""
         self._was_current_row_visible = self._is_current_row_visible()
         top_row = self.rowAt(0)
         if top_row >= 0 and self.verticalScrollBar().value() > 0:
@@ -242,6 +246,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _restore_position(self) -> None:
+        """After the rows have changed, scroll the stored row to its old place. If the current row was visible, scroll
+        to it."""
         self._span_heading_rows()
         if self._top_position is not None and self._top_position[0].isValid():
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
@@ -253,6 +259,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.report_visible_rows()
 
     def _span_heading_rows(self) -> None:
+        """Let the cell of each heading take all columns."""
         self.clearSpans()
         for row in self._heading_rows:
             self.setRowHeight(row, current_appearance().row_height())
@@ -269,6 +276,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.current_changed.emit(self.current_item)
 
     def _update_current_row(self) -> None:
+        """Store which row is the current one, and repaint the previous and the new current row."""
         previous_row = self.current_row
         self.current_row = self.currentIndex().row()
         self.ring_row = self.current_row if self.hasFocus() else -1
@@ -313,6 +321,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             super().keyPressEvent(event)
 
     def _is_selection_extending_key(self, event: QKeyEvent) -> bool:
+        """True for Shift with Up or Down in a table with check boxes, by which the person selects several rows."""
         is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"

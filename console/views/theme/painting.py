@@ -13,8 +13,8 @@ _ICON_STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
-    """Draw the icon shape with this name into a square. The strokes are 1.5 px wide if the square is 16 px wide,
-    otherwise in proportion."""
+    """Draw the icon shape with this name in this colour into the square `rect`. The strokes are 1.5 px wide if the
+    square is 16 px wide, otherwise in proportion."""
     drawing = get_icon_shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

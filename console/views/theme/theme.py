@@ -162,6 +162,8 @@ class Appearance(QObject):
             self._apply_to_application()
 
     def _apply_to_application(self) -> None:
+        """Set the palette, font and style sheet of the application for the present theme, text scale and density, and
+        emit `changed`. Set nothing if none of them has changed."""
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return
@@ -186,6 +188,7 @@ class Appearance(QObject):
 
 
 _STYLE_INSTALLED_PROPERTY = "console_style"
+"""Qt property of the application after its style was set, so that the style is set only once."""
 _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 

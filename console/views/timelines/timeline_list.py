@@ -31,6 +31,8 @@ _DETAIL_GAP_PX = 8
 
 
 class _TimelineModel(QAbstractListModel):
+    """The Qt model of the list: one row per line of the timeline."""
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.lines: tuple[GroupedLine, ...] = ()
@@ -153,6 +155,8 @@ class TimelineList(RememberedCurrentItem, QListView):
 
 
 class _TimelineDelegate(QStyledItemDelegate):
+    """Paints the lines of the timeline: time, icon, person and text."""
+
     def __init__(self, view: TimelineList) -> None:
         super().__init__(view)
         self._view = view

@@ -33,6 +33,7 @@ _ICON_AND_TONE_BY_TRAINING_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
     TrainingState.WRONG: ("cross", "bad"),
 }
 _TRAINING_CALL_KEY = "training"
+"""Key of the page's calls in the task runner, which runs calls with the same key one after another."""
 _BUTTON_WORDING_KEY_BY_SHORTCUT = {"S": "training.begin", "C": "training.check", "N": "training.next"}
 
 
@@ -169,6 +170,7 @@ class TrainingPage(Page):
 
     @Slot()
     def _check_incidents(self) -> None:
+        """Let the training judge the incidents that the trainee has begun, and show the verdicts."""
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:

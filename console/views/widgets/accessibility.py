@@ -65,6 +65,8 @@ class TabNode(QWidget):
 
 
 class _TabInterface(QAccessibleWidget):
+    """The accessibility interface of a TabNode: a tab that a screen reader reads and can make current."""
+
     def __init__(self, node: TabNode) -> None:
         super().__init__(node, QAccessible.Role.PageTab)
 

@@ -14,7 +14,7 @@ class CopyableId(QWidget):
     the focus, copies the plain form `7123456789012`.
 
     Signals:
-    - copied(str): the identifier was copied to the clipboard; carries its plain form.
+    - copied(str): this plain form of the identifier was copied to the clipboard.
     """
 
     copied = Signal(str)

@@ -22,6 +22,7 @@ _PAGE_STEP_BY_KEY = {
     Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
 }
 _WATCHED_PROPERTY = "is_watched_inner_area"
+"""Qt property of an inner area whose events this module already receives."""
 
 
 class InnerAreas(QObject):
@@ -49,7 +50,7 @@ class InnerAreas(QObject):
         """
         height = compute_height()
         if self._own_heights:
-            if self._get_state(height, available_height) == self._fitted_state:
+            if self._list_height_inputs(height, available_height) == self._fitted_state:
                 return height
             self._restore_own_heights()
             height = compute_height()
@@ -57,14 +58,13 @@ class InnerAreas(QObject):
             for area in self._list_inner_areas():
                 self._raise_heights(area)
             height = compute_height()
-            self._fitted_state = self._get_state(height, available_height)
+            self._fitted_state = self._list_height_inputs(height, available_height)
         return height
 
-    def _get_state(self, height: int, available_height: int) -> object:
+    def _list_height_inputs(self, height: int, available_height: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
         `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
-        because its own changes cause another call of it.
-        """
+        because its own changes cause another call of it."""
         return height, available_height, [(id(area), compute_full_height(area)) for area in self._list_inner_areas()]
 
     def _list_inner_areas(self) -> list[QAbstractScrollArea]:
@@ -98,6 +98,7 @@ class InnerAreas(QObject):
                     signal.connect(self._fit_again_later)
 
     def _raise_heights(self, area: QAbstractScrollArea) -> None:
+        """Make an inner area as high as its contents, and the widgets around it as high as they need then."""
         height = max(area.minimumHeight(), compute_full_height(area))
         self._set_heights(area, height, max(height, area.maximumHeight()))
         for parent in self._list_widgets_around(area):
@@ -107,11 +108,14 @@ class InnerAreas(QObject):
                 self._set_heights(parent, height, max(height, parent.maximumHeight()))
 
     def _set_heights(self, widget: QWidget, minimum: int, maximum: int) -> None:
+        """Set the minimum and the maximum height of a widget in px, and store those that it had before."""
         own_heights, _ = self._own_heights.get(widget, ((widget.minimumHeight(), widget.maximumHeight()), None))
         self._own_heights[widget] = own_heights, (minimum, maximum)
         self._apply_heights(widget, minimum, maximum)
 
     def _restore_own_heights(self) -> None:
+        """Give each changed widget back the minimum and maximum height that it had before `fit`, unless the widget's
+        page has set other heights meanwhile."""
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():
             # If its page has set another height meanwhile, that one is right.
@@ -141,6 +145,8 @@ class InnerAreas(QObject):
 
     @Slot()
     def _fit_again_later(self) -> None:
+        """Let the widget with the outer area compute its content's height again soon, if inner areas were made higher
+        or the outer area scrolls."""
         if self._own_heights or self._outer_area.verticalScrollBar().maximum() > 0:
             self._timer.start()
 
@@ -160,9 +166,8 @@ class InnerAreas(QObject):
 
     @Slot()
     def _report_visible_rows(self) -> None:
-        """Tell each table inside the outer area that other rows of the table are visible now, so that the table reads
-        the pages of these rows.
-        """
+        """Let each table inside the outer area report its visible rows, which have changed by scrolling, so that the
+        table reads the pages of these rows."""
         for widget in self._own_heights:
             if shiboken6.isValid(widget) and hasattr(widget, "report_visible_rows"):
                 widget.report_visible_rows()

@@ -1,5 +1,5 @@
-"""Parts of a record's page: the record's state in each system that knows the record, its documents, and the four
-lines "verdict", "why", "next" and "you can"."""
+"""Parts of a record's page: the states of the record in our database, at the provider and in the order, its
+documents, and the four lines "verdict", "why", "next" and "you can"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +27,13 @@ _FORM_LABEL_WIDTH_PX = 80
 
 @dataclass(frozen=True, slots=True)
 class RecordSide:
-    """The state of a record as one party (this program, the provider, or the order) knows it.
+    """The state of a record on one side: in our database, at the provider, or in the order.
 
-    `name` is the party; `word`, `shape` and `tone` are the state in our words with its icon; `own_word` is the
-    state in the party's own words. `fact` is a line that says how old the state is; `source` a line with the
-    record's version and the person who changed it. `is_different` is True if this state contradicts that of
-    another party; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount`
-    is True if the amounts contradict each other.
-    """
+    `name` is the name of the side; `word`, `shape` and `tone` are the state in our words with its icon; `own_word` is
+    the state in the side's own words. `fact` is a line that says how old the state is; `source` a line with the
+    record's version and the person who changed it. `is_different` is True if this state contradicts that of another
+    side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is True if
+    the amounts contradict each other."""
 
     name: str
     word: str
@@ -63,8 +62,8 @@ class _StateSourceLabel(TextLabel):
 
 
 class RecordSidePanel(Surface):
-    """The panel that shows the state of a record as one party knows it (see RecordSide). `add_tool` adds a button or
-    link to the panel's last line."""
+    """The panel that shows the state of a record on one side (see RecordSide). `add_tool` adds a button or link to
+    the panel's last line."""
 
     def __init__(self, side: RecordSide) -> None:
         super().__init__(is_raised=True, edge="right")
@@ -144,7 +143,7 @@ class RecordSidePanel(Surface):
 
 
 class RecordSideStrip(Surface):
-    """The panels of all parties that know a record (see RecordSide), equally wide and always in the same order."""
+    """The panels of all sides of a record (see RecordSide), equally wide and always in the same order."""
 
     def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")

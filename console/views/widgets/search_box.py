@@ -54,8 +54,8 @@ class SearchBox(QObject):
 
     Signals:
     - typed(str): the person has changed the text of the input or completed it, or the box has opened with the text
-      ""; carries the whole text.
-    - picked(object): the person has picked a result; carries its key. The key "" (Ctrl+Enter) means all records that
+      "". The argument is the whole text.
+    - picked(object): the person has picked the result with this key. The key "" (Ctrl+Enter) means all records that
       match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the box
       stays open.
     - closed: the person has closed the box without picking a result.
@@ -230,10 +230,12 @@ class SearchBox(QObject):
         if watched is self._window and event.type() == QEvent.Type.Resize and self.frame.isVisible():
             self._set_geometry()
         if watched is self.input and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return self._handle_key(event)
+            return self._act_on_input_key(event)
         return False
 
-    def _handle_key(self, event: QKeyEvent) -> bool:
+    def _act_on_input_key(self, event: QKeyEvent) -> bool:
+        """Act on a key in the input: Esc closes the box, Tab inserts the first completion, Ctrl+Enter picks all
+        records that match the text. Return True if the input must not get the key."""
         if event.key() == Qt.Key.Key_Escape:
             if self.may_close():
                 self.close()

@@ -26,7 +26,7 @@ from console.views.theme.theme import current_appearance
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 # Left or right edges of an entry's parts, in px at text size 1.
-_TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 232, 294, 309, 396, 16
+_TITLE_X_PX, _DETAIL_X_PX, _AMOUNT_RIGHT_X_PX, _PROVIDER_X_PX, _STATE_X_PX, _MARGIN_PX = 43, 232, 294, 309, 396, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class ResultGroup:
 
 
 class _ResultModel(QAbstractListModel):
+    """The Qt model of the list: one row per heading and per result."""
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.lines: list[ResultEntry | str] = []
@@ -178,6 +180,8 @@ class ResultList(RememberedCurrentItem, QListView):
 
 
 class _EntryDelegate(QStyledItemDelegate):
+    """Paints the lines of the list: headings and results."""
+
     def __init__(self, view: ResultList) -> None:
         super().__init__(view)
         self._view = view
@@ -212,7 +216,7 @@ class _EntryDelegate(QStyledItemDelegate):
             painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - icon_px) / 2, icon_px, icon
         )
         painter.setPen(colour("muted" if is_disabled else "text"))
-        x, detail = rect.left() + _TITLE_X * scale, rect.left() + _DETAIL_X * scale
+        x, detail = rect.left() + _TITLE_X_PX * scale, rect.left() + _DETAIL_X_PX * scale
         title_width = (detail - x - 8) if entry.detail or is_disabled or entry.amount else rect.width() * 0.6
         title = elide_font_runs(split_font_runs(entry.title), title_width, bold=is_current)
         draw_font_runs(painter, x, baseline, title, bold=is_current)
@@ -227,12 +231,14 @@ class _EntryDelegate(QStyledItemDelegate):
         if entry.amount:
             runs = split_amount_font_runs(entry.amount)
             painter.setPen(current_appearance().colour("text"))
-            draw_font_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - measure_font_runs(runs), baseline, runs)
+            draw_font_runs(
+                painter, rect.left() + _AMOUNT_RIGHT_X_PX * scale - measure_font_runs(runs), baseline, runs
+            )
         if entry.provider:
             painter.setPen(current_appearance().colour("muted"))
-            draw_font_runs(painter, rect.left() + _PROVIDER_X * scale, baseline, ((entry.provider, False),))
+            draw_font_runs(painter, rect.left() + _PROVIDER_X_PX * scale, baseline, ((entry.provider, False),))
         if entry.state:
-            state_x = round(_STATE_X * scale)
+            state_x = round(_STATE_X_PX * scale)
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
 
     @staticmethod

@@ -42,6 +42,8 @@ class SidebarEntry:
 
 
 class _SidebarModel(QAbstractListModel):
+    """The Qt model of the sidebar: one row per entry."""
+
     def __init__(self, entries: Sequence[SidebarEntry], parent: QWidget) -> None:
         super().__init__(parent)
         self.entries = list(entries)
@@ -191,6 +193,8 @@ class SideBar(RememberedCurrentItem, QListView):
 
 
 class _SidebarDelegate(QStyledItemDelegate):
+    """Paints the entries of the sidebar: icon, name, count and shortcut."""
+
     def __init__(self, bar: SideBar) -> None:
         super().__init__(bar)
         self._bar = bar

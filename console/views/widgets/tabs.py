@@ -18,7 +18,7 @@ _COUNT_GAP_PX = 6
 
 
 class TabBar(QTabBar):
-    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` then carries the
+    """A bar of tabs. The arrow keys change the current tab; the argument of Qt's signal `currentChanged(int)` is the
     number of the new tab."""
 
     accessible_role = QAccessible.Role.PageTabList

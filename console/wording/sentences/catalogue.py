@@ -130,10 +130,9 @@ def format_error_event(code: str, language: str) -> str:
 
 def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     """Yield the wording keys under which the message of an error is searched, the most specific first. Each is
-    `error.{code}`, followed by one of these: `newer`; `unknown` (a credit check with an unknown outcome); the
-    value of the fact `source`, `reason`, `problem` or `state`, with or without the error's hint or kind of
-    record; the kind of record; nothing.
-    """
+    `error.{code}`, followed by one of these: `newer`; `unknown` (for a credit check with an unknown outcome); the
+    value of the fact `source`, `reason`, `problem` or `state` in the error's detail, alone or together with the
+    detail's `hint` or the kind of record; the kind of record alone; nothing."""
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
         yield f"{key}.newer"

@@ -25,7 +25,7 @@ _PROVIDER_ANSWER_PATTERN = re.compile(
 )
 _REFUND_FINDING_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
 _CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
-_REASON_OF_BARE_ANSWER = "answered"
+_REASON_WITHOUT_INFORMATION = "answered"
 """Reason of an answer that says no more than that there is one."""
 _FIXED_FINDING_PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
@@ -126,7 +126,7 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
     if outcome not in list(OutcomeClass):
         return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
-    if reason != _REASON_OF_BARE_ANSWER:
+    if reason != _REASON_WITHOUT_INFORMATION:
         text = translate("finding.answer", outcome=text, cause=format_code_in_words(reason, translate))
     needs_no_http_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if needs_no_http_status else f" · HTTP {match['status']}"

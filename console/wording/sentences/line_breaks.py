@@ -41,7 +41,7 @@ _SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
 _LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
 # What is longer than this has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
-LONGEST_WHOLE_PHRASE = 24
+MAX_WHOLE_PHRASE_LETTERS = 24
 _UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
 _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
@@ -136,10 +136,10 @@ def _may_phrase_end(text: str, position: int, *, is_found_by_parser: bool) -> bo
 
 def _keep_phrase_whole(phrase: str) -> str:
     """Return a phrase with joiners, so that no line ends inside the phrase. A phrase with more than
-    LONGEST_WHOLE_PHRASE Japanese letters is too long for one line and is returned unchanged, so that Qt may end a
+    MAX_WHOLE_PHRASE_LETTERS Japanese letters is too long for one line and is returned unchanged, so that Qt may end a
     line between any two of its letters.
     """
-    is_too_long = len(JAPANESE_LETTER_PATTERN.findall(phrase)) > LONGEST_WHOLE_PHRASE
+    is_too_long = len(JAPANESE_LETTER_PATTERN.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS
     return phrase if is_too_long else _insert_joiners_between_letters(phrase)
 
 

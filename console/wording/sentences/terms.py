@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from console.wording.sentences.catalogue import get_program_sentences
 from console.wording.sentences.text_context import Language
 
-_WORD_PREFIX, _MEANING_PREFIX = "term.", "glossary."
+_WORD_KEY_PREFIX, _MEANING_KEY_PREFIX = "term.", "glossary."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Term:
 def list_terms(language: Language) -> tuple[Term, ...]:
     """Return all terms in one language, sorted by their words."""
     sentences = get_program_sentences(language)
-    names = [key.removeprefix(_WORD_PREFIX) for key in sentences if key.startswith(_WORD_PREFIX)]
-    terms = (Term(name, sentences[_WORD_PREFIX + name], sentences[_MEANING_PREFIX + name]) for name in names)
+    names = [key.removeprefix(_WORD_KEY_PREFIX) for key in sentences if key.startswith(_WORD_KEY_PREFIX)]
+    terms = (Term(name, sentences[_WORD_KEY_PREFIX + name], sentences[_MEANING_KEY_PREFIX + name]) for name in names)
     return tuple(sorted(terms, key=lambda term: term.word.casefold()))
 
 

@@ -226,7 +226,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe before requesting a refund."
     desk.made = plan()
-    dialog._handle_plan(plan())
+    dialog._store_and_show_plan(plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.act_button.isEnabled)
 
@@ -237,7 +237,7 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
     dialog, _, _ = open_dialog(parent, qtbot, old)
     dialog.probe_button.set_busy("Probing...")
     dialog._read_plan_after_probe(None)
-    dialog._handle_plan(old)
+    dialog._store_and_show_plan(old)
     assert dialog.probe_button.isVisible()
     assert (dialog.probe_button.text(), dialog.probe_button.isEnabled()) == ("Probe", True)
 
