@@ -21,7 +21,7 @@ from enum import Enum
 
 from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
-from console.domain.registry.spelling import fold_address, list_comparison_forms
+from console.domain.registry.spelling import fold_address, join_voicing_marks, list_comparison_forms
 
 LONGEST_QUERY_CHARACTERS = 500
 """Largest number of characters of a typed text that are read; further characters are ignored. It is the length of
@@ -156,14 +156,13 @@ def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digi
 
 def _clean_query_text(text: str) -> str:
     """Return the text without control characters, marks of direction and surrogates, each white space as a space,
-    and with abbreviated legal forms written out."""
-    return write_out_legal_forms(
-        "".join(
-            " " if character.isspace() else character
-            for character in text
-            if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
-        )
+    with voicing marks joined to their kana and abbreviated legal forms written out."""
+    visible_text = "".join(
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
     )
+    return write_out_legal_forms(join_voicing_marks(visible_text))
 
 
 _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")

@@ -1,7 +1,8 @@
 """Other spellings of a typed text, which a search tries one after the other if the text itself finds nothing.
 
 People write a name as they hear it: a long vowel as ー where the reading has ウ or イ (トーキョー for トウキョウ),
-ノ for 乃 or 之, digits for the kanji of numbers. The index has each name in one form only, so the text is changed.
+ノ for 乃 or 之, digits for the kanji of numbers, circles (○) for the kanji 〇. The index has each name in one form
+only, so the text is changed.
 """
 
 import re
@@ -27,16 +28,19 @@ _MAX_LONG_VOWEL_SPELLINGS = 4
 _HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
 _KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
+_KANJI_BY_CIRCLE = str.maketrans("○◯", "〇〇")
+"""The comparison form of a name has no circle, because it is a symbol."""
 
 
 def list_other_spellings(text: str) -> Iterator[str]:
     """Yield other spellings of a text, the most probable first: long vowel marks as vowels, another particle
-    between kanji (乃, 之, ノ), kanji for digits. Yield nothing if the text has no other spelling."""
+    between kanji (乃, 之, ノ), kanji for digits, 〇 for circles. Yield nothing if the text has no other spelling."""
     normalised_text = unicodedata.normalize("NFKC", text)
     candidate_spellings = (
         *_list_long_vowel_spellings(normalised_text),
         *_list_particle_spellings(normalised_text),
         normalised_text.translate(_KANJI_BY_DIGIT),
+        normalised_text.translate(_KANJI_BY_CIRCLE),
     )
     known_forms = {fold_text(normalised_text)}
     for spelling in candidate_spellings:

@@ -52,9 +52,15 @@ def fold_text(text: str) -> str:
     """Return the comparison form of `text`: letters and digits only. Each character is converted independently of
     its neighbours.
     """
-    if not _VOICING_MARKS.isdisjoint(text):
-        text = unicodedata.normalize("NFKC", text.translate(_SPACING_VOICING_MARKS))
-    return text.translate(_CHARACTER_FOLDING)
+    return join_voicing_marks(text).translate(_CHARACTER_FOLDING)
+
+
+def join_voicing_marks(text: str) -> str:
+    """Return the text with each voicing mark that is a character of its own (カ゛, ｶﾞ) joined to the kana before it,
+    in NFKC; unchanged if it has none."""
+    if _VOICING_MARKS.isdisjoint(text):
+        return text
+    return unicodedata.normalize("NFKC", text.translate(_SPACING_VOICING_MARKS))
 
 
 class _LineFoldingTable(dict[int, str]):

@@ -106,6 +106,12 @@ def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
     return map(_fold_street, folded.places, texts, *mask_digits(texts))
 
 
+def read_folded_address(folded_place_and_street: str) -> str:
+    """Return the comparison form of the whole address. `folded_place_and_street` is the form of the place, followed
+    by the value of the column `folded_street`."""
+    return folded_place_and_street.rpartition(_LINE_SEPARATOR)[2]
+
+
 def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return each text with 0 in place of each digit (full width or ASCII), so that texts that differ only in their
     numbers become the same, and the ASCII digits of each text. No text may have a line break.

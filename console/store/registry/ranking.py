@@ -2,8 +2,8 @@
 text.
 
 The index can find up to a thousand rows of which few match, so a row that doesn't match must cost little.
-Therefore its legal form is removed only if its names contain a word of the query. Its address is converted to the
-comparison form only if it contains the characters of the word.
+Therefore its legal form is removed only if its names contain a word of the query. If the registry doesn't have the
+comparison form of its address, it is computed only if the address contains the characters of the word.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_comparison_forms
-from console.store.registry.folded_texts import list_name_readings
+from console.store.registry.folded_texts import list_name_readings, read_folded_address
 
 _LINE_BREAK = "\n"
 """Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
@@ -39,8 +39,8 @@ class Rank(IntEnum):
 
 class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
-    digits. `folded_names` has the comparison forms of name and furigana (module `folded_texts`); if it is None, they
-    are computed."""
+    digits. `folded_names` has the comparison forms of name and furigana, `folded_address` that of the address (module
+    `folded_texts`); what is None is computed."""
 
     number: str
     name: str
@@ -49,6 +49,7 @@ class CorporationTexts(NamedTuple):
     address: str
     post_code: str
     folded_names: str | None = None
+    folded_address: str | None = None
 
 
 class _PreparedWord(NamedTuple):
@@ -120,7 +121,9 @@ class _FoldedTexts:
         self.post_code = corporation.post_code
         self._raw_address = corporation.address
         self._plain_address: str | None = None
-        self._address: str | None = None
+        self._address = (
+            None if corporation.folded_address is None else read_folded_address(corporation.folded_address)
+        )
         self._names = list_name_readings(corporation.name, corporation.furigana, corporation.folded_names)
         self._bare_english: tuple[str, ...] = ()
         self.names = self.names_and_bare_english = _LINE_BREAK.join(("", *self._names, ""))

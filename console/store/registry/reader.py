@@ -48,7 +48,7 @@ _MAX_NUMBERS_PER_QUERY = 500
 _MAX_SUCCESSORS = 1000
 MAX_PREDECESSORS = 1000
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_CORPORATION_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
+_CORPORATIONS_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL}, id FROM corporations WHERE id IN ({{}})"  # noqa: S608 - names of our own columns
 _SELECT_CORPORATIONS_SQL = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
 _PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number LIMIT ?"
 
@@ -151,14 +151,17 @@ class RegistryReader:
         numbers = [number for number in our_numbers if _is_number(number)]
 
         def find_matches(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            def read_by_row_id(row_id: int) -> Corporation | None:
-                row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
-                return None if row is None else open_file.read_corporation(connection, row)
+            def read_by_row_ids(row_ids: Collection[int]) -> dict[int, Corporation]:
+                return {
+                    row[-1]: open_file.read_corporation(connection, row)
+                    for part in _split_numbers(tuple(row_ids))
+                    for row in connection.execute(_make_ids_query(part), part).fetchall()
+                }
 
             row_counts = open_file.read_row_counts(connection)
             return _search_spellings(
                 text,
-                lambda query: search(connection, read_by_row_id, query, prefecture_code, limit, numbers, row_counts),
+                lambda query: search(connection, read_by_row_ids, query, prefecture_code, limit, numbers, row_counts),
             )
 
         return self.run_query(find_matches)
@@ -346,6 +349,10 @@ def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _make_in_query(numbers: Sequence[int]) -> str:
     return f"{_SELECT_CORPORATIONS_SQL} number IN ({', '.join('?' * len(numbers))})"
+
+
+def _make_ids_query(row_ids: Sequence[int]) -> str:
+    return _CORPORATIONS_BY_ID_QUERY.format(", ".join("?" * len(row_ids)))
 
 
 def _find_changes(

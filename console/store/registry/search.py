@@ -26,8 +26,8 @@ from console.store.registry.search_index import (
 )
 
 T = TypeVar("T")
-CorporationReader = Callable[[int], Corporation | None]
-"""Function that returns the corporation of a row id; None if an import has deleted the row."""
+CorporationsReader = Callable[[Collection[int]], Mapping[int, Corporation]]
+"""Function that returns the corporations of row ids; a row that an import has deleted is missing."""
 MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
 frequent but rarely together has more rows; then matches may be missing.
@@ -40,7 +40,7 @@ _ROWS_PER_QUERY = 50
 
 def search(
     connection: sqlite3.Connection,
-    read_corporation: CorporationReader,
+    read_corporations: CorporationsReader,
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
@@ -48,12 +48,12 @@ def search(
     row_counts: Mapping[str, int],
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then the
-    others, both sorted by rank. `read_corporation` returns the corporation of a row id. `prefecture_code` None:
+    others, both sorted by rank. `read_corporations` returns the corporations of row ids. `prefecture_code` None:
     search in all prefectures. A hidden corporation is found only by its complete number. `row_counts` are the numbers
     of rows of frequent terms (`read_frequent_terms`); without them the search takes longer.
     """
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
-    return _find_matches(candidates, read_corporation, limit, our_numbers)
+    return _find_matches(candidates, read_corporations, limit, our_numbers)
 
 
 def search_numbers(
@@ -67,25 +67,27 @@ def search_numbers(
     """Return the corporation numbers of the matches, as `search` returns the corporations. This takes less time,
     because the rows that have been ranked aren't read again."""
     candidates = _Candidates(connection, query, prefecture_code, row_counts)
-    return _find_matches(candidates, candidates.find_number, limit, our_numbers)
+    return _find_matches(candidates, candidates.find_numbers, limit, our_numbers)
 
 
 def _find_matches(
-    candidates: "_Candidates", read: Callable[[int], T | None], limit: int, our_numbers: Collection[str]
+    candidates: "_Candidates",
+    read: Callable[[Collection[int]], Mapping[int, T]],
+    limit: int,
+    our_numbers: Collection[str],
 ) -> tuple[T, ...]:
-    """Return what `read` returns for the row id of each match: first of those with a number of `our_numbers`, then of
-    the others, both sorted by rank; at most `limit`."""
-    if candidates.query.kind is QueryKind.EMPTY:
+    """Return what `read` returns for the row ids of the matches: first of those with a number of `our_numbers`, then
+    of the others, both sorted by rank; at most `limit`."""
+    if candidates.query.kind is QueryKind.EMPTY or limit <= 0:
         return ()
+    row_ids: dict[int, None] = {}
     best_row_ids = _rank_ours(candidates, [int(number) for number in our_numbers])
-    matches_by_row_id: dict[int, T] = {}
-    for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, matches_by_row_id)):
-        if len(matches_by_row_id) >= limit:
+    for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, row_ids)):
+        row_ids[row_id] = None
+        if len(row_ids) == limit:  # asked before the next row, for which another step may read the index
             break
-        match = matches_by_row_id.get(row_id) or read(row_id)
-        if match is not None:
-            matches_by_row_id[row_id] = match
-    return tuple(matches_by_row_id.values())
+    matches_by_row_id = read(row_ids)
+    return tuple(matches_by_row_id[row_id] for row_id in row_ids if row_id in matches_by_row_id)
 
 
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
@@ -115,6 +117,38 @@ def _get_rank(candidate: _Candidate) -> Rank:
     return candidate.rank
 
 
+class _Reading:
+    """The rows that one statement reads from the index: each row id with 0 if the filter excludes the row, otherwise
+    1, in ascending order. The rows that have been read are kept, so that an iteration begins with them. `is_complete`
+    is True if there are no others. `is_counted`: see `_Candidates.count_reading`."""
+
+    def __init__(self, rows: Iterator[tuple[int, int]]) -> None:
+        self._further_rows = rows
+        self._read_rows: list[tuple[int, int]] = []
+        self.is_complete = self.is_counted = False
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        yield from tuple(self._read_rows)
+        for row in self._further_rows:
+            self._read_rows.append(row)
+            yield row
+        self.is_complete = True
+
+    def list_read_ids(self) -> list[int]:
+        """Return the ids of the rows read so far, without those that the filter excludes."""
+        return [row_id for row_id, may_match in self._read_rows if may_match]
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows read so far."""
+        return len(self._read_rows)
+
+    @property
+    def last_id(self) -> int:
+        """The id of the last read row; 0 if none was read."""
+        return self._read_rows[-1][0] if self._read_rows else 0
+
+
 class _Candidates:
     """The rows that the search index finds for one query. Each row is ranked only once, even if several steps of
     the search read it."""
@@ -133,28 +167,41 @@ class _Candidates:
         self.expressions = Expressions(row_counts)
         self.remaining_verifications = MAX_CANDIDATES
         self._known_candidates: dict[int, _Candidate] = {}
+        self._readings: dict[tuple[str, str, int], _Reading] = {}
         has_folded = has_folded_texts(connection)
         self._filter_sql, self._filter_values = make_filter_condition(query) if has_folded else ("1", {})
-        self._texts_sql = _CORPORATION_TEXTS_SQL.format("c.folded_names" if has_folded else "NULL")
+        folded_columns = ("c.folded_names", "p.folded || c.folded_street") if has_folded else ("NULL", "NULL")
+        self._texts_sql = _CORPORATION_TEXTS_SQL.format(*folded_columns)
 
-    def find_filtered_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
-        """Yield the id of each row that matches a full-text expression in `table`, one of the two tables of the
-        index, in ascending order; each with 0 if the SQL filter excludes it, otherwise 1."""
+    def open_reading(self, table: str, expression: str, after_id: int = 0) -> _Reading:
+        """Return the rows after the row id `after_id` that match a full-text expression in `table`, one of the two
+        tables of the index. The index is read only once for the same arguments."""
+        key = table, expression, after_id
+        if key not in self._readings:
+            self._readings[key] = _Reading(self._read_index(*key))
+        return self._readings[key]
+
+    def find_reading(self, table: str, expression: str | None) -> _Reading | None:
+        """Return the reading by this expression from the beginning of the index, if there was one."""
+        return None if expression is None else self._readings.get((table, expression, 0))
+
+    def _read_index(self, table: str, expression: str, after_id: int) -> Iterator[tuple[int, int]]:
         query = _FILTER_MATCHES_QUERY.format(table, self._filter_sql)
         if self.prefecture_code is not None:
             expression = f'"={self.prefecture_code}" AND ({expression})'
-        return self.connection.execute(query, {**self._filter_values, "terms": expression})
+        values = {**self._filter_values, "terms": expression, "after": after_id}
+        return self.connection.execute(query, values)
 
-    def verify_rows(self, table: str, expression: str) -> Iterator[_Candidate | None]:
-        """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
-        the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        rows = self.find_filtered_ids(table, expression)
+    def verify_rows(self, reading: _Reading) -> Iterator[_Candidate | None]:
+        """Yield a candidate for each row of the reading, in the order of row ids. Yield None for a row that the SQL
+        filter excludes."""
+        rows = iter(reading)
         while part := list(islice(rows, _ROWS_PER_QUERY)):
             self.rank_row_ids([row_id for row_id, may_match in part if may_match])
             for row_id, may_match in part:
                 yield self._known_candidates.get(row_id) if may_match else None
 
-    def rank_row_ids(self, row_ids: Iterable[int]) -> list[_Candidate]:
+    def rank_row_ids(self, row_ids: Collection[int]) -> list[_Candidate]:
         """Return the candidates of row ids that the index has found, in any order. They are read with a few
         statements, because a statement for each row takes as long as the ranking."""
         new_ids = [row_id for row_id in row_ids if row_id not in self._known_candidates]
@@ -165,13 +212,21 @@ class _Candidates:
         known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
         return [candidate for candidate in known_candidates if candidate is not None]
 
-    def find_number(self, row_id: int) -> str | None:
-        """Return the corporation number of a row; None if an import has deleted the row."""
-        known_candidate = self._known_candidates.get(row_id)
-        if known_candidate is not None:
-            return known_candidate.number
-        row = self.connection.execute(_NUMBER_BY_ID_QUERY, (row_id,)).fetchone()
-        return None if row is None else str(row[0])
+    def count_reading(self, reading: _Reading) -> None:
+        """Count the rows of the reading as verified, once; a search ends after MAX_CANDIDATES verified rows."""
+        if not reading.is_counted:
+            reading.is_counted = True
+            self.remaining_verifications = max(0, self.remaining_verifications - reading.row_count)
+
+    def find_numbers(self, row_ids: Collection[int]) -> dict[int, str]:
+        """Return the corporation numbers of rows by their ids; a row that an import has deleted is missing."""
+        numbers = {
+            row_id: self._known_candidates[row_id].number for row_id in row_ids if row_id in self._known_candidates
+        }
+        for row_id in row_ids:
+            if row_id not in numbers:
+                numbers.update(self.connection.execute(_NUMBER_BY_ID_QUERY, (row_id,)))
+        return numbers
 
     def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
         """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden, lies in
@@ -204,17 +259,17 @@ class _Candidates:
 _CORPORATION_TEXTS_SQL = """
     c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
-        coalesce(substr('0000000' || c.post_code, -7), ''), {}
+        coalesce(substr('0000000' || c.post_code, -7), ''), {}, {}
     FROM corporations c JOIN places p ON p.id = c.place_id
 """
-_NUMBER_BY_ID_QUERY = "SELECT printf('%013d', number) FROM corporations WHERE id = ?"
+_NUMBER_BY_ID_QUERY = "SELECT id, printf('%013d', number) FROM corporations WHERE id = ?"
 _TEXTS_BY_NUMBERS_QUERY = """
     SELECT c.closed_on IS NOT NULL, {}
     WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({}) AND {}
 """
 _FILTER_MATCHES_QUERY = """
     SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
-    WHERE {0} MATCH :terms ORDER BY {0}.rowid
+    WHERE {0} MATCH :terms AND {0}.rowid > :after ORDER BY {0}.rowid
 """
 
 
@@ -227,38 +282,69 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         yield from _yield_row_ids(
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
-    few_matches = _find_matches_if_few(candidates, limit)
-    if few_matches is not None:
-        yield from few_matches
+    few_ids = _FewRowIds() if query.digits else _find_few_row_ids(candidates, limit)
+    if few_ids.of_all_ranks is not None:
+        yield from _sort_few_matches(candidates, few_ids.of_all_ranks)
         return
+    # A word that the index isn't read for can give a row its rank. The step of parts of names leaves such rows out.
+    first_known_rank = Rank.ELSEWHERE if candidates.expressions.leaves_words_out(query) else Rank.PART
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new_row_ids = (
-                candidate
-                for candidate in _find_ranked_candidates(candidates, rank, table)
-                if candidate.row_id not in found_ids
-            )
-            for ranked_candidate in sorted(islice(new_row_ids, limit), key=_get_name_length):
-                yield ranked_candidate.row_id
+            if rank <= Rank.BEGINNING and few_ids.of_names is not None:
+                is_of_closed = table == CLOSED_TERMS_TABLE
+                row_ids = [id for id, is_closed in few_ids.of_names.items() if is_closed is is_of_closed]
+                ranked_candidates = _select_ranked(candidates, rank, row_ids)
+            else:
+                read_expression = few_ids.full_expression if rank >= first_known_rank else None
+                ranked_candidates = _find_ranked_candidates(candidates, rank, table, read_expression)
+            new_candidates = (one for one in ranked_candidates if one.row_id not in found_ids)
+            for candidate in sorted(islice(new_candidates, limit), key=_get_name_length):
+                yield candidate.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
     if candidates.remaining_verifications == 0:
         yield from candidates.list_matches()
 
 
-def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | None:
-    """Return the row ids of all matches, the best first, if one reading of the index is enough: it has at most
-    2 * `limit` candidates for all ranks together, or at most MAX_CANDIDATES of which at most `limit` fulfil the
-    filter. Return None if it has more, or if the query has a part of a number."""
-    query = candidates.query
-    if query.digits:
-        return None
-    is_closed: dict[int, bool] = {}
-    for expression in candidates.expressions.list_expressions_of_all_ranks(query):
-        found_ids = _find_filtered_ids_if_few(candidates, expression, limit)
-        if found_ids is None:
-            return None
-        is_closed = found_ids
+class _FewRowIds(NamedTuple):
+    """The row ids that one reading of the index finds and that fulfil the filter, each with True for a closed
+    corporation: `of_all_ranks` those of all ranks, `of_names` at least those of the ranks up to BEGINNING. None if
+    one reading isn't enough, because there are too many rows. `full_expression` is the expression of all ranks if it
+    was read then; its first rows are known.
+    """
+
+    of_names: dict[int, bool] | None = None
+    of_all_ranks: dict[int, bool] | None = None
+    full_expression: str | None = None
+
+
+def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
+    query, expressions = candidates.query, candidates.expressions
+    all_expressions = expressions.list_expressions_of_all_ranks(query)
+    if not all_expressions:
+        return _FewRowIds({}, {})
+    *whole_text_expressions, last_expression = all_expressions
+    full_expression: str | None = last_expression
+    ids_of_whole_text = None
+    for expression in whole_text_expressions:
+        ids_of_whole_text = _find_filtered_ids_if_few(candidates, expression, limit)
+        if ids_of_whole_text is None:
+            full_expression = None
+    if full_expression is not None:
+        ids_of_all_ranks = _find_filtered_ids_if_few(candidates, full_expression, limit)
+        if ids_of_all_ranks is not None:
+            return _FewRowIds(ids_of_all_ranks, ids_of_all_ranks)
+    if ids_of_whole_text is not None and not query.words:
+        return _FewRowIds(ids_of_whole_text, None, full_expression)
+    names_expression = expressions.make_names_expression(query)
+    ids_of_names = (
+        None if names_expression is None else _find_filtered_ids_if_few(candidates, names_expression, limit)
+    )
+    return _FewRowIds(ids_of_names, None, full_expression)
+
+
+def _sort_few_matches(candidates: _Candidates, is_closed: dict[int, bool]) -> list[int]:
+    """Return the row ids of the matches among these rows, the best first; `is_closed` has the rows of all ranks."""
     ranked_matches = [
         (
             ranked_candidate.rank,
@@ -274,11 +360,12 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
 
 def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: int) -> dict[int, bool] | None:
     """Return the row ids that match a full-text expression and fulfil the filter, each with True for a closed
-    corporation; None if there are more than `_find_matches_if_few` takes."""
+    corporation. Return None if there are too many: more than MAX_CANDIDATES, or more than 2 * `limit` of which more
+    than `limit` fulfil the filter."""
     is_closed: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        for row_id, may_match in candidates.find_filtered_ids(table, expression):
+        for row_id, may_match in candidates.open_reading(table, expression):
             count += 1
             if may_match:
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
@@ -306,17 +393,37 @@ def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
     return (row_id for (row_id,) in rows)
 
 
-def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
+def _find_ranked_candidates(
+    candidates: _Candidates, rank: Rank, table: str, read_expression: str | None
+) -> Iterator[_Candidate]:
     """Yield those of the corporations that the expression of this rank finds in `table`, one of the two tables of the
-    index, that have this rank or a better one. Stop after MAX_CANDIDATES verified rows of the whole search."""
+    index, that have this rank or a better one. Stop after MAX_CANDIDATES verified rows of the whole search.
+    `read_expression` is an expression that finds these corporations, too, and of which the first rows were read
+    before; these rows aren't read again.
+    """
     expression = candidates.expressions.make_expression(candidates.query, rank)
     if expression is None:
         return
-    for candidate in candidates.verify_rows(table, expression):
+    earlier_reading = candidates.find_reading(table, read_expression)
+    last_id = 0
+    if earlier_reading is not None:
+        candidates.count_reading(earlier_reading)
+        last_id = earlier_reading.last_id
+        yield from _select_ranked(candidates, rank, earlier_reading.list_read_ids())
+        if earlier_reading.is_complete:
+            return
+    for candidate in candidates.verify_rows(candidates.open_reading(table, expression, last_id)):
         if candidates.remaining_verifications == 0:
             return
         candidates.remaining_verifications -= 1
         if candidate is not None and candidate.rank is not None and candidate.rank <= rank:
+            yield candidate
+
+
+def _select_ranked(candidates: _Candidates, rank: Rank, row_ids: Collection[int]) -> Iterator[_Candidate]:
+    """Yield the candidates of those of the rows that have this rank or a better one."""
+    for candidate in candidates.rank_row_ids(row_ids):
+        if candidate.rank is not None and candidate.rank <= rank:
             yield candidate
 
 

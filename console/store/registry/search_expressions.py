@@ -15,6 +15,7 @@ from console.store.registry.search_index import (
 )
 
 _CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+_SHORTEST_BEGINNING = 2
 _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 """Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
 
@@ -37,6 +38,18 @@ class Expressions:
         if rank >= Rank.PART:
             alternatives += self._make_words_expressions(query.script_pieces, rank)
         return _join_expressions("OR", alternatives)
+
+    def make_names_expression(self, query: RegistryQuery) -> str | None:
+        """Return the full-text expression that finds the corporations of WHOLE_NAME, NAME and BEGINNING together.
+        Return None if there is none, as for a name of one character, which isn't a beginning in the index."""
+        words = (query.whole_name, *query.words)
+        if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING:
+            return None
+        return self.make_expression(query, Rank.BEGINNING)
+
+    def leaves_words_out(self, query: RegistryQuery) -> bool:
+        """True if the index isn't read for one of the words of the query (`_list_indexed_words`)."""
+        return any(len(_list_indexed_words(words)) < len(words) for words in (query.words, query.script_pieces))
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
         """Return full-text expressions of which the last one finds the same rows as those of all ranks together
@@ -90,7 +103,7 @@ class Expressions:
                     [
                         self._make_beginning_expression(bare_name)
                         for bare_name in dict.fromkeys(beginning_names)
-                        if len(bare_name) > 1
+                        if len(bare_name) >= _SHORTEST_BEGINNING
                     ],
                 )
             case Rank.PART:

@@ -189,6 +189,11 @@ def test_what_a_text_asks_for(
     assert is_registry_query(text) is (kind not in (QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER, QueryKind.EMPTY))
 
 
+def test_a_voicing_mark_of_its_own_belongs_to_the_kana_before_it() -> None:
+    """Some input methods write it so."""
+    assert parse_query("カ゛ーテ゛ンハ゜ーク") == parse_query("ガーデンパーク")
+
+
 @pytest.mark.parametrize("typed", ["13", "東京都", "東京", "tokyo", "Tokyo", " TOKYO-to "])
 def test_a_prefecture_by_its_spellings(typed: str) -> None:
     assert find_prefecture_code(typed) == "13"
@@ -208,6 +213,7 @@ def test_every_prefecture_has_a_code() -> None:
         ("竹ノ内2", ["竹乃内2", "竹之内2", "竹ノ内二"]),
         ("山田製作所", []),
         ("3-1-2 A-B", ["三-一-二 A-B"]),
+        ("○◯会", ["〇〇会"]),
         ("", []),
     ],
 )

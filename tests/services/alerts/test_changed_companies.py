@@ -102,6 +102,50 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
         assert len(scene.events()) == 40
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("back_in_force", ["0", "1"])
+def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_force: str) -> None:
+    """One difference has: a chain of mergers whose middle is ours, an address changed and changed back, a closure
+    that was undone, a company both renamed and closed, and a merger into a company that is renamed. A company of ours
+    is told once, with both facts, if its last row differs from the former state. An earlier row of a company may be
+    in force (latest = 1) in a wrong file.
+    """
+    rows = rows_of(range(8))
+    with watched(place, hand_clock, rows) as scene:
+        for index in (1, 3, 4, 5, 6):
+            scene.check(index)
+        scene.take(scene.whole)
+        scene.run()
+        moved = changes.move_company(rows[3], "別町１－１", NEXT_DAY)
+        closed = changes.close_company(rows[4], NEXT_DAY)
+        renamed = changes.rename_company(rows[5], "新名株式会社", NEXT_DAY)
+        day = [
+            changes.merge_company(rows[0], number(1), NEXT_DAY),
+            changes.merge_company(rows[1], number(2), NEXT_DAY),
+            changes.merge_company(rows[2], number(0), NEXT_DAY),  # a circle
+            moved._replace(latest=back_in_force),
+            changes.move_company(moved, rows[3].street_number, NEXT_DAY),
+            closed._replace(latest=back_in_force),
+            changes.reopen_company(closed, NEXT_DAY),
+            renamed._replace(latest=back_in_force),
+            changes.close_company(renamed, NEXT_DAY),
+            changes.merge_company(rows[6], number(7), NEXT_DAY),
+            changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
+        ]
+        scene.take(scene.difference(NEXT_DAY, day))
+        scene.run()
+        assert scene.told() == {
+            number(1): f"company merged 2026-11-18 {number(2)} {rows[2].name}",
+            number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
+            number(6): f"company merged 2026-11-18 {number(7)} 後継株式会社",
+        }
+        void = changes.reopen_company(changes.merge_company(rows[1], number(2), NEXT_DAY), THIRD_DAY)
+        scene.take(scene.difference(THIRD_DAY, [void]))
+        scene.run()
+        assert set(scene.told()) == {number(5), number(6)}
+        assert (scene.run(), len(scene.events())) == (0, 4)
+
+
 def _at_once(scene: Watched) -> None:
     """All desks run the watch at the same time."""
     start = Barrier(len(scene.desks))

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import parse_query
-from console.domain.registry.spelling import list_comparison_forms
+from console.domain.registry.spelling import fold_address, list_comparison_forms
 from console.store.registry.file_rows import FileColumns
-from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets
+from console.store.registry.folded_texts import fold_columns, fold_names, fold_streets, read_folded_address
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
@@ -85,6 +85,17 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
         connection.executemany(INSERT_CORPORATION_STATEMENT, stored_rows)
         stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
         assert connection.execute(stored + condition, values).fetchone() == (1,)
+
+
+@settings(max_examples=150)
+@given(rows())
+def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str]) -> None:
+    """So the ranking, which takes it from the registry, gives the same answer as one that computes it."""
+    columns = FileColumns(*((value,) for value in fields))
+    folded = fold_columns(columns)
+    address = "".join((*folded.places, *columns.street_number)) or columns.address_outside[0]
+    (street,) = fold_streets(columns, folded)
+    assert read_folded_address(fold_address(folded.places[0]) + street) == fold_address(address)
 
 
 @settings(max_examples=100)

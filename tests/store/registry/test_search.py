@@ -335,6 +335,47 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
     registry.close()
 
 
+@pytest.mark.parametrize("text", ["緑川", "緑川 霞が関", "みどりかわ緑川"])
+def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, text: str) -> None:
+    """If they are few: the index isn't read for whole names (their last two characters) and then for beginnings."""
+    own = "ミドリカワ緑川" if "みど" in text else "緑川"
+    names = [own, f"合同会社{own}", f"{own}株式会社", f"{own}工務店"]
+    names_of_parts = [f"ミドリカワ東京緑川第{index}" for index in range(150)]
+    rows = [
+        row(index, name=name, furigana="", **(CLOSED if name == names[2] else {}))
+        for index, name in enumerate([*names_of_parts, *names])
+    ]
+    registry = _make_registry(tmp_path, rows)
+    statements: list[str] = []
+    registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
+    found = [one.name for one in registry.search(text)]
+    assert (found[:4], len(found)) == (names, 50)
+    assert [statement for statement in statements if "川$" in statement] == []
+    registry.close()
+
+
+@pytest.mark.parametrize("text", ["会社 ライ", "会社ライ"])
+def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path, text: str) -> None:
+    """Every name has the legal form, so it gives none of them a better rank."""
+    by_address = [row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
+    by_name = [row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
+    registry = _make_registry(tmp_path, [*by_address, *by_name])
+    assert [one.name for one in registry.search(text, limit=2)] == ["株式会社サンライフ0", "株式会社サンライフ1"]
+    registry.close()
+
+
+def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
+    """The next step would read the index of closed corporations for beginnings of names."""
+    registry = _make_registry(tmp_path, [row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
+    statements: list[str] = []
+    registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
+    assert len(registry.search("緑川")) == 50
+    readings = [text for text in statements if " MATCH " in text and CLOSED_TERMS_TABLE in text]
+    assert [text for text in readings if "川$" not in text] == []
+    assert registry.search("緑川", limit=0) == ()
+    registry.close()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -367,6 +408,9 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
     found = [find_ids(expression) for expression in Expressions({}).list_expressions_of_all_ranks(query)]
     assert (found[-1] if found else set()) == set().union(*by_rank)
     assert all(ids <= found[-1] for ids in found)
+    names_expression = Expressions({}).make_names_expression(query)
+    names = [ids for ids, rank in zip(by_rank, Rank, strict=True) if rank <= Rank.BEGINNING]
+    assert names_expression is None or find_ids(names_expression) == set().union(*names)
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
