@@ -65,6 +65,17 @@ ON_EDGES: tuple[Mutant, ...] = (
         (_RULES,),
     ),
     Mutant(
+        "money that went back pays an order",
+        (
+            Change(
+                "console/domain/payments/consistency.py",
+                "sum(map(compute_kept_minor, confirmed_payments))",
+                "sum(payment.captured_minor for payment in confirmed_payments)",
+            ),
+        ),
+        ("tests/domain/payments/test_consistency.py::test_what_goes_back_covers_no_order",),
+    ),
+    Mutant(
         "an order is cancelled although another payment of it is paid",
         (
             Change(

@@ -180,3 +180,16 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     again = scene.payments.start(order, "paypay", request_id="second")
     assert again.payment.merchant_payment_id == "ORD-1-2"
+
+
+def test_what_was_given_back_pays_no_order(scene: Scene) -> None:
+    """The order could not be set to paid, and its payment was refunded meanwhile: nobody sets the order to paid."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    assert scene.payments.probe(payment.id).captured_minor == 3300
+    for table in ("payments", "orders"):
+        scene.place.unguard(table)
+    scene.place.sql("UPDATE orders SET status = 'pending'", "UPDATE payments SET refunded_minor = 3300")
+    refused = refusal(scene.payments.set_order_paid, payment.id)
+    assert (refused.code, refused.detail["reason"]) == ("nothing_to_resolve", "order_not_covered")
+    assert scene.order_now("ORD-1").state == "pending"
