@@ -142,6 +142,8 @@ REFUND_CASES: Sequence[Forbidden] = (
         words="denied|as many approvers",
     ),
     _f("approve: what somebody asked for who is disabled", vote(GONE), words=OTHERS),
+    _f("approve: yesterday", vote(TWO).replace(UTC, f"{UTC} - INTERVAL 1 DAY"), words="time of the server"),
+    _f("approve: tomorrow", vote(TWO).replace(UTC, f"{UTC} + INTERVAL 1 DAY"), words="time of the server"),
     _f("approve: after its time", vote(LATE), words=OTHERS),
     _f("approve: after its time, with a forged NOW()", "SET timestamp = 1", vote(LATE), words=OTHERS),
     _f("approve: what was declined", vote(DECLINED), words=OTHERS),
