@@ -97,10 +97,19 @@ def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> No
     assert present(bench) == old
 
 
+@pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
+def test_a_proposal_is_of_the_present(bench: Bench, at: str) -> None:
+    """By the server's clock, so that no proposal ends later than a day after it was made."""
+    old = present(bench)
+    bench.refuses("worker", *asks(bench, "adm-f"), proposal("adm_f", old).replace(UTC, at))
+    bench.refuses("worker", *asks(bench, "adm-g"), SET)
+    assert present(bench) == old
+
+
 def test_a_proposal_ends(bench: Bench) -> None:
     """After a day, when it was closed, or when its administrator is none any more."""
     old = present(bench)
-    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
+    bench.run("owner", proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
     bench.refuses("worker", *asks(bench, "adm-g"), SET)
     bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
     bench.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{bench.team.names['adm-f']}'")

@@ -9,6 +9,7 @@ _ONCE = "console/store/operations/idempotency.py"
 _RULES = "tests/services/refunds/test_rules.py"
 _NEWS_TESTS = "tests/domain/payments/test_report_rules.py"
 _TIMEOUT_TESTS = "tests/services/payments/test_timeouts.py"
+_CLOCK_TESTS = "tests/services/payments/test_wrong_clocks.py"
 
 ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
@@ -65,6 +66,65 @@ ON_EDGES: tuple[Mutant, ...] = (
         (_RULES,),
     ),
     Mutant(
+        "money that went back pays an order",
+        (
+            Change(
+                "console/domain/payments/consistency.py",
+                "sum(map(compute_kept_minor, confirmed_payments))",
+                "sum(payment.captured_minor for payment in confirmed_payments)",
+            ),
+        ),
+        ("tests/domain/payments/test_consistency.py::test_what_goes_back_covers_no_order",),
+    ),
+    Mutant(
+        "an earlier payment that ended unpaid is not asked about",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "if is_overdue or (has_just_ended and not was_refused and payment.id not in contradicted_ids):",
+                "if is_overdue:",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_what_failed_here_and_was_paid_after_that",),
+        "sqlite",
+    ),
+    Mutant(
+        "a payment expires by the clock of the worker",
+        (
+            Change(
+                _TIMEOUTS,
+                "        return read_current_time(conn, self._context.now())\n",
+                "        return self._context.now()\n",
+            ),
+        ),
+        (f"{_CLOCK_TESTS}::test_a_worker_whose_clock_is_ahead_expires_nothing",),
+        "mariadb",
+    ),
+    Mutant(
+        "a token ends by the clock of the desk that started it",
+        (
+            Change(
+                "console/services/payments/start_outcomes.py",
+                "    now = read_current_time(tx.conn, context.now())\n",
+                "    now = context.now()\n",
+            ),
+        ),
+        (f"{_CLOCK_TESTS}::test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once",),
+        "mariadb",
+    ),
+    Mutant(
+        "an answer is as old as the clock of the desk says",
+        (
+            Change(
+                "console/services/payments/probe.py",
+                "        return read_current_time(conn, context.now())\n",
+                "        return context.now()\n",
+            ),
+        ),
+        (f"{_CLOCK_TESTS}::test_a_desk_whose_clock_is_behind_is_told_the_newest_state",),
+        "mariadb",
+    ),
+    Mutant(
         "an order is cancelled although another payment of it is paid",
         (
             Change(
@@ -81,8 +141,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 _TIMEOUTS,
-                "timedelta(0) <= self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE",
-                "self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE",
+                "timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
+                "now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
             ),
         ),
         (_TIMEOUT_TESTS,),

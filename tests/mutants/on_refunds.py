@@ -501,8 +501,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "outcome is not None and is_unpaid_outcome(outcome) and self._delete_code(current_payment):",
-                "outcome is not None and is_unpaid_outcome(outcome):",
+                "return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))",
+                "return is_unpaid",
             ),
         ),
         ("tests/services/payments/test_start_edges.py::test_no_second_code_while_the_first_one_can_be_paid",),

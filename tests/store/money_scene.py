@@ -14,6 +14,8 @@ FREE, WAITING, ASIDE, BIG, REVERSED = range(21, 26)
 """Payments that nothing is refunded of."""
 UNPAID, CANCELLED, PAID_FOR, BY_ATOM, AT_ATOM, SHOPS = range(1, 7)
 """Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
+GIVEN_BACK = 31
+"""An order that waits; its payment at Atom was paid, and in part given back."""
 SUM = 300
 CHECKS_OFF = (
     "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
@@ -209,6 +211,9 @@ def _rest() -> list[str]:
           for of in (BY_ATOM, SHOPS)),
         row("payments", order_id=str(AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
             provider_payment_id="'A-5'", status="'user_payment'", **atom),
+        row("orders", id=str(GIVEN_BACK), **(order | {"merch_txn_id": "'ORD-70'"})),
+        row("payments", order_id=str(GIVEN_BACK), merchant_payment_id="'ORD-70'", status="'completed'",
+            provider_payment_id="'A-7'", captured_minor="1000", refunded_minor="1", **atom),
         row("orders", id=str(UNPAID), **order),
         row("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),
         row("orders", id=str(PAID_FOR), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),

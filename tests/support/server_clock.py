@@ -2,12 +2,16 @@
 
 import pytest
 
-from console.services.payments import start
+from console.services.payments import probe as payment_probe
+from console.services.payments import start, start_outcomes, timeouts
 from console.services.refunds import probe, submit
+from console.store.database.instants import convert_to_naive_utc
+from console.store.records import evidence
 
 
 def move_with_desks(patch: pytest.MonkeyPatch) -> None:
-    """Let the server's clock, by which starts judge earlier codes and probes the time since a refund was sent, go on
-    with the clock of the desk that reads it. A real server's clock can't be moved."""
-    for module in (start, submit, probe):
+    """Let the server's clock go on with the clock of the desk that reads it: for the ends of payments, the times of
+    questions and answers, and the time since a refund was sent. A real server's clock can't be moved."""
+    for module in (start, start_outcomes, timeouts, payment_probe, submit, probe):
         patch.setattr(module, "read_current_time", lambda _conn, now: now)
+    patch.setattr(evidence, "make_present_time_value", lambda _conn, now: convert_to_naive_utc(now))

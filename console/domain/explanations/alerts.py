@@ -14,7 +14,12 @@ from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, PAID_STATES, is_order_covered
+from console.domain.payments.consistency import (
+    PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
+    compute_kept_minor,
+    is_order_covered,
+)
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -130,7 +135,7 @@ def _make_explanation_facts(
     `missing` are None if a paid payment isn't in the order's currency."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = sum(order_payment.captured_minor for order_payment in _list_paid_payments(payments))
+    paid_minor = sum(map(compute_kept_minor, _list_paid_payments(payments)))
     is_one_currency = _is_one_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (

@@ -26,6 +26,7 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
+    compute_kept_minor,
     compute_order_difference_minor,
     compute_refundable_minor,
     compute_reversed_minor,
@@ -499,6 +500,12 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     """
     order = relations.order
     if order is not None and not is_order_covered(list_paid_order_payments(record), order):
+        kept_minor = sum(map(compute_kept_minor, list_paid_order_payments(record)))
+        facts = {
+            **facts,
+            "paid": _make_money(kept_minor, record.currency),
+            "missing": _make_money(order.total_minor - kept_minor, record.currency),
+        }
         code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
         step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
         roles = _list_roles_for_refund(relations, now)

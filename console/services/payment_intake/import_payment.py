@@ -24,7 +24,7 @@ from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report, bound_true_at
-from console.services.payments.probe import PaymentProber
+from console.services.payments.probe import PaymentProber, read_question_time
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
@@ -101,7 +101,7 @@ class PaymentImporter:
         payment = self._find_existing_payment(request)
         if payment is not None:
             return self._probe_existing(payment)
-        asked_at, outcome = self._context.now(), reader.read_payment(question)
+        asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False

@@ -29,6 +29,7 @@ from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.operations import journal
 from console.store.payments import payments
 
@@ -76,7 +77,7 @@ class PaymentProber:
 
     def _probe_payment(self, payment: Payment, *, is_automatic: bool) -> Payment:
         self._context.failpoints.reach("before_probe")
-        asked_at, outcome = self._context.now(), self.ask_provider(payment)
+        asked_at, outcome = read_question_time(self._context), self.ask_provider(payment)
         if outcome is None:
             return self._end_probe_without_question(payment, is_automatic=is_automatic)
         self._context.failpoints.reach("after_probe")
@@ -176,7 +177,7 @@ class PaymentProber:
         sequence. Raises not_found if the payment is missing.
         """
         self._context.failpoints.reach("before_confirm")
-        payment, asked_at = self.read_payment(payment_id), self._context.now()
+        payment, asked_at = self.read_payment(payment_id), read_question_time(self._context)
         outcome = self.ask_provider(payment)
         self._context.failpoints.reach("after_confirm")
         return None if outcome is None else self.apply_answer(payment, outcome, asked_at, event_id=event_id)
@@ -192,7 +193,8 @@ class PaymentProber:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
         on the payment; None if the answer did not contain the payment's state.
 
-        `asked_at` is the time of the question; the answer describes the payment at that time or later. `call` is the
+        `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
+        or later. `call` is the
         name of the source in the evidence; `event_id` is the id of the notice that caused the question.
         """
         return self._context.write(
@@ -272,6 +274,15 @@ class PaymentProber:
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)
         payments.change_payment(tx.conn, current_payment, context.now(), **payments.make_work_values(work))
+
+
+def read_question_time(context: ServiceContext) -> datetime:
+    """Return the time of a question that is sent now, by the clock of the database: the time at which the provider's
+    answer was true. Reports of several desks are compared by this time. By the clock of a slow desk, the newest
+    report would count as older than that of another desk.
+    """
+    with context.database.read() as conn:
+        return read_current_time(conn, context.now())
 
 
 def make_question(payment: Payment) -> PaymentQuestion:

@@ -37,7 +37,7 @@ from console.services.payments.apply_report import (
     ReportWithSource,
     apply_report,
 )
-from console.services.payments.probe import PaymentProber, find_report
+from console.services.payments.probe import PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -112,7 +112,7 @@ class PaymentResolver:
         unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
         agree. `proof` is the person's evidence; `provider_id` is the provider's payment id, None if the person
         doesn't have it."""
-        asked_at, answer = self._context.now(), self._payment_prober.ask_provider(payment)
+        asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)

@@ -19,7 +19,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.probe import find_report
+from console.services.payments.probe import find_report, read_question_time
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
@@ -78,7 +78,7 @@ class LostPaymentRestorer:
             )
         reader = self._payment_providers.get_reader(provider)
         amount = Money(intent.amount_minor or 0, reader.capabilities.currency)
-        asked_at = context.now()
+        asked_at = read_question_time(context)
         outcome = reader.read_payment(PaymentQuestion(number, amount=amount, begun_at=intent.at))
         report = find_report(outcome)
         if report is None:

@@ -4,6 +4,7 @@ pay. An order has at most one open code or token per provider.
 
 import logging
 from contextlib import suppress
+from datetime import timedelta
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
@@ -12,8 +13,8 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import InvalidAmountText, Money
-from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES
-from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, ENDED_WITHOUT_MONEY_STATES, PAID_STATES
+from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
@@ -29,7 +30,12 @@ from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
-from console.services.payments.probe import PaymentProber, is_unpaid_outcome
+from console.services.payments.probe import (
+    PaymentProber,
+    find_report,
+    is_unpaid_outcome,
+    read_question_time,
+)
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import compute_start_fingerprint, make_provider_key
 from console.services.payments.start_outcomes import (
@@ -52,6 +58,10 @@ from console.store.payments.payments import NewPayment
 from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
+ENDED_PAYMENT_AGE = timedelta(days=1)
+"""Time after the expiry time of a payment that ended unpaid during which the provider is asked about it before
+another payment of the order is started.
+"""
 _log = logging.getLogger("console.guard")
 
 
@@ -171,9 +181,11 @@ class _StartAttempt:
         ]
 
     def _require_overdue_payments_unpaid(self, order: Order) -> None:
-        """Ask the provider about each payment of the order whose expiry time has passed but which has not ended: the
-        payer may have paid in the last second. Store the provider's answers. Return if each answer says whether the
-        payment was paid; if a payment was paid, `check` then refuses the start.
+        """Ask the provider about each earlier payment of the order: about one whose expiry time has passed but which
+        has not ended, because the payer may have paid in the last second; and about one that ended unpaid here within
+        ENDED_PAYMENT_AGE of its expiry time, because the provider may call it paid by now. Store the provider's
+        answers. Return if no payer can pay an earlier payment any more; if one was paid, `check` then refuses the
+        start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
@@ -183,25 +195,30 @@ class _StartAttempt:
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             order_payments = payments.find_by_order(conn, order.id)
+            # For these, `check` refuses the start until people have decided.
+            contradicted_ids = {payment.id for payment in order_payments if _is_perhaps_paid(conn, payment)}
         for payment in order_payments:
-            is_overdue = payment.expires_at is not None and payment.expires_at <= now
             if (
-                is_overdue
-                and payment.provider == self._provider
-                and payment.state in _OPEN_PAYMENT_STATES
-                and payment.certainty is Certainty.KNOWN
+                payment.provider != self._provider
+                or payment.certainty is not Certainty.KNOWN
+                or payment.expires_at is None
             ):
+                continue
+            is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at <= now
+            has_just_ended = payment.state in ENDED_UNPAID_STATES and payment.expires_at > now - ENDED_PAYMENT_AGE
+            was_refused = payment.state is PaymentState.EXPIRED and payment.handle is None  # it never began there
+            if is_overdue or (has_just_ended and not was_refused and payment.id not in contradicted_ids):
                 self._require_unpaid(payment)
 
-    def _require_unpaid(self, overdue_payment: Payment) -> None:
+    def _require_unpaid(self, earlier_payment: Payment) -> None:
         # No lease is needed: reports may be applied in any sequence.
-        asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(overdue_payment)
+        asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(earlier_payment)
         if outcome is not None:
-            self._payment_prober.apply_answer(overdue_payment, outcome, asked_at)
-        current_payment = self._payment_prober.read_payment(overdue_payment.id)
-        if current_payment.state not in _OPEN_PAYMENT_STATES:
+            self._payment_prober.apply_answer(earlier_payment, outcome, asked_at)
+        current_payment = self._payment_prober.read_payment(earlier_payment.id)
+        if current_payment.state not in (*_OPEN_PAYMENT_STATES, *ENDED_UNPAID_STATES):
             return
-        if outcome is not None and is_unpaid_outcome(outcome) and self._delete_code(current_payment):
+        if self._is_still_unpaid(current_payment, outcome):
             return
         code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
@@ -210,6 +227,20 @@ class _StartAttempt:
             )
         facts: InProgressDetail = {"record": current_payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
         raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current_payment.begun_at})
+
+    def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
+        """True if nobody can pay the payment any more after the provider's answer `outcome`, which was applied to the
+        payment (None: the provider can't be asked). An answer must prove that an open payment is unpaid. A payment
+        that has ended here was proven unpaid before, so no answer is needed, but none may say that it is running.
+        The code of a payment that was open, or that expired by a clock, must be deleted, unless the provider says
+        that the payment has ended.
+        """
+        report = None if outcome is None else find_report(outcome)
+        if report is not None and report.state in ENDED_UNPAID_STATES:
+            return True
+        has_ended = payment.state in ENDED_UNPAID_STATES and report is None
+        is_unpaid = has_ended or (outcome is not None and is_unpaid_outcome(outcome))
+        return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))
 
     def _delete_code(self, payment: Payment) -> bool:
         """Delete the payment's code at the provider: our clock may be ahead, and then the payer could pay this code
@@ -307,7 +338,8 @@ class _StartAttempt:
         The order's row is also written, so that a parallel transaction which cancels the order conflicts with this
         transaction.
         """
-        now, provider, merchant_id = self._context.now(), self._provider, self._adapter.merchant_id
+        now = read_current_time(tx.conn, self._context.now())
+        provider, merchant_id = self._provider, self._adapter.merchant_id
         order = _require_order(tx.conn, self._order_id)
         if order.state is not OrderState.PENDING:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})

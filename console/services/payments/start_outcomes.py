@@ -19,6 +19,7 @@ from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.operations import journal
 from console.store.payments import payments
 from console.store.refunds import approvals
@@ -68,7 +69,7 @@ def is_contradicting_answer(payment: Payment, start_answer: StartedPayment) -> b
 
 
 def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, start_answer: StartedPayment) -> None:
-    now = context.now()
+    now = read_current_time(tx.conn, context.now())
     values: dict[str, object] = {
         "handle": start_answer.handle[:128],
         "url": start_answer.url if start_answer.url and len(start_answer.url) <= 255 else None,

@@ -26,7 +26,13 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
-from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, is_unpaid_outcome
+from console.services.payments.probe import (
+    EVIDENCE_CALL_NAME,
+    PaymentProber,
+    find_report,
+    is_unpaid_outcome,
+    read_question_time,
+)
 from console.services.payments.timeout_start import (
     ASK_STEP,
     CANCEL_STEP,
@@ -51,6 +57,8 @@ from console.services.tasks.saga_runner import (
 )
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
+from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.payments import payment_deadlines as payment_times
@@ -174,12 +182,17 @@ class PaymentTimeoutSagas:
                 break
         return count
 
+    def _read_time(self, conn: Connection) -> datetime:
+        """Return the present time by the clock of the database. A desk whose clock is ahead must not expire a payment
+        that the payer can still pay."""
+        return read_current_time(conn, self._context.now())
+
     # Begin
 
     def _begin_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
             overdue_payments = payment_times.list_overdue_payments(
-                conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE
+                conn, PAYMENT_TIMEOUT_KIND, self._read_time(conn), BATCH_SIZE
             )
         return sum(self._begin_saga(payment) for payment in overdue_payments)
 
@@ -193,7 +206,7 @@ class PaymentTimeoutSagas:
 
     def _begin_saga_if_timed_out(self, tx: Transaction, payment_id: int) -> bool:
         current_payment = payments.find(tx.conn, payment_id)
-        if current_payment is None or not timeout_start.has_timed_out(current_payment, self._context.now()):
+        if current_payment is None or not timeout_start.has_timed_out(current_payment, self._read_time(tx.conn)):
             return False
         return timeout_start.begin_timeout_saga(self._context, tx, current_payment) is not None
 
@@ -241,7 +254,8 @@ class PaymentTimeoutSagas:
         that applies the answer in a transaction. Don't ask the provider if the payment has ended or its expiry
         time has not passed.
         """
-        payment, asked_at = self._payment_prober.read_payment(saga.subject_id), self._context.now()
+        payment = self._payment_prober.read_payment(saga.subject_id)
+        asked_at = read_question_time(self._context)
         if payment.state not in WAITING_STATES:
             return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
         if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
@@ -292,9 +306,9 @@ class PaymentTimeoutSagas:
     # 2: expire the payment
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> StepVerdict:
-        """Second step of the saga: expire the payment if its expiry time has passed by our clock and the provider's
-        answer is at most MAX_PROVIDER_ANSWER_AGE old. Return the verdict, which decides the saga's next step. If the
-        payer pays after that, a later report books the payment.
+        """Second step of the saga: expire the payment if its expiry time has passed by the clock of the database and
+        the provider's answer is at most MAX_PROVIDER_ANSWER_AGE old. Return the verdict, which decides the saga's
+        next step. If the payer pays after that, a later report books the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -302,7 +316,8 @@ class PaymentTimeoutSagas:
             return EarlierStepRequired(ASK_STEP) if isinstance(verdict, StepWaiting) else verdict
         if payment.state in ENDED_UNPAID_STATES:
             return StepDone()
-        if not timeout_start.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
+        now = self._read_time(tx.conn)
+        if not timeout_start.has_timed_out(payment, now) or not self._is_answer_valid(saga, payment, now):
             return EarlierStepRequired(ASK_STEP)
         if payment.account_minor:
             account_money.release_amount(tx, payment)
@@ -314,14 +329,14 @@ class PaymentTimeoutSagas:
         )
         return StepDone()
 
-    def _is_answer_valid(self, saga: Saga, payment: Payment) -> bool:
+    def _is_answer_valid(self, saga: Saga, payment: Payment, now: datetime) -> bool:
         """True if the provider's answer that the saga stores is at most MAX_PROVIDER_ANSWER_AGE old and no newer
         report about the payment exists.
         """
         asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT_KEY]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
-        return timedelta(0) <= self._context.now() - asked_at <= MAX_PROVIDER_ANSWER_AGE
+        return timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
         """Undo the second step of the saga: the expired payment was paid before its order was cancelled, so set
@@ -363,7 +378,7 @@ class PaymentTimeoutSagas:
             return SagaDone(f"order_{order.state.value}")
         if payment.certainty is Certainty.UNKNOWN:  # after the expiry, the provider reported it as paid
             return StepWaiting("unknown")
-        now, lapsed_ids = self._context.now(), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
+        now, lapsed_ids = self._read_time(tx.conn), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
         other_payments = [
             other_payment
             for other_payment in payments.find_by_order(tx.conn, order.id, lapsed_ids)

@@ -27,7 +27,7 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource, store_answer
-from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import ReconciliationRunJournal
@@ -244,7 +244,7 @@ class OwnRecordComparison:
     def _compare_payment_answer(
         self, provider: str, run_journal: ReconciliationRunJournal, payment: Payment, key: str
     ) -> None:
-        asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(payment)
+        asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(
                 ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_READ_CALL, "provider": provider}

@@ -19,6 +19,7 @@ from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.payments import limit_changes
 
 
@@ -34,9 +35,8 @@ class RefundLimitService:
         """
         self._context.require_role("limits")
         with self._context.database.read() as conn:
-            return limit_changes.list_limits(
-                conn, self._context.now(), admits_unlisted=self._context.admits_unlisted_names
-            )
+            now = read_current_time(conn, self._context.now())
+            return limit_changes.list_limits(conn, now, admits_unlisted=self._context.admits_unlisted_names)
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` (minor units or seconds) for the limit `name` in this currency. If another administrator
@@ -65,7 +65,7 @@ class RefundLimitService:
             return context.write(lambda tx: self._propose_or_set_limit(tx, name, currency, value, person))
 
     def _propose_or_set_limit(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
-        context, now = self._context, self._context.now()
+        context, now = self._context, read_current_time(tx.conn, self._context.now())
         limit = Limit(name, currency, limit_changes.find_limit_value(tx.conn, name, currency))
         if limit.value == value:
             return limit

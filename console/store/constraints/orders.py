@@ -58,7 +58,8 @@ def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
 
 _IS_PAYMENT_PAID_SQL = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
 _PAID_SUM_OF_ORDER_SQL = make_sum_sql(
-    "p.captured_minor", f"{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL} AND p.currency = OLD.currency"
+    "p.captured_minor - p.refunded_minor - p.reserved_minor",
+    f"{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL} AND p.currency = OLD.currency",
 )
 
 

@@ -106,6 +106,11 @@ def _add_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
+def _make_is_present_sql(column: str) -> str:
+    """Return an SQL condition: the instant in `column` is the present one by the server's clock."""
+    return f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, {column})) <= {LARGEST_LAG_SECONDS} * 1000000"
+
+
 _IS_ACTIVE_MAKER_SQL = f"p.disabled_at IS NULL AND ({person_has_role_sql(*sorted(MAKER_ROLES))})"
 """SQL condition: the person in the row `p` of `operators` isn't disabled and may request refunds."""
 
@@ -223,7 +228,7 @@ REFUND_INSERT_RULES = (
     TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a refund is of one minor unit to 10^15"),
     TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     TriggerRule(
-        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",
+        _make_is_present_sql("NEW.created_at"),
         "a request carries the time of the server",
     ),
     TriggerRule(
@@ -443,6 +448,7 @@ _APPROVAL_INSERT_RULES = (
         "only an administrator proposes a limit",
     ),
     TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
+    TriggerRule(_make_is_present_sql("NEW.at"), "a decision carries the time of the server"),
     TriggerRule(
         is_requested_sql(
             f"({_IS_REFUND_VOTE_SQL} AND {IS_REQUEST_CONFIRMED_SQL}"

@@ -4,7 +4,7 @@ server's clock.
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, DateTime, literal_column, select
+from sqlalchemy import ColumnElement, Connection, DateTime, literal_column, select
 
 from console.store.schema.column_types import EPOCH_START
 
@@ -39,3 +39,9 @@ def read_current_time(conn: Connection, now: datetime) -> datetime:
     if conn.dialect.name == "sqlite":
         return now
     return conn.execute(_NOW_QUERY).scalar_one().replace(tzinfo=UTC)
+
+
+def make_present_time_value(conn: Connection, now: datetime) -> ColumnElement[datetime] | datetime:
+    """Return the value that stores the present instant in a column: SQL of the server's clock, or `now` on SQLite.
+    The clocks of several desks differ, and a row must not have a time that only one of them shows."""
+    return convert_to_naive_utc(now) if conn.dialect.name == "sqlite" else SERVER_TIME_EXPRESSION

@@ -17,7 +17,7 @@ from console.domain.payments.limits import (
 )
 from console.store.access import operators
 from console.store.access.people_views import LIMIT_PROPOSALS_VIEW
-from console.store.database.instants import convert_to_naive_utc
+from console.store.database.instants import convert_to_naive_utc, make_present_time_value
 from console.store.database.server import reads_views
 from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
@@ -95,7 +95,7 @@ def insert_proposal(conn: Connection, limit_subject: str, value: int, person: st
     conn.execute(
         insert(approvals).values(
             subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(value),
-            person=person, at=convert_to_naive_utc(now),
+            person=person, at=make_present_time_value(conn, now),
         )
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.records import Document, EvidenceItem
 from console.domain.recovery.decision_reasons import PersonProof, parse_reason
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.schema.core import documents, evidence
 
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ def _insert_evidence(
         "subject_kind": kind,
         "subject_id": subject_id,
         "operation_id": operation_id,
-        "at": convert_to_naive_utc(now),
         "source": source,
         "who": actor,
         "sha256": digest,
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],
     }
-    key = conn.execute(_INSERT_EVIDENCE_STATEMENT, row).inserted_primary_key
+    statement = _INSERT_EVIDENCE_STATEMENT.values(at=make_present_time_value(conn, now))
+    key = conn.execute(statement, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.recovery.records import WaitingProposal
-from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.schema.core import approvals, credit_checks
 from console.store.schema.payments import payments, refunds
 
@@ -108,7 +108,7 @@ def insert_proposal(
             proposed=proposed_state,
             person=person,
             evidence_id=evidence_id,
-            at=convert_to_naive_utc(now),
+            at=make_present_time_value(conn, now),
         )
     )
 
@@ -132,10 +132,9 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
         "action": APPROVE_ACTION,
         "proposed": "approved",
         "person": person,
-        "at": convert_to_naive_utc(now),
     }
     try:
-        conn.execute(_INSERT_VOTE_STATEMENT, row)
+        conn.execute(_INSERT_VOTE_STATEMENT.values(at=make_present_time_value(conn, now)), row)
     except IntegrityError:
         if person in read_voters(conn, refund_id):
             return False

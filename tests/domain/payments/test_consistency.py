@@ -205,3 +205,15 @@ def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: boo
     """All that was paid for it together, in its own currency."""
     payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is covered
+
+
+@pytest.mark.parametrize(
+    ("refunded", "reserved", "covered"),
+    [(0, 0, True), (1, 0, False), (0, 1, False), (2000, 0, False), (1000, 1000, False)],
+)
+def test_what_goes_back_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
+    """Neither what was given back nor what a refund has reserved; an excess may go back."""
+    first = replace(PAID, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)
+    second = replace(PAID, id=2, captured_minor=1300)
+    assert is_order_covered([first, second], ORDER) is covered
+    assert is_order_covered([first, second, replace(PAID, id=3, captured_minor=2000)], ORDER)

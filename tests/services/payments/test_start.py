@@ -166,6 +166,7 @@ def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
     assert scene.of_number("paypay", "ORD-2") is None
 
 
+@pytest.mark.usefixtures("moved_server_clock")
 def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: MovedClock) -> None:
     """By our own clock, after one more question; whoever pays late is booked with evidence, and the room was free.
     Its order was cancelled, and stays so.

@@ -37,6 +37,7 @@ def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) ->
     assert scene.payments.probe(paid.id).state == "reversed"
 
 
+@pytest.mark.usefixtures("moved_server_clock")
 def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: MovedClock) -> None:
     """Atom names no end; after a day and one more question it is over, and money that comes later is booked."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
@@ -180,3 +181,56 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     again = scene.payments.start(order, "paypay", request_id="second")
     assert again.payment.merchant_payment_id == "ORD-1-2"
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -> None:
+    """The failure was heard of, the success was not: the provider is asked about the first payment once more."""
+    order = scene.order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
+    first = scene.payments.start(order, provider).payment
+    scene.money.move_payment(provider, "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(first.id).state == "payment_failed"
+    scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
+    assert refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
+    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("completed", "paid")
+
+
+def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scene) -> None:
+    """The bank has not decided about the payer's second try: whoever starts a payment waits for its end."""
+    order = scene.order("ORD-1", 50_000, "INR")
+    first = scene.payments.start(order, "atom").payment
+    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(first.id).state == "payment_failed"
+    scene.money.move_payment("atom", "ORD-1", "pending", notify=False)
+    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
+
+
+@pytest.mark.parametrize("fault", ["status:503", "other_order"])
+def test_what_failed_here_is_begun_anew_without_an_answer(scene: Scene, fault: str) -> None:
+    """The provider has said that it failed, and says nothing else now; an answer about another payment is a case."""
+    order = scene.order("ORD-1", 3300)
+    first = scene.payments.start(order, "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(first.id).state == "payment_failed"
+    scene.control.add_fault(fault, call="paypay_payment", times=1)
+    if fault == "other_order":
+        refused = refusal(lambda: scene.payments.start(order, "paypay"))
+        assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
+    else:
+        assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
+
+
+def test_what_was_given_back_pays_no_order(scene: Scene) -> None:
+    """The order could not be set to paid, and its payment was refunded meanwhile: nobody sets the order to paid."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    assert scene.payments.probe(payment.id).captured_minor == 3300
+    for table in ("payments", "orders"):
+        scene.place.unguard(table)
+    scene.place.sql("UPDATE orders SET status = 'pending'", "UPDATE payments SET refunded_minor = 3300")
+    refused = refusal(scene.payments.set_order_paid, payment.id)
+    assert (refused.code, refused.detail["reason"]) == ("nothing_to_resolve", "order_not_covered")
+    assert scene.order_now("ORD-1").state == "pending"

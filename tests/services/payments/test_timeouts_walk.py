@@ -124,6 +124,7 @@ def check(walk: Walk, told: str) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
+@pytest.mark.usefixtures("moved_server_clock")
 def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancelled order has no payment under way; stock is free only of cancelled orders; each effect is once; and
     in the end nothing that can be settled is left: every order is paid, cancelled, or was never begun to be paid.

@@ -29,6 +29,7 @@ BUSY = {
 
 
 @pytest.mark.engines("mariadb", "galera")
+@pytest.mark.usefixtures("moved_server_clock")
 def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """People leave a paid payment and one that nobody pays, an order that says too much, an approved refund, a check
     without its PDF, half a bulk run, a day to compare; the shop leaves a check. The worker's account does it all: no
