@@ -1,6 +1,9 @@
 """The preview beside a queue: the sides, the last steps, one primary action, and a key that hides it for good."""
 
+from functools import partial
+
 import pytest
+from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
@@ -11,7 +14,7 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.rows import format_item_difference
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.buttons import KeyButton, LinkButton
 from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
 from tests.desk.seats import Seats
 
@@ -108,3 +111,34 @@ def test_repeated_steps_stand_once_with_their_number(sit: Sit, console: Console,
     assert len(steps) == 5
     assert [text for text in steps if "6 times since " in text] == steps, steps
     assert sum("The PDF could not be fetched" in text for text in steps) == 1
+
+
+def has_grown(signals: QSignalSpy, before: int) -> bool:
+    return signals.count() > before
+
+
+def test_the_preview_stays_put_when_others_change_records(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """Somebody's note on another record, then on this one: the focus in the preview stays where it is, and the new
+    note appears among the last steps.
+    """
+    shown, other = (buy_unknown(seats.acting_desk, sandbox, number) for number in NUMBERS)
+    person = sit()
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current_row is not None and any("Last steps" in text for text in labels(page)))
+    if page.current_row is not None and page.current_row.record.id != shown.id:
+        shown, other = other, shown
+    person.rest()
+    link = page.preview.findChild(LinkButton)
+    assert link is not None
+    link.setFocus()
+    updated = QSignalSpy(page.new_arrivals.rows_updated)
+    for record in (other, shown):
+        before = updated.count()
+        with seats.acting("lead-b") as desk:
+            desk.recovery.add_note("credit-check", record.id, "called them")
+        person.until(partial(has_grown, updated, before))
+    person.rest()
+    assert person.window.focusWidget() is link
+    assert any("Added a note" in text for text in labels(page)), labels(page)

@@ -24,6 +24,7 @@ from tests.soak import (
     money,
     refunds,
     rubbish,
+    session,
     telling,
     worker_memory,
 )
@@ -228,6 +229,7 @@ DEMANDS: tuple[Demand, ...] = (
     *bulk.DEMANDS,
     *feed_latency.DEMANDS,
     *worker_memory.DEMANDS,
+    *session.DEMANDS,
     *day.DEMANDS,
     *(Demand(*one) for one in broken_servers.DEMANDS),
 )

@@ -1,8 +1,8 @@
 """A desk full of invented records on a sandbox that knows them too, for whole windows and pictures of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -36,12 +36,13 @@ TEAM = (
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """An open console, its sandbox, and what was put into both."""
+    """An open console, its sandbox, what was put into both, and the environment that the desk was told."""
 
     console: Console
     sandbox: Sandbox
     samples: tuple[CheckSample, ...]
     payments: tuple[PaymentSample, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def paid(self, kind: str) -> list[PaymentSample]:
         """The invented payments of one kind, oldest first."""
@@ -52,21 +53,28 @@ class Furnished:
         return [sample for sample in self.samples if sample.kind == kind]
 
 
+def what_a_desk_is_told(home: Path, sandbox: Sandbox, **extra: str) -> dict[str, str]:
+    """The environment of a desk whose merchant is new at the sandbox's payment providers; `extra` are settings
+    without their `CONSOLE_`.
+    """
+    urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
+    merchant = {
+        name.removeprefix("CONSOLE_"): value for name, value in demo_payments.register_merchant(sandbox).items()
+    }
+    return environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENT_IDS), **urls, **merchant, **extra})
+
+
 @contextmanager
 def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
     """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
     with Sandbox() as sandbox:
-        urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
-        merchant = {
-            name.removeprefix("CONSOLE_"): value for name, value in demo_payments.register_merchant(sandbox).items()
-        }
-        told = environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENT_IDS), **urls, **merchant, **extra})
+        told = what_a_desk_is_told(home, sandbox, **extra)
         used = clock or SystemClock()
         if "DATABASE_URL" not in extra:
             have_database(home)
         with open_console(Settings.load(told), used) as console:
             samples, payments = _furnish(console, sandbox, used.now(), count)
-            yield Furnished(console, sandbox, samples, payments)
+            yield Furnished(console, sandbox, samples, payments, told)
 
 
 def _furnish(

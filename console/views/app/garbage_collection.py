@@ -30,6 +30,7 @@ class GarbageCollectionTimer(QTimer):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._has_frozen = False
         gc.disable()
         self.timeout.connect(self.collect_if_due)
         self.start(GARBAGE_COLLECTION_INTERVAL_MS)
@@ -39,7 +40,8 @@ class GarbageCollectionTimer(QTimer):
         """Collect garbage if Python's allocation counts exceed their thresholds. Before the first collection, freeze
         all existing objects with gc.freeze.
         """
-        if not gc.get_freeze_count():
+        if not self._has_frozen:  # gc.get_freeze_count would count a million objects each second, for 10 ms and more
+            self._has_frozen = True
             gc.freeze()
         collect_due_generations()
 

@@ -528,7 +528,9 @@ class QueuesPage(Page):
 
     @Slot()
     def _show_updated_rows(self) -> None:
-        self._show_current_record(self.table.current_item)
+        row = self.table.current_item
+        self.preview.update_queue_item(row.item if isinstance(row, QueueRow) else None)
+        self._show_parts_of_current_record(row)
 
     # -- current row
 
@@ -538,6 +540,10 @@ class QueuesPage(Page):
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_queue_item(selected_row.item if isinstance(selected_row, QueueRow) else None)
+        self._show_parts_of_current_record(selected_row)
+
+    def _show_parts_of_current_record(self, selected_row: object) -> None:
+        """Tell the actions which record is current, and show its difference and its position in the list."""
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )

@@ -67,6 +67,7 @@ class RecordPreview(Surface):
         self.record: ShownRecord | None = None
         self._item: QueueItem | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()
+        self._timeline: TimelinePage | None = None
         context.work_counts_changed.connect(self._mark_recommended_button)
         self._scroll_area = make_scroll_area()
         layout = QVBoxLayout(self)
@@ -75,37 +76,49 @@ class RecordPreview(Surface):
 
     def show_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item of a queue. With None, the panel is empty."""
-        self._item, self._action_buttons = item, ()
+        self._item, self._action_buttons, self._timeline = item, (), None
         self.record = item.record if item else None
-        self._scroll_area.setWidget(self._make_preview(item) if item else QWidget())
+        # With its parent before its contents, Qt gives each widget of the panel its style once.
+        content = QWidget(self._scroll_area.viewport())
+        if item:
+            self._fill_preview(content, item)
+        self._scroll_area.setWidget(content)
 
-    def _make_preview(self, item: QueueItem) -> QWidget:
-        content = QWidget()
+    def update_queue_item(self, item: QueueItem | None) -> None:
+        """Show the summary of this item, which has been read again. The widgets stay if nothing of it has changed;
+        only the newest events are read then, because a note doesn't change the item."""
+        if self._item is None or item != self._item:
+            self.show_queue_item(item)
+        else:
+            self._read_newest_events(self._item.record)
+
+    def _fill_preview(self, content: QWidget, item: QueueItem) -> None:
         layout = make_column(gap=0)
-        layout.addWidget(self._make_header(item.record))
-        layout.addWidget(self._make_state_section(item))
+        content.setLayout(layout)
+        layout.addWidget(self._make_header(item.record, content))
+        layout.addWidget(self._make_state_section(item, content))
         if isinstance(item.record, Payment):
-            layout.addWidget(self._make_sides_section(item.record))
-        layout.addWidget(self._make_facts_section(item.record))
+            layout.addWidget(self._make_sides_section(item.record, content))
+        layout.addWidget(self._make_facts_section(item.record, content))
         self._event_column = make_column(gap=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
-        event_panel = Surface(edge="top")
+        event_panel = Surface(content, edge="top")
         event_panel.setLayout(self._event_column)
         layout.addWidget(event_panel)
         self._read_newest_events(item.record)
         layout.addStretch(1)
-        content.setLayout(layout)
-        return content
 
-    def _make_header(self, record: ShownRecord) -> QWidget:
+    def _make_header(self, record: ShownRecord, parent: QWidget) -> QWidget:
         context, now = self._context, self._context.now()
         open_link = LinkButton(context.translate("action.open"))
         open_link.clicked.connect(self.opened)
-        header = Surface(edge="bottom")
+        header = Surface(parent, edge="bottom")
         title_row = make_row(
             TextLabel(case_words.format_record_title(record, context), "section", heading=2), None, open_link, gap=8
         )
         badge_keys = case_words.get_badge_keys(record, now)
-        badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in badge_keys), gap=8)
+        badges = make_flow_widget(
+            *(Badge.from_badge_key(key, context.language) for key in badge_keys), gap=8, parent=header
+        )
         company_labels: list[QWidget] = []
         company_name = case_words.get_record_company_name(record, context)
         if company_name or isinstance(record, CreditCheck):
@@ -143,9 +156,9 @@ class RecordPreview(Surface):
         is_different = case_words.differs_in_amount(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
 
-    def _make_state_section(self, item: QueueItem) -> QWidget:
+    def _make_state_section(self, item: QueueItem, parent: QWidget) -> QWidget:
         context, record = self._context, item.record
-        section = Surface(edge="bottom")
+        section = Surface(parent, edge="bottom")
         layout = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         bar_keys = _find_blocking_bar_wording_keys(record)
         if bar_keys:
@@ -164,33 +177,33 @@ class RecordPreview(Surface):
         if item.disagreement is not None:
             difference_text = format_disagreement(record, item.disagreement, context.language)
             facts.insert(0, (context.translate("column.difference"), difference_text))
-        layout.addWidget(FactList(facts))
-        layout.addLayout(self._make_action_buttons(item))
+        layout.addWidget(FactList(facts, parent=section))
+        layout.addLayout(self._make_action_buttons(item, section))
         section.setLayout(layout)
         return section
 
-    def _make_sides_section(self, record: Payment) -> QWidget:
+    def _make_sides_section(self, record: Payment, parent: QWidget) -> QWidget:
         """Return a widget with the state of a payment in this database, at the provider and in the order. A state
         that contradicts another one is marked. The provider's own word for the state is left out, because it is a
         code."""
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
-        fact_list = FactList()
+        section = Surface(parent, edge="bottom")
+        fact_list = FactList(parent=section)
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
             icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_shape("not_equal", "bad")
             state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
-            state_widget = QWidget()
+            state_widget = QWidget(fact_list)
             state_row = make_row(gap=6)
+            state_widget.setLayout(state_row)
             state_row.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
             state_row.addWidget(state_label, 1)
             state_row.addWidget(amount_label, 0, Qt.AlignmentFlag.AlignTop)
-            state_widget.setLayout(state_row)
             state_widget.setAccessibleName(side.format_spoken_text())
             fact_list.add_fact(side.name, state_widget)
-        section = Surface(edge="bottom")
         section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return section
 
@@ -210,8 +223,9 @@ class RecordPreview(Surface):
 
     def _show_newest_events(self, record: ShownRecord, timeline: TimelinePage) -> None:
         """Show the newest events of the record as lines, unless the panel shows another record by now."""
-        if self.record is not record or not timeline.events:
+        if self.record is not record or not timeline.events or timeline == self._timeline:
             return
+        self._timeline = timeline
         while item := self._event_column.takeAt(0):  # the same record may have been shown, and read, twice
             if widget := item.widget():
                 widget.hide()
@@ -227,16 +241,16 @@ class RecordPreview(Surface):
             line = grouped_line.line
             label = TextLabel(f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wrap=True)
             label.setAccessibleName(line.format_spoken_text())
-            event_widget = QWidget()
+            event_widget = QWidget(self._event_column.parentWidget())
             event_row = make_row(gap=8)
+            event_widget.setLayout(event_row)
             event_row.addWidget(
                 ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
             )
             event_row.addWidget(label, 1)
-            event_widget.setLayout(event_row)
             self._event_column.addWidget(event_widget)
 
-    def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
+    def _make_action_buttons(self, item: QueueItem, parent: QWidget) -> "QVBoxLayout":
         """Return a layout with the buttons of the record's actions. The page connects the shortcuts."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
@@ -250,7 +264,7 @@ class RecordPreview(Surface):
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
         self._action_buttons = tuple(buttons)
         self._mark_recommended_button()
-        return make_column(make_flow_widget(*buttons, gap=8), DisabledReasonsLabel(*buttons))
+        return make_column(make_flow_widget(*buttons, gap=8, parent=parent), DisabledReasonsLabel(*buttons))
 
     @Slot()
     def _mark_recommended_button(self) -> None:
@@ -282,11 +296,18 @@ class RecordPreview(Surface):
         button.clicked.connect(requested_signal)
         return bind_button_to_right(self._context, button, right)
 
-    def _make_facts_section(self, record: ShownRecord) -> QWidget:
-        if not isinstance(record, CreditCheck):
-            return self._make_money_facts_section(record)
+    def _make_facts_section(self, record: ShownRecord, parent: QWidget) -> QWidget:
+        section = QWidget(parent)
+        fact_list = FactList(parent=section)
+        if isinstance(record, CreditCheck):
+            self._add_check_facts(record, fact_list)
+        else:
+            self._add_money_facts(record, fact_list)
+        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
+        return section
+
+    def _add_check_facts(self, record: CreditCheck, fact_list: FactList) -> None:
         context = self._context
-        fact_list = FactList()
         fact_list.add_fact(
             context.translate("field.result"), TextLabel(words.get_result_word(record, context) or wording.NO_VALUE)
         )
@@ -301,14 +322,11 @@ class RecordPreview(Surface):
         if record.incomplete:
             missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)
             fact_list.add_fact(context.translate("word.missing_label"), missing_label)
-        section = QWidget()
-        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return section
 
-    def _make_money_facts_section(self, record: Order | Payment | Refund) -> QWidget:
-        """Return a widget with the main facts of an order, a payment or a refund."""
+    def _add_money_facts(self, record: Order | Payment | Refund, fact_list: FactList) -> None:
+        """Add the main facts of an order, a payment or a refund."""
         context = self._context
-        translate, fact_list = context.translate, FactList()
+        translate = context.translate
         amount_text = case_words.format_amount_with_difference_mark(record, context)
         facts: list[tuple[str, str | None]] = [(translate("column.amount"), amount_text)]
         if isinstance(record, Payment):
@@ -325,9 +343,6 @@ class RecordPreview(Surface):
             ]
         for label, value in facts:
             fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
-        section = QWidget()
-        section.setLayout(make_column(fact_list, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
-        return section
 
 
 def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:

@@ -51,6 +51,14 @@ def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
     assert freed_by == [threading.main_thread()]
 
 
+def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
+    """By the first collection: a later one neither freezes nor counts them, which takes longer than a collection."""
+    collector.collect_if_due()
+    gc.unfreeze()
+    collector.collect_if_due()
+    assert gc.get_freeze_count() == 0
+
+
 def test_python_collects_by_itself_again(qapp: QApplication) -> None:
     """Once the window is gone."""
     collector = GarbageCollectionTimer(qapp)

@@ -1,0 +1,162 @@
+"""Ten minutes at one window, by a script of keys, with slow providers and another person who changes records.
+
+    python -m tests.soak.session [--minutes 10]
+
+Told: how late the turns of the event loop came and how much the loop worked in each, from a key to its painting, and
+the window's memory. `work` is the main thread's processor time, so that other programs of a busy machine don't count.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
+from tests.bench.figures import centile, span
+from tests.soak.shards import Demand
+from tests.support.environment import isolate
+from tests.support.furnished import Furnished, furnished
+from tests.support.quick_desks import quick_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTES = 10.0
+RECORDS = 1_000
+HANG_SECONDS, PDF_BYTES = 10, 16_500_000
+"""What a slow provider's call takes, and its large PDF: 22 MB as Base64 in JSON."""
+GOAL_WORK_SECONDS = 0.033
+"""Of one turn of the event loop. Not asserted: other programs of a busy machine lengthen processor time, too."""
+MAX_GROWTH_MB = 16.0
+SETTLED = 0.3
+"""Of the session: until each kind of page has been open once or more, and caches are filled."""
+_CHANGE_SECONDS = 0.5
+
+
+def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
+    """Let the window live so long; what it saw, as `session_window` tells it."""
+    with furnished(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
+        _make_providers_slow(desk)
+        over = Event()
+        changes: Counter[str] = Counter()
+        others = Thread(target=_change_records, args=(desk, over, changes), name="another person")
+        others.start()
+        try:
+            found = _live(desk, minutes * 60)
+        finally:
+            over.set()
+            others.join()
+    found["changes"] = changes
+    return found
+
+
+def _make_providers_slow(desk: Furnished) -> None:
+    """Of the calls about money and checks one in three takes ten seconds; one PDF in two is large."""
+    desk.sandbox.control.add_random_faults("pdf_huge", seed=1, rate=0.5, call="pdf", size=PDF_BYTES)
+    desk.sandbox.control.add_random_faults("hang", seed=2, rate=0.33, seconds=HANG_SECONDS)
+
+
+def _live(desk: Furnished, seconds: float) -> dict[str, Any]:
+    facts = {
+        "seconds": seconds,
+        "seed": 1,
+        "checks": [one.id for one in desk.samples if one.has_pdf][:200],
+        "fetched": [one.id for one in desk.of("incomplete") if one.missing_parts == ("pdf",)],
+        "payments": [one.id for one in desk.payments][:200],
+        "numbers": [one.number for one in desk.samples][:50],
+    }
+    command = [sys.executable, "-m", "tests.soak.session_window", json.dumps(facts)]
+    environ = {**os.environ, **desk.told}
+    done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None:
+    """Notes, takes and requests for refunds of another person, on any record."""
+    chance, console = random.Random(3), desk.console
+    payments = [one.id for one in desk.payments]
+    checks = [one.id for one in desk.samples]
+    acts: dict[str, Callable[[], object]] = {
+        "note": lambda: console.recovery.add_note("credit-check", chance.choice(checks), "called them"),
+        "take": lambda: console.recovery.take("payment", chance.choice(payments)),
+        "give up": lambda: console.recovery.give_up("payment", chance.choice(payments)),
+        "refund": lambda: console.refunds.request(RefundRequest(chance.choice(payments), "10", "sent back")),
+    }
+    with console.acting_as("op-c"):
+        while not over.wait(_CHANGE_SECONDS):
+            name = chance.choice(list(acts))
+            with suppress(ConsoleError):
+                acts[name]()
+                changes[name] += 1
+
+
+def told(found: dict[str, Any]) -> str:
+    """What is printed."""
+    late, work = found["late"], found["work"]
+    keys = {name: [one for one, _ in took] for name, took in found["painted"].items()}
+    worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}
+    lines = [
+        f"{len(late)} turns; late: {_centiles(late)}; work of a turn: {_centiles(work)}",
+        f"turns with more than {span(GOAL_WORK_SECONDS)} of work: {sum(one > GOAL_WORK_SECONDS for one in work)}",
+        *(f"key to painted, {name}: {_centiles(keys[name])}; work {_centiles(worked[name])}" for name in keys),
+        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _tenths(found['memory']))}",
+        f"growth of the memory, once settled: {growth_mb(found['memory']):+.1f} MB",
+        f"acts {found['done']}, changes of another person {dict(found['changes'])}",
+    ]
+    return "\n".join(lines)
+
+
+def _centiles(seconds: Sequence[float]) -> str:
+    some = sorted(seconds)
+    p50, p99 = (span(centile(some, part)) for part in (0.5, 0.99))
+    return f"p50 {p50}, p99 {p99}, longest {span(some[-1])} ({len(some)})"
+
+
+def _tenths(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    return memory[:: max(1, len(memory) // 10)]
+
+
+def growth_mb(memory: Sequence[Sequence[float]]) -> float:
+    """By how much the median of the last quarter of the settled time stands above that of its first quarter."""
+    settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLED]
+    quarter = max(1, len(settled) // 4)
+    return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
+
+
+def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+    """Raises AssertionError if the memory grew, or nothing was done."""
+    found = measure(folder, minutes)
+    print(f"demand session: {told(found)}", flush=True)
+    for seconds, what in found["longest"]:
+        print(f"  {span(seconds)} of work while: {what}")
+    for stack, times in found["stacks"]:
+        print(f"  {times} × {stack}")
+    assert found["done"]
+    assert found["changes"]
+    assert growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
+    late = round(1_000 * centile(found["late"], 0.99))
+    return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
+
+
+_FIGURE = "{minutes} minutes at a window, {acts} acts, {turns} turns of its loop: 99 of 100 at most {late_ms} ms late"
+DEMANDS = (Demand("session", 1, run, _FIGURE),)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.session", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    minutes = parser.parse_args().minutes
+    with isolate(), quick_folder() as folder:
+        print(dict(run(0, folder, minutes)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,293 @@
+"""A person's window in a process of its own: ten minutes of a script of keys, and how long the event loop worked.
+
+What it is to do comes from the environment and the command line (seconds, records as JSON); what it saw goes to
+stdout as one line of JSON. The parent changes records meanwhile and its providers answer slowly.
+"""
+
+import faulthandler
+import gc
+import json
+import os
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from console.app import open_console
+from console.settings.settings import Settings
+from console.store.queues.queues import QUEUE_NAMES
+from console.views.app.garbage_collection import GarbageCollectionTimer
+from console.views.app.main import WindowOpener
+from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, QueuesRoute
+from tests.support.first_use import note_earlier_use
+
+TURN_MS = 5
+_KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
+_LONG_SECONDS, _STACKS_SECONDS = 0.033, 0.02
+_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+_FRAMES_TOLD = 12
+Step = Callable[[], object] | int
+"""Something that the person does, or milliseconds in which they look."""
+
+
+class LoopWatch(QObject):
+    """Every turn of the event loop: how long after it was due it came (seconds), and the processor time of the main
+    thread since the turn before, which other programs of a busy machine don't lengthen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[float] = []
+        self.work: list[tuple[float, str]] = []
+        self.doing = "starts"
+        self.last, self._cpu = time.perf_counter(), time.thread_time()
+        self._timer = QTimer(self, interval=TURN_MS)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._turn)
+        self._timer.start()
+
+    def _turn(self) -> None:
+        now, cpu = time.perf_counter(), time.thread_time()
+        self.late.append(max(0.0, now - self.last - TURN_MS / 1_000))
+        if cpu - self._cpu > 0.002:
+            self.work.append((cpu - self._cpu, self.doing))
+        self.last, self._cpu = now, cpu
+
+    def forget(self) -> None:
+        """The start of the window isn't part of the session."""
+        self.late.clear()
+        self.work.clear()
+
+
+class StackWatch(threading.Thread):
+    """Notes which functions of the console the main thread was in while a turn took long. It reads no frame objects:
+    they would keep a painter alive after the painting.
+    """
+
+    def __init__(self, watch: LoopWatch) -> None:
+        super().__init__(name="stacks", daemon=True)
+        self._watch = watch
+        self.seen: Counter[str] = Counter()
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        with tempfile.TemporaryFile("w+") as file:
+            while not self.over.wait(_STACKS_SECONDS):
+                if time.perf_counter() - self._watch.last > _LONG_SECONDS + TURN_MS / 1_000:
+                    file.seek(0)
+                    file.truncate()
+                    faulthandler.dump_traceback(file, all_threads=True)
+                    file.seek(0)
+                    self.seen[" < ".join(islice(_own_frames(file.read()), 4))] += 1
+
+
+def _own_frames(stacks: str) -> Iterator[str]:
+    """The functions of the console in the main thread, whose stack comes last, the innermost first."""
+    for file, line, function in _FRAME.findall(stacks[stacks.rindex("hread 0x") :]):
+        if f"{os.sep}console{os.sep}" in file:
+            yield f"{Path(file).stem}.{function}:{line}"
+
+
+class PaintWatch(QObject):
+    """From a key to the end of the painting that follows it: seconds, and the main thread's processor time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took: dict[str, list[tuple[float, float]]] = {}
+        self._pressed: tuple[str, float, float] | None = None
+
+    def press(self, what: str, key: Callable[[], object]) -> None:
+        self._pressed = (what, time.perf_counter(), time.thread_time())
+        key()
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.UpdateRequest and self._pressed:
+            QTimer.singleShot(0, self._painted)
+        return False
+
+    def _painted(self) -> None:
+        if self._pressed:
+            what, began, cpu = self._pressed
+            self._pressed = None
+            self.took.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
+
+
+class Session(QObject):
+    """One person's script, step by step from the event loop, so that nothing in it waits inside of a turn."""
+
+    def __init__(self, opening: WindowOpener, facts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._opening, self._facts, self._chance = opening, facts, random.Random(facts["seed"])
+        self.watch, self.paints = LoopWatch(), PaintWatch()
+        opening.window.installEventFilter(self.paints)
+        self.stacks = StackWatch(self.watch)
+        self.done: Counter[str] = Counter()
+        self.memory: list[tuple[float, float]] = []
+        self._steps: Iterator[Step] = iter(())
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """As soon as the window has its first page and reads nothing."""
+        if self._opening.controller is None or not self._opening.runner.is_idle():
+            QTimer.singleShot(100, self, self.begin)
+            return
+        self._began = time.monotonic()
+        self.watch.forget()
+        self.stacks.start()
+        self._sample()
+        self._go_on()
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._began
+
+    def _sample(self) -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.memory.append((self._age, pages * os.sysconf("SC_PAGESIZE") / 1e6))
+        QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._sample)
+
+    def _go_on(self) -> None:
+        step = next(self._steps, None)
+        if step is None:
+            if self._age >= self._facts["seconds"]:
+                self.stacks.over.set()
+                QApplication.exit(0)
+                return
+            name, act = self._chance.choice(list(self._acts.items()))
+            self.watch.doing = name
+            self.done[name] += 1
+            self._steps = iter([*act(), partial(self._close_dialogs), _KEY_MS])
+            step = _KEY_MS
+        if isinstance(step, int):
+            QTimer.singleShot(step, self, self._go_on)
+            return
+        step()
+        QTimer.singleShot(_KEY_MS, self, self._go_on)
+
+    # -- what the person does
+
+    @property
+    def _acts(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
+        return {
+            "pages": self._pages,
+            "queue": self._queue,
+            "search": self._search,
+            "record": self._record,
+            "probe": self._probe,
+            "fetch": self._fetch,
+            "pdf": self._pdf,
+            "filter": self._filter,
+            "look on": lambda: [6_000],
+        }
+
+    def _key(self, keys: str, what: str = "") -> Step:
+        def press() -> None:
+            active = QApplication.activeWindow() or self._opening.window
+            handle = active.windowHandle()
+            sequence = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
+            if handle is not None:
+                QTest.keyClick(handle, sequence.key(), sequence.keyboardModifiers())
+
+        return partial(self.paints.press, what, press) if what else press
+
+    def _typed(self, text: str, what: str) -> list[Step]:
+        return [self._key(letter, what) for letter in text]
+
+    def _pages(self) -> list[Step]:
+        keys = self._chance.sample(range(1, 10), 3)
+        return [step for key in keys for step in (self._key(f"Alt+{key}"), _LOOK_MS, self._key("PgDown"), _LOOK_MS)]
+
+    def _go_to_queue(self) -> list[Step]:
+        name = self._chance.choice(QUEUE_NAMES)
+        return [partial(self._opening.frame.show_route, QueuesRoute(name)), _LOOK_MS]
+
+    def _queue(self) -> list[Step]:
+        keys = self._chance.choices(("Down", "Down", "Up", "PgDown", "PgUp", "End", "Home"), k=15)
+        return [*self._go_to_queue(), *(self._key(key, "list") for key in keys)]
+
+    def _filter(self) -> list[Step]:
+        words = self._chance.choice(("age:>1h", "provider:paypay", "ORD", "amount:>5000"))
+        clear = [self._key("Ctrl+A"), self._key("Del"), _LOOK_MS]
+        return [*self._go_to_queue(), self._key("Ctrl+F"), *self._typed(words, "filter"), _LOOK_MS, *clear]
+
+    def _search(self) -> list[Step]:
+        text = self._chance.choice([*map(str, self._facts["numbers"]), "status:unknown", "amount:>5000", "ORD-2"])
+        moves = [self._key("Down", "search"), self._key("Down", "search"), self._key("Up", "search")]
+        return [self._key("Ctrl+K", "search"), *self._typed(text[:8], "search"), _LOOK_MS, *moves, self._key("Esc")]
+
+    def _open_record(self) -> list[Step]:
+        made, ids = self._chance.choice(
+            ((CreditCheckRoute, self._facts["checks"]), (PaymentRoute, self._facts["payments"]))
+        )
+        return [partial(self._opening.frame.show_route, made(self._chance.choice(ids))), _LOOK_MS]
+
+    def _record(self) -> list[Step]:
+        return [*self._open_record(), *[self._key("Ctrl+Tab"), _LOOK_MS] * 4, self._key("Esc")]
+
+    def _probe(self) -> list[Step]:
+        return [*self._open_record(), self._key("P"), 2_500]
+
+    def _fetch(self) -> list[Step]:
+        check = self._chance.choice(self._facts["fetched"])
+        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
+        return [*shown, self._key("F"), _LOOK_MS, self._key("Tab"), self._key("Return"), 12_000]
+
+    def _pdf(self) -> list[Step]:
+        check = self._chance.choice(self._facts["checks"])
+        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
+        return [*shown, self._key("O"), _LOOK_MS, self._key("PgDown"), _LOOK_MS, self._key("Esc"), _LOOK_MS]
+
+    def _close_dialogs(self) -> None:
+        active = QApplication.activeWindow()
+        if active is not None and active is not self._opening.window:
+            QTest.keyClick(active.windowHandle(), Qt.Key.Key_Escape)
+
+    def found(self) -> dict[str, Any]:
+        """Seconds sorted, so that any part of them can be read off."""
+        work = sorted(self.watch.work, reverse=True)
+        return {
+            "late": sorted(self.watch.late),
+            "work": sorted(seconds for seconds, _ in work),
+            "longest": work[:_FRAMES_TOLD],
+            "stacks": self.stacks.seen.most_common(_FRAMES_TOLD),
+            "painted": self.paints.took,
+            "memory": self.memory,
+            "done": self.done,
+        }
+
+
+def main(facts: Mapping[str, Any]) -> None:
+    app = QApplication(sys.argv[:1])
+    settings = Settings.load()
+    note_earlier_use(settings.home, settings.operator or "")
+    with open_console(settings, program="window") as console:
+        opening = WindowOpener(settings, lambda: console)
+        collector = GarbageCollectionTimer(app)
+        opening.window.resize(1440, 900)
+        opening.window.show()
+        opening.window.activateWindow()
+        session = Session(opening, facts)
+        session.begin()
+        app.exec()
+        found = session.found()
+        opening.close()
+        collector.stop()
+    print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    gc.disable()
+    main(json.loads(sys.argv[1]))
