@@ -28,7 +28,9 @@ LONGEST_QUERY_CHARACTERS = 500
 the longest published text, a furigana.
 """
 _MIN_SEARCHED_CHARACTERS = 2
+"""Smallest number of characters of a word that is searched within names."""
 _MIN_SEARCHED_DIGITS = 4
+"""Smallest number of digits that are searched as the beginning of a number."""
 _NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
@@ -167,6 +169,7 @@ def _clean_query_text(text: str) -> str:
 
 
 _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
+"""Replaces か and the small ka and ke by the katakana that the search reads in two ways."""
 
 
 def _read_word(word: str) -> SearchWord:

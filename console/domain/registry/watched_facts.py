@@ -24,6 +24,9 @@ QUEUE_NAME = "companies"
 EXPECTED_RESPONSE_TEXT = "acknowledgement|renewal"
 """Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
+"""Separators in the text `observed` of these alerts: between its parts, and between the old and the new value of a
+part."""
+
 _LONGEST_OBSERVED_CHARACTERS = 255
 _TRIED_NAME_LENGTHS = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
@@ -46,9 +49,9 @@ class WatchedFacts:
 
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
-    """A change of a corporation for which there are records here: the facts that people have been told (`before`),
-    the present facts (`after`), the date of the registry that has the present facts, and the id of the open
-    alert about the change.
+    """A change of a corporation for which there are records here: the facts of which people have been informed
+    (`before`), the present facts (`after`), the date of the registry that has the present facts, and the id of the
+    open alert about the change.
     """
 
     number: str

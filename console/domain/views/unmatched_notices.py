@@ -10,6 +10,7 @@ from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 
 QUEUE_NAME = "notices"
+"""Name of the queue of unmatched notices."""
 
 
 class NoticeProof(StrEnum):
