@@ -75,8 +75,8 @@ class CompanyWatchPosition:
 
     @property
     def registry(self) -> tuple[date, int]:
-        """Date and number of rows of the registry that the last finished run compared. A registry with a higher
-        value is newer, or has more corporations."""
+        """Date and number of rows of the registry that the last finished run compared. Two such pairs are compared in
+        order: a pair with a later date, or with the same date and more rows, belongs to a newer registry."""
         return self.registry_date, self.registry_rows
 
 
@@ -254,6 +254,9 @@ class ChangedCompanyAlerts:
     def _find_new_corporations(
         self, registry: "RegistryReader", registry_date: date, kind: str, id_range: range
     ) -> Iterator[int]:
+        """Search the live records of one kind, by ranges of ids, for corporations without a row in
+        `watched_corporations`, and insert their rows. Yield the number of raised alerts after each range. `kind` is
+        one of LIVE_RECORD_KINDS; `id_range` has the first id of each range."""
         for first_id in id_range:
             with self._context.database.read() as conn:
                 numbers = live_records.list_numbers_in_range(

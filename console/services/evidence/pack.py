@@ -307,7 +307,7 @@ class _PackDraft:
         """Add the providers' answers and notices and the people's evidence to the pack, with masked payers' names.
         They contain no secrets, because the program removes secrets before it stores an answer."""
         for name, content in self._iterate_answer_parts():
-            if self._has_room_in_pack(pack, name, len(content)):
+            if self._admit_to_pack(pack, name, len(content)):
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
@@ -341,7 +341,7 @@ class _PackDraft:
                 self._add_to_omitted_files(f"documents/unnamed-{unnamed_count}.pdf", document.bytes, "bad_hash", None)
                 continue
             name = f"documents/{document.sha256}.pdf"
-            if not self._has_room_in_pack(pack, name, document.bytes, document.sha256):
+            if not self._admit_to_pack(pack, name, document.bytes, document.sha256):
                 continue
             try:
                 pack.add_file(name, [self._context.documents.read(document.path)])
@@ -354,7 +354,9 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _has_room_in_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
+    def _admit_to_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
+        """Return True if a file of `size` bytes still fits into the pack. Otherwise add the file `name` to the files
+        that were left out, and return False."""
         if pack.size + size <= self._max_bytes:
             return True
         self._add_to_omitted_files(name, size, "too_large", sha256)
