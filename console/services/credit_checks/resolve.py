@@ -184,7 +184,7 @@ class PurchaseResolver:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
         otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
         entry = find_own_entry(self._context, record.operation_id)
-        return entry.provider_id if entry is not None and entry.says_it_happened else None
+        return entry.provider_id if entry is not None and entry.proves_effect else None
 
     def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer

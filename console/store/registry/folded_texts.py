@@ -33,9 +33,9 @@ _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 
 class FoldedColumns(NamedTuple):
-    """What both the stored rows and the terms of the index are made of: for each row of a block of a source file
-    the comparison forms of its name and of its furigana (one, or two if it has a second reading), and its place
-    (prefecture and city as one text)."""
+    """Forms that are computed once for each block of a source file, and used for the stored rows and for the terms of
+    the search index. For each row: the comparison forms of its name and of its furigana (one, or two if it has a
+    second reading), and its place (prefecture and city as one text)."""
 
     names: Sequence[tuple[str, ...]]
     furigana: Sequence[tuple[str, ...]]

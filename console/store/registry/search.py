@@ -73,11 +73,12 @@ def search_numbers(
 def _find_matches(
     candidates: "_Candidates", read: Callable[[int], T | None], limit: int, our_numbers: Collection[str]
 ) -> tuple[T, ...]:
-    """Return what `read` returns for the row id of each match: first of those with a number of `our_numbers`, then of
-    the others, both sorted by rank; at most `limit`."""
+    """Return the results of `read` for the row ids of the matches: first those with a number of `our_numbers`, then
+    the others, both sorted by rank; at most `limit`. `read` returns None for a row that an import has deleted, and
+    such a row is left out."""
     if candidates.query.kind is QueryKind.EMPTY:
         return ()
-    best_row_ids = _rank_ours(candidates, [int(number) for number in our_numbers])
+    best_row_ids = _rank_our_corporations(candidates, [int(number) for number in our_numbers])
     matches_by_row_id: dict[int, T] = {}
     for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, matches_by_row_id)):
         if len(matches_by_row_id) >= limit:
@@ -88,7 +89,7 @@ def _find_matches(
     return tuple(matches_by_row_id.values())
 
 
-def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
+def _rank_our_corporations(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
     """Return the row ids of the corporations with one of these numbers that match the query, the best first. Hidden
     corporations, and those outside the prefecture of the search, are left out."""
     ranked_rows = [
@@ -303,6 +304,7 @@ _IDS_BY_DIGITS_QUERY = """
 
 
 def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
+    """Yield the row id of each row, its only column."""
     return (row_id for (row_id,) in rows)
 
 
