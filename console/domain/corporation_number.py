@@ -114,8 +114,8 @@ def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
 
 
 def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
-    """Return the texts of 13 digits from which one typing error could have made `typed_number`, whatever their
-    check digit."""
+    """Return the texts of 13 digits from which one typing error could have made `typed_number`. Their check digits
+    may be right or wrong."""
     digit_count = len(typed_number)
     if digit_count == DIGIT_COUNT:
         one_digit_off_texts = {

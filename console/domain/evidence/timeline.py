@@ -86,7 +86,7 @@ class TimelinePage:
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
     number and states; `hidden_texts` has texts that must be masked before display; `names` has, by kind and id, the
-    numbers by which people know the records.
+    numbers that people use for the records.
     """
 
     kind: str

@@ -93,7 +93,7 @@ def parse_query(text: str) -> RegistryQuery:
     the first 500 are ignored."""
     query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
     number = find_number(query_text)
-    words = tuple(map(_read_word_of_several, query_text.split()))
+    words = tuple(map(_read_word_or_half_post_code, query_text.split()))
     whole_word = _read_word(query_text)
     digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
@@ -183,7 +183,7 @@ def _read_word(word: str) -> SearchWord:
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 
-def _read_word_of_several(word: str) -> SearchWord:
+def _read_word_or_half_post_code(word: str) -> SearchWord:
     """Return the comparison forms of one of several typed words. A word of 3 digits also counts as the first half
     of a post code."""
     search_word = _read_word(word)
