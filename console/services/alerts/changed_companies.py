@@ -100,7 +100,7 @@ class ChangedCompanyAlerts:
         number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
         """
         self._context.require_right("due_tasks")
-        resolved_count = sum(iterate_until_stopped(self._resolve_renewed()))
+        resolved_count = sum(iterate_until_stopped(self._resolve_alerts_of_renewed_checks()))
         registry = self._context.open_registry()
         return resolved_count if registry is None else resolved_count + self._compare_with_registry(registry)
 
@@ -364,7 +364,7 @@ class ChangedCompanyAlerts:
         _record_alert_change(self._context, tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
 
-    def _resolve_renewed(self) -> Iterator[int]:
+    def _resolve_alerts_of_renewed_checks(self) -> Iterator[int]:
         """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield
         the number of resolved alerts of each page."""
         last_id = 0

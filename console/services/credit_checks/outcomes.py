@@ -384,8 +384,11 @@ def _open_cases_about_other_owners(
 
 def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
     """True if a probe or a person gave the credit check its provider's id: no answer to its own purchase contained an
-    id. False for a credit check that this program has not bought, and for one that the database had lost and that was
-    restored with the id in the answer that a desk has of its purchase."""
+    id.
+
+    False for a credit check that this program has not bought. Also False for a credit check that the database had
+    lost, if it was restored with the id in a purchase answer that a desk has stored.
+    """
     if record.operation_id is None:
         return False
     call_names = [PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME]

@@ -37,8 +37,9 @@ def list_lost_purchases(
     sent and whose credit checks the database has lost, as the entries (intents) of the spools. A purchase whose claim
     has ended, by this desk's spool or by the table of lost operations, is left out.
 
-    A purchase counts as lost, too, if this desk has AlarmBox's answer that it was made, but the database says that it
-    was not made and has never had a case about that: it was restored to a moment before the answer.
+    A purchase is also returned if this desk has AlarmBox's answer that the purchase was made, while the database says
+    that it was not made and has no case about this contradiction. Such a database was restored to a moment before the
+    answer.
     """
     intents = (
         *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),

@@ -122,17 +122,17 @@ class PurchaseResolver:
         for an unknown credit check, nothing_to_resolve if the outcome is known, in_progress while its purchase runs
         or another process has the lease, and stale_view if its version is not `expected_version` or if it changes
         during the block."""
-        record = self._require_unknown_record(record_id, expected_version)
+        record = self._require_record_with_unknown_outcome(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:
-                record = self._require_unknown_record(record_id, expected_version)
+                record = self._require_record_with_unknown_outcome(record_id, expected_version)
                 yield record
             except credit_checks.StaleRow:
                 raise make_stale_view_error(
                     check_records.read_current_credit_check(self._context, record_id), record.version
                 ) from None
 
-    def _require_unknown_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
+    def _require_record_with_unknown_outcome(self, record_id: int, expected_version: int | None) -> CreditCheck:
         record = check_records.read_current_credit_check(self._context, record_id)
         if (
             expected_version is not None

@@ -57,7 +57,8 @@ listed in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
 MAX_LINES_PER_PDF = 5_000
-"""Most lines of timelines that a pack has as a PDF, both languages together; the PDF is made in memory."""
+"""Largest number of lines (both languages together) of a timeline of which a pack gets a PDF. The PDF is made in
+memory."""
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16

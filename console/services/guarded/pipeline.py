@@ -348,7 +348,7 @@ class GuardedPipeline:
                 claimed_operation, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
             ) from error
         except BaseException:
-            if not self._retry_settle_outcome(operation, claimed_operation, outcome) and operation.has_effect:
+            if not self._settle_outcome_again(operation, claimed_operation, outcome) and operation.has_effect:
                 self._spool_answer(claimed_operation, outcome)
             raise
         if is_owner and operation.has_effect:
@@ -371,7 +371,7 @@ class GuardedPipeline:
             raise _ClaimedRowsMissing(claimed_operation.operation_id)
         return is_owner
 
-    def _retry_settle_outcome(
+    def _settle_outcome_again(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended

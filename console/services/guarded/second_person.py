@@ -178,8 +178,8 @@ def _require_second_person(
 
 def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
-    Without a number, return the proof unchanged, unless its own first line could be read as a number; a line before
-    it then says that there is none."""
+    Without a number, return the proof unchanged; but if its own first line could be read as a number, put the line
+    _NO_NUMBER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
     if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof

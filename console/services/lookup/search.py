@@ -41,7 +41,8 @@ _log = logging.getLogger("console.registry")
 _MAX_FOUND_ALERTS = 50
 """Largest number of open alerts in the result of a search."""
 _MAX_CORPORATION_NUMBERS = 20
-"""Largest number of companies found by name whose records here a search also returns."""
+"""Largest number of companies of which a search also returns the records. The companies are those that the search has
+found by their names."""
 _MAX_PREFIX_MATCHES = 200
 """Largest number of records that a search with conditions reads for each column whose values begin with the search's
 words."""

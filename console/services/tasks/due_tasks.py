@@ -33,7 +33,8 @@ from console.store.queues import queues
 from console.store.spool.spool import SpoolEntry
 
 MAX_FAILED_DELIVERIES = 3
-"""After each such number of failed deliveries of a spooled answer, a case is opened for a person."""
+"""Number of failed deliveries of one spooled answer after which a case is opened for a person; again after each
+further such number."""
 UNDELIVERED_ANSWER_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
 UNREADABLE_ROW_RULE = "row_unreadable"
@@ -213,7 +214,7 @@ class DueTasks:
         happens, for example, if an earlier process has stored AlarmBox's refusal and ended before it could clear the
         schedule."""
         if find_refetch_refusal(record) is not None:
-            self._refetch_service.plan_without_reading(record)
+            self._refetch_service.plan_next_read(record)
             return
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF_PART}) or not pdf
