@@ -238,10 +238,9 @@ def quote_identifier(name: str) -> str:
 
 
 def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
-    """Yield the statements that create each of `roles` and give it exactly its rights. If one of them is a role of
-    people for whom a worker acts, also yield the statements that create those SQL views which these people read
-    and which the database lacks.
-    """
+    """Yield the statements that create each of `roles` and give it exactly its rights. If one of `roles` is for
+    people for whom a worker acts, also yield the statements that create the SQL views of these people, as far as they
+    are missing in the database."""
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)

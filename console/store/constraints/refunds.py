@@ -103,7 +103,7 @@ are approvers now count, and never the maker's.
 
 
 def _add_clock_lag_sql(instant: str) -> str:
-    """Return SQL of the instant `instant` (SQL), made later by LARGEST_LAG_SECONDS."""
+    """Return SQL of an instant: `instant` (SQL) plus LARGEST_LAG_SECONDS."""
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 

@@ -22,7 +22,7 @@ COUNTED_TABLES = tuple(
 MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
-"""Number of remaining ids of a table from which on a check stays valid for FITNESS_CHECK_VALID_SECONDS."""
+"""Number of ids that every table must have left, so that the check stays valid for FITNESS_CHECK_VALID_SECONDS."""
 FITNESS_CHECK_VALID_SECONDS = 1.0
 """Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A
 check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers

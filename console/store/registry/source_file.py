@@ -33,7 +33,7 @@ MAX_DIRECTORY_BYTES = 1024**2
 MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
-"""A CSV up to this size is accepted with any ratio."""
+"""A CSV up to this size (bytes) is accepted with any ratio of its size to its compressed size."""
 _ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The publisher uses no others. They may need gigabytes of memory, and have exceptions of their own."""
 _LONGEST_LINE_BYTES = 64 * 1024

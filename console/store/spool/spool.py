@@ -524,7 +524,7 @@ class Spool:
 
     @property
     def file_exists(self) -> bool:
-        """True if the spool's file exists. The file isn't created by this."""
+        """True if the spool's file exists. Reading this property doesn't create the file."""
         return self._file.path.exists()
 
     def close(self) -> None:
