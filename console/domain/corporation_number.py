@@ -12,10 +12,12 @@ from console.domain.error_reasons import NumberReason
 
 DIGIT_COUNT = 13
 TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
+"""Numbers that AlarmBox accepts for tests; no corporation has them."""
 
 # Removed before any check: characters that forms, spreadsheets and input methods put between or around digits.
 _SEPARATOR_CHARACTERS = " \t\r\n\u3000\u00a0\u200b\ufeff-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fc\uff70"
 _CHARACTER_NORMALISATION = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF10 + i: 0x30 + i for i in range(10)}
+"""Translation of typed characters: separators are removed, full-width digits become ASCII digits."""
 _NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
 _ASCII_DIGITS = frozenset("0123456789")
 # Longer input can't be a number of 13 digits; the limit keeps a very long pasted text from costing time.
@@ -112,8 +114,8 @@ def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
 
 
 def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
-    """Return the texts of 13 digits from which one typing error could have made `typed_number`, whatever their
-    check digit."""
+    """Return the texts of 13 digits from which one typing error could have made `typed_number`. Their check digits
+    may be right or wrong."""
     digit_count = len(typed_number)
     if digit_count == DIGIT_COUNT:
         one_digit_off_texts = {

@@ -55,10 +55,10 @@ class NotAllowedReason(Reason):
 
 class InProgressReason(Reason):
     """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested action.
-    ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: it isn't known if a
-    payment was paid whose code has expired. The reasons that end with CONTRADICTED: the provider's answer contradicts
-    the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the record is running.
-    """
+    ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: the code of a payment
+    has expired, and it isn't known whether the payment was paid. The reasons that end with CONTRADICTED: the
+    provider's answer contradicts the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the
+    record is running."""
 
     BULK_RUN_RUNNING = "bulk"
     OTHER_REFUND_CONTRADICTED = "nothing_contradicted"
@@ -85,9 +85,8 @@ class AlreadyPurchasedReason(Reason):
 
 class NotExpiredReason(Reason):
     """Reasons of the error `not_expired` (`detail.reason`) if it is not known when the live credit check expires.
-    NO_DATE: a re-fetch may get the date. DATE_UNAVAILABLE: AlarmBox doesn't tell the date, or no longer shows the
-    credit check.
-    """
+    NO_DATE: a re-fetch may get the date. DATE_UNAVAILABLE: AlarmBox doesn't state the date, or no longer shows the
+    credit check."""
 
     NO_DATE = "no_date"
     DATE_UNAVAILABLE = "date_unavailable"
@@ -97,12 +96,11 @@ class UnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
     provider's answer are not listed here. WORKER_ANSWER_MISSING: the worker's answer to a desk request didn't reach
     this desk. EARLIER_ATTEMPT: the outcome of an earlier attempt is unknown. NO_LIST_CALL, NO_READ_CALL: the provider
-    has no call that could tell the outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer.
+    has no call that could show the outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer.
     ANSWER_NOT_RECORDED: the database couldn't store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an
     older version of the program began the payment without storing its number. ONLY_DESK_KNOWS: the operation is
     stored in this desk's spool only, and the provider can't be asked. NO_DAILY_FILE_ANNOUNCED: the provider has not
-    yet announced its file of the day.
-    """
+    yet announced its file of the day."""
 
     WORKER_ANSWER_MISSING = "asked"
     EARLIER_ATTEMPT = "earlier_attempt"
@@ -230,8 +228,13 @@ class ReadOnlyReason(Reason):
 
 class UsageProblem(Reason):
     """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
-    the file of accounts.
-    """
+    the file of accounts: ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether a person acts or a worker acts for
+    the person. ACCOUNTS_ASKS_WITH_ACTS: an entry has both keys. ACCOUNTS_NEW_ROLE_FOR_WORKER: an account that was a
+    worker's has another role. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the
+    spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's
+    person. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
+    OPTIONS_BESIDE_VIEW: a saved view has its own filter and sort order. SIGN_IN_IN_SETTINGS: the settings already
+    have the account and password. UNKNOWN_PART: a list has no such part (tab)."""
 
     INVALID_ACCOUNT_NAME = "account_name"
     ACCOUNTS_ACTS_NOT_STATED = "accounts_acting"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 MINOR_DIGITS_BY_CURRENCY: Mapping[str, int] = {"JPY": 0, "INR": 2}
+"""Number of decimal places of each known currency."""
 LARGEST_AMOUNT_MINOR = 10**15
+"""Largest amount in minor units that Money accepts."""
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
 
 

@@ -47,44 +47,67 @@ class WorkReason(StrEnum):
 
     AMOUNT_DIFFERS = "amount_differs"
     ANSWER_DOES_NOT_FIT = "answer_does_not_fit"
+    """The provider's answer is about another record or amount than the question."""
     CONFIRM = "confirm"
+    """A callback reports the payment as paid; a read at the provider must confirm it."""
     CONTRADICTED = "contradicted"
     COOLING_OFF = "cooling_off"
     DUPLICATE = "duplicate"
     INCOMPLETE = "incomplete"
     LAPSED = "lapsed"
+    """The process of the record's operation ended during the call to the provider."""
     MOVE_ORDER = "move_order"
+    """The order of the paid payment must be set to paid."""
     NO_LIST_CALL = "no_list_call"
+    """The purchase has no answer, and the provider has no call that lists purchases."""
     NO_ORDER = "no_order"
+    """The payment is paid and has no order."""
     NOT_MOVED = "not_moved"
+    """The order of a paid payment could not be set to paid."""
     NOT_SENT = "not_sent"
+    """The approved refund could not be sent."""
     NUMBER_UNREADABLE = "number_unreadable"
     ORDER_NO_LONGER_KEPT = "order_no_longer_kept"
+    """The provider no longer stores the refund's order, so a probe can't show the outcome."""
     OTHER_AMOUNT = "other_amount"
+    """The paid amount is not the requested one."""
     OTHER_PAYMENT = "other_payment"
+    """The provider's id in a report belongs to another payment of ours."""
     PAID_AFTER_CANCEL = "paid_after_cancel"
     PAID_LATE = "paid_late"
     PAID_TWICE = "paid_twice"
     PAID_WITHOUT_PAYMENT = "paid_without_payment"
+    """The order is paid, but none of its payments has succeeded."""
     POLL = "poll"
+    """The provider has accepted the refund; a due task reads whether it is completed."""
     PROBES_ENDED = "probes_ended"
+    """The last automatic probe gave no outcome."""
     RECONCILE_AMOUNT = "reconcile_amount"
     RECONCILE_MISSING_THERE = "reconcile_missing_there"
     RECONCILE_STATE = "reconcile_state"
     RECONCILE_UNKNOWN_REFUND = "reconcile_unknown_refund"
     REFETCHES_ENDED = "refetches_ended"
+    """The last automatic re-fetch did not get the missing parts."""
     REFUND_SLOW = "refund_slow"
     REVERSED = "reversed"
     SET_ASIDE = "set_aside"
+    """A part of the paid amount is set aside."""
     STATE_UNREADABLE = "state_unreadable"
+    """The shop has written a state that no order can have."""
     SUBMISSION = "submission"
+    """The approved refund is to be sent."""
     TIMEOUT_STUCK = "timeout_stuck"
+    """The saga that ends the expired payment has stopped."""
     UNKNOWN = "unknown"
+    """The outcome of the record's last call is unknown; a probe is scheduled."""
     UNKNOWN_REFUND = "unknown_refund"
+    """The provider has a refund that this database doesn't have."""
     UNMATCHED_NOTICE = "unmatched_notice"
     UNVERIFIED_NOTICE = "unverified_notice"
     WAITING = "waiting"
+    """The payer can still pay; a due task reads the payment."""
     WRITTEN_BY_OTHER = "written_by_other"
+    """Another application has written the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +323,8 @@ class PurchaseRequest:
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """A provider's statement about one credit check, validated by its adapter. `result` is the verdict about the
-    company, `expired` tells if the validity has ended. Dates are calendar days in Japan. A field is None if the
-    provider didn't state the value.
-    """
+    company; `expired` is True if the validity has ended. Dates are calendar days in Japan. A field is None if the
+    provider didn't state the value."""
 
     credit_check_id: int
     corporation_number: str | None = None
@@ -327,8 +349,8 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One row of the audit trail: `who` did `what` with the record `subject`, with a result, a reason and further
-    facts in `detail`. `number` is the number by which people know a payment or an order; "" for other subjects.
-    """
+    facts in `detail`. `number` is the order number of an order, or our payment number of a payment; "" for other
+    subjects."""
 
     id: int
     at: datetime

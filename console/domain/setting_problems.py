@@ -7,7 +7,15 @@ from console.domain.reason import Reason
 
 
 class SettingProblem(Reason):
-    """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file."""
+    """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file.
+    ADDRESS_TAKEN: another program uses the address or port. ADDRESS_OF_OTHER_MACHINE,
+    TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only. BUCKET_SUPPORT_MISSING,
+    KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
+    desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: a further node in a
+    database address is malformed. NO_SUCH_ENGINE: the kind of database isn't supported. NOT_ALPHANUMERIC: only
+    letters and digits are allowed. PROFILE_UNPARSABLE: the profile file has a malformed line. TWO_ALERT_DESTINATIONS:
+    both a webhook and Kafka are set. UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the
+    server has no such database."""
 
     ACCESS_DENIED = "access_denied"
     ADDRESS_TAKEN = "address_taken"

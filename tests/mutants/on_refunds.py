@@ -128,7 +128,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/guarded/desk_answers.py",
-                "    if entry is not None and entry.says_it_happened:\n",
+                "    if entry is not None and entry.proves_effect:\n",
                 "    if entry is None and record is None:\n",
             ),
         ),

@@ -13,7 +13,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, DecisionReason, StatedReason
+from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.settings.private_files import is_ordinary_file
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _parse_reason(args: Namespace) -> StatedReason | None:
         return None
     if args.reason_code is None or args.reason is None:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_REASON_WORDS}
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_DECISION_REASON_CHARACTERS},
         )
     return StatedReason(DecisionReason(args.reason_code), args.reason)
 

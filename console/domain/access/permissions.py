@@ -37,6 +37,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "set_read_only": frozenset({APPROVER, ADMIN}),
     "schema": frozenset({ADMIN}),
 }
+"""The roles that have each right, by the name of the right."""
 
 MAKER_ROLES = ROLES_BY_RIGHT["refund_request"] | ROLES_BY_RIGHT["refund_propose"]
 """Roles of which the maker of a refund must have one: at the request, at the approval and at the sending."""

@@ -13,6 +13,7 @@ from console.domain.records import ReadOnlySwitch as ReadOnlySwitch
 EVERYTHING_SCOPE = "everything"
 """Scope of the switch that stops the changes of all people, at all providers."""
 SWITCH_KIND = "read-only"
+"""Kind of a read-only switch as the subject of an audit entry."""
 READ_ONLY_SWITCH_REASON = "reason.read_only_switch"
 """Wording code of the reason for which an action is not possible while a switch stops it."""
 LONGEST_REASON_CHARACTERS = 200

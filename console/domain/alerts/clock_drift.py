@@ -12,16 +12,15 @@ LARGEST_DRIFT_SECONDS = 2.0
 """
 LONGEST_MEASUREMENT_SECONDS = 1.0
 """A measurement of the server's time that took more seconds than this is discarded, because it is too imprecise."""
-MIN_REQUESTS = 3
-"""Number of requests of a desk that must all be late before its clock counts as behind, because a single request may
-have had a slow connection.
-"""
+MIN_LATE_REQUEST_COUNT = 3
+"""Smallest number of requests of a desk, all of them late, from which on its clock counts as behind, because a single
+request may have had a slow connection."""
 ALERT_LIFETIME = timedelta(days=1)
 """Time after which an alert is resolved although its desk was not measured again; the desk may be switched off."""
 
 
 def compute_subject_id(desk: str) -> int:
-    """Return the number that stands for a desk as the subject of an alert: the CRC-32 of its id."""
+    """Return the number of a desk as the subject of an alert: the CRC-32 of its id."""
     return crc32(desk.encode())
 
 
@@ -43,10 +42,12 @@ def compute_clock_drift(delays: Sequence[float]) -> float | None:
 
     `delays` has one value per request of the desk: the server's time at which the request was stored, less the desk's
     time at which it was made, in seconds. A negative delay proves that the desk's clock is ahead. A large delay may
-    only be a slow connection, so the clock counts as behind only if at least MIN_REQUESTS requests were late; then
-    the shortest delay is the difference.
+    only be a slow connection, so the clock counts as behind only if at least MIN_LATE_REQUEST_COUNT requests were
+    late; then the shortest delay is the difference.
     """
     shortest_delay = min(delays)
     if shortest_delay < 0:
         return -shortest_delay
-    return -shortest_delay if len(delays) >= MIN_REQUESTS or shortest_delay <= LARGEST_DRIFT_SECONDS else None
+    return (
+        -shortest_delay if len(delays) >= MIN_LATE_REQUEST_COUNT or shortest_delay <= LARGEST_DRIFT_SECONDS else None
+    )

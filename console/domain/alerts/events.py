@@ -46,8 +46,8 @@ class AlertPublisher(Protocol):
 def make_alert_message(
     event_name: EventName, alert: Alert, database_id: str, facts: Mapping[str, object] | None = None
 ) -> AlertMessage:
-    """Return the event that tells other programs that `alert` was raised or resolved. `facts` are further members of
-    its body.
+    """Return the event with which other programs are informed that `alert` was raised or resolved. `facts` are
+    further members of its body.
 
     The event's id is derived from `database_id` and the alert's id and time. The alert's id alone isn't unique: a
     database that was restored from a backup assigns the same ids again, and a receiver would drop the next alert as a

@@ -241,6 +241,7 @@ def compute_incident_status(
 _STATE_CHANGING_ACTIONS = frozenset(
     {IncidentAction.SNOOZE, IncidentAction.WAKE, IncidentAction.RESOLVE, IncidentAction.REOPEN}
 )
+"""The actions that change the state of an incident; the others change only its owner."""
 
 
 def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
@@ -298,6 +299,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
 remove the cause; the wordings have the steps as `playbook.<name>.1`, `playbook.<name>.2` and so on.
 """
 DEFAULT_PLAYBOOK = "case"
+"""Name of the general playbook, for alerts of a rule without a playbook of its own."""
 
 
 def get_playbook(rule: str) -> str:

@@ -19,11 +19,11 @@ AGE_LIMITS: Mapping[str, timedelta] = {
 until a later success, and nobody has to do anything about them.
 """
 QUEUE_BY_SUBJECT_ID: Mapping[int, str] = {crc32(name.encode()): name for name in AGE_LIMITS}
-"""The queues by the number that stands for each in the column `subject_id` of its alert."""
+"""The queues by the number that the column `subject_id` of their alerts has for them."""
 
 
 def compute_subject_id(queue: str) -> int:
-    """Return the number that stands for a queue as the subject of an alert: the CRC-32 of its name."""
+    """Return the number of a queue as the subject of an alert: the CRC-32 of its name."""
     return crc32(queue.encode())
 
 

@@ -45,6 +45,7 @@ PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.D
 """States of an order that the shop or the console has marked as paid."""
 _SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})
 _LONGEST_OBSERVED_CHARACTERS = 255
+"""Largest number of characters of the texts `observed` and `expected`, as in their columns."""
 _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 
@@ -112,9 +113,9 @@ def find_broken_rule(
 
 
 def _find_payment_to_move(order: Order, paid_payments: Sequence[Payment]) -> Payment:
-    """Return the payment with which a person can have the order marked as paid. If the payments that the provider has
-    confirmed don't cover the order, this is one that only a callback calls paid, which must be probed; if there is
-    none, the newest payment."""
+    """Return the payment by which a person can have the order marked as paid. If the payments that the provider has
+    confirmed cover the order, this is the newest payment. If they don't, it is a payment that only a callback reports
+    as paid, which must be probed; if there is none, it is the newest payment."""
     unconfirmed_payments = [payment for payment in paid_payments if payment.state in PAID_BY_CALLBACK_STATES]
     confirmed_payments = [payment for payment in paid_payments if payment.state not in PAID_BY_CALLBACK_STATES]
     if unconfirmed_payments and not (confirmed_payments and is_order_covered(confirmed_payments, order)):

@@ -21,9 +21,12 @@ if TYPE_CHECKING:  # the list of the terminal's commands imports this module, an
 MENTION_KIND = "mention"
 MAX_LISTED_MENTIONS = 200
 """Largest number of open mentions that are listed. If there are more, the newest are listed."""
-_LONGEST_SHOWN_NAME = 64
+_LONGEST_SHOWN_NAME_CHARACTERS = 64
+"""Largest number of characters of a name without a person that is returned; the rest is cut off."""
 _ADDRESS_CHARACTER_PATTERN = re.compile(r"[A-Za-z0-9_%+@]")
+"""A character directly before an `@` which makes the text an e-mail address and not a mention."""
 _NAME_CONTINUATION_PATTERN = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)
+"""Characters directly after a name which show that the typed name is longer, or is an e-mail address."""
 _TYPED_NAME_PATTERN = re.compile(r"[\w.-]*\w")
 _UNFINISHED_NAME_PATTERN = re.compile(r"[\w.-]*\Z")
 
@@ -72,7 +75,7 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
         )
         match = _TYPED_NAME_PATTERN.match(text, start)
         if name is None and match is not None:
-            unknown_names[match[0][:_LONGEST_SHOWN_NAME]] = None
+            unknown_names[match[0][:_LONGEST_SHOWN_NAME_CHARACTERS]] = None
         elif name is not None and not is_same_person(name, author):
             mentioned_people[name] = None
     return NamesInNote(tuple(mentioned_people), tuple(unknown_names))

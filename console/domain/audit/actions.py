@@ -42,6 +42,7 @@ class AuditAction(StrEnum):
 
     PAYMENT_AMOUNT_DIFFERS = "payment.amount_differs"
     PAYMENT_BEGUN = "payment.begun"
+    """The provider has created a code or token, so that the payer can pay."""
     PAYMENT_BOOKED = "payment.booked"
     PAYMENT_CALLBACK_REFUSED = "payment.callback_refused"
     PAYMENT_CONTRADICTED = "payment.contradicted"
@@ -51,12 +52,16 @@ class AuditAction(StrEnum):
     PAYMENT_IMPORTED = "payment.imported"
     PAYMENT_LATE_ANSWER = "payment.late_answer"
     PAYMENT_MOVE_ORDER = "payment.move_order"
+    """A person has requested that the payment's order is set to paid."""
     PAYMENT_MOVED = "payment.moved"
+    """A provider's report has changed the payment's state."""
     PAYMENT_NOT_BEGUN = "payment.not_begun"
     PAYMENT_NOT_MOVED = "payment.not_moved"
+    """The payment's order could not be set to paid. A case was opened."""
     PAYMENT_NOTICE_UNMATCHED = "payment.notice_unmatched"
     PAYMENT_OPENED = "payment.opened"
     PAYMENT_OTHER_PAYMENT = "payment.other_payment"
+    """The provider's id in a report belongs to another payment of ours. A case was opened."""
     PAYMENT_PAID_AFTER_CANCEL = "payment.paid_after_cancel"
     PAYMENT_PAID_TWICE = "payment.paid_twice"
     PAYMENT_PROBE = "payment.probe"
@@ -74,7 +79,8 @@ class AuditAction(StrEnum):
     PAYMENT_START = "payment.start"
     PAYMENT_START_LAPSED = "payment.start.lapsed"
     PAYMENT_START_STARTED = "payment.start.started"
-    PAYMENT_TIME_NOT_TAKEN = "payment.time_not_taken"
+    PAYMENT_WRONG_TIME_IGNORED = "payment.time_not_taken"
+    """The time of payment in a provider's report can't be right; the time of the report was used instead."""
     PAYMENT_TIMEOUT_RESUMED = "payment.timeout_resumed"
     PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
     PAYMENT_UNKNOWN = "payment.unknown"
@@ -83,8 +89,10 @@ class AuditAction(StrEnum):
     DATABASE_RESTORED = "database.restored"
 
     ORDER_CANCELLED = "order.cancelled"
-    ORDER_DIFFERS = "order.differs"
-    ORDER_FILLED = "order.filled"
+    ORDER_VALUE_DIFFERS = "order.differs"
+    """A column of the shop's order has another value than the payment; the shop's value stays."""
+    ORDER_COLUMNS_FILLED = "order.filled"
+    """Empty columns of the shop's order were filled from its payment."""
     ORDER_OPENED = "order.opened"
     ORDER_PAID = "order.paid"
     ORDER_PAID_AFTER_CANCEL = "order.paid_after_cancel"
@@ -98,10 +106,12 @@ class AuditAction(StrEnum):
     REFUND_APPROVED = "refund.approved"
     REFUND_COMPLETED = "refund.completed"
     REFUND_CONTRADICTED = "refund.contradicted"
-    REFUND_DID_NOT_HAPPEN = "refund.did_not_happen"
+    REFUND_NOT_PROCESSED = "refund.did_not_happen"
+    """The provider has not processed the refund, which is sent again with the same key."""
     REFUND_EXPIRED = "refund.expired"
     REFUND_FAILED = "refund.failed"
     REFUND_HALF_APPROVED = "refund.half_approved"
+    """The first of two necessary approvers has approved the refund."""
     REFUND_LATE_ANSWER = "refund.late_answer"
     REFUND_NOT_SENT = "refund.not_sent"
     REFUND_OPENED = "refund.opened"
@@ -128,6 +138,7 @@ class AuditAction(StrEnum):
     OPERATION_RESOLVED = "operation.resolved"
     OPERATION_SHOW = "operation.show"
     OPERATION_UNDELIVERED = "operation.undelivered"
+    """The answer in a desk's spool could not be written into the database."""
 
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     ALERT_RAISED = "alert.raised"
@@ -148,10 +159,12 @@ class AuditAction(StrEnum):
     VIEW_SAVED = "view.saved"
 
     BULK_BEGUN = "bulk.begun"
+    """The execution of a bulk run has begun."""
     BULK_DISCARDED = "bulk.discarded"
     BULK_ENDED = "bulk.ended"
     BULK_EXPORTED = "bulk.exported"
-    BULK_FROZEN = "bulk.frozen"
+    BULK_RUN_STORED = "bulk.frozen"
+    """A person has stored a bulk run with its fixed list of records."""
     BULK_RUN = "bulk.run"
     BULK_STOPPED = "bulk.stopped"
 
@@ -160,11 +173,13 @@ class AuditAction(StrEnum):
 
     MENTION_DONE = "mention.done"
     RECORD_GIVEN_UP = "record.given_up"
+    """A person has ended the own take of a record."""
     RECORD_NOTE = "record.note"
     RECORD_PRINTED = "record.printed"
     RECORD_TAKE = "record.take"
 
-    STORY_OPENED = "story.opened"
+    TIMELINE_OPENED = "story.opened"
+    """A person has opened the timeline of a record."""
 
     EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
     EVIDENCE_BUNDLE_EXPORTED = "evidence_bundle.exported"
@@ -183,6 +198,7 @@ class AuditAction(StrEnum):
     LIMIT_CHANGED = "limit.changed"
     LIMIT_PROPOSED = "limit.proposed"
     LIMIT_SET = "limit.set"
+    """A person has tried to change a limit of refunds and was refused."""
 
     READ_ONLY_OFF = "read_only.off"
     READ_ONLY_ON = "read_only.on"
@@ -196,9 +212,12 @@ class AuditAction(StrEnum):
     SESSION_CREATED = "session_created"
     SESSION_DELETED = "session_deleted"
     SESSION_MISSING = "session_missing"
+    """A stored password for the sign-in could not be used."""
 
     REQUEST_GIVEN_UP = "request.given_up"
+    """Workers have taken a desk request several times, and none of them could end it."""
     REQUEST_REPEATED = "request.repeated"
+    """A call with the request id of an earlier call got the stored answer."""
     REQUEST_UNREADABLE = "request.unreadable"
 
     TASKS_RUN = "tasks.run"
@@ -208,6 +227,7 @@ class AuditAction(StrEnum):
     TOKEN_REFRESHED = "token.refreshed"  # noqa: S105 - an action
 
     LIVE_REFUSED = "live.refused"
+    """A program without a valid token was refused the live feed."""
 
     REGISTRY_IMPORT = "registry.import"
     REGISTRY_IMPORTED = "registry.imported"

@@ -16,14 +16,14 @@ from console.domain.errors import ConsoleError
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
 PRESENCE_LEASE_NAME = "desk_requests"
-"""Name of the lease that a worker holds while it executes desk requests. From this lease the desks know that a worker
-is running.
-"""
+"""Name of the lease that a worker holds while it executes desk requests. By this lease the desks see that a worker is
+running."""
 PRESENCE_LEASE_SECONDS = 30.0
 """Length (seconds) of the lease `PRESENCE_LEASE_NAME`. If no worker has renewed its lease for this time, the desks
 report that no worker is running.
 """
 PRESENCE_RENEWAL_SECONDS = 1.0
+"""Time (seconds) between two renewals of a worker's presence lease."""
 SILENT_WORKER_SECONDS = 2.0
 """Seconds after which a worker that hasn't renewed its presence lease counts as silent. Another worker that finds it
 silent at two consecutive checks takes over its desk requests.
@@ -41,8 +41,7 @@ WITHDRAWN_REQUEST_KIND = "request"
 """
 ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund reject"})
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
-password too, but only the worker knows if a request comes from the second person.
-"""
+password too, but only the worker can find out whether a request comes from the second person."""
 LONGEST_ARGUMENTS_BYTES = 16 * 1024
 """Largest size (bytes) of a desk request's arguments as JSON."""
 LONGEST_FILE_PART_BYTES = 1024 * 1024

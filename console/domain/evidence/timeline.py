@@ -86,7 +86,7 @@ class TimelinePage:
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
     number and states; `hidden_texts` has texts that must be masked before display; `names` has, by kind and id, the
-    numbers by which people know the records.
+    numbers that people use for the records.
     """
 
     kind: str
@@ -132,6 +132,7 @@ _ACTION_WORDS_OF_DECISIONS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
     "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
+"""Last words of the audit actions that become events of the kind DECISION."""
 _KIND_BY_ACTION_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
     ("notice", TimelineEventKind.NOTICE),
     ("saga", TimelineEventKind.SAGA),
@@ -139,6 +140,7 @@ _KIND_BY_ACTION_FRAGMENT: tuple[tuple[str, TimelineEventKind], ...] = (
     ("alert", TimelineEventKind.ALERT),
     ("reconcil", TimelineEventKind.RECONCILIATION),
 )
+"""The kind of event for an audit action whose name contains this text; the first pair that fits counts."""
 
 
 def get_event_kind(action: str) -> TimelineEventKind:

@@ -7,6 +7,7 @@ from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep
 
 _FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
+"""Changed facts by which the corporation was closed, merged or deleted."""
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:

@@ -88,6 +88,7 @@ _WORK_REASONS_FOR_PROBE = frozenset(
         *COMPARISON_RULES,
     )
 )
+"""Work reasons for which the next step of a person is a probe of the payment."""
 _CODES_WITHOUT_PROBE: Mapping[str, str] = {
     "next.payment_compare_amounts": "next.payment_look",
     "next.payment_confirmed_later": "next.payment_look",
@@ -101,6 +102,7 @@ it can't be asked."""
 _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
     (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE)
 )
+"""Work reasons for which the next step of a person is to request a refund of the payment."""
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
 """Names of the actions that open the page of the payment's pending refund, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
@@ -124,6 +126,8 @@ _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
     PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
     PaymentState.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
 }
+"""For each final state of a payment without money (failed, expired, reversed): the wording codes of verdict, reason
+and next step."""
 
 
 def explain_payment(record: Payment, now: datetime) -> Explanation:
@@ -155,9 +159,8 @@ def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
     """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
-    advised, except if the payment was reversed and only its order doesn't know it (`is_order_still_paid`). Then no
-    answer of the provider brings the money back; the next step is to open the order and ask the shop about it.
-    """
+    advised, with one exception: the payment was reversed and its order is still paid (`is_order_still_paid`). Then no
+    answer of the provider brings the money back; the next step is to open the order and ask the shop about it."""
     step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
     reversed_minor = compute_reversed_minor(record)
     if reversed_minor and is_order_still_paid:
@@ -350,6 +353,7 @@ def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: boo
 
 
 def _make_order_review_codes(record: Order) -> tuple[str, str]:
+    """Return the wording codes of verdict and reason of an order that a person must look at."""
     return f"verdict.order_{record.state}", "why.order_person"
 
 

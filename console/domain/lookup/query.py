@@ -38,8 +38,11 @@ _AMOUNT_LIKE_PATTERN = re.compile(
     r"|[0-9]{1,3}(?:,[0-9]{2,3})+(?:\.[0-9]+)?",
     re.IGNORECASE,
 )
+"""A word that is written like an amount, with a sign of its currency or with grouped digits."""
 _AMOUNT_COMPARISON_PATTERN = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
+"""A word that begins with a comparison sign and a digit or a sign of a currency."""
 _SEPARATED_CURRENCY_SIGN_PATTERN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
+"""A sign of a currency with spaces between it and its digits."""
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _DAY_PATTERN_TEXT = (
     r"(?:(?P<year{0}>[0-9]{{4}})(?P<mark{0}>[-/.])(?P<month{0}>[0-9]{{1,2}})(?P=mark{0})(?P<day{0}>[0-9]{{1,2}})"
@@ -51,6 +54,7 @@ _DAY_VALUE_PATTERN = re.compile(
     rf"(?P<comparison>>=|<=|>|<|=|~)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
 )
 _YEARS_BETWEEN_LEAP_DAYS = 8
+"""Largest number of years between two 29 February (1896 and 1904), within which a day without a year is searched."""
 
 
 class SearchProblemKind(StrEnum):
@@ -261,7 +265,7 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 def _read_days_without_operator(builder: _SearchBuilder) -> None:
     """Decide which dates without an operator are conditions. If the text has another condition, each such date
     becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
-    a problem then tells the person how to search for the day."""
+    a problem is added, by which the screen explains how to search for the day."""
     has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:
         day, day_text = _parse_day(word, builder.today), builder.words[place]

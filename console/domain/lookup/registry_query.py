@@ -28,7 +28,9 @@ LONGEST_QUERY_CHARACTERS = 500
 the longest published text, a furigana.
 """
 _MIN_SEARCHED_CHARACTERS = 2
+"""Smallest number of characters of a word that is searched within names."""
 _MIN_SEARCHED_DIGITS = 4
+"""Smallest number of digits that are searched as the beginning of a number."""
 _NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
@@ -91,7 +93,7 @@ def parse_query(text: str) -> RegistryQuery:
     the first 500 are ignored."""
     query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
     number = find_number(query_text)
-    words = tuple(map(_read_word_of_several, query_text.split()))
+    words = tuple(map(_read_word_or_half_post_code, query_text.split()))
     whole_word = _read_word(query_text)
     digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
@@ -166,6 +168,7 @@ def _clean_query_text(text: str) -> str:
 
 
 _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
+"""Replaces か and the small ka and ke by the katakana that the search reads in two ways."""
 
 
 def _read_word(word: str) -> SearchWord:
@@ -179,7 +182,7 @@ def _read_word(word: str) -> SearchWord:
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 
-def _read_word_of_several(word: str) -> SearchWord:
+def _read_word_or_half_post_code(word: str) -> SearchWord:
     """Return the comparison forms of one of several typed words. A word of 3 digits also counts as the first half
     of a post code."""
     search_word = _read_word(word)

@@ -31,7 +31,7 @@ class PersonalEvent:
 
     - `act`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
-    - `number`: the number by which people know the record, such as our number of the payment; None if it has none
+    - `number`: the number that people use for the record, such as our number of the payment; None if it has none
       or it was not read. No name of a payer and no text that a person has written is part of an event, because a
       desktop shows it.
     """

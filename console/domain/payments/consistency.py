@@ -34,9 +34,13 @@ CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
 payment counts for its order only in these.
 """
 WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+"""Payment states in which the payer has not paid and may still pay."""
 ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
+"""Payment states in which the payment has ended and the payer has not paid."""
 ENDED_WITHOUT_MONEY_STATES = ENDED_UNPAID_STATES | {PaymentState.REVERSED}
+"""Payment states in which the payment has ended and no money is left of it: not paid, or reversed."""
 FINAL_STATES = frozenset({PaymentState.COMPLETED}) | ENDED_WITHOUT_MONEY_STATES
+"""Payment states that normally don't change any more."""
 _PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
 _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
@@ -301,6 +305,7 @@ def compute_reversed_minor(payment: Payment) -> int:
 
 
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
+"""States of a refund that is being sent or that the provider has accepted."""
 
 
 def _sum_refunds(refunds: Iterable[Refund]) -> int:

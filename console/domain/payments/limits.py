@@ -13,7 +13,13 @@ LIMIT_NAMES = (
 )  # fmt: skip
 """The limits that every currency has. Without a row, the strictest value counts."""
 SECOND_CHECKER_ABOVE, SECOND_CHECKER_TODAY = "second_checker_above", "second_checker_today"
+"""Names of a limit and a condition: the amount above which a refund needs a second approver, and the sum of the
+refunds that the maker has requested on the Japanese day, above which the maker's next refund needs one."""
+
 SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER = "second_checker_age", "second_checker_payer"
+"""Names of two conditions for a second approver: days since the payment was paid, and number of the payer's
+refunds."""
+
 CONDITION_NAMES = (SECOND_CHECKER_TODAY, SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER)
 """Further conditions, each of which needs a second approver. Without a row, a condition doesn't apply. The values are
 minor units (the sum that the maker has requested on a Japanese day), days (since the payment was paid), and a number
@@ -24,6 +30,7 @@ PROVIDER_CONDITION_PREFIX = "second_above_"
 PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1
+"""Largest value that a limit may have."""
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 """Time for which a proposed change of a refund limit waits for a second administrator."""
 

@@ -261,9 +261,12 @@ class OrderRelations:
 _PENDING_REFUND_STATES = frozenset(
     {RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED}
 )
+"""States of a refund that has not ended."""
 
 
 def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:
+    """Return the sort key by which `pending_refund` chooses a refund: one with an unknown outcome before one that is
+    requested, approved or being sent, and this before one that the provider has accepted."""
     return refund.certainty is Certainty.KNOWN, refund.state is RefundState.SUBMITTED
 
 

@@ -23,7 +23,7 @@ LONGEST_TIME_SINCE_PAID = timedelta(days=10 * 366)
 
 
 class PaidTimeProblem(StrEnum):
-    """Why the time of payment in a provider's report can't be right."""
+    """The reason for which the time of payment in a provider's report can't be right."""
 
     IN_FUTURE = "paid_in_future"
     BEFORE_BEGIN = "paid_before_begin"
@@ -33,8 +33,9 @@ class PaidTimeProblem(StrEnum):
 def find_paid_time_problem(
     paid_at: datetime | None, now: datetime, begun_at: datetime | None = None
 ) -> PaidTimeProblem | None:
-    """Return why the time of payment `paid_at` in a report can't be right; None if it can be, or if the report has
-    none. `begun_at` is the time at which this program began the payment, None for a payment that others began.
+    """Return the reason for which the time of payment `paid_at` in a report can't be right; None if it can be right,
+    or if the report has no such time. `begun_at` is the time at which this program began the payment, None for a
+    payment that others began.
 
     The refund window, the number of approvers and the questions to a provider that searches by day depend on this
     time.
@@ -195,12 +196,14 @@ def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
 
 
 def _compute_expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
+    """Return the effect of a report that the payment's code or token has expired unpaid."""
     if payment.state in WAITING_STATES:
         return ReportEffect((PaymentState.EXPIRED,))
     return _make_contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
 def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+    """Return the effect of a report that the payment still waits for the payer."""
     if payment.state is PaymentState.COMPLETED and source is ReportSource.READ:
         return _make_contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
@@ -211,6 +214,7 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: Rep
 
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
+    """Return the effect of a report that contradicts the payment's state: a case for a person, and no change."""
     return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 

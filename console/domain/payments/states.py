@@ -58,6 +58,7 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.PAYMENT_FAILED: frozenset({PaymentState.PAYMENT_SUCCESS}),
     PaymentState.REVERSED: frozenset(),
 }
+"""The allowed changes of a payment's state: the states that may follow each state."""
 
 
 def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
@@ -90,3 +91,4 @@ _INTERMEDIATE_STATES = frozenset(
         PaymentState.COMPLETED,
     }
 )
+"""States through which a payment may pass without a report about them."""

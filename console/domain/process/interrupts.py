@@ -17,7 +17,9 @@ from types import FrameType
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""The signals whose handler `defer_signals` replaces."""
 _POLL_INTERVAL_SECONDS = 0.02
+"""Pause in seconds between two checks whether all threads have left `defer_signals`."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -195,6 +197,7 @@ def _is_main_thread() -> bool:
 
 
 def _end_calls_of_thread(thread: int | None = None) -> None:
+    """Call the registered functions that end the network waits of this thread (None: of all threads)."""
     for of, end_call in tuple(_signal_state.call_endings.values()):
         if thread in (None, of):
             end_call()
@@ -216,6 +219,7 @@ def _handle_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def _has_own_handler() -> bool:
+    """True if `_handle_signal` is the present handler of at least one of _HANDLED_SIGNALS."""
     return any(signal.getsignal(number) is _handle_signal for number in _HANDLED_SIGNALS)
 
 

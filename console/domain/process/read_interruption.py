@@ -10,9 +10,11 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 _REPEAT_INTERVAL_SECONDS = 0.05
+"""Pause in seconds between two attempts to end the running statement."""
 _log = logging.getLogger("console.store")
 T = TypeVar("T")
 OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
+"""Type of a function that opens a context manager, which yields a function; that function ends a statement."""
 
 
 class ReadInterrupted(BaseException):

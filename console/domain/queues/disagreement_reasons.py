@@ -1,10 +1,10 @@
-"""The reasons of work for which a person must look at a record because its sides disagree."""
+"""The work reasons for which a person must look at a record because its sides disagree."""
 
 from collections.abc import Mapping
 
 from console.domain.records import WorkReason
 
-REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
+DISAGREEMENT_REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
     "payment": frozenset(
         {
             WorkReason.AMOUNT_DIFFERS,

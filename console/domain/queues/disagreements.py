@@ -8,10 +8,10 @@ from datetime import datetime
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import ComparedSide
-from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
+from console.domain.queues.disagreement_reasons import DISAGREEMENT_REASONS_BY_KIND
 from console.domain.tasks.records import Alert, AlertRule
 
-_DISAGREEMENT_RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
+_DISAGREEMENT_RULES = frozenset(AlertRule).union(*DISAGREEMENT_REASONS_BY_KIND.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ LONGEST_FILTER_CHARACTERS = 1_000
 
 _OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
 _CODE_IN_FILTER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A code as the value of an operator, such as a state or a cause."""
 _CLIENT_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _PERSON_PATTERN = re.compile(r"-|[A-Za-z0-9._-]{1,64}")
 _DECIMAL_PATTERN_TEXT = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
@@ -42,6 +43,7 @@ _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SINCE_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
 _CURRENCY_BY_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _FIRST_SINCE_YEAR, _LAST_SINCE_YEAR = 1970, 2999
+"""First and last year of a day that the operator `since:` accepts."""
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -115,6 +117,8 @@ def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
 
 
 def _parse_codes(text: str, allowed_codes: frozenset[str] | None = None) -> frozenset[str]:
+    """Return the codes in the value of an operator, which are separated by commas. Raises InvalidFilterValue for a
+    code that isn't one of `allowed_codes` (None: any code is accepted)."""
     codes = frozenset(text.lower().split(","))
     if any(
         _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed_codes is not None and code not in allowed_codes)
@@ -165,6 +169,8 @@ def _add_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def _add_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
+    """Return the filter with the condition on the owner: a person's name, or `-` for records that nobody has
+    taken."""
     if _PERSON_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
     return replace(record_filter, owner=text)
@@ -211,6 +217,7 @@ def parse_amount(text: str) -> AmountRange:
 
 
 def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
+    """Return the filter with the condition on the age, such as `>2d` or `1h..3d`."""
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
@@ -226,6 +233,8 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
+    """Return the filter with the condition on the day of the last change, such as `>=2026-11-01` or
+    `2026-11-01..2026-11-07`."""
     match = _SINCE_PATTERN.fullmatch(text.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         raise InvalidFilterValue
@@ -264,6 +273,7 @@ _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] =
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
 FILTER_OPERATORS = tuple(_PARSER_BY_OPERATOR)
+"""Names of all operators of a filter, with their short forms."""
 _FIELD_BY_SET_OPERATOR: Mapping[str, str] = {
     "kind": "kinds",
     "provider": "providers",

@@ -1,8 +1,8 @@
 """Saved views of a queue: a name for a filter, a sort order, the columns and the grouping. No I/O.
 
-A view stores texts, as a person typed them. A newer or an older program may know other operators, sort orders and
-columns. A part of a view that this program doesn't know is reported to the person and ignored, so a view never
-hides a record because of it.
+A view stores texts, as a person typed them. A newer or an older version of the program may have other operators, sort
+orders and columns. A part of a view that this version doesn't have is reported to the person and ignored, so a view
+never hides a record because of it.
 """
 
 import re
@@ -21,9 +21,11 @@ OWN_RECORDS_OPERATOR = "owner:me"
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
 """Numbers of views that one person, and that the team, may have."""
-MAX_COLUMNS = 40
+MAX_VIEW_COLUMNS = 40
+"""Largest number of columns that a view may name."""
 LONGEST_COLUMN_CHARACTERS = 40
 LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
+"""Largest number of characters of each text of a view's content (filter, words, sort order)."""
 
 _REFUSED_UNICODE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _STACKED_COMBINING_MARKS_PATTERN = re.compile("MMM|^M")
@@ -134,7 +136,7 @@ def is_storable_view_content(content: ViewContent) -> bool:
     texts = (content.filter, content.words, content.sort, content.queue)
     return (
         all(len(text) <= LONGEST_FIELD_CHARACTERS and _is_printable(text) for text in texts)
-        and len(content.columns) <= MAX_COLUMNS
+        and len(content.columns) <= MAX_VIEW_COLUMNS
         and all(
             len(key) <= LONGEST_COLUMN_CHARACTERS and _COLUMN_PATTERN.fullmatch(key) is not None
             for key in content.columns

@@ -28,7 +28,11 @@ RULE_OF_VERDICT = {
     ReconciliationVerdict.DIFFERENT_AMOUNT: DIFFERENT_AMOUNT_RULE,
     ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
 }
+"""Rule of the case that is opened about a difference, by the verdict of the comparison."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
+"""Largest difference between the clocks of the provider and of this program that is not a difference of the
+records."""
+
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
@@ -54,6 +58,7 @@ class ComparedRow:
 
 
 MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
+"""Result of the comparison of a row that agrees with our payment."""
 _DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.CASE)
 
 
@@ -106,6 +111,7 @@ def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _has_newer_report(payment: Payment, at: datetime) -> bool:
+    """True if the payment has stored a report that was true after the instant `at`."""
     return payment.told_at is not None and payment.told_at > at
 
 

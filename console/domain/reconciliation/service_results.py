@@ -29,6 +29,9 @@ PART_ALL, PART_DIFFER, PART_ONLY_OURS, PART_ONLY_THEIRS, PART_REFUSED = (
     "only_theirs",
     "refused",
 )
+"""Names of the filters of a list of differences: all; different in state or amount; missing at the provider; missing
+here; rejected rows."""
+
 VERDICTS_OF_PART: Mapping[str, frozenset[ReconciliationVerdict]] = {
     PART_ALL: frozenset(ReconciliationVerdict) - {ReconciliationVerdict.MATCHED},
     PART_DIFFER: frozenset({ReconciliationVerdict.DIFFERENT_STATE, ReconciliationVerdict.DIFFERENT_AMOUNT}),

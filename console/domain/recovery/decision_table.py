@@ -38,6 +38,7 @@ from console.domain.recovery.records import (
 from console.domain.service_results import AllowedAction
 
 DOCUMENT_EVIDENCE = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
+"""Kinds of evidence that a person hands in, instead of the provider's answer to a read."""
 RefusalFinder = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
 the facts don't exclude the choice.
@@ -134,6 +135,7 @@ def _find_decided_refund_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
+    """Return a rule that gives the reason for which people can't decide that the payment is in the state `target`."""
     return lambda facts: find_payment_decision_refusal(_require_payment(facts), target)
 
 
@@ -245,6 +247,7 @@ _NOTE_CHOICE_RULE = ChoiceRule("note", "note")
 
 
 _INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+"""Statements of a provider after which a decision needs documents and two people."""
 _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
     PaymentState.COMPLETED: (ProviderStatement.PAID,),
     PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
@@ -395,6 +398,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         _NOTE_CHOICE_RULE,
     ),
 }
+"""The decision table: the rows (choices with their rules) for each kind of record."""
 
 
 def get_record_kind(record: RecoverableRecord) -> str:
@@ -471,12 +475,13 @@ def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
 _UNANSWERABLE_PROBE_REASONS = frozenset(
     f"reason.{reason}" for reason in (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
 )
+"""Reasons that exclude a probe because the provider has no call for the question."""
 
 
 def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
-    """Return the action `name` of a screen, and tell if it is possible now by the rules of the decision table. The
-    action `resolve` is possible if at least one decision is. A probe is also possible if the table excludes it only
-    because the provider has no call for the question.
+    """Return the action `name` of a screen; its field `allowed` is True if it is possible now by the rules of the
+    decision table. The action `resolve` is possible if at least one decision is. A probe is also possible if the
+    table excludes it only because the provider has no call for the question.
 
     If no decision is possible, the action has the first of these reasons that exists:
 

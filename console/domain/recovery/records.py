@@ -44,9 +44,8 @@ class ProviderStatement(StrEnum):
 
 
 class QuestionPossibility(StrEnum):
-    """Tells if this desk can ask the provider about a record. `YES`: it can. `NO_CALL`: the provider has no such
-    call. `NOT_SET_UP`: this desk has no settings for the provider.
-    """
+    """The possibility for this desk to ask the provider about a record. `YES`: it can. `NO_CALL`: the provider has no
+    such call. `NOT_SET_UP`: this desk has no settings for the provider."""
 
     YES = "yes"
     NO_CALL = "no_call"
@@ -94,7 +93,7 @@ class ChoiceFacts:
 
     - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
-    - `question_possibility`: tells if this desk can ask the provider; `statement`: the provider's last statement.
+    - `question_possibility`: whether this desk can ask the provider; `statement`: the provider's last statement.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total.

@@ -10,6 +10,7 @@ from console.domain.registry.publication_days import list_publication_days_betwe
 
 _NAME_PATTERN = re.compile(r"(?:diff|(?P<prefecture>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
 NATION_CODE = "00"
+"""Code in the name of a whole file with the corporations of all prefectures."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

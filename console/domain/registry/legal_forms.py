@@ -43,6 +43,7 @@ _FORM_ABBREVIATIONS_OF_TRANSFERS = """
 トクヒ=特定非営利活動法人 ドク=独立行政法人 ノウ=農事組合法人 ベン=弁護士法人 ゼイ=税理士法人 ギヨ=行政書士法人
 シホウ=司法書士法人 ロウム=社会保険労務士法人 ロウ=社会保険労務士法人
 """
+"""Abbreviations of legal forms in the names of account holders of bank transfers."""
 _ENGLISH_LEGAL_FORMS = (
     r"(?:company|co)[.,\s]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp|company|co|llc|llp|plc|kk|k\.\s?k|gk|g\.\s?k|yk"
     r"|kabushiki[\s-]?[kg]aisha|godo[\s-]?[kg]aisha|yugen[\s-]?[kg]aisha"
@@ -67,7 +68,9 @@ _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
 _ENGLISH_LEGAL_FORM_ALONE_PATTERN = re.compile(rf"(?i)[\s.,]*(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*")
 _ABBREVIATION_PATTERN = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
 _TRANSFER_BEGINNING_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
+"""The abbreviation of a legal form in a bank transfer at the beginning of a name: カ) in カ)ヤマダ."""
 _TRANSFER_END_PATTERN = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
+"""The abbreviation of a legal form in a bank transfer at the end of a name: (カ or (カ)."""
 _CIRCLED_ABBREVIATIONS = str.maketrans(
     {"㊑": "(株)", "㊒": "(有)", "㊓": "(社)", "㊔": "(名)", "㊖": "(財)", "㊫": "(学)", "㊩": "(医)"}
 )
@@ -123,7 +126,8 @@ def remove_legal_form(folded_name: str) -> str:
 
 
 def remove_legal_forms(folded_names: Iterable[str]) -> list[str]:
-    """Return what `remove_legal_form` returns for each name. This is faster than one call for each of them."""
+    """Return each of the names without its legal form, as `remove_legal_form` removes it. This is faster than one
+    call for each name."""
     return [
         remove_legal_form(name)
         if name[:2] in _FORMS_BY_FIRST_CHARACTERS or name[-2:] in _FORMS_BY_LAST_CHARACTERS

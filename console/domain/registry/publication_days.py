@@ -14,12 +14,14 @@ from functools import cache
 _ONE_DAY = timedelta(days=1)
 _MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
 _FIXED_HOLIDAYS = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
+"""Month and day of the national holidays that have the same date every year."""
 _MONDAY_HOLIDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))
 """Month, and which Monday of it: Coming of Age Day, Marine Day, Respect for the Aged Day, Sports Day."""
 _MOVED_HOLIDAYS = {
     2020: {(7, 20): (7, 23), (10, 12): (7, 24), (8, 11): (8, 10)},
     2021: {(7, 19): (7, 22), (10, 11): (7, 23), (8, 11): (8, 8)},
 }
+"""For the Olympic years: the holidays (month, day) and the days to which they were moved."""
 
 
 def list_publication_days_between(after_day: date, before_day: date) -> list[date]:
@@ -57,10 +59,13 @@ def _find_nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
 
 
 def _compute_equinox_day(year: int, offset: float) -> int:
+    """Return the day of the month of the equinox in `year`; `offset` is the constant of the formula for March or
+    September."""
     return int(offset + 0.242194 * (year - 1980)) - (year - 1980) // 4
 
 
 def _find_next_free_day(day: date, holidays: set[date]) -> date:
+    """Return the first day from `day` on that is not one of `holidays`: the substitute for a holiday on a Sunday."""
     while day in holidays:
         day += _ONE_DAY
     return day

@@ -81,6 +81,7 @@ _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "�
 _VU_SYLLABLE_PATTERN = re.compile("|".join(_VU_SYLLABLES))
 _ITERATION_MARK_PATTERN = re.compile(r"(.)([々ヽヾ])")
 _CONTEXT_DEPENDENT_CHARACTERS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
+"""Characters whose reading can depend on their neighbours."""
 # カ and ケ are in most readings, between other kana.
 _KANA_RANGES = "ァ-ヺーぁ-ゖｦ-ﾝ"
 _SECOND_READING_PATTERN = re.compile(
@@ -116,6 +117,8 @@ def list_comparison_forms_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _make_second_reading(text: str) -> str:
+    """Return the comparison form of the text in its second reading: ケ between kanji read as ガ, ヴァ as バ,
+    and 々 as the character before it."""
     kana = unicodedata.normalize("NFKC", text).translate(_HIRAGANA_TO_KATAKANA)
     kana = _VU_SYLLABLE_PATTERN.sub(lambda match: _VU_SYLLABLES[match[0]], kana)
     kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
@@ -131,6 +134,7 @@ def has_second_reading(text: str) -> bool:
 
 
 def _repeat_kana(match: re.Match[str]) -> str:
+    """Return the character before an iteration mark twice; a mark with voicing repeats it voiced."""
     voicing_mark = "\u3099" if match[2] == "ヾ" else ""
     return match[1] + unicodedata.normalize("NFC", match[1] + voicing_mark)
 
@@ -139,6 +143,7 @@ _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三�
 _BLOCK_IN_KANJI_PATTERN = re.compile(
     r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)"
 )
+"""A number below 100 in kanji in front of a unit of an address, such as 二十三番."""
 _HYPHEN_AFTER_DIGIT_PATTERN = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
 _ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
 
@@ -154,14 +159,18 @@ def fold_address(text: str) -> str:
 
 
 _BLOCK_NUMBERS = frozenset(map(str, range(1000)))
-"""Most blocks of an address; they are their own comparison form."""
+"""Texts of the numbers below 1000: most blocks of an address. Each of them equals its own comparison form."""
 
 
 def _replace_block_unit(unit: re.Match[str]) -> str:
+    """Return "/" for a unit of an address (丁目, 番地) between two numbers, and "" for a unit at the end.
+    `fold_address` splits the address at "/"."""
     return "/" if unit[1] else ""
 
 
 def _convert_kanji_number(match: re.Match[str]) -> str:
+    """Return the digits of a number below 100 in kanji (see _BLOCK_IN_KANJI_PATTERN), or "" if all of its parts are
+    empty."""
     tens, ten, ones = match.groups()
     if not ten:
         return _KANJI_DIGITS[tens] if tens else ""

@@ -18,12 +18,17 @@ from console.domain.registry.corporations import (
 CORPORATION_CHANGE_RULE = "corporation_changed"
 """Rule of the alerts about changed corporations."""
 CORPORATION_KIND = "corporation"
-"""Kind of the subject of these alerts. The subject's id is the corporation number as an integer."""
+"""Kind of the subject of the alerts about changed corporations. The subject's id is the corporation number as an
+integer."""
 QUEUE_NAME = "companies"
 """Name of the queue of changed corporations."""
 EXPECTED_RESPONSE_TEXT = "acknowledgement|renewal"
-"""Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
+"""Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
+an alert."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
+"""Separators in the text `observed` of the alerts about changed corporations: between its parts, and between the old
+and the new value of a part."""
+
 _LONGEST_OBSERVED_CHARACTERS = 255
 _TRIED_NAME_LENGTHS = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
@@ -46,9 +51,9 @@ class WatchedFacts:
 
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
-    """A change of a corporation for which there are records here: the facts that people have been told (`before`),
-    the present facts (`after`), the date of the registry that has the present facts, and the id of the open
-    alert about the change.
+    """A change of a corporation for which there are records here: the facts of which people have been informed
+    (`before`), the present facts (`after`), the date of the registry that has the present facts, and the id of the
+    open alert about the change.
     """
 
     number: str
@@ -166,10 +171,9 @@ def _require_text(value: object) -> str:
 
 
 def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
-    """Return the changes as the text `observed` of an alert: parts with codes, dates and names, that about the
-    closure first. `successor_name` is the name of the corporation into which the changed corporation was merged.
-    Names and addresses are cut if the text would be too long for its column.
-    """
+    """Return the changes as the text `observed` of an alert: parts with codes, dates and names. The part about the
+    closure comes first. `successor_name` is the name of the corporation into which the changed corporation was
+    merged. Names and addresses are cut if the text would be too long for its column."""
     texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 

@@ -100,12 +100,11 @@ class CloseReconciliation:
 
 @dataclass(frozen=True, slots=True)
 class DailyCloseChange:
-    """A difference between the first close of a day and a later close of this day. `what` is a sum of
-    DAILY_SUM_NAMES (with its currency), `unknown` (a record that was added to or removed from the records with
-    an unknown outcome) or `reconciliation`. The values are texts for `unknown` and `reconciliation`, None if
-    one of the two closes has no value; a missing sum is 0. `number` is the number of the payment that an `unknown`
-    change is about; None if the payment is gone.
-    """
+    """A difference between the first close of a day and a later close of this day. `what` is a sum of DAILY_SUM_NAMES
+    (with its currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
+    `reconciliation`. The values are texts for `unknown` and `reconciliation`, None if one of the two closes has no
+    value; a missing sum is 0. `number` is the number of the payment that an `unknown` change is about; None if the
+    database no longer has the payment."""
 
     what: str
     currency: str = ""
@@ -232,8 +231,8 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
 
 
 def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
-    """Return the sums in the stored facts of a close, by currency and name of the sum. A name that this version
-    doesn't know is left out."""
+    """Return the sums in the stored facts of a close, by currency and name of the sum. A name that is not one of
+    DAILY_SUM_NAMES is left out."""
     money_of_currencies = facts.get("money")
     return {
         (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 AGE_LIMITS = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timedelta(days=3))
 """The upper limits of the classes of age, in order; the last class has no upper limit."""
 AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
+"""Names of the classes of age, in order; the last class has no upper limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from datetime import datetime
 from console.domain.reports.periods import Period
 
 FUNNEL_STEPS = ("requested", "approved", "sent", "refunded")
+"""Steps of a refund that the report counts, in order. A refund counts in each step that it has reached."""
 OTHER_REFUND_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
+"""Endings of a refund other than its completion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Intervals of the worker's tasks with the reason for each, and the rule that tells if a task is overdue. No I/O."""
+"""Intervals of the worker's tasks with the reason for each, and the rule by which a task is overdue. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ this time.
 LONGEST_RUN_TIME = timedelta(minutes=15)
 """Time after which a run of a task that hasn't ended counts as hanging."""
 LONGEST_WAIT_AFTER_FAILURES = timedelta(minutes=15)
+"""Longest wait until the next run of a task whose runs fail."""
 MAX_CONSECUTIVE_FAILURES = 2
 """Number of consecutive failed runs of a task up to which no alert is raised."""
 BATCH_SIZE = 200
@@ -44,6 +45,7 @@ class TaskInterval:
 FULL_BATCH_INTERVAL = timedelta(seconds=2)
 """Time to the next run of a task after a run that worked on a full batch."""
 USUAL_INTERVAL = TaskInterval(60, "what is due to the minute is soon enough")
+"""Interval of a task that has no entry in INTERVAL_OF_TASK."""
 INTERVAL_OF_TASK: Mapping[str, TaskInterval] = {
     "spool_delivery": TaskInterval(15, "an answer that the database could not take keeps a record unknown"),
     "lapsed_operations": TaskInterval(15, "a call whose process died is seen as unknown anyway; this settles it"),

@@ -70,6 +70,7 @@ class AlertRule(StrEnum):
 
 
 ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
+"""Topics under which the events about alerts are sent: about orders and payments, and about changed corporations."""
 COMPANY_TOPIC = "alerts.corporation_changed.v1"
 
 
@@ -77,7 +78,7 @@ COMPANY_TOPIC = "alerts.corporation_changed.v1"
 class Alert:
     """A contradiction or delay that the program has found: the record `subject_kind` `subject_id` breaks the rule
     `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
-    amounts. `number` is the number by which people know the record; None if it was not read, or has none. `order_no`
+    amounts. `number` is the number that people use for the record; None if it was not read, or has none. `order_no`
     is the number of the order that an alert about an order concerns. A person who has acknowledged the alert is in
     `acknowledged_by`, with the text `note`.
     """

@@ -12,17 +12,22 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 PURCHASE_PROBE_WAITS: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
+"""Waits before the automatic probes of a purchase whose outcome is unknown."""
 PAYMENT_PROBE_WAITS: Sequence[timedelta] = PURCHASE_PROBE_WAITS
+"""Waits before the automatic probes of a payment whose outcome is unknown."""
 PAYMENT_POLL_WAITS: Sequence[timedelta] = (
     10 * _SECOND, 20 * _SECOND, 30 * _SECOND, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR,
     6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
+"""Waits before the reads of a payment at its provider while the payer can still pay."""
 REFUND_PROBE_WAITS: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip
+"""Waits before the automatic probes of a refund whose outcome is unknown."""
 PAYMENT_TIMEOUT_WAITS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
 """Waits between the attempts to end an expired payment while its outcome isn't known; the last wait is repeated."""
 INCOMPLETE_REFETCH_WAITS: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
+"""Waits before the automatic re-fetches of the missing parts of a credit check."""
 
 REFUND_POLL_WAITS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
 SLOW_REFUND_POLL_WAITS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)

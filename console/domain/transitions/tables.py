@@ -13,6 +13,7 @@ CREDIT_CHECK_TRANSITIONS: Mapping[CheckState, frozenset[CheckState]] = {
     CheckState.SUCCESS: frozenset(),
     CheckState.ERROR: frozenset(),
 }
+"""Allowed state changes of a credit check: the states that may follow each state."""
 
 OPERATION_TRANSITIONS: Mapping[OperationState, frozenset[OperationState]] = {
     OperationState.CALLING: frozenset({OperationState.DONE, OperationState.FAILED, OperationState.UNKNOWN}),
@@ -20,6 +21,7 @@ OPERATION_TRANSITIONS: Mapping[OperationState, frozenset[OperationState]] = {
     OperationState.DONE: frozenset(),
     OperationState.FAILED: frozenset(),
 }
+"""Allowed state changes of an operation in the journal."""
 
 ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.PENDING: frozenset({OrderState.PAID, OrderState.CANCELLED}),
@@ -51,6 +53,7 @@ OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, Ref
 RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
 """States in which a refund's amount is reserved on its payment."""
 ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
+"""States of a refund after which no other state follows."""
 
 SET_ASIDE_TRANSITIONS: Mapping[SetAsideState, frozenset[SetAsideState]] = {
     SetAsideState.OPEN: frozenset({SetAsideState.REFUNDING}),
@@ -70,6 +73,7 @@ STOCK_TRANSITIONS: Mapping[StockState, frozenset[StockState]] = {
     StockState.RELEASED: frozenset(),
     StockState.USED: frozenset(),
 }
+"""Allowed state changes of a stock reservation."""
 
 _State = TypeVar("_State")
 

@@ -7,9 +7,11 @@ from console.domain.evidence.timeline import TimelineEvent
 from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
+"""Period before now in which the paid and refunded amounts of a company are summed."""
 MAX_COMPANY_ROWS = 500
 """Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
 RecordReference = tuple[str, int]
+"""Kind and id of a record."""
 
 
 @dataclass(frozen=True, slots=True)

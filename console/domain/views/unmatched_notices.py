@@ -10,6 +10,7 @@ from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 
 QUEUE_NAME = "notices"
+"""Name of the queue of unmatched notices."""
 
 
 class NoticeProof(StrEnum):
@@ -35,7 +36,8 @@ class SharedFact(StrEnum):
 class UnmatchedNotice:
     """A stored notice that belongs to no record of ours. Instants are aware (UTC).
 
-    - `id`: the id of the stored event; `source`: the provider or bank that sent it; `type`: the sender's own word
+    - `id`: the id of the stored event; `source`: the provider or bank that sent it; `type`: the sender's own name of
+      the kind of notice
     - `order_no`: our number of the payment as the notice states it; None if it states none
     - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice states them; None if it doesn't
     """

@@ -35,6 +35,7 @@ from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
+"""Roles whose people act themselves. An account with none of these roles, such as an auditor's, only reads."""
 PasswordReader = Callable[[str], str | None]
 """Type of a function that gets the name of an environment variable and returns the password in it; None if the
 variable is unset.

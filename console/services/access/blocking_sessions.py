@@ -45,7 +45,7 @@ class BlockingSessionEnder:
         now = self._context.clock.monotonic()
         ended_count = 0
         for node in self._nodes:
-            ended_sessions = node.end_blocking_sessions(now, self._list_repeaters(now))
+            ended_sessions = node.end_blocking_sessions(now, self._list_repeatedly_blocking_accounts(now))
             self._ended_sessions += [(now, session) for session in ended_sessions]
             self._sessions_to_report += ended_sessions
             ended_count += len(ended_sessions)
@@ -54,9 +54,10 @@ class BlockingSessionEnder:
         return ended_count
 
     def _report_ended_sessions(self) -> None:
-        """Write an audit entry for each pair of an account and a reason for which its sessions were ended. While
-        sessions are still being ended, one of them may hold the audit trail: then the write would wait for it, and
-        nothing would end it."""
+        """Write one audit entry for each pair of an account and a reason for which sessions of the account were
+        ended. The caller calls this method only after a pass that has ended no session: before that, a blocking
+        session may hold a lock on the audit trail, and the write would wait for this lock while no thread ends the
+        session."""
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
             action = AuditAction.LOCK_HOLDER_ENDED
             if reason == lock_holders.SUSPENDED_REASON:
@@ -76,9 +77,10 @@ class BlockingSessionEnder:
                 if (session.account, session.reason) != (account, reason)
             ]
 
-    def _list_repeaters(self, now: float) -> frozenset[str]:
-        """Return the accounts that have at least MAX_BLOCKING_POINTS points, because their sessions blocked others
-        again and again. `now` is in monotonic seconds."""
+    def _list_repeatedly_blocking_accounts(self, now: float) -> frozenset[str]:
+        """Return the accounts with at least MAX_BLOCKING_POINTS points. Each session that this object has ended in
+        the last REPEATED_BLOCKING_PERIOD_SECONDS gives its account the points that POINTS_BY_REASON has for the
+        reason of the end. `now` is in monotonic seconds. (All three constants are in `lock_holders`.)"""
         oldest = now - lock_holders.REPEATED_BLOCKING_PERIOD_SECONDS
         self._ended_sessions = [(at, session) for at, session in self._ended_sessions if at > oldest]
         points = Counter[str]()
@@ -114,8 +116,8 @@ class _ServerNode:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
         MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
-        `now` is in monotonic seconds. An account in `repeaters` is locked if it blocks others once more.
-        """
+        `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked others again and again
+        (`_list_repeatedly_blocking_accounts`): if such an account blocks others once more, the account is locked."""
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:

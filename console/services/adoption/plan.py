@@ -18,7 +18,9 @@ from console.store.schema import legacy_table
 from console.store.schema.legacy_table import LegacyTable
 
 MAX_LISTED_EXAMPLES = 5
+"""Largest number of duplicate claims, and of unreadable corporation numbers, that a plan lists as examples."""
 ROW_IDS_PER_RANGE = 5_000
+"""Size of the range of row ids that one query of the counting pass reads."""
 _ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
 
@@ -220,7 +222,7 @@ def read_stored_time_zone(database: Database) -> str | None:
 
 def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return everything that prevents the adoption of the table: the problems of its columns or, if there are none
-    and the adoption has not begun, values of the column `status` that this program doesn't know."""
+    and the adoption has not begun, values of the column `status` that are not among this program's states."""
     column_obstacles = legacy_checks.find_obstacles(table)
     if column_obstacles or "status" not in table.columns or table.has_adoption_begun:
         return column_obstacles

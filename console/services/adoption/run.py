@@ -26,7 +26,9 @@ from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
 
 ROW_IDS_PER_RANGE = 1_000
+"""Size of the range of row ids that a pass over the rows processes at a time."""
 ROWS_PER_TRANSACTION = 50
+"""Number of rows that one transaction changes if each row is compared separately."""
 MAX_PASSES, MIN_ROWS_FOR_ANOTHER_PASS = 5, 2_000
 LATE_ROW_ID_MARGIN = 10_000
 """Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
@@ -138,11 +140,11 @@ class AdoptionRun:
 
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
-        duplicates, and adopt all other rows. Make at most MAX_PASSES passes, until fewer than
-        MIN_ROWS_FOR_ANOTHER_PASS ids were added during one; each further pass processes only the rows from
-        LATE_ROW_ID_MARGIN ids before the end of the previous one. The passes end early because
-        `_process_rows_added_during_adoption`, which processes single rows, is slower than a pass.
-        """
+        duplicates, and adopt all other rows. Each pass after the first one reads only the rows from
+        LATE_ROW_ID_MARGIN ids before the end of the previous pass. The last pass is the one during which other
+        applications added fewer than MIN_ROWS_FOR_ANOTHER_PASS ids, at the latest the MAX_PASSES-th. The few rows
+        that remain are left to `_process_rows_added_during_adoption`, which is slower because it compares each row
+        separately."""
         after_id = 0
         for _ in range(MAX_PASSES):
             up_to_id = self._read_highest_id()

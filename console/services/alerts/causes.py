@@ -30,6 +30,8 @@ _QUEUES_WAITING_FOR_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
 _ORDER_CHAIN_RECORD_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
+"""Kinds of causes whose records belong together: an order with its payments and their refunds, or a payment without
+an order with its refunds."""
 
 Record = CreditCheck | Payment | Refund | Order
 
@@ -124,7 +126,8 @@ class AffectedRecordReader:
     def _find_records_of_cause(
         self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
-        """Return the records of a cause that is no order or payment, and False if there may be more of them."""
+        """Return the records that a cause other than an order or payment affects, and a flag: True if these are all
+        of them, False if the cause may affect more records than were read."""
         match cause.kind:
             case refunds.REFUND_KIND:
                 return _list_record_if_present(refunds.find(conn, cause.id)), True
@@ -199,6 +202,7 @@ def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int
 
 
 def _is_open_payment(payment: Payment) -> bool:
+    """True if the payment has not ended, so that its amount may still be paid."""
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
@@ -212,16 +216,16 @@ def _has_ended_without_money(payment: Payment) -> bool:
 
 
 def _list_record_if_present(record: Record | None) -> Sequence[Record]:
+    """Return a sequence that contains only `record`; an empty one if `record` is None."""
     return () if record is None else (record,)
 
 
 def _read_order_chains(
     conn: Connection, causes: Collection[Cause], lapsed_ids: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
-    """Return, for each cause that is an order or a payment, that order with its payments, or that payment, and the
-    unfinished refunds of these payments. `lapsed_ids` has the ids of the refunds whose operation has lapsed: its
-    process ended during the call to the provider.
-    """
+    """Return the affected records for each cause that is an order or a payment: the order with its payments, or the
+    payment, and the unfinished refunds of these payments. `lapsed_ids` has the ids of the refunds whose operation has
+    lapsed: its process ended during the call to the provider."""
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     orders_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
@@ -275,6 +279,6 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
 
 
 def _make_amount(amount_minor: int, currency: str) -> Money | None:
-    """Return an amount in minor units as Money; None for a currency that the console doesn't know, or for an
-    amount that is too large. A negative amount counts as 0."""
+    """Return an amount in minor units as Money; None for a currency without an entry in MINOR_DIGITS_BY_CURRENCY, or
+    for an amount that is too large. A negative amount counts as 0."""
     return make_stored_money(max(0, amount_minor), currency)

@@ -75,8 +75,8 @@ class CompanyWatchPosition:
 
     @property
     def registry(self) -> tuple[date, int]:
-        """Date and number of rows of the registry that the last finished run compared. A registry with a higher
-        value is newer, or has more corporations."""
+        """Date and number of rows of the registry that the last finished run compared. Two such pairs are compared in
+        order: a pair with a later date, or with the same date and more rows, belongs to a newer registry."""
         return self.registry_date, self.registry_rows
 
 
@@ -100,7 +100,7 @@ class ChangedCompanyAlerts:
         number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
         """
         self._context.require_right("due_tasks")
-        resolved_count = sum(iterate_until_stopped(self._resolve_renewed()))
+        resolved_count = sum(iterate_until_stopped(self._resolve_alerts_of_renewed_checks()))
         registry = self._context.open_registry()
         return resolved_count if registry is None else resolved_count + self._compare_with_registry(registry)
 
@@ -254,6 +254,9 @@ class ChangedCompanyAlerts:
     def _find_new_corporations(
         self, registry: "RegistryReader", registry_date: date, kind: str, id_range: range
     ) -> Iterator[int]:
+        """Search the live records of one kind, by ranges of ids, for corporations without a row in
+        `watched_corporations`, and insert their rows. Yield the number of raised alerts after each range. `kind` is
+        one of LIVE_RECORD_KINDS; `id_range` has the first id of each range."""
         for first_id in id_range:
             with self._context.database.read() as conn:
                 numbers = live_records.list_numbers_in_range(
@@ -361,7 +364,7 @@ class ChangedCompanyAlerts:
         _record_alert_change(self._context, tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
 
-    def _resolve_renewed(self) -> Iterator[int]:
+    def _resolve_alerts_of_renewed_checks(self) -> Iterator[int]:
         """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield
         the number of resolved alerts of each page."""
         last_id = 0

@@ -43,7 +43,9 @@ ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
 _RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
+"""Kinds of records that have a page of their own in the window."""
 _LONGEST_CURSOR_DIGITS = 18
+"""Largest accepted number of digits of a cursor (an alert id), so that the id fits into a column of the database."""
 
 
 class AlertService:
@@ -308,7 +310,7 @@ def parse_cursor(text: str | None) -> int:
 
 
 def _add_record_numbers(conn: Connection, given_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
-    """Return the alerts, each with the number by which people know the alert's record."""
+    """Return the alerts, each with the number of its record that people use (such as our payment number)."""
     numbers = any_record.read_numbers_of_subjects(
         conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in given_alerts}
     )

@@ -50,6 +50,7 @@ AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.REOPEN: AuditAction.INCIDENT_REOPENED,
 }
 _RIGHT_TO_ACT_ON_INCIDENTS = "note"
+"""Name of the right that a person needs for every action on an incident: the right to write notes."""
 AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
 """Function that returns, by alert id, the alert with the action that ends it."""
 
@@ -137,7 +138,7 @@ class IncidentService:
             groups_naming_person = [
                 alert_group
                 for _, alert_group in alert_groups
-                if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
+                if _is_person_in_steps(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
                 self._read_incidents(conn, [alert for alert_group in groups_naming_person for alert in alert_group])
@@ -398,9 +399,9 @@ def _list_steps_of_incident(
     )
 
 
-def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:
-    """True if the person has stored one of these steps of incidents, or became the owner of an incident by one of
-    them."""
+def _is_person_in_steps(steps: Iterable[IncidentStep], person: str) -> bool:
+    """True if `person` has stored one of these steps of incidents, or if one of the steps made `person` the owner of
+    the incident."""
     return any(is_same_person(name, person) for step in steps for name in (step.person, step.new_owner) if name)
 
 

@@ -13,6 +13,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 
 REFUSED_EXIT_STATUS = 3
+"""Exit status of the errors that are refusals of this program."""
 
 
 @contextmanager
@@ -25,13 +26,14 @@ def audit_refusals(
     kind: str = "credit-check",
 ) -> Iterator[None]:
     """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry about
-    it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block writes the
-    entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of this program,
-    the entry also has it as the fact `refusal`. `facts` contain no text of a provider or of a person, because payers
-    aren't masked in the entry: the refused person perhaps may not read the record.
+    the refusal in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
+    writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of this
+    program, the entry also has that reason as the fact `refusal`. `facts` must contain no text of a provider or of a
+    person: the entry stores `facts` without masking the payers' names, and the refused person may have no right to
+    read the record.
 
-    A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
-    effect after the block.
+    A signal of the operating system does not end the block: the signal only aborts a running call to a provider, and
+    takes effect after the block.
     """
     with interrupts.defer_signals():
         try:

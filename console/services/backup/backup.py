@@ -337,10 +337,8 @@ def _load_server_dump(database: Database, folder: Path) -> None:
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Raise not_our_database if the database that is at this desk's database address now, or the one that was there
-    when this desk last used this address, is another database than that of the backup. An address without a database
-    is accepted.
-    """
+    """Raise not_our_database if the address of this desk's database has another database than the backup: either now,
+    or when this desk last used this address. An address without a database is accepted."""
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
     for found_id in (_find_present_database_id(database), known_id):
         if found_id not in (None, manifest.database_id):

@@ -41,6 +41,7 @@ MAX_CONSECUTIVE_PROVIDER_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
 _ROW_POSITION_PREFIX = "row:"
+"""Beginning of the text in a running run's column `reason`; the position of the present row follows."""
 _log = logging.getLogger("console.worker")
 
 ProgressReporter = Callable[[BulkProgress], None]
@@ -124,6 +125,8 @@ class BulkExecutor:
         return running_run, int(begun_text) if begun_text.isdecimal() else None
 
     def _run_rows(self, executed_run: _ExecutedRun) -> None:
+        """Execute the rows of the bulk run that have no result, page by page, until the limit of this execution is
+        reached or the run is stopped or paused; then store the final state of the run."""
         with self._context.database.read() as conn:
             executed_run.row_counts.update(
                 {name: n for name, n in bulk.count_results(conn, executed_run.run.id).items() if name}
@@ -179,6 +182,8 @@ class BulkExecutor:
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
     ) -> RowOutcome:
+        """Execute the action of one row of the bulk run as the forecast says, and return the outcome of the row.
+        `was_begun` is True if an earlier process had started this row."""
         row, actions = forecast.row, self._actions
         if forecast.kind is not ForecastKind.WOULD_RUN:
             outcome = _make_outcome_of_forecast(forecast)

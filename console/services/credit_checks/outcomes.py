@@ -51,12 +51,21 @@ the credit check was decided; and the detail by which a credit check that the da
 RENEWAL_CALL_NAME = "renewal"
 """Name in the evidence of the read at the provider before a renewal."""
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
-"""Reasons of failed readings of a bought credit check that contradict it."""
+"""Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
+opened: the report names another corporation, or the provider has no such credit check."""
 UNKNOWN_AT_PROVIDER, OTHER_CORPORATION = "provider does not know the check", "provider names corporation"
+"""First words of the description of a case about a probe: the provider has no credit check with this id, or names
+another corporation (its number follows)."""
+
 _READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
-"""How the description of a case about a reading begins. The next reading that agrees ends such a case."""
+"""First words of the description of each case that a read of the detail or PDF has opened. A later read whose report
+names the right corporation closes such a case."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
+"""Reasons of an unknown outcome whose answer does not fit the purchase: another corporation number, or an unusable
+id."""
+
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+"""Classes of answers which prove that the provider has not sold the credit check."""
 
 
 def record_outcome(
@@ -170,8 +179,9 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
 
 def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
     """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
-    report has no such date. A date before the purchase of the credit check here, with no time of validity, is none:
-    providers write one such as 1970-01-01 for a missing date, and the check would be bought again at once."""
+    report has no such date. A date that lies before the purchase of the credit check here counts as missing, unless
+    the report also has an earlier purchase date: providers write a date such as 1970-01-01 if they have none, and
+    with that date the credit check would count as expired and be bought again at once."""
     last_valid_day = report.expiration_date
     if last_valid_day is None:
         return None
@@ -192,6 +202,7 @@ def had_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
 
 
 def _is_later_than(value: object, now: datetime) -> bool:
+    """True if `value` is a stored instant (a naive UTC time) later than `now`; False for any other value."""
     return isinstance(value, datetime) and value > now
 
 
@@ -383,8 +394,11 @@ def _open_cases_about_other_owners(
 
 def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
     """True if a probe or a person gave the credit check its provider's id: no answer to its own purchase contained an
-    id. False for a credit check that this program has not bought, and for one that the database had lost and that was
-    restored with the id in the answer that a desk has of its purchase."""
+    id.
+
+    False for a credit check that this program has not bought. Also False for a credit check that the database had
+    lost, if it was restored with the id in a purchase answer that a desk has stored.
+    """
     if record.operation_id is None:
         return False
     call_names = [PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME]
@@ -406,10 +420,12 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review.
+    answer. The state stays, and the work is set to needs_review. A credit check has at most one open case of this
+    rule.
 
-    An open case about another contradiction is closed for it if a person has acknowledged that case, or if a next
-    reading could end it. Otherwise the new contradiction would wait for nobody.
+    If a case about another contradiction is open, the case is first closed in two situations: a person has
+    acknowledged the case, or the case is about a read of the detail or PDF and the new contradiction is not.
+    Otherwise the earlier case stays the only one, and the new contradiction opens no case.
     """
     now = context.now()
     earlier_case = _find_contradiction_case(tx, record)
@@ -435,7 +451,7 @@ def end_reading_contradiction(
     context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
 ) -> None:
     """Close the case of a credit check that an earlier reading contradicted if `report`, the provider's newest
-    reading, names its corporation, and schedule the re-fetch of what is missing. A case about the purchase itself
+    reading, names its corporation, and schedule the re-fetch of the missing parts. A case about the purchase itself
     stays open. Raises StaleRow if the credit check changes meanwhile."""
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if (
@@ -457,8 +473,9 @@ def end_reading_contradiction(
 
 
 def resume_viewing(context: ServiceContext, tx: Transaction, record_id: int) -> None:
-    """Let a bought credit check be re-fetched again, because the provider shows it after it had answered 403: that
-    answer can also mean that a permission was missing. Raises StaleRow if the credit check changes meanwhile."""
+    """Schedule the re-fetch of a bought credit check again, because the provider shows it after an earlier answer 403
+    (viewing period over): that answer can also mean that a permission was missing. Raises StaleRow if the credit
+    check changes meanwhile."""
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if record is None or not record.viewing_over:
         return
@@ -480,6 +497,8 @@ def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | No
 
 
 def _is_about_reading(observed: str) -> bool:
+    """True if the case with the description `observed` is about a read of the detail or PDF, not about the
+    purchase."""
     return observed.startswith(_READING_CONTRADICTIONS)
 
 

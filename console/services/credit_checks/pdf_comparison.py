@@ -13,7 +13,7 @@ MAX_DOCUMENT_DIFFERENCES = 1_000
 """Largest number of differences of a comparison; it stops after the page that reaches it."""
 MAX_DIFFERENCE_CHARACTERS = 300
 """Largest number of characters of the words of one difference."""
-_COMPARED_IMAGE_WIDTH = 500  # pixels
+_COMPARED_IMAGE_WIDTH_PIXELS = 500
 _FIRST_CJK_CHARACTER = "\u2e80"
 
 ComparedPagesReporter = Callable[[int, int], None]
@@ -81,7 +81,7 @@ class PdfComparison:
             _make_page_difference(index, change, old_page.words, new_page.words) for change in changes
         )
         if not differences and not _is_same_image(
-            *(pdf.render_page(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old_pdf, self.new_pdf))
+            *(pdf.render_page(index, _COMPARED_IMAGE_WIDTH_PIXELS) for pdf in (self.old_pdf, self.new_pdf))
         ):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
         has_text = bool(old_page.words or new_page.words)

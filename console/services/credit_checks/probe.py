@@ -118,7 +118,7 @@ class CreditCheckProber:
             self._context.failpoints.reach("before_probe")
             outcome = reader.find_purchases(record.corporation_number)
             self._context.failpoints.reach("after_probe")
-            reason = self._handle_answer(record, outcome, is_automatic)
+            reason = self._settle_or_plan_next_probe(record, outcome, is_automatic)
         if reason is None:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
@@ -143,7 +143,7 @@ class CreditCheckProber:
             )
         )
 
-    def _handle_answer(
+    def _settle_or_plan_next_probe(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None
@@ -181,9 +181,9 @@ class CreditCheckProber:
         """Return the provider's report of the purchase of `record` and a reason; the report is None if no report
         certainly belongs to the purchase.
 
-        A report certainly belongs to the purchase if it is the only report since the day of sending (in Japan)
-        whose id no credit check here has, and if no other purchase may have got this id
-        (`_may_unused_id_be_of_other_purchase`). A report without a day may be one since the day of sending.
+        A report certainly belongs to the purchase if no credit check here has the report's id, if no other such
+        report is of the day of sending (in Japan) or later, and if no other purchase may have got the id
+        (`_may_unused_id_be_of_other_purchase`). A report without a day counts as one of the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in

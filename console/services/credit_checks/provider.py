@@ -9,6 +9,7 @@ from console.providers.credit_checks.provider import CreditCheckCapabilities, Cr
 _NO_CREDIT_CHECK_CAPABILITIES = CreditCheckCapabilities(
     identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False
 )
+"""The capabilities while no credit-check provider is configured: all False."""
 
 
 class CreditCheckAdapterSource:

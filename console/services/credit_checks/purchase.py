@@ -41,6 +41,7 @@ from console.store.operations import journal
 PURCHASE_DEAL_CODES = (1, 2, 9)
 """AlarmBox's codes for the field `deal`: the buyer does business with the company (1), does not (2), other (9)."""
 PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
+"""AlarmBox's codes for the field `reason`, the purpose for which the buyer needs the credit check."""
 LONGEST_COMMENT_CHARACTERS = 500
 SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
@@ -400,8 +401,8 @@ GuardedPurchaseService: TypeAlias = GuardedService[
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another credit check has the same id at the provider as `record`. Duplicates, and credit checks of
-    the same corporation for another client, don't count."""
+    """True if another credit check has the same provider's id as `record`, although each purchase gets an id of its
+    own. Duplicates, and credit checks of the same corporation for another client, don't count."""
     if record.credit_check_id is None:
         return False
     return any(

@@ -31,6 +31,8 @@ NO_ANSWER_ERROR_CODES = frozenset(
 reads become outcome_unknown.
 """
 _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
+"""Reasons of an outcome of a read that this program, not the provider, has ended: the read was broken off, or the
+program has a bug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
 
 
 def _is_column_unchanged(record: CreditCheck, name: str, value: object) -> bool:
+    """True if the column `name` of the credit check already has this value."""
     row_value = getattr(record, name)
     return bool(value == (outcomes.convert_to_column_value(row_value) if row_value is not None else None))
 

@@ -34,11 +34,13 @@ def list_lost_purchases(
     context: ServiceContext, conn: Connection, number: str, client_id: str | None = None
 ) -> tuple[Intent, ...]:
     """Return the purchases of this corporation number for this client (None: any client) that were or may have been
-    sent and whose credit checks the database has lost, as the entries (intents) of the spools. Only those that still
-    have their claim are returned, as far as this desk and the table of lost operations know.
+    sent and whose credit checks the database has lost, as the entries (intents) of the spools. A purchase whose claim
+    has ended, by this desk's spool or by the table of lost operations, is left out.
 
-    A purchase counts as lost, too, if this desk has AlarmBox's answer that it was made, but the database says that it
-    was not made and has never had a case about that: it was restored to a moment before the answer."""
+    A purchase is also returned if this desk has AlarmBox's answer that the purchase was made, while the database says
+    that it was not made and has no case about this contradiction. Such a database was restored to a moment before the
+    answer.
+    """
     intents = (
         *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),
         *lost_operations.list_purchases_holding_claim(conn, client_id, number),
@@ -59,7 +61,7 @@ def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record
     if record.state is not CheckState.ERROR or record.operation_id is None:
         return False
     entry = context.spool.find(record.operation_id)
-    if entry is None or entry.intent.database_id != context.database_id or not entry.says_it_happened:
+    if entry is None or entry.intent.database_id != context.database_id or not entry.proves_effect:
         return False
     record_alerts = alerts.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
     return all(alert.rule_id != WorkReason.CONTRADICTED for alert in record_alerts)

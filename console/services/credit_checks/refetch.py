@@ -125,7 +125,7 @@ class RefetchService:
         attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
-    def plan_without_reading(self, record: CreditCheck) -> None:
+    def plan_next_read(self, record: CreditCheck) -> None:
         """Schedule the next attempt for a credit check that can't be re-fetched now (`find_refetch_refusal`), or
         clear its work if the provider no longer shows it. Nothing is sent."""
         self._context.write(

@@ -23,7 +23,7 @@ from console.domain.records import (
 )
 from console.domain.recovery.decidable import is_decidable_check, make_undecidable_error
 from console.domain.recovery.decision_reasons import (
-    LONGEST_REASON_WORDS,
+    LONGEST_DECISION_REASON_CHARACTERS,
     RESOLVED_BY_PEOPLE_CAUSE,
     PersonProof,
     StatedReason,
@@ -154,7 +154,7 @@ class PurchaseResolver:
         if (
             expected_version is not None
             and expected_version != record.version
-            and not self._has_only_lapsed(record_id)
+            and not self._is_last_change_lapse(record_id)
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
@@ -179,11 +179,10 @@ class PurchaseResolver:
             raise make_undecidable_error(record)
         return record
 
-    def _has_only_lapsed(self, record_id: int) -> bool:
-        """True if the last change of the credit check only recorded that its operation has lapsed (its process
-        ended during the call to the provider). After such a change, the version on a person's screen still
-        counts as current.
-        """
+    def _is_last_change_lapse(self, record_id: int) -> bool:
+        """True if the last change of the credit check only recorded that its operation has lapsed (its process ended
+        during the call to the provider). Such a change raises the version, but a person who has read the credit check
+        before it may still decide: the older version on the person's screen is accepted."""
         with self._context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"
@@ -206,7 +205,7 @@ class PurchaseResolver:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
         otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
         entry = find_own_entry(self._context, record.operation_id)
-        return entry.provider_id if entry is not None and entry.says_it_happened else None
+        return entry.provider_id if entry is not None and entry.proves_effect else None
 
     def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer
@@ -383,12 +382,16 @@ class PurchaseResolver:
         outcomes.write_failed_purchase(self._context, tx, record, RESOLVED_BY_PEOPLE_CAUSE, {"first": proposer})
 
     def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
+        """Mark the intent of the credit check's purchase in this desk's spool as ended, because a decision has
+        settled the purchase. `provider_id` is the provider's id of the bought credit check; None if it was not
+        bought."""
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):
                 self._context.spool.mark_ended(record.operation_id, holds_claim=is_bought, provider_id=provider_id)
 
 
 def _get_operator_name(context: ServiceContext) -> str:
+    """Return the name of the acting person."""
     return context.make_holder().operator
 
 
@@ -417,9 +420,10 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonP
     the text `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
     LARGEST_EVIDENCE_BYTES, and usage if the reason has no words or too many.
     """
-    if reason is not None and not 0 < len(reason.words.strip()) <= LONGEST_REASON_WORDS:
+    if reason is not None and not 0 < len(reason.words.strip()) <= LONGEST_DECISION_REASON_CHARACTERS:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_REASON_WORDS}
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_DECISION_REASON_CHARACTERS},
         )
     if isinstance(proof, Path):
         try:

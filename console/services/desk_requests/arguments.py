@@ -18,8 +18,9 @@ _LARGEST_INTEGER_ARGUMENT = 2**63 - 1
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
     """Return the arguments in the JSON list `text`; `argument_types` are their required types. `file` replaces the
-    argument that stands for a file; None if the request has no file. Arguments that are missing at the end are None,
-    because a desk leaves out those that it doesn't need or, as an earlier version, doesn't know.
+    argument whose JSON is the placeholder of a file; None if the request has no file. Arguments that are missing at
+    the end of the list are None: a desk leaves out arguments that it doesn't need, or that its earlier version of the
+    program doesn't have.
 
     Raises ValueError if `text` is not a JSON list of arguments with these types.
     """

@@ -84,13 +84,13 @@ class RemoteRequestIdService(RequestIdService):
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a DeskRequestShape only reads: this desk runs it by calling `act`.
 
-        For a command of ACTIONS_WITH_PASSWORD the person types the password again. For some other commands only the
-        worker knows that they need the password: it refuses them with `password_needed`, and this desk repeats the
-        request with the password. A password that the person has typed already, after such a refusal, is sent with
-        the first request. Raises worker_away if no worker is present or takes the request in time (then nothing was
-        sent), not_allowed if the person does not type the password (reason `password_needed`) or types a wrong one
-        (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an answer, usage for a
-        malformed request id or arguments that are too long, and the errors of the command.
+        For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
+        password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and
+        this desk repeats the request with the password. A password that the person has typed already, after such a
+        refusal, is sent with the first request. Raises worker_away if no worker is present or takes the request in
+        time (then nothing was sent), not_allowed if the person does not type the password (reason `password_needed`)
+        or types a wrong one (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an
+        answer, usage for a malformed request id or arguments that are too long, and the errors of the command.
         """
         if command not in self._forms:
             return act()

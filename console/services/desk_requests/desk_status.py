@@ -57,7 +57,8 @@ class DeskStatusService:
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its
-        person; empty if no worker does. Raises bad_profile `keyring_failed` if the keyring can't be read."""
+        person; empty if no worker acts for the person. Raises bad_profile `keyring_failed` if the keyring can't be
+        read."""
         return (
             find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
         )

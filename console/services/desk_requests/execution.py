@@ -53,6 +53,7 @@ counts as running.
 _MAX_ANSWER_STORE_ATTEMPTS = 3
 """Number of times that an answer which the database refuses is stored."""
 _MAX_PRESENT_WORKERS = 16
+"""Largest number of presence leases of other workers that one check reads."""
 _log = logging.getLogger("console.worker")
 
 
@@ -170,9 +171,9 @@ class RequestExecutor:
             self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
 
     def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
-        """Take the next desk request, or one that `take_locked_request` has taken. Threads of this process do so one
-        after the other: otherwise one would find a request locked that another one is taking. Raises RequestLocked.
-        """
+        """Take the next desk request, or return one that `take_locked_request` has taken; None if there is none. Only
+        one thread of this process takes a request at a time: otherwise a second thread would find a request locked
+        that the first one is taking. Raises RequestLocked if the request is locked by another session."""
         if not only_first_of_person:
             with suppress(IndexError):
                 return self._unexecuted_requests.popleft()
@@ -194,10 +195,10 @@ class RequestExecutor:
             return taken_request
 
     def take_locked_request(self) -> bool:
-        """Take a desk request that was found locked: wait for its locks, so that `BlockingSessionEnder` finds the
-        session that holds them. A thread that executes requests goes on with it. Return False if there is none, or
-        if it is still locked. Only one thread may call this method.
-        """
+        """Take one of the desk requests that were found locked: wait for the request's locks, so that
+        `BlockingSessionEnder` finds the session that holds them. A thread that calls `execute_next` then executes the
+        taken request. Return False if no request is locked, or if the request is still locked after the wait. Only
+        one thread may call this method."""
         next_locked = self._locked_requests.choose_next()
         if next_locked is None:
             return False
@@ -220,7 +221,8 @@ class RequestExecutor:
         return True
 
     def _add_lease_beat(self, taken_request: TakenDeskRequest) -> None:
-        """Renew the lease of a taken desk request until its beat is removed."""
+        """Add a beat to this process's heartbeat: the heartbeat renews the lease of the taken desk request until the
+        caller removes the beat."""
         self._context.heartbeat.add_beat(
             _make_beat_name(taken_request), lambda: self._renew_request_lease(taken_request)
         )
@@ -268,9 +270,8 @@ class RequestExecutor:
 
     def _answer_given_up_request(self, taken_request: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that workers have
-        taken MAX_EXECUTIONS_PER_REQUEST times without an end. The request possibly crashes the process of each
-        worker, and its effect is not known.
-        """
+        taken MAX_EXECUTIONS_PER_REQUEST times without storing an answer. The request possibly crashes the process of
+        each worker, and its effect is not known."""
         _log.error(
             "desk request %s is given up: %d executions did not end",
             taken_request.id,
@@ -415,6 +416,8 @@ def _make_beat_name(taken_request: TakenDeskRequest) -> str:
 
 
 def _end_lease(tx: Transaction, taken_request: TakenDeskRequest) -> None:
+    """End the lease of a taken desk request in the caller's transaction, so that another worker can take the
+    request."""
     requests.end_lease(tx.conn, taken_request)
 
 

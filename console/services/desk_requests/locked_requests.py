@@ -6,9 +6,9 @@ from console.domain.clock import Clock
 from console.store.desk_requests.requests import LockedIds
 
 PASS_OVER_AFTER_SECONDS = 1.0
-"""Time (seconds) after which a locked request no longer holds up later ones about the same record. A worker that
-takes a request holds its locks for some milliseconds; until its COMMIT no other request about the record is taken.
-"""
+"""Time (seconds) for which a locked request delays the later requests about the same record; after that, a worker may
+take those first. A worker that takes a request holds the request's locks for some milliseconds; until its COMMIT no
+other request about the record is taken."""
 
 
 class LockedRequests:
@@ -28,7 +28,8 @@ class LockedRequests:
 
     @property
     def ids(self) -> LockedIds:
-        """The ids of all locked requests, and those of the requests that are locked for PASS_OVER_AFTER_SECONDS."""
+        """The ids of all locked requests, and separately the ids of the requests that have been locked for at least
+        PASS_OVER_AFTER_SECONDS."""
         now = self._clock.monotonic()
         with self._mutex:
             return LockedIds(
@@ -46,8 +47,8 @@ class LockedRequests:
             self._found.pop(request_id, None)
 
     def choose_next(self) -> str | None:
-        """Return the id of the request for whose locks the worker waits next; None if there is none. The people take
-        turns, so that nobody's request waits for all locked requests of another person."""
+        """Return the id of the request for whose locks the worker waits next; None if no request is locked. The
+        people take turns, so that one person's many locked requests don't delay the requests of the others."""
         with self._mutex:
             if not self._found:
                 self._turn_by_person.clear()

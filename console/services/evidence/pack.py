@@ -57,7 +57,8 @@ listed in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
 MAX_LINES_PER_PDF = 5_000
-"""Most lines of timelines that a pack has as a PDF, both languages together; the PDF is made in memory."""
+"""Largest number of lines (both languages together) of a timeline of which a pack gets a PDF. The PDF is made in
+memory."""
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
@@ -307,7 +308,7 @@ class _PackDraft:
         """Add the providers' answers and notices and the people's evidence to the pack, with masked payers' names.
         They contain no secrets, because the program removes secrets before it stores an answer."""
         for name, content in self._iterate_answer_parts():
-            if self._has_room_in_pack(pack, name, len(content)):
+            if self._admit_to_pack(pack, name, len(content)):
                 pack.add_file(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
@@ -341,7 +342,7 @@ class _PackDraft:
                 self._add_to_omitted_files(f"documents/unnamed-{unnamed_count}.pdf", document.bytes, "bad_hash", None)
                 continue
             name = f"documents/{document.sha256}.pdf"
-            if not self._has_room_in_pack(pack, name, document.bytes, document.sha256):
+            if not self._admit_to_pack(pack, name, document.bytes, document.sha256):
                 continue
             try:
                 pack.add_file(name, [self._context.documents.read(document.path)])
@@ -354,7 +355,9 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _has_room_in_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
+    def _admit_to_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
+        """Return True if a file of `size` bytes still fits into the pack. Otherwise add the file `name` to the files
+        that were left out, and return False."""
         if pack.size + size <= self._max_bytes:
             return True
         self._add_to_omitted_files(name, size, "too_large", sha256)

@@ -30,7 +30,11 @@ _MAX_COUNT_BY_JSON_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 depends on these numbers.
 """
 _MAX_ROWS, _MAX_PROBLEMS = 200_000, 10_000
+"""Largest accepted number of audit entries of a pack, and of problems that a verification lists."""
 _LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
+"""Largest accepted length of one object of a JSON list (such as an audit entry), and of one of its texts (session,
+hash), in characters."""
+
 UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
 zipfile lacks.

@@ -76,7 +76,7 @@ class RelatedRecords:
 
     @property
     def number_by_key(self) -> Mapping[tuple[str, str], str]:
-        """The number by which people know each record, by kind and id of the record."""
+        """The number that people use for each record, by kind and id of the record."""
         return {
             (get_record_kind(record), str(record.id)): _find_record_number(record)
             for record in (self.record, *self.related)
@@ -120,7 +120,7 @@ class TimelineService:
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, related_records, read_position), page_size + 1))
             timeline_head = make_timeline_head(conn, related_records, self._complete_records, self._context.now())
-        self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, related_records.record.id)
+        self._opening_log.record_opening(AuditAction.TIMELINE_OPENED, kind, related_records.record.id)
         page_events = events[:page_size]
         if len(events) > page_size:
             read_position = _advance_position(page_events, read_position)
@@ -147,8 +147,8 @@ class TimelineService:
 def walk_events(
     conn: Connection, related_records: RelatedRecords, read_position: _ReadPosition | None = None
 ) -> Iterator[TimelineEvent]:
-    """Yield the events of a record and its related records, oldest first, after `read_position` (None: from
-    the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
+    """Yield the events of a record and its related records, oldest first, after `read_position` (None: from the first
+    event). Payers' names are masked. Only a part of the events is in memory at a time."""
     position, hidden_texts = read_position or {}, related_records.payer_names
     streams = [
         _open_event_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
@@ -299,8 +299,8 @@ def _parse_record_id(kind: str, id: int | str) -> int:
 
 
 def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
-    """Return the read position of each stream of events after one page of a timeline; `events` are those of the
-    page, and `position` is the read position before the page."""
+    """Return the read position after one page of a timeline: for each stream of events, the time and id of its last
+    event on the page. `events` are the events of the page, and `position` is the read position before the page."""
     new_position = dict(position)
     for event in events:
         _, _, last_moment = new_position.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))

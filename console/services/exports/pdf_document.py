@@ -28,13 +28,18 @@ from console.services.exports.cells import make_printable
 _PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
 _TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
 _LINE_HEIGHT_FACTOR, _CELL_GAP = 1.5, 8.0
+"""Height of a line as a multiple of the font size, and the gap between two table columns in points."""
 _PRINTABLE_PAGE_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
-_MAX_CELL_WIDTH = 260.0  # points
+_MAX_CELL_WIDTH_POINTS = 260.0
 _MAX_LINES_PER_CELL = 12
-_MIN_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
+_MIN_TABLE_HEIGHT_POINTS = 90.0  # a heading with less room below it goes to the next page
+"""Height in points that a table's heading needs below it on a page; with less room, the heading goes to the next
+page."""
+
 _RIGHT_ALIGNED_CELL_KINDS = (CellKind.AMOUNT, CellKind.NUMBER)
 _FONT_FILE, _SECOND_FONT_FILE = "BIZUDPGothic-Regular.ttf", "NotoSans-Regular.ttf"
 _CHARACTERS_OF_SECOND_FONT = "₹"
+"""Characters that are written with the second font, because the first one lacks them."""
 _CREATION_DATE_PATTERN = re.compile(rb"/CreationDate\(D:[^)]*\)")
 _FILE_ID_PATTERN = re.compile(rb"/ID\[<([0-9A-F]{32})><([0-9A-F]{32})>\]")
 _FONT_SUBSET_PREFIX_PATTERN = re.compile(rb"(?<=/)[A-Z]{6}\+(?=BIZUDPGothic|NotoSans)")
@@ -119,7 +124,7 @@ class _DocumentLayout:
             self._place_text(line, size, _PAGE_MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
-        if self._y - _MIN_TABLE_HEIGHT < _PAGE_MARGIN:
+        if self._y - _MIN_TABLE_HEIGHT_POINTS < _PAGE_MARGIN:
             self._add_page()
         self._move_down(_HEADING_SIZE * 2.5)
         self._place_text(make_printable(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
@@ -136,10 +141,10 @@ class _DocumentLayout:
             self._write_row(table, row, widths, titles)
 
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of a table's columns in points: as wide as their texts, but each at most _MAX_CELL_WIDTH
-        and a gap, and together at most as wide as the page without its margins."""
+        """Return the widths of a table's columns in points: as wide as their texts, but each at most
+        _MAX_CELL_WIDTH_POINTS and a gap, and together at most as wide as the page without its margins."""
         natural_widths = [
-            min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
+            min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH_POINTS) + _CELL_GAP
             for column in zip(*rows, strict=True)
         ]
         max_width = _PRINTABLE_PAGE_WIDTH

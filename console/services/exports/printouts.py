@@ -12,7 +12,8 @@ from console.services.exports.pdf_document import make_cell_text
 from console.services.process.context import ServiceContext
 
 MAX_PRINTED_ROWS = 1_000
-"""Largest number of rows of a printed list; a printout with fewer rows than its list says so."""
+"""Largest number of rows of a printed list. If the list has more rows, the printout has a line which says that it is
+not complete."""
 _EXPORT_AUDIT_SUBJECT_KIND = "export"
 
 

@@ -120,7 +120,7 @@ def deserialize_value(stored_value: Any) -> Any:
 
 
 def _find_class(name: str, base_class: type | None) -> Any:
-    """Return the domain class with this name ("module:class"). It must be a dataclass if `base_class` is None,
+    """Return the domain class with this name ("module:class"). The class must be a dataclass if `base_class` is None,
     otherwise a subclass of `base_class`. For any other name, raises one of ValueError, AttributeError and
     ImportError."""
     module, _, class_name = name.partition(":")

@@ -8,6 +8,7 @@ from console.services.process.context import ServiceContext
 from console.store.constraints import fitness
 
 FITNESS_CHECK_VALID_SECONDS = 300.0
+"""Time in seconds for which a successful check of the database's settings is not repeated."""
 NEEDED_FREE_DISK_BYTES = 4 * 1024 * 1024
 """Bytes that must be free on each of the desk's disks before an operation. One operation writes much less."""
 

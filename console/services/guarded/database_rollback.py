@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from console.domain.tasks.records import Alert
 
 ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.DATABASE_WENT_BACK_RULE, "database", 1
+"""Rule, subject kind and subject id of the alert that the database has gone back to an earlier state."""
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
 one is needed, because rows can be committed in another order than that of their ids. The number before an operation
@@ -177,8 +178,8 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
 
 
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
-    """Store `database_id`, the id of the new database, as the id of the database at this address, after an
-    operator has confirmed the replacement."""
+    """Store `database_id` in the spool as the id of the database at this address. Called after an operator has
+    confirmed that the new database replaces the earlier one."""
     spool.store_value(make_database_address_key(database), database_id, is_durable=True)
 
 

@@ -28,8 +28,8 @@ def find_own_entry(context: ServiceContext, operation_id: str | None) -> SpoolEn
 
 
 def refuse_denial_of_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
-    """Refuse a decision that an operation did not happen if a desk knows from the provider that it has: raise
-    evidence_mismatch (detail.reason `answer_on_desk`). `entry` is the desk's entry about the operation, `record` the
-    record about which the person decides."""
-    if entry is not None and entry.says_it_happened:
+    """Raise evidence_mismatch (detail.reason `answer_on_desk`) if a person decides that an operation did not happen,
+    while this desk's spool has the provider's answer that it did. `entry` is the spool's entry about the operation
+    (None: the desk has none, and nothing is refused), `record` the record about which the person decides."""
+    if entry is not None and entry.proves_effect:
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})

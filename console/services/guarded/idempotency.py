@@ -26,8 +26,12 @@ from console.store.operations.idempotency_cache import NoIdempotencyCache
 from console.store.operations.journal import NewOperation
 
 ATTEMPT_LEASE_SECONDS = 30.0
+"""Duration in seconds of the lease on the journal row of an attempt that holds an idempotency key."""
 LONGEST_KEY_CHARACTERS = 200
 _MAX_UNIQUE_VIOLATIONS = 5
+"""Number of attempts to insert the row of an idempotency key, if other processes insert and remove a row with this
+key meanwhile."""
+
 _UNESCAPED_KEY_CHARACTERS = "".join(set(string.punctuation) - {":", "%"})
 
 

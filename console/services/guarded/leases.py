@@ -15,6 +15,8 @@ from console.store.operations import leases
 from console.store.operations.leases import Lease
 
 _LOCKING_LEASE_SECONDS = 1.0
+"""Duration in seconds of the lease by which `lock_until_commit` locks a row; the same transaction releases the
+lease."""
 
 
 def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> None:

@@ -51,6 +51,7 @@ from console.store.spool.answer_codec import Answer, find_provider_id, find_stor
 from console.store.spool.spool import Intent
 
 LEASE_WAIT_SECONDS = 60.0
+"""Longest time in seconds for which an operation waits for its named lease."""
 _FIRST_LEASE_POLL_PAUSE_SECONDS, _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.01, 0.1
 _log = logging.getLogger("console.guard")
 
@@ -347,7 +348,7 @@ class GuardedPipeline:
                 claimed_operation, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
             ) from error
         except BaseException:
-            if not self._retry_settle_outcome(operation, claimed_operation, outcome) and operation.has_effect:
+            if not self._settle_outcome_again(operation, claimed_operation, outcome) and operation.has_effect:
                 self._spool_answer(claimed_operation, outcome)
             raise
         if is_owner and operation.has_effect:
@@ -370,7 +371,7 @@ class GuardedPipeline:
             raise _ClaimedRowsMissing(claimed_operation.operation_id)
         return is_owner
 
-    def _retry_settle_outcome(
+    def _settle_outcome_again(
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended
@@ -414,6 +415,7 @@ class GuardedPipeline:
         return True
 
     def _end_intent(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> None:
+        """Mark the operation's spool row as ended after tx2 has written the outcome. A failure is only logged."""
         try:
             end_intent(self._context, claimed_operation.operation_id, outcome)
         except Exception:
@@ -422,6 +424,8 @@ class GuardedPipeline:
             )
 
     def _renew_leases(self, claimed_operation: ClaimedOperation) -> None:
+        """Renew the lease of the operation's journal row and its named lease, in one transaction. The heartbeat calls
+        this method."""
         context, lease_seconds = self._context, self._heartbeat.scale_lease_seconds
 
         def renew_in_transaction(tx: Transaction) -> bool:

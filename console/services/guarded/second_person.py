@@ -110,9 +110,9 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
 
 
 def list_counting_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_LISTED_PROPOSALS open proposals whose proposer may still decide, oldest first. Any other
-    open proposal is left out: no second person can confirm it, because the next decision replaces it.
-    """
+    """Return at most MAX_LISTED_PROPOSALS open proposals, oldest first, whose proposer is still an enabled person
+    with the right to resolve. Any other open proposal is left out: no second person can confirm it, because the next
+    decision replaces it."""
     may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
     proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
     return tuple(proposal for proposal in proposals if may_decide(proposal.person))
@@ -156,7 +156,7 @@ def _require_second_person(
 ) -> None:
     """Refuse the second person's decision. Raises same_person if this person is the proposer; not_allowed if the
     person has no right resolve_second, or has not just typed the password again; evidence_mismatch if
-    `is_number_agreed` is False: the person names another provider's number than the proposer."""
+    `is_number_agreed` is False, because the person and the proposer name different numbers of the provider."""
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.read_person(), "resolve_second"):
@@ -178,8 +178,8 @@ def _require_second_person(
 
 def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
-    Without a number, return the proof unchanged, unless its own first line could be read as a number; a line before
-    it then says that there is none."""
+    Without a number, return the proof unchanged; but if its own first line could be read as a number, put the line
+    _NO_NUMBER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
     if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof

@@ -58,11 +58,16 @@ def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
     that may still be sent. Deletes from the spool the entries whose operation has failed in the journal, or is still
     missing there an hour after the operation began."""
     return tuple(
-        entry for entry in context.spool.list_unsent_entries(context.database_id) if _must_settle(context, entry)
+        entry
+        for entry in context.spool.list_unsent_entries(context.database_id)
+        if _must_settle_or_forget(context, entry)
     )
 
 
-def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
+def _must_settle_or_forget(context: ServiceContext, entry: SpoolEntry) -> bool:
+    """Return True if this desk must settle the operation of the spool entry as not sent. Delete the entry from the
+    spool, and return False, if the operation has failed in the journal, or is missing there after
+    _LONGEST_WAIT_FOR_CLAIM_COMMIT. Return False, too, while the operation may still be claimed or sent."""
     operation_id = entry.intent.operation_id
     with context.database.read() as conn:
         operation = journal.find_with_state_after_lapse(conn, operation_id)

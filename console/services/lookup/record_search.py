@@ -198,8 +198,8 @@ class Lookup:
         return {ref: record for ref, record in records_by_key.items() if record is not None}
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
-        """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
-        know the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
+        """Return, for each subject of the audit trail that is a record ("payment 17"), the number that people use
+        for the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
         to read."""
         from console.store.records import any_record
 

@@ -34,16 +34,22 @@ if TYPE_CHECKING:
     GroupsCompleter = Callable[..., list[tuple[QueuedRecord, ...]]]
 
 MAX_RECORDS_PER_KIND = 1_000
+"""Largest `limit` of a search: number of records of each kind."""
 _UNREADABLE_REGISTRY_CODES = frozenset({ErrorCode.BAD_PROFILE, ErrorCode.STORAGE_FULL})
+"""Error codes of a corporation registry that can't be read. The search then returns no companies."""
 _log = logging.getLogger("console.registry")
 _MAX_FOUND_ALERTS = 50
+"""Largest number of open alerts in the result of a search."""
 _MAX_CORPORATION_NUMBERS = 20
-"""Companies with records here whose records a search by name includes."""
+"""Largest number of companies of which a search also returns the records. The companies are those that the search has
+found by their names."""
 _MAX_PREFIX_MATCHES = 200
-"""Records that are read for each column whose values begin with the words of a search with conditions."""
+"""Largest number of records that a search with conditions reads for each column whose values begin with the search's
+words."""
 _LONGEST_ID_CHARACTERS = 64
 _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
-"""Age of the oldest own desk request that is found by its id: as long as a request id gets its answer."""
+"""Largest age in seconds of the acting person's desk request that a search finds by its id. For the same time a
+request id gets its stored answer."""
 
 
 @dataclass(frozen=True, slots=True)

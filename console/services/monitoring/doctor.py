@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
 ENOUGH_FREE_DISK_BYTES = 200 * 1024 * 1024
+"""Free space, in bytes, below which the check of the disks fails."""
 _SIGN_IN_PROBLEMS = (
     SettingProblem.SIGN_IN_MISSING,
     SettingProblem.ACCOUNT_NAME_MISSING,
@@ -53,6 +54,7 @@ _DATABASE_ERROR_CODES = (
     ErrorCode.SCHEMA_MISMATCH,
     ErrorCode.NOT_OUR_DATABASE,
 )
+"""Error codes which mean that the database is not available."""
 
 
 _CheckFacts: TypeAlias = dict[str, object]
@@ -383,9 +385,8 @@ class HealthCheckService:
         return {"ok": not overdue_names, "late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
 
     def _check_rollback(self) -> _CheckFacts:
-        """Check that the database still has all audit entries that this desk knows, and that no open alert of the
-        rule `database_went_back` stops operations.
-        """
+        """Check that the database still has the audit entries whose anchors are in this desk's spool, and that no
+        open alert of the rule `database_went_back` stops operations."""
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool = Spool(self._settings.home, cipher=None)
         try:

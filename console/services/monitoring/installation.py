@@ -29,9 +29,8 @@ class InstallationComparison:
 
 
 def find_installed_folder() -> Path | None:
-    """Return the folder of the running built application. Return None in a clone and in an installed wheel (pip
-    knows the hashes there), and on macOS (the signature of the application covers its files there).
-    """
+    """Return the folder of the running built application. Return None in a clone, in an installed wheel (pip has the
+    hashes of its files), and on macOS (the signature of the application covers its files)."""
     if not getattr(sys, "frozen", False) or sys.platform == "darwin":
         return None
     return Path(sys.executable).resolve().parent

@@ -23,8 +23,10 @@ from console.store.records import any_record
 from console.store.refunds import refunds
 
 LIVE_FEED_CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
+"""Kinds of records to whose changes a listener of the live feed can subscribe."""
 MAX_ITEMS_PER_QUEUE = 20
 _MAX_RECORDS_READ = 200
+"""Largest number of changed records of one call that are sent with their present state."""
 _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
     CreditCheck: credit_checks.CREDIT_CHECK_KIND,
     Payment: payments.PAYMENT_KIND,

@@ -28,8 +28,10 @@ from console.store.notifications import own_requests
 from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
+"""Age of the oldest own refund request about which a person still gets events."""
 _EVENT_ACT_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
-"""What has happened to a decided request; every other state of a refund follows an approval."""
+"""Value of `PersonalEvent.act` for a decided refund request, by the refund's state. In every other state that is
+listed, the request was approved."""
 
 
 class PersonalEventReader:

@@ -23,9 +23,8 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 CALLBACK_TIME_PRECISION = timedelta(seconds=1)
-"""Precision of the times in Atom's callbacks: whole seconds. The payment may have been made at any moment of the
-given second, so also after our own read of the payment in that second.
-"""
+"""Precision of the times in Atom's callbacks: whole seconds. A payment with the time 12:00:05 may have been made up
+to one second later, so also after this program has read the payment's state at the provider in that second."""
 
 
 class CallbackHandler:

@@ -111,8 +111,7 @@ def refuse_future_time(
     at: datetime | None, now: datetime, evidence: str = "", payment_number: str | None = None
 ) -> None:
     """Raise NoticeRefused (with `evidence` and `payment_number`) if the time `at` is later than `now` by more than
-    NOTICE_CLOCK_TOLERANCE. None for `at` is accepted.
-    """
+    NOTICE_CLOCK_TOLERANCE. `at` None (the notice has no time) is accepted."""
     if at is not None and at > now + NOTICE_CLOCK_TOLERANCE:
         raise NoticeRefused("from_the_future", evidence, payment_number)
 
@@ -124,8 +123,8 @@ def find_stored_event(context: ServiceContext, source: str, event_id: str) -> Pa
 
 
 def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """If the event with the id `event_id` of the source `source` is already stored, return an effect with the state
-    `repeated`; otherwise return None."""
+    """Return an effect with the state `repeated` if the event with the id `event_id` of the source `source` is
+    already stored, otherwise None."""
     event = find_stored_event(context, source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 

@@ -36,6 +36,8 @@ from console.store.records import evidence
 from console.store.spool.cipher import DecryptionFailed
 
 _DAILY_FILE_FIGURE_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
+"""Names of the figures of a daily file in the stored evidence; the fields of `StoredDailyFile` have the same
+names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,9 @@ class DailyFileStore:
         """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address
         can't be decrypted or the download was cut off; bad_profile if the address's host is not allowed;
         provider_unreachable if nothing was sent; provider_auth if the server answers with HTTP status 401;
-        rate_limited if it answers with 429; provider_refused if it answers with 403, 404 or 410, because the file is
-        gone; provider_answer_unusable if the content can't be read; an error with a code of OWN_FAULT_ERROR_CODES if
-        this installation fails.
-        """
+        rate_limited if it answers with 429; provider_refused if it answers with 403, 404 or 410, because the file no
+        longer exists there; provider_answer_unusable if the content can't be read; an error with a code of
+        OWN_FAULT_ERROR_CODES if this installation fails."""
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
             raise _make_download_error(outcome, event)

@@ -29,6 +29,7 @@ from console.store.payments.events import PaymentEvent
 from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 
 _LONGEST_STORED_HINT_CHARACTERS = 2_000
+"""Largest number of characters of a hint that are stored as evidence."""
 
 
 class HintHandler:

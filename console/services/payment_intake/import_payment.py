@@ -23,7 +23,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import ReportWithSource, apply_report, bound_true_at
+from console.services.payments.apply_report import ReportWithSource, apply_report, limit_report_time_to_now
 from console.services.payments.probe import PaymentProber, read_question_time
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -37,6 +37,7 @@ IMPORT_ACTION = AuditAction.PAYMENT_IMPORT
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "import"
 _ASSUMED_PAYMENT_TIME_OF_DAY = time(12)
+"""Time of day (in India) at which an imported payment counts as begun if only its day is known."""
 
 
 class PaymentImporter:
@@ -216,7 +217,7 @@ def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, n
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
-    times = (sourced_report.report.paid_at, bound_true_at(sourced_report, now).true_at)
+    times = (sourced_report.report.paid_at, limit_report_time_to_now(sourced_report, now).true_at)
     return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
 
 

@@ -34,6 +34,7 @@ from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
 NOTICES_PER_RUN = 200
+"""Largest number of events of one state that one run of the due task handles."""
 MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
 """Rate limit of the refusals that one process writes to the database: the largest number without a wait, and the
@@ -44,6 +45,7 @@ MAX_CONSECUTIVE_UNANSWERED_QUESTIONS = 3
 missing answer may be an accident.
 """
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
+"""Largest number of characters of a refused notice that are stored."""
 _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
 _REFUSED_EVENT_STATES = (common.EVENT_REFUSED, common.EVENT_REFUSED_UNANSWERED, common.EVENT_REFUSED_ANSWERED)

@@ -44,7 +44,9 @@ UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
 NOTICE_SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _CONTENT_SEPARATOR = "; "
+"""Text between the contents of several notices in the column `observed` of a case."""
 _MAX_NAMES_WITHOUT_KEY = 64
+"""Largest number of names of sources without a key that are kept in memory."""
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
 _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -105,10 +107,9 @@ class SignedNoticeHandler:
         return NoticeEffect(common.EVENT_REPEATED, earlier_event.payment_id)
 
     def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
-        """Open a case about the stored event `event` if the genuine notice with the same event id reports something
-        else: another type, order, amount or currency. Nothing is booked, because one event happens once; but the
-        other report may be about money that came.
-        """
+        """Open a case about the stored event `event` if the genuine notice with the same event id has another
+        content: another type, order, amount or currency. Nothing is booked, because an event id stands for one event
+        only; but the other content may be about money that was really paid."""
         stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
         if stored_facts != (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
             self._context.write(lambda tx: self._open_case_of_content(tx, event, notice))
@@ -238,7 +239,8 @@ class SignedNoticeHandler:
     def _read_notice_key(self, source: str) -> str | None:
         """Return the key of a source; None if this desk has none. Each answer is kept in memory, because a keyring
         may be slow. Anybody may invent names of sources, so at most _MAX_NAMES_WITHOUT_KEY names without a key are
-        kept in memory. Any number of such names doesn't prevent the key of another source from being read."""
+        kept in memory. Above this number, the key of any further source is still read, but a missing key is not
+        remembered."""
         if source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source):
             return None
         key = self._keys.get(source) or self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY")

@@ -92,7 +92,7 @@ def apply_report(
     """
     current_payment = payment if is_read_in_transaction else payment_work.require_payment(tx, payment.id)
     now = read_current_time(tx.conn, context.now())
-    sourced_report = bound_true_at(sourced_report, now)
+    sourced_report = limit_report_time_to_now(sourced_report, now)
     effect = _refuse_shared_provider_id(
         tx,
         current_payment,
@@ -116,11 +116,12 @@ def apply_report(
     return AppliedReport(current_payment.id, _classify_effect(effect))
 
 
-def bound_true_at(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
-    """Return the report. If it was true only in the future, by the word of a provider or by the clock of a desk, it
-    was true `now`, because otherwise every later report would be older. `now` is the time by the clock of the
-    database. Notices keep a time that is ahead by a few minutes, because their sender's clock gives their order.
-    """
+def limit_report_time_to_now(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
+    """Return the report with a time `true_at` that is not in the future. A report that would be true only after
+    `now`, because the clock of a provider or desk was ahead, gets `now` as its time: otherwise every later report
+    would count as older. `now` is the time by the clock of the database. A notice or callback keeps a time that is at
+    most PROVIDER_CLOCK_TOLERANCE ahead, because the clock of its sender decides the order of the sender's notices. A
+    decision of people is returned unchanged."""
     is_notice = sourced_report.source_kind in (ReportSource.NOTICE, ReportSource.CALLBACK)
     is_from_future = sourced_report.true_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
     is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE
@@ -137,8 +138,10 @@ def _forget_future_report_time(payment: Payment, now: datetime) -> Payment:
 def _leave_out_wrong_paid_time(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, now: datetime
 ) -> ReportWithSource:
-    """Return the report. If its time of payment can't be right, leave that time out, and write why into the audit
-    trail: then the payment was paid at the time at which the report was true, as with a report without a time."""
+    """Return the report. If its time of payment can't be right (`find_paid_time_problem`: it is in the future, or
+    before the payment began), return the report without this time, and write the reason into the audit trail. The
+    payment then counts as paid at the time at which the report was true (`now`, if that time can't be right either),
+    as with a report that has no time of payment."""
     begun_at = payment.begun_at if payment.operation_id is not None else None
     paid_at = sourced_report.report.paid_at
     problem = find_paid_time_problem(paid_at, now, begun_at)
@@ -148,7 +151,7 @@ def _leave_out_wrong_paid_time(
     true_at = now if is_true_at_wrong else sourced_report.true_at
     facts = {"at": paid_at.isoformat(), "instead": true_at.isoformat()}
     context.record_audit(
-        tx, AuditAction.PAYMENT_TIME_NOT_TAKEN, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
+        tx, AuditAction.PAYMENT_WRONG_TIME_IGNORED, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
     )
     return replace(sourced_report, report=replace(sourced_report.report, paid_at=None), true_at=true_at)
 
@@ -230,8 +233,8 @@ def _write_report(
 def _is_missing_number_reported(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> bool:
-    """Return True if people have decided that the payment is completed, without knowing the provider's payment id,
-    and the provider's answer now reports the payment as paid, with an id that no other payment of ours has."""
+    """True if people have decided that the payment is completed, without giving the provider's payment id, and the
+    provider's answer now reports the payment as paid, with an id that no other payment of ours has."""
     report = sourced_report.report
     return (
         payment.provider_payment_id is None
@@ -404,6 +407,8 @@ def _write_audit_entry(
 
 
 def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
+    """Return the end of the name of the audit action about the report's effect, such as `booked` in `payment.booked`;
+    None if no audit entry is written. `end_state` is the payment's state after the report."""
     if effect.unknown_reason is not None:
         return None if payment.error_code == effect.unknown_reason else "unknown"
     if end_state is PaymentState.REVERSED and effect.new_states:
@@ -416,6 +421,7 @@ def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: Paym
 
 
 def _classify_effect(effect: ReportEffect) -> ReportEffectName:
+    """Return the name of the report's effect, as in `AppliedReport`."""
     if effect.unknown_reason is not None:
         return "unknown"
     if effect.booked_amount is not None:

@@ -28,7 +28,7 @@ def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> No
     task then repeats the attempt.
     """
     with log_and_suppress(f"the order of payment {payment_id}"):
-        _set_order_paid_with_audit(context, payment_id)
+        _write_order_paid(context, payment_id)
 
 
 def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
@@ -37,7 +37,7 @@ def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
 
     Raises not_found if the payment is missing or has no order.
     """
-    order_id = _set_order_paid_with_audit(context, payment_id)
+    order_id = _write_order_paid(context, payment_id)
     with context.database.read() as conn:
         order = orders.find(conn, order_id)
     if order is None:
@@ -45,7 +45,8 @@ def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     return order
 
 
-def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
+def _write_order_paid(context: ServiceContext, payment_id: int) -> int:
+    """Set the payment's order to paid in a write transaction, between two failpoints. Return the id of the order."""
     context.failpoints.reach("before_order_move")
     order_id = context.write(lambda tx: _set_order_paid(context, tx, payment_id))
     context.failpoints.reach("after_order_move")
@@ -123,6 +124,8 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
 
 
 def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
+    """Open a case about a payment whose order was cancelled before the payment was booked, and set the order's work
+    to needs_review."""
     observed = f"{payment.captured_minor} {payment.currency}"
     payment_work.open_case(
         context, tx, payment.id, PAID_AFTER_CANCEL_RULE, observed, f"{order.merch_txn_id} is cancelled"

@@ -305,6 +305,8 @@ class PaymentResolver:
         apply_report(self._context, tx, payment, sourced_report)
 
     def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
+        """Set a payment that people have decided about to the state `target` (failed or reversed), and correct its
+        corporation's account. A payment that ends unpaid also begins the saga which cancels its order."""
         path = find_decision_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)
@@ -335,6 +337,8 @@ def _require_decidable(payment: Payment, target_state: str, expected_version: in
 
 
 def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
+    """True if the provider's report confirms the decision that the payment's state is `target`. An expired payment
+    confirms the decision `payment_failed` too."""
     if target is PaymentState.COMPLETED:
         return report.state in PAID_STATES and report.is_bookable
     return report.state is PaymentState.PAYMENT_FAILED or (
@@ -343,6 +347,8 @@ def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
 
 
 def _is_decided_as(state: PaymentState, target: PaymentState) -> bool:
+    """True if a payment in the state `state` already has the outcome `target` of a decision. For `completed` that is
+    every paid state; for `payment_failed` also the state expired; otherwise `target` itself."""
     if target is PaymentState.COMPLETED:
         return state in PAID_STATES
     return state is target or (target is PaymentState.PAYMENT_FAILED and state is PaymentState.EXPIRED)

@@ -171,10 +171,10 @@ class LostPaymentRestorer:
 
 
 def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
-    """Return the order for which the payment with the number `number` was started; None if the database has lost it,
-    too. `provider`, `amount` and `fingerprint` are those of the start. The number is the order's number, or, from the
-    second attempt on, it has a suffix after a hyphen; only the fingerprint of the start tells which of the two it is.
-    """
+    """Return the order for which the payment with the number `number` was started; None if the database has lost the
+    order, too. `provider`, `amount` and `fingerprint` are those of the start. The payment number is the number of its
+    order or, from the second start of an order on, that number with a suffix after a hyphen. An order's own number
+    may have a hyphen too, so the fingerprint of the start decides which of the two orders it is."""
     for order_number in (number, number.rpartition("-")[0]):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:
             return orders.find_by_number(tx.conn, order_number)

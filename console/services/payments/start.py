@@ -445,6 +445,7 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
 PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+"""States of a payment that has begun and that the payer can still pay."""
 
 
 def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:

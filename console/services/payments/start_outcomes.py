@@ -52,7 +52,7 @@ def write_start_outcome(
             observed = f"begun {outcome.found.merchant_payment_id}"  # without the code: it is the payer's alone
             payment_work.open_case(context, tx, payment.id, WorkReason.CONTRADICTED, observed, payment.state.value)
         else:
-            _write_started(context, tx, payment, outcome.found)
+            _write_started_payment(context, tx, payment, outcome.found)
     elif payment.state is not PaymentState.INITIALIZING:
         return
     elif outcome.kind in REFUSED_OUTCOME_CLASSES:
@@ -68,7 +68,12 @@ def is_contradicting_answer(payment: Payment, start_answer: StartedPayment) -> b
     return payment.state in ENDED_UNPAID_STATES and payment.handle != start_answer.handle[:128]
 
 
-def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, start_answer: StartedPayment) -> None:
+def _write_started_payment(
+    context: ServiceContext, tx: Transaction, payment: Payment, start_answer: StartedPayment
+) -> None:
+    """Write into the payment that the provider has started it: the provider's handle and link, the expiry time and
+    the next poll. Its outcome becomes known, and open proposals about it are closed. After the COMMIT, the values of
+    the order's empty columns are written."""
     now = read_current_time(tx.conn, context.now())
     values: dict[str, object] = {
         "handle": start_answer.handle[:128],

@@ -67,6 +67,7 @@ from console.store.tasks import sagas
 
 TIMEOUT_TASK_NAME = "payment_timeouts"
 ASKED_AT_FACT_KEY = "asked_at"
+"""Key of a saga's fact: the instant (ISO 8601) at which the saga asked the provider."""
 MAX_PAYMENTS_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
 MAX_PROVIDER_ANSWER_AGE = timedelta(minutes=2)
@@ -339,7 +340,7 @@ class PaymentTimeoutSagas:
         return timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
-        """Undo the second step of the saga: the expired payment was paid before its order was cancelled, so set
+        """Undo the second step of the saga, because the expired payment was paid before its order was cancelled: set
         the order to paid."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.PAYMENT_KIND)

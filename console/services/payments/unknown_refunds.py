@@ -1,5 +1,5 @@
-"""Cases about refunds that a payment has at its provider and that this database doesn't know: it may have lost them,
-or a person has requested them at the provider's own page."""
+"""Cases about refunds that a payment has at its provider and that this database doesn't have: the database may have
+lost them, or a person has requested them at the provider's own page."""
 
 from collections.abc import Sequence
 

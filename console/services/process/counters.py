@@ -50,6 +50,7 @@ class ProcessCounters:
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
 
     def _add_lease_wait(self, seconds: float) -> None:
+        """Add one wait of `seconds` to the class that contains this duration, and to the sum of all waits."""
         self._waits[bisect_left(LEASE_WAIT_CLASS_BOUNDS_SECONDS, seconds)] += 1
         self._waited_seconds += seconds
 

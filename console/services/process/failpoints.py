@@ -10,6 +10,7 @@ from threading import Event, Lock
 from console.domain.process import interrupts
 
 _SIGNAL_CHECK_INTERVAL_SECONDS = 0.05
+"""Pause in seconds between two checks for a signal while the failpoint's action `hang` waits."""
 
 
 class FailpointReached(RuntimeError):

@@ -10,7 +10,9 @@ from threading import Event, Lock, Thread
 from console.domain.clock import TimeScale
 
 BEAT_INTERVAL_SECONDS = 15.0
+"""Time in seconds between two renewals of a lease by the heartbeat."""
 LEASE_SECONDS = 45.0
+"""Length in seconds of a lease of a running operation; three intervals of the heartbeat."""
 
 _log = logging.getLogger("console.guard")
 

@@ -39,6 +39,7 @@ from console.store.reconciliation import our_records
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "recon"
 INTERNAL_ERROR_EXIT_STATUS = 70
+"""Exit status of an error that is a bug of this program."""
 _PAYMENT_CASE_RULES = (
     row_comparison.DIFFERENT_STATE_RULE,
     row_comparison.DIFFERENT_AMOUNT_RULE,

@@ -251,7 +251,7 @@ class OwnRecordComparison:
             )
         report = find_report(outcome)
         if report is None:
-            self._handle_unusable_answer(run_journal, payment, outcome, key)
+            self._record_unusable_answer(run_journal, payment, outcome, key)
             return
         row, sourced_report = (
             _make_history_row(payment, report, asked_at, key),
@@ -275,12 +275,16 @@ class OwnRecordComparison:
         )
 
     def _has_open_cases(self, payment: Payment) -> bool:
+        """True if a case of one of the rules about differing states or amounts is open about the payment."""
         with self._context.database.read() as conn:
             return bool(our_records.find_open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
 
-    def _handle_unusable_answer(
+    def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
+        """Write the result of a provider's answer that does not contain the payment's state. "Not found" about a
+        payment that is not paid here counts as a match; about a paid payment, it opens a case. Any other answer is
+        stored as evidence, and its error is raised, which ends the run. A dry run stores nothing."""
         is_missing = outcome.kind is OutcomeClass.NOT_FOUND
         if is_missing and payment.state not in PAID_STATES:
             run_journal.count_match(key)

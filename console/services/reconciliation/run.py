@@ -65,6 +65,7 @@ MAX_RECONCILED_DAYS = 366
 DOWNLOAD_ADDRESS_VALID_TIME = timedelta(hours=2)
 """Time during which the download address of a daily file is used, counted from the notice that announced the file."""
 _MAX_LISTED_LATEST_RUNS = 50
+"""Number of the newest runs that are read to find the earlier runs of the same days."""
 
 
 class ReconciliationService:

@@ -67,7 +67,7 @@ class HistorySource(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the history holds, such as a temporary file."""
+        """Release the resources of the history, such as a temporary file."""
 
 
 class FileHistory:

@@ -125,10 +125,9 @@ class RelatedRecordCompleter:
         return is_approved or action == OPEN_REFUND_ACTION or action in STOPPED_ACTIONS
 
     def _can_find_purchases(self) -> bool:
-        """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also
-        True if this desk has no settings for that provider, because then the desk can't know whether it has
-        such a call.
-        """
+        """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also True
+        if this desk has no settings for that provider, because the desk then can't find out whether the provider has
+        such a call."""
         try:
             return self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -263,8 +262,9 @@ class RelatedRecordCompleter:
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
-        """Return the refunds. Those that wait for an approver or have an unknown outcome get their relations, because
-        the explanation of their payment repeats that of the refund, which needs them."""
+        """Return the refunds. Those that wait for an approver or have an unknown outcome are completed with their
+        related records. The explanation of such a refund needs these records, and the explanation of its payment
+        contains the explanation of the refund."""
         waiting_refunds = [
             refund
             for refund in records
@@ -277,7 +277,7 @@ class RelatedRecordCompleter:
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
-        proposed. False if no state is proposed."""
+        proposed; False if no state is proposed."""
         if proposed_state is None:
             return False
         return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))

@@ -39,6 +39,7 @@ _ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
 }
 _UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
+"""Beginning of the summary of evidence that says: the request was not sent."""
 
 
 def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
@@ -240,6 +241,8 @@ def _make_unknown_outcome_answer(
 
 
 def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
+    """Return the answer with the error by which the ended operation failed, as the first call would have raised
+    it."""
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
     return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 

@@ -41,9 +41,9 @@ TEMPORARY_NOT_ALLOWED_REASONS = frozenset(
 then, or because the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)
 """
 MAX_UNUSABLE_ANSWERS = 4
-"""Number of attempts of a refund that end because the provider's answer to a question before the sending can't be
-used (about an hour and a half). Then a person must look at the answers: the refund's time limit has not passed yet.
-"""
+"""Number of attempts to send a refund that may end because the provider's answer to the question before the sending
+can't be used; with the waits between them, they take about an hour and a half. After that a person must look at the
+answers. The refund's time limit has not passed then."""
 _ERROR_CODES_OF_ALL_REFUNDS = OWN_FAULT_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
 """Error codes of faults of the database or of this desk, and of a database that went back to an earlier state."""
 
@@ -164,8 +164,8 @@ class RefundDueTasks:
         return 1
 
     def _act_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
-        """Call `act` with the due refund. If it raises an error and has not changed the refund, postpone the
-        refund's work, so that the refunds behind it have their turn; then raise the error."""
+        """Call `act` with the due refund. If `act` raises an error and has not changed the refund, postpone the
+        refund's work, so that the task handles the refunds after it first; then raise the error."""
         try:
             act(refund)
         except FailpointReached:
@@ -196,8 +196,8 @@ class RefundDueTasks:
 
 
 def _concerns_all_refunds(error: Exception) -> bool:
-    """True if the error says nothing about its refund, because all refunds would fail alike: such an attempt doesn't
-    count."""
+    """True if the error is independent of the refund, because every refund would now fail with it. Such an attempt is
+    not counted in the refund's work."""
     return isinstance(error, ConsoleError) and (
         error.code in _ERROR_CODES_OF_ALL_REFUNDS or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
     )

@@ -25,6 +25,7 @@ _OUTCOME_CLASS_OF_STATE = {
     RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
     RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
 }
+"""The outcome class of a provider's report about a refund, by the reported state."""
 _STATES_WITHOUT_PROVIDER_EFFECT = frozenset(
     {
         RefundState.REQUESTED,
@@ -35,6 +36,7 @@ _STATES_WITHOUT_PROVIDER_EFFECT = frozenset(
         RefundState.FAILED,
     }
 )
+"""Refund states in which, according to our record, the provider has not given money back."""
 
 
 def settle_late_answer(
@@ -125,6 +127,7 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
 
 
 def _has_new_information(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
+    """True if the report's outcome would change the refund, or contradicts its state."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT
     if refund.state is RefundState.SUBMITTING:

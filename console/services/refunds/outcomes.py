@@ -50,6 +50,9 @@ cooling-off period. POLL_REASON: read an accepted refund. PROBE_REASON: probe a 
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 NO_LONGER_STORED_REASON = WorkReason.ORDER_NO_LONGER_KEPT
+"""Reason of an unknown outcome: the provider has deleted the order of the refund, so that no probe can show the
+outcome. A person must review the refund."""
+
 LONGEST_PROVIDER_STATE_CHARACTERS = 40
 
 
@@ -266,8 +269,7 @@ def postpone_sending(
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;
     after the last attempt, or if `is_lasting` (a later attempt would end in the same way), a person must review it.
     `cause` is stored in the column `error_code`, unless the provider perhaps processes the refund already; None if an
-    audit entry tells why the attempt has ended.
-    """
+    audit entry already states why the attempt has ended."""
     work = _make_next_sending_work(context, refund)
     if is_lasting:
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
@@ -290,6 +292,8 @@ def _make_next_sending_work(context: ServiceContext, refund: Refund) -> Work:
 
 
 def _audit_refund_not_sent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+    """Write the audit entry that an attempt to send the refund has ended without effect; `cause` becomes the entry's
+    reason, cut to 64 characters."""
     context.record_audit(
         tx,
         AuditAction.REFUND_NOT_SENT,
@@ -309,9 +313,7 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
     _write_approved_state(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION_REASON), error_code=None, **columns
     )
-    context.record_audit(
-        tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND
-    )
+    context.record_audit(tx, AuditAction.REFUND_NOT_PROCESSED, refund.id, _make_audit_facts(refund), kind=REFUND_KIND)
 
 
 def _write_approved_state(
@@ -407,6 +409,8 @@ def release_key(tx: Transaction, refund: Refund) -> None:
 
 
 def _require_reserved_amount_moved(is_moved: bool, refund: Refund) -> None:
+    """Raise ReservationMissing if `is_moved` is False: the payment's row had too little reserved money, so the write
+    did not change it."""
     if not is_moved:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
@@ -457,10 +461,9 @@ def settle_refund(
     capabilities: PaymentCapabilities | None,
     source: str,
 ) -> None:
-    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence.
-    `source` is the audit entry's word for the call or task that got the answer, such as `probe`; `capabilities`
-    are the provider's, None if the caller doesn't have them.
-    """
+    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence. `source`
+    is stored in the audit entry: the name of the call or task that got the answer, such as `probe`; `capabilities`
+    are the provider's, None if the caller doesn't have them."""
     end_submission(context, tx, refund, outcome)
     write_known_outcome(context, tx, refund, outcome, capabilities, {"by": source})
 
@@ -503,8 +506,8 @@ def _open_cases_about_other_owners(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
     """Open a case about each other refund that has the provider's refund id in this answer about `refund`, if people
-    gave it the id: the id belongs to the refund about which the provider was asked. A decision in progress that gives
-    this id to another refund runs before or after this transaction."""
+    gave that refund the id: the id belongs to the refund about which the provider was asked. This transaction and a
+    decision that is just giving the id to another refund run one after the other."""
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
     if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
         return
@@ -516,8 +519,8 @@ def _open_cases_about_other_owners(
 
 
 def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
-    """Return our refunds at the provider of this payment that are known by `number`: as their idempotency key, or as
-    the provider's refund id. Transactions about the same number run one after another, because no unique index covers
+    """Return our refunds at the provider of this payment whose idempotency key or provider's refund id is `number`.
+    Transactions that call this function with the same number run one after another, because no unique index covers
     the refund ids."""
     lock_until_commit(context, tx, f"refund_number_{number}")
     provider = payment_work.require_payment(tx, payment_id).provider
@@ -539,9 +542,9 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, unless it is open already, and set the
-    refund's work to needs_review: this work stops other refunds of the payment. Its state stays. `observed` describes
-    the provider's answer; `rule` is the code of the case."""
+    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already, and
+    set the refund's work to needs_review; while the work has this state, no other refund of the payment is sent. The
+    refund's state stays. `observed` describes the provider's answer; `rule` is the code of the case."""
     now, current_refund = context.now(), require_refund(tx, refund.id)
     is_opened = cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now)
     if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:

@@ -46,6 +46,7 @@ class PrecheckAnswers:
 
     @property
     def are_complete(self) -> bool:
+        """True if the provider has answered both questions: about the payment, and about its refunds."""
         return self.is_payment_read and self.list_failure is None
 
 
@@ -82,10 +83,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
 def _find_list_failure(
     context: ServiceContext, refund_lister: RefundLister, pair: RefundWithPayment, question: PaymentQuestion
 ) -> Outcome[tuple[str, ...]] | None:
-    """Read the list of the payment's refunds at the provider. Return the provider's answer if it has no list,
-    otherwise None. Raises not_allowed if the list has a refund that the database doesn't have and that no person has
-    acknowledged.
-    """
+    """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no list,
+    None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that no
+    person has acknowledged."""
     outcome = refund_lister.list_refund_keys(question)
     if context.write(lambda tx: _store_list_and_find_unknown_refund(context, tx, pair, outcome)):
         facts: ProviderAnswerFacts = {"record": pair.refund, "reason": NotAllowedReason.UNKNOWN_REFUND}

@@ -46,6 +46,9 @@ from console.store.refunds import refunds
 REFUND_KIND = refunds.REFUND_KIND
 PROBE_ACTION = AuditAction.REFUND_PROBE
 _STATES_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
+"""States of a refund that has ended here without money given back. If the refund was sent, the provider may still
+process it."""
+
 RefundAnswer = Outcome[RefundReport]
 
 

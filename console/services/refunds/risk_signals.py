@@ -20,10 +20,15 @@ from console.store.refunds import refunds
 RecordT = TypeVar("RecordT", Payment, Refund)
 
 PAYER_LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
+"""Period before now in which the refunds of the payer and of the order are compared with a refund."""
 FREQUENT_PAYER_REFUND_COUNT = 3
+"""Number of refunds of one payer within PAYER_LOOK_BACK_PERIOD from which on there is a risk signal."""
 SIMILAR_REFUND_AMOUNT_PERCENT = 1
+"""Largest difference of two amounts, in percent of the new refund's amount, that still counts as similar."""
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
+"""Two payments of one corporation with one amount may be a double charge if they were paid within this time."""
 LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
+"""Time after a refund in which another refund of the same payment and amount looks like a repetition of it."""
 
 
 @dataclass(frozen=True, slots=True)

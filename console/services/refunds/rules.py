@@ -83,6 +83,7 @@ class RefundFacts:
 
 
 _OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+"""States of a refund because of which no other refund of the payment can be requested."""
 
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
@@ -308,10 +309,10 @@ def find_second_checker_reasons(
 
 
 def count_needed_checkers(facts: RefundFacts, refund: Refund) -> int:
-    """Return the number of approvals that the refund needs now: the number at its request, or two if its amount
-    exceeds a limit for one approver that was lowered since. The conditions on the maker's day, the payment's age and
-    the payer's other refunds count as they were at the request.
-    """
+    """Return the number of approvals that the refund needs now: the number that was stored at its request, or two if
+    an amount limit for one approver was lowered since and the refund's amount exceeds it now. The conditions about
+    the maker's day, the payment's age and the payer's other refunds are not computed again: their result at the
+    request counts."""
     provider_condition = f"{limit_rules.PROVIDER_CONDITION_PREFIX}{facts.payment.provider}"
     present_limits = facts.limits.second_checker_above, facts.limits.conditions.get(provider_condition)
     is_limit_exceeded = any(limit is not None and refund.amount_minor > limit for limit in present_limits)

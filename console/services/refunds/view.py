@@ -59,6 +59,7 @@ from console.store.refunds import refunds
 REFUND_KIND = refunds.REFUND_KIND
 MAX_APPROVAL_INBOX_ROWS = 1_000
 MAX_REFUND_SUMMARIES = 30
+"""Largest number of refunds for which one call reads the payments and counts the warnings."""
 _log = logging.getLogger("console.guard")
 _RIGHT_BY_REFUND_ACTION: Mapping[str, str] = {
     "approve": "refund_approve",
@@ -66,6 +67,7 @@ _RIGHT_BY_REFUND_ACTION: Mapping[str, str] = {
     "withdraw": "refund_withdraw",
     "submit": "refund_submit",
 }
+"""The right that a person needs for each action on a refund's screen."""
 
 
 class RefundDetailsReader:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REGISTRY_ANSWER_LIFETIME_SECONDS = 3_600.0
 """Seconds for which an answer is used again; also an answer that the number isn't assigned."""
 QUERY_PAUSE_AFTER_FAILURE_SECONDS = 60.0
+"""Time in seconds after a failed query in which no other query is sent."""
 MAX_STORED_REGISTRY_ANSWERS = 1_000
 _log = logging.getLogger("console.registry")
 
@@ -65,6 +66,8 @@ class LiveNumberQueries:
         return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
 
     def _is_query_needed(self, number: str) -> bool:
+        """True if this desk has a registry without the number, no usable answer about the number is stored, and
+        queries are not paused."""
         now = self._context.clock.monotonic()
         with self._lock:
             answer = self._answers.get(number)
@@ -92,6 +95,7 @@ class LiveNumberQueries:
                 self._answers.popitem(last=False)
 
     def _pause_queries(self, reason: str | None, seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
+        """Send no query for the next `seconds`. `reason` is written to the log; None writes nothing."""
         with self._lock:
             self._paused_until = self._context.clock.monotonic() + seconds
         if reason is not None:

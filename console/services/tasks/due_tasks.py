@@ -33,7 +33,8 @@ from console.store.queues import queues
 from console.store.spool.spool import SpoolEntry
 
 MAX_FAILED_DELIVERIES = 3
-"""After each such number of failed deliveries of a spooled answer, a case is opened for a person."""
+"""Number of failed deliveries of one spooled answer after which a case is opened for a person; again after each
+further such number."""
 UNDELIVERED_ANSWER_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
 UNREADABLE_ROW_RULE = "row_unreadable"
@@ -186,10 +187,9 @@ class DueTasks:
         )
 
     def _record_lapse(self, operation: Operation) -> int:
-        """Settle one operation whose process ended without recording an answer. Return 1 if the operation has
-        ended, otherwise 0. If this program version doesn't know the operation's action, end the operation
-        without a change of its record.
-        """
+        """Settle one operation whose process ended without recording an answer. Return 1 if the operation has ended,
+        otherwise 0. If this program version has no service for the operation's action, end the operation without a
+        change of its record."""
         has_ended, context, service = False, self._context, self._actions.get(operation.action)
         with skip_failures("lapse"):
             if service is not None:
@@ -209,11 +209,12 @@ class DueTasks:
         return self._run_for_due_credit_checks("incomplete", self._refetch_missing_parts)
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
-        """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail
-        and the PDF. A credit check that can't be re-fetched, for example because its process ended between the answer
-        that says so and the end of its schedule, is not due again."""
+        """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail and
+        the PDF. A credit check that can't be re-fetched is not read again: its schedule is only updated. This
+        happens, for example, if an earlier process has stored AlarmBox's refusal and ended before it could clear the
+        schedule."""
         if find_refetch_refusal(record) is not None:
-            self._refetch_service.plan_without_reading(record)
+            self._refetch_service.plan_next_read(record)
             return
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF_PART}) or not pdf
@@ -314,6 +315,8 @@ class DueTasks:
 
 
 def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
+    """Return the work of an adopted credit check. A person must review a duplicate, a row whose corporation number
+    can't be read, and a row without AlarmBox's id that is not certainly unbought; every other row has no work."""
     if is_duplicate:
         return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)
     if not is_readable:

@@ -17,6 +17,7 @@ OVERDUE_TASK_ALERT_RULE = "task_late"
 TASK_KIND = "task"
 OVERDUE_CHECK_INTERVAL_SECONDS = 60.0
 _MAX_OPEN_ALERTS = 1000
+"""Largest number of open alerts about tasks that are read."""
 
 
 def compute_task_subject_id(name: str) -> int:

@@ -266,6 +266,8 @@ class SagaRunner:
             raise StepTakenOver from None
 
     def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: StepVerdict) -> Saga:
+        """Write the step's verdict into the saga's row: the next step, an earlier step, a later attempt, the saga's
+        end, or the beginning of its compensation. Return the saga afterwards."""
         now = self._context.now()
         match verdict:
             case StepDone(facts):
@@ -289,6 +291,8 @@ class SagaRunner:
                 return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
+        """Write the step after the saga's present one into the saga's row, with `facts` added to its facts; if there
+        is no further step, end the saga as done. Return the saga afterwards."""
         next_step_name = self._plan.find_step_name_after(saga.step)
         if next_step_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
@@ -296,8 +300,8 @@ class SagaRunner:
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_step_name, saga_facts)
 
     def _add_present_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
-        """Return the times in the saga's fact `fact_key` (ISO text by step name: when each step was done or
-        undone), with the present time added for the saga's present step."""
+        """Return the saga's fact `fact_key` with one more entry: the present step's name and the present time. The
+        fact is a mapping from the name of a step to the time (ISO text) at which the step was done or undone."""
         times = saga.facts.get(fact_key)
         return {**(times if isinstance(times, dict) else {}), saga.step: self._context.now().isoformat()}
 

@@ -64,6 +64,7 @@ def _never_stop() -> bool:
 
 
 def _treat_every_task_as_due(_: ScheduledTask) -> bool:
+    """Return True. A caller passes this function if a task must run whether it is due or not."""
     return True
 
 
@@ -375,6 +376,7 @@ class Scheduler:
 
 
 def _select_permitted_names(names: Collection[str], person: Person) -> list[str]:
+    """Return the names of the tasks that a desk of this person may run."""
     return [name for name in names if name not in RIGHT_OF_TASK or has_right(person, RIGHT_OF_TASK[name])]
 
 

@@ -36,6 +36,7 @@ class IncidentDeclaration:
 
 
 def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `lost_answer`: AlarmBox charges a purchase, but its answer does not arrive."""
     number = world.make_corporation()
     record = world.buy_check(number, "reset_after_charge", "purchase")
     return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
@@ -52,6 +53,7 @@ def _judge_lost_answer(actual: ActualRecordReader, facts: IncidentFacts) -> Trai
 
 
 def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `missing_pdf`: AlarmBox has no PDF yet of a bought credit check."""
     number = world.make_corporation()
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
@@ -71,11 +73,14 @@ def _has_pdf(record: CreditCheck) -> bool:
 
 
 def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `merged_company`: the corporation of which a credit check is wanted was merged into another
+    one."""
     number, successor = world.make_merged_corporations()
     return {"number": number, "successor": successor}
 
 
 def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+    """Return the verdict: right is exactly one purchase of the successor and none of the merged corporation."""
     if actual.ledger.count_charges(facts["number"]):
         return TrainingVerdict.BOUGHT_OLD_COMPANY
     count = actual.ledger.count_charges(facts["successor"])
@@ -86,12 +91,14 @@ def _judge_merged_company(actual: ActualRecordReader, facts: IncidentFacts) -> T
 
 
 def _create_late_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `late_payment`: a payer pays an order that is already cancelled."""
     order = world.add_order(12_800, "cancelled")
     world.pay_order(order, 12_800)
     return {"order": order, "amount": "12800"}
 
 
 def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `wrong_amount`: a payer pays more than the price of the order."""
     order = world.add_order(4_400)
     world.pay_order(order, 5_500)
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
@@ -208,6 +215,7 @@ def _judge_unknown_refund(actual: ActualRecordReader, facts: IncidentFacts) -> T
 
 
 def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `refund_refused`: PayPay refuses a refund that was approved and sent."""
     order = world.add_order(5_500)
     payment = world.pay_order(order, 5_500)
     refund = world.request_refund(payment, 2_200, "part_returned")
@@ -216,6 +224,7 @@ def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts
 
 
 def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    """Create the incident `due_approval`: a colleague requests a refund that equals an earlier one and is due."""
     order = world.add_order(8_000)
     payment = world.pay_order(order, 8_000)
     world.approve_refund(world.request_refund(payment, 4_000, "part_returned"))

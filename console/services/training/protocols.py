@@ -39,7 +39,7 @@ class InventedWorld(Protocol):
 
     def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
         """Pay this amount for the order `number` at the simulated PayPay, `days_ago` Japanese days before today.
-        PayPay sends no notice of this payment, so the console does not know it."""
+        PayPay sends no notice of this payment, so the console has no record of it."""
         ...
 
     def publish_daily_file(self, days_ago: int) -> str:

@@ -15,6 +15,7 @@ from console.settings.entries_file import EntriesFile
 from console.settings.person_files import get_person_file_path
 
 _INCIDENT_ENTRY_PREFIX = "incident."
+"""Beginning of the name of an incident's value in the file; the incident's key follows."""
 _TRAINING_RUN_VALUE_NAME = "run"
 _RUN_VALUE_NAMES = ("id", "database", "url")
 

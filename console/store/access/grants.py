@@ -129,9 +129,11 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 RightSet = frozenset[tuple[str, str, str]]
+"""A set of rights, each as (table, privilege, column); an empty column means the whole table."""
 
 
 _REQUESTER_SUFFIX = ".asks"
+"""Suffix of the server's role for a person whose desk only sends desk requests."""
 
 
 def get_requester_role(role: str) -> str:
@@ -196,6 +198,7 @@ A person for whom a worker acts has the role `get_requester_role(role)` instead 
 the views of these tables, and none on the tables.
 """
 REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_SUFFIX))
+"""The server's roles for people whose desks only send desk requests to a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +238,9 @@ def quote_identifier(name: str) -> str:
 
 
 def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
-    """Yield the statements that create each of `roles` and give it exactly its rights. If one of them is a role of
-    people for whom a worker acts, also yield the statements that create those SQL views which these people read
-    and which the database lacks.
-    """
+    """Yield the statements that create each of `roles` and give it exactly its rights. If one of `roles` is for
+    people for whom a worker acts, also yield the statements that create the SQL views of these people, as far as they
+    are missing in the database."""
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)
@@ -516,5 +518,6 @@ def may_grant(conn: Connection) -> bool:
 
 
 def _format_right(right: Right) -> str:
+    """Return a right as text, for a fault that is shown to people."""
     place, privilege, column = right
     return f"{privilege}{f' ({column})' if column else ''} ON {place}"

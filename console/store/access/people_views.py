@@ -1,20 +1,20 @@
 """Views for the people for whom a worker acts. The views are in a database of their own beside the console's
 database.
 
-Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views
-is the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
+Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views is
+the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
 
-A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and
-that condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each
-column of a hidden row by NULL, except the columns by which the view is searched. The values of those columns
-don't show what another person has done.
+A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and that
+condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each column of
+a hidden row by NULL, except the columns by which the view is searched. The values of those columns don't show what
+another person has done.
 
-A desk that reads views doesn't know a payer's name and can't mask it in other texts, so the views do this. A masked
-value is a scalar subquery, which reads the row again by its primary key: the server can merge such a view and use the
-indexes of its table, and it runs the subquery only in statements that read the value. An expression over the columns
-of the view's own row would show them unmasked: MariaDB prints the values of a row that is found by a unique key into
-the conditions of a plan, and a person may read the plan of their own other session (`SHOW EXPLAIN FORMAT=JSON FOR`).
-It prints a subquery as its number.
+A desk that reads views never gets a payer's name, so the desk can't find and mask the name in other texts. The views
+do this instead. A masked value is a scalar subquery, which reads the row again by its primary key: the server can
+merge such a view and use the indexes of its table, and it runs the subquery only in statements that read the value.
+An expression over the columns of the view's own row would show them unmasked: MariaDB prints the values of a row that
+is found by a unique key into the conditions of a plan, and a person may read the plan of their own other session
+(`SHOW EXPLAIN FORMAT=JSON FOR`). It prints a subquery as its number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +48,7 @@ at the last @.
 _ACCOUNT_NAME_SQL = NAME_WITHOUT_HOST_SQL.format("USER()")
 _ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME_SQL} AS BINARY)"
 _SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
+"""Names of the values in `console_meta` that the view shows."""
 _JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = m.payment_id"
 _PAYER_OF_ROW_SQL = "payment.payer_ref"
 _JOIN_PAYMENT_OF_SUBJECT_SQL = (
@@ -96,6 +97,8 @@ class _PeopleView:
         return f"SELECT {columns} FROM {table} t{self.joined_sql.format(database)}{where_clause}"  # noqa: S608  # constants
 
     def _make_column_sql(self, name: str, database: str) -> str:
+        """Return the SQL of the column `name` of the view: its constant, its mask or its value, and NULL for hidden
+        rows."""
         value = self.constant_by_column.get(name, f"t.{_quote_identifier(name)}")
         if name in self.mask_by_column:
             tables = f"{database}.{_quote_identifier(self.table)} m{self.joined_for_masks_sql.format(database)}"
@@ -243,6 +246,7 @@ RECORD_TABLES = (
 )  # fmt: skip
 """Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
 RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER_VIEW)
+"""Names of the views of records, with the view SAME_PAYER_VIEW."""
 VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS_VIEW, OWN_REQUESTS_VIEW, SAME_PAYER_VIEW, WORKERS_VIEW})
 """Views whose name isn't the name of a table."""
 

@@ -19,6 +19,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts, credit_checks
 
 _THIRTEEN_DIGITS_PATTERNS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
+"""Pattern of thirteen digits, by dialect: GLOB on SQLite, a regular expression on servers."""
 _HAS_PROVIDER_ID_CONDITION = credit_checks.c.credit_check_id.is_not(None)
 _PURCHASE_HAS_ENDED_CONDITION = or_(_HAS_PROVIDER_ID_CONDITION, credit_checks.c.status == CheckState.ERROR.value)
 _UNADOPTED_ROW_CONDITION = credit_checks.c.work_state.is_(None)
@@ -287,6 +288,7 @@ def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object
 
 
 def _make_status_sql() -> ColumnElement[str]:
+    """Return SQL of the state of a row: success if it has the provider's id, otherwise the stored state."""
     return case((_HAS_PROVIDER_ID_CONDITION, "success"), else_=credit_checks.c.status)
 
 

@@ -31,6 +31,7 @@ claim of its client and corporation number.
 """
 
 CLAIM_INDEX = "uq_credit_checks_claim"
+"""Name of the unique index that allows only one live row per client and corporation number."""
 DATES_ZONE_NAME = "dates_zone"
 """Name of the column, and of the value in `console_meta`, that has the time zone of the dates of adopted rows."""
 
@@ -93,6 +94,8 @@ def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: 
 
 
 def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
+    """Yield the changes of the existing structure: the storage engine, the AUTO_INCREMENT of the ids, and the types
+    of columns. None are needed on SQLite."""
     if table.engine is None:
         return
     if table.engine != "InnoDB":
@@ -109,6 +112,8 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
 
 
 def _list_missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
+    """Yield the changes that add the missing columns of the console: first the plain columns, then the derived
+    ones."""
     missing_columns = [column for column in credit_checks.c if column.name not in table.columns]
     plain_clauses = [
         _make_column_clause(column, table, dialect, zone) for column in missing_columns if column.computed is None
@@ -137,6 +142,8 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
+    """Return the clause of an ALTER statement that adds this column. `zone` becomes the default of the column
+    DATES_ZONE_NAME, unless it is None or the dates are in UTC."""
     default = _make_default_sql(column)
     if column.name == DATES_ZONE_NAME and zone is not None and not table.has_utc_dates:
         default = f"'{zone}'"
@@ -156,6 +163,7 @@ def _get_invisible_option(table: LegacyTable) -> str:
 
 
 def _make_default_sql(column: SchemaColumn[Any]) -> str | None:
+    """Return the SQL of the column's default value; None if it has none."""
     if not isinstance(column.server_default, DefaultClause):
         return None
     default = column.server_default.arg
@@ -170,6 +178,7 @@ def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
 
 
 def _load_dialect(name: str) -> Any:
+    """Return SQLAlchemy's dialect for the name sqlite or, for every other name, that of servers."""
     from sqlalchemy.dialects import mysql, sqlite
 
     return sqlite.dialect() if name == "sqlite" else mysql.dialect()
@@ -275,6 +284,8 @@ def _list_alter_options(change: TableChange, *, may_copy_table: bool) -> tuple[s
 def _apply_change_on_sqlite(
     database: Database, change: TableChange, zone: str | None, before_claim_index: Callable[[Transaction], None]
 ) -> None:
+    """Make the change in one transaction, unless it is done already. Before the change that creates the claim's
+    index, call `before_claim_index` in the same transaction."""
     with database.write_without_retries() as tx:
         table = legacy_table.read_table(tx.conn)
         if table is None or is_change_done(table, change, database.dialect, zone):

@@ -10,6 +10,7 @@ from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import ORIGINAL_COLUMNS, TABLE_NAME, LegacyColumn, LegacyTable
 
 _NULLABLE_COLUMNS = ORIGINAL_COLUMNS[3:]
+"""Columns that must accept NULL: all original columns except the first three."""
 _INTEGER_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "id": ("mediumint", "int", "bigint"),
@@ -22,8 +23,11 @@ _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "result": ("char", "varchar", "enum"),
     "pdf_file_path": ("char", "varchar", "tinytext", "text", "mediumtext"),
 }
+"""SQL types that each original column may have."""
 _SMALLEST_WIDTH_OF_COLUMN = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
+"""Smallest accepted length (characters) of text columns."""
 _WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255}
+"""Length (characters) that a text column gets if it is too short now."""
 
 _COLUMNS_OF_BOTH_APPLICATIONS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
@@ -68,12 +72,14 @@ def has_numeric_ids(table: LegacyTable) -> bool:
 
 
 def _find_missing_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+    """Yield an obstacle for each original column that the table lacks."""
     for name in ORIGINAL_COLUMNS:
         if name not in table.columns:
             yield AdoptionObstacle("column_missing", name, "")
 
 
 def _find_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+    """Yield an obstacle if the primary key isn't the column `id`, or if the database assigns no ids to new rows."""
     column = table.columns.get("id")
     if column is None:
         return
@@ -86,9 +92,8 @@ def _find_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
-    without a default.
-    """
+    """Yield an obstacle for each column of another application that needs a value in each INSERT (NOT NULL without a
+    default). The console would give it none."""
     our_columns = set(credit_checks.c.keys())
     for column in table.columns.values():
         if column.name not in our_columns and not column.is_nullable and not column.has_default_value:
@@ -146,6 +151,7 @@ def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstac
 
 
 def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+    """Yield an obstacle if the table isn't stored by InnoDB, or is divided into partitions."""
     if table.engine != "InnoDB":
         yield AdoptionObstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
     if table.is_partitioned:
@@ -153,6 +159,7 @@ def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+    """Yield an obstacle for each original column with a type, default or length that the console can't use."""
     for name, allowed_types in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
         if column.base_type not in allowed_types:
@@ -184,6 +191,7 @@ def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _list_not_null_columns(table: LegacyTable) -> list[str]:
+    """Return the names of those columns in _NULLABLE_COLUMNS that don't accept NULL now."""
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].is_nullable]
 
 
@@ -202,6 +210,8 @@ def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
 
 
 def _format_column_options(column: LegacyColumn, *, as_utf8: bool) -> str:
+    """Return the SQL options with which a column is defined again: its character set (UTF-8 if `as_utf8`), NULL, its
+    default and its comment."""
     if column.charset is None:
         charset_clause = ""
     elif as_utf8:

@@ -19,6 +19,7 @@ from console.store.schema.core import alerts
 
 ALERT_KIND = "alert"
 LONGEST_TEXT_CHARACTERS = 255
+"""Longest stored text (characters) of an observed or expected fact."""
 _ID_ABOVE_ALL_ALERTS = 2**63 - 1
 """A number above every row id: the start of the first page."""
 
@@ -138,6 +139,7 @@ def raise_alert(
 
 
 def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> bool:
+    """True if the rule has an open alert about this record that the transaction can see."""
     return (
         conn.execute(
             _OPEN_ALERT_OF_SUBJECT_AND_RULE_QUERY, {"rule": rule, "kind": kind, "subject_id": subject_id}
@@ -183,6 +185,8 @@ def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[
 
 
 def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
+    """Return the count of alerts that `query` selects, and the time at which the oldest of them was raised (None if
+    there are none). The query returns the count and the smallest id."""
     count, oldest_id = conn.execute(query, {"rule": rule, "limit": limit}).one()
     oldest = None if oldest_id is None else find(conn, oldest_id)
     return count, None if oldest is None else oldest.detected_at

@@ -39,6 +39,7 @@ _PAYMENTS_OF_ORDERS_QUERY = (
 
 
 def _make_has_payment_condition(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return an SQL condition on an order: it has a payment that fulfils all `conditions`."""
     return exists().where(payment_rows.c.order_id == order_rows.c.id, *conditions)
 
 

@@ -19,6 +19,7 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import outbox
 
 _LATEST_INSTANT = datetime.max.replace(microsecond=0, tzinfo=UTC)
+"""The latest possible instant: no due time is later."""
 UNPUBLISHED_RULE = "events_unpublished"
 """Rule of the alert that is open while the oldest unpublished event has waited for too long."""
 
@@ -33,6 +34,7 @@ _EARLIER_UNPUBLISHED_EVENT_CONDITION = exists().where(
     _earlier_events.c.published_at.is_(None),
     _earlier_events.c.id < outbox.c.id,
 )
+"""SQL condition on an event: an earlier event with its `record_key` isn't published yet."""
 _UNPUBLISHED_EVENT_CONDITION = outbox.c.published_at.is_(None)
 _DUE_EVENTS_QUERY = (
     _OUTBOX_EVENTS_QUERY.where(

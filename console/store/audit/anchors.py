@@ -20,9 +20,11 @@ from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
 DATABASE_WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
+"""Rule of the alert that the database was set back to an earlier state."""
 MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
+"""Largest number of reads of the redo log's status before the rows count as not on the disk."""
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
 _AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME_EXPRESSION)
 _LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
@@ -92,6 +94,7 @@ def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
 
 
 def _find_heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
+    """Return those of `heads` that don't occur in `rows` with the same chain, position and hash."""
     present_heads = set(map(_make_head, rows))
     return tuple(head for head in heads if head not in present_heads)
 

@@ -144,9 +144,8 @@ def _find_unreadable_row(conn: Connection) -> int | None:
 
 
 class _ChainVerification:
-    """One pass over all audit rows and anchors, both sorted by chain, then seq. Holds the smallest id of a bad row
-    and the reason.
-    """
+    """One pass over all audit rows and anchors, both sorted by chain, then seq. It counts the checked rows, and
+    stores the smallest id of a bad row and the reason."""
 
     def __init__(self, anchors: Iterable[ChainHead]) -> None:
         self.row_count = 0
@@ -157,6 +156,8 @@ class _ChainVerification:
         self._last_row: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
 
     def check_row(self, row: Sequence[Any]) -> None:
+        """Check the next audit row against its hash, the row before it and the anchors up to its position, and report
+        each bad or missing row."""
         self.row_count += 1
         *content, row_id, prev_hash, stored_hash = row
         session, seq = content[0], content[1]
@@ -178,15 +179,18 @@ class _ChainVerification:
         self._last_row = (session, seq, row_id, stored_hash)
 
     def report_missing_anchors(self) -> None:
+        """Report the rows of all remaining anchors as missing. Called after the last audit row."""
         while self._anchor is not None:
             self.report_bad_row(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
     def _iterate_anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
+        """Yield the remaining anchors up to the position `seq` of the chain `session`."""
         while self._anchor is not None and (self._anchor.chain, self._anchor.seq) <= (session, seq):
             yield self._anchor
             self._anchor = next(self._anchors, None)
 
     def report_bad_row(self, row_id: int, reason: str) -> None:
+        """Store the row's id and the reason, unless a bad row with a smaller id is stored already."""
         if self.first_bad_row_id is None or row_id < self.first_bad_row_id:
             self.first_bad_row_id, self.reason = row_id, reason

@@ -28,11 +28,13 @@ from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
 ROOT_ACTION, AUDIT_KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
+"""Action, kind and id of the subject in the audit entries of roots."""
 HEADS_PER_ROW = 100
 """Largest number of chain heads (the last row of each session) that one audit entry of a root stores in its
 column `detail`. A root that covers more heads is written as several audit entries.
 """
 ROWS_PER_ROOT = 5_000
+"""Approximate largest number of new row ids that one root covers."""
 _AUDIT_ROOT_CONDITIONS = (
     audit_log.c.subject_kind == AUDIT_KIND,
     audit_log.c.subject_id == ROOT_SUBJECT_ID,
@@ -196,6 +198,7 @@ def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHea
 
 
 def _compute_json_digest(value: object) -> str:
+    """Return the SHA-256 (hex) of the value as JSON."""
     return sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -252,6 +255,8 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
 
 
 def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _AuditRoot | None]]:
+    """Yield each audit row that claims to belong to a root, as (row id, chain, database account, root). The root is
+    None if the account isn't one of `writers`, or if the text isn't in this program's form."""
     after = 0
     while rows := conn.execute(_AUDIT_ROOTS_QUERY, {"after": after}).all():
         for row in rows:
@@ -275,6 +280,8 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
 
 
 def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
+    """Yield (row id, reason) for each of the heads whose row is absent from the audit trail (missing) or has another
+    hash (replaced)."""
     by_id = {head.row_id: head for head in heads}
     rows = {row.id: row for row in conn.execute(_AUDIT_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
     for row_id, head in by_id.items():

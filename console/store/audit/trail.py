@@ -63,6 +63,7 @@ _AUDIT_ROW_HASH_QUERY = make_locking_read(
     select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
 )
 _WIDTH_BY_COLUMN = {name: getattr(audit_log.c[name].type, "length", None) for name in HASHED_COLUMNS}
+"""Longest value (characters) of each hashed column; None without a limit."""
 _ENTRIES_PER_BATCH = 1000
 _AUDIT_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS)))
 
@@ -162,6 +163,7 @@ class AuditTrail:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
     def _forget_insert_session(self) -> None:
+        """Don't call `insert_session` again, because a transaction with it was committed."""
         self._insert_session = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
@@ -222,6 +224,8 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
 
 
 def _format_canonical_json(detail: Mapping[str, object]) -> str:
+    """Return the detail as JSON text with sorted keys, so that equal details have equal texts. A detail that is too
+    long is cut (see LONGEST_DETAIL_CHARACTERS)."""
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:
         text = json.dumps({"cut": text[: LONGEST_DETAIL_CHARACTERS // 2]}, ensure_ascii=False, separators=(",", ":"))

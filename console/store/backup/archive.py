@@ -32,6 +32,7 @@ SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
 )
 DOCUMENTS_FOLDER_NAME = "documents"
 PARTIAL_SUFFIX = ".partial"
+"""Suffix of the temporary name of a folder whose backup isn't finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
 
 
 def _require_empty_folder(folder: Path) -> None:
+    """Raise ConsoleError `bad_backup` (not_empty) if `folder` exists and isn't an empty folder."""
     # A link that leads nowhere, because links form a circle, is no folder either.
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
@@ -259,13 +261,14 @@ def hash_file(file: Path) -> str:
 
 
 def _sync_file(file: Path) -> None:
+    """Write the file's content to the disk (fsync)."""
     with file.open("rb+") as content:
         os.fsync(content.fileno())
 
 
 def _require_relative_path(name: str) -> str:
-    """Return `name` if it is a normalised relative path to a file below the folder of the backup. Raises
-    ValueError otherwise, and for a name with signs that no file of a backup has, such as a zero byte."""
+    """Return `name` if it is a normalised relative path to a file below the folder of the backup. Raises ValueError
+    otherwise, and for a name with characters that no file of a backup has in its name, such as a zero byte."""
     path = PurePosixPath(name)
     if (
         not name.isprintable()

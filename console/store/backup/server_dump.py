@@ -162,10 +162,12 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
 
 
 def _make_dump_environment(database: Database) -> dict[str, str]:
+    """Return the environment variables of the dump program: those of this process, and the password."""
     return {**os.environ, "MYSQL_PWD": database.url.password or ""}
 
 
 def _get_database_name(database: Database) -> str:
+    """Return the name of the database in the URL."""
     return database.url.database or ""
 
 
@@ -187,11 +189,14 @@ def _find_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
 
 
 def _is_mariadb_program(program: str) -> bool:
+    """True if the program at this path is MariaDB's, by the version that it prints."""
     completed_process = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return "mariadb" in completed_process.stdout.lower()
 
 
 def _require_success(completed_process: subprocess.CompletedProcess[bytes]) -> None:
+    """Raise a ConsoleError with the program's message if the program has failed: `storage_full` if it could not write
+    its file, otherwise `database_unreachable`."""
     if completed_process.returncode != 0:
         lines = completed_process.stderr.decode(errors="replace").strip().splitlines() or [
             f"exit status {completed_process.returncode}"

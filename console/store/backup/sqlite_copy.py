@@ -127,7 +127,7 @@ def replace_database_file(
     files can't be written.
 
     If `database` is a symbolic link, the file that it leads to is replaced: other desks may use that file under its
-    own path, and would otherwise go on with the former database.
+    own path, and would otherwise keep using the former database.
     """
     database = database.resolve()
     draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
@@ -194,6 +194,7 @@ def _leave_wal_mode(database: Path) -> None:
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
+    """True if the error means that another process has locked the SQLite file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

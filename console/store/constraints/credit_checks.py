@@ -50,6 +50,7 @@ _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
 _HAS_VALID_STATUS_SQL = has_state_sql("NEW.status", CheckState)
 _HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
 _OUTCOME_CONDITION_TEMPLATE = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
+"""SQL template: the UPDATE doesn't change the state to {0}, or the condition {1} is true."""
 _OLD_NUMBER_KEY_SQL = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
 _WAS_SUCCESS_WITHOUT_ID_SQL = (
     f"(OLD.status = {_SUCCESS_STATE_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
@@ -66,6 +67,7 @@ _IS_NUMBER_UNREADABLE_SQL = f"OLD.work_reason = '{WorkReason.NUMBER_UNREADABLE.v
 
 
 def _make_other_row_exists_sql(condition: str) -> str:
+    """Return an SQL condition: a row `o` of the table of credit checks fulfils `condition`."""
     return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition}")
 
 

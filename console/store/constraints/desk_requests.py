@@ -49,6 +49,7 @@ MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 _AUDIT_REQUEST_LIFETIME_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
+"""Longest answer (characters) that a worker may write into a desk request."""
 _ALLOWED_STATE_STEPS = {
     DeskRequestState.WAITING: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
     DeskRequestState.TAKEN: (DeskRequestState.ENDED,),

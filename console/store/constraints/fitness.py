@@ -19,10 +19,15 @@ from console.store.database.server import reads_views
 from console.store.schema.core import credit_checks
 
 OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
+"""The oldest supported versions of MariaDB and of MySQL."""
 MIN_CLUSTER_NODES = 3
+"""Smallest sufficient number of nodes of a Galera cluster; a smaller cluster is reported. With two nodes, the loss of
+one loses the quorum."""
+
 _CLAIM_INDEX = "uq_credit_checks_claim"
 _AUDIT_TRIGGERS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
 _MAX_LISTED_FAULTS = 5
+"""Largest number of faults that one finding names."""
 _COUNTER_FAULT_PERCENT = 90
 """Share (percent) of used numbers of an AUTO_INCREMENT counter. From this share on the counter is reported as a
 fault.
@@ -41,6 +46,7 @@ class FitnessFinding:
 
 
 FitnessCheck = Callable[[Connection, Database], Iterator[FitnessFinding]]
+"""Function that runs one check on a connection and yields its findings."""
 
 
 def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
@@ -227,5 +233,7 @@ def _read_status_variable(conn: Connection, name: str) -> str | None:
 
 
 def _read_second_column(conn: Connection, sql: str, name: str) -> str | None:
+    """Return the second column of the first row of the query `sql` with the parameter `name`, as text; None without a
+    row."""
     row: Any = conn.exec_driver_sql(sql, (name,)).first()
     return str(row[1]) if row else None

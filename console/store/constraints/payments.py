@@ -51,13 +51,13 @@ MONEY_MOVED_STATES = (
 INITIAL_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
 _QUERY_CALL_NAME, _START_CALL_NAME = "payment", "start"
 """Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
-the start of a payment.
-"""
+the start of a payment."""
 _PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
 _HAS_SUM_CHANGED_SQL = f"(NOT ({are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
 def _make_increase_sql(column: str) -> str:
+    """Return SQL for the increase of `column` by the UPDATE: its new value less its old one."""
     return f"(NEW.{column} - OLD.{column})"
 
 
@@ -86,6 +86,7 @@ _IS_START_CALL, _IS_NO_START_CALL = (
     f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'",
     f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
 )
+"""SQL conditions on the evidence `e`: it is the answer to a start of a payment; it is the answer to another call."""
 _WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
 _WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
@@ -117,6 +118,7 @@ _LAST_UNKNOWN_EVIDENCE_ID_SQL = make_aggregate_sql(
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
 )
+"""SQL expression: the id of the payment's newest evidence with an unknown outcome; 0 if there is none."""
 _HAS_CLEAR_ANSWER_SQL = _has_answer_sql(
     *_OUTCOMES_THAT_END_UNKNOWN, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
 )
@@ -266,6 +268,7 @@ _NOTICE_RESULT_STEPS = (
 
 
 def _make_sql_list(values: Iterable[str]) -> str:
+    """Return the texts as an SQL list in brackets, for use after IN."""
     return "(" + ", ".join(f"'{word}'" for word in values) + ")"
 
 

@@ -103,6 +103,7 @@ are approvers now count, and never the maker's.
 
 
 def _add_clock_lag_sql(instant: str) -> str:
+    """Return SQL of an instant: `instant` (SQL) plus LARGEST_LAG_SECONDS."""
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
@@ -131,6 +132,8 @@ def _has_answer_sql(*outcomes: OutcomeClass, condition: str = "TRUE") -> str:
 
 
 def _make_is_second_person_sql(proposed_state: RefundState) -> str:
+    """Return an SQL condition: the acting person is the second person of a decision that the changed refund gets the
+    state `proposed_state` (see `is_second_person_sql`)."""
     return is_second_person_sql("OLD.id", "refund", proposed_state.value)
 
 
@@ -144,11 +147,15 @@ def _is_request_about_refund_sql(action: str, refund_id: str = "OLD.id") -> str:
 
 
 _IS_EVIDENCE_OF_LAST_SENDING_SQL = "e.operation_id = OLD.operation_id"
+"""SQL condition: the evidence `e` belongs to the operation that sent the refund last."""
 _NOT_FOUND_COUNT_SQL = make_aggregate_sql(
     "COUNT(*)",
     f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
     f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_EVIDENCE_OF_LAST_SENDING_SQL}",
 )
+"""SQL expression: the number of answers after the last sending by which the provider said that it has no such
+refund."""
+
 _WAS_REFUND_REFUSED_SQL = _has_answer_sql(
     *REFUSAL_OUTCOMES,
     condition=f"{_IS_EVIDENCE_OF_LAST_SENDING_SQL} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",

@@ -36,6 +36,7 @@ def _is_id_from_counter_sql() -> str:
 
 
 def _is_near_highest_id_sql(table: str, distance: int) -> str:
+    """Return an SQL condition: the new row's id is at most `distance` above the table's highest id."""
     highest_id_sql = make_aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
     return f"NEW.id BETWEEN 0 AND {highest_id_sql} + {distance}"
 

@@ -44,6 +44,7 @@ from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.operations.journal import MONEY_ACTION_BY_KIND
 
 LONGEST_LEASE_MS = 600_000
+"""Longest time (milliseconds) from now to the expiry that a lease may get."""
 LONGEST_PAUSE_MS = 3_600_000
 """Largest time (milliseconds) from now to `not_before`, the start of the next permitted call to a provider. Without
 this limit one account could stop the calls of all desks.

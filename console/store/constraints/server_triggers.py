@@ -40,9 +40,11 @@ _ID_RULES: dict[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     (table, "INSERT"): (*_RULES_BY_TABLE.get((table, "INSERT"), ()), *rules)
     for table, rules in row_counters.ID_RULES_OF_TABLE.items()
 }
+"""For INSERT into each table that only the console writes: all of its rules, with those for the ids of new rows."""
 ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 """Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
 _ASSIGNMENTS = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
+"""For a table and event, the statements that the trigger runs before it checks its rules."""
 LONGEST_MESSAGE_CHARACTERS = 128
 """Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
 
@@ -197,6 +199,8 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
 
 
 def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
+    """Yield the triggers of the table of credit checks. They have separate rules for people who use the console and
+    for other programs."""
     id_rules_of_console, id_rules_of_others = (
         row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
         row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
@@ -223,6 +227,8 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
 
 
 def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
+    """Yield the triggers of the table of orders. They have separate rules for people who use the console and for
+    other programs."""
     insert_rules_of_others = (
         *orders.ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS,
         *row_counters.make_id_rules_for_others(orders.ORDER_TABLE),
@@ -242,6 +248,8 @@ def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
 
 
 def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
+    """Yield the triggers of the table of stock reservations. They have separate rules for people who use the console
+    and for other programs."""
     table, delete_rules = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
     insert_rules_of_others = (
         *worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS,
@@ -308,6 +316,7 @@ def _make_trigger_body(
 
 
 def _make_refusal_sql(rule: TriggerRule) -> str:
+    """Return the SQL statement that refuses the change with the rule's message if the rule's condition isn't true."""
     message = f"console: {rule.message}".replace("'", "''")
     assert len(message) <= LONGEST_MESSAGE_CHARACTERS, message  # noqa: S101  # constants, and a test checks their length
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'; END IF;"

@@ -28,6 +28,7 @@ it.
 """
 TriggerEvent = Literal["INSERT", "UPDATE", "DELETE"]
 UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+"""SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcomes by which a provider says that a call that costs money had no effect."""
 
@@ -44,9 +45,13 @@ class TriggerRule:
 
 
 NEVER_TRUE_SQL = "FALSE"
+"""SQL condition that is always false: a rule with it refuses every statement."""
 BINDS_SCHEMA_ACCOUNT = True
+"""Value of `TriggerRule.binds_schema_account` for a rule that binds the schema account, too."""
 SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account changes this")
+"""Rule that refuses the statement to every account except the schema account."""
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
+"""Rule that each UPDATE increments the row's version by one."""
 
 _TEXT_COLUMNS = frozenset(
     column.name
@@ -68,6 +73,8 @@ def are_unchanged_sql(*columns: str) -> str:
 
 
 def _make_binary_sql(row: str, column: str) -> str:
+    """Return SQL of the column in `row` (OLD or NEW). A text is cast to BINARY, so that it is compared byte by
+    byte."""
     return f"CAST({row}.{column} AS BINARY)" if column in _TEXT_COLUMNS else f"{row}.{column}"
 
 
@@ -115,7 +122,9 @@ def implies_sql(condition: str, consequence: str) -> str:
 
 
 CERTAINTY_RULE = TriggerRule(has_state_sql("NEW.certainty", Certainty), "no such certainty")
+"""Rule that the certainty of a row is one of the known values."""
 WORK_STATE_RULE = TriggerRule(has_state_sql("NEW.work_state", WorkState), "no such state of work")
+"""Rule that the work state of a row is one of the known values."""
 
 
 def is_operator_sql(condition: str = "TRUE") -> str:

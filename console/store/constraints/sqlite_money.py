@@ -53,10 +53,12 @@ def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
 
 
 def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
+    """Return all triggers that `renew_triggers` creates in this database."""
     return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 
 
 def _make_refund_sum_sql(states: Collection[RefundState], payment_id: str) -> str:
+    """Return SQL for the sum (minor units) of the refunds in these states of the payment `payment_id` (SQL)."""
     rows = f"refunds r WHERE r.payment_id = {payment_id} AND r.status IN {make_state_list_sql(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 

@@ -33,6 +33,7 @@ STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
 """Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+"""Columns with the counts of a reconciliation run. A count never decreases."""
 
 
 _IS_NOTE_REQUEST_SQL = (
@@ -71,6 +72,8 @@ _IS_SWITCH_REQUEST_SQL = (
 
 
 def _make_no_deletion_rules(table_rows_text: str) -> tuple[TriggerRule, ...]:
+    """Return one rule (as a tuple) that refuses to delete a row. `table_rows_text` begins its message, such as
+    "reservations are"."""
     return (TriggerRule(NEVER_TRUE_SQL, f"{table_rows_text} never deleted"),)
 
 

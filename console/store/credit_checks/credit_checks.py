@@ -41,6 +41,7 @@ from console.store.schema.core import alerts, credit_checks
 
 CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
+"""Length (characters) of the column of the company's name."""
 
 _CREDIT_CHECKS_QUERY = select(*CREDIT_CHECK_COLUMNS)
 _CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bindparam("record_id"))
@@ -91,6 +92,7 @@ _LIVE_SUCCESSOR_CONDITION = exists().where(
     _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
 )
 _HAS_LOST_RENEWAL_CONDITION = and_(credit_checks.c.superseded_at.is_not(None), ~_LIVE_SUCCESSOR_CONDITION)
+"""SQL condition: the row gave up its claim for a renewal that doesn't exist or has failed."""
 _GIVEN_UP_CLAIM_CONDITION = and_(
     credit_checks.c.number_key == bindparam("number"),
     credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
@@ -513,6 +515,7 @@ def get_base_query() -> Select[Any]:
 
 
 def _get_record_id(record: CreditCheck) -> int:
+    """Return the id of the credit check."""
     return record.id
 
 

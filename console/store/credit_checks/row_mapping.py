@@ -114,6 +114,7 @@ def _correct_state_and_work(
 
 
 def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+    """Return the names of those values that a bought row lacks."""
     value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
     return tuple(name_of_value for name_of_value, value in value_by_name.items() if value is None or value == "")
 
@@ -132,6 +133,8 @@ def _get_normalised_number(key: str | None, stored_number: object) -> str:
 
 
 def _read_as_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
+    """Return a stored instant (without a zone) as an aware one. `zone` is its time zone; None means UTC. Return None
+    for NULL, and for a zone that this system lacks."""
     if value is None or zone is None:
         return convert_to_aware_utc(value) if value is not None else None
     with suppress(LookupError):  # an unknown zone: the instant is unknown, too

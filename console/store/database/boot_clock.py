@@ -13,6 +13,7 @@ from pathlib import Path
 from console.domain.clock import SystemClock
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+"""The file in which Linux gives the random id of the present boot."""
 # Linux, then macOS. CLOCK_MONOTONIC_RAW excludes sleep on Linux, and CLOCK_BOOTTIME is missing on macOS.
 _CLOCKS_WITH_SLEEP = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW")
 

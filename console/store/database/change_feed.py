@@ -20,12 +20,12 @@ from console.domain.service_results import FeedMark
 from console.store.schema.core import changes
 
 FeedRow = Row[int, str, int]
+"""A row of the change feed: its id, and the kind and id of the changed record."""
 MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one reading returns. The next reading returns the rest."""
 INITIAL_OPEN_ID_COUNT = 1_000
-"""Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
-they were assigned.
-"""
+"""Number of ids before the latest one that count as open at a reader's first reading. The reader can't find out when
+these ids were assigned."""
 OPEN_ID_SECONDS = 60.0
 """Shortest time (seconds) for which an id without a row stays open, because its row may still be committed. It is
 longer than several lock waits, the absence of a node and a few retries together.
@@ -95,6 +95,7 @@ def read_changes_after_state_query(
 
 
 def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
+    """Return the records of these rows of the change feed, each once, as (kind, id)."""
     return tuple(dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows))
 
 
@@ -107,10 +108,14 @@ def _make_present_mark(conn: Connection) -> FeedMark:
 
 
 def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
+    """Return the rows of the change feed with ids above the newest id of the mark `after`, at most
+    MAX_ROWS_PER_READ."""
     return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.newest_id}).all()
 
 
 def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence[FeedRow]:
+    """Return the rows of the change feed with `closed_id` < id <= `up_to_id`: the range of open ids, in which further
+    rows may appear."""
     return conn.execute(_OPEN_CHANGES_QUERY, {"closed_id": closed_id, "up_to_id": up_to_id}).all()
 
 

@@ -38,8 +38,10 @@ server is back within ten seconds.
 """
 
 ADMISSION_CHECK_INTERVAL_SECONDS = 1.0
+"""Shortest time (seconds) between two calls of `Database.admission`."""
 
 _EXECUTED_REQUEST_KEY = "executed_request"
+"""Key in `Connection.info` of the desk request that the session's SQL variable `@console_request` names."""
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
 _SERVER_BACKENDS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
@@ -249,14 +251,14 @@ class Database:
             self._require_same_file()
 
     def _check_database_if_due(self, conn: Connection) -> None:
+        """Call `admission`, if it is set and its last call was at least ADMISSION_CHECK_INTERVAL_SECONDS ago."""
         if self.admission is not None and time.monotonic() >= self._admitted_until:
             self.admission(conn)
             self._admitted_until = time.monotonic() + ADMISSION_CHECK_INTERVAL_SECONDS
 
     def _set_executed_request(self, conn: Connection) -> None:
-        """Set the SQL variable that tells the triggers which desk request this session executes. A session keeps the
-        value until it changes.
-        """
+        """Write the id of the desk request that this session executes into the SQL variable `@console_request`, which
+        the triggers read. A session keeps the value until it changes."""
         request = self.executed_request()
         if conn.info.get(_EXECUTED_REQUEST_KEY) != request:
             conn.exec_driver_sql("SET @console_request = %s", (request,))
@@ -353,6 +355,7 @@ class Database:
             )
 
     def _report_transaction_change(self, change: int) -> None:
+        """Call `observer`, if it is set, with `change`: +1 before a transaction and -1 after it."""
         if self.observer is not None:
             self.observer(change)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import ErrorDetail
 
 ErrorConsequence = Literal["undone", "gone", "other"]
+"""Consequence of a database error for its transaction; see `get_error_consequence`."""
 
 
 class RunAgain(Exception):
@@ -72,6 +73,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
 }
 _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
+"""The error code that a person sees, by the error number of the server or of the client library."""
 _PROBLEM_BY_NUMBER = (
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
     ({1049}, SettingProblem.UNKNOWN_DATABASE),
@@ -82,6 +84,7 @@ _PROBLEM_BY_NUMBER = (
     (_COUNTER_AT_END_ERRORS, "counter_used_up"),
     ({1644, 3819, 4025}, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )
+"""Pairs of error numbers and the name of the problem that these errors mean, for the detail of a ConsoleError."""
 
 
 def find_error_number(error: DatabaseError | DBAPIError) -> int | None:
@@ -183,6 +186,8 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
 
 
 def _is_own_chain_conflict(error_number: int | None, message: str) -> bool:
+    """True if an error with this number and message means that another row already has this position in an audit
+    chain."""
     return error_number == 1062 and "uq_audit_chain" in message
 
 

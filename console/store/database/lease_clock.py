@@ -15,8 +15,8 @@ from console.store.database import boot_clock
 
 
 class lease_now(FunctionElement[int]):
-    """SQL function: the present instant in milliseconds by the clock of leases. Its zero differs between SQLite
-    and servers."""
+    """SQL function: the present instant in milliseconds by the clock of leases. SQLite counts from another beginning
+    than servers."""
 
     type = BigInteger()
     inherit_cache = True
@@ -24,8 +24,7 @@ class lease_now(FunctionElement[int]):
 
 class database_unix_ms(FunctionElement[int]):
     """SQL function: milliseconds since 1970-01-01 UTC, by the database's own clock. For instants that must stay
-    comparable after a reboot; not for leases.
-    """
+    comparable after a reboot; not for leases."""
 
     type = BigInteger()
     inherit_cache = True

@@ -30,10 +30,12 @@ _POLL_INTERVAL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
 _CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, and the error numbers of KILL QUERY
 _COPY_ERRORS = {1845, 1846}
+"""Numbers of the errors by which a server refuses to change a table in place."""
 _STATEMENT_STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")
 _log = logging.getLogger("console.store")
 
 CompletionCheck = Callable[[], bool]
+"""Function that returns True if the change of the table is done already."""
 
 
 class CopyNeeded(Exception):
@@ -68,6 +70,8 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
 
 
 def _run_watched_statement(database: Database, sql: str) -> None:
+    """Run the ALTER statement `sql` on a connection of its own, and cancel it if it waits for
+    LONGEST_WAIT_SECONDS."""
     lock_wait_watch = _LockWaitWatch(database)
     with database.engine.connect() as conn:
         # A limit in case this process dies while the ALTER waits.

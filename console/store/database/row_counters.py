@@ -22,17 +22,20 @@ COUNTED_TABLES = tuple(
 MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
+"""Number of ids that every table must have left, so that the check stays valid for FITNESS_CHECK_VALID_SECONDS."""
 FITNESS_CHECK_VALID_SECONDS = 1.0
 """Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A
 check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers
 (`constraints.row_counters`) let nobody use up that many ids within this time.
 """
 _check_valid_until_by_engine: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+"""For each engine, the time (monotonic seconds) until which its last check of the counters stays valid."""
 _largest_ids_by_engine: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()
 """For each engine, the largest possible id of each table, from its column's type. Only `db upgrade` and `db adopt`
 change these types.
 """
 _BITS_BY_INTEGER_TYPE = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
+"""Number of bits of the largest positive value, by SQL type."""
 _COUNTER_COLUMNS_QUERY = (
     "SELECT table_name, data_type, column_type FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND extra LIKE '%%auto_increment%%'"
@@ -107,6 +110,8 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 
 def _compute_largest_id(kind: str, column_type: str) -> int:
+    """Return the largest value of a column of the SQL type `kind`; `column_type` is its full type, which may be
+    unsigned."""
     bits = _BITS_BY_INTEGER_TYPE.get(kind.lower(), 63) + ("unsigned" in column_type.lower())
     return (1 << bits) - 1
 

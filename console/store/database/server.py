@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
 CONNECT_TIMEOUT_SECONDS = 3
+"""Time limit (seconds) for opening a connection to one node."""
 STATEMENT_TIMEOUT_SECONDS = 10
+"""Time limit (seconds) of one statement of a desk, and of its wait for a table's metadata lock."""
 ANSWER_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5
+"""Time limit (seconds) of the wait for the answer to one statement."""
 LOCK_WAIT_SECONDS = 4
+"""Longest time (seconds) for which a statement waits for a row's lock."""
 IDLE_TRANSACTION_TIMEOUT_SECONDS = 6
 """Time (seconds) after which MariaDB ends a session that sends no statement within a transaction. Otherwise a stopped
 process or a sleeping computer would keep its row locks.
@@ -40,7 +44,11 @@ It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits fo
 such setting.
 """
 POOL_SIZE = 4
+"""Number of connections that each of the two pools keeps open. A pool opens at most as many again while all are in
+use."""
+
 _IDLE_SECONDS_BEFORE_CHECK = 2.0
+"""Time without use (seconds) after which a connection is checked before its next use."""
 # Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
 # Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -66,8 +74,11 @@ _TLS_FILE_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key")
 _TLS_OPTIONS = (*_TLS_FILE_OPTIONS, "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
 PoolPurpose = Literal["read", "write"]
+"""Purpose of a connection pool; see `open_engine`."""
 _DATABASE_ACCESS_DENIED_ERROR = 1044
+"""Error number of a login whose account has no right on the database."""
 _READS_VIEWS_KEY = "reads_views"
+"""Key in `Connection.info` that marks a connection to the database of views."""
 
 
 def make_people_database_name(database: str) -> str:
@@ -129,6 +140,8 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
 
 
 def _parse_fallback_nodes(url: URL) -> list[tuple[str, int]]:
+    """Return the further nodes (host, port) that the option `fallback` of the URL names. Raises ConsoleError
+    `bad_profile` for a text that isn't `host:port`."""
     fallbacks = url.query.get("fallback", ())
     nodes = []
     for text in (fallbacks,) if isinstance(fallbacks, str) else fallbacks:

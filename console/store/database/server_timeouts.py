@@ -1,8 +1,8 @@
 """Waits for a server's answer only while the server works.
 
-PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. The waiting connection can't
-tell a slow statement from a dead server. So a check on another connection shows whether the node froze, crashed or
-lost its quorum.
+PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On the waiting connection, a slow
+statement looks the same as a crashed server. So a check on another connection shows whether the node froze, crashed
+or lost its quorum.
 """
 
 import io
@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 SECONDS_UNTIL_FIRST_CHECK = 2.0
+"""Time (seconds) from the start of a wait for an answer to the first check of the server."""
 CHECK_INTERVAL_SECONDS = 1.0
+"""Time (seconds) between two later checks of the server during one wait."""
 _SHORTEST_TIMEOUT_SECONDS = 0.01
 
 

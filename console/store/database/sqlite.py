@@ -11,6 +11,7 @@ from console.settings.private_files import make_private_file
 from console.store.database import lease_clock
 
 BUSY_TIMEOUT_SECONDS = 10.0
+"""Longest time (seconds) for which a statement waits for the lock of the SQLite file."""
 _CONNECTION_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",

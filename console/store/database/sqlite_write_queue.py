@@ -24,7 +24,9 @@ except ImportError:  # Windows: a database has a single desk there, and the busy
     fcntl = None  # type: ignore[assignment]  # the module doesn't exist on Windows
 
 _LONGEST_WAIT_SECONDS = 5.0
+"""Longest time (seconds) for which a writer waits in the queue. After that it writes outside the queue."""
 _LONGEST_RETRY_PAUSE_SECONDS = 0.002
+"""Longest pause (seconds) before the next try to lock a byte."""
 
 
 class WriteQueueLock:

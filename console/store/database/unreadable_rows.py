@@ -17,6 +17,7 @@ T = TypeVar("T")
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 """Exceptions that the conversion of a damaged row can raise. An unreachable database raises other exceptions."""
 MAX_LOGGED_ROWS = 1_000
+"""Largest number of unreadable rows that one process logs and reports."""
 LONGEST_UNREADABLE_CHARACTERS = 200
 """Largest number of characters that are returned of an audit detail that can't be read."""
 _log = logging.getLogger("console.store")
@@ -36,7 +37,9 @@ class UnreadableRow:
 
 _unreported_rows_lock = Lock()
 _logged_rows: set[tuple[str, str]] = set()
+"""Table and key of each row that this process has logged."""
 _unreported_rows: list[UnreadableRow] = []
+"""The logged rows that `take_unreported_rows` hasn't returned yet."""
 
 
 def read_each(
@@ -100,6 +103,8 @@ def mark_as_unreported(row: UnreadableRow) -> None:
 def _report_row(
     table: str, key: str, row: Any, fault: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
 ) -> None:
+    """Log the unreadable row with this table and key, once per process. `fault` is the exception that its conversion
+    raised. If `find_subject` is given, also add the row to those that `take_unreported_rows` returns."""
     with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return

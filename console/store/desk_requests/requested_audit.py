@@ -82,7 +82,7 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.SESSION_CREATED,
         AuditAction.SESSION_DELETED,
         AuditAction.SESSION_MISSING,
-        AuditAction.STORY_OPENED,
+        AuditAction.TIMELINE_OPENED,
     }
 )
 """Audit actions that a desk may request with any result. All other actions are written by workers, so a person can't
@@ -109,10 +109,12 @@ def parse_audit_entry(person: str, arguments_json: str) -> NewAuditEntry:
 
 
 def _require_text(value: object) -> str | None:
+    """Return the value if it is a text or None. Raises TypeError for another value."""
     if value is not None and not isinstance(value, str):
         raise TypeError("not a text")
     return value
 
 
 def _refuse_json_constant(name: str) -> None:
+    """Raise ValueError: NaN and Infinity are no valid JSON."""
     raise ValueError(f"{name} is no JSON")

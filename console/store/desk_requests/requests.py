@@ -97,6 +97,7 @@ _listed_requests = (
     .subquery("listed")
 )
 _TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+"""Columns by which the requests of one person or record are numbered: the running one first, then by time and id."""
 _PLACE_ORDER_COLUMNS = (
     _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
     *_TURN_ORDER_COLUMNS[1:],
@@ -137,11 +138,15 @@ _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken:
     .limit(_MAX_TAKABLE_REQUESTS)
 )
 _LARGEST_TURN_NUMBER = 1_000_000
+"""A number above the turn number of every open request."""
 _REQUEST_HELD_HERE_CONDITION = and_(
     requests.c.id == bindparam("desk_request_id"),
     requests.c.fence == bindparam("fence_as_taken"),
     requests.c.state == DeskRequestState.TAKEN,
 )
+"""SQL condition: the desk request is taken, with the fencing token that this worker got. So no other worker has taken
+it since."""
+
 _TAKE_REQUEST_STATEMENT = (
     update(requests)
     .where(
@@ -277,8 +282,8 @@ _FILE_PARTS_QUERY = (
 @dataclass(frozen=True, slots=True)
 class LockedIds:
     """Ids of desk requests that a search for the next request leaves out, because another transaction locks them.
-    A locked request keeps its place: no later request about the same record comes before it. One of
-    `passed_over_ids` doesn't."""
+    While a request is in `locked_ids`, no later request about the same record is taken. A request in
+    `passed_over_ids` doesn't delay later requests."""
 
     locked_ids: frozenset[str]
     passed_over_ids: frozenset[str]
@@ -445,10 +450,9 @@ def take_locked_request(
     tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
 ) -> TakenDeskRequest | None:
     """Take the desk request with the id `desk_request_id` as `take_next_request` does, but wait for its locks, so
-    that the server lists the session that holds them as one that blocks another. Return None if the request can't
-    be taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy, also if the request
-    about the same record came later.
-    """
+    that the server lists the session that holds them as one that blocks another. Return None if the request can't be
+    taken any more; it is marked as lapsed if no worker took it in time. Raises RecordIsBusy while another desk
+    request about the same record is executed, even one that was stored later."""
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
@@ -582,4 +586,6 @@ def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) 
 
 
 def _make_held_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
+    """Return the parameters of _REQUEST_HELD_HERE_CONDITION for a taken desk request: its id, and its fencing
+    token."""
     return {"desk_request_id": taken_request.id, "fence_as_taken": taken_request.fencing_token}

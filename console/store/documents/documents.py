@@ -157,6 +157,8 @@ def open_documents(url: str, database: Database) -> Documents:
 
 
 def _open_storage(url: str, has_documents: Callable[[], bool]) -> DocumentStorage:
+    """Return the storage of the URL: a folder for `file:`, a bucket for `gs:`. Raises ConsoleError `bad_profile` for
+    another URL."""
     if not url.startswith("gs:"):
         return DocumentFolder(url, has_documents)
     from console.store.documents.gcs_bucket import DocumentBucket

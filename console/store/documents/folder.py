@@ -31,10 +31,12 @@ _MAX_DRAFT_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
+"""Numbers of errors by which a file server refuses to sync a folder."""
 _DISCONNECTED_ERRORS = {
     errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH,
     errno.ENETDOWN, errno.ENODEV, errno.ENXIO,
 }  # fmt: skip
+"""Numbers of errors which mean that the connection to a shared folder is lost."""
 
 
 class DocumentFolder:
@@ -152,6 +154,8 @@ class DocumentFolder:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
+        """Within the block, convert errors of the operating system to ConsoleError: `documents_unreachable` if the
+        connection to the shared folder is lost, otherwise `storage_full`."""
         try:
             yield
         except OSError as error:
@@ -160,6 +164,8 @@ class DocumentFolder:
             raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
 
     def _require_connected(self, error: OSError) -> None:
+        """Raise ConsoleError `documents_unreachable` if the error means that the connection to the shared folder is
+        lost."""
         if error.errno in _DISCONNECTED_ERRORS:
             raise make_unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
 
@@ -232,6 +238,8 @@ def _create_draft(draft: Path) -> int:
 
 
 def _write_draft(draft: Path, content: bytes, root: Path) -> None:
+    """Create the file `draft` with the content, and write it to the disk (fsync). `root` is the folder of all
+    documents."""
     with os.fdopen(_create_draft(draft), "wb") as file:
         file.write(content)
         file.flush()

@@ -171,6 +171,7 @@ class DocumentBucket:
             raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
 
     def _has_content(self, path: str) -> bool:
+        """True if the object with this path exists and has the SHA-256 that the path contains."""
         try:
             return matches_path(path, self.read(path))
         except OSError:

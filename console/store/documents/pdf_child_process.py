@@ -18,18 +18,29 @@ from itertools import islice, pairwise
 from typing import IO, Any
 
 LARGEST_MEMORY_BYTES = 512 * 1024 * 1024
+"""Limit of the child process's memory (bytes)."""
 MAX_PAGES = 500
+"""Largest number of pages of an accepted PDF."""
 MAX_PIXELS = 6_000_000  # about A4 at 2,000 pixels across; 18 MB for the window
 WIDEST_IMAGE_PIXELS = 4096
+"""Largest width (pixels) of an image."""
 TALLEST_IMAGE_PIXELS = 16_384
+"""Largest height (pixels) of an image."""
 MAX_HITS_OR_CHANGES = 1000
+"""Largest number of matches of one search, and of differences of one comparison."""
 MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
 LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several
 _FIRST_CJK_CHARACTER_CODE = 0x2E80  # from here on: Chinese and Japanese characters
 _NO_CHARACTER, _UNKNOWN_CHARACTER = 0, 0xFFFD
+"""Code in place of the second half of a character that needs two UTF-16 codes, and the code U+FFFD of a character
+without a meaning."""
+
 _WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
 _GRID_UNITS_PER_PAGE_SIDE = 1_000_000
+"""Number of units into which the width and the height of a page are divided; PDFium returns a position in these
+units."""
+
 _pdfium_objects_in_use: list[object] = []
 
 
@@ -69,6 +80,8 @@ def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _limit_memory() -> None:
+    """Limit the memory of this process to LARGEST_MEMORY_BYTES, where the system supports this limit. A crash writes
+    no copy of the memory to the disk."""
     with suppress(ImportError):  # Windows has no such limits: only the time limit applies there
         import resource
 
@@ -78,6 +91,7 @@ def _limit_memory() -> None:
 
 
 def _limit_files() -> None:
+    """Prevent this process from writing to files, where the system supports this limit."""
     with suppress(ImportError):
         import resource
 
@@ -110,6 +124,8 @@ def _load_pdfium(fonts: str) -> Any:
 
 
 def _answer_request(document: "_OpenPdfDocument", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
+    """Execute one request and return the answer: the JSON object and the payload bytes. If the document can't be
+    used, the object has the code of the reason under `refused`."""
     try:
         match request["do"]:
             case "count":
@@ -343,6 +359,8 @@ def _find_match_ranges(searched_text: str, character_codes: list[int]) -> Iterat
 
 
 def _convert_to_page_fraction(grid_units: int) -> float:
+    """Return a position in grid units as a fraction (0 to 1) of the page's side. A position outside the page becomes
+    0 or 1."""
     return min(max(grid_units / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
 
 

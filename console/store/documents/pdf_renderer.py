@@ -39,13 +39,16 @@ from console.store.documents import pdf_child_process
 
 LARGEST_BYTES = 32 * 1024 * 1024
 REQUEST_TIMEOUT_SECONDS = 10
+"""Default time limit (seconds) of one request."""
 PDF_CHILD_OPTION = "--pdf-child"
 """First argument with which a frozen program starts as the child process and calls
 `pdf_child_process.main(sys.argv[2:])`.
 """
 
 _LARGEST_ANSWER_BYTES = 3 * 7_000_000
+"""Largest accepted payload of an answer (bytes): an image of 7 million pixels with three bytes each."""
 _LONGEST_LINE_BYTES = 4096
+"""Longest accepted JSON line of an answer (bytes)."""
 
 
 class PdfDocument:
@@ -172,6 +175,7 @@ class PdfDocument:
             self._child = None
 
     def _get_failure_reason(self, child: subprocess.Popen[bytes], request_timer: "_RequestTimer") -> UnusableReason:
+        """Return the reason for which the child process gave no valid answer."""
         if self._is_closed:
             return UnusableReason.PDF_READER_CLOSED
         is_out_of_time = request_timer.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
@@ -201,8 +205,7 @@ class _RequestTimer:
 def _check_source(source: bytes | Path) -> None:
     """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError
     `provider_answer_unusable` with the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't
-    those of a PDF) or unreadable (the file can't be opened).
-    """
+    those of a PDF) or unreadable (the file can't be opened)."""
     with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
             _raise_unusable(UnusableReason.TOO_LARGE)
@@ -219,6 +222,7 @@ def _open_source(source: bytes | Path) -> BinaryIO:
 
 
 def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
+    """Send the document to the child process: its length in 8 bytes, then its content."""
     pipe = _require_pipe(child.stdin)
     with _open_source(source) as file:
         length = file.seek(0, os.SEEK_END)
@@ -268,6 +272,8 @@ def _make_word_change(answer: list[Any], old_count: int, new_count: int) -> Word
 
 
 def _parse_positive_number(answer_head: dict[str, Any], name: str) -> int:
+    """Return the number `name` of the child's answer. Raises ConsoleError `provider_answer_unusable` (crashed) if it
+    isn't a positive integer."""
     number = answer_head.get(name)
     if not isinstance(number, int) or number < 1:
         _raise_unusable(UnusableReason.PDF_READER_CRASHED)
@@ -306,4 +312,5 @@ def _make_child_environment() -> dict[str, str]:
 
 
 def _raise_unusable(reason: UnusableReason | ForeignText) -> NoReturn:
+    """Raise ConsoleError `provider_answer_unusable` with this reason."""
     raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": reason})

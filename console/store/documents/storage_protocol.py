@@ -8,6 +8,7 @@ from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 
 LARGEST_BYTES = 32 * 1024 * 1024
+"""Largest accepted document (bytes)."""
 
 
 class DocumentStorage(Protocol):

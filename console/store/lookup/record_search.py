@@ -45,7 +45,9 @@ from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
 MAX_ROWS_OF_INDEX_SEARCH = 20_000
+"""Largest number of rows of an index range that a search reads."""
 NEWEST_ROWS_SEARCHED = 100_000
+"""Number of rows of each table, the newest ones, that a search reads if no index range is small enough."""
 MAX_RECORDS_OF_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
 IdsByKind = Mapping[str, Collection[int]]
@@ -117,6 +119,9 @@ class _IndexedCondition:
 
 @dataclass(slots=True)
 class _IndexedConditions:
+    """The conditions by which a search finds candidates in one table. `is_partial`: the search reads only the newest
+    rows of a longer table, so records may be missing."""
+
     conditions: list[_IndexedCondition] = field(default_factory=list)
     is_partial: bool = False
 
@@ -127,6 +132,7 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
+    """Return the records of one table that fulfil all conditions of the search."""
     lapsed_ids = get_lapsed_ids(queries, search.lapsed_ids)
     conditions = (
         None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
@@ -171,6 +177,8 @@ def _make_id_query(
     conditions: Sequence[ColumnElement[bool]],
     search: RecordSearch,
 ) -> Select[Any]:
+    """Return the query of the ids of rows that fulfil `indexed_condition` and all `conditions`, with the rank of
+    their work: at most one more than the limit of the search."""
     rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
     sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]
     query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
@@ -178,6 +186,7 @@ def _make_id_query(
 
 
 def _make_work_rank_sql(queries: RecordTableQueries) -> ColumnElement[Any]:
+    """Return SQL of the rank of a row by its work state: 0 needs_review, 1 scheduled, 2 every other state."""
     work = queries.make_shown_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
@@ -201,6 +210,7 @@ def _read_records(
 def _find_indexed_conditions(
     conn: Connection, queries: RecordTableQueries, search: RecordSearch
 ) -> _IndexedConditions:
+    """Return the conditions by which the search reads one table, in the order of preference of this module."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
@@ -319,6 +329,7 @@ def _make_between_condition(
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of these days in Japan, in UTC without a zone."""
     begin, end = days.compute_instant_bounds()
     return convert_to_naive_utc(begin), convert_to_naive_utc(end)
 
@@ -362,4 +373,6 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
 def _read_ids_by_column(
     conn: Connection, row_id: Column[Any], column: Column[Any], values: Collection[int]
 ) -> Sequence[int]:
+    """Return the values of the column `row_id` in rows whose `column` has one of `values`: at most
+    MAX_RECORDS_OF_NUMBERS."""
     return conn.scalars(select(row_id).where(column.in_(sorted(values))).limit(MAX_RECORDS_OF_NUMBERS)).all()

@@ -95,6 +95,7 @@ def replace_index(name: str, table: str, columns: list[str]) -> None:
 
 
 def _is_hidden(table: str, column: str) -> bool:
+    """True if the server hides this column of the table (INVISIBLE)."""
     column_properties = op.get_bind().scalar(
         sa.text(
             "SELECT extra FROM information_schema.columns"

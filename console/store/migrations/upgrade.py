@@ -31,7 +31,11 @@ may belong to that application.
 """
 
 ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
+"""Name of the value in `console_meta` about the adoption, and the two values: the table of credit checks waits for
+adoption, or the adoption is done."""
+
 VERSION_TABLE_META_KEY = "versions"
+"""Name of the value in `console_meta` that has the name of the version table."""
 _IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.LOCK_TABLE}
 _VERSION_QUERY_BY_TABLE = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
@@ -72,6 +76,7 @@ def require_current_version(conn: Connection) -> None:
 
 
 def _require_newest_version(version: str) -> None:
+    """Raise ConsoleError `schema_mismatch` if `version` isn't the schema version of this program."""
     if version != SCHEMA_VERSION:
         raise make_schema_error(version)
 
@@ -84,6 +89,7 @@ def make_schema_error(version: str) -> ConsoleError:
 
 
 def _make_not_adopted_error() -> ConsoleError:
+    """Return the error `schema_mismatch` for a table of credit checks that waits for adoption."""
     facts: SchemaMismatchDetail = {
         "found": None,
         "needed": SCHEMA_VERSION,
@@ -94,6 +100,7 @@ def _make_not_adopted_error() -> ConsoleError:
 
 
 def _is_missing(file: Path) -> bool:
+    """True if the file doesn't exist or is empty."""
     return not file.exists() or (file.is_file() and file.stat().st_size == 0)
 
 
@@ -209,6 +216,8 @@ def renew_sqlite_constraints(conn: Connection) -> None:
 
 
 def _make_folder(database: Database) -> None:
+    """Create the folder of the SQLite file, if it is missing. Raises ConsoleError `database_unreachable` if that
+    fails."""
     if database.file is not None:
         try:
             make_private_folder(database.file.parent)
@@ -217,6 +226,8 @@ def _make_folder(database: Database) -> None:
 
 
 def _read_version(conn: Connection) -> str | None:
+    """Return the version of the schema; None for an empty database or an interrupted first upgrade. Raises
+    ConsoleError `not_our_database` if the tables are those of another program."""
     tables = _read_table_names(conn)
     version_table = _get_version_table_name(tables)
     if version_table in tables and "console_meta" in tables:

@@ -16,10 +16,12 @@ from console.store.database.engine import Database
 
 LOCK_TABLE = "console_upgrade"
 EXPIRES_AFTER_MS = 15_000
+"""Time (milliseconds) after its last renewal at which the lock expires."""
 LONGEST_WAIT_SECONDS = 600.0
 """Longest time (seconds) for which a process waits for the lock while another process holds it."""
 
 _HEARTBEAT_INTERVAL_SECONDS = 3.0
+"""Time (seconds) between two renewals of the lock."""
 _CREATE_LOCK_TABLE_STATEMENT = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
@@ -82,6 +84,7 @@ class UpgradeLock:
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
+        """Renew the lock every _HEARTBEAT_INTERVAL_SECONDS until it is released. Runs in a thread of its own."""
         while not self._end_event.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:
                 self._is_lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._is_lost

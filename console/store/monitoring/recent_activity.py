@@ -17,6 +17,7 @@ from console.store.schema.payments import payment_events, payments
 MAX_ROWS = 2_000
 """Largest number of rows that one function of this module reads from a table."""
 _MAX_IDS_PER_QUERY = 500
+"""Largest number of ids in one query."""
 WAITED_MS_KEY = "waited_ms"
 """Key in the detail of the audit entry of an operation's begin. Its value is the time (milliseconds) for which the
 operation waited for its lease.
@@ -137,6 +138,8 @@ def read_figures_of_other_processes(
 
 
 def _parse_waited_seconds(detail: str) -> float | None:
+    """Return the time (seconds) that the detail of an audit entry has under WAITED_MS_KEY; None if there is none, or
+    if it is above LONGEST_WAIT_MS."""
     if WAITED_MS_KEY not in detail:
         return None
     waited_ms = parse_detail(detail).get(WAITED_MS_KEY)
@@ -144,4 +147,5 @@ def _parse_waited_seconds(detail: str) -> float | None:
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
+    """Return the rows of the query since the instant `since`, newest first, at most MAX_ROWS."""
     return [row for row in conn.execute(query, {"limit": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]

@@ -5,14 +5,14 @@ epoch, this idempotency key and this fingerprint of the request. With any other 
 the database.
 
 The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch, and so does
-the first action after an hour, so that a restored database gets no results of the days that it has lost. A result
-is encrypted for the epoch that was known before the result was read or stored. Even if it reaches Redis late, no
-process that knows the newer epoch can decrypt it.
+the first action after an hour, so that a restored database gets no results of the days that it has lost. A result is
+encrypted for the epoch that the process had read before it read or stored the result. Even if the result reaches
+Redis late, no process that has read the newer epoch can decrypt it.
 
 A process reads the epoch from the database and asks Redis only within the following second. During that second the
-forgotten result is replaced in Redis by a mark, which no result overwrites. So every process stops using a
-forgotten result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a replica
-that is behind or answers falsely, every process stops within one second.
+forgotten result is replaced in Redis by a mark, which no result overwrites. So every process stops using a forgotten
+result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a replica that is behind
+or answers falsely, every process stops within one second.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,17 @@ from console.store.operations.redis_client import RedisClient
 from console.store.spool.cipher import derive_key
 
 RESULT_LIFETIME_MS, RUNNING_MARK_LIFETIME_MS, FORGOTTEN_MARK_LIFETIME_MS = 86_400_000, 30_000, 300_000
+"""Times (milliseconds) for which Redis keeps a result, the mark that an operation uses a key, and the mark of a
+forgotten result."""
+
 LARGEST_RESULT_BYTES = 8 * 1024
+"""Largest result (bytes) that is stored in Redis."""
 EPOCH_VALID_MS = 1_000
+"""Time (milliseconds) after its reading for which an epoch may be used."""
 _RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
+"""First byte of an entry in Redis: an operation uses the key now; the result was forgotten; an encrypted result
+follows."""
+
 _ENTRY_NAME_BYTES = 16
 # A result never overwrites the entry ("t") that marks a forgotten result.
 _ADD_COUNTS_SCRIPT = (
@@ -176,7 +184,7 @@ class IdempotencyCache(NoIdempotencyCache):
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
         """Ask Redis as `find_result` does, and return its answer. If Redis has no entry for the key, store an entry
-        for 30 seconds which tells other processes that an operation uses the key now."""
+        for 30 seconds by which other processes see that an operation uses the key now."""
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
         )
@@ -238,6 +246,7 @@ class IdempotencyCache(NoIdempotencyCache):
         return CacheAnswer(usable_result, is_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
+        """Return the epoch that this process has read in the last EPOCH_VALID_MS; None if that was longer ago."""
         asked_at, epoch = self._time_and_epoch
         return epoch or None if read_uptime_ms() - asked_at < EPOCH_VALID_MS else None
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from console.store.operations.leases import HoldingProcess
 
 FIRST_FENCE = 1
+"""Fencing token of a new operation."""
 MONEY_ACTION_BY_KIND: Mapping[str, str] = {
     "credit-check": AuditAction.CREDIT_CHECK_PURCHASE,
     "payment": AuditAction.PAYMENT_START,
@@ -197,7 +198,7 @@ def settle_operation(
     answer_key: str | None = None,
 ) -> bool:
     """Write the outcome of an operation that is `calling` or whose outcome was unknown, and increment its fencing
-    token. The present fencing token and lease are not checked.
+    token. Unlike `end_operation`, this function doesn't compare the fencing token.
 
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.
@@ -212,6 +213,8 @@ def settle_operation(
 def _make_ending_values(
     state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
 ) -> dict[str, object]:
+    """Return the values of the columns that the end of an operation writes. Only the state FAILED stores the answer
+    key, and an unknown outcome has no time of its end."""
     return {
         "shown_key": answer_key if state is OperationState.FAILED else None,
         "new_state": state.value,

@@ -127,6 +127,7 @@ def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool
 
 
 def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: float) -> dict[str, object]:
+    """Return the values of the columns of a lease that `holder` acquires now, with its expiry."""
     return {
         "person_name": holder.operator,
         "desk_": holder.desk,
@@ -138,6 +139,7 @@ def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: flo
 
 
 def _make_expiry_values(now: datetime, lease_seconds: float) -> dict[str, object]:
+    """Return the values of the columns of the expiry `lease_seconds` from now."""
     return {
         "lease_ms": int(lease_seconds * 1000),
         "until_": convert_to_naive_utc(now) + timedelta(seconds=lease_seconds),
@@ -145,6 +147,8 @@ def _make_expiry_values(now: datetime, lease_seconds: float) -> dict[str, object
 
 
 def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
+    """Insert the row of a lease slot with these values. Raises RunAgain if another process inserted it at the same
+    time."""
     try:
         conn.execute(_INSERT_LEASE_STATEMENT, values)
     except IntegrityError:  # another process inserted the row at the same time: read it again

@@ -24,6 +24,7 @@ from console.store.schema.worker import lost_operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState, StartKeys
 
 MAX_OPERATIONS = 200
+"""Largest number of lost operations that one list returns."""
 OPERATION_KIND = "operation"
 _IDS_PER_QUERY = 500
 _INTENT_COLUMNS = (
@@ -217,6 +218,7 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
+    """Return those of `ids` that the query selects."""
     existing_ids: set[str] = set()
     for start in range(0, len(ids), _IDS_PER_QUERY):
         existing_ids.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
@@ -230,4 +232,5 @@ def _make_intent(row: Sequence[Any]) -> Intent:
 
 
 def _get_key_if_short(key: str | None) -> str | None:
+    """Return the key; None if it is None or longer than LONGEST_KEY_CHARACTERS."""
     return key if key is not None and len(key) <= LONGEST_KEY_CHARACTERS else None

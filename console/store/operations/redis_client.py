@@ -18,9 +18,12 @@ from console.store.database.boot_clock import read_uptime_ms
 _log = logging.getLogger("console.cache")
 
 ANSWER_TIMEOUT_SECONDS = 0.04
+"""Time limit (seconds) of the answer to one command."""
 LARGEST_ANSWER_BYTES = 64 * 1024
 _RECONNECT_PAUSE_MS = 5_000
+"""Time (milliseconds) after a failed connection before the next try."""
 _WARNING_INTERVAL_MS = 60_000
+"""Shortest time (milliseconds) between two logged warnings."""
 # Needs the right to write, and Redis 7 or later, which accepts NX and GET together.
 _PERMISSION_CHECK_COMMAND = ("SET", "support-console", "", "NX", "GET", "PX", 1)
 
@@ -59,7 +62,7 @@ class RedisClient:
             return self._send_command(command)
         except Exception as error:  # a faulty server can make the client's parser raise anything
             if "WRONGTYPE" not in str(error):  # an entry of another type: the server works
-                self._handle_lost_connection(error)
+                self._close_after_lost_connection(error)
             return None
 
     def connect_in_background(self) -> None:
@@ -125,7 +128,7 @@ class RedisClient:
         self._idle_connections.append(connection)
         return answer
 
-    def _handle_lost_connection(self, error: Exception) -> None:
+    def _close_after_lost_connection(self, error: Exception) -> None:
         """Close the idle connections after an error, and don't connect in the background for five seconds. A command
         that another thread is sending meanwhile isn't interrupted."""
         with self._lock:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from console.store.operations.leases import HoldingProcess
 
 ANSWER_RETENTION = timedelta(hours=24)
+"""Time from the beginning of a use for which the request id can't be used again."""
 USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
+"""States of the use of a request id: the action runs; its answer is stored; the id may be used again, because the
+action had no effect."""
 
 _REQUEST_ID_CONDITION = and_(
     request_ids.c.person == bindparam("person_name"), request_ids.c.request_id == bindparam("used_id")

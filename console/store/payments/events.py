@@ -16,6 +16,7 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import payment_events
 
 LONGEST_BODY_CHARACTERS = 20_000
+"""Longest stored text (characters) of a notice."""
 _PAYMENT_EVENTS_QUERY = select(
     payment_events.c.id, payment_events.c.source, payment_events.c.event_id, payment_events.c.payment_id,
     payment_events.c.kind, payment_events.c.order_no, payment_events.c.amount_minor, payment_events.c.currency,
@@ -64,15 +65,16 @@ class PaymentEvent:
     """One event that a source (a provider or a bank) sent.
 
     - `event_id`: the id that the source gave to the event; `kind`: the source's name of the kind of event.
-    - `payment_id`: the payment to which the event belongs; None: not known, or none. `order_no`: the order number in
-      the notice (of a notice about a file: its day). `occurred_at`: when the event happened at the source.
+    - `payment_id`: the payment to which the event belongs; None if there is none, or if it isn't known. `order_no`:
+      the order number in the notice (of a notice about a file: its day). `occurred_at`: the time of the event, as the
+      source states it.
     - `body`: the redacted text of the notice.
     - `result`: the result of its handling (booked, unchanged, queued, unmatched, kept and others).
-    - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and
-      the signature is verified again before the row is used for a booking.
+    - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and the
+      signature is verified again before the row is used for a booking.
     - `storing_account`: the database account that stored the row.
-    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`,
-      `received_at` and `storing_account`.
+    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`, `received_at` and
+      `storing_account`.
     """
 
     source: str

@@ -23,6 +23,7 @@ from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
 
 LIMIT_ACTION = "limit"
+"""Action of the rows of `approvals` that propose a limit."""
 _proposals_view = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
 _LIMIT_VALUE_QUERY = select(limits.c.value).where(
     limits.c.name == bindparam("limit_name"), limits.c.currency == bindparam("currency")

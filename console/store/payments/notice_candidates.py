@@ -16,6 +16,7 @@ from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
+"""Largest number of rows that each query reads."""
 _VALUES_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER_QUERY = (
@@ -30,6 +31,7 @@ _ORDERS_BY_NUMBER_QUERY = (
 
 
 def _make_period_condition(column: Column[datetime]) -> ColumnElement[bool]:
+    """Return an SQL condition: the instant in `column` is between the parameters `since` and `until`."""
     return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
 
 

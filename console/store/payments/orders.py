@@ -55,9 +55,8 @@ _KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 @dataclass(frozen=True, slots=True)
 class NewOrder:
     """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number, `user_id` the shop's
-    id of the customer, `payment_method` the shop's word for the way of paying; `total_minor` is in minor units of
-    `currency`. A field is None if the shop left it empty. `state_since` None: the instant of the INSERT.
-    """
+    id of the customer, `payment_method` the shop's name of the way of paying; `total_minor` is in minor units of
+    `currency`. A field is None if the shop left it empty. `state_since` None: the instant of the INSERT."""
 
     merch_txn_id: str
     total_minor: int
@@ -67,7 +66,7 @@ class NewOrder:
     payment_method: str | None = None
     state: OrderState = OrderState.PENDING
     state_since: datetime | None = None
-    """The instant since which the order has this state; None: since it is inserted."""
+    """The instant since which the order has this state; None: the instant of the INSERT."""
 
 
 def find(conn: Connection, order_id: int) -> Order | None:

@@ -79,6 +79,7 @@ def read_sorted_page(
 
 
 def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
+    """Return two sort keys: the one or two `values`, and 0 in place of a missing second one."""
     return values[0], values[1] if len(values) > 1 else 0
 
 
@@ -195,6 +196,8 @@ def count_chosen_records(
 
 
 def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the query that counts the rows of one index range (`total`), at most as many as the parameter `limit`
+    says, and reads the earliest instant at which one of them got its present state (`oldest`)."""
     counted_rows = (
         select(kind_queries.state_since.label("since")).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
     )
@@ -204,6 +207,8 @@ def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: C
 
 
 def _make_oldest_sql(counted_rows: Subquery) -> ColumnElement[Any]:
+    """Return SQL of the earliest known instant in the column `since` of these rows; NULL if no such instant is
+    stored."""
     return func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
 
 
@@ -234,6 +239,8 @@ def count_records_by_cause(
 def _make_range_totals_query(
     kind_queries: RecordTableQueries, range_condition: ColumnElement[bool], lapsed_ids: AbstractSet[int]
 ) -> Select[Any]:
+    """Return the query that counts the rows of one index range by cause and currency. For each pair it also returns
+    the sum of the amounts (minor units) and the earliest known instant at which a row got its present state."""
     shown_columns = kind_queries.make_shown_columns(lapsed_ids)
     columns = (
         shown_columns.cause.label("cause"),
@@ -251,6 +258,7 @@ def _make_range_totals_query(
 def _make_cause_total(
     cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
 ) -> CauseTotal:
+    """Return the total of one cause and currency from a row of the query of totals."""
     return CauseTotal(
         cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
     )

@@ -40,6 +40,7 @@ _ALL_RECORD_STATES = tuple(
 _CHARACTER_AFTER_HEX_DIGITS = "G"
 """A text that comes after every hexadecimal digit: the sort key of a record without a value."""
 _NUMBER_AFTER_ALL_OTHERS = 2**62
+"""A number that comes after every client id and every amount: the sort key of a record without this value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def make_conditions(
 def _make_filter_conditions(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
+    """Yield the SQL conditions of the filter of `choice`, one for each field of the filter that is set."""
     record_filter, columns = choice.record_filter, shown_columns.columns
     if record_filter.states:
         certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
@@ -136,6 +138,8 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
 
 
 def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
+    """Return the SQL condition that the amount of a record is in this range, for each currency in its minor units. It
+    is false if no currency can have such an amount."""
     ranges = []
     for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.compute_minor_bounds(currency)
@@ -154,6 +158,8 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
 def _make_owner_condition(
     kind: str, id_column: Expression, owner_condition: str, owners: Owners
 ) -> ColumnElement[bool]:
+    """Return the SQL condition that the record's owner fulfils `owner_condition`. `owners` has the people of the
+    running takes, by kind and record id."""
     owner_by_id = owners.get(kind, {})
     if owner_condition == NO_OWNER:
         return id_column.not_in(sorted(owner_by_id))
@@ -169,8 +175,7 @@ def _make_owner_condition(
 class _SortedTable:
     """The values from which the sort keys of one table of records are made: SQL expressions of the record's id, of
     `state_since` (`since`) and of the other sorted values (`shown_columns`). `owners` are the people of the running
-    takes, by kind and record id.
-    """
+    takes, by kind and record id. `is_descending`: the sort order is descending."""
 
     kind: str
     id_column: Expression
@@ -196,16 +201,20 @@ def make_sort_keys(
 
 
 def _make_text_key(value: Expression) -> Sequence[Expression]:
+    """Return one sort key: the hexadecimal digits of the text. A record without a text comes last."""
     text = make_hex_text_sql(value)
     return [case((text == "", _CHARACTER_AFTER_HEX_DIGITS), else_=text)]
 
 
 def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
+    """Return one sort key: the client id. A record without a client comes last."""
     client = table.shown_columns.columns.client_id
     return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
+    """Return one sort key: the place of the provider among all providers, that of credit checks first. A record
+    without a provider comes last."""
     return [
         make_position_sql(
             table.shown_columns.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())

@@ -18,8 +18,13 @@ from console.store.queues.table_queries import QueuedRecord, QueueKey, RecordTab
 from console.store.schema.core import credit_checks as table
 
 MAX_COUNTED_RECORDS = 1_000
+"""Largest number of records of a queue that is shown as a count. One record more is counted, so that the caller sees
+whether there are more."""
+
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
+"""Names of all queues."""
 QUEUED_RECORD_KINDS = tuple(kind_queries.kind for kind_queries in QUEUE_TABLES)
+"""Kinds of the records in queues, in the order in which records of one instant are sorted."""
 LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
@@ -72,6 +77,7 @@ def read_queue_page(
 
 
 def _get_entry_position(position_and_row: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
+    """Return the position of a pair of position and row."""
     return position_and_row[0]
 
 

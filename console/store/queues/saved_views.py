@@ -29,6 +29,7 @@ from console.store.schema.worker import saved_views
 
 _INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
 _MAX_VIEWS = 1_000
+"""Largest number of views that one list reads."""
 _LONGEST_CONTENT_CHARACTERS = 32_000
 """More than a content with the longest allowed texts and columns takes."""
 _VIEW_VISIBLE_TO_PERSON_CONDITION = or_(
@@ -101,6 +102,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
 
 
 def _make_claim(view: SavedView) -> str:
+    """Return the hash of the view's name and owner (a person or the team)."""
     return make_name_claim(view.name, None if view.is_team else view.maker)
 
 

@@ -43,14 +43,17 @@ sorted by this key: within a work state the oldest row comes first.
 """
 
 RowReader = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[QueuedRecord]]
+"""Function that converts rows of a table into records. Its last argument: the ids of the lapsed rows."""
 QUEUES_WITH_LAPSED_RECORDS = ("unknown", "review")
 """Names of the queues that also contain lapsed rows: records whose process crashed or froze during a call. There are
 few such rows, because a due task soon writes their new state.
 """
 
 _QUEUE_WITHOUT_LAPSED_RECORDS = "pending"
+"""Name of the queue from which lapsed rows are excluded, because the queue `unknown` has them."""
 # Without a start value a server sorts all rows if they have the same work state.
 _START_KEY_BY_QUEUE = {"review": ("needs_review", EPOCH_START, 0)}
+"""For a queue whose rows all have the same work state, the key after which its first page begins."""
 _SINCE_PARAMETER: BindParameter[datetime] = bindparam("since", type_=Instant)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 

@@ -80,6 +80,8 @@ def _make_range_queries(
 def _make_filter_condition(
     kind_queries: RecordTableQueries, choice: QueueChoice, lapsed_ids: AbstractSet[int]
 ) -> ColumnElement[bool]:
+    """Return the SQL condition that a row of this table fulfils the filter of `choice`. It is false for all rows if
+    none can fulfil it."""
     conditions = kind_queries.make_filter_conditions(choice, lapsed_ids)
     if conditions is None:
         return kind_queries.id.is_(None)
@@ -87,6 +89,7 @@ def _make_filter_condition(
 
 
 def _sum_range_counts(rows: Sequence[Mapping[str, Any]], choice_index: int) -> FilteredRecordCount:
+    """Return the count for the choice at the index `choice_index`, added up over the rows of all index ranges."""
     count = sum(int(row[f"total_{choice_index}"] or 0) for row in rows)
     instants = [row[f"oldest_{choice_index}"] for row in rows if row[f"oldest_{choice_index}"] is not None]
     is_cut = any(row["scanned"] > MAX_RECORDS_READ_FOR_COUNT for row in rows)

@@ -131,6 +131,7 @@ def find_by_merchant_ids(
 def _find_by_provider_and_ids(
     conn: Connection, query: Select[Any], provider: str, ids: Collection[str]
 ) -> tuple[Payment, ...]:
+    """Return the payments of `provider` that `query` finds by these ids."""
     rows = conn.execute(query, {"provider": provider, "numbers": sorted(ids)}) if ids else ()
     return tuple(make_record(row) for row in rows)
 
@@ -231,8 +232,8 @@ def list_cases_of_run(
 
 
 def count_refused_rows(conn: Connection, run_id: int) -> int:
-    """Return the number of rows of the provider's history that the run couldn't use (rows with the verdict
-    refused)."""
+    """Return the number of rows of the provider's history that the run could not use, because their content was
+    invalid (verdict refused)."""
     query = (
         reconciliation_rows.c.run_id == run_id,
         reconciliation_rows.c.verdict == ReconciliationVerdict.REFUSED.value,

@@ -20,7 +20,9 @@ from console.store.schema.worker import reconciliation_rows, reconciliations
 
 RECONCILIATION_KIND = "reconciliation"
 RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
+"""States of a run: it is compared now or was interrupted; it has ended; it has ended with an error."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+"""Columns with the counts of a run."""
 _LONGEST_TEXT_CHARACTERS = 255
 _RUNS_QUERY = select(
     reconciliations.c.id, reconciliations.c.provider, reconciliations.c.from_day, reconciliations.c.to_day,
@@ -79,11 +81,12 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRun:
-    """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's
-    history, then in the phase `ours` the records of this console.
+    """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's history,
+    then in the phase `ours` the records of this console.
 
     `from_day` and `to_day` are the first and the last compared day in Japan. `state` is RUN_RUNNING, RUN_DONE or
-    RUN_FAILED; `reason` says why the run failed. `asked_by` is the person or worker who started it.
+    RUN_FAILED; `reason` is the code of the reason for which the run failed (None if it hasn't). `asked_by` is the
+    person or worker who started it.
 
     `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
     it has read. `matched`, `imported`, `missing_there`, `different_state` and `different_amount` are numbers of
@@ -149,6 +152,7 @@ def open_run(
 
 
 def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> ReconciliationRun | None:
+    """Return the unfinished run of the provider for these days; None if there is none."""
     days = {"first_day": from_day.isoformat(), "last_day": to_day.isoformat()}
     return next(iter(_select_runs(conn, _OPEN_RUN_OF_DAYS_QUERY, provider=provider, **days)), None)
 

@@ -30,11 +30,10 @@ def find(
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
-    """Return the number by which people know each of these subjects of the audit trail ("payment 17"), by subject:
-    the order number, our payment number (for a refund that of its payment), or the corporation number of a
-    credit check. Subjects that aren't records, and records that don't exist, are left out. It makes at most one
-    query for each kind, two for orders.
-    """
+    """Return the number that people use for each of these subjects of the audit trail ("payment 17"), by subject: the
+    order number, our payment number (for a refund that of its payment), or the corporation number of a credit check.
+    Subjects that aren't records, and records that don't exist, are left out. It makes at most one query for each
+    kind, two for orders."""
     ids: dict[str, set[int]] = {kind: set() for kind in _NUMBER_READER_BY_KIND}
     for subject in subjects:
         kind, _, record_id = subject.partition(" ")
@@ -48,10 +47,12 @@ def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Map
 
 
 def _read_order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    """Return the order numbers of these orders, by id."""
     return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids)}
 
 
 def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    """Return our payment numbers of these payments, by id."""
     return {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, ids)}
 
 

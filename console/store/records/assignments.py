@@ -23,6 +23,7 @@ _TAKES_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.ta
 
 _TAKES_QUERY = select(takes.c.kind, takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until)
 _MAX_TAKES = 500
+"""Largest number of takes that one list returns."""
 
 
 class _TakeStatements:
@@ -134,6 +135,8 @@ def list_running_takes(conn: Connection, now: datetime, person: str | None = Non
 def _choose_take_statements(
     conn: Connection, now: datetime, until: datetime
 ) -> tuple[_TakeStatements, dict[str, object]]:
+    """Return the statements for this kind of database, and the values of their parameters for a take that begins at
+    `now` and ends at `until`."""
     if conn.dialect.name == "sqlite":
         return _TAKE_STATEMENTS_ON_SQLITE, {
             "now": convert_to_naive_utc(now),

@@ -129,6 +129,7 @@ def read_history(conn: Connection, references: Collection[RecordReference]) -> t
 
 
 def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
+    """Yield the events of the newest audit entries about the records of this kind with these ids."""
     columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
     is_about_records = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
     for row in _read_newest_rows(
@@ -138,6 +139,7 @@ def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[
 
 
 def _read_notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
+    """Yield the events of the newest notices about the payments with these ids."""
     for row in _read_newest_rows(
         conn,
         NOTICE_QUERY.add_columns(payment_events.c.payment_id).where(payment_events.c.payment_id.in_(ids)),
@@ -153,6 +155,7 @@ def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
 
 
 def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
+    """Return the references by kind: each kind with the ids of its newest MAX_COMPANY_ROWS records."""
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(references, reverse=True):
         ids.setdefault(kind, []).append(id)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
 
 LONGEST_BODY_CHARACTERS = 20_000
+"""Longest stored text (characters) of evidence."""
 QUESTION_SUFFIX = ".question"
 """Suffix of the kind in evidence that is shown with a record, while the triggers of a server don't count it as a
 provider's answer about the record."""
@@ -83,6 +84,7 @@ def has_answer_of_class(
 
 
 def _compute_digest(outcome: "Outcome[object]") -> str:
+    """Return the SHA-256 (hex) of an answer: that of the outcome or, if it has none, that of its evidence text."""
     return outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
 
 
@@ -113,6 +115,8 @@ def _insert_evidence(
     conn: Connection, subject: tuple[str, int | None], operation_id: str | None, source: str, actor: str,
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
+    """Insert a row of evidence and return its id. A summary of more than 255 characters, and a body of more than
+    LONGEST_BODY_CHARACTERS, are cut."""
     kind, subject_id = subject
     row = {
         "subject_kind": kind,

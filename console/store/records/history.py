@@ -32,10 +32,14 @@ PATTERNS_OF_READING_ACTIONS = ("%.opened", "%.pdf_read", "%.listed", "%.exported
 
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
 """Regular expression for the column `summary` of a provider's answer in the table `evidence`."""
-_LONGEST_COMMIT_DELAY = timedelta(seconds=2)
+_LONGEST_DELAY_IN_TRANSACTION = timedelta(seconds=2)
+"""Largest difference between the times of an answer and of the end of its operation, if one transaction has written
+both."""
+
 EventRowPosition = tuple[datetime, str]
 """Time and id of the last row that was read. The next page begins after this row."""
 EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
+"""Function that converts a row into an event of the record with this kind and id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,7 +190,8 @@ def _make_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     answered_at = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
         answered_at
-        if answered_at is not None and answered_at - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
+        if answered_at is not None
+        and answered_at - convert_to_aware_utc(row.ended_at) < _LONGEST_DELAY_IN_TRANSACTION
         else None
     )
     outcome_reason = None if row.state == OperationState.DONE.value else row.outcome_reason
@@ -367,10 +372,14 @@ def _make_comparison_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def _match_numeric_subject_id(table: Any) -> ColumnElement[bool]:
+    """Return the SQL condition that a row of `table` is about the record in the parameters `record_kind` and
+    `record_number`."""
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_number"))
 
 
 def _match_subject_of_evidence() -> ColumnElement[bool]:
+    """Return the SQL condition that a row of evidence is about the record in the parameters `record_kind` and
+    `record_number`. It includes evidence whose kind has QUESTION_SUFFIX."""
     kind: ColumnElement[str] = bindparam("record_kind", type_=String())
     return and_(
         evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),
@@ -379,6 +388,8 @@ def _match_subject_of_evidence() -> ColumnElement[bool]:
 
 
 def _match_text_subject_id(table: Any) -> ColumnElement[bool]:
+    """Return the SQL condition that a row of `table` is about the record in the parameters `record_kind` and
+    `record_id` (a text)."""
     return and_(table.subject_kind == bindparam("record_kind"), table.subject_id == bindparam("record_id"))
 
 

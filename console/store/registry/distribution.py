@@ -46,6 +46,7 @@ from console.store.spool.sqlite_file import translate_errors
 PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
 _FETCHED_FOLDER_NAME, _SNAPSHOT_FOLDER_NAME = "fetched", "snapshot"
+"""Names of two folders in the folder of the registry: for fetched files, and for the copy that becomes a new base."""
 _SNAPSHOT_FILE_NAME = "copy.db"
 _MANIFEST_NAME = "registry.json"
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
@@ -164,6 +165,8 @@ def is_manifest_damage(error: ConsoleError) -> bool:
 
 
 def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
+    """True if the manifest lists another registry than `status`, of the same date or a later one; also if `status` is
+    None (no registry)."""
     if status is None:
         return True
     is_same = manifest.file_hashes == [source.sha256 for source in status.files]
@@ -365,10 +368,12 @@ def _make_newer_program_error() -> ConsoleError:
 
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:
+    """Return the paths of all parts that the manifest lists; none without a manifest."""
     stored_files = () if manifest is None else (manifest.base, *manifest.differences)
     return {part for stored_file in stored_files for part in stored_file.parts}
 
 
 def _hash_file(path: Path) -> str:
+    """Return the SHA-256 (hex) of the file's content."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

@@ -33,9 +33,9 @@ _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 
 
 class FoldedColumns(NamedTuple):
-    """What both the stored rows and the terms of the index are made of: for each row of a block of a source file
-    the comparison forms of its name and of its furigana (one, or two if it has a second reading), and its place
-    (prefecture and city as one text)."""
+    """Forms that are computed once for each block of a source file, and used for the stored rows and for the terms of
+    the search index. For each row: the comparison forms of its name and of its furigana (one, or two if it has a
+    second reading), and its place (prefecture and city as one text)."""
 
     names: Sequence[tuple[str, ...]]
     furigana: Sequence[tuple[str, ...]]
@@ -137,8 +137,8 @@ def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -
 
 @lru_cache(8192)
 def _shorten_place(place: str) -> str:
-    """Return only the last character of a place (prefecture and city) if the comparison form of a street behind it
-    is the same as behind the whole place; otherwise return the place."""
+    """Return only the last character of a place (prefecture and city), if this character alone decides about the
+    comparison form of a street behind the place; otherwise return the place."""
     can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
     return place[-1:] if can_shorten and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 

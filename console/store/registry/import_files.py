@@ -61,7 +61,7 @@ def import_under_lock(
     current_coverage = _read_current_coverage(folder, sources[0])
     check_order(current_coverage, sources)
     if not sources[0].is_difference:
-        _import_whole(folder, sources, current_coverage, run)
+        _import_whole_files(folder, sources, current_coverage, run)
     else:
         _import_differences(folder, sources, run)
     status = _read_current(folder, read_status)
@@ -80,7 +80,7 @@ def _make_import_order_key(source: SourceFile) -> tuple[bool, date, str]:
     return source.is_difference, source.day, source.name
 
 
-def _import_whole(
+def _import_whole_files(
     folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, run: ImportRun
 ) -> None:
     whole_files = [source for source in sources if not source.is_difference]

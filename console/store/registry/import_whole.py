@@ -94,7 +94,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     if all(source.sha256 in applied_hashes for source in sources):
         return
     for source in sources:
-        _insert_file(connection, source, run)
+        _insert_rows_of_file(connection, source, run)
     run.report_rows("finish", sources[0], sources[0].line_count)
     with open_transaction(connection):
         end_bulk_load(connection)
@@ -153,7 +153,7 @@ def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, .
             raise
 
 
-def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
+def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     fact_name = f"lines of {source.name}"
     done_lines = after = read_registry_fact(connection, fact_name) or 0
     places = PlaceIds(connection)

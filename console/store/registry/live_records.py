@@ -32,6 +32,7 @@ from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
 CHECK_EXPIRY_MARGIN = timedelta(days=1)
+"""Time after its expiry for which a credit check still counts as live."""
 LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 

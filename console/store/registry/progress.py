@@ -7,6 +7,7 @@ from console.domain.registry.corporations import ImportProgress
 from console.store.registry.source_file import SourceFile, make_stopped_error
 
 _SECONDS_BETWEEN_REPORTS = 0.2
+"""Shortest time (seconds) between two reports."""
 
 
 class ImportRun:

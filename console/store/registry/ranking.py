@@ -17,11 +17,10 @@ from console.domain.registry.spelling import fold_address, fold_text, has_second
 from console.store.registry.folded_texts import list_name_readings, read_folded_address
 
 _LINE_BREAK = "\n"
-"""Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
-name, at the beginning of any name, or as a whole name.
-"""
+"""Character before, between and behind folded names, which never contain it. So one search for a text finds it in any
+name, at the beginning of any name, or as a whole name."""
 _CHARACTERS_CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
-"""Characters that `fold_address` may write otherwise than `fold_text`."""
+"""Pattern of the characters that `fold_address` may convert to other characters than `fold_text` does."""
 
 
 class Rank(IntEnum):
@@ -101,6 +100,7 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
 
 
 def _prepare_word(word: SearchWord) -> _PreparedWord:
+    """Return the comparison forms of a word."""
     name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
@@ -142,7 +142,7 @@ class _FoldedTexts:
 
     @property
     def first_name(self) -> str:
-        """The name with its legal form, after a line break."""
+        """The corporation's own name with its legal form, in comparison form, after a line break."""
         return f"{_LINE_BREAK}{self._names[0]}" if self._names else ""
 
     def has_address(self, word: _PreparedWord) -> bool:
@@ -173,12 +173,14 @@ def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank |
 
 
 def _get_better_rank(first: Rank | None, second: Rank | None) -> Rank | None:
+    """Return the better one of two ranks; None if both are None."""
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)
 
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
+    """Return the rank of one word of the query for a corporation; None if none of its texts has the word."""
     if _has_any(texts.names_and_bare_english, word.parts):
         if _has_any(texts.names, word.whole_names):
             return Rank.WHOLE_NAME
@@ -195,6 +197,7 @@ def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
 
 
 def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
+    """True if `texts` contains one of `parts`."""
     for part in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
         if part in texts:
             return True
@@ -202,6 +205,7 @@ def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
 
 
 def _has_all(text: str, parts: tuple[str, ...]) -> bool:
+    """True if `text` contains all of `parts`."""
     for part in parts:  # noqa: SIM110  # as above
         if part not in text:
             return False

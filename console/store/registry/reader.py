@@ -46,7 +46,9 @@ from console.store.spool.sqlite_file import translate_errors
 T = TypeVar("T")
 _MAX_NUMBERS_PER_QUERY = 500
 _MAX_SUCCESSORS = 1000
+"""Longest chain of successors that a reader follows."""
 MAX_PREDECESSORS = 1000
+"""Largest number of predecessors that a reader returns."""
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _CORPORATIONS_BY_ID_QUERY = f"SELECT {COLUMN_LIST_SQL}, id FROM corporations WHERE id IN ({{}})"  # noqa: S608 - names of our own columns
 _SELECT_CORPORATIONS_SQL = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
@@ -71,12 +73,14 @@ class _OpenRegistryFile:
         return self._row_counts
 
     def borrow_connection(self) -> sqlite3.Connection:
+        """Return an idle connection to the file, or a new one."""
         try:
             return self.idle_connections.pop()
         except IndexError:
             return open_for_reading(self.file)
 
     def close(self) -> None:
+        """Close all idle connections."""
         while self.idle_connections:
             self.idle_connections.pop().close()
 
@@ -127,7 +131,7 @@ class RegistryReader:
             rows = (
                 row
                 for part in _split_numbers(valid_numbers)
-                for row in connection.execute(_make_in_query(part), part).fetchall()
+                for row in connection.execute(_make_numbers_query(part), part).fetchall()
             )
             corporations = (open_file.read_corporation(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in corporations}
@@ -186,7 +190,7 @@ class RegistryReader:
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most
-        the first MAX_PREDECESSORS are returned, so that an answer stays small whatever the imported file has."""
+        the first MAX_PREDECESSORS are returned, so that the answer stays small for every imported file."""
         if not _is_number(number):
             return ()
 
@@ -260,6 +264,8 @@ class RegistryReader:
                         raise error
 
     def _open_current(self, file_version: FileVersion | None) -> _OpenRegistryFile:
+        """Return the open registry in use; open it if another registry was opened before. `file_version` is the
+        present version of the file `current`."""
         open_file = self._open_file
         if open_file is not None and open_file.file_version == file_version:
             return open_file
@@ -322,6 +328,7 @@ def _read_registry_date(connection: sqlite3.Connection) -> date:
 
 @contextmanager
 def _convert_missing_facts() -> Iterator[None]:
+    """Within the block, convert the exceptions about a missing fact to DamagedRegistry."""
     try:
         yield
     except (IndexError, TypeError, ValueError) as error:
@@ -347,7 +354,8 @@ def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     )
 
 
-def _make_in_query(numbers: Sequence[int]) -> str:
+def _make_numbers_query(numbers: Sequence[int]) -> str:
+    """Return the query of the corporations with these numbers, with one placeholder for each."""
     return f"{_SELECT_CORPORATIONS_SQL} number IN ({', '.join('?' * len(numbers))})"
 
 

@@ -32,6 +32,7 @@ FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"
 UNFINISHED_BUILD_NAME = "building"
 FileVersion: TypeAlias = tuple[int, int, int]
+"""Inode, time of the last change (nanoseconds) and size (bytes) of a file; see `read_file_version`."""
 _REGISTRY_FOLDER_PATTERN = "[0-9]*-*"
 _LOCK_FILE_NAME = "import.lock"
 _MMAP_BYTES = 2**31 - 2**16
@@ -195,6 +196,7 @@ def _delete_unused_registries(folder: Path) -> None:
 
 
 def _write_current(folder: Path, name: str) -> None:
+    """Replace the file `current` by one with this name, and sync it to the disk."""
     draft = folder / f"{CURRENT_REGISTRY_NAME}.tmp"
     draft.unlink(missing_ok=True)
     make_private_file(draft)

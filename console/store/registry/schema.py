@@ -74,14 +74,17 @@ INDEX_STATEMENTS = (
     "CREATE UNIQUE INDEX corporations_by_number ON corporations (number)",
     "CREATE INDEX corporations_by_successor ON corporations (successor, number) WHERE successor IS NOT NULL",
 )
+"""SQL statements that create the indexes of the table `corporations`, by number and by successor."""
 
 COLUMN_NAMES = (
     "number", "name", "furigana", "english_name", "place_id", "street", "post_code", "kind", "process",
     "updated_on", "changed_on", "assigned_on", "closed_on", "close_cause", "successor", "is_hidden",
     "change_cause", "name_image_id", "address_image_id", "address_outside",
 )  # fmt: skip
+"""Names of the columns of a corporation that readers read."""
 COLUMN_LIST_SQL = ", ".join(COLUMN_NAMES)
 WRITTEN_COLUMN_NAMES = (*COLUMN_NAMES, "folded_names", "folded_street")
+"""Names of the columns of a corporation that an import writes: those that readers read, and the comparison forms."""
 INSERT_CORPORATION_STATEMENT = (
     f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
@@ -347,6 +350,7 @@ def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
 
 @cache
 def _convert_to_date(days: int) -> date:
+    """Return the date of a stored number of days."""
     return date.fromordinal(_EPOCH_ORDINAL + days)
 
 
@@ -367,4 +371,5 @@ def _convert_cause(day: str, cause: str) -> int | None:
 
 
 def _get_first_or_second(first_text: str, second_text: str) -> str:
+    """Return the first text; if it is empty, the second one."""
     return first_text or second_text

@@ -76,12 +76,13 @@ def _find_matches(
     limit: int,
     our_numbers: Collection[str],
 ) -> tuple[T, ...]:
-    """Return what `read` returns for the row ids of the matches: first of those with a number of `our_numbers`, then
-    of the others, both sorted by rank; at most `limit`."""
+    """Return the results of `read` for the row ids of the matches: first those with a number of `our_numbers`, then
+    the others, both sorted by rank; at most `limit`. `read` gets several row ids and returns no result for a row
+    that an import has deleted."""
     if candidates.query.kind is QueryKind.EMPTY or limit <= 0:
         return ()
     row_ids: dict[int, None] = {}
-    best_row_ids = _rank_ours(candidates, [int(number) for number in our_numbers])
+    best_row_ids = _rank_our_corporations(candidates, [int(number) for number in our_numbers])
     for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, row_ids)):
         row_ids[row_id] = None
         if len(row_ids) == limit:  # asked before the next row, for which another step may read the index
@@ -90,7 +91,7 @@ def _find_matches(
     return tuple(matches_by_row_id[row_id] for row_id in row_ids if row_id in matches_by_row_id)
 
 
-def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
+def _rank_our_corporations(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
     """Return the row ids of the corporations with one of these numbers that match the query, the best first. Hidden
     corporations, and those outside the prefecture of the search, are left out."""
     ranked_rows = [
@@ -390,6 +391,7 @@ _IDS_BY_DIGITS_QUERY = """
 
 
 def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
+    """Yield the row id of each row, its only column."""
     return (row_id for (row_id,) in rows)
 
 

@@ -15,6 +15,7 @@ from console.store.registry.search_index import (
 )
 
 _CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+"""Pairs of neighbouring characters in the legal forms of companies. Most names contain some of them."""
 _SHORTEST_BEGINNING = 2
 _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 """Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
@@ -22,7 +23,7 @@ _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 
 class Expressions:
     """Makes full-text expressions. `row_counts` are the numbers of rows of the frequent terms of the index; empty if
-    the registry has none or doesn't know them."""
+    the registry has none or an earlier program didn't count them."""
 
     def __init__(self, row_counts: Mapping[str, int]) -> None:
         self._row_counts = row_counts
@@ -116,16 +117,20 @@ class Expressions:
 
     def _make_name_expression(self, bare_name: str, name: str) -> str | None:
         """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the
-        legal form only the characters beside the name count: the others are in so many names that their lists are
-        long."""
+        legal form only the characters beside the name are searched: so many names contain the others that their lists
+        in the index are long."""
         start = name.index(bare_name)
         name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
         return self._make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
 
     def _make_beginning_expression(self, bare_name: str) -> str | None:
+        """Return the full-text expression for corporations whose name begins with `bare_name`; None if the index
+        can't find them."""
         return self._make_all_terms_expression([list_edge_terms(bare_name)[0], *list_character_pairs(bare_name)[1:]])
 
     def _make_part_expression(self, word: SearchWord) -> str | None:
+        """Return the full-text expression for corporations with the word in a name; None if the index can't find
+        them."""
         parts = (
             bare_name if len(bare_name) > 1 else name
             for name, bare_name in zip(word.names, word.bare_names, strict=True)
@@ -146,6 +151,8 @@ class Expressions:
         return _join_expressions("AND", [self._make_all_terms_expression(terms, _MAX_TERMS), *numbers])
 
     def _make_anywhere_expression(self, word: SearchWord) -> str | None:
+        """Return the full-text expression for corporations with the word in any of their texts; None if the index
+        can't find them."""
         return _join_expressions("OR", self._list_anywhere_expressions(word))
 
     def _list_anywhere_expressions(self, word: SearchWord) -> list[str | None]:
@@ -157,7 +164,8 @@ class Expressions:
     def _make_all_terms_expression(self, terms: Sequence[str], max_terms: int = _MAX_NAME_TERMS) -> str | None:
         """Return the full-text expression for corporations that have all of these terms; None without terms. Parts of
         legal forms are left out if there are other terms. Of many terms only the rarest are used, because the list of
-        each frequent term takes time; the found rows are verified. Without counts, two kana are held for frequent."""
+        each frequent term takes time; the found rows are verified. Without counts, a term of two kana counts as
+        frequent."""
         different_terms = list(dict.fromkeys(terms))
         usual_terms = [term for term in different_terms if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
@@ -192,10 +200,13 @@ def _is_covered_by_border_pair(pair: str, terms: Collection[str]) -> bool:
 
 
 def _is_kana(term: str) -> bool:
+    """True if the term is a pair of katakana without a prefix."""
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 
 def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
+    """Return the expressions joined by `sql_operator` (AND or OR), each once and without None; None if there are
+    none."""
     present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
     if len(present_expressions) < 2:
         return present_expressions[0] if present_expressions else None

@@ -30,8 +30,11 @@ from console.store.registry.folded_texts import FoldedColumns, list_name_reading
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
+"""Memory (bytes) in which a table of the index collects terms during a bulk load."""
 _FREQUENT_TERM_ROWS = 1_000
+"""Number of rows from which on a term counts as frequent."""
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
+"""Units of numbers in addresses, in comparison form. They have no terms."""
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBER_PATTERN = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
@@ -144,6 +147,8 @@ _IS_CLOSED_BY_TABLE = {OPEN_TERMS_TABLE: False, CLOSED_TERMS_TABLE: True}
 
 
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statement: str) -> None:
+    """Run `statement`, which adds or removes terms, for each of the rows in the table of open or of closed
+    corporations."""
     remaining_rows = iter(rows)
     while batch := list(islice(remaining_rows, _ROWS_PER_BATCH)):
         for table, is_closed in _IS_CLOSED_BY_TABLE.items():
@@ -200,6 +205,7 @@ def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
 
 
 def _make_terms(texts: _IndexedTexts) -> list[str]:
+    """Return all terms of each corporation, separated by spaces."""
     masked_streets, _ = mask_digits(texts.streets)
     rows = zip(
         map(_make_place_terms, texts.prefecture_codes, texts.places),
@@ -229,6 +235,8 @@ def _make_terms(texts: _IndexedTexts) -> list[str]:
 
 
 def _add_english_readings(texts: _IndexedTexts) -> Sequence[Sequence[str]]:
+    """Return the readings of each corporation with the comparison forms of its English name without its legal
+    form."""
     if not any(texts.english_names):
         return texts.readings
     return [
@@ -274,6 +282,7 @@ def _join_character_pairs(texts: Sequence[str]) -> list[str]:
 
 @lru_cache(4096)
 def _make_place_terms(prefecture_code: str, place: str) -> str:
+    """Return the terms of a prefecture and city, separated by spaces."""
     return " ".join((f"={prefecture_code}", *list_address_terms(place)))
 
 
@@ -319,8 +328,8 @@ _fold_character = lru_cache(8192)(fold_text)
 
 
 def make_beginning_term(term: str) -> str:
-    """Return the term of the index that stands for all longer numbers which begin with the number of `term`: for
-    `@甲1`, the term of 甲1番地, it is `@甲1~`, which the row of 甲12番地 has, too.
+    """Return the term of the index for all longer numbers which begin with the number of `term`. For `@甲1`, the term
+    of 甲1番地, it is `@甲1~`, which the row of 甲12番地 has, too.
 
     The search needs it because a typed address may end inside a number, and because the index finds one term much
     faster than all terms with the same beginning.
@@ -330,12 +339,15 @@ def make_beginning_term(term: str) -> str:
 
 @lru_cache(32_768)
 def _make_number_terms(character_before: str, digits: str) -> str:
+    """Return the terms of a number in an address, separated by spaces: the number itself, and all of its
+    beginnings."""
     start, number = f"@{character_before}", str(int(digits))
     return " ".join((start + number, *(make_beginning_term(start + number[:end]) for end in range(1, len(number)))))
 
 
 @lru_cache(8192)
 def _make_post_code_terms(post_code: str) -> str:
+    """Return the terms of a post code, separated by spaces."""
     return " ".join(list_post_code_terms(post_code)) if post_code else ""
 
 

@@ -33,10 +33,11 @@ MAX_DIRECTORY_BYTES = 1024**2
 MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
-"""A CSV up to this size is accepted with any ratio."""
+"""A CSV up to this size (bytes) is accepted with any ratio of its size to its compressed size."""
 _ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The publisher uses no others. They may need gigabytes of memory, and have exceptions of their own."""
 _LONGEST_LINE_BYTES = 64 * 1024
+"""Longest accepted line (bytes)."""
 _BLOCK_BYTES = 256 * 1024
 """Bytes of one read; the objects made of larger blocks don't fit into a processor's cache."""
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
@@ -177,7 +178,7 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
     """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also those
     raised inside the block, become `bad_registry_file`; with `sha256`, a file with another hash raises it, too.
 
-    `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
+    `zipfile` raises NotImplementedError for a compression or a version that it doesn't support, RuntimeError for a
     password.
     """
     try:
@@ -229,6 +230,7 @@ def _match_names(name: str, csv_name: str) -> re.Match[str]:
 
 
 def _get_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
+    """Return (is a difference, prefecture code, day as text) from the parts of a file name."""
     return match["difference"] is not None, match["prefecture"], match["day"]
 
 
@@ -259,6 +261,8 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
 
 
 def _check_control_characters(name: str, first_line: int, content: bytes) -> None:
+    """Raise ConsoleError `bad_registry_file` for the first line with a control character. `first_line` is the number
+    of the first line of `content`."""
     if content.count(b"\r") == content.count(b"\r\n") and len(content.translate(None, _CONTROL_CHARACTERS)) == len(
         content
     ):

@@ -92,6 +92,8 @@ class WatchedFolder:
         self._write_state("refused", refusals_by_name)
 
     def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
+        """Return the publisher's files in the watched folder, each with its size and time of the last change. A
+        missing folder has none."""
         try:
             paths = list(self._folder.iterdir())
         except FileNotFoundError:
@@ -106,6 +108,7 @@ class WatchedFolder:
         return stamps
 
     def _read_state(self, section: str) -> dict[str, Any]:
+        """Return the part `section` of the stored state; {} if there is none, or if the file can't be read."""
         try:
             section_content = json.loads(self._state_file.read_text("utf-8"))[section]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -134,9 +137,8 @@ def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:
 
 def _is_whole_zip(path: Path) -> bool:
     """True if the directory at the end of the ZIP can be read and lists a file. A file that is still being copied
-    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know. A directory that is too
-    large isn't read: the import refuses it.
-    """
+    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't support. A directory that is too
+    large isn't read: the import refuses it."""
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
         if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
             return True

@@ -41,8 +41,9 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 @dataclass(frozen=True, slots=True)
 class _UnknownPeriod:
-    """The period in which the outcome of a record was unknown: from the beginning of its call (or of its present
-    state, if the journal has no such call) until the outcome was written (`settled_at`; None: still unknown)."""
+    """The period in which the outcome of a record was unknown. `since` is its beginning: the start of the record's
+    call or, if the journal has no such call, of its present state. `settled_at` is the time at which the outcome was
+    written; None if it is still unknown."""
 
     since: datetime
     settled_at: datetime | None
@@ -98,6 +99,7 @@ def _make_period_conditions(
 
 
 def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
+    """Run the query and return, by currency, the number and the sum (minor units) of its rows."""
     return {currency: CountAndSum(int(count), int(minor)) for currency, count, minor in conn.execute(query)}
 
 
@@ -139,6 +141,8 @@ def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> 
 def _read_unknown_periods_from_journal(
     conn: Connection, kind: str, at: datetime
 ) -> tuple[dict[int, _UnknownPeriod], bool]:
+    """Return two values: by record id, the periods of the records of this kind whose outcome was unknown at `at`, as
+    the journal shows them; and True if all operations were read (False: there are more than MAX_OPERATIONS)."""
     columns = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
@@ -192,7 +196,7 @@ def read_payment_numbers(
     conn: Connection, provider: str, names: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
     """Return the numbers of the payments of these records of the provider, by kind and id of the record. A record
-    that is gone has none."""
+    that doesn't exist any more is left out."""
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
         ids = sorted(id for name_kind, id in names if name_kind == kind)

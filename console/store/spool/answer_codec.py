@@ -17,6 +17,7 @@ StoredReport: TypeAlias = CheckReport | RefundReport | StartedPayment
 Answer: TypeAlias = Outcome[StoredReport]
 
 _DAY_FIELDS = ("purchase_date", "expiration_date")
+"""Fields of a credit check's report that are days."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
 SHORTEST_KEY_CHARACTERS = 16
+"""Smallest accepted length (characters) of a store key."""
 _KEY_LABEL = b"support-console/store-key/v1/"
+"""Text that is a part of every derived key, so that no key equals one of another program."""
 
 
 class DecryptionFailed(Exception):

@@ -47,13 +47,11 @@ UPGRADE_TO_VERSION_3_SQL = (
     "CREATE INDEX anchors_newest ON anchors(database_id, row_id) WHERE NOT given_up",
 )
 """Statements that upgrade a file of version 2 to version 3. They add an index of the newest anchors, which show that
-the database was restored to an earlier state, and the column `given_up`, which marks anchors of audit rows that
-people know to be lost.
-"""
+the database was restored to an earlier state, and the column `given_up`, which marks anchors of audit rows whose loss
+a person has confirmed."""
 UPGRADE_TO_VERSION_4_SQL: tuple[str, ...] = ()
-"""Statements that upgrade a file of version 3 to version 4. There are none, because only the states `prepared`
-and `void` are new. An older program doesn't know these states, and refuses the file because of its version.
-"""
+"""Statements that upgrade a file of version 3 to version 4. There are none, because only the states `prepared` and
+`void` are new. An older program can't read these states, and refuses the file because of its version."""
 UPGRADE_TO_VERSION_5_SQL = (
     "CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",
 )
@@ -110,8 +108,9 @@ _UPGRADES_SQL = (
     UPGRADE_TO_VERSION_6_SQL,
 )
 NEWEST_SPOOL_VERSION = 1 + len(_UPGRADES_SQL)
+"""Version of the file that this program writes."""
 SPOOL_TABLES = ("intents", "desk", "anchors", "asked_requests")
-_FIRST_VERSION_WITH_PREPARED = 4
+_FIRST_VERSION_WITH_PREPARED_STATE = 4
 _UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
 _MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
@@ -145,7 +144,7 @@ def mark_prepared_as_calling(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
         ((application_id,),) = copy.execute("PRAGMA application_id")
         ((version,),) = copy.execute("PRAGMA user_version")
-        if application_id == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
+        if application_id == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED_STATE:
             copy.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
 
 
@@ -191,10 +190,9 @@ class StartKeys(NamedTuple):
 
 
 class SpoolState(StrEnum):
-    """Progress of an operation as far as this desk knows. `prepared`: not sent yet. `void`: it was never sent,
-    and no process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
-    `ended`: the database has stored the operation's final state.
-    """
+    """Progress of an operation, as far as the desk's spool shows it. `prepared`: not sent yet. `void`: it was never
+    sent, and no process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
+    `ended`: the database has stored the operation's final state."""
 
     PREPARED = "prepared"
     VOID = "void"
@@ -207,9 +205,8 @@ class SpoolState(StrEnum):
 class SpoolEntry:
     """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database has
     stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be read: the spool has no
-    cipher or another store key, or the program doesn't know the form of the answer. `provider_id` is the id that the
-    provider gave to the record; None if it isn't known.
-    """
+    cipher or another store key, or a newer program wrote the answer. `provider_id` is the id that the provider gave
+    to the record; None if it isn't stored here."""
 
     intent: Intent
     state: SpoolState
@@ -220,10 +217,9 @@ class SpoolEntry:
     is_delivered: bool
 
     @property
-    def says_it_happened(self) -> bool:
-        """True if the desk knows from the provider that the operation has happened or was accepted: from an answer
-        that waits here, from the provider's id, or from the end that the database had stored before.
-        """
+    def proves_effect(self) -> bool:
+        """True if the spool proves that the operation has happened or that the provider has accepted it. The proof is
+        an answer in the spool, the provider's id, or a final state that the database had stored before."""
         if self.answer is not None:
             return self.answer.kind in EFFECT_OUTCOME_CLASSES
         return self.provider_id is not None or (self.state is SpoolState.ENDED and self.holds_claim)
@@ -338,7 +334,7 @@ class Spool:
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
         """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
         effect has happened or that the provider has accepted it, mark in the spool that the operation holds its
-        claim, even if people have decided that it did not happen.
+        claim, even if people have decided that the operation had no effect.
 
         Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has no intent.
         """
@@ -374,9 +370,8 @@ class Spool:
             self.forget_unsent(operation_id)
 
     def give_up_claim(self, entry: SpoolEntry) -> None:
-        """Mark an operation as ended without its claim, durably, after people have decided that it did not happen. If
-        the desk knows more by now than `entry` says, because an answer has come, nothing is changed.
-        """
+        """Mark an operation as ended without its claim, durably, after people have decided that it had no effect. If
+        an answer has come since `entry` was read, nothing is changed."""
         known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.provider_id)
         self._file.write(_GIVE_UP_CLAIM_SQL, known, is_durable=True)
 
@@ -389,24 +384,24 @@ class Spool:
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str | None, corporation_number: str
     ) -> tuple[Intent, ...]:
-        """Return this desk's purchases for this client (None: any client) and corporation number that, as far as
-        this desk knows, still have their claim, oldest first."""
+        """Return this desk's purchases for this client (None: any client) and corporation number that still have
+        their claim according to this spool, oldest first."""
         condition, values = "database_id = ? AND corporation_number = ?", [database_id, corporation_number]
         if client_id is not None:
             condition, values = f"{condition} AND client_id = ?", [*values, client_id]
         return tuple(entry.intent for entry in self._read_entries(f"{condition} AND holds_claim", values))
 
     def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
-        """Return this desk's refunds of a payment that, as far as this desk knows, still have their claim on a
-        part of the payment, oldest first."""
+        """Return this desk's refunds of a payment that still have their claim on a part of the payment according to
+        this spool, oldest first."""
         sent_entries = self._read_entries(
             "database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id)
         )
         return tuple(entry.intent for entry in sent_entries)
 
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
-        """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
-        have accepted, oldest first."""
+        """Return this desk's starts of payments with these keys that the provider may have accepted according to this
+        spool, oldest first."""
         later_end = keys.later_key_beginning[:-1] + chr(ord(keys.later_key_beginning[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
@@ -486,8 +481,8 @@ class Spool:
         )
 
     def give_up_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
-        """Mark anchors as given up, durably: people know that the database lost these audit rows, so the rows are
-        no longer reported as missing. `walk_anchors` still yields these anchors."""
+        """Mark anchors as given up, durably: a person has confirmed that the database lost these audit rows, so the
+        rows are no longer reported as missing. `walk_anchors` still yields these anchors."""
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],
@@ -529,7 +524,7 @@ class Spool:
 
     @property
     def file_exists(self) -> bool:
-        """True if the spool's file exists. The file isn't created by this."""
+        """True if the spool's file exists. Reading this property doesn't create the file."""
         return self._file.path.exists()
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 SqliteValue: TypeAlias = str | int | bytes | None
 
 LOCK_WAIT_SECONDS = 30.0
+"""Longest time (seconds) for which a statement waits for the lock of the file."""
 _LONGEST_RETRY_PAUSE_SECONDS = 0.002
 APPLICATION_ID = 0x44534B31  # "DSK1"
 _LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -113,6 +114,8 @@ class LocalJournal:
 
     @contextmanager
     def _lend_connection(self) -> Iterator[_Connection]:
+        """Context manager: yield a connection that no other thread uses. Keep it for later use after the block, but
+        close it after an exception."""
         with translate_errors(self.path):
             conn = self._borrow_connection()
             try:
@@ -136,6 +139,7 @@ class LocalJournal:
             return self._open_connection()
 
     def _open_connection(self) -> _Connection:
+        """Open a new connection to the file; create the file or upgrade its tables if necessary."""
         _make_private(self.path)
         conn = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Connection
@@ -153,6 +157,7 @@ class LocalJournal:
         return conn
 
     def _make_unfit_error(self, problem: SettingProblem) -> ConsoleError:
+        """Return the error `bad_profile` for this file."""
         return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem})
 
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
@@ -188,6 +193,7 @@ def _read_id_and_version(conn: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _set_durability(conn: _Connection, is_durable: bool) -> None:
+    """Set whether the connection syncs each of its later writes to the disk."""
     if conn.is_durable is not is_durable:
         conn.execute("PRAGMA synchronous=FULL" if is_durable else "PRAGMA synchronous=NORMAL")
         conn.is_durable = is_durable
@@ -252,6 +258,7 @@ def _get_error_code(error: sqlite3.Error) -> int:
 
 
 def _read_file_identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of the file; None if there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:

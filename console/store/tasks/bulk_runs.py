@@ -20,6 +20,9 @@ from console.store.schema.worker import bulk_rows, bulk_runs
 
 BULK_RUN_KIND = "bulk-run"
 RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running", "paused", "stopped", "done"
+"""States of a bulk run: its list of records is stored and it has not begun; it is executed now, or its process has
+crashed; it is paused; it has stopped before its last record; all of its records are processed."""
+
 _ROWS_PER_INSERT = 1_000
 """Largest number of rows in one INSERT."""
 
@@ -65,6 +68,7 @@ _NEXT_UNPROCESSED_ROWS_QUERY = (
     .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
 )
+"""Query of the rows without a result, up to the number of rows to process."""
 _ROW_RESULT_DONE = RowResult.DONE.value
 _RESULT_COUNTS_QUERY = union_all(
     select(bulk_rows.c.result, func.count()).where(_ROW_OF_RUN_CONDITION).group_by(bulk_rows.c.result),

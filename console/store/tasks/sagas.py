@@ -213,6 +213,8 @@ def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reas
 
 
 def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) -> Saga:
+    """Write `values` and the next version into the saga's row and return the changed saga. Raises StaleRow if the row
+    has changed since `saga` was read; ForbiddenTransition for a saga that has ended."""
     if saga.ended_at is not None:
         raise ForbiddenTransition("a saga that has ended stays as it is")
     written_values = {**values, "changed_at": now}

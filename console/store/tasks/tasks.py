@@ -128,6 +128,8 @@ def store_position(conn: Connection, name: str, position: str) -> None:
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
+    """Write `values` and the next version into the task's row. Raises StaleRow if the row has changed since `task`
+    was read."""
     written_values = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }

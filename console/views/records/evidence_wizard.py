@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, DecisionReason, StatedReason
+from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
@@ -81,7 +81,7 @@ class EvidenceForm(QWidget):
             self.reason_list.addItem(self._context.translate(f"decision_reason.{code}"), code)
         self.reason_list.setCurrentIndex(-1)
         if isinstance(self.reason_text_field.edit, LineEdit):
-            self.reason_text_field.edit.setMaxLength(LONGEST_REASON_WORDS)
+            self.reason_text_field.edit.setMaxLength(LONGEST_DECISION_REASON_CHARACTERS)
 
     def _make_button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
         group = QButtonGroup(self)
@@ -213,7 +213,7 @@ class EvidenceForm(QWidget):
         is_evidence_a_statement = self.evidence_kind == TEXT_EVIDENCE
         reason_text = " ".join(
             (self.text_field if is_evidence_a_statement else self.reason_text_field).text().split()
-        )[:LONGEST_REASON_WORDS]
+        )[:LONGEST_DECISION_REASON_CHARACTERS]
         if not reason_text or self.reason_list.currentIndex() < 0:
             return None
         return StatedReason(DecisionReason(self.reason_list.currentData()), reason_text)

@@ -1,4 +1,4 @@
-"""Add the table of watched corporations: the facts of the corporation registry that people have been told."""
+"""Add the table of watched corporations: the facts of the corporation registry of which people have been informed."""
 
 from console.store.migrations.ddl_helpers import create_table
 from console.store.schema.worker import watched_corporations

@@ -1,5 +1,5 @@
-"""Add the column that tells whether a mention comes from a note or from the hand-over of a record. Earlier
-mentions count as mentions in a note."""
+"""Add the column that shows whether a mention comes from a note or from the hand-over of a record. Earlier mentions
+count as mentions in a note."""
 
 import sqlalchemy as sa
 
