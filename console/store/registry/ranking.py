@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
-from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_forms
+from console.domain.registry.legal_forms import is_legal_form, remove_english_legal_form, remove_legal_forms
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_comparison_forms
 from console.store.registry.folded_texts import list_name_readings, read_folded_address
 
@@ -21,6 +21,8 @@ _LINE_BREAK = "\n"
 name, at the beginning of any name, or as a whole name."""
 _CHARACTERS_CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
 """Pattern of the characters that `fold_address` may convert to other characters than `fold_text` does."""
+CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+"""Pairs of neighbouring characters in the legal forms of companies. Most names contain some of them."""
 
 
 class Rank(IntEnum):
@@ -54,9 +56,11 @@ class CorporationTexts(NamedTuple):
 class _PreparedWord(NamedTuple):
     """The comparison forms of one word of the query, which are compared with the names, the address and the post
     code of each corporation. `letters` are the pieces of `address` that are the same in every spelling of an
-    address: an address without one of them can't match, and its comparison form isn't computed.
+    address: an address without one of them can't match, and its comparison form isn't computed. `gives_rank` is False
+    if the word must match, but doesn't count for the rank.
     """
 
+    gives_rank: bool
     whole_names: tuple[str, ...]
     names: tuple[str, ...]
     beginnings: tuple[str, ...]
@@ -96,13 +100,26 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
     spaces and symbols only, so that no text matches."""
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
-    return tuple(map(_prepare_word, words))
+    telling_words = list_telling_words(words)
+    return tuple(_prepare_word(word, gives_rank=word in telling_words) for word in words)
 
 
-def _prepare_word(word: SearchWord) -> _PreparedWord:
-    """Return the comparison forms of a word."""
+def list_telling_words(words: Sequence[SearchWord]) -> list[SearchWord]:
+    """Return the words without legal forms and parts of legal forms, which most names contain; all words if there are
+    no others."""
+    return [word for word in words if word.post_code or not _is_part_of_legal_form(word.names[0])] or list(words)
+
+
+def _is_part_of_legal_form(name: str) -> bool:
+    pairs = [name[start : start + 2] for start in range(len(name) - 1)]
+    return bool(pairs) and (is_legal_form(name) or CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(pairs))
+
+
+def _prepare_word(word: SearchWord, *, gives_rank: bool) -> _PreparedWord:
+    """Return the comparison forms of a word. `gives_rank`: see `_PreparedWord`."""
     name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
+        gives_rank,
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
         tuple(f"{_LINE_BREAK}{bare_name}{_LINE_BREAK}" for bare_name in word.bare_names),
         tuple(f"{_LINE_BREAK}{part}" for part in name_parts),
@@ -162,13 +179,15 @@ class _FoldedTexts:
 
 
 def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
-    """Return the best of the words' ranks for a corporation; None if one of the words doesn't match it."""
+    """Return the best rank of the words that give one for a corporation; None if one of the words doesn't match
+    it."""
     best_rank = Rank.ELSEWHERE
     for word in words:
         rank = _rank_word(texts, word)
         if rank is None:
             return None
-        best_rank = min(best_rank, rank)
+        if word.gives_rank:
+            best_rank = min(best_rank, rank)
     return best_rank
 
 

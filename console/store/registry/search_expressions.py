@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form
-from console.store.registry.ranking import Rank
+from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_telling_words
 from console.store.registry.search_index import (
     list_address_terms,
     list_character_pairs,
@@ -14,8 +14,6 @@ from console.store.registry.search_index import (
     make_beginning_term,
 )
 
-_CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
-"""Pairs of neighbouring characters in the legal forms of companies. Most names contain some of them."""
 _SHORTEST_BEGINNING = 2
 _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 """Terms of one expression. For a name, four of the rarest find few other rows; addresses have more in common."""
@@ -49,8 +47,12 @@ class Expressions:
         return self.make_expression(query, Rank.BEGINNING)
 
     def leaves_words_out(self, query: RegistryQuery) -> bool:
-        """True if the index isn't read for one of the words of the query (`_list_indexed_words`)."""
-        return any(len(_list_indexed_words(words)) < len(words) for words in (query.words, query.script_pieces))
+        """True if the index isn't read for one of the words that give a rank (`list_telling_words`)."""
+        return any(
+            word not in _list_indexed_words(words)
+            for words in (query.words, query.script_pieces)
+            for word in list_telling_words(words)
+        )
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
         """Return full-text expressions of which the last one finds the same rows as those of all ranks together
@@ -167,7 +169,7 @@ class Expressions:
         each frequent term takes time; the found rows are verified. Without counts, a term of two kana counts as
         frequent."""
         different_terms = list(dict.fromkeys(terms))
-        usual_terms = [term for term in different_terms if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+        usual_terms = [term for term in different_terms if term not in CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
             term for term in usual_terms or different_terms if not _is_covered_by_border_pair(term, different_terms)
         ]
@@ -188,7 +190,7 @@ def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
     rarer_words = [
         word
         for word in indexed_words
-        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
+        if word.post_code or not CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
     ]
     return rarer_words or indexed_words
 
