@@ -290,6 +290,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif record.work.reason == WorkReason.STATE_UNREADABLE:
         certainty = CertaintyBadge.UNCONFIRMED
+    elif explanation.verdict == "verdict.payment_refund_unknown" or explanation.why == "why.order_payment_unknown":
+        certainty = CertaintyBadge.UNKNOWN
     else:
         certainty = CertaintyBadge.KNOWN
     return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
@@ -323,7 +325,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         step = NextStep("next.order_open_payment", facts, command, "open_payment")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_idle_order(record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid)
+        return _explain_open_matter_of_order(record, relations, facts) or _explain_idle_order(
+            record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid
+        )
     shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
@@ -331,6 +335,28 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     )
     action = "open_payment" if record.payment_ids else None
     step = NextStep("next.order_open_payment", facts, f"support-console show {shown_record}", action)
+    return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
+
+
+def _explain_open_matter_of_order(record: Order, relations: OrderRelations, facts: Facts) -> Explanation | None:
+    """Return the explanation of an order without work of its own whose payments have some: a refund that has not
+    ended, or a payment with an unknown outcome. None if they have none. The next step is on the payment's page.
+    """
+    refund, payment = relations.pending_refund, relations.unknown_payment
+    verdict = f"verdict.order_{record.state}"
+    if refund is not None:
+        refund_amount = _make_money(refund.amount_minor, refund.currency)
+        facts = {**facts, "refund": refund.id, "refund_amount": refund_amount}
+        reason, payment_id = "why.order_refund_open", refund.payment_id
+        if refund.certainty is Certainty.UNKNOWN:
+            verdict, reason = "verdict.payment_refund_unknown", "why.payment_refund_unknown"
+    elif payment is not None:
+        facts = {**facts, "number": payment.merchant_payment_id}
+        reason, payment_id = "why.order_payment_unknown", payment.id
+    else:
+        return None
+    command = f"support-console show payment {payment_id}"
+    step = NextStep("next.order_open_payment", facts, command, "open_payment")
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 

@@ -1,6 +1,6 @@
 """Immutable values of stored orders, payments, refunds and accounts. Amounts are integers in minor units."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -226,8 +226,7 @@ class PaymentRelations:
         """The refund of this payment that has not ended: first one with an unknown outcome, then one that is
         requested, approved or being sent, then one that the provider has accepted. None if all have ended.
         """
-        pending = [refund for refund in self.refunds if refund.state in _PENDING_REFUND_STATES]
-        return min(pending, key=_make_refund_urgency_key, default=None)
+        return find_pending_refund(self.refunds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +247,9 @@ class RefundRelations:
 class OrderRelations:
     """The related records of an order: its `payments`; `alert_rule` and `alert_detected_at` of its open alert about a
     broken rule, None without an alert. `is_cancelled_unpaid`: the program cancelled it because nobody paid in time.
-    `is_saga_stuck`: the saga that cancels the order can't continue.
+    `is_saga_stuck`: the saga that cancels the order can't continue. `pending_refund` is the refund of its payments
+    that has not ended, and `unknown_payment` its payment with an unknown outcome; None without one. They are read
+    for every order; `payments` only for an order with an open alert.
     """
 
     payments: tuple[Payment, ...] = field(default=(), repr=False)
@@ -256,12 +257,21 @@ class OrderRelations:
     alert_detected_at: datetime | None = None
     is_cancelled_unpaid: bool = False
     is_saga_stuck: bool = False
+    pending_refund: "Refund | None" = field(default=None, repr=False)
+    unknown_payment: Payment | None = field(default=None, repr=False)
 
 
 _PENDING_REFUND_STATES = frozenset(
     {RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED}
 )
 """States of a refund that has not ended."""
+
+
+def find_pending_refund(refunds: Iterable["Refund"]) -> "Refund | None":
+    """Return the refund that has not ended: first one with an unknown outcome, then one that is requested, approved
+    or being sent, then one that the provider has accepted. None if all have ended."""
+    pending = [refund for refund in refunds if refund.state in _PENDING_REFUND_STATES]
+    return min(pending, key=_make_refund_urgency_key, default=None)
 
 
 def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:

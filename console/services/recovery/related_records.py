@@ -24,6 +24,7 @@ from console.domain.payments.records import (
     PaymentRelations,
     Refund,
     RefundRelations,
+    find_pending_refund,
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
@@ -156,6 +157,18 @@ class RelatedRecordCompleter:
             lambda payment: payment.order_id,
         )
         payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
+        refunds_by_payment_id = _group_items_by(
+            refunds.find_by_payments(conn, payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
+            lambda refund: refund.payment_id,
+        )
+        unpaid_order_ids = [order.id for order in records if order.state is OrderState.PENDING and order.payment_ids]
+        unknown_payment_by_order_id = {
+            payment.order_id: payment
+            for payment in payments.find_by_orders(
+                conn, unpaid_order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
+            )
+            if payment.certainty is Certainty.UNKNOWN
+        }
         sagas_by_payment_id = _group_items_by(
             (
                 saga
@@ -192,6 +205,12 @@ class RelatedRecordCompleter:
                         timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas
                     ),
                     is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
+                    pending_refund=find_pending_refund(
+                        refund
+                        for payment_id in order.payment_ids
+                        for refund in refunds_by_payment_id.get(payment_id, ())
+                    ),
+                    unknown_payment=unknown_payment_by_order_id.get(order.id),
                 ),
             )
 

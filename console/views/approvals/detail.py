@@ -76,7 +76,6 @@ class RefundRequestPanel(QScrollArea):
     """
 
     focus_ring = -2  # inside its edges
-    keeps_own_scroll_bar = True  # by which it knows how far the person has read
     end_reached = Signal()
     focus_moved = Signal(bool)
     list_requested = Signal()
@@ -217,6 +216,9 @@ class RefundRequestPanel(QScrollArea):
         match event.key():
             case Qt.Key.Key_Home:
                 bar.setValue(bar.minimum())
+                self._scroll_page_to_row(0)
+            case Qt.Key.Key_Up | Qt.Key.Key_Down if bar.maximum() == bar.minimum():
+                event.ignore()  # the scroll area around the page moves by a line
             case Qt.Key.Key_End:
                 self._scroll_to_end()
             case Qt.Key.Key_Space:

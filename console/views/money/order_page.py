@@ -93,9 +93,10 @@ class OrderPage(MoneyPage[OrderDetails]):
 
     def run_record_kind_action(self, name: str, details: OrderDetails) -> None:
         if name == "open_payment" and details.payments:
-            newest_payment = max(payment.id for payment in details.payments)
             payment_id = (
-                details.alert.id if details.alert is not None and details.alert.kind == "payment" else newest_payment
+                details.alert.id
+                if details.alert is not None and details.alert.kind == "payment"
+                else _find_payment_to_open(details)
             )
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
@@ -111,3 +112,14 @@ def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
         saga_wording.format_step_detail(step, language),
         is_bold=step.state in (StepState.CURRENT, StepState.WAITING, StepState.STUCK),
     )
+
+
+def _find_payment_to_open(details: OrderDetails) -> int:
+    """Return the id of the payment that the order's explanation is about: that of the refund that has not ended, or
+    the one with an unknown outcome; otherwise the newest payment."""
+    relations = details.record.relations
+    if relations is not None and relations.pending_refund is not None:
+        return relations.pending_refund.payment_id
+    if relations is not None and relations.unknown_payment is not None:
+        return relations.unknown_payment.id
+    return max(payment.id for payment in details.payments)

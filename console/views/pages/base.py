@@ -49,8 +49,8 @@ class KeyHintPanel(Surface):
     at its right end, has a count, the place in a list or another state of the page.
     """
 
-    def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
-        super().__init__(edge="top")
+    def __init__(self, hints: Sequence[tuple[Sequence[str], str]], parent: QWidget) -> None:
+        super().__init__(parent, edge="top")
         self.status_label = TextLabel("", "small", "muted")
         self.key_hints: Sequence[tuple[Sequence[str], str]] = ()
         self._hints: list[QWidget] = []
@@ -241,8 +241,8 @@ def add_hidden_buttons_to_menu(container: QWidget, menu: QMenu) -> None:
 class BarContainer(QWidget):
     """A container for the notification bars of a page; it has no height while it is empty."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
         self._box = make_column(gap=8)
         self.setLayout(self._box)
 
@@ -293,8 +293,12 @@ class Page(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
-        self._bars_above, self.bars_below = BarContainer(), BarContainer()
-        self.hint_bar = KeyHintPanel([(keys, context.translate(words_key)) for keys, words_key in self.key_hints])
+        self._bars_above, self.bars_below = BarContainer(self), BarContainer(self)
+        self.hint_bar = KeyHintPanel(
+            [(keys, context.translate(words_key)) for keys, words_key in self.key_hints], self
+        )
+        for part in (self._bars_above, self.bars_below, self.hint_bar):
+            part.hide()  # until the page adds it to a layout: outside one, it would cover the title
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_on_person_change)
@@ -317,13 +321,15 @@ class Page(QWidget):
                 self._lower_parts.append(content)
         if stretch:
             self._lower_parts = [self.bars_below]
-            if self.bars_below.parentWidget() is None:
+            if self.bars_below.parentWidget() is self:  # the page has not put it into another layout
                 self._layout.addWidget(self.bars_below)
+            self.bars_below.show()
 
     def add_bar_container(self) -> None:
         """Add the container of the notification bars that belong to the page's contents, at the bottom of the page
         as built so far."""
         self._layout.addWidget(self._bars_above)
+        self._bars_above.show()
 
     def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:
         """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
@@ -340,6 +346,7 @@ class Page(QWidget):
         """Add the line of shortcuts at the bottom of the page."""
         self._has_key_hints = True
         self.add_content(self.hint_bar)
+        self.hint_bar.setVisible(not self._is_low_window)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """If the window is low for the text size (`is_low_window`), hide the header's sentence and the line of

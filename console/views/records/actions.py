@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
-from console.domain.records import Certainty, CreditCheck, Operation
+from console.domain.records import Certainty, CreditCheck, Operation, WorkReason, WorkState
 from console.domain.recovery.decidable import find_undecidable_reason, is_decidable_check
 from console.domain.service_results import PurchasePlan
 from console.services.desk_requests.waiting import RequestWait
@@ -26,6 +26,7 @@ from console.wording.sentences import catalogue as wording
 
 _KNOWN_OUTCOME_ICON: tuple[str, Tone] = ("check", "good")
 _UNKNOWN_OUTCOME_ICON: tuple[str, Tone] = ("question", "unknown")
+_CONTRADICTED_ICON: tuple[str, Tone] = ("not_equal", "bad")
 
 
 class RecordActionHandlers(QObject):
@@ -337,8 +338,8 @@ def make_probe_toast(
     context: WindowContext, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation
 ) -> Toast:
     """Return the toast that the window shows after a probe. It names the record and its new state, or says that
-    nothing has changed or that the outcome is still unknown. `record_before` and `record_after` are the record before
-    and after the probe."""
+    nothing has changed, that the outcome is still unknown, or that the provider's answer contradicts the record.
+    `record_before` and `record_after` are the record before and after the probe."""
     title, translate = _format_title(record_after, context), context.translate
     is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
     shape, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
@@ -346,6 +347,9 @@ def make_probe_toast(
     is_unchanged = type(record_before) is type(record_after) and _get_probed_values(
         record_before
     ) == _get_probed_values(record_after)
+    if not isinstance(record_after, Operation) and _is_contradicted(record_after):
+        shape, tone = _CONTRADICTED_ICON
+        return Toast(translate("dialog.probe.contradicted"), title, shape=shape, tone=tone)
     if is_unchanged or isinstance(record_after, Operation):
         message = translate("record.no_change", at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
@@ -356,6 +360,11 @@ def make_probe_toast(
         return Toast(translate("dialog.probe.known", state=record_after.state.value), title)
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
     return Toast(translate("case.probed", state=state_word), title)
+
+
+def _is_contradicted(record: ShownRecord) -> bool:
+    """True if an answer of the provider contradicts the record, which waits for a person because of that."""
+    return record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED
 
 
 def _format_title(record: ShownRecord | Operation, context: WindowContext) -> str:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
@@ -64,10 +64,10 @@ class PasswordForm(QWidget):
         None. Implemented by the subclass."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Submit the form when the person types Enter in a text field or at a closed list. An input method that
-        composes text handles Enter itself."""
+        """Submit the form when the person types Enter in a text field, at a closed list or at a check box. An input
+        method that composes text handles Enter itself."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(
-            self.focusWidget(), QLineEdit | QComboBox
+            self.focusWidget(), QLineEdit | QComboBox | QCheckBox
         ):
             self.submit()
         else:

@@ -2,9 +2,11 @@
 the language, but no data of any record."""
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
+from console.views.sign_in.form_parts import PasswordForm
 from console.views.theme.design_tokens import Language, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -79,6 +81,16 @@ class PrivacyCover(EnvironmentFrame):
         choice_row.addStretch(1)
         choice.setLayout(choice_row)
         return choice
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Submit the form of the panel when the person types Enter at the choice of the language, too: the button of
+        the form names this key."""
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        is_at_choice = self.focusWidget() in self.language_buttons.values()
+        if is_enter and is_at_choice and isinstance(self.panel, PasswordForm):
+            self.panel.submit()
+        else:
+            super().keyPressEvent(event)
 
     @Slot(bool)
     def _request_language(self, is_checked: bool) -> None:

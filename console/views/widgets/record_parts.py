@@ -263,7 +263,7 @@ class ExplanationForm(QWidget):
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
         """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
-        self._verdict_icon = ShapeIcon("check", "muted", line_role="section")
+        self._verdict_icon = ShapeIcon("dash", "muted", line_role="section")  # until a verdict is shown
         self._verdict_label = TextLabel("", "section", bold=True, wrap=True, selectable=True)
         self._why_label = TextLabel("", wrap=True, selectable=True)
         self._next_step_label = TextLabel("", wrap=True, selectable=True)

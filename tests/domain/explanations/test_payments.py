@@ -20,7 +20,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.domain.service_results import CertaintyBadge
+from console.domain.service_results import CertaintyBadge, WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
@@ -323,6 +323,50 @@ def test_each_situation_of_an_order(
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
     assert explained.may_act == (PEOPLE if command else NOBODY)
+
+
+UNKNOWN_REFUND = Refund(
+    9, 5, 3, 500, "JPY", RefundState.SUBMITTING, Certainty.UNKNOWN, Work(), "op-a", (), None, None, 1
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "how", "codes", "badges"),
+    [
+        (
+            _O.PAID,
+            {"pending_refund": UNKNOWN_REFUND},
+            ("verdict.payment_refund_unknown", "why.payment_refund_unknown"),
+            (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
+        ),
+        (
+            _O.PAID,
+            {"pending_refund": replace(UNKNOWN_REFUND, state=RefundState.REQUESTED, certainty=Certainty.KNOWN)},
+            ("verdict.order_paid", "why.order_refund_open"),
+            (CertaintyBadge.KNOWN, WorkBadge.POSSIBLE),
+        ),
+        (
+            _O.PENDING,
+            {"unknown_payment": replace(DONE, certainty=Certainty.UNKNOWN)},
+            ("verdict.order_pending", "why.order_payment_unknown"),
+            (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
+        ),
+    ],
+)
+def test_an_order_names_what_its_payments_wait_for(
+    state: OrderState,
+    how: dict[str, object],
+    codes: tuple[str, str],
+    badges: tuple[CertaintyBadge, WorkBadge],
+) -> None:
+    """Otherwise its page would say "Nothing to do" while the money of its refund may have left, or while the customer
+    may have paid."""
+    order = replace(ORDER, state=state, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
+    explained = explain_order(order, NOW)
+    assert (explained.verdict, explained.why) == codes
+    assert (explained.certainty, explained.work) == badges
+    assert (explained.next_step.code, explained.next_step.action) == ("next.order_open_payment", "open_payment")
+    assert explained.next_step.command == "support-console show payment 5"
 
 
 def test_the_facts_of_an_order() -> None:

@@ -28,6 +28,22 @@ def sent(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
     return payment, desk.approve(desk.ask(payment, "100"))
 
 
+def test_the_order_names_its_unknown_refund(desk: RefundDesk) -> None:
+    """Until the outcome is known. "Nothing to do" would say that the money of the order is still here."""
+    payment, refund = unknown(desk, happened=True)
+    assert payment.order_id is not None
+    seen = desk.console.payments.read_order(payment.order_id).explanation
+    assert (seen.verdict, seen.facts["refund"], seen.work) == (
+        "verdict.payment_refund_unknown",
+        refund.id,
+        "possible",
+    )
+    accepted = desk.probe(refund)
+    assert (accepted.state, accepted.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
+    seen = desk.console.payments.read_order(payment.order_id).explanation
+    assert (seen.verdict, seen.why) == ("verdict.order_paid", "why.order_paid")
+
+
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str) -> None:
     """A positive answer counts at once, also right after the sending; nothing is sent again."""

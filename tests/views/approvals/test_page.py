@@ -160,6 +160,33 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     sheet.hide()
 
 
+def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
+    """In a window that is too small for the page at the largest text: the request is as high as its contents, and the
+    page around it scrolls, by the same keys."""
+    the_look.set_text_scale(2.0)
+    page = ApprovalsPage(window_context())
+    sheet = PageScrollArea(page)
+    sheet.resize(978, 680)
+    sheet.show()
+    page.refund_id = 9
+    page._show_details(9, view(None, HIT))
+    for _ in range(5):
+        QApplication.processEvents()
+    panel, bar = page.request_panel, sheet.verticalScrollBar()
+    assert panel.verticalScrollBar().maximum() == 0
+    top = panel.mapTo(page, panel.rect().topLeft()).y()
+    positions = [bar.value()]
+    for key in (Qt.Key.Key_End, Qt.Key.Key_Up, Qt.Key.Key_PageUp, Qt.Key.Key_Home, Qt.Key.Key_Down):
+        QTest.keyClick(panel, key)
+        QApplication.processEvents()
+        positions.append(bar.value())
+    start, end, line_up, page_up, home, line_down = positions
+    assert start < end > line_up > page_up
+    assert home <= top
+    assert line_down > home
+    sheet.hide()
+
+
 @pytest.mark.parametrize("way", ["Space", "End", "Tab", "page"])
 def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: str) -> None:
     """On a page that scrolls, the end of the request may be below the lower edge of the window: the request is read

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckState
+from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.actions import make_probe_toast
@@ -58,3 +58,15 @@ def test_a_change_names_state_and_record(name: str) -> None:
     toast = make_probe_toast(context, before, after)
     assert word in toast.message
     assert (toast.detail, toast.tone) == (case_words.format_record_title(after, context), "good")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_an_answer_that_contradicts_the_record_is_no_good_news(*, is_new: bool) -> None:
+    """Neither when it arrives nor when it is only confirmed: a check mark with "no change" reads as agreement."""
+    context = window_context()
+    context.language = "en"
+    after = check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED))
+    toast = make_probe_toast(context, check() if is_new else after, after)
+    assert toast.message == context.translate("dialog.probe.contradicted")
+    assert (toast.shape, toast.tone) == ("not_equal", "bad")
+    assert toast.detail == case_words.format_record_title(after, context)

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.errors import ErrorCode
 from console.domain.records import Person
 from console.views.runtime.tasks import Failure
+from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.notification_bars import NotificationBar
@@ -66,6 +67,20 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     assert not form.password_field.line_edit.isEnabled()
     form.submit()  # a second press does nothing
     assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store_password=True))
+
+
+def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
+    """The button names the key, wherever the focus is: at the check box, and at the language below the form."""
+    form = sign_in(qtbot, "op-a")
+    QTest.keyClicks(form.password_field.line_edit, "pass word")
+    cover = PrivacyCover(window_context(), form)
+    qtbot.addWidget(cover)
+    cover.show()
+    for choice in (form.storage_box, cover.language_buttons["ja"], cover.language_buttons["en"]):
+        form._enable_again(is_password_wrong=False)
+        choice.setFocus()
+        with qtbot.waitSignal(form.submitted):
+            QTest.keyClick(choice, Qt.Key.Key_Return)
 
 
 def test_a_known_name_is_there_already(qtbot: QtBot) -> None:

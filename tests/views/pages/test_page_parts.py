@@ -1,0 +1,38 @@
+"""The parts that the base class of all pages makes: they are deleted with their page."""
+
+import shiboken6
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.base import Page
+from console.views.theme.theme import Appearance
+from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import NotificationBar
+from tests.views.invented_checks import window_context
+
+
+def test_parts_are_deleted_with_their_page(the_look: Appearance) -> None:
+    """Also those that a page never adds to its layout."""
+    page = Page(window_context())
+    parts = (page.hint_bar, page.bars_below, page._bars_above)
+    shiboken6.delete(page)
+    assert not [type(part).__name__ for part in parts if shiboken6.isValid(part)]
+
+
+def test_a_part_is_shown_only_in_the_layout(the_look: Appearance, qtbot: QtBot) -> None:
+    """A part outside the layout would cover the title, which stands in the same corner of the page."""
+    page = Page(window_context())
+    page.add_content(TextLabel("contents"), 1)
+    page.resize(400, 600)
+    page.show()
+    assert (page.bars_below.isVisible(), page._bars_above.isVisible(), page.hint_bar.isVisible()) == (
+        True,
+        False,
+        False,
+    )
+    page.show_bar("act", NotificationBar("Not done", "It is known already.", tone="care", shape="square_bang"))
+    bar = page.bars_below.findChild(NotificationBar)
+    assert isinstance(bar, NotificationBar)
+    qtbot.waitUntil(bar.isVisible)
+    assert bar.mapTo(page, bar.rect().bottomLeft()).y() > page.height() // 2, "below the contents"
+    page.add_key_hints()
+    qtbot.waitUntil(page.hint_bar.isVisible)
