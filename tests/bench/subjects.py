@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, func, select
 
 from console.app import Console, open_console
+from console.services.recovery import queue_cursors
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.credit_checks import joined_reads
@@ -22,6 +23,7 @@ from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND, IDS_BY_
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
 from console.store.operations import journal
+from console.store.queues.queues import make_position
 from console.store.schema.core import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, number_of
@@ -134,9 +136,16 @@ class Subject:
         return self._drive(self._page_sql)
 
     def cursor(self, queue: str, depth: float) -> str:
-        """Where the page at that depth of the queue begins."""
+        """Where the page at that depth of the queue begins: at that depth of all records with its work state."""
         work = {"unknown": "needs_review", "review": "needs_review"}.get(queue, "none")
-        return f"{work}.credit-check.{int(self.rows * depth)}"
+        of_work = checks.c.seen_work == work
+        in_order = (
+            select(checks.c.state_since, checks.c.id).where(of_work).order_by(checks.c.state_since, checks.c.id)
+        )
+        with self.console.database.read() as conn:
+            count = conn.execute(select(func.count()).select_from(checks).where(of_work)).scalar_one()
+            since, id = conn.execute(in_order.limit(1).offset(int(count * depth))).one()
+        return queue_cursors.format_queue_cursor(make_position(work, since, "credit-check", id))
 
 
 def _engine(console: Console) -> Engine:
