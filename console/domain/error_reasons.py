@@ -338,8 +338,10 @@ class DatabaseUnreachableProblem(Reason):
 
 
 class SchemaProblem(Reason):
-    """Problems of the error `schema_mismatch` (`detail.problem`): the database isn't adopted yet, can't be
-    adopted, or needs a conversion."""
+    """Problems of the error `schema_mismatch` (`detail.problem`). NOT_ADOPTED: the database has the table of another
+    application, which `db adopt` hasn't taken over yet. CANNOT_BE_ADOPTED: that table has obstacles which a person
+    must remove. NEEDS_CONVERSION: the server can change a column to our type only by copying the table.
+    """
 
     CANNOT_BE_ADOPTED = "cannot_be_adopted"
     NEEDS_CONVERSION = "needs_conversion"

@@ -173,7 +173,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "        if not is_own_refund(tx, payment_id, _parse_refund_key(text))\n",
+                "        if not is_refund_of_this_console(tx, payment_id, _parse_refund_key(text))\n",
                 "",
             ),
         ),

@@ -43,7 +43,7 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
     return {
         "corporation_number": match.corporation.number,
         **_build_published_fields(match.corporation),
-        "ours": match.is_ours,
+        "ours": match.has_records,
         "open_records": match.has_open_records,
     }
 

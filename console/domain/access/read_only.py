@@ -15,7 +15,7 @@ EVERYTHING_SCOPE = "everything"
 SWITCH_KIND = "read-only"
 """Kind of a read-only switch as the subject of an audit entry."""
 READ_ONLY_SWITCH_REASON = "reason.read_only_switch"
-"""Wording code of the reason for which an action is not possible while a switch stops it."""
+"""Wording key of the reason that is shown for an action which a read-only switch stops."""
 LONGEST_REASON_CHARACTERS = 200
 STOPPED_RIGHTS = frozenset(
     {

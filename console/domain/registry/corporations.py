@@ -108,13 +108,13 @@ class Corporation:
 
 @dataclass(frozen=True, slots=True)
 class RegistryMatch:
-    """A corporation that a search found. `is_ours` is True if this database has a credit check, an order, a payment
-    or a refund of its number; `has_open_records` is True if one of them waits for a person, has an unknown outcome,
-    or is a refund that has not ended.
+    """A corporation that a search found. `has_records` is True if this database has a credit check, an order, a
+    payment or a refund of its number; `has_open_records` is True if one of them waits for a person, has an unknown
+    outcome, or is a refund that has not ended.
     """
 
     corporation: Corporation
-    is_ours: bool = False
+    has_records: bool = False
     has_open_records: bool = False
 
 

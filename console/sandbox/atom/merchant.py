@@ -88,7 +88,8 @@ class AtomMerchant:
         return self.make_encrypted_reply({"responseDetails": details}, status)
 
     def make_refusal(self, code: str) -> RequestRefused:
-        """Return an exception with an answer that has this status code. The caller raises it."""
+        """Return an exception whose answer has the Atom status code `code` (such as OTS0002) in its body. The caller
+        raises it."""
         return RequestRefused(self.make_result_reply(code))
 
 

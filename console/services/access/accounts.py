@@ -320,7 +320,7 @@ def _list_needed_database_rights(conn: Connection, *, has_people_with_worker: bo
 def _can_accept_remote_clients(conn: Connection) -> bool:
     """True if the database server accepts encrypted connections from other machines, even if the connected account
     itself uses a local address."""
-    return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
+    return account_properties.accepts_remote_connections(conn) and account_properties.supports_encryption(conn)
 
 
 def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) -> None:

@@ -54,13 +54,13 @@ class OutboxSender:
         self._context.require_right("due_tasks")
         if not self._context.settings.alerts.publisher_kind:
             return 0
-        self._add_missing_rollback_event()
+        self._add_missing_database_rollback_event()
         self._publisher = self._publisher or self._open_publisher()
         sent_count = self._send_all(self._publisher) if self._publisher else 0
         self._update_unpublished_age_alert()
         return sent_count
 
-    def _add_missing_rollback_event(self) -> None:
+    def _add_missing_database_rollback_event(self) -> None:
         """If an alert of the rule `database_went_back` is open and the outbox lacks its event AlertRaised, add the
         event. An older version of the program did not write this event; it can also be missing after the outbox
         table alone was restored from a backup.

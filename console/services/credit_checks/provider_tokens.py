@@ -220,8 +220,8 @@ class DatabaseTokenStore:
 
     def _decrypt_pair(self, encrypted_pair: str, stored_token: StoredToken) -> TokenPair:
         """Return the pair of tokens that `encrypted_pair`, the text in the row `stored_token`, contains. Raises
-        DecryptionFailed for another store key or another version. A text without a version in front of it and
-        inside it, as an earlier version of this program wrote it, is accepted without a comparison.
+        DecryptionFailed if it was encrypted with another store key, or if the row version in front of it or inside
+        it isn't that of `stored_token`. A text without any row version, which an earlier program wrote, is accepted.
         """
         version_mark, separator, encrypted_text = encrypted_pair.rpartition(".")
         access_token, refresh_token, *versions_inside = json.loads(self._cipher.decrypt(encrypted_text.encode()))

@@ -129,7 +129,7 @@ class GlobalSearch:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
         checks = self._find_credit_checks(conn, words, max_matches, frozenset())
-        numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
+        numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.has_records)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
         ids_by_kind, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])

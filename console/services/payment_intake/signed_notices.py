@@ -189,7 +189,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("no_signature")
         if key is None:
             raise NoticeRefused(NO_NOTICE_KEY_REASON)
-        if self._is_notice_key_shared(event.source, key):
+        if self._has_other_source_same_notice_key(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
         if _verify_signature(key, event.signature, body) is None:
@@ -225,7 +225,7 @@ class SignedNoticeHandler:
             raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
         return header
 
-    def _is_notice_key_shared(self, source: str, key: str) -> bool:
+    def _has_other_source_same_notice_key(self, source: str, key: str) -> bool:
         """True if another source on this desk has the same key as `source`. A notice of that source could then be
         stored as a notice of `source`."""
         other_sources = (

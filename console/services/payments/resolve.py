@@ -180,7 +180,7 @@ class PaymentResolver:
         context = self._context
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
         effect = apply_report(context, tx, payment, sourced_report).effect
-        if not _is_decided_as(payment_work.require_payment(tx, payment.id).state, target):
+        if not _has_decided_outcome(payment_work.require_payment(tx, payment.id).state, target):
             return "unknown"
         if effect != "unknown":
             self._close_cases(tx, payment.id)
@@ -346,7 +346,7 @@ def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
     )
 
 
-def _is_decided_as(state: PaymentState, target: PaymentState) -> bool:
+def _has_decided_outcome(state: PaymentState, target: PaymentState) -> bool:
     """True if a payment in the state `state` already has the outcome `target` of a decision. For `completed` that is
     every paid state; for `payment_failed` also the state expired; otherwise `target` itself."""
     if target is PaymentState.COMPLETED:

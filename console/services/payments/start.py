@@ -500,7 +500,7 @@ def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, finge
 
 
 def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
-    """True if a start of this order, the first or a later one, gets the payment number `number`."""
+    """True if the program makes the payment number `number` for this order, for its first payment or a later one."""
     if number == order.merch_txn_id:
         return True
     attempt_text = number.removeprefix(_make_later_number(order, ""))

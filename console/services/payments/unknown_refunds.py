@@ -39,7 +39,7 @@ def open_case_of_unknown_refunds(
     texts_of_open_case = [
         text
         for text in (_split_whole_texts(open_case.observed) if open_case else ())
-        if not is_own_refund(tx, payment_id, _parse_refund_key(text))
+        if not is_refund_of_this_console(tx, payment_id, _parse_refund_key(text))
     ]
     text_by_key: dict[str, str] = {}
     for text in (*texts_of_open_case, *refunds):  # in this order, so that a full case stays until it is acknowledged
@@ -56,7 +56,7 @@ def open_case_of_unknown_refunds(
     return True
 
 
-def is_own_refund(tx: Transaction, payment_id: int, key: str) -> bool:
+def is_refund_of_this_console(tx: Transaction, payment_id: int, key: str) -> bool:
     """True if this database has a refund of the payment with the idempotency key `key`. A refund that this database
     had lost is found as well if a person has requested it again, because the new request gets the same key."""
     refund = refunds.find_by_key(tx.conn, key)

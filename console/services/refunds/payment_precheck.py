@@ -15,7 +15,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.providers.payments.provider import PaymentReader, RefundLister
-from console.services.payments.unknown_refunds import is_own_refund, open_case_of_unknown_refunds
+from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
@@ -109,7 +109,7 @@ def _store_list_and_find_unknown_refund(
     unknown_keys = [
         key
         for key in (outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ())
-        if key != own_key and not is_own_refund(tx, payment.id, key)
+        if key != own_key and not is_refund_of_this_console(tx, payment.id, key)
     ]
     return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 

@@ -180,7 +180,8 @@ class RefundProber:
     ) -> bool:
         """True if the answers "not found" prove that the provider has not processed the refund: the provider
         stores idempotency keys, and the number and the times of these answers meet the provider's rule.
-        `columns` is not empty if the newest answer counts.
+        `columns` are the refund's columns that the probe will write; they are empty if the newest answer doesn't
+        count as "not found".
         """
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
@@ -401,8 +402,8 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
-    """Return the provider's answer. If it contains another provider's refund id than our refund has, return it as
-    an unknown outcome with the reason other_id."""
+    """Return the provider's answer. If the provider's refund id in it differs from the stored one of our refund,
+    return it as an unknown outcome with the reason other_id."""
     report, own_refund_id = outcome.found, refund.provider_refund_id
     if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome

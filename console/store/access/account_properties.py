@@ -35,7 +35,7 @@ _PASSWORD_CHECK_VARIABLES = (
 _PATTERNS_OF_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
 
 
-def accepts_remote_clients(conn: Connection) -> bool:
+def accepts_remote_connections(conn: Connection) -> bool:
     """True if the server accepts connections from other machines."""
     if _read_variable(conn, "skip_networking") == "ON":
         return False
@@ -53,7 +53,7 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
     op-a@%" (for `several_accounts` the account's name without its host). Return None if the connected account
     may not read mysql.user.
     """
-    is_remote = accepts_remote_clients(conn)
+    is_remote = accepts_remote_connections(conn)
     names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
     try:
         rows = conn.execute(_DATABASE_ACCOUNTS_QUERY, {"names": names or [""]}).all()

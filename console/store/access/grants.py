@@ -167,8 +167,8 @@ _PROCEDURE_PREFIX = "PROCEDURE "
 _DESK_REQUEST_TABLES = ("requests", "request_files")
 # Rights of people for whom a worker acts, all of them on views.
 _VIEW_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
-_REQUESTER_RIGHTS = _VIEW_RIGHTS | _make_insert_rights(_DESK_REQUEST_TABLES)
-_ADMIN_REQUESTER_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, "accounts")) | _make_insert_rights(
+_DESK_REQUEST_RIGHTS = _VIEW_RIGHTS | _make_insert_rights(_DESK_REQUEST_TABLES)
+_ADMIN_DESK_REQUEST_RIGHTS = _make_select_rights((*people_views.COMMON_VIEWS, "accounts")) | _make_insert_rights(
     ("requests",)
 )
 _REQUEST_EXECUTOR_RIGHTS: RightSet = _make_select_rights(_DESK_REQUEST_TABLES) | frozenset(
@@ -186,10 +186,10 @@ RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     | {(END_LOCK_HOLDER_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
     AUDITOR: _make_select_rights((*_TABLES_OF_ALL_ROLES, *_RECORD_TABLES)) | _make_insert_rights(_LOG_TABLES),
     ADMIN: _make_select_rights(_TABLES_OF_ALL_ROLES) | _HASH_CHAIN_RIGHTS | _make_insert_rights(_LOG_TABLES),
-    get_requester_role(OPERATOR): _REQUESTER_RIGHTS,
-    get_requester_role(APPROVER): _REQUESTER_RIGHTS,
+    get_requester_role(OPERATOR): _DESK_REQUEST_RIGHTS,
+    get_requester_role(APPROVER): _DESK_REQUEST_RIGHTS,
     get_requester_role(AUDITOR): _VIEW_RIGHTS | _make_insert_rights(("requests",)),
-    get_requester_role(ADMIN): _ADMIN_REQUESTER_RIGHTS,
+    get_requester_role(ADMIN): _ADMIN_DESK_REQUEST_RIGHTS,
 }
 """Rights of each role, each as (table, privilege, column); an empty column means the whole table. No role may delete
 rows, or change a column that is written only once.

@@ -67,15 +67,15 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 
 @dataclass(frozen=True, slots=True)
 class _PeopleView:
-    """A view of one table. In its SQL the rows of the table have the alias `t`.
+    """A view of one table. In its SQL, except in the masks, the rows of the table have the alias `t`.
 
     - `constant_by_column`: for some columns, by name, the constant that replaces their value
-    - `mask_by_column`: for some columns, by name, the SQL of their masked value; in it the row has the alias `m`
+    - `mask_by_column`: for some columns, by name, the SQL of their masked value; there the row has the alias `m`
     - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
       database
-    - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows
-    - `searched_columns`: the columns by which the view is searched; only they have their value also in rows that the
-      reading account may not see, where all other columns are NULL
+    - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view has the
+      other rows, too, but with NULL in every column except `searched_columns`.
+    - `searched_columns`: the columns by which the view is searched
     - `joined_sql`: SQL that joins further tables, for use in `visible_sql`; `{0}` is the console's database
     """
 

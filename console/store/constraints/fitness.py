@@ -149,7 +149,7 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     password rules.
     """
     accepts_remote, faults = (
-        account_properties.accepts_remote_clients(conn),
+        account_properties.accepts_remote_connections(conn),
         account_properties.find_account_faults(conn),
     )
     if faults is None:

@@ -31,7 +31,8 @@ _INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
 _MAX_VIEWS = 1_000
 """Largest number of views that one list reads."""
 _LONGEST_CONTENT_CHARACTERS = 32_000
-"""More than a content with the longest allowed texts and columns takes."""
+"""Largest length of a view's stored content (JSON text); a longer one isn't read. The content with the longest
+allowed texts and all columns is shorter."""
 _VIEW_VISIBLE_TO_PERSON_CONDITION = or_(
     saved_views.c.is_team == true(),
     and_(saved_views.c.is_team == false(), saved_views.c.maker == bindparam("person")),

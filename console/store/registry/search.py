@@ -214,7 +214,8 @@ class _Candidates:
         return [candidate for candidate in known_candidates if candidate is not None]
 
     def count_reading(self, reading: _Reading) -> None:
-        """Count the rows of the reading as verified, once; a search ends after MAX_CANDIDATES verified rows."""
+        """Count the rows that `reading` has read from the index as compared with the query; a second call for the
+        same reading counts nothing. A search ends after MAX_CANDIDATES compared rows."""
         if not reading.is_counted:
             reading.is_counted = True
             self.remaining_verifications = max(0, self.remaining_verifications - reading.row_count)

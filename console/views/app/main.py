@@ -205,8 +205,8 @@ class WindowOpener(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Build the bars and the page again in the new language, if the services aren't open yet. After that,
-        WindowController builds them again."""
+        """Build the bars and the page again in the new language while the services aren't open yet. Once they are
+        open, WindowController does this instead."""
         if self.controller is None:
             self.frame.rebuild_bars_and_page()
 

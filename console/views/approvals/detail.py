@@ -274,7 +274,7 @@ class RefundRequestPanel(QScrollArea):
             self._make_money_panel(details),
             self._make_passed_checks_panel(details),
             self._make_earlier_refunds_panel(details.earlier),
-            *([self._make_after_approval_panel(details)] if is_waiting else []),
+            *([self._make_approval_effect_panel(details)] if is_waiting else []),
         ]
         self._last_panel = panels[-1]
         content.setLayout(
@@ -531,7 +531,7 @@ class RefundRequestPanel(QScrollArea):
         )
         return panel
 
-    def _make_after_approval_panel(self, details: RefundDetails) -> QWidget:
+    def _make_approval_effect_panel(self, details: RefundDetails) -> QWidget:
         """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, details.record
         provider = case_words.get_provider_name(details.payment.provider, context)

@@ -96,13 +96,13 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
     Signals:
     - current_changed(object): the person has selected the card with this ref.
-    - request_focus_requested: the person has pressed Enter to move into the shown request.
+    - detail_focus_requested: the person has pressed Enter to move into the shown request.
     - scroll_requested: the person has pressed Space to scroll the shown request.
     """
 
     keeps_own_scroll_bar = True  # else the request below it would be out of sight
     current_changed = Signal(object)
-    request_focus_requested = Signal()
+    detail_focus_requested = Signal()
     scroll_requested = Signal()
 
     def __init__(self, name: str) -> None:
@@ -176,7 +176,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.request_focus_requested.emit()
+            self.detail_focus_requested.emit()
         elif event.key() == Qt.Key.Key_Space:
             self.scroll_requested.emit()
         elif event.text() and event.text().isprintable():

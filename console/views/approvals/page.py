@@ -155,7 +155,7 @@ class ApprovalsPage(Page):
 
     def _connect_signals(self) -> None:
         self.list_panel.card_selected.connect(self._show_selected_card)
-        self.list_panel.card_list.request_focus_requested.connect(self._open_proposal_or_focus_request)
+        self.list_panel.card_list.detail_focus_requested.connect(self._open_proposal_or_focus_request)
         self.proposal_panel.record_requested.connect(self._open_proposal_or_focus_request)
         self.list_panel.card_list.scroll_requested.connect(self.request_panel.scroll_one_page)
         self.request_panel.list_requested.connect(self.list_panel.card_list.setFocus)

@@ -56,9 +56,8 @@ class CompanyTab(QWidget):
         self._read_at: datetime | None = None
         self.failure_label = TextLabel("", "small", "care", wrap=True)
         self.failure_label.hide()
-        self.table = StaticTable(
-            context, _COLUMN_MAKER_BY_TAB[name](context), _make_row_key, context.translate(f"company_page.tab.{name}")
-        )
+        columns = _COLUMN_FACTORY_BY_TAB[name](context)
+        self.table = StaticTable(context, columns, _make_row_key, context.translate(f"company_page.tab.{name}"))
         self.table.opened.connect(self._open_row)
         empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
         self.rows = TableOrEmptyState(self.table, empty_state, self)
@@ -214,7 +213,7 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-_COLUMN_MAKER_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
+_COLUMN_FACTORY_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
     "documents": _make_document_columns,
     "notes": _make_note_columns,
     "history": _make_history_columns,

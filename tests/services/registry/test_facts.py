@@ -101,7 +101,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert (closed.purchase_warning, closed.offered_successor) == ("closed", None)
     assert ordinary is not None
     assert (ordinary.purchase_warning, ordinary.offered_successor) == (None, None)
-    assert [match.is_ours for match in merged.successors] == [False, False]
+    assert [match.has_records for match in merged.successors] == [False, False]
 
 
 def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
@@ -188,7 +188,7 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     def ours() -> list[tuple[str, bool, bool]]:
         facts = console.registry.read_facts(MERGED)
         assert facts is not None
-        return [(match.corporation.number, match.is_ours, match.has_open_records) for match in facts.successors]
+        return [(match.corporation.number, match.has_records, match.has_open_records) for match in facts.successors]
 
     assert ours() == [(MIDDLE, False, False), (SUCCESSOR, False, False)]
     place.sql(
@@ -260,7 +260,7 @@ def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_p
     )
     found = console.registry.find("見本", limit=5).items
     assert [match.corporation.number for match in found] == [best[-1], *best[:4]]
-    assert [(match.is_ours, match.has_open_records) for match in found] == [(True, False), *[(False, False)] * 4]
+    assert [(match.has_records, match.has_open_records) for match in found] == [(True, False), *[(False, False)] * 4]
 
 
 def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:

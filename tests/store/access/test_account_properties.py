@@ -67,7 +67,7 @@ def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database)
 def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes connections from elsewhere, and an account that needs no encryption; and its passwords."""
     may_look(people, owner)
-    monkeypatch.setattr(account_looks, "accepts_remote_clients", lambda _conn: True)
+    monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert told(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
     found = {finding.name: finding for finding in fitness.check_fitness(owner)}["passwords"]
     assert (found.has_passed, found.stops_purchases) == (False, False)
@@ -82,7 +82,7 @@ def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch
     told_by_server = {"bind_address": address, "skip_networking": "OFF"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner.read() as conn:
-        assert account_looks.accepts_remote_clients(conn) is is_so
+        assert account_looks.accepts_remote_connections(conn) is is_so
 
 
 @pytest.mark.parametrize(
