@@ -122,6 +122,14 @@ class Work:
     attempt: int = 0
 
 
+def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
+    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if the time has passed. Then
+    the attempt is made as soon as a worker or desk runs the due tasks, and no sentence may announce it for a past
+    time.
+    """
+    return work.at if work.at is not None and work.at > now else None
+
+
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
     """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.

@@ -12,7 +12,15 @@ from datetime import datetime
 from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
-from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.records import (
+    Certainty,
+    CheckRelations,
+    CheckState,
+    CreditCheck,
+    WorkReason,
+    WorkState,
+    find_coming_attempt_time,
+)
 from console.domain.recovery.decidable import is_decidable_check, is_denied_but_bought, is_left_open_by_writer
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
@@ -45,7 +53,7 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
     """Return the explanation of a credit check, without badges, by the first circumstance that needs attention."""
-    facts = _make_explanation_facts(record)
+    facts = _make_explanation_facts(record, now)
     if record.is_superseded and relations.lost_renewal == record.id:
         step = NextStep("next.find_lost_renewal", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.renewal_lost", "why.superseded", step, facts, DECIDING_ROLES)
@@ -98,7 +106,7 @@ def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: M
     return Explanation(verdict, reason, step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
 
 
-def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
+def _make_explanation_facts(record: CreditCheck, now: datetime) -> Mapping[str, object]:
     """Return the facts for the sentences that explain a credit check."""
     return {
         "id": record.id,
@@ -106,7 +114,7 @@ def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
         "number": record.corporation_number,
         "since": record.state_since,
         "sent_at": record.sent_at,
-        "at": record.work.at,
+        "at": find_coming_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "cause": record.error_code,
         "missing": record.incomplete,

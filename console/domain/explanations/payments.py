@@ -48,7 +48,7 @@ from console.domain.payments.records import (
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
-from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
 from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_made, is_perhaps_paid_after_end
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
@@ -174,7 +174,7 @@ def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_pa
 def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
     """Return the explanation of a payment, without badges, by the first circumstance that needs attention: for
     example an unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
-    order, facts = relations.order, _make_payment_facts(record, relations)
+    order, facts = relations.order, _make_payment_facts(record, relations, now)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown_payment(record, relations, facts)
@@ -386,7 +386,7 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 # Payments by their state
 
 
-def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
+def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datetime) -> Facts:
     """Return the facts for the sentences that explain a payment."""
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
@@ -407,7 +407,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "since": record.state_since,
         "paid_at": record.paid_at,
         "expires_at": record.expires_at,
-        "at": record.work.at,
+        "at": find_coming_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "of": len(PAYMENT_PROBE_WAITS),
         "cause": record.error_code,
@@ -419,7 +419,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "excess": _make_money(difference, record.currency),
         "refund": refund.id if refund else None,
         "refund_amount": _make_money(refund.amount_minor, refund.currency) if refund else None,
-        "refund_at": refund.work.at if refund else None,
+        "refund_at": find_coming_attempt_time(refund.work, now) if refund else None,
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
         "refusal": relations.refund_refusal,

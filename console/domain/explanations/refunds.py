@@ -17,7 +17,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
 from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
@@ -67,7 +67,7 @@ def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanat
 def _explain_without_badges(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
     """Return the explanation of a refund, without badges: by an unknown outcome, by its work or, without these, by
     its state."""
-    facts = _make_explanation_facts(record)
+    facts = _make_explanation_facts(record, now)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
@@ -115,7 +115,7 @@ def _count_needed_approvals(record: Refund) -> int:
     return max(record.checkers_needed, len(record.checkers) + 1) if is_requested else record.checkers_needed
 
 
-def _make_explanation_facts(record: Refund) -> Facts:
+def _make_explanation_facts(record: Refund, now: datetime) -> Facts:
     """Return the facts for the sentences that explain a refund."""
     return {
         "id": record.id,
@@ -130,7 +130,7 @@ def _make_explanation_facts(record: Refund) -> Facts:
         "sent_at": record.last_sent_at,
         "sends_after": record.sends_after,
         "decide_by": record.decide_by,
-        "at": record.work.at,
+        "at": find_coming_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "of": len(REFUND_PROBE_WAITS),
         "cause": record.error_code,

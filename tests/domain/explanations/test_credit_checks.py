@@ -218,3 +218,11 @@ def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> N
     ):
         told = explain_credit_check(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
         assert told.next_step.code == code
+
+
+def test_no_attempt_is_announced_for_a_past_time() -> None:
+    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    record = replace(UNKNOWN, work=due("unknown", 2), relations=CheckRelations(finds_purchases=True))
+    assert explain_credit_check(record, NOW).next_step.facts["at"] == LATER
+    step = explain_credit_check(record, LATER).next_step
+    assert (step.code, step.facts["at"]) == ("next.probe_scheduled", None)

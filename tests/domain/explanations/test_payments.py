@@ -272,7 +272,7 @@ def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
 def test_the_facts_that_sentences_name() -> None:
     """Attempts count from one, and of how many; the sum is what was taken, or else what was asked for."""
     aside = replace(DONE, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
-    facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW).facts
+    facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
         Money(3300, "JPY"),
         Money(3500, "JPY"),
@@ -414,6 +414,16 @@ def test_sums_that_are_none(minor: int) -> None:
 
 
 UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
+
+
+def test_no_attempt_is_announced_for_a_past_time() -> None:
+    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    with_refund = PaymentRelations(ORDER, refunds=(replace(UNSURE_REFUND, work=DUE),))
+    record = replace(DONE, work=DUE, relations=with_refund)
+    before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
+    assert (before.facts["at"], before.facts["refund_at"]) == (NOW, NOW)
+    due = explain_payment(record, NOW).next_step
+    assert (due.code, due.facts["at"], due.facts["refund_at"]) == ("next.payment_refund_probe_scheduled", None, None)
 
 
 @pytest.mark.parametrize(

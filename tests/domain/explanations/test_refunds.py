@@ -214,3 +214,11 @@ def test_the_badges(record: Refund, relations: dict[str, object], certainty: str
     """Who is to act next, and whether it is known how the refund stands."""
     told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
+
+
+def test_no_attempt_is_announced_for_a_past_time() -> None:
+    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    record = replace(UNSURE, work=DUE)
+    assert explain_refund(record, NOW - MOMENT).next_step.facts["at"] == NOW
+    step = explain_refund(record, NOW).next_step
+    assert (step.code, step.facts["at"]) == ("next.refund_probe_scheduled", None)
