@@ -1,6 +1,8 @@
 """The cells of the status bar: the state and response times of the database and the providers, unfinished work,
 due tasks, and whether the window is read-only."""
 
+from datetime import datetime, timedelta
+
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.read_only import EVERYTHING_SCOPE
@@ -11,6 +13,8 @@ from console.views.runtime.status_values import GatewayStatus
 from console.views.widgets.window_bars import StatusBar, StatusCellContent
 
 SLOW_RESPONSE_SECONDS = 3.0
+OLD_ANSWER_AGE = timedelta(minutes=10)
+"""Age from which on a provider's last answer says nothing about whether the provider answers now."""
 
 
 class StatusBarCells(QObject):
@@ -94,7 +98,7 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     if reach.is_alarmbox_silent:
         time_text = format_clock_time(reach.alarmbox_answered_at)
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
-    return _make_response_time_cell(context, name, reach.alarmbox_answer_seconds)
+    return _make_provider_cell(context, name, reach.alarmbox_answer_seconds, reach.alarmbox_answered_at)
 
 
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
@@ -110,7 +114,18 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
             "care",
             context.translate("status.unreachable_since", at=format_clock_time(gateway.answered_at)),
         )
-    return _make_response_time_cell(context, name, gateway.answer_seconds)
+    return _make_provider_cell(context, name, gateway.answer_seconds, gateway.answered_at)
+
+
+def _make_provider_cell(
+    context: WindowContext, name: str, seconds: float, answered_at: datetime | None
+) -> StatusCellContent:
+    """Return the cell of a provider that answered its last call after `seconds`: the response time, or the time of
+    an answer that is older than OLD_ANSWER_AGE."""
+    if answered_at is not None and context.now() - answered_at > OLD_ANSWER_AGE:
+        time_text = format_clock_time(answered_at)
+        return StatusCellContent(name, "dash", "muted", context.translate("status.answered_at", at=time_text))
+    return _make_response_time_cell(context, name, seconds)
 
 
 def _make_response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusCellContent:
