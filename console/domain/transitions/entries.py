@@ -36,7 +36,7 @@ ACTIONS_BY_ENTERED_STATE: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = 
     "refund": {
         UNKNOWN_OUTCOME_KEY: (AuditAction.REFUND_UNKNOWN, AuditAction.REFUND_SUBMIT_LAPSED),
         "requested": (AuditAction.REFUND_REQUESTED,),
-        "approved": (AuditAction.REFUND_APPROVED, AuditAction.REFUND_NOT_PROCESSED, AuditAction.REFUND_NOT_SENT),
+        "approved": (AuditAction.REFUND_APPROVED, AuditAction.REFUND_DID_NOT_HAPPEN, AuditAction.REFUND_NOT_SENT),
         "rejected": (AuditAction.REFUND_REJECTED,),
         "withdrawn": (AuditAction.REFUND_WITHDRAWN,),
         "expired": (AuditAction.REFUND_EXPIRED,),

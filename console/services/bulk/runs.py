@@ -98,7 +98,7 @@ class BulkRunService(BulkRunReader):
         bulk_action = _parse_bulk_action(action)
         note_text = require_valid_note(note_text or "") if bulk_action is BulkAction.NOTE else None
         with refusals.audit_refusals(
-            self._context, AuditAction.BULK_RUN_STORED, None, {"action": bulk_action.value}, kind=BULK_RUN_KIND
+            self._context, AuditAction.BULK_FROZEN, None, {"action": bulk_action.value}, kind=BULK_RUN_KIND
         ):
             person = self._context.require_right(bulk_action.value).name
             rows = self._list_queue_rows(selection) if isinstance(selection, str) else _make_bulk_rows(selection)
@@ -126,7 +126,7 @@ class BulkRunService(BulkRunReader):
         context = self._context
         run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
         context.record_audit(
-            tx, AuditAction.BULK_RUN_STORED, run_id, {"action": action.value, "n": len(rows)}, kind=BULK_RUN_KIND
+            tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=BULK_RUN_KIND
         )
         return run_id
 

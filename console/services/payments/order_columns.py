@@ -68,7 +68,7 @@ def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: 
     if missing_values:
         orders.fill_empty_columns(tx.conn, order, context.now(), missing_values)
         fill_facts = {"payment": payment.id, "columns": sorted(missing_values)}
-        context.record_audit(tx, AuditAction.ORDER_COLUMNS_FILLED, order.id, fill_facts, kind=ORDER_KIND)
+        context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=ORDER_KIND)
     for column, value in values.items():
         if present_values[column] not in (None, "", value) and _is_value_known(payment, column):
             difference_facts = {
@@ -78,7 +78,7 @@ def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: 
                 "other": value,
             }
             context.record_audit(
-                tx, AuditAction.ORDER_VALUE_DIFFERS, order.id, difference_facts, kind=ORDER_KIND, reason="other_value"
+                tx, AuditAction.ORDER_DIFFERS, order.id, difference_facts, kind=ORDER_KIND, reason="other_value"
             )
     return (orders.find(tx.conn, order.id) or order) if missing_values else order
 

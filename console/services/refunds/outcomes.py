@@ -313,7 +313,9 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
     _write_approved_state(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION_REASON), error_code=None, **columns
     )
-    context.record_audit(tx, AuditAction.REFUND_NOT_PROCESSED, refund.id, _make_audit_facts(refund), kind=REFUND_KIND)
+    context.record_audit(
+        tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND
+    )
 
 
 def _write_approved_state(

@@ -82,7 +82,7 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.SESSION_CREATED,
         AuditAction.SESSION_DELETED,
         AuditAction.SESSION_MISSING,
-        AuditAction.TIMELINE_OPENED,
+        AuditAction.STORY_OPENED,
     }
 )
 """Audit actions that a desk may request with any result. All other actions are written by workers, so a person can't

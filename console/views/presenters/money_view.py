@@ -166,7 +166,7 @@ def make_money_parts(
     with the parts that can't be refunded; then the refundable part. `refundable_before_minor` is the refundable
     amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
     `reversed_minor` is the amount that a reversal has taken back, in minor units. With `is_paid_unknown`, nobody
-    knows whether the payer has paid: the paid amount is –.
+    knows whether the payer has paid: the paid and the refundable amounts are –.
     """
     translate, currency = context.translate, money.currency
 
@@ -187,7 +187,7 @@ def make_money_parts(
         leading_parts.insert(1, make_part("reversed", reversed_minor, "solid", "bad"))
     if money.set_aside:
         leading_parts.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
-    refundable_text = wording.format_amount(money.refundable, currency)
+    refundable_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.refundable, currency)
     if refundable_before_minor not in (None, money.refundable):
         refundable_before_text = wording.format_amount(refundable_before_minor, currency)
         refundable_text = translate("case.becomes", before=refundable_before_text, after=refundable_text)

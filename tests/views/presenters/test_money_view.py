@@ -130,7 +130,7 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     assert rest.amount_text == "¥8,500"
     panel = MoneyPanel("Where the money is")
     panel.show_money_parts(parts, rest)
-    assert "Outcome unknown −¥500" in panel.accessibleName()
+    assert "Refund outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
 
 
@@ -163,8 +163,8 @@ def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
 def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
     """A payment of unknown outcome may have been paid: 0 would say that it was not."""
     nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
-    parts, _ = money_facts.make_money_parts(nothing, window_context(), is_paid_unknown=True)
-    assert parts[0].amount_text == "–"
+    parts, refundable_part = money_facts.make_money_parts(nothing, window_context(), is_paid_unknown=True)
+    assert (parts[0].amount_text, refundable_part.amount_text) == ("–", "–")
     unknown = payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     assert record_words.is_paid_amount_unknown(unknown)
     assert not record_words.is_paid_amount_unknown(replace(unknown, certainty=Certainty.KNOWN))
