@@ -100,15 +100,16 @@ class RefundReview(QWidget):
             (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
             (translate("field.reason"), form.format_reason()),
         ]
-        answer_by_rule = dict(form.list_risk_signal_answers())
-        labelled_facts += [
-            (refund_words.format_risk_signal(risk_signal, context), answer_by_rule.get(risk_signal.rule, ""))
-            for risk_signal in plan.risk_signals
-        ]
-        for label, value in labelled_facts[:4]:
+        if ticket := form.make_request().ticket:
+            labelled_facts.append((translate("field.ticket"), ticket))
+        for label, value in labelled_facts:
             fact_list.add_fact(label, TextLabel(value, wrap=True, selectable=True))
-        for risk_signal, answer in labelled_facts[4:]:
-            sentence = translate("case.answered", hit=risk_signal, answer=answer)
+        answer_by_rule = dict(form.list_risk_signal_answers())
+        for risk_signal in plan.risk_signals:
+            answer = answer_by_rule.get(risk_signal.rule, "")
+            sentence = translate(
+                "case.answered", hit=refund_words.format_risk_signal(risk_signal, context), answer=answer
+            )
             fact_list.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
         return fact_list
 

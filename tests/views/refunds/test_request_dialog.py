@@ -180,8 +180,10 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     """Cancel has the focus; a second press asks nothing more."""
     dialog, desk, at = open_dialog(parent, qtbot, plan())
     qtbot.waitUntil(dialog.act_button.isEnabled)
+    dialog.form.ticket_edit.setText("T-88213")
     dialog.act_button.click()
     assert dialog.windowTitle() == "Request refund of ¥12,000?"
+    assert "T-88213" in shown_texts(dialog)
     assert dialog.review is not None
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
