@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from console.store.database.instants import read_current_time
 from console.store.payments import limit_changes
 from console.store.refunds import approvals
 from tests.store.money_rows import NOW, paid
@@ -45,17 +46,19 @@ def test_open_proposals_of_every_kind(rows: Connection) -> None:
     """Oldest first; a payment's has its number; votes, proposals of limits and closed proposals aren't among them."""
     payment = paid(rows, "ORD-7")
     insert, later = approvals.insert_proposal, NOW + timedelta(minutes=1)
-    insert(rows, "operation", "0b6f-a", "failed", "op-c", 1, later)
+    before = read_current_time(rows, NOW)
     insert(rows, "payment", str(payment.id), "completed", "op-a", 1, NOW)
     insert(rows, "credit-check", "9", "error", "op-a", 1, NOW)
+    insert(rows, "operation", "0b6f-a", "failed", "op-c", 1, later)
     insert(rows, "refund", "3", "failed", "op-a", 1, NOW)
     approvals.insert_vote(rows, 9, "lead-b", NOW)
     limit_changes.insert_proposal(rows, "per_refund JPY", 5, "adm-f", NOW)
     approvals.close_proposals(rows, "refund", "3", NOW)
     found = approvals.list_open_proposals(rows, 10)
-    assert [(one.kind, one.record_id, one.payment_number, one.state, one.person, one.since) for one in found] == [
-        ("payment", str(payment.id), "ORD-7", "completed", "op-a", NOW),
-        ("credit-check", "9", None, "error", "op-a", NOW),
-        ("operation", "0b6f-a", None, "failed", "op-c", later),
+    assert [(one.kind, one.record_id, one.payment_number, one.state, one.person) for one in found] == [
+        ("payment", str(payment.id), "ORD-7", "completed", "op-a"),
+        ("credit-check", "9", None, "error", "op-a"),
+        ("operation", "0b6f-a", None, "failed", "op-c"),
     ]
+    assert before <= found[0].since <= found[1].since <= found[2].since <= read_current_time(rows, later)
     assert approvals.list_open_proposals(rows, 1) == found[:1]
