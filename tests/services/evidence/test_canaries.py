@@ -129,6 +129,6 @@ def _break_the_database(
 ) -> None:
     """A statement that fails with something personal among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
-        broken.setattr("console.store.records.evidence.convert_to_naive_utc", lambda _at: object())
+        broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
         told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     assert "InterfaceError" in seen[-1] or "ProgrammingError" in seen[-1] or "StatementError" in seen[-1], seen[-1]
