@@ -30,6 +30,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decidable import is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
+from console.domain.tasks.records import Alert
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.guarded import second_person
@@ -143,6 +144,8 @@ class RelatedRecordCompleter:
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
+        """Return the orders with the records that their explanations need: open alerts, payments with an open alert,
+        refunds that have not ended, payments with an unknown outcome, and the sagas of expired payments."""
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
@@ -161,14 +164,7 @@ class RelatedRecordCompleter:
             refunds.find_by_payments(conn, payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        unpaid_order_ids = [order.id for order in records if order.state is OrderState.PENDING and order.payment_ids]
-        unknown_payment_by_order_id = {
-            payment.order_id: payment
-            for payment in payments.find_by_orders(
-                conn, unpaid_order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
-            )
-            if payment.certainty is Certainty.UNKNOWN
-        }
+        unknown_payment_by_order_id = _read_unknown_payments(conn, records, lapsed_ids)
         sagas_by_payment_id = _group_items_by(
             (
                 saga
@@ -182,19 +178,7 @@ class RelatedRecordCompleter:
                 saga for payment_id in order.payment_ids for saga in sagas_by_payment_id.get(payment_id, ())
             ]
             order_payments = tuple(payments_by_order_id.get(order.id, ()))
-            finding = (
-                find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
-                if order_payments
-                else None
-            )
-            alert = next(
-                (
-                    open_alert
-                    for open_alert in open_alerts.get(order.id, ())
-                    if finding is not None and open_alert.rule_id == finding.rule
-                ),
-                None,
-            )
+            alert = self._find_lasting_alert(order, order_payments, open_alerts.get(order.id, ()))
             yield replace(
                 order,
                 relations=OrderRelations(
@@ -213,6 +197,15 @@ class RelatedRecordCompleter:
                     unknown_payment=unknown_payment_by_order_id.get(order.id),
                 ),
             )
+
+    def _find_lasting_alert(
+        self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
+    ) -> Alert | None:
+        """Return the one of the order's open alerts whose rule the order still breaks; None if there is none."""
+        if not order_payments:
+            return None
+        finding = find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
+        return next((alert for alert in open_alerts if finding is not None and alert.rule_id == finding.rule), None)
 
     # Payments
 
@@ -383,6 +376,17 @@ def _may_advise_refund(payment: Payment, now: datetime) -> bool:
 
 ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT")
+
+
+def _read_unknown_payments(
+    conn: Connection, records: Sequence[Order], lapsed_ids: LapsedIdsByKind
+) -> dict[int | None, Payment]:
+    """Return a payment with an unknown outcome for each of the pending orders that has one, by order id."""
+    pending_order_ids = [order.id for order in records if order.state is OrderState.PENDING and order.payment_ids]
+    order_payments = payments.find_by_orders(
+        conn, pending_order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
+    )
+    return {payment.order_id: payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN}
 
 
 def _group_items_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:

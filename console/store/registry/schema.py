@@ -280,7 +280,7 @@ def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation
         bool(is_hidden),
     )
     corporation.__class__ = Corporation
-    return corporation  # type: ignore[no-any-return]
+    return corporation  # type: ignore[no-any-return]  # `__class__` has just become Corporation
 
 
 _PLACES_QUERY = "SELECT id, prefecture_code, city_code, prefecture, city FROM places"
