@@ -82,12 +82,15 @@ def test_rates_come_from_what_happened(scene: Scene) -> None:
 
 
 def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
-    """No order, sum, company or made-up source appears."""
+    """No order, sum, company or made-up source appears. A sum is a whole number: by chance, its digits are also
+    a part of a time or of a size in bytes."""
     scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
     receiver.deliver(scene.bank("event-canary", "ORD-CANARY-1", "4711"))
     receiver.post("/notices/canary", b"{}")
     text = receiver.get("/metrics").body.decode().lower()
-    assert [word for word in ("canary", "4711", "7010001065142") if word in text] == []
+    patterns = ("canary", r"(?<![\d.])4711(?!\d|\.\d*[1-9])", "7010001065142")
+    assert [pattern for pattern in patterns if re.search(pattern, text)] == []
+    assert re.search(patterns[1], "paid_minor 4711.0")
 
 
 def test_scraping_costs_nothing(scene: Scene) -> None:

@@ -54,7 +54,8 @@ class Heartbeat:
     def close(self) -> None:
         """Stop calling all beats; wait up to 5 seconds until the timer thread has ended."""
         self._stop.set()
-        thread = self._thread
+        with self._lock:  # another thread may be starting the timer thread: before that it can't be joined
+            thread = self._thread
         if thread is not None:
             thread.join(timeout=5)
 

@@ -180,3 +180,34 @@ def suppress_all(act: Callable[[], object]) -> None:
     """What comes of it is looked at elsewhere."""
     with suppress(ConsoleError):
         act()
+
+
+def test_it_is_closed_while_another_thread_starts_its_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that has not started can't be joined: who closes waits until it has."""
+    starting, go_on = Event(), Event()
+
+    class SlowlyStarted(Thread):
+        def start(self) -> None:
+            starting.set()
+            assert go_on.wait(60)
+            super().start()
+
+    monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
+    heartbeat, failures = Heartbeat(FAST), list[BaseException]()
+
+    def close() -> None:
+        try:
+            heartbeat.close()
+        except RuntimeError as failure:
+            failures.append(failure)
+
+    adding = Thread(target=heartbeat.add_beat, args=("lease", lambda: None))
+    closing = Thread(target=close)
+    adding.start()
+    assert starting.wait(60)
+    closing.start()
+    closing.join(0.2)  # without the lock it has failed by now
+    go_on.set()
+    adding.join()
+    closing.join()
+    assert failures == []
