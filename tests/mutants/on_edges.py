@@ -96,6 +96,11 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "        return read_current_time(conn, self._context.now())\n",
                 "        return self._context.now()\n",
             ),
+            Change(
+                "console/services/payments/probe.py",
+                "        return read_current_time(conn, context.now())\n",
+                "        return context.now()\n",
+            ),
         ),
         (f"{_CLOCK_TESTS}::test_a_worker_whose_clock_is_ahead_expires_nothing",),
         "mariadb",
