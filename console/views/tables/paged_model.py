@@ -311,9 +311,11 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _show_skeleton(self) -> None:
+        """Draw placeholders as grey bars, because a page takes long to read. An empty list that is read again has no
+        placeholders."""
         self.is_skeleton = True
         first_row, last_row = self._visible_rows
         self._emit_rows_changed(
-            min(first_row, len(self._page_cache) - 1),
+            max(0, min(first_row, len(self._page_cache) - 1)),
             min(max(last_row, _FIRST_PAGE_PLACEHOLDER_ROWS), len(self._page_cache)) - 1,
         )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPersistentModelIndex, Qt
+from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.page_fetch import FetchedPage
@@ -43,6 +44,17 @@ def test_an_empty_list_is_empty(watched_model: MakeModel) -> None:
     list_model = watched_model(0)
     assert list_model.model.rowCount() == 0
     assert not list_model.model.is_loading
+
+
+def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModel, qtbot: QtBot) -> None:
+    """A slow answer shows bars in place of rows: an empty list has none, and tells Qt of no row."""
+    list_model = watched_model(0)
+    model, changed = list_model.model, []
+    model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
+    list_model.runner.paused = True
+    model.read_again()
+    qtbot.waitUntil(lambda: model.is_skeleton)
+    assert changed == []
 
 
 def test_data_reads_nothing(watched_model: MakeModel) -> None:
