@@ -1,7 +1,8 @@
-"""The paths that the documentation names exist."""
+"""The paths, functions, columns and fields that the documentation names exist."""
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _PATH = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.(?:py|json|md|toml))?)`")
 _LINK = re.compile(r"\]\(([^)#:]+\.md)\)")
 _BUILT = ("dist/", "shots/", "build/")
+_NAME = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
+_NAMES_FROM_OUTSIDE = frozenset(
+    # accounts of an example, variables of a server, a file of macOS, the pattern of a setting
+    ("books_people", "console_people", "connection_memory_limit", "memory_used", "Info.plist", "CONSOLE_SECRET_NAME")
+)
+_NAME_IN_FILE = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` (?:(?:in|of) |\()`([\w/]+\.py)`")
+_ADDED_BY_THE_PROGRAM = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_total$")
+_SOURCES = ("console/**/*.py", "scripts/*.py", "tests/**/*.py", "resources/**/*.json", "installers/*", "*.toml")
 
 
 def named(page: Path) -> Iterator[str]:
@@ -30,3 +39,43 @@ def test_each_path_exists(page: Path) -> None:
 
 def test_the_pages_name_paths() -> None:
     assert sum(len(list(named(page))) for page in PAGES) > 100
+
+
+@cache
+def words_of_the_code() -> frozenset[str]:
+    """Every word of the sources, and the names of their files."""
+    files = [file for pattern in _SOURCES for file in ROOT.glob(pattern) if file.is_file()]
+    words = {file.stem for file in files}
+    for file in files:
+        if file != Path(__file__):
+            words.update(re.findall(r"\w+", file.read_text("utf-8", "replace")))
+    return frozenset(words)
+
+
+def test_each_name_exists() -> None:
+    """A function that was renamed is renamed in the guides, too. The program and its libraries add the beginnings
+    of settings and the ends of figures.
+    """
+    known = words_of_the_code()
+    named_by_page = {page.name: _NAME.findall(page.read_text("utf-8")) for page in PAGES}
+    missing = [
+        (page, name)
+        for page, names in named_by_page.items()
+        for name in names
+        if ("_" in name or "." in name) and name.removesuffix("_FILE") not in _NAMES_FROM_OUTSIDE
+        if not all(_ADDED_BY_THE_PROGRAM.sub("", part) in known for part in name.split("."))
+    ]
+    assert missing == []
+    assert sum(map(len, named_by_page.values())) > 500
+
+
+def test_each_name_is_in_its_file() -> None:
+    """Where a guide says in which file a name is, the file has it."""
+    found = 0
+    for page in PAGES:
+        for name, path in _NAME_IN_FILE.findall(re.sub(r"\s+", " ", page.read_text("utf-8"))):
+            (file,) = (place / path for place in (ROOT, ROOT / "console") if (place / path).exists())
+            words = set(re.findall(r"\w+", file.read_text("utf-8")))
+            assert words.issuperset(name.split(".")), (page.name, name, path)
+            found += 1
+    assert found > 10
