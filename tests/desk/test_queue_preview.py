@@ -54,7 +54,8 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
         page.preview.show_queue_item(page.current_row)
     person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
     person.rest()
-    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))  # Qt shows new labels a turn later
+    # Qt shows a new label only in the next turn of the event loop.
+    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
     assert sum("Last steps" in text for text in visible_labels(page)) == 1
     whole = format_item_difference(page.current_row, person.opening.context)
     assert "≠" in whole
