@@ -106,7 +106,7 @@ def _read_corporation_changes(console: "Console", args: Namespace, _: AnswerWrit
     since = parse_day(args.since, "--since")
     if since is None:
         raise make_usage_error("--since: a day is needed, like 2026-11-20")
-    changes = console.registry.list_changes(since, all_corporations=args.all)
+    changes = console.registry.list_changes(since, includes_all_corporations=args.all)
     return _RegistryChanges(since, args.all, changes, console.registry.read_status())
 
 

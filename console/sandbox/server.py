@@ -76,12 +76,12 @@ class Sandbox:
         """A client of the control API, over HTTP."""
         return SandboxControl(self.url)
 
-    def begin_outage(self, seconds: float | None) -> None:
+    def begin_outage(self, duration_seconds: float | None) -> None:
         """Refuse connections to the sandbox for these seconds; None ends the outage."""
-        if seconds is None:
+        if duration_seconds is None:
             self._listener.accept_connections()
         else:
-            self._listener.refuse_connections(seconds)
+            self._listener.refuse_connections(duration_seconds)
 
     def stop(self) -> None:
         """Stop the sandbox now; held calls end without an effect. A repeated call of this method does nothing."""

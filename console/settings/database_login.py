@@ -94,7 +94,7 @@ class DatabaseSignIn(HiddenSecrets):
         return (
             self.is_server
             and not is_known
-            and bool(self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, ask_keyring=False))
+            and bool(self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, must_ask_keyring=False))
         )
 
     def can_store_password(self) -> bool:
@@ -204,7 +204,7 @@ class DatabaseSignIn(HiddenSecrets):
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])
         password, user = (
-            self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, ask_keyring=False),
+            self._secrets.read_secret(DATABASE_PASSWORD_SECRET_NAME, must_ask_keyring=False),
             self._find_expected_user(),
         )
         return (user, password) if user and password else None

@@ -128,10 +128,10 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
 # Parsers
 
 
-def choose_spacing_seconds(url: str | None, seconds: float) -> float:
+def choose_spacing_seconds(url: str | None, spacing_seconds: float) -> float:
     """Return the shortest time between two calls to the provider at `url`, in seconds: 0 for a provider on this
-    machine, otherwise `seconds`."""
-    return 0.0 if url is not None and is_loopback_url(url) else seconds
+    machine, otherwise `spacing_seconds`."""
+    return 0.0 if url is not None and is_loopback_url(url) else spacing_seconds
 
 
 def parse_seconds(raw: RawSetting) -> float:

@@ -124,16 +124,16 @@ class SecretStore(HiddenSecrets):
         it. Raises KeyError if no such variable is set."""
         return self._variables[name]
 
-    def read_secret(self, name: str, *, ask_keyring: bool = True) -> str | None:
-        """Return the secret with this name from the environment variables, otherwise (with `ask_keyring`) from the
-        keyring; None if it is missing.
+    def read_secret(self, name: str, *, must_ask_keyring: bool = True) -> str | None:
+        """Return the secret with this name from the environment variables, otherwise (with `must_ask_keyring`) from
+        the keyring; None if it is missing.
 
         Raises bad_profile if the keyring can't be read, and ValueError for a text that can't be the name of a
         secret.
         """
         if not _SECRET_NAME_PATTERN.fullmatch(name):
             raise ValueError(f"not the name of a secret: {name!r}")
-        return self._environment.get(name) or (self._read_from_keyring(name) if ask_keyring else None)
+        return self._environment.get(name) or (self._read_from_keyring(name) if must_ask_keyring else None)
 
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 

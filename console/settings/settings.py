@@ -167,7 +167,7 @@ class Settings:
         """
         provider = name.split("_")[0].lower()
         return self.secrets.read_secret(
-            name, ask_keyring=not (self.active_test_switches and provider in get_access_by_provider())
+            name, must_ask_keyring=not (self.active_test_switches and provider in get_access_by_provider())
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:

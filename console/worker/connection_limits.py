@@ -294,16 +294,16 @@ def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
         raise RequestRefused("length")
 
 
-async def read_body(request: "Request", largest_bytes: int, seconds: float) -> bytes:
+async def read_body(request: "Request", largest_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body of the request.
 
-    Raises RequestRefused if it has more than `largest_bytes` or does not arrive within `seconds`.
+    Raises RequestRefused if it has more than `largest_bytes` or does not arrive within `timeout_seconds`.
     """
     from starlette.requests import ClientDisconnect
 
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > largest_bytes:

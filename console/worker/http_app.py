@@ -279,8 +279,8 @@ def make_refusal_response(request: Request) -> Response:
     return response
 
 
-def _make_try_later_response(seconds: int) -> Response:
-    return Response(b"", 503, {"retry-after": str(seconds), "connection": "close"})
+def _make_try_later_response(retry_after_seconds: int) -> Response:
+    return Response(b"", 503, {"retry-after": str(retry_after_seconds), "connection": "close"})
 
 
 async def _answer_refusal(request: Request, _: Exception) -> Response:

@@ -30,10 +30,10 @@ class BlockingSessionsThread:
     def start(self) -> None:
         self._thread.start()
 
-    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait at most `seconds` until the thread has ended, and return True if it has. `abort_event` is not used,
-        because one pass of the thread is short."""
-        self._thread.join(max(0.0, seconds))
+    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait at most `timeout_seconds` until the thread has ended, and return True if it has. `abort_event` is not
+        used, because one pass of the thread is short."""
+        self._thread.join(max(0.0, timeout_seconds))
         return not self._thread.is_alive()
 
     def _end_sessions_until_stopped(self) -> None:

@@ -85,13 +85,13 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
 
 def _await_threads(
     threads: Sequence[DueTaskThreads | DeskRequestThreads | BlockingSessionsThread],
-    seconds: float,
+    timeout_seconds: float,
     abort_event: Event,
 ) -> None:
-    """Wait until all threads have ended, but at most `seconds`, or until `abort_event` is set. Then abort the calls
-    to providers that still run in them, and wait at most STOP_WAIT_FOR_RECORDING_SECONDS until their answers are
-    stored. A thread that still runs after that is only logged."""
-    deadline = time.monotonic() + seconds
+    """Wait until all threads have ended, but at most `timeout_seconds`, or until `abort_event` is set. Then abort the
+    calls to providers that still run in them, and wait at most STOP_WAIT_FOR_RECORDING_SECONDS until their answers
+    are stored. A thread that still runs after that is only logged."""
+    deadline = time.monotonic() + timeout_seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
         interrupts.end_network_waits(STOP_WAIT_FOR_RECORDING_SECONDS)
     if all(group.wait_until_idle(0, abort_event) for group in threads):

@@ -62,12 +62,12 @@ class WorkerMetrics:
         """Count a notice that has arrived and that the receiver has not answered yet."""
         self._notice_gauge.inc()
 
-    def count_result(self, source: str, result: str, seconds: float) -> None:
+    def count_result(self, source: str, result: str, duration_seconds: float) -> None:
         """Record the result of a notice, and the seconds from its arrival to its answer. `source` is the name of a
         sender whose notices were verified before, or `other`."""
         self._notice_gauge.dec()
         self._notice_counter.labels(source, result).inc()
-        self._answer_histogram.observe(seconds)
+        self._answer_histogram.observe(duration_seconds)
 
     async def make_metrics_page(self) -> bytes:
         """Return the text of the metrics page. The database is read at most once in `metrics_interval_seconds`,
@@ -166,9 +166,9 @@ def _make_counter_metric(name: str, help_text: str, value: float) -> Metric:
     return CounterMetricFamily(name, help_text, value=value)
 
 
-def _make_lease_wait_histogram(bucket_counts: tuple[int, ...], seconds: float) -> Metric:
+def _make_lease_wait_histogram(bucket_counts: tuple[int, ...], total_seconds: float) -> Metric:
     buckets, cumulated_count = [], 0
     for bound, count in zip((*map(str, LEASE_WAIT_CLASS_BOUNDS_SECONDS), "+Inf"), bucket_counts, strict=True):
         cumulated_count += count
         buckets.append((bound, cumulated_count))
-    return HistogramMetricFamily("lease_wait_seconds", _LEASE_WAITS_HELP_TEXT, buckets, sum_value=seconds)
+    return HistogramMetricFamily("lease_wait_seconds", _LEASE_WAITS_HELP_TEXT, buckets, sum_value=total_seconds)

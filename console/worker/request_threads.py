@@ -53,12 +53,12 @@ class DeskRequestThreads:
             thread.start()
         self._has_polled.wait(LONGEST_REQUEST_POLL_PAUSE_SECONDS)
 
-    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait at most `seconds` for the desk requests that are being executed; return immediately when
+    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait at most `timeout_seconds` for the desk requests that are being executed; return immediately when
         `abort_event` is set. Return True if all threads have ended. Another worker takes over the requests
         whose execution is aborted.
         """
-        deadline = self._executor.clock.monotonic() + seconds
+        deadline = self._executor.clock.monotonic() + timeout_seconds
         while (
             self.is_running
             and self._executor.clock.monotonic() < deadline

@@ -37,10 +37,10 @@ class DueTaskThreads:
         for thread in self._threads:
             thread.start()
 
-    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait at most `seconds` for the running tasks; return immediately when `abort_event` is set. Return True
-        if all threads have ended."""
-        deadline = self._clock.monotonic() + seconds
+    def wait_until_idle(self, timeout_seconds: float, abort_event: Event) -> bool:
+        """Wait at most `timeout_seconds` for the running tasks; return immediately when `abort_event` is set. Return
+        True if all threads have ended."""
+        deadline = self._clock.monotonic() + timeout_seconds
         while (
             self._is_running()
             and self._clock.monotonic() < deadline

@@ -77,7 +77,7 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, seconds=LOCK_WAIT_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=LOCK_WAIT_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
         status, error = ended(buying)
@@ -144,7 +144,7 @@ def test_told_to_end_while_the_provider_is_asked(
     """The wait for the answer ends at once: unknown, with the record, however often somebody presses Ctrl+C."""
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, seconds=LOCK_WAIT_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=LOCK_WAIT_SECONDS)
         for number in numbers_:
             buying.send_signal(number)
         status, error = ended(buying)

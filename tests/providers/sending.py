@@ -27,7 +27,7 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
         headers=headers,
         body=b"{}",
         read_timeout=read_timeout,
-        budget=budget,
+        budget_seconds=budget,
         max_body_bytes=limit,
     )
 

@@ -99,7 +99,7 @@ def test_reset(caller: Caller, control: SandboxControl) -> None:
     caller.buy()
     control.change_settings(list_call=True, today="2020-01-01")
     control.add_fault("reset")
-    control.reset(keep_tokens=True)
+    control.reset(must_keep_tokens=True)
     state = control.read_state()
     assert (state["charges"], state["rules"], state["settings"]["list_call"]) == (0, [], False)
     assert state["today"] != "2020-01-01"

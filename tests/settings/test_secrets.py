@@ -236,7 +236,7 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: byte
     file = tmp_path / "key"
     file.write_bytes(content)
     secrets = SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path)
-    assert secrets.read_secret("STORE_KEY", ask_keyring=False) == "sixteen-or-more-1"
+    assert secrets.read_secret("STORE_KEY", must_ask_keyring=False) == "sixteen-or-more-1"
     assert secrets.list_environment_names() == {"STORE_KEY"}
 
 

@@ -33,7 +33,7 @@ def main(folder: Path, seconds: float) -> None:
 
 def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
     for file in sorted(folder.iterdir()):
-        with PdfDocument(file, seconds=seconds) as pages:
+        with PdfDocument(file, time_limit_seconds=seconds) as pages:
             for name, act in _acts(pages).items():
                 began = time.perf_counter()
                 said = _outcome(act)

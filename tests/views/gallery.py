@@ -50,7 +50,7 @@ _rings: list[tuple[FocusRing, QWidget]] = []
 def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
     holder = QWidget()
     head = make_row(TextLabel(title, "section"), TextLabel(note, "small", "muted"), None)
-    parts = make_column(head, gap=8)
+    parts = make_column(head, gap_px=8)
     if content is not None:
         box = Surface(edge="all")
         box.setLayout(make_column(content, margins=(16, 12, 16, 12)))
@@ -137,12 +137,12 @@ def inputs() -> QWidget:
     locked.lock("番号を選ぶと入力できます")
     for place, field in enumerate((good, wrong, amount, words)):
         grid.addWidget(field, place // 2, place % 2, Qt.AlignmentFlag.AlignTop)
-    grid.addLayout(make_column(TextLabel("理由", "small", "muted"), reason, gap=4), 2, 0)
+    grid.addLayout(make_column(TextLabel("理由", "small", "muted"), reason, gap_px=4), 2, 0)
     grid.addWidget(locked, 2, 1)
     checked, radio = CheckBox("詳細"), RadioButton("一部")
     checked.setChecked(True)
     radio.setChecked(True)
-    grid.addLayout(make_row(checked, CheckBox("PDF"), radio, RadioButton("全額"), None, gap=14), 3, 0)
+    grid.addLayout(make_row(checked, CheckBox("PDF"), radio, RadioButton("全額"), None, gap_px=14), 3, 0)
     chips = [FilterChip(name) for name in ("担当", "経過")]
     chips[0].addItems(["担当 誰でも"])
     chips[1].addItems(["いつでも", "5 分以上"])
@@ -189,7 +189,7 @@ def bars() -> QWidget:
         NotificationBar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
     )
     holder = QWidget()
-    holder.setLayout(make_column(*examples, gap=8))
+    holder.setLayout(make_column(*examples, gap_px=8))
     return section("状態の帯", holder)
 
 
@@ -205,7 +205,7 @@ def toasts() -> QWidget:
         ),
     )
     holder = QWidget()
-    holder.setLayout(make_column(*examples, gap=8))
+    holder.setLayout(make_column(*examples, gap_px=8))
     return section("短い知らせ", holder)
 
 
@@ -234,7 +234,7 @@ def rows() -> QWidget:
         ("要対応", completed, "certainty.unknown", "work.needs_review", ""),
     ]
     model = PagedModel(columns, lambda item: item[0], InlineRunner())
-    table = RecordTable(model, "表の行", margin=12)
+    table = RecordTable(model, "表の行", margin_px=12)
     model.setParent(table)
     model.read_query(lambda cursor, limit: FetchedPage(items))
     model.set_row_selected(2)
@@ -345,12 +345,12 @@ def chrome() -> QWidget:
         Badge.from_badge_key("work.scheduled", "ja"),
         margins=(24, 12, 24, 12),
     )
-    page = make_column(title, strip, form, tabs, timeline(), actions, hints, gap=0)
+    page = make_column(title, strip, form, tabs, timeline(), actions, hints, gap_px=0)
     holder = QWidget()
-    body = make_row(side, gap=0)
+    body = make_row(side, gap_px=0)
     body.setAlignment(side, Qt.AlignmentFlag.AlignTop)
     body.addLayout(page, 1)
-    holder.setLayout(make_column(top, body, documents(), status, gap=0))
+    holder.setLayout(make_column(top, body, documents(), status, gap_px=0))
     return section("枠と記録", holder)
 
 
@@ -372,7 +372,7 @@ def documents() -> QWidget:
     button = KeyButton("PDF を開く", icon="document")
     button.disable_with_reason("まだ保存されていません")
     tail = QWidget()
-    tail.setLayout(make_column(button, ReasonLabel(button), gap=4))
+    tail.setLayout(make_column(button, ReasonLabel(button), gap_px=4))
     strip = DocumentStrip(
         [
             DocumentSummary("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
@@ -394,13 +394,13 @@ def sheet() -> QWidget:
     page = QWidget()
     page.setFixedWidth(1440)
     page.setAutoFillBackground(True)
-    upper, lower = make_row(gap=24), make_row(gap=24)
+    upper, lower = make_row(gap_px=24), make_row(gap_px=24)
     top = Qt.AlignmentFlag.AlignTop
     upper.addWidget(buttons(), 3, top)
     upper.addWidget(toasts(), 2, top)
     lower.addWidget(inputs(), 1, top)
     lower.addWidget(bars(), 1, top)
-    parts = make_column(gap=20, margins=(24, 24, 24, 24))
+    parts = make_column(gap_px=20, margins=(24, 24, 24, 24))
     parts.addWidget(badges())
     parts.addLayout(upper)
     parts.addLayout(lower)

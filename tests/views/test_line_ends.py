@@ -22,7 +22,7 @@ SENTENCE = (
 @pytest.mark.parametrize("width", range(170, 700, 37))
 def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None:
     """All of the sentence is there, and no number, amount or time is on two lines."""
-    label = TextLabel(SENTENCE, wrap=True)
+    label = TextLabel(SENTENCE, wraps_lines=True)
     label.resize(width, 400)
     lines = lines_of(label)
     assert len(lines) > 1
@@ -37,7 +37,7 @@ def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None
 )
 def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
     """Otherwise a page or dialog with the longest name of a company, or with a typed address, is too wide."""
-    label = TextLabel(text, wrap=True)
+    label = TextLabel(text, wraps_lines=True)
     assert label.minimumSizeHint().width() < 300
     label.resize(300, 400)
     assert "".join(lines_of(label)) == text
@@ -61,7 +61,7 @@ def test_figures_keep_their_font() -> None:
 @pytest.mark.parametrize(("text", "mark"), [(SENTENCE, WORD_JOINER), ("https://desk.example/" * 4, POSSIBLE_BREAK)])
 def test_what_is_copied_spoken_or_asked_for_is_plain(text: str, mark: str) -> None:
     """A selection on the clipboard, the accessible name and the label's own text have no marks."""
-    label = TextLabel(text, wrap=True, selectable=True)
+    label = TextLabel(text, wraps_lines=True, is_selectable=True)
     label.resize(300, 400)
     label.show()
     label.activateWindow()

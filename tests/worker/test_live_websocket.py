@@ -208,7 +208,7 @@ def test_a_token_is_replaced_without_a_restart(
             return (
                 kept.get(name)
                 if name.startswith("LIVE_")
-                else type(own).read_secret(own, name, ask_keyring=ask_keyring)
+                else type(own).read_secret(own, name, must_ask_keyring=ask_keyring)
             )
 
         monkeypatch.setattr(own, "read_secret", get)

@@ -192,10 +192,10 @@ def add_purchase_events(sample: CheckSample) -> None:
         )
 
 
-def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, seconds: int) -> None:
-    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `seconds` after
-    the beginning of the purchase; `audit_action` is the action of the audit entry, `reason` its reason."""
-    at, (_, outcome, cause) = sample.begun_at + seconds * ONE_SECOND, sample.journal or ("", None, None)
+def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, delay_seconds: int) -> None:
+    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `delay_seconds`
+    after the beginning of the purchase; `audit_action` is the action of the audit entry, `reason` its reason."""
+    at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))
     sample.events.append(SampleEvent(at, sample.buyer, audit_action, reason=reason))

@@ -24,10 +24,11 @@ def compute_subject_id(desk: str) -> int:
     return crc32(desk.encode())
 
 
-def format_observed_drift(name: str, seconds: float) -> str:
+def format_observed_drift(name: str, drift_seconds: float) -> str:
     """Return the text `observed` of an alert about a wrong clock, such as `clock of host-1: 4.2 s ahead`. `name`
-    is the name of the machine; `seconds` is positive if its clock is ahead of the database server's clock."""
-    return f"clock of {name.replace(';', ' ')[:60]}: {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
+    is the name of the machine; `drift_seconds` is positive if its clock is ahead of the database server's clock."""
+    direction = "ahead" if drift_seconds > 0 else "behind"
+    return f"clock of {name.replace(';', ' ')[:60]}: {abs(drift_seconds):.1f} s {direction}"
 
 
 def format_expected_drift() -> str:

@@ -195,7 +195,7 @@ def _explain_success(
         has_expired = record.expired_at is not None and record.expired_at <= now
         if not has_expired:
             return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
-        step = NextStep("next.may_renew", facts, _format_purchase_command(record, renew=True), "renew")
+        step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")
         return Explanation("verdict.complete", "why.complete_expired", step, facts)
     return Explanation(
         "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles
@@ -205,7 +205,9 @@ def _explain_success(
 def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
         if record.expired_at is not None and record.expired_at <= now:
-            return NextStep("next.viewing_over_expired", facts, _format_purchase_command(record, renew=True), "renew")
+            return NextStep(
+                "next.viewing_over_expired", facts, _format_purchase_command(record, is_renewal=True), "renew"
+            )
         next_step_code = "next.viewing_over" if record.expired_at is not None else "next.viewing_over_no_date"
         return NextStep(next_step_code, facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
@@ -214,8 +216,10 @@ def _choose_next_step_of_incomplete(record: CreditCheck, facts: Mapping[str, obj
     return NextStep("next.refetch_by_hand", facts, command, "refetch")
 
 
-def _format_purchase_command(record: CreditCheck, *, renew: bool = False) -> str:
-    return f"support-console purchase {record.corporation_number} --client {record.client_id}" + " --renew" * renew
+def _format_purchase_command(record: CreditCheck, *, is_renewal: bool = False) -> str:
+    return (
+        f"support-console purchase {record.corporation_number} --client {record.client_id}" + " --renew" * is_renewal
+    )
 
 
 def _format_resolve_command(record: CreditCheck, outcome: str) -> str:

@@ -177,11 +177,12 @@ def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
         del _signal_state.call_endings[call]
 
 
-def end_network_waits(seconds: float) -> bool:
-    """End the network waits of all threads, because this process is about to end. Then wait at most `seconds` until
-    every thread has left `defer_signals` and so has stored its answer. Return False if a thread is still inside.
+def end_network_waits(timeout_seconds: float) -> bool:
+    """End the network waits of all threads, because this process is about to end. Then wait at most `timeout_seconds`
+    until every thread has left `defer_signals` and so has stored its answer. Return False if a thread is still
+    inside.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout_seconds
     _signal_state.is_ending = True
     try:
         _end_calls_of_thread()

@@ -178,16 +178,15 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
 
-def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
-    """Return the changes as the text `observed`, with names and addresses of at most `length` characters."""
+def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, max_characters: int) -> str:
+    """Return the changes as the text `observed`, with names and addresses of at most `max_characters` characters."""
     changed_facts = find_changes(before, after)
-    change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, length))]
+    change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, max_characters))]
     if ChangedFact.NAME in changed_facts:
-        change_texts.append(
-            f"company renamed {_shorten_part(before.name, length)}{PAIR_SEPARATOR}{_shorten_part(after.name, length)}"
-        )
+        old_name, new_name = (_shorten_part(facts.name, max_characters) for facts in (before, after))
+        change_texts.append(f"company renamed {old_name}{PAIR_SEPARATOR}{new_name}")
     if ChangedFact.ADDRESS in changed_facts:
-        old_address, new_address = _shorten_part(before.address, length), _shorten_part(after.address, length)
+        old_address, new_address = (_shorten_part(facts.address, max_characters) for facts in (before, after))
         change_texts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
     return PART_SEPARATOR.join(part for part in change_texts if part)
 
@@ -209,8 +208,8 @@ def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedF
     return ""
 
 
-def _shorten_part(text: str, length: int) -> str:
-    """Return a name or address for the text of an alert: cut to `length` characters, and with full-width
+def _shorten_part(text: str, max_characters: int) -> str:
+    """Return a name or address for the text of an alert: cut to `max_characters` characters, and with full-width
     characters in place of the characters that separate the parts of this text."""
     plain = text.replace(";", "；").replace(PAIR_SEPARATOR, "｜")
-    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+    return plain if len(plain) <= max_characters else f"{plain[: max_characters - 1]}…"

@@ -143,8 +143,8 @@ def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:
     )
 
 
-def _make_read_request(path: str, budget: float, limit: int) -> SingleRequest:
-    return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget, limit)
+def _make_read_request(path: str, budget_seconds: float, limit: int) -> SingleRequest:
+    return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget_seconds, limit)
 
 
 def _is_valid_id(credit_check_id: int) -> bool:

@@ -128,7 +128,7 @@ class AlarmBoxOAuth:
                 headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
                 body=urlencode(fields).encode("ascii"),
                 read_timeout=_READ_TIMEOUT_SECONDS,
-                budget=_TOKEN_CALL_BUDGET_SECONDS,
+                budget_seconds=_TOKEN_CALL_BUDGET_SECONDS,
                 # AlarmBox may invalidate the old pair after its answer: if we lose the new pair, a person must
                 # authorise this console again.
                 may_be_interrupted=False,

@@ -63,7 +63,7 @@ class WebhookAlertPublisher:
                 headers=headers,
                 body=body,
                 read_timeout=READ_TIMEOUT_SECONDS,
-                budget=BUDGET_SECONDS,
+                budget_seconds=BUDGET_SECONDS,
                 max_body_bytes=LARGEST_ANSWER_BYTES,
             )
         except TransportFailure as failure:

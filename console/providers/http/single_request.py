@@ -182,7 +182,7 @@ def _send_once(
             headers=headers,
             body=request.body,
             read_timeout=request.read_timeout,
-            budget=request.budget_seconds,
+            budget_seconds=request.budget_seconds,
             max_body_bytes=request.largest_answer_bytes,
         )
         outcome = convert_answer(answer)

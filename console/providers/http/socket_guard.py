@@ -37,17 +37,17 @@ class SocketGuard:
     def __init__(
         self,
         clock: Clock,
-        budget: float,
+        budget_seconds: float,
         is_allowed: Callable[[str], bool],
         resolve_host: Resolver | None = None,
     ) -> None:
         self._clock = clock
-        self._deadline = clock.monotonic() + budget
+        self._deadline = clock.monotonic() + budget_seconds
         self._is_allowed = is_allowed
         self._resolve = resolve_host or socket.getaddrinfo
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
-        self._timer = Timer(budget, self._shut_down_at_budget_end)
+        self._timer = Timer(budget_seconds, self._shut_down_at_budget_end)
         self._timer.daemon = True
         self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
         self.is_forbidden = False
@@ -62,23 +62,23 @@ class SocketGuard:
         self._timer.cancel()
         self._close_handle()
 
-    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Return a connected TCP socket. Each address of the host may take `timeout` seconds, all addresses together
-        the rest of the budget.
+    def connect(self, host: str, port: int, timeout_seconds: float) -> socket.socket:
+        """Return a connected TCP socket. Each address of the host may take `timeout_seconds` seconds, all addresses
+        together the rest of the budget.
 
         Raises socket.gaierror if the host name can't be resolved, AddressNotAllowed if one of its addresses isn't
         allowed, TimeoutError if the time is over, or another OSError if no address can be connected. Nothing was sent
         in any of these cases.
         """
         failure: OSError = OSError("no address")
-        for family, kind, protocol, _, address in self._resolve_host(host, port, timeout):
+        for family, kind, protocol, _, address in self._resolve_host(host, port, timeout_seconds):
             try:
-                return self._connect_socket(socket.socket(family, kind, protocol), address, timeout)
+                return self._connect_socket(socket.socket(family, kind, protocol), address, timeout_seconds)
             except OSError as error:
                 failure = error
         raise failure
 
-    def _resolve_host(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
+    def _resolve_host(self, host: str, port: int, timeout_seconds: float) -> Sequence[tuple[Any, ...]]:
         """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
@@ -86,7 +86,9 @@ class SocketGuard:
         """
         future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
-        addresses = self._await_result(future_addresses, self._clock.monotonic() + self._compute_time_left(timeout))
+        addresses = self._await_result(
+            future_addresses, self._clock.monotonic() + self._compute_time_left(timeout_seconds)
+        )
         if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
         return addresses
@@ -114,12 +116,12 @@ class SocketGuard:
         except BaseException as error:  # passed on to the waiting thread
             future_addresses.set_exception(error)
 
-    def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
-        """Connect the socket to the address within `timeout` seconds, and return it. Raises an OSError if
+    def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout_seconds: float) -> socket.socket:
+        """Connect the socket to the address within `timeout_seconds` seconds, and return it. Raises an OSError if
         that fails."""
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self._compute_time_left(timeout))
+            sock.settimeout(self._compute_time_left(timeout_seconds))
             self._store_duplicate_handle(sock)
             sock.connect(address)
             self._require_time()
@@ -168,11 +170,11 @@ class SocketGuard:
         if self.is_budget_over:
             raise TimeoutError("the budget was spent before anything was sent")
 
-    def _compute_time_left(self, timeout: float) -> float:
-        """Return the seconds until the end of the time budget, at most `timeout`. Raises TimeoutError if no time is
-        left or the process was asked to end."""
+    def _compute_time_left(self, timeout_seconds: float) -> float:
+        """Return the seconds until the end of the time budget, at most `timeout_seconds`. Raises TimeoutError if no
+        time is left or the process was asked to end."""
         self._require_time()
-        seconds_left = min(timeout, self._deadline - self._clock.monotonic())
+        seconds_left = min(timeout_seconds, self._deadline - self._clock.monotonic())
         if seconds_left <= 0:
             raise TimeoutError("the budget was spent before anything was sent")
         return seconds_left

@@ -84,19 +84,19 @@ class HttpTransport:
         headers: Mapping[str, str],
         body: bytes | None,
         read_timeout: float,
-        budget: float,
+        budget_seconds: float,
         max_body_bytes: int = MEBIBYTE,
         may_be_interrupted: bool = True,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes at most little more than
-        `budget` seconds; `read_timeout` is the longest wait for the next bytes of the answer, in seconds. Raises
-        TransportFailure if no complete answer arrives.
-        `path` may have an encoded query. `max_body_bytes` is the largest body in bytes, also after decompression. If
-        the process was asked to end, no new request is sent, and the wait for an answer ends unless
-        `may_be_interrupted` is False. A complete answer is returned even if it arrives late."""
+        `budget_seconds` seconds; `read_timeout` is the longest wait for the next bytes of the answer, in seconds.
+        Raises TransportFailure if no complete answer arrives. `path` may have an encoded query. `max_body_bytes` is
+        the largest body in bytes, also after decompression. If the process was asked to end, no new request is sent,
+        and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer is returned even if it
+        arrives late."""
         try:
             request = self._prepare_request(method, path, headers, body)
-            adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget))
+            adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget_seconds))
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
@@ -133,13 +133,13 @@ class HttpTransport:
             raise ValueError("a path of ours never needs rewriting")
         return request
 
-    def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
-        """Return the adapter for one request and its guard, which limits the call to `budget` seconds."""
+    def _make_adapter(self, budget_seconds: float) -> "tuple[SingleCallAdapter, SocketGuard]":
+        """Return the adapter for one request and its guard, which limits the call to `budget_seconds` seconds."""
         from console.providers.http.requests_session import SingleCallAdapter, load_system_tls_context
 
         if self._tls_context is None and self._base_url.scheme == "https":
             self._tls_context = load_system_tls_context()
-        socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve_host)
+        socket_guard = SocketGuard(self._clock, budget_seconds, self._is_allowed, self._resolve_host)
         return SingleCallAdapter(socket_guard, self._tls_context), socket_guard
 
     def _is_allowed(self, address: str) -> bool:

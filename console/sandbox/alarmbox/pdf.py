@@ -88,9 +88,9 @@ def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
     return make_pdf_of_streams([make_stream_object(compressed_zeros, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
-def make_deflated_zeros(size: int) -> Iterator[bytes]:
-    """Yield a zlib stream of `size` zero bytes in blocks, so that never all zeros are in memory."""
-    blocks, last_size = divmod(size, ZERO_BLOCK_BYTES)
+def make_deflated_zeros(size_bytes: int) -> Iterator[bytes]:
+    """Yield a zlib stream of `size_bytes` zero bytes in blocks, so that never all zeros are in memory."""
+    blocks, last_size = divmod(size_bytes, ZERO_BLOCK_BYTES)
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = compressor.compress(bytes(ZERO_BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)
     yield b"\x78\xda"
@@ -99,14 +99,14 @@ def make_deflated_zeros(size: int) -> Iterator[bytes]:
     last_compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     yield last_compressor.compress(bytes(last_size)) + last_compressor.flush(zlib.Z_FINISH)
     # Adler-32 of n zeros, without computing it: the low half is 1, the high half is n mod 65521.
-    yield ((size % 65521) << 16 | 1).to_bytes(4, "big")
+    yield ((size_bytes % 65521) << 16 | 1).to_bytes(4, "big")
 
 
-def make_large_pdf_base64(size: int) -> Iterator[bytes]:
-    """Yield in blocks the Base64 text of a file of about `size` bytes that begins and ends like a PDF."""
+def make_large_pdf_base64(size_bytes: int) -> Iterator[bytes]:
+    """Yield in blocks the Base64 text of a file of about `size_bytes` bytes that begins and ends like a PDF."""
     # Both lengths are multiples of three, so the Base64 has padding only at its end.
     head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"
-    lines = max(0, size - len(head) - len(tail)) // 3
+    lines = max(0, size_bytes - len(head) - len(tail)) // 3
     yield base64.b64encode(head)
     block = base64.b64encode(b"%%\n" * (ZERO_BLOCK_BYTES // 3))
     for _ in range(lines // (ZERO_BLOCK_BYTES // 3)):
@@ -114,6 +114,6 @@ def make_large_pdf_base64(size: int) -> Iterator[bytes]:
     yield base64.b64encode(b"%%\n" * (lines % (ZERO_BLOCK_BYTES // 3)) + tail)
 
 
-def compute_large_pdf_base64_length(size: int) -> int:
+def compute_large_pdf_base64_length(size_bytes: int) -> int:
     """Return the number of characters that `make_large_pdf_base64` yields."""
-    return 4 * ((18 + 9 + 3 * (max(0, size - 27) // 3)) // 3)
+    return 4 * ((18 + 9 + 3 * (max(0, size_bytes - 27) // 3)) // 3)

@@ -141,7 +141,7 @@ class SimulatedAtom:
                     raise merchant.make_refusal("OTS0401")
                 settings = self._state.settings
                 answer = make_refund_status_answer(
-                    current_payment, is_in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list
+                    current_payment, is_in_paise=settings.atom_refund_paise, is_list=settings.atom_status_list
                 )
             return merchant.make_encrypted_reply(answer)
 

@@ -80,9 +80,9 @@ def make_refund_answer(payment: Payment, refunds: list[Refund], total: int) -> J
     return {"payInstrument": {"payDetails": pay_fields, "responseDetails": make_response_details("OTS0000")}}
 
 
-def make_refund_status_answer(payment: Payment, *, is_in_paise: bool, as_list: bool) -> JsonObject:
+def make_refund_status_answer(payment: Payment, *, is_in_paise: bool, is_list: bool) -> JsonObject:
     """Return the contents of the answer to REFUNDSTATUS. `is_in_paise`: amounts are in paise instead of rupees.
-    `as_list`: the field `refundStatusDetails` is a list instead of an object.
+    `is_list`: the field `refundStatusDetails` is a list instead of an object.
     """
     rows = [_make_refund_row(refund, is_in_paise=is_in_paise) for refund in payment.refunds]
     details = [{"prodName": payment.details["product"], "refundStatus": rows}]
@@ -90,7 +90,7 @@ def make_refund_status_answer(payment: Payment, *, is_in_paise: bool, as_list: b
         "payInstrument": {
             "payDetails": {"atomTxnId": make_marked_id(payment.id)},
             "responseDetails": make_response_details("OTS0000", STATUS_FETCHED_MESSAGE),
-            "refundStatusDetails": details if as_list else {"refundDetails": details},
+            "refundStatusDetails": details if is_list else {"refundDetails": details},
         }
     }
 

@@ -150,7 +150,7 @@ class ControlApi:
         return make_json_reply({"cleared": self._state.fault_rules.remove_rules(int(rule_id) if rule_id else None)})
 
     def _reset_state(self, request: HttpRequest) -> HttpReply:
-        self._state.reset(keep_tokens=bool(request.read_json().get("keep_tokens")))
+        self._state.reset(must_keep_tokens=bool(request.read_json().get("keep_tokens")))
         self._alarmbox.reset()
         self._notice_sender.reset()
         return make_json_reply({"reset": True})

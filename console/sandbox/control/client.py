@@ -78,10 +78,10 @@ class SandboxControl:
         query = {"call": call, "number": number, "after": after}
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
 
-    def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: OAuth clients,
+    def reset(self, *, must_keep_tokens: bool = False) -> None:
+        """Restore the sandbox's initial state; held calls end without an effect. `must_keep_tokens`: OAuth clients,
         merchants and tokens stay."""
-        self._call_sandbox("POST", "reset", {"keep_tokens": keep_tokens})
+        self._call_sandbox("POST", "reset", {"keep_tokens": must_keep_tokens})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
         """Change settings of the sandbox (docs/sandbox.md lists them); return the sandbox's state, as `read_state`
@@ -103,13 +103,13 @@ class SandboxControl:
         Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
-    def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
+    def wait_until_reached(self, timeout_seconds: float = 10.0, **expected_counts: Any) -> bool:
         """Wait until the counts are at least the counts in `expected_counts`: `held` calls, `charges`, accepted
         `refunds`, handled `notices` and received `requests`. `call` restricts held calls and requests, `number`
-        restricts held calls and charges. Return False if the counts aren't reached within `seconds`.
+        restricts held calls and charges. Return False if the counts aren't reached within `timeout_seconds`.
         """
         answer = self._call_sandbox(
-            "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30
+            "GET", "wait", query={"timeout": timeout_seconds, **expected_counts}, timeout_seconds=timeout_seconds + 30
         )
         return bool(answer["reached"])
 
@@ -138,16 +138,16 @@ class SandboxControl:
         these access tokens."""
         return int(self._call_sandbox("POST", "tokens/expire")["expired"])
 
-    def begin_outage(self, seconds: float) -> None:
+    def begin_outage(self, duration_seconds: float) -> None:
         """Make the sandbox refuse all connections for these seconds. Return as soon as connections are refused."""
-        self._call_sandbox("POST", "outage", {"seconds": seconds})
+        self._call_sandbox("POST", "outage", {"seconds": duration_seconds})
 
     @contextmanager
-    def outage_during(self, seconds: float = 60.0) -> Iterator[None]:
-        """Make the sandbox refuse all connections while the block runs, for at most `seconds`."""
+    def outage_during(self, duration_seconds: float = 60.0) -> Iterator[None]:
+        """Make the sandbox refuse all connections while the block runs, for at most `duration_seconds`."""
         connection = http.client.HTTPConnection(self._netloc, timeout=30)
         try:
-            self._call_sandbox("POST", "outage", {"seconds": seconds}, connection=connection)
+            self._call_sandbox("POST", "outage", {"seconds": duration_seconds}, connection=connection)
             try:
                 yield
             finally:
@@ -162,15 +162,16 @@ class SandboxControl:
         body: dict[str, Any] | None = None,
         *,
         query: dict[str, Any] | None = None,
-        timeout: float = 30.0,
+        timeout_seconds: float = 30.0,
         connection: http.client.HTTPConnection | None = None,
     ) -> dict[str, Any]:
-        """Send one request to the control API and return its JSON answer. `timeout` is in seconds; `connection` None
-        means a new connection for this request. Raises SandboxError with the API's message if the request is refused.
+        """Send one request to the control API and return its JSON answer. `timeout_seconds` is in seconds;
+        `connection` None means a new connection for this request. Raises SandboxError with the API's message if the
+        request is refused.
         """
         query_text = urlencode({name: value for name, value in (query or {}).items() if value is not None})
         body_text = json.dumps(body or {})
-        used_connection = connection or http.client.HTTPConnection(self._netloc, timeout=timeout)
+        used_connection = connection or http.client.HTTPConnection(self._netloc, timeout=timeout_seconds)
         try:
             used_connection.request(
                 method, f"/_sandbox/{path}?{query_text}", body_text, {"Content-Type": "application/json"}

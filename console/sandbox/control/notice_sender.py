@@ -156,12 +156,12 @@ class NoticeSender:
         thread.start()
         return True
 
-    def wait_until_sent(self, seconds: float) -> None:
-        """Wait until the threads that are sending notices have ended, at most `seconds` for each thread."""
+    def wait_until_sent(self, timeout_seconds: float) -> None:
+        """Wait until the threads that are sending notices have ended, at most `timeout_seconds` for each thread."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
-            thread.join(seconds)
+            thread.join(timeout_seconds)
 
     def export_json(self) -> JsonObject:
         """Return the addresses of the notices, the number of handled notices, and the sent notices as JSON."""
@@ -210,11 +210,11 @@ class NoticeSender:
         return HttpReply(sent_notice.statuses[-1] or 0 if sent_notice.statuses else 0)
 
 
-def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> int | None:
+def _post_notice(address: str, body: bytes, media_type: str, timeout_seconds: float) -> int | None:
     """Send a notice to the URL `address` and return the HTTP status of its answer; None if there is no answer within
-    `seconds`. `media_type` is the Content-Type of `body`."""
+    `timeout_seconds`. `media_type` is the Content-Type of `body`."""
     address_parts = urlsplit(address)
-    connection = http.client.HTTPConnection(address_parts.netloc, timeout=seconds)
+    connection = http.client.HTTPConnection(address_parts.netloc, timeout=timeout_seconds)
     try:
         connection.request(
             "POST", address_parts.path or "/", body, {"Content-Type": media_type, "User-Agent": "sandbox"}

@@ -57,20 +57,21 @@ class CallInProgress:
             self.caller_connection.write(piece)
         self.caller_connection.close()
 
-    def stream_reply(self, reply: HttpReply, length: int, chunks: Iterable[bytes]) -> None:
+    def stream_reply(self, reply: HttpReply, content_length: int, chunks: Iterable[bytes]) -> None:
         """Write an answer piece by piece, so that the whole answer is never in memory; stop if the caller
-        disconnects. `length` is the stated Content-Length in bytes.
+        disconnects. `content_length` is the stated Content-Length in bytes.
         """
-        if self.caller_connection.write(reply.make_head_bytes(length)):
+        if self.caller_connection.write(reply.make_head_bytes(content_length)):
             for piece in chunks:
                 if not self.caller_connection.write(piece):
                     break
         self.caller_connection.close()
 
-    def hold_call(self, seconds: float | None) -> HoldEnding:
-        """Hold the call back for `seconds`, or until it is released (None). Return the event that ended the wait."""
+    def hold_call(self, longest_hold_seconds: float | None) -> HoldEnding:
+        """Hold the call back for `longest_hold_seconds`, or until it is released (None). Return the event that ended
+        the wait."""
         return self.state.held_calls.hold_call(
-            self.call.name, self.call.subject_number, self.instruction.action, seconds
+            self.call.name, self.call.subject_number, self.instruction.action, longest_hold_seconds
         )
 
     def pause(self, seconds: float) -> bool:

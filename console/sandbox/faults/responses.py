@@ -218,10 +218,10 @@ def _make_padded_chunks(start: bytes, block_count: int, end: bytes) -> Iterator[
     yield end
 
 
-def _make_compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
-    """Yield a gzip stream that inflates to `start` and about `size` bytes of blanks."""
+def _make_compressed_chunks(start: bytes, size_bytes: int) -> Iterator[bytes]:
+    """Yield a gzip stream that inflates to `start` and about `size_bytes` bytes of blanks."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     yield compressor.compress(start) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(b" " * PADDING_BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)
-    for _ in range(size // PADDING_BLOCK_BYTES):
+    for _ in range(size_bytes // PADDING_BLOCK_BYTES):
         yield block

@@ -40,8 +40,8 @@ class SandboxState:
         self._pace_lock = Lock()
         self._next_start: dict[str, float] = {}
 
-    def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: OAuth clients,
+    def reset(self, *, must_keep_tokens: bool = False) -> None:
+        """Restore the sandbox's initial state; held calls end without an effect. `must_keep_tokens`: OAuth clients,
         merchants and tokens stay."""
         self.fault_rules.remove_rules()
         self.held_calls.drop_calls()
@@ -52,7 +52,7 @@ class SandboxState:
         self.payment_ledger.delete_all_payments()
         self.call_log.clear()
         self.registry.reset()
-        if not keep_tokens:
+        if not must_keep_tokens:
             self.tokens.reset()
             self.paypay_keys.reset()
             self.atom_merchants.reset()

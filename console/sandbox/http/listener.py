@@ -68,12 +68,12 @@ class SandboxListener(SandboxServer):
                 self.process_request(connection, address)
         self.server_close()
 
-    def refuse_connections(self, seconds: float) -> None:
+    def refuse_connections(self, duration_seconds: float) -> None:
         """Close the port for some seconds. Return as soon as connections are refused."""
         if self._refusing_event.is_set():
             return
         self._accepting_event.clear()
-        self._outage_seconds = seconds
+        self._outage_seconds = duration_seconds
         self._wake_acceptor()
         self._refusing_event.wait(STOP_WAIT_SECONDS)
 

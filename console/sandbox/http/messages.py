@@ -81,12 +81,14 @@ class HttpReply:
     ledger_entry_id: int | None = None
     encoder: Callable[[JsonObject], bytes] = encode_json
 
-    def make_head_bytes(self, length: int | None = None, *, extra_headers: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return the status line and the headers, with the headers `extra_headers` at the end. `length` is the
-        Content-Length in bytes; None: the body's length. Some faults pass another length; with a negative length
+    def make_head_bytes(
+        self, content_length: int | None = None, *, extra_headers: tuple[tuple[str, str], ...] = ()
+    ) -> bytes:
+        """Return the status line and the headers, with the headers `extra_headers` at the end. `content_length` is
+        the Content-Length in bytes; None: the body's length. Some faults pass another length; with a negative length
         there is no Content-Length.
         """
-        size = len(self.body) if length is None else length
+        size = len(self.body) if content_length is None else content_length
         lines = [
             f"HTTP/1.1 {self.status} {_get_status_phrase(self.status)}",
             f"Content-Type: {self.media_type}",

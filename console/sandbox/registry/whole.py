@@ -123,27 +123,28 @@ class InventedRegistry:
         """Yield every row, in the order of the positions."""
         return map(RegistryRow._make, csv.reader(self.iterate_lines()))
 
-    def iterate_lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
-        """Yield the rows from position `start` to before `stop` as lines of a CSV file, without the end of line."""
-        for block in self.iterate_blocks(start, stop):
+    def iterate_lines(self, first_row: int = 0, end_row: int | None = None) -> Iterator[str]:
+        """Yield the rows from position `first_row` to before `end_row` as lines of a CSV file, without the end of
+        line."""
+        for block in self.iterate_blocks(first_row, end_row):
             yield from block
 
-    def iterate_blocks(self, start: int = 0, stop: int | None = None) -> Iterator[list[str]]:
+    def iterate_blocks(self, first_row: int = 0, end_row: int | None = None) -> Iterator[list[str]]:
         """Yield the same lines as `iterate_lines`, in lists of up to ROWS_PER_BLOCK lines."""
-        end = self.rows if stop is None else min(stop, self.rows)
+        end = self.rows if end_row is None else min(end_row, self.rows)
         for segment in self._segments:
-            first_index, end_index = max(start - segment.start, 0), min(end - segment.start, segment.rows)
+            first_index, end_index = max(first_row - segment.start, 0), min(end - segment.start, segment.rows)
             while first_index < end_index:
                 next_start = min((first_index // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, end_index)
                 yield self._make_block_lines(segment, first_index, next_start)
                 first_index = next_start
 
-    def _make_block_lines(self, segment: _NumberSegment, start: int, stop: int) -> list[str]:
-        """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
-        random numbers of 16 bits select the values of a row. The loop calls no function for an ordinary row,
+    def _make_block_lines(self, segment: _NumberSegment, first_row: int, end_row: int) -> list[str]:
+        """Return the lines of a segment's rows from `first_row` to before `end_row`, which must be in one block.
+        Eight random numbers of 16 bits select the values of a row. The loop calls no function for an ordinary row,
         because it makes millions of them.
         """
-        block, offset = divmod(start, ROWS_PER_BLOCK)
+        block, offset = divmod(first_row, ROWS_PER_BLOCK)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
         random_source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(
@@ -160,9 +161,9 @@ class InventedRegistry:
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
         first_words, first_count = FIRST_WORDS_OF_NAMES, len(FIRST_WORDS_OF_NAMES)
         second_words, second_count = SECOND_WORDS_OF_NAMES, len(SECOND_WORDS_OF_NAMES)
-        position, lines = segment.start + start, []
+        position, lines = segment.start + first_row, []
         for number, a, b, c, d, e, f, g, h in zip(
-            _make_numbers_of_rows(segment, start, stop),
+            _make_numbers_of_rows(segment, first_row, end_row),
             draws,
             draws,
             draws,
@@ -262,8 +263,8 @@ def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
     ]
 
 
-def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> list[str]:
-    """Return the corporation numbers of a segment's rows from `start` to before `stop`, in ascending order."""
+def _make_numbers_of_rows(segment: _NumberSegment, first_row: int, end_row: int) -> list[str]:
+    """Return the corporation numbers of a segment's rows from `first_row` to before `end_row`, in ascending order."""
     leading_digits = f"{segment.check_digit}99{segment.prefecture.code}"
     weights, stride = compute_check_digit_weights(), segment.stride
     # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
@@ -272,7 +273,7 @@ def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> lis
     return [
         f"{leading_digits}{middle:06d}"
         f"{endings[(needed_remainder - weights[high] - weights[low // 100] - weights[low % 100]) % 9][choice]}"
-        for middle in range(start * stride, stop * stride, stride)
+        for middle in range(first_row * stride, end_row * stride, stride)
         for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
     ]
 

@@ -49,17 +49,17 @@ class HeldCalls:
         self._closing_event = Event()
         self.change_condition = Condition()
 
-    def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
-        """Hold the calling thread until the call is released or dropped, but at most `seconds` (None: without
-        limit); return the event that ended the wait. The held call is listed with its name `call`, its subject
-        `number` and the action `fault` that holds it."""
+    def hold_call(self, call: str, number: str | None, fault: str, longest_hold_seconds: float | None) -> HoldEnding:
+        """Hold the calling thread until the call is released or dropped, but at most `longest_hold_seconds` (None:
+        without limit); return the event that ended the wait. The held call is listed with its name `call`, its
+        subject `number` and the action `fault` that holds it."""
         hold = HeldBackCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closing_event.is_set():
                 return HoldEnding.DROPPED
             self._holds[hold.id] = hold
             self.change_condition.notify_all()
-        hold.end_event.wait(seconds)
+        hold.end_event.wait(longest_hold_seconds)
         with self.change_condition:
             self._holds.pop(hold.id, None)
             self.change_condition.notify_all()
@@ -100,11 +100,11 @@ class HeldCalls:
         with self.change_condition:
             self.change_condition.notify_all()
 
-    def wait_until(self, is_reached: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `is_reached` returns True. Return False if it still returns False after `seconds`, or if the
-        sandbox stops.
+    def wait_until(self, is_reached: Callable[[], bool], timeout_seconds: float) -> bool:
+        """Wait until `is_reached` returns True. Return False if it still returns False after `timeout_seconds`, or if
+        the sandbox stops.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + timeout_seconds
         with self.change_condition:
             while not is_reached():
                 remaining_seconds = deadline - time.monotonic()

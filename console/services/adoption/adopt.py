@@ -38,23 +38,23 @@ class Adoption:
         """
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
-    def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
+    def run(self, zone: str | None = None, *, allows_conversion: bool = False) -> AdoptionResult:
         """Adopt the table of credit checks, or continue an interrupted adoption, and return the result. `zone` is the
         name of the time zone in which the table's times are stored (None: the zone of the interrupted adoption,
-        otherwise Japan). `convert` allows steps during which the database copies the table and no program can write
-        to it.
+        otherwise Japan). `allows_conversion` allows steps during which the database copies the table and no program
+        can write to it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
         remains (detail.obstacles), database_locked if a step can't get the table's lock because of other
         transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
-        _require_adoptable(self._database, convert=convert)
+        _require_adoptable(self._database, allows_conversion=allows_conversion)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
             zone_in_force = self._begin_adoption(requested_zone)
             _require_same_time_zone(requested_zone, zone_in_force)
-            return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
+            return AdoptionRun(self._open_context(), zone_in_force, allows_conversion, lock).run()
 
     def accept_incomplete_rows(self) -> int:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
@@ -98,18 +98,18 @@ def _require_known_time_zone(name: str | None) -> str | None:
     return name
 
 
-def _require_adoptable(database: Database, *, convert: bool) -> None:
+def _require_adoptable(database: Database, *, allows_conversion: bool) -> None:
     obstacles = adoption_plan.find_adoption_obstacles(database, adoption_plan.find_adoptable_table(database))
-    refusal = find_adoption_refusal(obstacles, convert=convert)
+    refusal = find_adoption_refusal(obstacles, allows_conversion=allows_conversion)
     if refusal is not None:
         raise refusal
 
 
-def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: bool) -> ConsoleError | None:
+def find_adoption_refusal(obstacles: Sequence[AdoptionObstacle], *, allows_conversion: bool) -> ConsoleError | None:
     """Return the error that `Adoption.run` would raise because of these obstacles; None if the adoption can run.
-    It can run if there are no obstacles, or if `convert` is True and every obstacle is convertible."""
+    It can run if there are no obstacles, or if `allows_conversion` is True and every obstacle is convertible."""
     hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
-    if not hard_obstacles and (convert or not obstacles):
+    if not hard_obstacles and (allows_conversion or not obstacles):
         return None
     obstacle_facts = [
         {"kind": obstacle.code, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles

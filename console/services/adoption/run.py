@@ -77,12 +77,16 @@ class AdoptionRun:
     """One run of an adoption: it executes the steps that are not yet done, up to the end of the adoption."""
 
     def __init__(
-        self, context: ServiceContext, zone: str | None, convert: bool, lock: upgrade_lock.UpgradeLock | None
+        self,
+        context: ServiceContext,
+        zone: str | None,
+        allows_conversion: bool,
+        lock: upgrade_lock.UpgradeLock | None,
     ) -> None:
         self._context = context
         self._database = context.database
         self._zone = zone
-        self._convert = convert
+        self._convert = allows_conversion
         self._lock = lock
         self._steps: list[str] = []
         self._counts: ChangeCounts = Counter()
@@ -361,8 +365,8 @@ def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
     )
 
 
-def _split_into_chunks(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+def _split_into_chunks(rows: tuple[T, ...], rows_per_chunk: int) -> list[tuple[T, ...]]:
+    return [rows[start : start + rows_per_chunk] for start in range(0, len(rows), rows_per_chunk)]
 
 
 def _raise_known_error(error: DatabaseFailure) -> None:

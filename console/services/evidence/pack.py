@@ -355,16 +355,16 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.list_documents(self._conn, kind, int(id), None)
 
-    def _admit_to_pack(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
-        """Return True if a file of `size` bytes still fits into the pack. Otherwise add the file `name` to the files
-        that were left out, and return False."""
-        if pack.size + size <= self._max_bytes:
+    def _admit_to_pack(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
+        """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name` to the
+        files that were left out, and return False."""
+        if pack.size + size_bytes <= self._max_bytes:
             return True
-        self._add_to_omitted_files(name, size, "too_large", sha256)
+        self._add_to_omitted_files(name, size_bytes, "too_large", sha256)
         return False
 
-    def _add_to_omitted_files(self, name: str, size: int, reason: str, sha256: str | None) -> None:
-        self._omitted_files.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
+    def _add_to_omitted_files(self, name: str, size_bytes: int, reason: str, sha256: str | None) -> None:
+        self._omitted_files.append({"name": name, "bytes": size_bytes, "reason": reason, "sha256": sha256})
 
 
 def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, object]:

@@ -109,19 +109,19 @@ class _DocumentLayout:
         self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
         self._y = _PAGE_HEIGHT - _PAGE_MARGIN
 
-    def _move_down(self, height: float) -> bool:
-        """Move the write position on the page down by `height` points; add a page if the present page has not
+    def _move_down(self, height_points: float) -> bool:
+        """Move the write position on the page down by `height_points` points; add a page if the present page has not
         enough room. Return True if a page was added."""
-        has_room = self._y - height >= _PAGE_MARGIN + _FOOTER_SIZE * 2
+        has_room = self._y - height_points >= _PAGE_MARGIN + _FOOTER_SIZE * 2
         if not has_room:
             self._add_page()
-        self._y -= height
+        self._y -= height_points
         return not has_room
 
-    def _write_text(self, text: str, size: float) -> None:
-        for line in self._wrap_text(make_printable(text), size, _PRINTABLE_PAGE_WIDTH):
-            self._move_down(size * _LINE_HEIGHT_FACTOR)
-            self._place_text(line, size, _PAGE_MARGIN, self._y)
+    def _write_text(self, text: str, font_size: float) -> None:
+        for line in self._wrap_text(make_printable(text), font_size, _PRINTABLE_PAGE_WIDTH):
+            self._move_down(font_size * _LINE_HEIGHT_FACTOR)
+            self._place_text(line, font_size, _PAGE_MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
         if self._y - _MIN_TABLE_HEIGHT_POINTS < _PAGE_MARGIN:
@@ -206,17 +206,18 @@ class _DocumentLayout:
             self._fonts[name] = _Font(self._pdfium_functions, self._pdf, name)
         return self._fonts[name]
 
-    def _measure_text(self, text: str, size: float) -> float:
+    def _measure_text(self, text: str, font_size: float) -> float:
         return (
-            sum(font.measure_width(character) for font, run in self._split_by_font(text) for character in run) * size
+            sum(font.measure_width(character) for font, run in self._split_by_font(text) for character in run)
+            * font_size
         )
 
-    def _wrap_text(self, text: str, size: float, max_width: float) -> Iterator[str]:
+    def _wrap_text(self, text: str, font_size: float, max_width: float) -> Iterator[str]:
         """Yield the lines of a text, each at most `max_width` points wide. A line ends at a space if there is one in
-        its second half, otherwise between any two characters. `size` is the font size in points."""
-        while self._measure_text(text, size) > max_width and len(text) > 1:
+        its second half, otherwise between any two characters. `font_size` is the font size in points."""
+        while self._measure_text(text, font_size) > max_width and len(text) > 1:
             end = 1
-            while end < len(text) and self._measure_text(text[: end + 1], size) <= max_width:
+            while end < len(text) and self._measure_text(text[: end + 1], font_size) <= max_width:
                 end += 1
             space_index = text.rfind(" ", end // 2, end)
             end = space_index if space_index > 0 else end
@@ -224,16 +225,16 @@ class _DocumentLayout:
             text = text[end:].lstrip(" ")
         yield text
 
-    def _place_text(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
+    def _place_text(self, text: str, font_size: float, x: float, y: float, page: Any = None) -> None:
         """Write one line of text on a page of the PDF. `x` is its left end and `y` its base line, in points from
-        the lower left corner of the page; `size` is the font size in points. `page` None: the last page."""
+        the lower left corner of the page; `font_size` is the font size in points. `page` None: the last page."""
         for font, run in self._split_by_font(text):
             if run.strip():
-                part = self._pdfium_functions.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
+                part = self._pdfium_functions.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, font_size)
                 self._pdfium_functions.FPDFText_SetText(part, _encode_utf16(run))
                 self._pdfium_functions.FPDFPageObj_Transform(part, 1, 0, 0, 1, x, y)
                 self._pdfium_functions.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
-            x += sum(font.measure_width(character) for character in run) * size
+            x += sum(font.measure_width(character) for character in run) * font_size
 
     def _draw_horizontal_line(self, y: float, right: float) -> None:
         line_path = self._pdfium_functions.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)

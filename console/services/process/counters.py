@@ -28,10 +28,10 @@ class ProcessCounters:
         self._waited_seconds = 0.0
         self._duplicates = 0
 
-    def count_lease_wait(self, seconds: float) -> None:
-        """Count a wait for a lease that took `seconds`, whether it ended with the lease or with a timeout."""
+    def count_lease_wait(self, waited_seconds: float) -> None:
+        """Count a wait for a lease that took `waited_seconds`, whether it ended with the lease or with a timeout."""
         with self._lock:
-            self._add_lease_wait(seconds)
+            self._add_lease_wait(waited_seconds)
 
     def add_counts_of_other_processes(self, duplicate_count: int, waits: Iterable[float]) -> None:
         """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
@@ -49,10 +49,10 @@ class ProcessCounters:
                 self._duplicates += 1
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
 
-    def _add_lease_wait(self, seconds: float) -> None:
-        """Add one wait of `seconds` to the class that contains this duration, and to the sum of all waits."""
-        self._waits[bisect_left(LEASE_WAIT_CLASS_BOUNDS_SECONDS, seconds)] += 1
-        self._waited_seconds += seconds
+    def _add_lease_wait(self, waited_seconds: float) -> None:
+        """Add one wait of `waited_seconds` to the class that contains this duration, and to the sum of all waits."""
+        self._waits[bisect_left(LEASE_WAIT_CLASS_BOUNDS_SECONDS, waited_seconds)] += 1
+        self._waited_seconds += waited_seconds
 
     @property
     def lease_waits(self) -> tuple[tuple[int, ...], float]:

@@ -300,9 +300,9 @@ def _describe_refund(refund: Refund | None) -> str | None:
     return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 
-def _split_into_batches(rows: Iterable[RowT], size: int) -> Iterator[Sequence[RowT]]:
-    """Yield the rows in batches of at most `size`, and finally an empty batch, which marks the end."""
+def _split_into_batches(rows: Iterable[RowT], rows_per_batch: int) -> Iterator[Sequence[RowT]]:
+    """Yield the rows in batches of at most `rows_per_batch`, and finally an empty batch, which marks the end."""
     iterator = iter(rows)
-    while batch := list(islice(iterator, size)):
+    while batch := list(islice(iterator, rows_per_batch)):
         yield batch
     yield ()

@@ -200,10 +200,10 @@ class RefundProber:
         is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, now)
         return not is_clock_ahead and not self._was_sent_long_ago(refund, capabilities.refund_timeout, now)
 
-    def _was_sent_long_ago(self, refund: Refund, seconds: float, now: datetime) -> bool:
-        """True if at least `seconds` have passed between the last sending of the refund and `now`, both by the clock
-        of the database: the clock of the machine that sent it, or of this machine, may be wrong."""
-        margin = self._context.scale.scale_delta(timedelta(seconds=seconds))
+    def _was_sent_long_ago(self, refund: Refund, min_age_seconds: float, now: datetime) -> bool:
+        """True if at least `min_age_seconds` have passed between the last sending of the refund and `now`, both by
+        the clock of the database: the clock of the machine that sent it, or of this machine, may be wrong."""
+        margin = self._context.scale.scale_delta(timedelta(seconds=min_age_seconds))
         return refund.last_sent_at is not None and now - refund.last_sent_at >= margin
 
     def _record_unsettled_answer(

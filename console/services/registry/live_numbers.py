@@ -94,9 +94,9 @@ class LiveNumberQueries:
             while len(self._answers) > MAX_STORED_REGISTRY_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def _pause_queries(self, reason: str | None, seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
-        """Send no query for the next `seconds`. `reason` is written to the log; None writes nothing."""
+    def _pause_queries(self, reason: str | None, pause_seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
+        """Send no query for the next `pause_seconds`. `reason` is written to the log; None writes nothing."""
         with self._lock:
-            self._paused_until = self._context.clock.monotonic() + seconds
+            self._paused_until = self._context.clock.monotonic() + pause_seconds
         if reason is not None:
             _log.info("a number could not be asked live: %s", reason)

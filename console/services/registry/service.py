@@ -96,17 +96,17 @@ class RegistryService:
         reader = self._context.open_registry()
         return None if reader is None else reader.read_status()
 
-    def list_changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
+    def list_changes(self, since: date, includes_all_corporations: bool = False) -> tuple[CorporationChange, ...]:
         """Return the changes in the imported differences of the day `since` and of later days: only the changes of
-        corporations with records of ours, or, with `all_corporations`, of all corporations. Raises not_allowed
-        if the acting person may not read.
+        corporations with records of ours, or, with `includes_all_corporations`, of all corporations. Raises
+        not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             reader = self._context.open_registry()
             if reader is None:
                 return ()
-            numbers = None if all_corporations else our_records.list_all_numbers(conn)
+            numbers = None if includes_all_corporations else our_records.list_all_numbers(conn)
         return reader.list_changes(since, numbers)
 
     def import_files(

@@ -232,10 +232,10 @@ def _format_canonical_json(detail: Mapping[str, object]) -> str:
     return text
 
 
-def _make_storable_text(value: object, width: int | None) -> object:
+def _make_storable_text(value: object, max_characters: int | None) -> object:
     """Return a text in a form that every database returns unchanged: lone surrogates are escaped, and the text is cut
-    to `width` characters. A value of another type is returned unchanged.
+    to `max_characters` characters. A value of another type is returned unchanged.
     """
     if not isinstance(value, str):
         return value
-    return value.encode("utf-8", "backslashreplace").decode()[:width]
+    return value.encode("utf-8", "backslashreplace").decode()[:max_characters]

@@ -60,14 +60,14 @@ class AnswerReader(io.RawIOBase):
         raise TimeoutError("no answer in time")
 
 
-def limit_answer_time(connection: Any, seconds: float | None) -> None:
+def limit_answer_time(connection: Any, limit_seconds: float | None) -> None:
     """Set the time limit (seconds) of each later answer on this connection. None, for no limit, is only allowed for a
     connection without an `AnswerReader`.
 
     PyMySQL has no public method for this limit, so the private attribute that it reads is set.
     """
     answer_reader = getattr(connection._rfile, "raw", None)
-    if isinstance(answer_reader, AnswerReader) and seconds is not None:
-        answer_reader.time_limit_seconds = seconds
-        seconds = min(seconds, SECONDS_UNTIL_FIRST_CHECK)
-    connection._read_timeout = seconds
+    if isinstance(answer_reader, AnswerReader) and limit_seconds is not None:
+        answer_reader.time_limit_seconds = limit_seconds
+        limit_seconds = min(limit_seconds, SECONDS_UNTIL_FIRST_CHECK)
+    connection._read_timeout = limit_seconds

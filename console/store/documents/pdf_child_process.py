@@ -98,14 +98,14 @@ def _limit_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _limit_processor_time(seconds: int) -> None:
-    """Limit the processor time of this process to `seconds` more than it has used so far. The parent process
+def _limit_processor_time(limit_seconds: int) -> None:
+    """Limit the processor time of this process to `limit_seconds` more than it has used so far. The parent process
     limits the real time."""
     with suppress(ImportError):
         import resource
 
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        allowed_seconds = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
+        allowed_seconds = math.ceil(usage.ru_utime + usage.ru_stime) + limit_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
@@ -161,9 +161,9 @@ class _OpenPdfDocument:
     def count_pages(self) -> int:
         return len(self._open_document())
 
-    def render_page(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
+    def render_page(self, index: int, width_px: int) -> tuple[dict[str, object], bytes]:
         with closing(self._load_page(index)) as page:
-            bitmap = page.render(scale=_compute_image_scale(page, width), may_draw_forms=False, rev_byteorder=True)
+            bitmap = page.render(scale=_compute_image_scale(page, width_px), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
                 row_bytes, stride = bitmap.width * 3, bitmap.stride
                 view = memoryview(bitmap.buffer)
@@ -316,9 +316,9 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     ]
 
 
-def _compute_image_scale(page: Any, width: int) -> float:
-    """Return the scale (pixels per PDF unit) at which the page's image is `width` pixels wide, or a smaller scale if
-    that image would be too large.
+def _compute_image_scale(page: Any, width_px: int) -> float:
+    """Return the scale (pixels per PDF unit) at which the page's image is `width_px` pixels wide, or a smaller scale
+    if that image would be too large.
 
     Raises PageRefused for a page of impossible size.
     """
@@ -326,7 +326,7 @@ def _compute_image_scale(page: Any, width: int) -> float:
     if not (0 < page_width < 1e6 and 0 < page_height < 1e6):
         raise PageRefused("page_size")
     scale: float = min(
-        (min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
+        (min(max(width_px, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
     )
     pixel_count = math.ceil(page_width * scale) * math.ceil(page_height * scale)
     if pixel_count > MAX_PIXELS:

@@ -59,12 +59,12 @@ class PdfDocument:
     starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
     """
 
-    def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+    def __init__(self, source: bytes | Path, *, time_limit_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         """`source`: the document's bytes or its file, at most 32 MiB. The child process is started by the first
         request.
         """
         self._source = source
-        self._seconds = seconds
+        self._seconds = time_limit_seconds
         self._lock = Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._is_closed = False
@@ -74,11 +74,11 @@ class PdfDocument:
         answer_head, _ = self._ask_child(do="count")
         return _parse_positive_number(answer_head, "count")
 
-    def render_page(self, index: int, width: int) -> PageImage:
-        """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
+    def render_page(self, index: int, width_px: int) -> PageImage:
+        """Return an image of the page that is `width_px` pixels wide, or smaller if it would have more than 6 million
         pixels. `index` counts from 0.
         """
-        answer_head, pixels = self._ask_child(do="image", index=index, width=width)
+        answer_head, pixels = self._ask_child(do="image", index=index, width=width_px)
         image = PageImage(
             _parse_positive_number(answer_head, "width"), _parse_positive_number(answer_head, "height"), pixels
         )
@@ -186,10 +186,10 @@ class _RequestTimer:
     """Kills the child process if one request takes longer than `seconds`. `has_expired` is True once
     the timer has killed it."""
 
-    def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], time_limit_seconds: float) -> None:
         self.has_expired = False
         self._child = child
-        self._timer = Timer(seconds, self._kill_child)
+        self._timer = Timer(time_limit_seconds, self._kill_child)
         self._timer.daemon = True
         self._timer.start()
 
@@ -295,11 +295,12 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _make_child_command(seconds: float) -> list[str]:
+def _make_child_command(time_limit_seconds: float) -> list[str]:
     """Return the command that starts the child process, which renders a PDF: Python with the child's file or, in a
-    frozen program, the program itself with PDF_CHILD_OPTION. `seconds` is the processor time that the child may use.
+    frozen program, the program itself with PDF_CHILD_OPTION. `time_limit_seconds` is the processor time that the
+    child may use.
     """
-    limits = [str(math.ceil(seconds)), str(resources_dir() / "fonts")]
+    limits = [str(math.ceil(time_limit_seconds)), str(resources_dir() / "fonts")]
     if getattr(sys, "frozen", False):
         return [sys.executable, PDF_CHILD_OPTION, *limits]
     return [sys.executable, "-I", pdf_child_process.__file__, *limits]

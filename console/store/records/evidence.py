@@ -183,11 +183,11 @@ def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[Evid
 
 
 def add_document(
-    conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size: int, now: datetime
+    conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size_bytes: int, now: datetime
 ) -> bool:
     """Insert the row of a stored PDF of the record with this kind and id, and return True. If the record already has
     a PDF with this SHA-256, write only the new time of its fetch and return False. `path` is the PDF's path in the
-    documents, `size` its length in bytes.
+    documents, `size_bytes` its length in bytes.
 
     Raises RunAgain if another process inserted the same PDF at the same time.
     """
@@ -203,7 +203,7 @@ def add_document(
         subject_id=subject_id,
         path=path,
         sha256=sha256,
-        bytes=size,
+        bytes=size_bytes,
         fetched_at=convert_to_naive_utc(now),
     )
     try:

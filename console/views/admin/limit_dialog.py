@@ -74,7 +74,7 @@ class LimitDialog(FormDialog):
             return None
 
     def list_inputs(self) -> Sequence[QWidget]:
-        return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wrap=True)
+        return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wraps_lines=True)
 
     def find_form_problem(self) -> str:
         value = self._parse_typed_value()

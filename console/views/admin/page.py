@@ -153,9 +153,9 @@ class AdminPage(Page):
         self._buttons = (self.switch_button, self.limit_button)
         self._button_lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(is_raised=True, edge="top")
-        self.detail_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.detail_label = TextLabel("", "body", wraps_lines=True, is_selectable=True)
         self.footer.setLayout(
-            make_column(self.detail_label, make_row(*self._button_lines), gap=8, margins=(24, 8, 24, 8))
+            make_column(self.detail_label, make_row(*self._button_lines), gap_px=8, margins=(24, 8, 24, 8))
         )
         return self.footer
 
@@ -263,7 +263,7 @@ class AdminPage(Page):
 def _make_button_line(button: KeyButton) -> QWidget:
     """Return a widget with the button and, beside it, a label with the reason why the button is disabled."""
     line = QWidget()
-    line.setLayout(make_row(button, ReasonLabel(button), None, gap=8))
+    line.setLayout(make_row(button, ReasonLabel(button), None, gap_px=8))
     return line
 
 

@@ -42,7 +42,7 @@ class ReadOnlySwitchDialog(FormDialog):
         effect_sentence = self.context.translate(
             f"dialog.read_only.{self._key_part}.effect.{scope_key}", scope=self._scope
         )
-        return self.reason_field, TextLabel(effect_sentence, wrap=True)
+        return self.reason_field, TextLabel(effect_sentence, wraps_lines=True)
 
     def find_form_problem(self) -> str:
         return "" if self.reason_field.text().strip() else "dialog.read_only.needs_reason"

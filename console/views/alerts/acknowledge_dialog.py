@@ -59,7 +59,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
         effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
-        content.setLayout(make_column(self.note_field, TextLabel(translate(effect_key), wrap=True), gap=12))
+        content.setLayout(make_column(self.note_field, TextLabel(translate(effect_key), wraps_lines=True), gap_px=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alerts)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:

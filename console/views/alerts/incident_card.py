@@ -34,7 +34,7 @@ class IncidentCard(Surface):
         super().__init__(is_raised=True, edge="top")
         self._context = context
         self._scroll_area: QScrollArea = make_scroll_area()
-        self.setLayout(make_column(self._scroll_area, gap=0))
+        self.setLayout(make_column(self._scroll_area, gap_px=0))
 
     def show_incident(self, incident: Incident) -> None:
         """Replace the shown incident with `incident`."""
@@ -43,14 +43,14 @@ class IncidentCard(Surface):
             *self._make_state_widgets(incident),
             *self._make_alert_widgets(incident),
             *self._make_record_widgets(incident),
-            gap=6,
+            gap_px=6,
         )
         right_column = make_column(
-            *self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap=6
+            *self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap_px=6
         )
         for column in (left_column, right_column):
             column.addStretch(1)
-        columns = make_row(gap=32, margins=_CARD_MARGINS_PX)
+        columns = make_row(gap_px=32, margins=_CARD_MARGINS_PX)
         columns.addLayout(left_column, 3)
         columns.addLayout(right_column, 2)
         content.setLayout(columns)
@@ -66,28 +66,32 @@ class IncidentCard(Surface):
     def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
         title_label = TitleLabel(
-            incident_words.format_incident_title(incident, context.translate), "dialog_title", wrap=True, heading=2
+            incident_words.format_incident_title(incident, context.translate),
+            "dialog_title",
+            wraps_lines=True,
+            heading=2,
         )
         subject_label = TextLabel(
-            incident_texts.format_incident_subject(incident, context), "body", selectable=True, wrap=True
+            incident_texts.format_incident_subject(incident, context), "body", is_selectable=True, wraps_lines=True
         )
         state_label = TextLabel(
-            incident_words.format_incident_state(incident, context.translate), "body", "care", wrap=True
+            incident_words.format_incident_state(incident, context.translate), "body", "care", wraps_lines=True
         )
         state_label.setVisible(bool(state_label.plain))
-        owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wrap=True)
+        owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wraps_lines=True)
         reason_label = TextLabel(
             alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), context),
             "body",
-            wrap=True,
-            selectable=True,
+            wraps_lines=True,
+            is_selectable=True,
         )
         reason_label.setVisible(bool(reason_label.plain))
         return title_label, subject_label, owner_label, state_label, reason_label
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
         alert_labels = [
-            TextLabel(self._format_alert(alert), "small", wrap=True, selectable=True) for alert in incident.alerts
+            TextLabel(self._format_alert(alert), "small", wraps_lines=True, is_selectable=True)
+            for alert in incident.alerts
         ]
         heading = TextLabel(
             self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading=2
@@ -131,7 +135,7 @@ class IncidentCard(Surface):
             if hidden_count
             else []
         )
-        return heading, make_flow_widget(*buttons, *hidden_count_labels, gap=8)
+        return heading, make_flow_widget(*buttons, *hidden_count_labels, gap_px=8)
 
     def _make_record_button(self, record: AffectedRecord) -> KeyButton:
         button = KeyButton(incident_texts.format_affected_record(record, self._context), kind="inline")
@@ -142,7 +146,7 @@ class IncidentCard(Surface):
 
     def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
         step_labels = [
-            TextLabel(f"{number}. {self._context.translate(words_key)}", "body", wrap=True)
+            TextLabel(f"{number}. {self._context.translate(words_key)}", "body", wraps_lines=True)
             for number, words_key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
         ]
         return self._make_heading("incident.playbook"), *step_labels
@@ -156,8 +160,8 @@ class IncidentCard(Surface):
                 f"{wording.format_instant(step.at)}  {incident_words.format_incident_step(step, translate)}",
                 "small",
                 "muted",
-                wrap=True,
-                selectable=True,
+                wraps_lines=True,
+                is_selectable=True,
             )
             for step in reversed(incident.steps)
         ]

@@ -62,7 +62,7 @@ class IncidentDialog(FormDialog):
             else (self._make_drop_down_label(self.drop_down_list), self.drop_down_list)
         )
         effect_label = TextLabel(
-            self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wrap=True
+            self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wraps_lines=True
         )
         return *drop_down_list, self.note_field, effect_label
 

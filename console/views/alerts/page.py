@@ -147,7 +147,7 @@ class AlertsPage(Page):
         self.summary_label.hide()
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
-        self.footer.setLayout(make_column(self.summary_label, self.button_row, gap=4, margins=(24, 8, 24, 8)))
+        self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""

@@ -358,7 +358,7 @@ class BackgroundRefresh(QObject):
             self._end_failed_due_tasks_call,
             caller=self,
             lane="slow",
-            cancellable=True,
+            is_cancellable=True,
         )
 
     def _end_due_tasks_call(self, runs: tuple[TaskRun, ...] | None) -> None:
@@ -380,7 +380,7 @@ class BackgroundRefresh(QObject):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published())
         self._context.runner.run(
-            call, self._end_registry_fetch, self._end_registry_fetch, caller=self, lane="long", cancellable=True
+            call, self._end_registry_fetch, self._end_registry_fetch, caller=self, lane="long", is_cancellable=True
         )
 
     def _end_registry_fetch(self, _outcome: object) -> None:

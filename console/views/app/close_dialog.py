@@ -35,7 +35,7 @@ class RunningCallsDialog(DialogFrame):
             for acting_call in frame.context.running_acting_calls
         ]
         content = QWidget()
-        content.setLayout(make_column(unfinished_bar, *call_rows, gap=8))
+        content.setLayout(make_column(unfinished_bar, *call_rows, gap_px=8))
         self.show_content(content)
         self.act_button.clicked.connect(self._wait_for_running_calls)
         self._timer = QTimer(self, interval=_RUNNING_CALLS_CHECK_INTERVAL_MS)

@@ -167,11 +167,11 @@ class CommandPalette(QObject):
             key=self,
         )
 
-    def _show_search_result_and_duration(self, text: str, result: SearchResult, seconds: float) -> None:
+    def _show_search_result_and_duration(self, text: str, result: SearchResult, duration_seconds: float) -> None:
         if text == self._typed_text:
             self._show_search_result(text, result)
             self.search_box.footer.status_label.show_text(
-                self._context.translate("search.took", seconds=f"{seconds:.2f}")
+                self._context.translate("search.took", seconds=f"{duration_seconds:.2f}")
             )
 
     def _show_search_result(self, text: str, result: SearchResult | None) -> None:

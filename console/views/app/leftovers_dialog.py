@@ -41,21 +41,21 @@ class LeftoverCredentialsDialog(DialogFrame):
         content_widgets: list[QWidget] = [*widgets_above]
         if leftovers.entries:
             content_widgets += [
-                TextLabel(translate("dialog.leftovers.entries"), bold=True),
+                TextLabel(translate("dialog.leftovers.entries"), is_bold=True),
                 _make_credential_names_label(
                     [case_words.get_provider_name(name, self._context) for name in leftovers.entries]
                 ),
             ]
         if leftovers.variables:
             content_widgets += [
-                TextLabel(translate("dialog.leftovers.variables"), bold=True),
+                TextLabel(translate("dialog.leftovers.variables"), is_bold=True),
                 _make_credential_names_label(leftovers.variables),
             ]
             content_widgets.append(
-                TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True)
+                TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wraps_lines=True)
             )
         content = QWidget()
-        content.setLayout(make_column(*content_widgets, gap=8))
+        content.setLayout(make_column(*content_widgets, gap_px=8))
         return content
 
     @Slot()
@@ -92,4 +92,4 @@ class LeftoverCredentialsDialog(DialogFrame):
 
 
 def _make_credential_names_label(names: Sequence[str]) -> TextLabel:
-    return TextLabel("\n".join(names), "data", wrap=True)
+    return TextLabel("\n".join(names), "data", wraps_lines=True)

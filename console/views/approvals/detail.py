@@ -52,7 +52,9 @@ class RefundRequestEndPanel(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(f"{title}: {sentence}")
         self.setLayout(
-            make_column(TextLabel(title, "panel_title", "muted", heading=3), TextLabel(sentence, wrap=True), gap=4)
+            make_column(
+                TextLabel(title, "panel_title", "muted", heading=3), TextLabel(sentence, wraps_lines=True), gap_px=4
+            )
         )
 
     def focusInEvent(self, event: QFocusEvent) -> None:
@@ -278,7 +280,7 @@ class RefundRequestPanel(QScrollArea):
         ]
         self._last_panel = panels[-1]
         content.setLayout(
-            make_column(*panels, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16))
+            make_column(*panels, None, gap_px=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16))
         )
         self.setWidget(content)
         self._fit_money_strip()
@@ -331,11 +333,11 @@ class RefundRequestPanel(QScrollArea):
             TextLabel(translate("approvals.against" if count else "approvals.nothing_against"), "section", heading=3),
             TextLabel(str(count) if count else "", "data", "muted"),
             None,
-            gap=8,
+            gap_px=8,
         )
         panel = QWidget()
         box = ToneBox("care")
-        reason_lines = make_column(gap=0)
+        reason_lines = make_column(gap_px=0)
         for position, (shape, sentence, answer, risk_signal) in enumerate(reasons):
             reason_lines.addWidget(
                 self._make_reason_line(shape, sentence, answer, risk_signal, is_last=position == count - 1)
@@ -344,19 +346,19 @@ class RefundRequestPanel(QScrollArea):
             reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(reason_lines)
         box.setVisible(bool(count))
-        panel.setLayout(make_column(head, box, gap=8))
+        panel.setLayout(make_column(head, box, gap_px=8))
         return panel
 
     def _make_reason_line(
         self, shape: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last: bool
     ) -> QWidget:
         line = Surface(edge="none" if is_last else "bottom")
-        texts = [TextLabel(sentence, wrap=True, selectable=True)]
+        texts = [TextLabel(sentence, wraps_lines=True, is_selectable=True)]
         if answer:
-            texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
-        line_row = make_row(gap=12, margins=(14, 8, 12, 8))
+            texts.append(TextLabel(answer, "body", "muted", wraps_lines=True, is_selectable=True))
+        line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
         line_row.addWidget(ShapeIcon(shape, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        line_row.addLayout(make_column(*texts, gap=0), 1)
+        line_row.addLayout(make_column(*texts, gap_px=0), 1)
         if risk_signal is not None and risk_signal.kind is not None and risk_signal.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
             button.setAccessibleName(self._context.translate("approvals.open_hit_of", words=sentence))
@@ -371,10 +373,10 @@ class RefundRequestPanel(QScrollArea):
         line = Surface()
         button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds_key=False)
         button.clicked.connect(self.probe_requested)
-        hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
-        line_row = make_row(gap=12, margins=(14, 8, 12, 8))
+        hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wraps_lines=True)
+        line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
         line_row.addWidget(ShapeIcon("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        line_row.addLayout(make_column(TextLabel(sentence, wrap=True), hint, gap=0), 1)
+        line_row.addLayout(make_column(TextLabel(sentence, wraps_lines=True), hint, gap_px=0), 1)
         line_row.addWidget(button)
         line.setLayout(line_row)
         return line
@@ -392,7 +394,7 @@ class RefundRequestPanel(QScrollArea):
             translate("approvals.then_and_now"), self._make_comparison_panel(details), heading=3
         )
         columns_box = self._request_and_comparison_box = make_row(
-            make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap=24
+            make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap_px=24
         )
         self.arrange_panels(is_side_by_side=self._is_side_by_side)
         columns_box.setStretch(0, 1)
@@ -455,7 +457,9 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         panel.setLayout(
             make_column(
-                TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading=3), strip, gap=6
+                TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading=3),
+                strip,
+                gap_px=6,
             )
         )
         return panel
@@ -499,11 +503,11 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
         lines = (
-            make_flow_widget(*passed_check_lines, gap=20, line_gap=6)
+            make_flow_widget(*passed_check_lines, gap_px=20, line_gap=6)
             if passed_check_lines
             else TextLabel(wording.NO_VALUE)
         )
-        panel.setLayout(make_column(heading, lines, gap=6))
+        panel.setLayout(make_column(heading, lines, gap_px=6))
         return panel
 
     def _make_earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
@@ -522,12 +526,14 @@ class RefundRequestPanel(QScrollArea):
             )
             line = QWidget()
             line.setLayout(
-                make_row(ShapeIcon(badge.shape, badge.tone, 14), TextLabel(refund_sentence, wrap=True), gap=6)
+                make_row(
+                    ShapeIcon(badge.shape, badge.tone, 14), TextLabel(refund_sentence, wraps_lines=True), gap_px=6
+                )
             )
             lines.append(line)
         panel = QWidget()
         panel.setLayout(
-            make_column(heading, *(lines or [TextLabel(context.translate("approvals.no_earlier"))]), gap=4)
+            make_column(heading, *(lines or [TextLabel(context.translate("approvals.no_earlier"))]), gap_px=4)
         )
         return panel
 
@@ -556,11 +562,11 @@ class RefundRequestPanel(QScrollArea):
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
         shape, tone = case_words.get_verdict_icon_and_tone(details.explanation)
         verdict, *further_sentences = record_words.format_explanation(details.explanation, self._context)
-        lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
-        lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
-        panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
+        lines = [TextLabel(verdict, "body", tone, is_bold=True, wraps_lines=True)]
+        lines += [TextLabel(sentence, wraps_lines=True) for sentence in further_sentences if sentence]
+        panel, box = ToneBox(tone), make_row(gap_px=12, margins=(14, 10, 12, 10))
         box.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        box.addLayout(make_column(*lines, gap=2), 1)
+        box.addLayout(make_column(*lines, gap_px=2), 1)
         panel.setLayout(box)
         return panel
 

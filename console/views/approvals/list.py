@@ -278,9 +278,9 @@ def _paint_card_line(
     """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
     an age. `runs` are the pieces of this right text, each with True if it is drawn in the font for figures."""
     baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
-    width_px, x = measure_font_runs(runs, bold=is_bold), float(box.left())
+    width_px, x = measure_font_runs(runs, is_bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
-    draw_font_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
+    draw_font_runs(painter, box.right() - width_px, baseline, runs, is_bold=is_bold)
     if shape:
         icon_size_px = current_appearance().icon_px(_CARD_ICON_SIZE_PX)
         draw_cached_shape(
@@ -290,7 +290,7 @@ def _paint_card_line(
     painter.setPen(colour(tone))
     available_px = box.right() - x - (width_px + 8 if runs else 0)
     draw_font_runs(
-        painter, x, baseline, elide_font_runs(split_font_runs(text), available_px, bold=is_bold), bold=is_bold
+        painter, x, baseline, elide_font_runs(split_font_runs(text), available_px, is_bold=is_bold), is_bold=is_bold
     )
 
 
@@ -316,7 +316,7 @@ class ApprovalListPanel(Surface):
         head = Surface(edge="bottom")
         title = TitleLabel(context.translate("screen.approvals"))
         head.setLayout(make_row(title, self.count_label, None, margins=(24, 12, 16, 12)))
-        self.setLayout(make_column(head, self.card_list, gap=0, margins=(0, 0, 1, 1)))
+        self.setLayout(make_column(head, self.card_list, gap_px=0, margins=(0, 0, 1, 1)))
         self.arrange_panels(is_side_by_side=True)
 
     def arrange_panels(self, *, is_side_by_side: bool) -> None:

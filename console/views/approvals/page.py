@@ -102,25 +102,25 @@ class ApprovalsPage(Page):
     # -- construction
 
     def _make_request_head(self) -> None:
-        self.title = TitleLabel(wrap=True, heading=2)
-        self.request_summary_label = TextLabel("", "body", wrap=True)
-        self._badges = make_flow_widget(gap=8)
+        self.title = TitleLabel(wraps_lines=True, heading=2)
+        self.request_summary_label = TextLabel("", "body", wraps_lines=True)
+        self._badges = make_flow_widget(gap_px=8)
 
     def _make_footer(self) -> None:
         translate = self.context.translate
         self.reject_button = KeyButton(translate("action.reject"), "D", "danger", binds_key=False)
         self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds_key=False)
         self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds_key=False)
-        self.maker_notice_label = TextLabel("", "small", "muted", wrap=True)
-        self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
+        self.maker_notice_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self.disabled_reason_label = TextLabel("", "small", "text", wraps_lines=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def _build_layout(self) -> None:
         head = Surface(edge="bottom")
-        self._title_row = make_row(self.title, gap=12)
+        self._title_row = make_row(self.title, gap_px=12)
         self._title_row.addWidget(self._badges)
         self._title_row.setStretch(0, 1)
-        head.setLayout(make_column(self._title_row, self.request_summary_label, gap=2, margins=(24, 12, 24, 10)))
+        head.setLayout(make_column(self._title_row, self.request_summary_label, gap_px=2, margins=(24, 12, 24, 10)))
         self.footer = Surface(is_raised=True, edge="top")
         footer_parts = (
             self.reject_button,
@@ -129,12 +129,12 @@ class ApprovalsPage(Page):
             self.disabled_reason_label,
             self.approve_button,
         )
-        footer_row = make_row(*footer_parts, gap=12, margins=(24, 8, 24, 8))
+        footer_row = make_row(*footer_parts, gap_px=12, margins=(24, 8, 24, 8))
         footer_row.setStretch(2, 2)
         footer_row.setStretch(3, 3)
         self.footer.setLayout(footer_row)
         self.request_with_head = QWidget()
-        self.request_with_head.setLayout(make_column(head, self.request_panel, gap=0))
+        self.request_with_head.setLayout(make_column(head, self.request_panel, gap_px=0))
         self.content = QStackedWidget()
         self.empty_state = QWidget()
         self.empty_state_button: KeyButton | None = None
@@ -144,10 +144,10 @@ class ApprovalsPage(Page):
             self.content.addWidget(content_widget)
         self.content.currentChanged.connect(self._show_footer)
         right_side = QWidget()
-        right_column = make_column(self.content, self.bars_below, self.footer, gap=0)
+        right_column = make_column(self.content, self.bars_below, self.footer, gap_px=0)
         right_column.setStretch(0, 1)
         right_side.setLayout(right_column)
-        self._list_and_content_layout = make_row(self.list_panel, right_side, gap=0)
+        self._list_and_content_layout = make_row(self.list_panel, right_side, gap_px=0)
         self._list_and_content_layout.setStretch(1, 1)
         self.set_page_name(self.context.translate("screen.approvals"))
         self.add_content(self._list_and_content_layout, 1)
@@ -396,7 +396,7 @@ class ApprovalsPage(Page):
                 age=context.format_age(details.record.created_at) if details.record.created_at else None,
             )
         )
-        old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(details, context), gap=8)
+        old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(details, context), gap_px=8)
         self._title_row.replaceWidget(old_badges, self._badges)
         old_badges.hide()
         old_badges.deleteLater()

@@ -34,8 +34,8 @@ class ProposalPanel(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._title = TitleLabel(wrap=True, heading=2)
-        self.sentence_label = TextLabel("", wrap=True)
+        self._title = TitleLabel(wraps_lines=True, heading=2)
+        self.sentence_label = TextLabel("", wraps_lines=True)
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds_key=False)
         self.open_button.clicked.connect(self._request_record)
         head = Surface(edge="bottom")
@@ -46,10 +46,10 @@ class ProposalPanel(QWidget):
             self.sentence_label,
             make_row(self.open_button, None),
             None,
-            gap=14,
+            gap_px=14,
             margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16),
         )
-        panel_column = make_column(head, gap=0)
+        panel_column = make_column(head, gap_px=0)
         panel_column.addLayout(self._content_column, 1)
         self.setLayout(panel_column)
 

@@ -68,7 +68,7 @@ class AuditPage(Page):
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         toolbar = Surface(edge="bottom")
-        owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
+        owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wraps_lines=True)
         toolbar.setLayout(
             make_row(self.verify_button, self.exporter.button, 8, owner_label, margins=(margin, 8, margin, 8))
         )

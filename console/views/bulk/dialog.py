@@ -121,7 +121,7 @@ class BulkDialog(BulkRunDialog):
         self.show_title(
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )
-        progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wrap=True)
+        progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wraps_lines=True)
         self.show_widgets_in_column(progress)
         self.act_button.hide()
 

@@ -65,12 +65,12 @@ class BulkPlanPage(QWidget):
             key = "bulk.size.first" if self.row_limit_list.count() else "bulk.size.all"
             self.row_limit_list.addItem(translate(key, n=max_rows), max_rows)
         self.row_limit_list.currentIndexChanged.connect(self._show_limited_plan)
-        self.totals_label = TextLabel("", bold=True, wrap=True)
-        self.duration_label = TextLabel("", "small", "muted", wrap=True)
+        self.totals_label = TextLabel("", is_bold=True, wraps_lines=True)
+        self.duration_label = TextLabel("", "small", "muted", wraps_lines=True)
         list_label = TextLabel(translate("bulk.size"), "body", "muted")
         list_label.setBuddy(self.row_limit_list)
-        action_label = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
-        note_label = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
+        action_label = TextLabel(translate(f"bulk.what.{run.action.value}"), wraps_lines=True)
+        note_label = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wraps_lines=True)
         note_label.setVisible(run.words is not None)
         self.table = _make_bulk_row_table(
             context,
@@ -80,10 +80,10 @@ class BulkPlanPage(QWidget):
             len(plan.rows),
         )
         self.table.rows.read_query(self._read_plan_rows)
-        row_limit_row = make_row(list_label, self.row_limit_list, None, gap=8)
+        row_limit_row = make_row(list_label, self.row_limit_list, None, gap_px=8)
         self.setLayout(
             make_column(
-                action_label, note_label, row_limit_row, self.totals_label, self.duration_label, self.table, gap=8
+                action_label, note_label, row_limit_row, self.totals_label, self.duration_label, self.table, gap_px=8
             )
         )
         self._show_limited_plan()
@@ -126,7 +126,7 @@ class BulkProgressPage(QWidget):
         self.status_bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
         self._shown_status: bulk_words.RunStatusContent | None = None
         self.progress_label = TextLabel("", "panel_title", heading=0)
-        self.result_counts_label = TextLabel("", "body", "muted", wrap=True)
+        self.result_counts_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.filter_list = DropDownList(translate("bulk.filter"))
         for filter_name in _ROW_RESULT_FILTERS:
             self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
@@ -142,7 +142,7 @@ class BulkProgressPage(QWidget):
             translate("bulk.rows"),
             run.size,
         )
-        self._bar_layout = make_column(self.status_bar, gap=0)
+        self._bar_layout = make_column(self.status_bar, gap_px=0)
         list_label = TextLabel(translate("bulk.filter"), "body", "muted")
         list_label.setBuddy(self.filter_list)
         line = make_flow_widget(
@@ -151,10 +151,10 @@ class BulkProgressPage(QWidget):
             self.exporter.button,
             self.discard_button,
             ReasonLabel(self.discard_button),
-            gap=8,
+            gap_px=8,
         )
         self.setLayout(
-            make_column(self._bar_layout, self.progress_label, self.result_counts_label, line, self.table, gap=8)
+            make_column(self._bar_layout, self.progress_label, self.result_counts_label, line, self.table, gap_px=8)
         )
         self._filter_rows()
 
@@ -214,7 +214,7 @@ def _make_bulk_row_table(
         name,
         hideable_columns=_HIDEABLE_COLUMN_NAMES,
         naming_columns=_NAMING_COLUMN_NAMES,
-        margin=12,
+        margin_px=12,
     )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))

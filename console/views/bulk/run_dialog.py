@@ -266,7 +266,7 @@ class BulkRunDialog(DialogFrame):
     def show_widgets_in_column(self, *widgets: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""
         content = QWidget()
-        content.setLayout(make_column(*widgets, gap=12))
+        content.setLayout(make_column(*widgets, gap_px=12))
         self.show_content(content)
 
 

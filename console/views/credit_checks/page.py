@@ -44,7 +44,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             translate("action.open_pdf"), SHORTCUT_BY_RECORD_ACTION["open_pdf"], icon="document", binds_key=False
         )
         buttons_column = QWidget()
-        buttons_column.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
+        buttons_column.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap_px=4))
         self.document_panels = DocumentStrip((), translate("record.document_strip"), buttons_column)
         tabs, margin = CreditCheckTabs(context), tokens().px("spacing", "page_margin")
         super().__init__(

@@ -87,7 +87,7 @@ class CreditCheckTabs(RecordTabs):
             margins=(24, 12, 24, 0),
         )
         documents = QWidget()
-        documents.setLayout(make_column(self._document_table, title, self._attempt_list, gap=0))
+        documents.setLayout(make_column(self._document_table, title, self._attempt_list, gap_px=0))
         tabs_between = (
             RecordTab("documents", documents, (self._document_table, self._attempt_list)),
             RecordTab("history", self._earlier_check_list, (self._earlier_check_table,)),

@@ -72,11 +72,11 @@ class PdfComparisonPage(Page):
         self._cancelled = threading.Event()
         self.page_index = 0
         self.title = TitleLabel()
-        self.summary_label = TextLabel("", "body", "muted", wrap=True)
+        self.summary_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.page_position_label = TextLabel("", "data", "muted")
         self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.old_version_label, self.new_version_label = (
-            TextLabel("", "small", "muted", wrap=True) for _ in range(2)
+            TextLabel("", "small", "muted", wraps_lines=True) for _ in range(2)
         )
         self.old_view = PdfPageView(translate("compare.old"))
         self.new_view = PdfPageView(translate("compare.new"))
@@ -87,13 +87,13 @@ class PdfComparisonPage(Page):
             self.difference_table, EmptyState(translate("compare.empty"), shape="check")
         )
         head = Surface(edge="bottom")
-        first_line = make_row(self.title, None, self.page_position_label, self.back_button, gap=8)
-        line = make_column(first_line, self.summary_label, gap=4, margins=(margin, 12, margin, 12))
+        first_line = make_row(self.title, None, self.page_position_label, self.back_button, gap_px=8)
+        line = make_column(first_line, self.summary_label, gap_px=4, margins=(margin, 12, margin, 12))
         head.setLayout(line)
         version_panels = QSplitter(Qt.Orientation.Horizontal)
         for version_label, view in ((self.old_version_label, self.old_view), (self.new_version_label, self.new_view)):
             side = QWidget()
-            side_layout = make_column(make_row(version_label, margins=(margin, 4, 8, 4)), gap=0)
+            side_layout = make_column(make_row(version_label, margins=(margin, 4, 8, 4)), gap_px=0)
             side_layout.addWidget(view, 1)
             side.setLayout(side_layout)
             version_panels.addWidget(side)
@@ -311,10 +311,10 @@ class PdfComparisonPage(Page):
                 partial(self._show_page_failure, view),
                 caller=self,
                 key=("compare", side),
-                cancellable=True,
+                is_cancellable=True,
             )
 
-    def _show_page_image(self, view: PdfPageView, side: str, index: int, width: int, image: PageImage) -> None:
+    def _show_page_image(self, view: PdfPageView, side: str, index: int, width_px: int, image: PageImage) -> None:
         comparison = self._comparison
         if comparison is None or index != self.page_index:
             return
@@ -328,7 +328,7 @@ class PdfComparisonPage(Page):
             for box in (item.old_boxes if side == "old" else item.new_boxes)
         ]
         spoken_name = self.context.translate(f"compare.{side}")
-        view.show_marked_page(image, width, marks, f"{spoken_name}. {self.page_position_label.plain}")
+        view.show_marked_page(image, width_px, marks, f"{spoken_name}. {self.page_position_label.plain}")
 
     def _show_page_failure(self, view: PdfPageView, failure: Failure) -> None:
         view.show_message(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))

@@ -123,8 +123,8 @@ class PdfPage(Page):
         label = TextLabel(translate("action.find"), "body", "muted")
         label.setBuddy(self.search_field)
         search_row, page_buttons, size_buttons = QWidget(), QWidget(), QWidget()
-        size_buttons.setLayout(make_row(self.fit_width_button, self.fit_page_button, self.rotate_button, gap=8))
-        search_row.setLayout(make_row(label, self.search_field, self.match_position_label, gap=8))
+        size_buttons.setLayout(make_row(self.fit_width_button, self.fit_page_button, self.rotate_button, gap_px=8))
+        search_row.setLayout(make_row(label, self.search_field, self.match_position_label, gap_px=8))
         page_buttons.setLayout(
             make_row(
                 self.previous_button,
@@ -134,20 +134,20 @@ class PdfPage(Page):
                 self.zoom_out_button,
                 self.zoom_label,
                 self.zoom_in_button,
-                gap=8,
+                gap_px=8,
             )
         )
         head = Surface()
-        self.view_description_label = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
+        self.view_description_label = TextLabel(translate("pdf.safe"), "body", "muted", wraps_lines=True)
         head_row = make_row(
-            self.title, 8, self.view_description_label, self.back_button, gap=4, margins=(margin, 12, margin, 12)
+            self.title, 8, self.view_description_label, self.back_button, gap_px=4, margins=(margin, 12, margin, 12)
         )
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
         toolbar = Surface(is_raised=True, edge="bottom")
         copy_buttons = (self.save_button, self.print_button)
         tool_flow = make_flow_widget(
-            page_buttons, size_buttons, self.text_button, self.compare_button, *copy_buttons, search_row, gap=16
+            page_buttons, size_buttons, self.text_button, self.compare_button, *copy_buttons, search_row, gap_px=16
         )
         toolbar.setLayout(make_column(tool_flow, margins=(margin, 8, margin, 8)))
         self.add_content(head)
@@ -319,7 +319,7 @@ class PdfPage(Page):
             self._make_call_if_shown(pdf_document, self._show_text),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            cancellable=True,
+            is_cancellable=True,
         )
 
     def _show_text(self, texts: list[str]) -> None:
@@ -355,7 +355,7 @@ class PdfPage(Page):
             self._make_call_if_shown(pdf_document, partial(self._show_page_image, index)),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            cancellable=True,
+            is_cancellable=True,
         )
 
     def _compute_shown_width_px(self) -> int:
@@ -486,7 +486,7 @@ class PdfPage(Page):
             self._make_call_if_shown(pdf_document, self._show_matches),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            cancellable=True,
+            is_cancellable=True,
         )
 
     def _search_in_text(self, search_text: str) -> None:

@@ -60,29 +60,29 @@ class PdfPageView(QScrollArea):
     def show_page(
         self,
         image: PageImage,
-        width: int,
+        width_px: int,
         boxes: Sequence[PageBox],
         current_boxes: Sequence[PageBox],
         name: str,
         quarter_turns: int = 0,
     ) -> None:
-        """Show the image of a PDF page, `width` px wide, turned clockwise by quarter turns. `boxes` are the search
+        """Show the image of a PDF page, `width_px` px wide, turned clockwise by quarter turns. `boxes` are the search
         matches and `current_boxes` the current match, as rectangles in fractions (0 to 1) of the page's width and
         height. `name` is the description for screen readers.
         """
         current_boxes = [rotate_box(box, quarter_turns) for box in current_boxes]
         boxes = [rotate_box(box, quarter_turns) for box in boxes]
-        self._sheet.show_page(image, width, boxes, current_boxes, quarter_turns=quarter_turns)
+        self._sheet.show_page(image, width_px, boxes, current_boxes, quarter_turns=quarter_turns)
         self.setAccessibleDescription(name)
         if current_boxes:
             left, top, right, bottom = current_boxes[0]
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
 
-    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[PdfPageMark], name: str) -> None:
-        """Show the image of a PDF page, `width` px wide, with `marks`, and scroll to the current mark. `name` is
+    def show_marked_page(self, image: PageImage, width_px: int, marks: Sequence[PdfPageMark], name: str) -> None:
+        """Show the image of a PDF page, `width_px` px wide, with `marks`, and scroll to the current mark. `name` is
         the description for screen readers."""
-        self._sheet.show_page(image, width, (), (), marks)
+        self._sheet.show_page(image, width_px, (), (), marks)
         self.setAccessibleDescription(name)
         current_box = next((mark.box for mark in marks if mark.is_current), None)
         if current_box is not None:
@@ -132,7 +132,7 @@ class _PdfPageSheet(QWidget):
     def show_page(
         self,
         page: PageImage,
-        width: int,
+        width_px: int,
         boxes: Sequence[PageBox],
         current_boxes: Sequence[PageBox],
         marks: Sequence[PdfPageMark] = (),
@@ -142,8 +142,8 @@ class _PdfPageSheet(QWidget):
         image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
         self.message_text, self._boxes, self._current_hit_boxes, self.marks = "", boxes, current_boxes, marks
-        height = round(width * self.image.height() / self.image.width())
-        self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
+        height = round(width_px * self.image.height() / self.image.width())
+        self.resize(width_px + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
 
     def show_message(self, message: str) -> None:

@@ -25,9 +25,9 @@ def open_about_dialog(frame: WindowFrame) -> DialogFrame:
     grid.setColumnStretch(1, 1)
     for line, (name, version) in enumerate(versions.items()):
         grid.addWidget(TextLabel(translate(f"about.{name}"), tone="muted"), line, 0)
-        grid.addWidget(TextLabel(str(version), selectable=True), line, 1)
+        grid.addWidget(TextLabel(str(version), is_selectable=True), line, 1)
     content = QWidget()
-    content.setLayout(make_column(grid, TextLabel(translate("about.licences"), wrap=True), gap=12))
+    content.setLayout(make_column(grid, TextLabel(translate("about.licences"), wraps_lines=True), gap_px=12))
     dialog.show_content(content)
     dialog.open()
     return dialog

@@ -55,12 +55,16 @@ class HelpDialog(DialogFrame):
         )
         self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
         self._term_list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
-        self.meaning_label = TextLabel("", wrap=True, selectable=True)
+        self.meaning_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.meaning_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
         content.setLayout(
             make_column(
-                TextLabel(page_purpose, wrap=True), self.search_field, self._term_list, self.meaning_label, gap=12
+                TextLabel(page_purpose, wraps_lines=True),
+                self.search_field,
+                self._term_list,
+                self.meaning_label,
+                gap_px=12,
             )
         )
         self.show_content(content)

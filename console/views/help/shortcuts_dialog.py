@@ -57,10 +57,10 @@ def _make_key_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint
     grid.setVerticalSpacing(6)
     for line, (keys, words_key) in enumerate(hints):
         key_caps = QWidget()
-        key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap=4))
+        key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap_px=4))
         grid.addWidget(key_caps, line, 0)
         grid.addWidget(TextLabel(frame.context.translate(words_key)), line, 1)
     grid.setRowStretch(len(hints), 1)
     panel = QWidget()
-    panel.setLayout(make_column(TextLabel(title, "panel_title", "muted"), grid, gap=8))
+    panel.setLayout(make_column(TextLabel(title, "panel_title", "muted"), grid, gap_px=8))
     return panel

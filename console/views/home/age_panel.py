@@ -32,7 +32,7 @@ class QueueAgePanel(Surface):
         self.link = LinkButton(context.translate("home.ages_open"))
         self.link.clicked.connect(self._open_report)
         head = make_row(TextLabel(title, "panel_title"), None, self.link, margins=(16, 8, 16, 0))
-        box = make_column(gap=0, margins=(1, 1, 1, 4))
+        box = make_column(gap_px=0, margins=(1, 1, 1, 4))
         box.addLayout(head)
         box.addLayout(make_row(self.chart, margins=(8, 0, 8, 0)), 1)
         self.setLayout(box)

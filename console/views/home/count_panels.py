@@ -160,12 +160,12 @@ class CountPanel(Surface):
         self._footer_label = TextLabel("", "small", "muted")
         footer = self._footer = Surface(self, edge="top")
         footer.setLayout(make_row(self._footer_label, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
-        self._empty_text_label = TextLabel("", "body", "muted", wrap=True)
+        self._empty_text_label = TextLabel("", "body", "muted", wraps_lines=True)
         body = self._empty_text_panel = QWidget(self)
         body.setLayout(
             make_row(self._empty_text_label, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8))
         )
-        self.setLayout(make_column(head, body, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
+        self.setLayout(make_column(head, body, self._lines, None, footer, gap_px=0, margins=(1, 1, 1, 1)))
 
     def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
         """Show a button per line, and below them the text `footer`. Without lines, the text stands in their

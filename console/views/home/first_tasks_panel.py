@@ -47,9 +47,9 @@ class FirstTasksPanel(Surface):
         self.end_button = LinkButton(translate("first_tasks.end"), role="small")
         self.end_button.clicked.connect(context.first_tasks.dismiss_tasks)
         footer = Surface(self, edge="top")
-        links = make_flow_widget(self.training_link, self.end_button, gap=16)
+        links = make_flow_widget(self.training_link, self.end_button, gap_px=16)
         footer.setLayout(make_row(links, margins=(14, 4, 14, 4)))
-        self.setLayout(make_column(head, *self.buttons.values(), footer, gap=0, margins=(1, 1, 1, 1)))
+        self.setLayout(make_column(head, *self.buttons.values(), footer, gap_px=0, margins=(1, 1, 1, 1)))
         context.first_tasks.changed.connect(self._show_tasks)
         self._show_tasks()
 

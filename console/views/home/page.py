@@ -125,14 +125,14 @@ class HomePage(Page):
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        self._own_column.setLayout(column := make_column(self.own_work_panel, self.age_panel, gap=16))
+        self._own_column.setLayout(column := make_column(self.own_work_panel, self.age_panel, gap_px=16))
         column.setStretch(1, 1)
         provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
-        self._provider_column.setLayout(column := make_column(*provider_parts, gap=16))
+        self._provider_column.setLayout(column := make_column(*provider_parts, gap_px=16))
         for column_index in (0, 2):
             column.setStretch(column_index, 1)
         panel_row = self._count_panel_row = make_row(
-            self._own_column, self.team_panel, self._provider_column, gap=16, margins=(margin, 0, margin, 20)
+            self._own_column, self.team_panel, self._provider_column, gap_px=16, margins=(margin, 0, margin, 20)
         )
         for column_index in range(3):
             panel_row.setStretch(column_index, 1)
@@ -176,9 +176,9 @@ class HomePage(Page):
             queue_link,
             margins=(margin, 8, margin, 8),
         )
-        list_pane.setLayout(make_column(title, self.table_stack, gap=0))
+        list_pane.setLayout(make_column(title, self.table_stack, gap_px=0))
         self.recent_panel = RecentRecordsPanel(context, table_and_recent_panel)
-        panel_row = self._table_and_recent_row = make_row(list_pane, self.recent_panel, gap=0)
+        panel_row = self._table_and_recent_row = make_row(list_pane, self.recent_panel, gap_px=0)
         panel_row.setStretch(0, 1)
         table_and_recent_panel.setLayout(panel_row)
         return table_and_recent_panel

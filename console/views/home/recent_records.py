@@ -33,7 +33,7 @@ class RecentRecordsPanel(Surface):
             make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )
         self._line_column.addWidget(head)
-        self._empty_label = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
+        self._empty_label = TextLabel(context.translate("home.recent_empty"), "small", "muted", wraps_lines=True)
         self._line_column.addLayout(make_row(self._empty_label, margins=(16, 12, 16, 0)))
         self._line_column.addStretch(1)
         self._lines: list[CountLineButton] = []

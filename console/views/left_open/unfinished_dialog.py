@@ -106,7 +106,7 @@ class UnfinishedWorkDialog(DialogFrame):
             translate("dialog.unfinished.mentions"),
             *((translate("dialog.unfinished.requests"),) if context.asks_worker else ()),
         )
-        self.tabs = TabBar(translate("dialog.unfinished.title"), margin=12)
+        self.tabs = TabBar(translate("dialog.unfinished.title"), margin_px=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add_tab(title, data=name)
         self._build_tables(titles)
@@ -179,7 +179,7 @@ class UnfinishedWorkDialog(DialogFrame):
             table.setFixedHeight(self.operations_table.compute_height_for_rows(_VISIBLE_WORK_ROWS))
             self._content_stack.addWidget(table)
         self._bars = QVBoxLayout()
-        self.row_sentence_label = TextLabel("", "small", wrap=True, selectable=True)
+        self.row_sentence_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self.row_sentence_label.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.row_sentence_label.hide()
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
@@ -197,13 +197,13 @@ class UnfinishedWorkDialog(DialogFrame):
                 self.row_sentence_label,
                 self.own_takes,
                 self.mention_buttons,
-                gap=8,
+                gap_px=8,
             )
         )
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
-        self.withdraw_reason_label = TextLabel("", "small", "muted", wrap=True)
+        self.withdraw_reason_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.withdraw_button.reason_changed.connect(self.withdraw_reason_label.show_text)
         self.withdraw_button.clicked.connect(self._withdraw_selected_request)
         self.withdraw_button.hide()
@@ -724,4 +724,4 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
 def _make_work_table(
     context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
-    return StaticTable(context, columns, get_key, name, margin=12, hideable_columns=("since", "who", "desk"))
+    return StaticTable(context, columns, get_key, name, margin_px=12, hideable_columns=("since", "who", "desk"))

@@ -93,19 +93,19 @@ class CompanyPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._make_company_head())
         layout.addWidget(self.open_items)
-        middle = make_row(self._make_list_tabs(), self.live_check_panel, gap=0)
+        middle = make_row(self._make_list_tabs(), self.live_check_panel, gap_px=0)
         middle.setStretch(0, 1)
         layout.addLayout(middle, 1)
         self._connect_signals()
 
     def _make_company_head(self) -> QWidget:
         translate = self._context.translate
-        self.name_label = _NameLabel("", "title", heading=2, wrap=True)
+        self.name_label = _NameLabel("", "title", heading=2, wraps_lines=True)
         self.number_label = CopyableId(
             "", "", translate("field.corporation_number"), copy_word=translate("action.copy")
         )
         self.number_label.copied.connect(self._action_handlers.show_copied_toast)
-        self.furigana_label = _NameLabel("", "small", "muted", wrap=True)
+        self.furigana_label = _NameLabel("", "small", "muted", wraps_lines=True)
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
         self.totals_panel = CompanyTotalsPanel(self._context)
@@ -120,14 +120,14 @@ class CompanyPanel(QWidget):
         self.buy_button.clicked.connect(self.open_purchase_dialog)
         number_title = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
-        numbers = make_flow_widget(number_title, self.number_label, self.facts_label, self.read_time_label, gap=12)
+        numbers = make_flow_widget(number_title, self.number_label, self.facts_label, self.read_time_label, gap_px=12)
         title_line = make_row()
-        names = make_flow_widget(self.name_label, self.furigana_label, gap=12)
-        title_line.addLayout(make_column(names, numbers, gap=2), 1)
+        names = make_flow_widget(self.name_label, self.furigana_label, gap_px=12)
+        title_line.addLayout(make_column(names, numbers, gap_px=2), 1)
         buttons = make_flow_widget(ReasonLabel(self.buy_button), self.copy_button, self.buy_button)
         title_line.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
         head.setLayout(
-            make_column(title_line, self.registry_facts, self.totals_panel, gap=2, margins=(24, 12, 24, 14))
+            make_column(title_line, self.registry_facts, self.totals_panel, gap_px=2, margins=(24, 12, 24, 14))
         )
         return head
 
@@ -159,7 +159,7 @@ class CompanyPanel(QWidget):
             tab.record_requested.connect(self._request_record)
             self.list_stack.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
-        list_area.setLayout(make_column(head, self.list_stack, gap=0))
+        list_area.setLayout(make_column(head, self.list_stack, gap_px=0))
         return list_area
 
     def _make_money_list(self, name: str) -> TableOrEmptyState:

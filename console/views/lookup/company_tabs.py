@@ -54,7 +54,7 @@ class CompanyTab(QWidget):
         self._refs: tuple[RecordRef, ...] | None = None
         self._are_rows_current = False
         self._read_at: datetime | None = None
-        self.failure_label = TextLabel("", "small", "care", wrap=True)
+        self.failure_label = TextLabel("", "small", "care", wraps_lines=True)
         self.failure_label.hide()
         columns = _COLUMN_FACTORY_BY_TAB[name](context)
         self.table = StaticTable(context, columns, _make_row_key, context.translate(f"company_page.tab.{name}"))
@@ -62,7 +62,7 @@ class CompanyTab(QWidget):
         empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
         self.rows = TableOrEmptyState(self.table, empty_state, self)
         margin = tokens().px("spacing", "page_margin")
-        layout = make_column(gap=0)
+        layout = make_column(gap_px=0)
         failure_line = make_column(self.failure_label, margins=(margin, 0, margin, 0))
         layout.addLayout(failure_line)
         layout.addWidget(self.rows, 1)

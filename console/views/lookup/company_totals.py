@@ -47,7 +47,7 @@ class CompanyTotalsPanel(QWidget):
             ("unknown", -totals.unknown_minor, "unknown" if totals.unknown_minor else "muted"),
         ]
         amount_labels = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
-        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *amount_labels, gap=24)
+        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *amount_labels, gap_px=24)
         line.setAccessibleName(format_company_totals(totals, self._context.language))
         return line
 
@@ -55,5 +55,5 @@ class CompanyTotalsPanel(QWidget):
         amount_widget = QWidget()
         amount = wording.format_amount(amount_minor, currency)
         word = TextLabel(self._context.translate(f"company_page.{key}"), "small", "muted")
-        amount_widget.setLayout(make_column(word, TextLabel(amount, "body", tone), gap=0))
+        amount_widget.setLayout(make_column(word, TextLabel(amount, "body", tone), gap_px=0))
         return amount_widget

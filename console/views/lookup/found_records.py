@@ -50,7 +50,7 @@ class FoundRecordsPanel(QWidget):
             format_missing_records_note(group, translate) for group in result.groups.values()
         )
         self.note_label = TextLabel(
-            " ".join(sentence for sentence in note_sentences if sentence), "small", "muted", wrap=True
+            " ".join(sentence for sentence in note_sentences if sentence), "small", "muted", wraps_lines=True
         )
         self.table = StaticTable(
             context,
@@ -81,7 +81,7 @@ class FoundRecordsPanel(QWidget):
             rows = min(len(companies), _MAX_COMPANY_ROWS)
             self.company_list.table.setMaximumHeight(self.company_list.table.compute_height_for_rows(rows))
             content_widgets.insert(0, self.company_list)
-        layout = make_column(*content_widgets, gap=0)
+        layout = make_column(*content_widgets, gap_px=0)
         layout.setStretch(len(content_widgets) - 1, 1)
         self.setLayout(layout)
         self.table.rows.page_applied.connect(self._select_first_row)

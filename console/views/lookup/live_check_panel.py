@@ -65,7 +65,7 @@ class LiveCheckPanel(Surface):
             sections.append(self._make_live_check_section(live_credit_check))
         if earlier_credit_checks:
             sections.append(self._make_earlier_checks_section(earlier_credit_checks))
-        content.setLayout(make_column(*sections, None, gap=0))
+        content.setLayout(make_column(*sections, None, gap_px=0))
         self._scroll_area.setWidget(content)
 
     @property
@@ -89,7 +89,7 @@ class LiveCheckPanel(Surface):
         )
         title_text = translate(f"{title_key}_of", client=client) if client else translate(title_key)
         title, id_label = (
-            TextLabel(title_text, "panel_title", wrap=True),
+            TextLabel(title_text, "panel_title", wraps_lines=True),
             TextLabel(str(live_credit_check.id) if live_credit_check else "", "data", "muted"),
         )
         head.setLayout(make_row(title, id_label, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
@@ -101,18 +101,20 @@ class LiveCheckPanel(Surface):
         keys = [record_words.get_state_badge_key(record, is_derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
-        badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap=8)
+        badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap_px=8)
         link = LinkButton(context.translate("action.open_record"), has_arrow=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)
-        button_column = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
+        button_column = make_column(
+            make_row(*buttons, link, None, gap_px=8), DisabledReasonsLabel(*buttons), gap_px=4
+        )
         section.setLayout(
             make_column(
                 badges,
                 self._make_fact_list(record),
                 button_column,
-                gap=12,
+                gap_px=12,
                 margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14),
             )
         )
@@ -138,7 +140,7 @@ class LiveCheckPanel(Surface):
         facts = FactList()
         facts.add_fact(
             translate("field.result"),
-            TextLabel(record_words.get_result_word(record, context) or nothing_text, bold=True),
+            TextLabel(record_words.get_result_word(record, context) or nothing_text, is_bold=True),
         )
         facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
         facts.add_fact(translate("field.expired_at"), TextLabel(wording.format_instant(record.expired_at, "until")))
@@ -148,7 +150,7 @@ class LiveCheckPanel(Surface):
             due_text = case_words.format_next_attempt_time(record, context.now())
             facts.add_fact(
                 translate("record.label.next"),
-                TextLabel(translate("lookup.next", at=due_text, what=next_text), wrap=True),
+                TextLabel(translate("lookup.next", at=due_text, what=next_text), wraps_lines=True),
             )
         return facts
 
@@ -157,13 +159,13 @@ class LiveCheckPanel(Surface):
         document_line = QWidget()
         if not has_pdf and record.state is not CheckState.SUCCESS:
             nothing_yet = TextLabel(translate("record.document.not_yet"), "body", "muted")
-            document_line.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
+            document_line.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap_px=5))
             return document_line
         icon = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
         document_label = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
         )
-        document_line.setLayout(make_row(icon, document_label, None, gap=5))
+        document_line.setLayout(make_row(icon, document_label, None, gap_px=5))
         return document_line
 
     def _make_earlier_checks_section(self, records: Sequence[CreditCheck]) -> QWidget:
@@ -183,7 +185,7 @@ class LiveCheckPanel(Surface):
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)
         section = Surface(is_raised=True)
-        section.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
+        section.setLayout(make_column(title, *buttons, gap_px=2, margins=(0, 12, 0, 8)))
         return section
 
     @Slot()

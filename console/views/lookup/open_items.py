@@ -43,7 +43,7 @@ class OpenRecordList(QWidget):
             make_column(
                 make_row(self._title_label, self._count_label, None),
                 self._line_surface,
-                gap=8,
+                gap_px=8,
                 margins=(margin, 12, margin, 16),
             )
         )
@@ -95,9 +95,9 @@ class OpenRecordList(QWidget):
         name = TextLabel(case_words.format_short_title(record, context))
         name.setMinimumWidth(64)
         amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
-        step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
+        step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wraps_lines=True)
         sign = ShapeIcon(badge.shape, badge.tone, 14)
-        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap=5, margins=(14, 5, 10, 5))
+        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(step_label, 1)
         line.setLayout(box)
         return line

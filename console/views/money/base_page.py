@@ -45,7 +45,7 @@ class MoneyPage(RecordPage[MoneyView]):
         self.facts_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.facts_panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         tabs = MoneyTabs(context, self.related_tab_names)
-        self._tabs_and_facts_layout = make_row(tabs, self.facts_panel, gap=0)
+        self._tabs_and_facts_layout = make_row(tabs, self.facts_panel, gap_px=0)
         self._tabs_and_facts_layout.setStretch(0, 1)
         super().__init__(context, tabs, (*widgets_above_amounts, self.money_panel), self._tabs_and_facts_layout)
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
@@ -80,8 +80,8 @@ class MoneyPage(RecordPage[MoneyView]):
     def show_facts_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
         content = Surface(is_raised=True, edge="left")
-        block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
-        content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
+        block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap_px=8)
+        content.setLayout(make_column(block, None, gap_px=16, margins=(16, 12, 16, 12)))
         self.facts_panel.setWidget(content)
         self._place_facts()
 
@@ -126,6 +126,8 @@ def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
         value_label = value or wording.NO_VALUE
         fact_list.add_fact(
             label,
-            value_label if isinstance(value_label, QWidget) else TextLabel(value_label, wrap=True, selectable=True),
+            value_label
+            if isinstance(value_label, QWidget)
+            else TextLabel(value_label, wraps_lines=True, is_selectable=True),
         )
     return fact_list

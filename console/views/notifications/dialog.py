@@ -37,9 +37,11 @@ class NotificationsDialog(DialogFrame):
             box.checkStateChanged.connect(partial(self._store_switch, kind))
             lines.addWidget(box)
         place_key = "desktop" if has_desktop else "window"
-        self.place_label = TextLabel(translate(f"dialog.notifications.{place_key}"), "small", "muted", wrap=True)
+        self.place_label = TextLabel(
+            translate(f"dialog.notifications.{place_key}"), "small", "muted", wraps_lines=True
+        )
         content = QWidget()
-        content.setLayout(make_column(lines, self.place_label, gap=12))
+        content.setLayout(make_column(lines, self.place_label, gap_px=12))
         self.show_content(content)
 
     def find_first_focus(self) -> QWidget:

@@ -55,7 +55,7 @@ class KeyHintPanel(Surface):
         self.key_hints: Sequence[tuple[Sequence[str], str]] = ()
         self._hints: list[QWidget] = []
         margin = tokens().px("spacing", "page_margin")
-        self._box = make_row(None, self.status_label, gap=_KEY_HINT_GAP_PX, margins=(margin, 6, margin, 4))
+        self._box = make_row(None, self.status_label, gap_px=_KEY_HINT_GAP_PX, margins=(margin, 6, margin, 4))
         self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
         self.setLayout(self._box)
         self.show_key_hints(hints)
@@ -107,7 +107,7 @@ class KeyHintPanel(Surface):
 
 def _make_key_hint(keys: Sequence[str], action_name: str, parent: QWidget) -> QWidget:
     hint = QWidget(parent)
-    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(action_name, "small", "muted"), gap=6))
+    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(action_name, "small", "muted"), gap_px=6))
     return hint
 
 
@@ -124,7 +124,7 @@ class PageHead(Surface):
         none."""
         super().__init__()
         self.title = TitleLabel(title)
-        self.sentence_label = TextLabel(sentence, "body", "muted", wrap=True)
+        self.sentence_label = TextLabel(sentence, "body", "muted", wraps_lines=True)
         self.read_time_label = TextLabel("", "small", "muted")
         margin = self._margin = tokens().px("spacing", "page_margin")
         self.alternative_sentences: Sequence[str] = ()
@@ -140,7 +140,7 @@ class PageHead(Surface):
         self.focus_stops: tuple[QWidget, ...] = (*((button,) if button else ()), self.menu_button)
         focus_stops = self.focus_stops
         self._right_side = QWidget()
-        self._right_side.setLayout(make_row(self.read_time_label, *focus_stops, gap=8))
+        self._right_side.setLayout(make_row(self.read_time_label, *focus_stops, gap_px=8))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(margin, 12, margin, 12)
         self._grid.setHorizontalSpacing(12)
@@ -243,7 +243,7 @@ class BarContainer(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._box = make_column(gap=8)
+        self._box = make_column(gap_px=8)
         self.setLayout(self._box)
 
     def add_bar(self, bar: NotificationBar) -> None:

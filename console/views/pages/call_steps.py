@@ -67,10 +67,10 @@ class CallStepList(QWidget):
         self._context, self._step_collector = context, step_collector
         self._began_at = context.monotonic()
         self._step_count = -1
-        self._step_timeline = TimelineList(context.translate("dialog.steps"), margin=0)
+        self._step_timeline = TimelineList(context.translate("dialog.steps"), margin_px=0)
         self._step_timeline.setFixedHeight(_MAX_VISIBLE_CALL_STEPS * current_appearance().row_height() + 4)
         self.elapsed_label = TextLabel("", "small", "muted")
-        self.setLayout(make_column(self._step_timeline, self.elapsed_label, gap=4))
+        self.setLayout(make_column(self._step_timeline, self.elapsed_label, gap_px=4))
         self._timer = QTimer(self, interval=_CALL_STEPS_REFRESH_INTERVAL_MS)
         self._timer.timeout.connect(self._show_steps)
         self._timer.start()

@@ -40,8 +40,8 @@ class CorporationNumberField(QWidget):
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
         for suggestion_button in self._suggestion_buttons:
             suggestion_button.clicked.connect(self._insert_suggestion)
-        line = make_row(self.field, gap=8)
-        self._button_box = make_column(self.button, None, gap=0)
+        line = make_row(self.field, gap_px=8)
+        self._button_box = make_column(self.button, None, gap_px=0)
         line.addLayout(self._button_box)
         line.addStretch(1)
         # The message has the width of the page. Below the narrow input it would need several lines.
@@ -52,8 +52,8 @@ class CorporationNumberField(QWidget):
             make_column(
                 line,
                 self.field.message_row,
-                make_row(self._suggestions_label, *self._suggestion_buttons, None, gap=12),
-                gap=4,
+                make_row(self._suggestions_label, *self._suggestion_buttons, None, gap_px=12),
+                gap_px=4,
             )
         )
         self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)

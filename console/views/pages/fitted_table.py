@@ -39,12 +39,12 @@ class FittedTable(RecordTable):
         *,
         hideable_columns: Sequence[str] = (),
         naming_columns: Sequence[str] = (),
-        margin: int | None = None,
+        margin_px: int | None = None,
     ) -> None:
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
         self._measured_px: dict[int, int] = {}  # width of each column's contents, until a cell changes
-        super().__init__(rows, name, margin=margin)
+        super().__init__(rows, name, margin_px=margin_px)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
             signal.connect(self._forget_contents_widths)
         rows.changed.connect(self.fit_columns)
@@ -115,17 +115,22 @@ class FittedTable(RecordTable):
         for column_index, column in enumerate(self.rows.columns):
             self.setColumnHidden(column_index, column.key in hidden_keys)
 
-    def _hide_least_important_columns(self, compact_widths: Mapping[str, int], hidden: set[str], room: int) -> None:
-        """Hide columns of `hideable_columns` in their order until the others fit into `room` px. Then show again
-        those that still have room, because a wide column was hidden after them."""
-        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden, room)
+    def _hide_least_important_columns(
+        self, compact_widths: Mapping[str, int], hidden: set[str], available_px: int
+    ) -> None:
+        """Hide columns of `hideable_columns` in their order until the others fit into `available_px` px. Then show
+        again those that still have room, because a wide column was hidden after them."""
+        _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden, available_px)
         for key in reversed(self._hideable_keys):
-            if key in hidden - self.hidden_keys and _sum_visible_widths(compact_widths, hidden - {key}) <= room:
+            if (
+                key in hidden - self.hidden_keys
+                and _sum_visible_widths(compact_widths, hidden - {key}) <= available_px
+            ):
                 hidden.discard(key)
 
-    def _narrow_state_columns(self, widths: dict[str, int], hidden: Collection[str], room: int) -> None:
-        """Make the columns of states narrower, the widest first, until the visible columns fit into `room` px.
-        Each column keeps at least three quarters of its width and room for its title; a column whose width the
+    def _narrow_state_columns(self, widths: dict[str, int], hidden: Collection[str], available_px: int) -> None:
+        """Make the columns of states narrower, the widest first, until the visible columns fit into `available_px`
+        px. Each column keeps at least three quarters of its width and room for its title; a column whose width the
         person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
         """
         fixed_keys = {*hidden, *self.preferred_widths}
@@ -136,7 +141,7 @@ class FittedTable(RecordTable):
         ]
         for width, column_index, key in sorted(states, reverse=True):
             smallest = max(self._measure_title_width(column_index), width * 3 // 4)
-            excess = _sum_visible_widths(widths, hidden) - room
+            excess = _sum_visible_widths(widths, hidden) - available_px
             widths[key] -= max(0, min(excess, width - smallest))
 
     def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
@@ -295,12 +300,14 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
 
-def _hide_columns_until_fit(keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], room: int) -> bool:
-    """Add keys to `hidden`, in their order, until the widths of the other columns fit into `room` px. Return True
-    if at least one key was added."""
+def _hide_columns_until_fit(
+    keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], available_px: int
+) -> bool:
+    """Add keys to `hidden`, in their order, until the widths of the other columns fit into `available_px` px. Return
+    True if at least one key was added."""
     count = len(hidden)
     for key in keys:
-        if _sum_visible_widths(widths, hidden) <= room:
+        if _sum_visible_widths(widths, hidden) <= available_px:
             break
         hidden.add(key)
     return len(hidden) > count

@@ -73,7 +73,7 @@ class FormDialog(DialogFrame):
     def show_form(self, *widgets_above: QWidget) -> None:
         """Show the form as the content of the dialog, below the widgets `widgets_above`."""
         content = QWidget()
-        content.setLayout(make_column(*widgets_above, *self.list_inputs(), gap=self.gap_px))
+        content.setLayout(make_column(*widgets_above, *self.list_inputs(), gap_px=self.gap_px))
         self.show_content(content)
 
     @Slot()

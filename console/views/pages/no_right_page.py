@@ -59,8 +59,8 @@ class NoRightPage(Page):
         self.sidebar_key = "home"
         self.route: Route = HomeRoute()
         self.head = PageHead(translate("screen.home"))
-        self.reason_label = TextLabel("", bold=True, wrap=True, selectable=True)
-        self.advice_label = TextLabel("", wrap=True, selectable=True)
+        self.reason_label = TextLabel("", is_bold=True, wraps_lines=True, is_selectable=True)
+        self.advice_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.add_content(self.head)
         self.add_content(self._make_content(), 1)
         self.add_key_hints()
@@ -75,7 +75,7 @@ class NoRightPage(Page):
             None,
         )
         content.setLayout(
-            make_column(title, self.reason_label, self.advice_label, None, gap=12, margins=(24, 24, 24, 24))
+            make_column(title, self.reason_label, self.advice_label, None, gap_px=12, margins=(24, 24, 24, 24))
         )
         return content
 

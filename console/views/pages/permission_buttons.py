@@ -63,7 +63,7 @@ class DisabledReasonsLabel(TextLabel):
     """A label below several buttons that shows why each disabled one is disabled; it shows equal reasons once."""
 
     def __init__(self, *buttons: KeyButton) -> None:
-        super().__init__("", "small", "muted", wrap=True)
+        super().__init__("", "small", "muted", wraps_lines=True)
         self._buttons = buttons
         for button in buttons:
             button.reason_changed.connect(self._show_reasons)

@@ -24,7 +24,7 @@ class WithdrawButton(KeyButton):
 
     def __init__(self, context: WindowContext, request_wait: RequestWait) -> None:
         super().__init__(context.translate("action.withdraw_request"))
-        self.wait_label = TextLabel("", "small", "muted", wrap=True)
+        self.wait_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._context, self._wait = context, request_wait
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()

@@ -51,7 +51,7 @@ class PurchaseDialog(DialogFrame):
         )
         content = QWidget()
         widgets_above = [self._draft.bar] if self._draft.bar is not None else []
-        content.setLayout(make_column(*widgets_above, self.form, gap=12))
+        content.setLayout(make_column(*widgets_above, self.form, gap_px=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
         self._cancel_timer = CancelEnablingTimer(self, context)

@@ -62,7 +62,7 @@ class PurchaseForm(QWidget):
         self.comment_field = Field(translate("field.comment"))
         if isinstance(self.comment_field.edit, LineEdit):
             self.comment_field.edit.setMaxLength(500)
-        self._live_check_label = TextLabel("", wrap=True)
+        self._live_check_label = TextLabel("", wraps_lines=True)
         self._record_link = LinkButton(translate("action.open_record"), has_arrow=True)
         self._record_link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
@@ -96,21 +96,21 @@ class PurchaseForm(QWidget):
         client: QWidget = self.client_input
         if isinstance(client, DropDownList):
             client = add_label(translate("field.client"), client)
-        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal_list), gap=16)
+        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal_list), gap_px=16)
         client_and_deal.setStretch(0, 1)
         client_and_deal.setStretch(1, 1)
         purposes = make_column(
             TextLabel(translate("field.purpose"), "small", "muted"),
-            make_flow_widget(*self.purpose_boxes, gap=14),
-            gap=2,
+            make_flow_widget(*self.purpose_boxes, gap_px=14),
+            gap_px=2,
         )
         existing_panel = Surface(edge="all")
         existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
         advice = [self._make_closure_bar(facts)] if facts is not None and facts.purchase_warning is not None else []
-        records = make_column(title, existing_panel, gap=4)
-        return make_column(cost, *advice, client_and_deal, purposes, self.comment_field, records, gap=14)
+        records = make_column(title, existing_panel, gap_px=4)
+        return make_column(cost, *advice, client_and_deal, purposes, self.comment_field, records, gap_px=14)
 
     def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
         """Return the bar which says that the company was closed, with a link to its successor. The person can
@@ -129,8 +129,8 @@ class PurchaseForm(QWidget):
             second_button=link,
         )
         closure_panel = QWidget()
-        source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)
-        closure_panel.setLayout(make_column(bar, source, gap=4))
+        source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wraps_lines=True)
+        closure_panel.setLayout(make_column(bar, source, gap_px=4))
         return closure_panel
 
     def _make_existing_records(self) -> FactList:
@@ -139,7 +139,7 @@ class PurchaseForm(QWidget):
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live_panel = QWidget()
-        live_panel.setLayout(make_row(self._live_check_label, self._record_link, gap=8))
+        live_panel.setLayout(make_row(self._live_check_label, self._record_link, gap_px=8))
         facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
@@ -249,5 +249,5 @@ def add_label(text: str, control: QWidget) -> QWidget:
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)
     labelled_control = QWidget()
-    labelled_control.setLayout(make_column(label, control, gap=4))
+    labelled_control.setLayout(make_column(label, control, gap_px=4))
     return labelled_control

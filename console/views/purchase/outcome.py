@@ -87,13 +87,13 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
     look_up_step = translate("dialog.purchase.unknown_step_look", number=plan.corporation_number)
     steps = [look_up_step, translate("dialog.purchase.unknown_step_resolve")]
     numbered_steps = [
-        TextLabel(translate("dialog.step", number=step_number, words=step), wrap=True)
+        TextLabel(translate("dialog.step", number=step_number, words=step), wraps_lines=True)
         for step_number, step in enumerate(steps, 1)
     ]
     second = translate("dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second"))
-    title = TextLabel(translate("dialog.purchase.unknown_next"), bold=True)
-    small = TextLabel(second, "small", "muted", wrap=True)
-    box.setLayout(make_column(title, *numbered_steps, small, gap=2, margins=(12, 8, 12, 10)))
+    title = TextLabel(translate("dialog.purchase.unknown_next"), is_bold=True)
+    small = TextLabel(second, "small", "muted", wraps_lines=True)
+    box.setLayout(make_column(title, *numbered_steps, small, gap_px=2, margins=(12, 8, 12, 10)))
     return box
 
 
@@ -119,7 +119,7 @@ def _make_step_list(
 ) -> QWidget:
     step_lines = make_step_lines(context, tuple(steps.reached_steps), has_ended=True, failed_codes=failed_codes)
     lines = [*step_lines, *end_lines]
-    timeline = TimelineList(context.translate("dialog.steps"), margin=0)
+    timeline = TimelineList(context.translate("dialog.steps"), margin_px=0)
     timeline.show_lines(lines)
     timeline.fit_height_to_lines()
     return timeline
@@ -127,5 +127,5 @@ def _make_step_list(
 
 def _stack_widgets(*widgets: QWidget) -> QWidget:
     column_widget = QWidget()
-    column_widget.setLayout(make_column(*widgets, None, gap=12))
+    column_widget.setLayout(make_column(*widgets, None, gap_px=12))
     return column_widget

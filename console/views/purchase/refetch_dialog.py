@@ -75,7 +75,7 @@ class RefetchDialog(DialogFrame):
         )
         form_widget.setLayout(
             make_column(
-                free_of_charge_bar, facts, make_row(self.detail_box, self.pdf_box, None, gap=24), None, gap=14
+                free_of_charge_bar, facts, make_row(self.detail_box, self.pdf_box, None, gap_px=24), None, gap_px=14
             )
         )
         return form_widget
@@ -199,10 +199,10 @@ def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
 
 
 def _make_text_line(text: str) -> TextLabel:
-    return TextLabel(text, wrap=True)
+    return TextLabel(text, wraps_lines=True)
 
 
 def _stack_widgets(*widgets: QWidget) -> QWidget:
     column_widget = QWidget()
-    column_widget.setLayout(make_column(*widgets, None, gap=10))
+    column_widget.setLayout(make_column(*widgets, None, gap_px=10))
     return column_widget

@@ -211,10 +211,12 @@ class ColumnsDialog(DialogFrame):
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
         reset_button = KeyButton(translate("view.usual_columns"))
         reset_button.clicked.connect(self._show_default_columns)
-        note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
+        note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wraps_lines=True)
         form = QWidget()
         form.setLayout(
-            make_column(note_label, self._lines, make_row(up_button, down_button, None, reset_button, gap=8), gap=12)
+            make_column(
+                note_label, self._lines, make_row(up_button, down_button, None, reset_button, gap_px=8), gap_px=12
+            )
         )
         self.show_content(form)
         self.act_button.clicked.connect(self._emit_chosen_columns)

@@ -112,9 +112,9 @@ class ChangedCompaniesPage(Page):
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
-        self.next_step_label = TextLabel("", "body", wrap=True)
-        self.source_label = TextLabel("", "small", "muted", wrap=True)
+        self.explanation_label = TextLabel("", "body", wraps_lines=True, is_selectable=True)
+        self.next_step_label = TextLabel("", "body", wraps_lines=True)
+        self.source_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds_key=False)
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds_key=False)
         button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
@@ -127,12 +127,12 @@ class ChangedCompaniesPage(Page):
         footer_widgets = (
             self.explanation_label,
             self.next_step_label,
-            make_row(*self._buttons, None, gap=8),
+            make_row(*self._buttons, None, gap_px=8),
             reasons,
             self.source_label,
         )
         self.footer = Surface(is_raised=True, edge="top")
-        self.footer.setLayout(make_column(*footer_widgets, gap=6, margins=(24, 10, 24, 10)))
+        self.footer.setLayout(make_column(*footer_widgets, gap_px=6, margins=(24, 10, 24, 10)))
         return self.footer
 
     def _connect_signals(self) -> None:

@@ -94,18 +94,18 @@ class UnmatchedNoticesPage(Page):
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
-        self.next_step_label = TextLabel("", "body", wrap=True)
-        self.fact_label = TextLabel("", "small", "muted", wrap=True, selectable=True)
-        self._similar_links_row = make_column(gap=4)
+        self.explanation_label = TextLabel("", "body", wraps_lines=True, is_selectable=True)
+        self.next_step_label = TextLabel("", "body", wraps_lines=True)
+        self.fact_label = TextLabel("", "small", "muted", wraps_lines=True, is_selectable=True)
+        self._similar_links_row = make_column(gap_px=4)
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
-        buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
+        buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap_px=8)
         footer = self.footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_column(
                 self.explanation_label, self.next_step_label, self._similar_links_row, buttons, self.fact_label,
-                gap=6, margins=(24, 10, 24, 10),
+                gap_px=6, margins=(24, 10, 24, 10),
             )
         )  # fmt: skip
         footer.setVisible(False)
@@ -216,7 +216,7 @@ class UnmatchedNoticesPage(Page):
             )
         elif links:
             label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
-            self._similar_links_row.addWidget(make_flow_widget(label, *links, gap=12))
+            self._similar_links_row.addWidget(make_flow_widget(label, *links, gap_px=12))
 
     # -- actions
 

@@ -104,9 +104,9 @@ class QueuesPage(Page):
         self.new_arrivals = QueueArrivals(context, self)
         list_pane = QWidget()
         list_pane.setLayout(
-            make_column(self.table_stack, make_row(self.new_arrivals.button, None, margins=(12, 0, 0, 0)), gap=0)
+            make_column(self.table_stack, make_row(self.new_arrivals.button, None, margins=(12, 0, 0, 0)), gap_px=0)
         )
-        middle = make_row(list_pane, self.preview, gap=0)
+        middle = make_row(list_pane, self.preview, gap_px=0)
         middle.setStretch(0, 1)
         self.add_content(middle, 1)
         self.add_content(self._make_difference_line())
@@ -144,10 +144,10 @@ class QueuesPage(Page):
     def _make_difference_line(self) -> Surface:
         """Return the line below the list with the whole difference of the current record, whose column is narrow. The
         preview shows it, too, so the line is hidden beside the preview."""
-        self.difference_label = TextLabel("", "small", wrap=True, selectable=True)
+        self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         title = TextLabel(self.context.translate("column.difference"), "small", "muted")
         self.difference_line = Surface(edge="top")
-        line = make_row(gap=12, margins=(tokens().px("spacing", "page_margin"), 6, 24, 6))
+        line = make_row(gap_px=12, margins=(tokens().px("spacing", "page_margin"), 6, 24, 6))
         line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.difference_label, 1)
         self.difference_line.setLayout(line)
@@ -219,7 +219,7 @@ class QueuesPage(Page):
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_sort_order(str(state.get("sort") or "")) or DEFAULT_SORT_ORDER
-        self.set_grouping(by_cause=state.get("by_cause") is True)
+        self.set_grouping(is_by_cause=state.get("by_cause") is True)
         has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_SORT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_SORT_ORDER else format_sort_order(order))
@@ -253,7 +253,7 @@ class QueuesPage(Page):
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
-        self.set_grouping(by_cause=view.content.by_cause)
+        self.set_grouping(is_by_cause=view.content.by_cause)
         self.columns.show_view_columns(view.content.columns)
         self._show_list()
         unknown_column_keys = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
@@ -592,15 +592,15 @@ class QueuesPage(Page):
     def toggle_grouping(self) -> None:
         """Group the records by their cause; if they are grouped already, show them without groups in the selected
         order."""
-        self.set_grouping(by_cause=not self.by_cause)
+        self.set_grouping(is_by_cause=not self.by_cause)
         self._show_list()
         sentence = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
         announce(self, sentence)
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def set_grouping(self, *, by_cause: bool) -> None:
+    def set_grouping(self, *, is_by_cause: bool) -> None:
         """Store whether the next reading of the list groups the records by their cause, and close all groups."""
-        self.by_cause = by_cause
+        self.by_cause = is_by_cause
         self._opened_causes.clear()
 
     @Slot(object)

@@ -58,7 +58,7 @@ class SelectionBar(Surface):
         super().__init__(is_raised=True, edge="top")
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
-        self.count_label = TextLabel("", bold=True)
+        self.count_label = TextLabel("", is_bold=True)
         self.select_all_button = KeyButton("", "Ctrl+A", binds_key=False)
         self.select_all_button.clicked.connect(self.all_requested)
         self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds_key=False)
@@ -86,7 +86,7 @@ class SelectionBar(Surface):
             menu_button_text=translate("action.more"),
             format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        line = make_row(self.count_label, self.button_row, gap=16, margins=(24, 8, 24, 8))
+        line = make_row(self.count_label, self.button_row, gap_px=16, margins=(24, 8, 24, 8))
         line.setStretch(1, 1)
         self.setLayout(line)
         self.hide()

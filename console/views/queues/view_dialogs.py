@@ -68,9 +68,13 @@ class SaveViewDialog(DialogFrame):
         return self.team_box, self.replace_box
 
     def _show_form(self, *widgets_above: QWidget) -> None:
-        effect_label = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
+        effect_label = TextLabel(
+            self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wraps_lines=True
+        )
         form = QWidget()
-        form.setLayout(make_column(*widgets_above, self.name_field, *self._list_check_boxes(), effect_label, gap=10))
+        form.setLayout(
+            make_column(*widgets_above, self.name_field, *self._list_check_boxes(), effect_label, gap_px=10)
+        )
         self.show_content(form)
 
     @Slot()

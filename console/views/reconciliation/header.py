@@ -33,21 +33,21 @@ class RunHeader(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="bottom")
         self._context = context
-        self.title_label = TextLabel("", "section", bold=True, heading=2)
+        self.title_label = TextLabel("", "section", is_bold=True, heading=2)
         self._state_icon = ShapeIcon("check", "muted")
         self.state_label = TextLabel("")
-        self.run_times_label = TextLabel("", "small", "muted", wrap=True)
-        self._figure_by_name = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
+        self.run_times_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self._figure_by_name = {name: TextLabel("", "data", is_bold=True) for name in RUN_FIGURE_NAMES}
         self._file_list = QWidget()
         margin = tokens().px("spacing", "page_margin")
-        self._layout = make_column(margins=(margin, 10, margin, 10), gap=8)
+        self._layout = make_column(margins=(margin, 10, margin, 10), gap_px=8)
         title_and_state = make_flow_widget(
-            self.title_label, make_row_widget(self._state_icon, self.state_label), gap=12
+            self.title_label, make_row_widget(self._state_icon, self.state_label), gap_px=12
         )
         self._layout.addWidget(title_and_state)
         self._layout.addWidget(self.run_times_label)
         self._layout.addWidget(
-            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
+            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap_px=28, line_gap=8)
         )
         self._layout.addWidget(self._file_list)
         self.setLayout(self._layout)
@@ -56,7 +56,7 @@ class RunHeader(Surface):
         """Return the widget with one of the counts of the run; `name` is one of RUN_FIGURE_NAMES."""
         figure = QWidget()
         word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")
-        figure.setLayout(make_column(word, self._figure_by_name[name], gap=0))
+        figure.setLayout(make_column(word, self._figure_by_name[name], gap_px=0))
         return figure
 
     def show_run(self, run_details: ReconciliationRunDetails) -> None:
@@ -99,7 +99,7 @@ class RunHeader(Surface):
                 tone="muted",
             )
             checksum.copied.connect(self.checksum_copied)
-            lines.append(make_flow_widget(line, checksum, gap=12))
+            lines.append(make_flow_widget(line, checksum, gap_px=12))
         if len(run_details.files) > _MAX_SHOWN_PROVIDER_FILES:
             lines.append(
                 TextLabel(
@@ -110,10 +110,12 @@ class RunHeader(Surface):
             )
         if not run_details.files:
             lines.append(
-                TextLabel(context.translate(self._get_no_files_wording_key(run_details)), "small", "muted", wrap=True)
+                TextLabel(
+                    context.translate(self._get_no_files_wording_key(run_details)), "small", "muted", wraps_lines=True
+                )
             )
         newest_files = QWidget()
-        newest_files.setLayout(make_column(*lines, gap=2))
+        newest_files.setLayout(make_column(*lines, gap_px=2))
         self._layout.replaceWidget(self._file_list, newest_files)
         self._file_list.hide()
         self._file_list.deleteLater()
@@ -139,7 +141,7 @@ class RunHeader(Surface):
 def make_row_widget(*widgets: QWidget) -> QWidget:
     """Return a widget that contains these widgets side by side."""
     row_widget = QWidget()
-    row_widget.setLayout(make_row(*widgets, gap=6))
+    row_widget.setLayout(make_row(*widgets, gap_px=6))
     return row_widget
 
 
@@ -177,7 +179,7 @@ class DifferenceFooter(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
-        self.advice_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.advice_label = TextLabel("", "body", wraps_lines=True, is_selectable=True)
         self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds_key=False)
         self.probe_button = bind_button_to_right(
             context, KeyButton(translate("action.probe"), "P", binds_key=False), "probe"
@@ -188,7 +190,9 @@ class DifferenceFooter(Surface):
         self.buttons = (self.open_button, self.probe_button, self.note_button)
         reasons = DisabledReasonsLabel(self.probe_button, self.note_button)
         self.setLayout(
-            make_column(self.advice_label, make_flow_widget(*self.buttons), reasons, gap=6, margins=(24, 10, 24, 10))
+            make_column(
+                self.advice_label, make_flow_widget(*self.buttons), reasons, gap_px=6, margins=(24, 10, 24, 10)
+            )
         )
         self.hide()
 

@@ -112,7 +112,7 @@ class ReconcilePage(Page):
             self.resume_button, self.begin_button, self.list_runs_button, self.older_button, self.newer_button
         )
         reasons = DisabledReasonsLabel(self.begin_button)
-        self.run_toolbar.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
+        self.run_toolbar.setLayout(make_column(buttons, reasons, gap_px=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
         columns = reconcile_rows.make_difference_columns(self.context)

@@ -84,7 +84,7 @@ class ReconcileRunsPage(Page):
             ReasonLabel(self.begin_button),
             None,
         )
-        line.setLayout(make_row(*line_widgets, gap=8, margins=(margin, 8, margin, 8)))
+        line.setLayout(make_row(*line_widgets, gap_px=8, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
         self.add_content(line)
         self.add_content(self.table_stack, 1)

@@ -95,19 +95,19 @@ class _RecordColumnFactory:
     def make_column(
         self,
         name: str,
-        width: int,
+        width_px: int,
         format_cell: Callable[[ShownRecord], str],
         kind: CellKind = "text",
         *,
         title_key: str = "",
         is_stretched: bool = False,
     ) -> Column:
-        """Return a column that shows the result of `format_cell` for the record of a row. `width` is the width in px
-        at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{name}`. With
+        """Return a column that shows the result of `format_cell` for the record of a row. `width_px` is the width in
+        px at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{name}`. With
         `is_stretched`, the column also takes free width of the table (see Column)."""
         get_record = self.get_record
         title = self.context.translate(title_key or f"column.{name}")
-        return Column(name, title, width, lambda item: format_cell(get_record(item)), kind, is_stretched)
+        return Column(name, title, width_px, lambda item: format_cell(get_record(item)), kind, is_stretched)
 
     def make_badge_column(self, name: str, longest_word: str, get_badge_key: Callable[[ShownRecord], str]) -> Column:
         """Return a column of badges. `get_badge_key` returns the key of the badge for the record of a row.

@@ -66,7 +66,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         body: QWidget = form
         if self._draft.bar is not None:
             body = QWidget()
-            body.setLayout(make_column(self._draft.bar, form, gap=12))
+            body.setLayout(make_column(self._draft.bar, form, gap_px=12))
         self.show_content(self._make_content_with_badges(record, body, is_body_first=False))
         self.act_button.clicked.connect(self._send_decision)
         self.act_button.show_key("Ctrl+Enter")
@@ -92,7 +92,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             else []
         )
         content = QWidget()
-        content.setLayout(make_column(*((body, *badge_rows) if is_body_first else (*badge_rows, body)), gap=12))
+        content.setLayout(make_column(*((body, *badge_rows) if is_body_first else (*badge_rows, body)), gap_px=12))
         return content
 
     @abstractmethod

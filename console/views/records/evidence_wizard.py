@@ -58,16 +58,21 @@ class EvidenceForm(QWidget):
         )
         self.reason_text_field = Field(context.translate("dialog.resolve.reason_words"))
         self._proposal_note = TextLabel(
-            context.translate("dialog.resolve.reason_proposed"), "small", "muted", wrap=True
+            context.translate("dialog.resolve.reason_proposed"), "small", "muted", wraps_lines=True
         )
         self._proposal_note.hide()
         self._evidence_kind_of_proposal, self._has_person_selected_reason = "", False
         self._fill_reason_inputs()
-        self._disabled_reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcome_buttons}
-        self.effect_label = TextLabel("", wrap=True)
-        self.order_effect_label, self.money_effect_label = TextLabel("", wrap=True), TextLabel("", wrap=True)
+        self._disabled_reason_labels = {
+            name: TextLabel("", "small", "muted", wraps_lines=True) for name in outcome_buttons
+        }
+        self.effect_label = TextLabel("", wraps_lines=True)
+        self.order_effect_label, self.money_effect_label = (
+            TextLabel("", wraps_lines=True),
+            TextLabel("", wraps_lines=True),
+        )
         self._choice_by_outcome: Mapping[str, DecisionChoice] = {}
-        self.second_person_label = TextLabel("", "body", "muted", wrap=True)
+        self.second_person_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.file_field.label.hide()  # the radio button above is its label
         self._kind_group, self._outcome_group = (
             self._make_button_group(kind_buttons),
@@ -100,7 +105,7 @@ class EvidenceForm(QWidget):
                 self.reason_text_field,
                 make_row(self.reason_list, None),
                 self._proposal_note,
-                gap=4,
+                gap_px=4,
                 margins=(0, 10, 0, 12),
             ),
             "effect": self._make_effect_step(),
@@ -110,10 +115,10 @@ class EvidenceForm(QWidget):
             content_area.setLayout(content)
             content_area.setAccessibleName(self._context.translate(f"dialog.resolve.step_{name}"))
             title_area.setMinimumWidth(round(124 * current_appearance().scale))
-            title_label = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
+            title_label = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), is_bold=True)
             title_area.setLayout(
                 make_column(
-                    make_row(WizardStepNumber(number + 1), title_label, None, gap=8), None, margins=(0, 12, 0, 12)
+                    make_row(WizardStepNumber(number + 1), title_label, None, gap_px=8), None, margins=(0, 12, 0, 12)
                 )
             )
             grid.addWidget(title_area, number, 0)
@@ -121,7 +126,7 @@ class EvidenceForm(QWidget):
         grid.setColumnStretch(1, 1)
 
     def _make_evidence_step(self) -> QLayout:
-        file_row = make_row(self.file_field, self.choose_button, gap=8)
+        file_row = make_row(self.file_field, self.choose_button, gap_px=8)
         file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
         number_area = _make_indented_column(self.number_field, *self._make_widgets_below_number())
         self._input_by_evidence_kind = {
@@ -132,7 +137,7 @@ class EvidenceForm(QWidget):
         widgets: list[QWidget] = []
         for name, radio in self.kind_buttons.items():
             widgets += [radio, self._input_by_evidence_kind[name]]
-        return make_column(*widgets, gap=4, margins=(0, 10, 0, 12))
+        return make_column(*widgets, gap_px=4, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         """Return the widgets to show below the field for the provider's number; none by default."""
@@ -145,7 +150,7 @@ class EvidenceForm(QWidget):
                 radio,
                 _make_indented_column(self._disabled_reason_labels[name], *self._make_widgets_below_outcome(name)),
             ]
-        return make_column(*widgets, gap=2, margins=(0, 10, 0, 12))
+        return make_column(*widgets, gap_px=2, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_outcome(self, _name: str) -> tuple[QWidget, ...]:
         """Return the widgets to show below the radio button of the result `_name`; none by default."""
@@ -157,7 +162,7 @@ class EvidenceForm(QWidget):
             self.order_effect_label,
             self.money_effect_label,
             self.second_person_label,
-            gap=4,
+            gap_px=4,
             margins=(0, 12, 0, 4),
         )
 
@@ -434,5 +439,5 @@ class WizardStepNumber(QWidget):
 
 def _make_indented_column(*items: QWidget | QLayout) -> QWidget:
     column_widget = QWidget()
-    column_widget.setLayout(make_column(*items, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
+    column_widget.setLayout(make_column(*items, gap_px=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
     return column_widget

@@ -71,7 +71,7 @@ class RecordHeader(Surface):
         self.company_link = LinkButton(self._context.translate("record.company"), has_arrow=True, role="small")
         self.company_link.clicked.connect(self.company_requested)
         return make_flow_widget(
-            self.company_label, self.corporation_number, self.detail_label, self.company_link, gap=8
+            self.company_label, self.corporation_number, self.detail_label, self.company_link, gap_px=8
         )
 
     def _build_badges_and_step_buttons(self) -> QWidget:
@@ -85,9 +85,11 @@ class RecordHeader(Surface):
         for button, key in ((self.previous_button, "["), (self.next_button, "]")):
             button.setToolTip(f"{button.accessibleName()} {key}")
             button.setAccessibleDescription(key)
-        step_row = make_row(self.previous_button, self.position_label, self.next_button, gap=4, margins=(12, 0, 0, 0))
+        step_row = make_row(
+            self.previous_button, self.position_label, self.next_button, gap_px=4, margins=(12, 0, 0, 0)
+        )
         self._step_panel.setLayout(step_row)
-        return make_flow_widget(self._badge_row, self._step_panel, gap=12)
+        return make_flow_widget(self._badge_row, self._step_panel, gap_px=12)
 
     def _place_identity_and_badges(self, *, is_identity_below: bool, are_badges_below: bool) -> None:
         """Place the corporation below the title (`is_identity_below`) or beside it, and the badges below the title

@@ -52,7 +52,7 @@ class OperationPage(Page):
         self.title = TitleLabel(translate("operation_screen.title"))
         self.copyable_id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
         self.copyable_id.copied.connect(self.action_handlers.show_copied_toast)
-        self.badge_row = make_row(gap=8)
+        self.badge_row = make_row(gap_px=8)
         self.explanation_form = make_explanation_form(context)
         self.fact_panel = Surface(edge="bottom")
         self.timeline = TimelineList(
@@ -65,7 +65,7 @@ class OperationPage(Page):
     def _build_layout(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
         header = Surface(edge="bottom")
-        header_row = make_row(self.title, self.copyable_id, None, gap=8, margins=(margin, 10, margin, 10))
+        header_row = make_row(self.title, self.copyable_id, None, gap_px=8, margins=(margin, 10, margin, 10))
         header_row.addLayout(self.badge_row)
         header.setLayout(header_row)
         timeline_title = make_row(

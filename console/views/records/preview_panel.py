@@ -93,14 +93,14 @@ class RecordPreview(Surface):
             self._read_newest_events(self._item.record)
 
     def _fill_preview(self, content: QWidget, item: QueueItem) -> None:
-        layout = make_column(gap=0)
+        layout = make_column(gap_px=0)
         content.setLayout(layout)
         layout.addWidget(self._make_header(item.record, content))
         layout.addWidget(self._make_state_section(item, content))
         if isinstance(item.record, Payment):
             layout.addWidget(self._make_sides_section(item.record, content))
         layout.addWidget(self._make_facts_section(item.record, content))
-        self._event_column = make_column(gap=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
+        self._event_column = make_column(gap_px=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         event_panel = Surface(content, edge="top")
         event_panel.setLayout(self._event_column)
         layout.addWidget(event_panel)
@@ -113,11 +113,14 @@ class RecordPreview(Surface):
         open_link.clicked.connect(self.opened)
         header = Surface(parent, edge="bottom")
         title_row = make_row(
-            TextLabel(case_words.format_record_title(record, context), "section", heading=2), None, open_link, gap=8
+            TextLabel(case_words.format_record_title(record, context), "section", heading=2),
+            None,
+            open_link,
+            gap_px=8,
         )
         badge_keys = case_words.get_badge_keys(record, now)
         badges = make_flow_widget(
-            *(Badge.from_badge_key(key, context.language) for key in badge_keys), gap=8, parent=header
+            *(Badge.from_badge_key(key, context.language) for key in badge_keys), gap_px=8, parent=header
         )
         company_labels: list[QWidget] = []
         company_name = case_words.get_record_company_name(record, context)
@@ -131,7 +134,7 @@ class RecordPreview(Surface):
                 number_row,
                 4,
                 badges,
-                gap=2,
+                gap_px=2,
                 margins=(_PANEL_PADDING_PX, 12, _PANEL_PADDING_PX, 14),
             )
         )
@@ -159,7 +162,7 @@ class RecordPreview(Surface):
     def _make_state_section(self, item: QueueItem, parent: QWidget) -> QWidget:
         context, record = self._context, item.record
         section = Surface(parent, edge="bottom")
-        layout = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
+        layout = make_column(gap_px=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         bar_keys = _find_blocking_bar_wording_keys(record)
         if bar_keys:
             bold_text_key, sentence_key = bar_keys
@@ -194,10 +197,10 @@ class RecordPreview(Surface):
             icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_shape("not_equal", "bad")
-            state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
+            state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wraps_lines=True)
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
             state_widget = QWidget(fact_list)
-            state_row = make_row(gap=6)
+            state_row = make_row(gap_px=6)
             state_widget.setLayout(state_row)
             state_row.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
             state_row.addWidget(state_label, 1)
@@ -239,10 +242,12 @@ class RecordPreview(Surface):
         repetition_texts = words.make_unopenable_repetition_texts(self._context)
         for grouped_line in group_repeated_lines(lines, repetition_texts, ())[:_MAX_STEPS]:
             line = grouped_line.line
-            label = TextLabel(f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wrap=True)
+            label = TextLabel(
+                f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wraps_lines=True
+            )
             label.setAccessibleName(line.format_spoken_text())
             event_widget = QWidget(self._event_column.parentWidget())
-            event_row = make_row(gap=8)
+            event_row = make_row(gap_px=8)
             event_widget.setLayout(event_row)
             event_row.addWidget(
                 ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
@@ -264,7 +269,7 @@ class RecordPreview(Surface):
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
         self._action_buttons = tuple(buttons)
         self._mark_recommended_button()
-        return make_column(make_flow_widget(*buttons, gap=8, parent=parent), DisabledReasonsLabel(*buttons))
+        return make_column(make_flow_widget(*buttons, gap_px=8, parent=parent), DisabledReasonsLabel(*buttons))
 
     @Slot()
     def _mark_recommended_button(self) -> None:
@@ -320,7 +325,9 @@ class RecordPreview(Surface):
             TextLabel(str(record.credit_check_id), "data") if record.credit_check_id else TextLabel(wording.NO_VALUE),
         )
         if record.incomplete:
-            missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)
+            missing_label = TextLabel(
+                context.translate("record.missing_parts", missing=record.incomplete), wraps_lines=True
+            )
             fact_list.add_fact(context.translate("word.missing_label"), missing_label)
 
     def _add_money_facts(self, record: Order | Payment | Refund, fact_list: FactList) -> None:
@@ -342,7 +349,7 @@ class RecordPreview(Surface):
                 (translate("field.refund_key"), record.provider_refund_key),
             ]
         for label, value in facts:
-            fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
+            fact_list.add_fact(label, TextLabel(value or wording.NO_VALUE, wraps_lines=True, is_selectable=True))
 
 
 def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:

@@ -63,7 +63,9 @@ class ResolveForm(EvidenceForm):
         self._update_result_buttons()
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
-        return (TextLabel(self._context.translate("dialog.resolve.by_number_hint"), "small", "muted", wrap=True),)
+        return (
+            TextLabel(self._context.translate("dialog.resolve.by_number_hint"), "small", "muted", wraps_lines=True),
+        )
 
     @property
     def provider_id(self) -> int | None:
@@ -171,7 +173,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         self.form.setEnabled(True)
         self.allow_acting_again(self._context.translate("action.cancel"))
         content = QWidget()
-        content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap=12))
+        content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap_px=12))
         self.show_content(content)
         self._update_act_button()
 
@@ -184,10 +186,10 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             difference_text = record_facts.format_differences(self._decided_record, stored_record, context)
             widgets += [
                 make_badge_row(context, stored_record),
-                TextLabel(difference_text or context.translate("record.changed_nothing"), wrap=True),
+                TextLabel(difference_text or context.translate("record.changed_nothing"), wraps_lines=True),
             ]
         content = QWidget()
-        content.setLayout(make_column(*widgets, gap=12))
+        content.setLayout(make_column(*widgets, gap_px=12))
         return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:

@@ -71,7 +71,7 @@ class RecordTabs(QWidget):
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
             self._content_stack.addWidget(_add_empty_state(tab, context, self._content_stack))
         self.tabs.currentChanged.connect(self._content_stack.setCurrentIndex)
-        self.setLayout(make_column(header, self._content_stack, gap=0))
+        self.setLayout(make_column(header, self._content_stack, gap_px=0))
         self._content_stack.setMinimumHeight(min_row_count * current_appearance().row_height())
 
     @property
@@ -240,7 +240,7 @@ class EvidenceView(QWidget):
         text_layout = QVBoxLayout(text_panel)
         text_layout.setContentsMargins(12, 8, 12, 8)
         text_layout.addWidget(self._answer_text)
-        halves = make_row(self._table, text_panel, gap=0)
+        halves = make_row(self._table, text_panel, gap_px=0)
         halves.setStretch(0, 3)
         halves.setStretch(1, 2)
         self.setLayout(halves)

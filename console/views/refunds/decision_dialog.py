@@ -200,7 +200,7 @@ class ApproveDialog(_DecisionDialog):
             if not is_needed:
                 hidden_widget.setParent(content)
                 hidden_widget.hide()
-        content.setLayout(make_column(*widgets, gap=12))
+        content.setLayout(make_column(*widgets, gap_px=12))
         return content
 
     def _get_next_step_wording_key(self) -> str:
@@ -303,10 +303,10 @@ class RejectDialog(_DecisionDialog):
         content = QWidget()
         effect_label = TextLabel(
             translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)),
-            wrap=True,
+            wraps_lines=True,
         )
         draft_bars = [self._draft.bar] if self._draft.bar is not None else []
-        content.setLayout(make_column(*draft_bars, self.reason_field, effect_label, gap=12))
+        content.setLayout(make_column(*draft_bars, self.reason_field, effect_label, gap_px=12))
         return content
 
     def _show_decision(self, refund: Refund) -> None:
@@ -372,9 +372,13 @@ def make_decision_content(context: WindowContext, refund: Refund | None, result_
     if refund is not None:
         now = context.now()
         _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, now), context)
-        widgets += [make_badge_row(context, refund), TextLabel(reason, wrap=True), TextLabel(next_step, wrap=True)]
+        widgets += [
+            make_badge_row(context, refund),
+            TextLabel(reason, wraps_lines=True),
+            TextLabel(next_step, wraps_lines=True),
+        ]
     content = QWidget()
-    content.setLayout(make_column(*widgets, gap=12))
+    content.setLayout(make_column(*widgets, gap_px=12))
     return content
 
 

@@ -62,7 +62,7 @@ class RefundDialog(DialogFrame):
         self._draft = self._make_draft()
         draft_bars = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
         self._form_holder = QWidget()
-        self._form_holder.setLayout(make_column(*draft_bars, self._probe_failure_bar, self.form, gap=12))
+        self._form_holder.setLayout(make_column(*draft_bars, self._probe_failure_bar, self.form, gap_px=12))
         self.show_content(self._form_holder)
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
@@ -311,7 +311,11 @@ class RefundDialog(DialogFrame):
         content = QWidget()
         refusal_bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(
-            make_column(refusal_bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
+            make_column(
+                refusal_bar,
+                TextLabel(context.translate("dialog.refund.nothing_changed"), wraps_lines=True),
+                gap_px=12,
+            )
         )
         self._show_final_content(context.translate(title_key), content)
 
@@ -355,9 +359,9 @@ def make_request_content(context: WindowContext, refund: Refund, plan: RefundPla
         make_column(
             approvers_bar,
             make_badge_row(context, refund),
-            TextLabel(reason, wrap=True),
-            TextLabel(next_step, wrap=True),
-            gap=12,
+            TextLabel(reason, wraps_lines=True),
+            TextLabel(next_step, wraps_lines=True),
+            gap_px=12,
         )
     )
     return content

@@ -113,7 +113,7 @@ class RefundForm(QWidget):
             self.amount_edit if current_appearance().scale >= refund_words.LARGE_TEXT_SCALE else self.amount_field
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
-        amount_choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
+        amount_choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap_px=16)
         amount_choice.setAccessibleName(translate("dialog.refund.extent"))
         labelled_choice = add_label(translate("dialog.refund.extent"), amount_choice)
         first_row = refund_words.arrange_side_by_side(
@@ -125,7 +125,7 @@ class RefundForm(QWidget):
         )
         self.ticket_field.setFixedWidth(round(112 * current_appearance().scale))
         return make_column(
-            first_row, self.remainder_label, second_row, self._risk_signal_box, self._rule_lines, gap=12
+            first_row, self.remainder_label, second_row, self._risk_signal_box, self._rule_lines, gap_px=12
         )
 
     def _connect_signals(self) -> None:
@@ -177,7 +177,7 @@ class RefundForm(QWidget):
         holder = QWidget()
         if not risk_signals:
             no_signals = make_row(
-                ShapeIcon("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap=6
+                ShapeIcon("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap_px=6
             )
             holder.setLayout(no_signals)
             return holder
@@ -187,10 +187,10 @@ class RefundForm(QWidget):
             TextLabel(str(len(risk_signals)), "small_data", "muted"),
             None,
             *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
-            gap=6,
+            gap_px=6,
         )
         signal_box = ToneBox("care")
-        group_column = make_column(gap=0)
+        group_column = make_column(gap_px=0)
         rules = list(dict.fromkeys(signal.rule for signal in risk_signals))
         for rule in rules:
             signals_of_rule = [signal for signal in risk_signals if signal.rule == rule]
@@ -198,7 +198,7 @@ class RefundForm(QWidget):
                 self._make_risk_signal_group(signals_of_rule, answer_by_rule.get(rule, ""), is_last=rule == rules[-1])
             )
         signal_box.setLayout(group_column)
-        holder.setLayout(make_column(title_row, signal_box, gap=6))
+        holder.setLayout(make_column(title_row, signal_box, gap_px=6))
         return holder
 
     def _make_risk_signal_group(self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
@@ -221,14 +221,14 @@ class RefundForm(QWidget):
         checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOKALIKE_RULE else []
         for checkbox in checkboxes:
             checkbox.show()
-        group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
+        group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap_px=4, margins=(12, 8, 12, 8)))
         return group
 
     def _make_risk_signal_line(self, risk_signal: RiskSignal) -> QWidget:
         line = make_row(
             ShapeIcon("look_alike", "care", 14),
-            TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wrap=True),
-            gap=8,
+            TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wraps_lines=True),
+            gap_px=8,
         )
         link = refund_words.make_risk_signal_link(risk_signal, self._context)
         if link is not None:
@@ -254,7 +254,7 @@ class RefundForm(QWidget):
         lines.append(
             refund_words.make_icon_line("person", "muted", refund_words.format_checkers(self.plan, self._context))
         )
-        return make_flow_widget(*lines, gap=20, line_gap=6)
+        return make_flow_widget(*lines, gap_px=20, line_gap=6)
 
     # -- inputs
 

@@ -37,7 +37,7 @@ class RefundReview(QWidget):
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
         self.second_checker_label = TextLabel(
-            refund_words.format_second_checker_reasons(plan, context), "small", "muted", wrap=True
+            refund_words.format_second_checker_reasons(plan, context), "small", "muted", wraps_lines=True
         )
         self.second_checker_label.setVisible(plan.second_checker)
         self.order_number_check.changed.connect(self.changed)
@@ -68,12 +68,12 @@ class RefundReview(QWidget):
                         "clock", "muted", refund_words.format_cooling_off_period(plan, context)
                     ),
                     refund_words.make_icon_line("person", "muted", refund_words.format_checkers(plan, context)),
-                    gap=20,
+                    gap_px=20,
                     line_gap=6,
                 ),
                 self.second_checker_label,
                 self.order_number_check,
-                gap=12,
+                gap_px=12,
             )
         )
 
@@ -103,14 +103,14 @@ class RefundReview(QWidget):
         if ticket := form.make_request().ticket:
             labelled_facts.append((translate("field.ticket"), ticket))
         for label, value in labelled_facts:
-            fact_list.add_fact(label, TextLabel(value, wrap=True, selectable=True))
+            fact_list.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
         answer_by_rule = dict(form.list_risk_signal_answers())
         for risk_signal in plan.risk_signals:
             answer = answer_by_rule.get(risk_signal.rule, "")
             sentence = translate(
                 "case.answered", hit=refund_words.format_risk_signal(risk_signal, context), answer=answer
             )
-            fact_list.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
+            fact_list.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wraps_lines=True))
         return fact_list
 
 

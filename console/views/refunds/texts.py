@@ -75,8 +75,8 @@ def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayou
     if current_appearance().scale >= LARGE_TEXT_SCALE:
         for widget in widgets:
             widget.setMinimumHeight(widget.sizeHint().height())
-        return make_column(*widgets, gap=8)
-    row = make_row(gap=14)
+        return make_column(*widgets, gap_px=8)
+    row = make_row(gap_px=14)
     for widget in widgets:
         row.addWidget(widget, int(widget is stretched_widget), Qt.AlignmentFlag.AlignTop)
     return row
@@ -87,7 +87,7 @@ def make_icon_line(shape: str, tone: Tone, text: str) -> QWidget:
     The text has the tone `bad` if the icon has it, otherwise the colour of ordinary text."""
     line = QWidget()
     line.setLayout(
-        make_row(ShapeIcon(shape, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap=6)
+        make_row(ShapeIcon(shape, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap_px=6)
     )
     return line
 

@@ -104,12 +104,12 @@ class CompanyList(QWidget):
         widgets: list[QWidget] = [header, self.table]
         if registry_date is not None:
             source_label = TextLabel(
-                registry_words.format_registry_source(registry_date, translate), "small", "muted", wrap=True
+                registry_words.format_registry_source(registry_date, translate), "small", "muted", wraps_lines=True
             )
             footer_row = Surface(edge="top")
             footer_row.setLayout(make_row(source_label, margins=(margin, 6, margin, 6)))
             widgets.append(footer_row)
-        layout = make_column(*widgets, gap=0)
+        layout = make_column(*widgets, gap_px=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self.table.rows.page_applied.connect(self._go_to_first_row)

@@ -57,14 +57,14 @@ class CorporationFactsView(QWidget):
             self._content = None
         if facts is not None:
             self._content = QWidget()
-            self._content.setLayout(make_column(*self._make_fact_widgets(facts, names), gap=4))
+            self._content.setLayout(make_column(*self._make_fact_widgets(facts, names), gap_px=4))
             self._layout.addWidget(self._content)
         self.setVisible(facts is not None)
 
     def _make_fact_widgets(self, facts: CorporationFacts, our_names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
         source_text = TextLabel(
-            registry_words.format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True
+            registry_words.format_registry_source(facts.registry_date, translate), "small", "muted", wraps_lines=True
         )
         if corporation is None:
             unknown_text = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
@@ -72,11 +72,13 @@ class CorporationFactsView(QWidget):
         kind_text = wording.capitalize_first(translate(f"corporation.kind.{corporation.kind.value}"))
         address_text = registry_words.format_address(corporation, translate)
         kind_and_address = translate("corporation.kind_and_address", kind=kind_text, address=address_text)
-        widgets: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
+        widgets: list[QWidget] = [TextLabel(kind_and_address, wraps_lines=True)]
         other_names = find_other_names(our_names, corporation)
         if other_names:
             name_text = translate("list.separator").join(other_names)
-            widgets.append(TextLabel(translate("corporation.other_names", names=name_text), tone="care", wrap=True))
+            widgets.append(
+                TextLabel(translate("corporation.other_names", names=name_text), tone="care", wraps_lines=True)
+            )
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
@@ -106,7 +108,7 @@ class CorporationFactsView(QWidget):
         widgets: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
             widgets.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
-        return make_flow_widget(*widgets, gap=12)
+        return make_flow_widget(*widgets, gap_px=12)
 
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation

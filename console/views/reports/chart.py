@@ -163,9 +163,9 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: fl
 def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
     appearance = current_appearance()
     baseline = compute_centred_baseline(box.top(), appearance.line_height("body"))
-    title_runs = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
+    title_runs = elide_font_runs(split_font_runs(strip.title), box.width(), is_bold=True)
     painter.setPen(appearance.colour("text"))
-    x = draw_font_runs(painter, box.left(), baseline, title_runs, bold=True) + 12
+    x = draw_font_runs(painter, box.left(), baseline, title_runs, is_bold=True) + 12
     if strip.detail and x < box.right():
         painter.setPen(appearance.colour("muted"))
         draw_font_runs(
@@ -198,10 +198,10 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -
         )
 
 
-def _split_figure_into_lines(figure: str, width: float) -> list[str]:
+def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
     """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
-    figure is wider than `width` px."""
-    is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width
+    figure is wider than `width_px` px."""
+    is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width_px
     return figure.split(" · ") if is_too_wide else [figure]
 
 
@@ -303,18 +303,20 @@ def _draw_pattern(painter: QPainter, area: QRectF, pattern: str, colour: QColor)
         _draw_hatch_lines(painter, area, _LINE_SPACING_PX * scale, -1)
 
 
-def _draw_hatch_lines(painter: QPainter, area: QRectF, spacing: float, slope: int) -> None:
+def _draw_hatch_lines(painter: QPainter, area: QRectF, spacing_px: float, slope: int) -> None:
     line_length = area.width() + area.height()
-    for number in range(ceil(line_length / spacing) + 1):
-        x = area.left() + number * spacing
+    for number in range(ceil(line_length / spacing_px) + 1):
+        x = area.left() + number * spacing_px
         start, end = (x, x - area.height()) if slope > 0 else (x - area.height(), x)
         painter.drawLine(QPointF(start, area.top()), QPointF(end, area.bottom()))
 
 
-def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
-    for line in range(ceil(area.height() / spacing)):
-        for column in range(ceil(area.width() / spacing)):
-            painter.drawPoint(QPointF(area.left() + (column + 0.5) * spacing, area.top() + (line + 0.5) * spacing))
+def _draw_dots(painter: QPainter, area: QRectF, spacing_px: float) -> None:
+    for line in range(ceil(area.height() / spacing_px)):
+        for column in range(ceil(area.width() / spacing_px)):
+            painter.drawPoint(
+                QPointF(area.left() + (column + 0.5) * spacing_px, area.top() + (line + 0.5) * spacing_px)
+            )
 
 
 class LegendSwatch(QWidget):
@@ -337,10 +339,10 @@ class LegendSwatch(QWidget):
 
 def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
     """Return the widget with the legend: a swatch and a word per entry, on several lines in a narrow window."""
-    return make_flow_widget(*(_make_legend_entry(entry) for entry in entries), gap=16)
+    return make_flow_widget(*(_make_legend_entry(entry) for entry in entries), gap_px=16)
 
 
 def _make_legend_entry(entry: LegendEntry) -> QWidget:
     widget = QWidget()
-    widget.setLayout(make_row(LegendSwatch(entry.style), TextLabel(entry.word, "small", "muted"), gap=6))
+    widget.setLayout(make_row(LegendSwatch(entry.style), TextLabel(entry.word, "small", "muted"), gap_px=6))
     return widget

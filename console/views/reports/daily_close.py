@@ -71,15 +71,15 @@ class DailyCloseSection(ReportSection):
         self.day_field = Field(translate("close.day"), role="data")
         self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
-        self.state_label = TextLabel("", "section", wrap=True)
-        self.scope_label = TextLabel("", "small", "muted", wrap=True)
+        self.state_label = TextLabel("", "section", wraps_lines=True)
+        self.scope_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.sums_table = StaticTable(
             context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money")
         )
         self.unknown_table = StaticTable(
             context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
-        self.changes_label = TextLabel("", "small", wrap=True)
+        self.changes_label = TextLabel("", "small", wraps_lines=True)
         self._build_layout()
         self.provider_list.currentIndexChanged.connect(self._read_chosen_close)
         self._day_edit.returnPressed.connect(self._read_chosen_close)
@@ -91,22 +91,22 @@ class DailyCloseSection(ReportSection):
         provider_label = TextLabel(translate("close.provider"), "small", "muted")
         provider_label.setBuddy(self.provider_list)
         provider_choice = QWidget()
-        provider_choice.setLayout(make_column(provider_label, self.provider_list, None, gap=4))
+        provider_choice.setLayout(make_column(provider_label, self.provider_list, None, gap_px=4))
         button_area = QWidget()
-        button_area.setLayout(make_column(22, self.show_button, None, gap=0))
+        button_area.setLayout(make_column(22, self.show_button, None, gap_px=0))
         self.day_field.setMaximumWidth(180)
         header = Surface(edge="bottom")
         header_rows = make_column(
-            make_row(provider_choice, self.day_field, button_area, None, gap=16),
+            make_row(provider_choice, self.day_field, button_area, None, gap_px=16),
             self.state_label,
             self.scope_label,
             self.changes_label,
-            gap=6,
+            gap_px=6,
             margins=(margin, 8, margin, 8),
         )
         header.setLayout(header_rows)
         self._tables = QWidget()
-        table_column = make_column(gap=0)
+        table_column = make_column(gap_px=0)
         unknown_heading = TextLabel(translate("close.table.unknown"), "panel_title", heading=3)
         sums_rows = TableOrEmptyState(self.sums_table, EmptyState(translate("close.table.money.empty"), shape="dash"))
         unknown_rows = TableOrEmptyState(
@@ -121,7 +121,7 @@ class DailyCloseSection(ReportSection):
         self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
         for page in (self._tables, self._empty_state):
             self._stack.addWidget(page)
-        layout = make_column(header, gap=0)
+        layout = make_column(header, gap_px=0)
         layout.addWidget(self._stack, 1)
         self.setLayout(layout)
 

@@ -96,7 +96,7 @@ class ChartSection(ReportSection):
         self._context, self._definition, self.name = context, definition, definition.name
         title = context.translate(f"reports.{definition.name}.title")
         self.setAccessibleName(title)
-        self.note_label = TextLabel("", "small", "muted", wrap=True)
+        self.note_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.switch_button = KeyButton(
             context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds_key=False
         )
@@ -113,9 +113,9 @@ class ChartSection(ReportSection):
     def _build_layout(self, title: str) -> None:
         margin = tokens().px("spacing", "page_margin")
         self._chart_panel = QWidget()
-        self._legend_column = make_column(gap=0, margins=(margin, 8, margin, 0))
+        self._legend_column = make_column(gap_px=0, margins=(margin, 8, margin, 0))
         chart_row = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
-        panel_layout = make_column(gap=0)
+        panel_layout = make_column(gap_px=0)
         panel_layout.addLayout(self._legend_column)
         panel_layout.addLayout(chart_row, 1)
         self._chart_panel.setLayout(panel_layout)
@@ -123,12 +123,12 @@ class ChartSection(ReportSection):
         for page in (self._chart_panel, self.table, self.empty_state):
             self.stack.addWidget(page)
         header = Surface(edge="bottom")
-        title_and_note = make_column(TextLabel(title, "section", heading=2), self.note_label, gap=2)
-        header_row = make_row(gap=12, margins=(margin, 8, margin, 8))
+        title_and_note = make_column(TextLabel(title, "section", heading=2), self.note_label, gap_px=2)
+        header_row = make_row(gap_px=12, margins=(margin, 8, margin, 8))
         header_row.addLayout(title_and_note, 1)
         header_row.addWidget(self.switch_button)
         header.setLayout(header_row)
-        layout = make_column(header, gap=0)
+        layout = make_column(header, gap_px=0)
         layout.addWidget(self.stack, 1)
         self.setLayout(layout)
 

@@ -194,7 +194,7 @@ class WindowContext(QObject):
         `on_done` nor `on_failed` is called. Calls with the same `key` run one after another.
         """
         return self.runner.run(
-            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", cancellable=True
+            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", is_cancellable=True
         )
 
     def run_acting_call(
@@ -624,7 +624,7 @@ class WindowContext(QObject):
             )
         )
 
-    def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
+    def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
         answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence."""
         if not provider:
@@ -642,11 +642,11 @@ class WindowContext(QObject):
             return
         if provider == ALARMBOX:
             self.update_connection_state(
-                alarmbox_answer_seconds=seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
+                alarmbox_answer_seconds=answer_seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
             )
         else:
             gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
-            gateway_by_name[provider] = GatewayStatus(provider, seconds, self.now(), is_silent)
+            gateway_by_name[provider] = GatewayStatus(provider, answer_seconds, self.now(), is_silent)
             self.update_connection_state(gateways=tuple(gateway_by_name[name] for name in sorted(gateway_by_name)))
 
 

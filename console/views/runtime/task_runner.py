@@ -62,25 +62,25 @@ class TaskRunner(QObject, Runner):
         """Return True if no call is waiting or running, and all callbacks have run."""
         return not self._running_tasks and not self._waiting_tasks and not self._waiting_callbacks
 
-    def wait_idle(self, timeout: float) -> tuple[str, ...]:
-        """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels
-        of the calls that are still running."""
-        deadline = time.monotonic() + timeout
+    def wait_idle(self, timeout_seconds: float) -> tuple[str, ...]:
+        """Wait at most `timeout_seconds` seconds until the running calls end, and run their callbacks. Return the
+        labels of the calls that are still running."""
+        deadline = time.monotonic() + timeout_seconds
         while self._running_tasks and ThreadPool.wait_for_job_end(self._pools.values(), deadline - time.monotonic()):
             self._run_callbacks()
         self._run_callbacks()
         return self.labels
 
-    def close(self, timeout: float = 3.0) -> tuple[str, ...]:
-        """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout` seconds for the
-        others. Return the labels of the calls that are still running."""
+    def close(self, timeout_seconds: float = 3.0) -> tuple[str, ...]:
+        """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout_seconds` seconds for
+        the others. Return the labels of the calls that are still running."""
         self._is_closed = True
         for waiting_tasks in self._waiting_tasks.values():
             for task in waiting_tasks:
                 task.cancel()
         for task in self._running_tasks:
             task.cancel()
-        unfinished_labels = self.wait_idle(timeout)
+        unfinished_labels = self.wait_idle(timeout_seconds)
         for pool in self._pools.values():
             pool.end_threads(waits_for_end=not unfinished_labels)
         return unfinished_labels

@@ -148,20 +148,20 @@ class Runner:
         label: str = "",
         key: Hashable | None = None,
         lane: TaskLane = "quick",
-        cancellable: bool = False,
+        is_cancellable: bool = False,
     ) -> TaskHandle:
         """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
         GUI thread. If `caller` is destroyed before that, neither callback is called. Calls with the same `key` run
         one after another. `label` names the call in the log. Return the handle of the call.
 
-        A call in the lane `quick` only reads; if it is `cancellable`, `TaskHandle.cancel` also ends its statement in
-        the database. A statement of another call is never ended: it may belong to an action.
+        A call in the lane `quick` only reads; if it is `is_cancellable`, `TaskHandle.cancel` also ends its statement
+        in the database. A statement of another call is never ended: it may belong to an action.
         """
 
         def run_call(report_progress: ProgressReporter) -> T:
-            return report_progress.interruption.run(call) if cancellable and lane == "quick" else call()
+            return report_progress.interruption.run(call) if is_cancellable and lane == "quick" else call()
 
-        return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, cancellable))
+        return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, is_cancellable))
 
     def run_with_progress(
         self,
@@ -174,12 +174,14 @@ class Runner:
         label: str = "",
         key: Hashable | None = None,
         lane: TaskLane = "slow",
-        cancellable: bool = True,
+        is_cancellable: bool = True,
     ) -> TaskHandle:
         """Run a call that reports its progress, otherwise as `run` does, and return its handle. The call gets a
         ProgressReporter: each value that it reports is passed to `on_progress` in the GUI thread, and it can find out
         whether it was cancelled."""
-        return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, lane, cancellable))
+        return self._accept_task(
+            Task(call, on_done, on_failed, on_progress, caller, label, key, lane, is_cancellable)
+        )
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:

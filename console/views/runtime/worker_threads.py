@@ -41,11 +41,11 @@ class ThreadPool:
         self._threads.clear()
 
     @classmethod
-    def wait_for_job_end(cls, pools: "Iterable[ThreadPool]", timeout: float) -> bool:
-        """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if a job has ended or
-        none was running, otherwise False."""
+    def wait_for_job_end(cls, pools: "Iterable[ThreadPool]", timeout_seconds: float) -> bool:
+        """Wait at most `timeout_seconds` seconds until a job of one of these pools ends. Return True if a job has
+        ended or none was running, otherwise False."""
         pools = list(pools)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout_seconds
         with cls._job_end_condition:
             job_count = sum(pool._unfinished_job_count for pool in pools)
             while job_count and sum(pool._unfinished_job_count for pool in pools) >= job_count:

@@ -35,7 +35,9 @@ class PasswordDialog(DialogFrame):
         content = QWidget()
         content.setLayout(
             make_column(
-                self.password_field, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12
+                self.password_field,
+                TextLabel(translate("password.why"), "small", "muted", wraps_lines=True),
+                gap_px=12,
             )
         )
         self.show_content(content)

@@ -37,7 +37,7 @@ class PrivacyCover(EnvironmentFrame):
         self.setAccessibleName(panel.accessibleName())
         top_bar = Surface(is_raised=True, edge="bottom")
         top_bar.setFixedHeight(current_appearance().frame_height("top_bar"))
-        name_label = TextLabel(context.translate("app.name"), bold=True)
+        name_label = TextLabel(context.translate("app.name"), is_bold=True)
         name_label.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
         environment_label = EnvironmentLabel(context.translate(f"environment.{environment}"), environment)
         top_bar.setLayout(make_row(name_label, environment_label, None, margins=(12, 0, 8, 0)))
@@ -49,7 +49,7 @@ class PrivacyCover(EnvironmentFrame):
         panel_frame = Surface(edge="all")
         panel_frame.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
         panel_frame.setLayout(
-            make_column(panel, 20, self._make_language_choice(context), gap=0, margins=(_COVER_PADDING_PX,) * 4)
+            make_column(panel, 20, self._make_language_choice(context), gap_px=0, margins=(_COVER_PADDING_PX,) * 4)
         )
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -71,7 +71,7 @@ class PrivacyCover(EnvironmentFrame):
         self.language_buttons: dict[Language, RadioButton] = {}
         choice = QWidget()
         choice.setAccessibleName(translate("field.language"))
-        choice_row = make_row(TextLabel(translate("field.language"), "small", "muted"), gap=16)
+        choice_row = make_row(TextLabel(translate("field.language"), "small", "muted"), gap_px=16)
         for code in wording.LANGUAGES:
             language: Language = "ja" if code == "ja" else "en"
             button = self.language_buttons[language] = RadioButton(translate(f"language.{code}"))

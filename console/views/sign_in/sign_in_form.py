@@ -68,13 +68,15 @@ class SignInForm(PasswordForm):
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_store_password else "sign_in.keep.no"
         self.storage_box.setAccessibleDescription(translate(storage_key))
-        self.help_label = TextLabel(translate("sign_in.first.lines"), wrap=True)
+        self.help_label = TextLabel(translate("sign_in.first.lines"), wraps_lines=True)
         self.help_label.hide()
         heading = make_column(
-            TextLabel(translate("sign_in.title"), "title"), TextLabel(database_address, "small_data", "muted"), gap=2
+            TextLabel(translate("sign_in.title"), "title"),
+            TextLabel(database_address, "small_data", "muted"),
+            gap_px=2,
         )
         storage_choice = make_column(
-            self.storage_box, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2
+            self.storage_box, TextLabel(translate(storage_key), "small", "muted", wraps_lines=True), gap_px=2
         )
         button_row = make_row(self.help_button, None, self.submit_button)
         self.setLayout(
@@ -86,7 +88,7 @@ class SignInForm(PasswordForm):
                 storage_choice,
                 button_row,
                 self.help_label,
-                gap=16,
+                gap_px=16,
             )
         )
         for widget, next_widget in (

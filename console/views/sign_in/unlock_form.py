@@ -51,17 +51,17 @@ class UnlockForm(PasswordForm):
             self._context.translate,
             self._context.operator or self._context.translate("person.nobody"),
         )
-        locked_since_label = TextLabel(translate("lock.since", at=locked_since), "small", "muted", wrap=True)
-        heading = make_column(TextLabel(translate("lock.title"), "title"), locked_since_label, gap=2)
+        locked_since_label = TextLabel(translate("lock.since", at=locked_since), "small", "muted", wraps_lines=True)
+        heading = make_column(TextLabel(translate("lock.title"), "title"), locked_since_label, gap_px=2)
         person_name = make_column(
-            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(shown_name, "data", bold=True), gap=2
+            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(shown_name, "data", is_bold=True), gap_px=2
         )
-        person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person_list, gap=4)
-        no_password_label = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
-        other_person_label = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
+        person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person_list, gap_px=4)
+        no_password_label = TextLabel(translate("lock.no_password"), "small", "muted", wraps_lines=True)
+        other_person_label = TextLabel(translate("lock.other.words"), "small", "muted", wraps_lines=True)
         self.other_person_link.setAccessibleDescription(other_person_label.plain)
         action_area = (
-            make_column(make_row(self.other_person_link, None, self.submit_button), other_person_label, gap=4)
+            make_column(make_row(self.other_person_link, None, self.submit_button), other_person_label, gap_px=4)
             if self.needs_password
             else make_row(None, self.submit_button)
         )
@@ -73,7 +73,7 @@ class UnlockForm(PasswordForm):
                 person_choice if can_choose_person else person_name,
                 password_area,
                 action_area,
-                gap=16,
+                gap_px=16,
             )
         )
         if not self.needs_password:

@@ -109,6 +109,6 @@ def format_cell_as_plain_text(cell: Cell) -> str:
     return cell
 
 
-def make_check_box_column(width: int = 44) -> Column:
-    """Return the column of check boxes, with which the person selects rows. `width` is in px at text scale 1.0."""
-    return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")
+def make_check_box_column(width_px: int = 44) -> Column:
+    """Return the column of check boxes, with which the person selects rows. `width_px` is in px at text scale 1.0."""
+    return Column("check", "", width_px, lambda _: "", "check", spoken=lambda _: "")

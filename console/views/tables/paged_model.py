@@ -207,7 +207,7 @@ class PagedModel(PageUpdateModel):
             lambda failure: self._end_reading_with_failure(query_number, failure),
             caller=self,
             label=self._task_label,
-            cancellable=True,
+            is_cancellable=True,
         )
 
     def _find_next_page_to_read(self) -> int | None:

@@ -48,14 +48,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     all_toggled = Signal()
 
     def __init__(
-        self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
+        self, rows: PagedModel, name: str, *, margin_px: int | None = None, parent: QWidget | None = None
     ) -> None:
-        """`name` is the accessible name. `margin` is the space in px before the first column; None means the margin
-        of the page.
+        """`name` is the accessible name. `margin_px` is the space in px before the first column; None means the
+        margin of the page.
         """
         super().__init__(parent)
         self.rows = rows
-        self.margin = tokens().px("spacing", "page_margin") if margin is None else margin
+        self.margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
         self.current_row = self.hover_row = self.ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
@@ -120,12 +120,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
-    def _store_column_width(self, column_index: int, _old_width: int, width: int) -> None:
+    def _store_column_width(self, column_index: int, _old_width: int, width_px: int) -> None:
         """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
         Qt are ignored."""
         is_resizable = self._header.sectionResizeMode(column_index) == QHeaderView.ResizeMode.Interactive
-        if self._header.is_pressed and width > 0 and is_resizable:
-            self.preferred_widths[self.rows.columns[column_index].key] = round(width / current_appearance().scale, 1)
+        if self._header.is_pressed and width_px > 0 and is_resizable:
+            self.preferred_widths[self.rows.columns[column_index].key] = round(
+                width_px / current_appearance().scale, 1
+            )
             self.widths_changed.emit()
 
     # -- called by the page

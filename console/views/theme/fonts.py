@@ -29,15 +29,15 @@ def list_font_families(purpose: FontPurpose) -> list[str]:
 
 
 def font(
-    role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, uses_figures_font: bool | None = None
+    role: TypeRoleName, scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
 ) -> QFont:
     """Return the font of a text role at a text scale from 1.0 to 2.0. `uses_figures_font` True selects the figures
-    font, False the text font, None the font that the text role has. `bold` selects the bold weight."""
+    font, False the text font, None the font that the text role has. `is_bold` selects the bold weight."""
     type_role = tokens().type[role]
     purpose: FontPurpose = (
         type_role.font if uses_figures_font is None else ("figures" if uses_figures_font else "text")
     )
-    weight = 700 if bold else type_role.weight
+    weight = 700 if is_bold else type_role.weight
     for any_purpose in get_args(FontPurpose):  # markup uses both fonts, in the weight of the font of its label
         for family in tokens().get_font_families(any_purpose):
             _register_font(family, weight)

@@ -147,79 +147,90 @@ def draw_font_runs(
     runs: tuple[FontRun, ...],
     role: TypeRoleName = "body",
     *,
-    bold: bool = False,
+    is_bold: bool = False,
 ) -> float:
     """Draw font runs side by side on one baseline, with the pen of the painter. Return the x coordinate of their
     right end, in px."""
     for piece, uses_figures_font in runs:
-        painter.setFont(current_appearance().font(role, bold=bold, uses_figures_font=uses_figures_font))
+        painter.setFont(current_appearance().font(role, is_bold=is_bold, uses_figures_font=uses_figures_font))
         painter.drawText(int(x), int(baseline), piece)
-        x += _measure_text_piece(piece, role, bold, uses_figures_font, current_appearance().scale)
+        x += _measure_text_piece(piece, role, is_bold, uses_figures_font, current_appearance().scale)
     return x
 
 
-def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
+def measure_font_runs(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, is_bold: bool = False) -> float:
     """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
-    return sum(_measure_text_piece(piece, role, bold, uses_figures_font, scale) for piece, uses_figures_font in runs)
+    return sum(
+        _measure_text_piece(piece, role, is_bold, uses_figures_font, scale) for piece, uses_figures_font in runs
+    )
 
 
 @lru_cache(maxsize=4096)
-def _measure_text_piece(text: str, role: TypeRoleName, bold: bool, uses_figures_font: bool, _scale: float) -> float:
+def _measure_text_piece(
+    text: str, role: TypeRoleName, is_bold: bool, uses_figures_font: bool, _scale: float
+) -> float:
     """Return the width of a piece of text in px, from a cache: measuring a text takes as long as drawing it, and most
     pieces occur again. `_scale` is a parameter only because the key of the cache must contain the text scale."""
     return (
         current_appearance()
-        .font_metrics(role, bold=bold, uses_figures_font=uses_figures_font)
+        .font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
         .horizontalAdvance(text)
     )
 
 
-def compute_centred_baseline(top: float, height: float, role: TypeRoleName = "body") -> float:
+def compute_centred_baseline(top: float, height_px: float, role: TypeRoleName = "body") -> float:
     """Return the y coordinate of the baseline that centres one line of text in a box with this top and height, in
     px."""
     metrics = current_appearance().font_metrics(role)
-    return round(top + (height + metrics.ascent() - metrics.descent()) / 2)
+    return round(top + (height_px + metrics.ascent() - metrics.descent()) / 2)
 
 
 def elide_font_runs(
-    runs: tuple[FontRun, ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
+    runs: tuple[FontRun, ...], width_px: float, role: TypeRoleName = "body", *, is_bold: bool = False
 ) -> tuple[FontRun, ...]:
-    """Return the font runs unchanged if they are at most `width` px wide; otherwise replace their end by "…"."""
-    if measure_font_runs(runs, role, bold=bold) <= width:
+    """Return the font runs unchanged if they are at most `width_px` px wide; otherwise replace their end by "…"."""
+    if measure_font_runs(runs, role, is_bold=is_bold) <= width_px:
         return runs
     shown_runs: list[FontRun] = []
-    remaining_width = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
+    remaining_width = width_px - measure_font_runs((ELLIPSIS_RUN,), role, is_bold=is_bold)
     for piece, uses_figures_font in runs:
-        letter_count = _count_fitting_letters(piece, remaining_width, role, bold, uses_figures_font)
+        letter_count = _count_fitting_letters(piece, remaining_width, role, is_bold, uses_figures_font)
         shown_runs.append((piece[:letter_count], uses_figures_font))
         if letter_count < len(piece):
             break
-        remaining_width -= _measure_text_piece(piece, role, bold, uses_figures_font, current_appearance().scale)
+        remaining_width -= _measure_text_piece(piece, role, is_bold, uses_figures_font, current_appearance().scale)
     return (*((piece, uses_figures_font) for piece, uses_figures_font in shown_runs if piece), ELLIPSIS_RUN)
 
 
-def _count_fitting_letters(piece: str, width: float, role: TypeRoleName, bold: bool, uses_figures_font: bool) -> int:
-    """Return how many letters at the beginning of a text fit into `width` px."""
-    metrics = current_appearance().font_metrics(role, bold=bold, uses_figures_font=uses_figures_font)
-    return bisect_right(range(1, len(piece) + 1), width, key=lambda end: metrics.horizontalAdvance(piece[:end]))
+def _count_fitting_letters(
+    piece: str, width_px: float, role: TypeRoleName, is_bold: bool, uses_figures_font: bool
+) -> int:
+    """Return how many letters at the beginning of a text fit into `width_px` px."""
+    metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
+    return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
-def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
-    """Return the text, whose letters all use the font of the text role; if it is wider than `width` px, replace its
-    end by "…"."""
+def elide_text(text: str, width_px: float, role: TypeRoleName = "body", *, is_bold: bool = False) -> str:
+    """Return the text, whose letters all use the font of the text role; if it is wider than `width_px` px, replace
+    its end by "…"."""
     uses_figures_font = tokens().type[role].font == "figures"
-    return "".join(piece for piece, _ in elide_font_runs(((text, uses_figures_font),), width, role, bold=bold))
+    return "".join(
+        piece for piece, _ in elide_font_runs(((text, uses_figures_font),), width_px, role, is_bold=is_bold)
+    )
 
 
 @lru_cache(maxsize=4096)
-def _wrap_text(text: str, width: float, role: TypeRoleName, _scale: float) -> tuple[str, ...]:
-    if measure_font_runs(split_font_runs(text), role) <= width:
+def _wrap_text(text: str, width_px: float, role: TypeRoleName, _scale: float) -> tuple[str, ...]:
+    if measure_font_runs(split_font_runs(text), role) <= width_px:
         return (text,)
     lines: list[str] = []
     line = ""
     for piece in _split_at_line_ends(text):
-        if line and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip()), role) > width:
+        if (
+            line
+            and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip()), role) > width_px
+        ):
             lines.append(line)
             line = ""
         line += piece
@@ -235,16 +246,18 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
         yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))
 
 
-def wrap_text(text: str, width: float, role: TypeRoleName = "body") -> tuple[str, ...]:
-    """Return the lines of a text that is painted in at most `width` px: no line ends inside a number, an identifier
-    or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number, identifier
-    or phrase that is too long for one line is broken at any letter.
+def wrap_text(text: str, width_px: float, role: TypeRoleName = "body") -> tuple[str, ...]:
+    """Return the lines of a text that is painted in at most `width_px` px: no line ends inside a number, an
+    identifier or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number,
+    identifier or phrase that is too long for one line is broken at any letter.
     """
-    return _wrap_text(text, width, role, current_appearance().scale)
+    return _wrap_text(text, width_px, role, current_appearance().scale)
 
 
 def draw_line_of_text(
-    painter: QPainter, x: float, height: float, text: str, role: TypeRoleName = "body", *, bold: bool = False
+    painter: QPainter, x: float, height_px: float, text: str, role: TypeRoleName = "body", *, is_bold: bool = False
 ) -> None:
-    """Draw a text in its two fonts on the line that is centred in `height` px, with the pen of the painter."""
-    draw_font_runs(painter, x, compute_centred_baseline(0, height, role), split_font_runs(text), role, bold=bold)
+    """Draw a text in its two fonts on the line that is centred in `height_px` px, with the pen of the painter."""
+    draw_font_runs(
+        painter, x, compute_centred_baseline(0, height_px, role), split_font_runs(text), role, is_bold=is_bold
+    )

@@ -27,42 +27,42 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
 
 
 @lru_cache(maxsize=512)
-def get_shape_pixmap(name: str, colour: int, px: int, device_pixel_ratio: float) -> QPixmap:
+def get_shape_pixmap(name: str, colour: int, size_px: int, device_pixel_ratio: float) -> QPixmap:
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
-    pixmap is `px` times `device_pixel_ratio`, the device pixel ratio of the screen.
+    pixmap is `size_px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
-    pixmap = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    pixmap = QPixmap(round(size_px * device_pixel_ratio), round(size_px * device_pixel_ratio))
     pixmap.setDevicePixelRatio(device_pixel_ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    draw_shape(painter, name, QRectF(0, 0, px, px), QColor.fromRgba(colour))
+    draw_shape(painter, name, QRectF(0, 0, size_px, size_px), QColor.fromRgba(colour))
     painter.end()
     return pixmap
 
 
-def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
-    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `px`. In
+def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, size_px: int, colour: QColor) -> None:
+    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `size_px`. In
     tables this is faster than `draw_shape`."""
     pixel_ratio = painter.device().devicePixelRatio()
-    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), px, pixel_ratio))
+    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), size_px, pixel_ratio))
 
 
 def draw_frame(
     painter: QPainter,
     rect: QRectF,
-    radius: float,
+    radius_px: float,
     border_colour: QColor | None,
     fill_colour: QColor | None,
-    width: float = 1,
+    width_px: float = 1,
 ) -> None:
-    """Draw a box with rounded corners. The border lies inside `rect` and is `width` px wide; `border_colour` None
+    """Draw a box with rounded corners. The border lies inside `rect` and is `width_px` px wide; `border_colour` None
     draws no border, and `fill_colour` None leaves the box unfilled.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(border_colour, width) if border_colour else Qt.PenStyle.NoPen)
+    painter.setPen(QPen(border_colour, width_px) if border_colour else Qt.PenStyle.NoPen)
     painter.setBrush(fill_colour if fill_colour else Qt.BrushStyle.NoBrush)
-    half_width = width / 2 if border_colour else 0
-    painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius, radius)
+    half_width = width_px / 2 if border_colour else 0
+    painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius_px, radius_px)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 

@@ -87,24 +87,26 @@ class Appearance(QObject):
         the bars can just be seen on the background."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
-    def font(self, role: TypeRoleName, *, bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
-        """Return the font of a text role at the current text scale. `bold` selects the bold weight;
+    def font(self, role: TypeRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
+        """Return the font of a text role at the current text scale. `is_bold` selects the bold weight;
         `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
         has."""
-        key = (role, bold, uses_figures_font)
+        key = (role, is_bold, uses_figures_font)
         if key not in self._fonts:
-            self._fonts[key] = font(role, self.scale, bold=bold, uses_figures_font=uses_figures_font)
+            self._fonts[key] = font(role, self.scale, is_bold=is_bold, uses_figures_font=uses_figures_font)
         return self._fonts[key]
 
     def font_metrics(
-        self, role: TypeRoleName, *, bold: bool = False, uses_figures_font: bool | None = None
+        self, role: TypeRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None
     ) -> QFontMetricsF:
-        """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight;
+        """Return the font metrics of a text role at the current text scale. `is_bold` selects the bold weight;
         `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
         has."""
-        key = (role, bold, uses_figures_font)
+        key = (role, is_bold, uses_figures_font)
         if key not in self._font_metrics:
-            self._font_metrics[key] = QFontMetricsF(self.font(role, bold=bold, uses_figures_font=uses_figures_font))
+            self._font_metrics[key] = QFontMetricsF(
+                self.font(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
+            )
         return self._font_metrics[key]
 
     def line_height(self, role: TypeRoleName) -> int:

@@ -69,12 +69,12 @@ class TimelineList(RememberedCurrentItem, QListView):
         self,
         name: str,
         *,
-        margin: int = 24,
+        margin_px: int = 24,
         repetition_texts: RepetitionTexts | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.margin = margin
+        self.margin = margin_px
         self._repetition_texts, self._opened_groups = repetition_texts, set[GroupKey]()
         self._lines: Sequence[TimelineLine] = ()
         self._model = _TimelineModel(self)

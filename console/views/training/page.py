@@ -74,12 +74,12 @@ class TrainingPage(Page):
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.situation = TextLabel("", "body", wrap=True, selectable=True)
-        self.verdict = TextLabel("", "body", bold=True, wrap=True, selectable=True)
+        self.situation = TextLabel("", "body", wraps_lines=True, is_selectable=True)
+        self.verdict = TextLabel("", "body", is_bold=True, wraps_lines=True, is_selectable=True)
         self.approver = TextLabel(
-            translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wrap=True
+            translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wraps_lines=True
         )
-        self.score = TextLabel("", "body", selectable=True)
+        self.score = TextLabel("", "body", is_selectable=True)
         self.begin_button = KeyButton(
             translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["S"]), "S", "primary", binds_key=False
         )
@@ -91,11 +91,16 @@ class TrainingPage(Page):
             (self.next_button, self._select_next_unsolved_incident),
         )
         buttons = make_flow_widget(
-            self.begin_button, self.check_button, ReasonLabel(self.check_button), self.next_button, self.score, gap=12
+            self.begin_button,
+            self.check_button,
+            ReasonLabel(self.check_button),
+            self.next_button,
+            self.score,
+            gap_px=12,
         )
         footer = self.footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
-            make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
+            make_column(self.situation, self.verdict, buttons, self.approver, gap_px=8, margins=(24, 12, 24, 12))
         )
         footer.setVisible(False)
         return footer

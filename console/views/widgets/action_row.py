@@ -55,7 +55,7 @@ class ActionRow(QWidget):
         left_pairs, right_pairs = (
             [self._labelled_buttons[button] for button in buttons] for buttons in (left_buttons, right_buttons)
         )
-        self._layout = make_row(*left_pairs, None, *right_pairs, self.menu_button, gap=_BUTTON_GAP_PX)
+        self._layout = make_row(*left_pairs, None, *right_pairs, self.menu_button, gap_px=_BUTTON_GAP_PX)
         self._layout.setSizeConstraint(
             QLayout.SizeConstraint.SetNoConstraint
         )  # buttons that don't fit are in the menu
@@ -162,5 +162,5 @@ class ActionRow(QWidget):
 
 def _make_button_with_reason(button: KeyButton, reason_label: ReasonLabel) -> QWidget:
     labelled_button = QWidget()
-    labelled_button.setLayout(make_row(button, reason_label, gap=_BUTTON_GAP_PX))
+    labelled_button.setLayout(make_row(button, reason_label, gap_px=_BUTTON_GAP_PX))
     return labelled_button

@@ -61,9 +61,9 @@ class TextLabel(QLabel):
         role: TypeRoleName = "body",
         tone: Tone = "text",
         *,
-        bold: bool = False,
-        wrap: bool = False,
-        selectable: bool = False,
+        is_bold: bool = False,
+        wraps_lines: bool = False,
+        is_selectable: bool = False,
         heading: int | None = None,
         parent: QWidget | None = None,
     ) -> None:
@@ -71,14 +71,14 @@ class TextLabel(QLabel):
         3 for a subsection, 0 for no heading; None means the usual level of the text role."""
         super().__init__(parent)
         self._role: TypeRoleName = role
-        self._bold = bold
+        self._bold = is_bold
         self.heading_level = _HEADING_LEVEL_BY_TEXT_ROLE.get(role, 0) if heading is None else heading
         if self.heading_level:
             self.accessible_role = QAccessible.Role.Heading
-        self.setWordWrap(wrap)
-        if wrap:  # without this, a layout gives a sentence the width of its longest word
+        self.setWordWrap(wraps_lines)
+        if wraps_lines:  # without this, a layout gives a sentence the width of its longest word
             self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        if selectable:
+        if is_selectable:
             self.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
@@ -93,7 +93,7 @@ class TextLabel(QLabel):
         self.setMinimumHeight(current_appearance().line_height(self._role))
 
     def _get_role_font(self) -> QFont:
-        return current_appearance().font(self._role, bold=self._bold)
+        return current_appearance().font(self._role, is_bold=self._bold)
 
     @property
     def has_current_text_size(self) -> bool:
@@ -128,16 +128,16 @@ class TextLabel(QLabel):
             _detach_text_control(self)
         self.setAccessibleName(text)
 
-    def set_wrapping(self, wrap: bool) -> None:
+    def set_wrapping(self, wraps_lines: bool) -> None:
         """Let the text wrap over several lines (True), or keep it on one line (False)."""
-        if wrap != self.wordWrap():
-            self.setWordWrap(wrap)
+        if wraps_lines != self.wordWrap():
+            self.setWordWrap(wraps_lines)
             self.setContentsMargins(0, 0, 0, 0)
             self._set_markup()
 
     def measure_line_width(self) -> int:
         """Return the width that the text needs on one line, in px."""
-        return ceil(measure_font_runs(split_font_runs(self.plain), self._role, bold=self._bold)) + 1
+        return ceil(measure_font_runs(split_font_runs(self.plain), self._role, is_bold=self._bold)) + 1
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -157,9 +157,9 @@ class TitleLabel(TextLabel):
     focus_ring = 2
 
     def __init__(
-        self, text: str = "", role: TypeRoleName = "title", *, wrap: bool = False, heading: int | None = None
+        self, text: str = "", role: TypeRoleName = "title", *, wraps_lines: bool = False, heading: int | None = None
     ) -> None:
-        super().__init__(text, role, wrap=wrap, heading=heading)
+        super().__init__(text, role, wraps_lines=wraps_lines, heading=heading)
 
 
 def _detach_text_control(label: QLabel) -> None:
@@ -194,13 +194,13 @@ class ElidedLabel(QWidget):
         role: TypeRoleName = "body",
         tone: Tone = "text",
         *,
-        bold: bool = False,
+        is_bold: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._tone: Tone = tone
-        self._bold = bold
+        self._bold = is_bold
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.show_text(text)
 
@@ -212,7 +212,7 @@ class ElidedLabel(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = measure_font_runs(split_font_runs(self.plain), self._role, bold=self._bold)
+        width = measure_font_runs(split_font_runs(self.plain), self._role, is_bold=self._bold)
         return QSize(ceil(width) + 1, current_appearance().line_height(self._role))
 
     def minimumSizeHint(self) -> QSize:
@@ -221,9 +221,9 @@ class ElidedLabel(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(current_appearance().colour(self._tone))
-        runs = elide_font_runs(split_font_runs(self.plain), self.width(), self._role, bold=self._bold)
+        runs = elide_font_runs(split_font_runs(self.plain), self.width(), self._role, is_bold=self._bold)
         draw_font_runs(
-            painter, 0, compute_centred_baseline(0, self.height(), self._role), runs, self._role, bold=self._bold
+            painter, 0, compute_centred_baseline(0, self.height(), self._role), runs, self._role, is_bold=self._bold
         )
 
 
@@ -238,13 +238,13 @@ class ShapeIcon(QWidget):
         self,
         shape: str,
         tone: Tone = "text",
-        px: int = 16,
+        size_px: int = 16,
         *,
         line_role: TypeRoleName | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._px, self._line_role = px, line_role
+        self._px, self._line_role = size_px, line_role
         self.show_shape(shape, tone)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
@@ -287,37 +287,37 @@ def make_scroll_area() -> QScrollArea:
 
 def make_row(
     *items: QWidget | int | None,
-    gap: int = 8,
+    gap_px: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QHBoxLayout:
     """Return a layout with the items side by side. An integer is a space in px; None is a space that takes the
-    remaining width. `gap` and `margins` (left, top, right, bottom) are in px."""
+    remaining width. `gap_px` and `margins` (left, top, right, bottom) are in px."""
     layout = QHBoxLayout()
-    fill_layout(layout, items, gap, margins)
+    fill_layout(layout, items, gap_px, margins)
     return layout
 
 
 def make_column(
     *items: QWidget | QLayout | int | None,
-    gap: int = 8,
+    gap_px: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QVBoxLayout:
     """Return a layout with the items one below the other. An integer is a space in px; None is a space that takes
-    the remaining height. `gap` and `margins` (left, top, right, bottom) are in px."""
+    the remaining height. `gap_px` and `margins` (left, top, right, bottom) are in px."""
     layout = QVBoxLayout()
-    fill_layout(layout, items, gap, margins)
+    fill_layout(layout, items, gap_px, margins)
     return layout
 
 
 def fill_layout(
     layout: QHBoxLayout | QVBoxLayout,
     items: tuple[QWidget | QLayout | int | None, ...],
-    gap: int,
+    gap_px: int,
     margins: tuple[int, int, int, int],
 ) -> None:
     """Add the items to a layout. An integer is a space in px; None is a space that takes the remaining width or
-    height. `gap` and `margins` (left, top, right, bottom) are in px."""
-    layout.setSpacing(gap)
+    height. `gap_px` and `margins` (left, top, right, bottom) are in px."""
+    layout.setSpacing(gap_px)
     layout.setContentsMargins(*margins)
     for item in items:
         if item is None:

@@ -188,7 +188,7 @@ class KeyButton(PaintedButton):
 
     def sizeHint(self) -> QSize:
         padding, gap = self._get_padding_and_gap()
-        text_width = measure_font_runs(split_font_runs(self.text()), self._get_text_role(), bold=self._is_bold())
+        text_width = measure_font_runs(split_font_runs(self.text()), self._get_text_role(), is_bold=self._is_bold())
         width = 2 * padding + round(text_width)
         if self.icon_name:
             width += current_appearance().icon_px(_BUTTON_ICON_PX) + (gap if self.text() else 0)
@@ -211,7 +211,7 @@ class KeyButton(PaintedButton):
             draw_cached_shape(painter, self.icon_name, x, (self.height() - icon_px) / 2, icon_px, text_colour)
             x += icon_px + gap
         painter.setPen(text_colour)
-        draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), bold=self._is_bold())
+        draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), is_bold=self._is_bold())
         if self._is_key_shown:
             width, height = measure_key_cap(self.key)
             key_cap_rect = QRectF(rect.right() - padding - width, round((rect.height() - height) / 2), width, height)
@@ -281,7 +281,7 @@ class ReasonLabel(TextLabel):
     if there is room for it, otherwise several."""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
-        super().__init__("", "small", "muted", wrap=True, parent=parent)
+        super().__init__("", "small", "muted", wraps_lines=True, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.setBuddy(button)
         button.reason_changed.connect(self._show_reason)
@@ -303,11 +303,11 @@ class IconButton(PaintedButton):
     """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name and its
     tooltip."""
 
-    def __init__(self, icon: str, name: str, *, px: int = 14, parent: QWidget | None = None) -> None:
+    def __init__(self, icon: str, name: str, *, size_px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.setAccessibleName(name)
         self.setToolTip(name)
-        self._icon_name, self._px = icon, px
+        self._icon_name, self._px = icon, size_px
         self.focus_ring = 0
 
     def sizeHint(self) -> QSize:

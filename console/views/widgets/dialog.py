@@ -70,7 +70,7 @@ class DialogFrame(QDialog):
         self._overlay = OverlayLayer(parent.window()) if parent is not None else None
         self.finished.connect(self._remove_dialog_from_window)
         self._title = TitleLabel("", "dialog_title")
-        self._subtitle = TextLabel("", "small", "muted", wrap=True)
+        self._subtitle = TextLabel("", "small", "muted", wraps_lines=True)
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
         self._is_acting_delay_over = self._is_act_button_first = False
@@ -84,9 +84,9 @@ class DialogFrame(QDialog):
         self.act_button = KeyButton(act_text, kind=kind)
         self.act_button.setVisible(bool(act_text))
         self.act_button.reason_changed.connect(self._show_block_reason)
-        self._block_reason_label = TextLabel("", "small", "care", wrap=True)
+        self._block_reason_label = TextLabel("", "small", "care", wraps_lines=True)
         self._block_reason_label.hide()
-        self.hint = TextLabel(hint, "small", "muted", wrap=True)
+        self.hint = TextLabel(hint, "small", "muted", wraps_lines=True)
         self._scroll_area = make_scroll_area()
         self._scroll_area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
         self._inner_areas = InnerAreas(self._scroll_area, self.fit_size)
@@ -110,14 +110,14 @@ class DialogFrame(QDialog):
         close_button.clicked.connect(self.reject)
         header = QHBoxLayout()
         header.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
-        header.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
+        header.addLayout(make_column(self._title, self._subtitle, gap_px=0), 1)
         header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(is_raised=True, edge="top")
         footer_layout = QHBoxLayout(footer)
         footer_layout.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
         footer_layout.setSpacing(tokens().px("spacing", "before_acting_button"))
-        self._footer_texts = make_column(self.hint, self._block_reason_label, gap=2)
-        self._footer_buttons = make_row(gap=footer_layout.spacing())
+        self._footer_texts = make_column(self.hint, self._block_reason_label, gap_px=2)
+        self._footer_buttons = make_row(gap_px=footer_layout.spacing())
         footer_layout.addLayout(self._footer_texts, 1)
         footer_layout.addLayout(self._footer_buttons)
         footer_layout.addWidget(self.cancel_button)
@@ -198,14 +198,14 @@ class DialogFrame(QDialog):
         dialog_layout.activate()
         self._resize_in_place(frame_height + self._scroll_area.height())
 
-    def _resize_in_place(self, height: int) -> None:
+    def _resize_in_place(self, height_px: int) -> None:
         """Set the height of the dialog. On X11, while a window manager puts a new window into a frame, Qt takes the
         place in the frame, (0, 0), for the place on the screen: a change of the size alone would then move the dialog
         into the corner of the screen."""
         if self._place is not None and self.isVisible() and self.pos() == QPoint():
-            self.setGeometry(QRect(self._place, QSize(self.width(), height)))
+            self.setGeometry(QRect(self._place, QSize(self.width(), height_px)))
         else:
-            self.resize(self.width(), height)
+            self.resize(self.width(), height_px)
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)

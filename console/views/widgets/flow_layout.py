@@ -9,11 +9,11 @@ class FlowLayout(QLayout):
     highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
 
     def __init__(
-        self, *widgets: QWidget, gap: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self, *widgets: QWidget, gap_px: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
     ) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
-        self._gap, self._line_gap = gap, line_gap
+        self._gap, self._line_gap = gap_px, line_gap
         self.setContentsMargins(*margins)
         for widget in widgets:
             self.addWidget(widget)
@@ -116,10 +116,10 @@ def _measure_size_in_line(item: QLayoutItem, line_width: int) -> QSize:
     return QSize(line_width, item.heightForWidth(line_width))
 
 
-def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4, parent: QWidget | None = None) -> QWidget:
-    """Return a widget that places `widgets` side by side with a FlowLayout. `gap` (between items) and `line_gap`
+def make_flow_widget(*widgets: QWidget, gap_px: int = 8, line_gap: int = 4, parent: QWidget | None = None) -> QWidget:
+    """Return a widget that places `widgets` side by side with a FlowLayout. `gap_px` (between items) and `line_gap`
     (between lines) are in px."""
-    return make_flow_holder(FlowLayout(*widgets, gap=gap, line_gap=line_gap), parent)
+    return make_flow_holder(FlowLayout(*widgets, gap_px=gap_px, line_gap=line_gap), parent)
 
 
 def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:

@@ -53,10 +53,10 @@ class FocusRing(QFocusFrame):
         self.setStyle(self._ring_style)
         self._radius = 0
 
-    def surround(self, widget: QWidget | None, gap: int = 0) -> None:
-        """Show the ring around a widget, at a distance of `gap` px; None hides the ring."""
-        self._ring_style.reach = gap + tokens().px("focus", "width")
-        self._radius = tokens().px("radii", "control") + gap
+    def surround(self, widget: QWidget | None, gap_px: int = 0) -> None:
+        """Show the ring around a widget, at a distance of `gap_px` px; None hides the ring."""
+        self._ring_style.reach = gap_px + tokens().px("focus", "width")
+        self._radius = tokens().px("radii", "control") + gap_px
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget
 
     def paintEvent(self, _event: QPaintEvent) -> None:

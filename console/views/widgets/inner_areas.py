@@ -61,11 +61,15 @@ class InnerAreas(QObject):
             self._fitted_state = self._list_height_inputs(height, available_height)
         return height
 
-    def _list_height_inputs(self, height: int, available_height: int) -> object:
+    def _list_height_inputs(self, height_px: int, available_height: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
         `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
         because its own changes cause another call of it."""
-        return height, available_height, [(id(area), compute_full_height(area)) for area in self._list_inner_areas()]
+        return (
+            height_px,
+            available_height,
+            [(id(area), compute_full_height(area)) for area in self._list_inner_areas()],
+        )
 
     def _list_inner_areas(self) -> list[QAbstractScrollArea]:
         content: QWidget | None = self._outer_area.widget()
@@ -209,10 +213,10 @@ def compute_full_height(area: QAbstractScrollArea) -> int:
     return 0
 
 
-def _compute_content_height(content: QWidget | None, width: int) -> int:
+def _compute_content_height(content: QWidget | None, width_px: int) -> int:
     layout = None if content is None else content.layout()
     if layout is None:
         return 0
     if layout.hasHeightForWidth():
-        return layout.totalMinimumHeightForWidth(width)
+        return layout.totalMinimumHeightForWidth(width_px)
     return layout.totalMinimumSize().height()

@@ -127,14 +127,16 @@ class MoneyPanel(Surface):
         self._name = name
         self._part_panels = QWidget()
         self.refundable_name_label = TextLabel("", "small", "muted")
-        self.refundable_amount_label = TextLabel("", "figure", bold=True)
+        self.refundable_amount_label = TextLabel("", "figure", is_bold=True)
         for refundable_texts in (self.refundable_name_label, self.refundable_amount_label):
             refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.bar = MoneyBar()
-        self._part_row = make_row(self._part_panels, gap=16)
-        self._part_row.addLayout(make_column(self.refundable_name_label, self.refundable_amount_label, None, gap=0))
+        self._part_row = make_row(self._part_panels, gap_px=16)
+        self._part_row.addLayout(
+            make_column(self.refundable_name_label, self.refundable_amount_label, None, gap_px=0)
+        )
         self._part_row.setStretch(0, 1)
-        layout = make_column(gap=8, margins=margins)
+        layout = make_column(gap_px=8, margins=margins)
         layout.addLayout(self._part_row)
         layout.addWidget(self.bar)
         self.setLayout(layout)
@@ -144,7 +146,7 @@ class MoneyPanel(Surface):
         `remaining_part` is the refundable amount."""
         old_parts = self._part_panels
         self._part_panels = make_flow_widget(
-            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)), gap=20, line_gap=4
+            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)), gap_px=20, line_gap=4
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
@@ -161,12 +163,12 @@ class MoneyPanel(Surface):
 def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
     tone: Tone = "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
     name_label = TextLabel(part.name, "small", "muted")
-    amount_label = TextLabel(part.amount_text, "figure", tone, bold=is_first)
+    amount_label = TextLabel(part.amount_text, "figure", tone, is_bold=is_first)
     panel = Surface(edge="none" if is_first else "left")
     name_row = (
-        make_row(name_label, None, gap=6)
+        make_row(name_label, None, gap_px=6)
         if part.fill_pattern == "empty" or part.is_quiet
-        else make_row(MoneyPartSwatch(part), name_label, None, gap=6)
+        else make_row(MoneyPartSwatch(part), name_label, None, gap_px=6)
     )
-    panel.setLayout(make_column(name_row, amount_label, gap=0, margins=(0 if is_first else 16, 0, 0, 0)))
+    panel.setLayout(make_column(name_row, amount_label, gap_px=0, margins=(0 if is_first else 16, 0, 0, 0)))
     return panel

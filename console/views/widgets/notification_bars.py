@@ -56,16 +56,16 @@ class NotificationBar(QFrame):
         self.tone: Tone = tone
         self.shape = shape
         self._is_announced, self._announced_sentence = is_announced, ""
-        self._bold_label = TextLabel(bold_text, bold=True)
-        self._text_label = TextLabel(text, wrap=True)
+        self._bold_label = TextLabel(bold_text, is_bold=True)
+        self._text_label = TextLabel(text, wraps_lines=True)
         self._text_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._text_layout: QBoxLayout | None = None
         shown_buttons = self._buttons = [item for item in (button, second_button) if item is not None]
         icon = ShapeIcon(shape, "muted" if tone == "text" else tone, line_role="body")
         if is_narrow:
-            layout = make_row(gap=8, margins=(12, 8, 12, 8))
+            layout = make_row(gap_px=8, margins=(12, 8, 12, 8))
             layout.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
-            layout.addLayout(make_column(self._bold_label, self._text_label, *shown_buttons, gap=2), 1)
+            layout.addLayout(make_column(self._bold_label, self._text_label, *shown_buttons, gap_px=2), 1)
             self.setLayout(layout)
         else:
             self._text_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
@@ -74,7 +74,7 @@ class NotificationBar(QFrame):
             self._text_layout.addWidget(self._text_label, 1)
             self._body_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
             self._body_layout.setSpacing(8)
-            icon_and_texts = make_row(gap=12)
+            icon_and_texts = make_row(gap_px=12)
             icon_and_texts.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
             icon_and_texts.addLayout(self._text_layout, 1)
             self._body_layout.addLayout(icon_and_texts, 1)
@@ -150,7 +150,7 @@ class FileButtons(QWidget):
         copy_button, folder_button = KeyButton(copy_text, kind="inline"), KeyButton(open_text, kind="inline")
         copy_button.clicked.connect(self._copy_path)
         folder_button.clicked.connect(self._open_folder)
-        self.setLayout(make_column(make_flow_widget(copy_button, folder_button, gap=8)))
+        self.setLayout(make_column(make_flow_widget(copy_button, folder_button, gap_px=8)))
 
     def show_path(self, path: str) -> None:
         """Set the path of the file that the two buttons use; "" hides the buttons."""
@@ -194,14 +194,14 @@ class ToastFrame(QFrame):
         self.fit_width()
         self.setAccessibleName(join_spoken_text(message, detail))
         self.path = ""
-        text_column = self._text_column = make_column(TextLabel(message, wrap=True), gap=0)
+        text_column = self._text_column = make_column(TextLabel(message, wraps_lines=True), gap_px=0)
         if detail:
-            text_column.addWidget(TextLabel(detail, "small", "muted", wrap=True))
+            text_column.addWidget(TextLabel(detail, "small", "muted", wraps_lines=True))
         close_button = IconButton("close", close_name)
         close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
-        layout = make_row(gap=8, margins=(12, 8, 8, 8))
+        layout = make_row(gap_px=8, margins=(12, 8, 8, 8))
         layout.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(text_column, 1)
         layout.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
@@ -244,12 +244,12 @@ class ToastStack(QObject):
         window: QWidget,
         *,
         find_lower_bars: Callable[[], list[QWidget]] = list,
-        seconds: float = 4.0,
+        shown_seconds: float = 4.0,
     ) -> None:
-        """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover. `seconds`
-        is how long a toast is shown."""
+        """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover.
+        `shown_seconds` is how long a toast is shown."""
         super().__init__(window)
-        self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, seconds
+        self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, shown_seconds
         self._toasts: list[ToastFrame] = []
         self._dialogs: list[ToastDialog] = []
         window.installEventFilter(self)

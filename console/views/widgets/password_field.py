@@ -21,7 +21,7 @@ class PasswordField(Field):
         assert isinstance(edit, QLineEdit)  # noqa: S101  # a field of one line: tells the type checker
         self.line_edit: QLineEdit = edit
         self.line_edit.setEchoMode(QLineEdit.EchoMode.Password)
-        self.visibility_button = IconButton("eye", show_name, px=16)
+        self.visibility_button = IconButton("eye", show_name, size_px=16)
         self.visibility_button.clicked.connect(self._toggle_visibility)
         self._inner_layout.addWidget(self.visibility_button)
         self.line_edit.setTextMargins(0, 0, current_appearance().control_height("target_min") + 8, 0)

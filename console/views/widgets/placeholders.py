@@ -29,12 +29,12 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self.title, self.is_announced = title, True
         self.setAccessibleName(join_spoken_text(title, explanation))
-        layout = make_column(None, gap=4)
+        layout = make_column(None, gap_px=4)
         icon_row = Qt.AlignmentFlag.AlignHCenter
         layout.addWidget(ShapeIcon(shape, "muted", 20), 0, icon_row)
-        layout.addWidget(TextLabel(title, bold=True), 0, icon_row)
+        layout.addWidget(TextLabel(title, is_bold=True), 0, icon_row)
         if explanation:
-            explanation_label = TextLabel(explanation, "small", "muted", wrap=True)
+            explanation_label = TextLabel(explanation, "small", "muted", wraps_lines=True)
             explanation_label.setAlignment(icon_row)
             layout.addWidget(explanation_label)
         if button is not None:

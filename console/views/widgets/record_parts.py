@@ -71,21 +71,21 @@ class RecordSidePanel(Surface):
         self._state_icon = ShapeIcon("dash", "muted")
         self._state_label = TextLabel("", "section")
         self._own_label = ElidedLabel("", "small", "muted")
-        self._amount_label = TextLabel("", "figure", bold=True)
-        self._fact_label = TextLabel("", "small", "muted", wrap=True)
+        self._amount_label = TextLabel("", "figure", is_bold=True)
+        self._fact_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._source_label = _StateSourceLabel("", "small", "muted")
         state_row = QWidget()
-        state_row.setLayout(make_row(self._state_icon, self._state_label, gap=6))
-        name_row = make_flow_widget(state_row, self._own_label, gap=6, line_gap=0)
+        state_row.setLayout(make_row(self._state_icon, self._state_label, gap_px=6))
+        name_row = make_flow_widget(state_row, self._own_label, gap_px=6, line_gap=0)
         self._state_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._state_row.setSpacing(6)
         self._state_row.addWidget(name_row, 1)
         self._state_row.addWidget(self._amount_label)
-        self._tools = FlowLayout(self._source_label, gap=6)
+        self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
         margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
         self._layout = make_column(
-            self._name_label, self._state_row, self._fact_label, source_row, None, gap=0, margins=margins
+            self._name_label, self._state_row, self._fact_label, source_row, None, gap_px=0, margins=margins
         )
         self.setLayout(self._layout)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -243,16 +243,16 @@ def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface
     panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))
     tone: Tone = "bad" if document.is_missing else "text"
     name_row = make_row(
-        ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, bold=True), gap=6
+        ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, is_bold=True), gap_px=6
     )
     if document.missing_word:
         name_row.addWidget(TextLabel(document.missing_word, "body", "bad"))
     name_row.addStretch(1)
-    detail_label = TextLabel(document.detail, "small", "muted", wrap=True)
+    detail_label = TextLabel(document.detail, "small", "muted", wraps_lines=True)
     frame = tokens().px("borders", "differs") if document.is_missing else 0  # the texts of all panels stay aligned
     margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
-    text_label = TextLabel(document.text, wrap=True)
-    panel.setLayout(make_column(name_row, text_label, detail_label, None, gap=0, margins=margins))
+    text_label = TextLabel(document.text, wraps_lines=True)
+    panel.setLayout(make_column(name_row, text_label, detail_label, None, gap_px=0, margins=margins))
     return panel
 
 
@@ -264,9 +264,9 @@ class ExplanationForm(QWidget):
         """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
         self._verdict_icon = ShapeIcon("dash", "muted", line_role="section")  # until a verdict is shown
-        self._verdict_label = TextLabel("", "section", bold=True, wrap=True, selectable=True)
-        self._why_label = TextLabel("", wrap=True, selectable=True)
-        self._next_step_label = TextLabel("", wrap=True, selectable=True)
+        self._verdict_label = TextLabel("", "section", is_bold=True, wraps_lines=True, is_selectable=True)
+        self._why_label = TextLabel("", wraps_lines=True, is_selectable=True)
+        self._next_step_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self._action_layout = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
@@ -341,7 +341,7 @@ class FactList(QWidget):
         self._form.setHorizontalSpacing(8)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for label, value in facts:
-            self.add_fact(label, TextLabel(value, wrap=True, selectable=True))
+            self.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
 
     def add_fact(self, label: str, value: QWidget) -> None:
         """Add a label and its value at the end. For screen readers, the label names the value."""
@@ -361,6 +361,6 @@ def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading:
     title_label = TextLabel(title, "panel_title", "muted", heading=heading)
     title_row = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
     panel = QWidget()
-    panel.setLayout(make_column(title_row, content_box, gap=6))
+    panel.setLayout(make_column(title_row, content_box, gap_px=6))
     panel.setAccessibleName(title)
     return panel

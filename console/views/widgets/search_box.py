@@ -92,7 +92,7 @@ class SearchBox(QObject):
         self._interpretation_label = TextLabel("", "small_data", "muted")
         self._remark_icon = ShapeIcon("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
-        self.message_label = TextLabel("", "small", "care", wrap=True)
+        self.message_label = TextLabel("", "small", "care", wraps_lines=True)
         self.footer = ShortcutHintBar(hints)
         self._build_layout()
         self.message_label.hide()
@@ -108,7 +108,7 @@ class SearchBox(QObject):
             self._interpretation_label,
             self._remark_icon,
             self._remark_label,
-            gap=8,
+            gap_px=8,
         )
         frame_layout.setContentsMargins(16, 0, 16, 0)
         frame_layout.setStretch(1, 1)

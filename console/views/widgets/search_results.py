@@ -218,8 +218,8 @@ class _EntryDelegate(QStyledItemDelegate):
         painter.setPen(colour("muted" if is_disabled else "text"))
         x, detail = rect.left() + _TITLE_X_PX * scale, rect.left() + _DETAIL_X_PX * scale
         title_width = (detail - x - 8) if entry.detail or is_disabled or entry.amount else rect.width() * 0.6
-        title = elide_font_runs(split_font_runs(entry.title), title_width, bold=is_current)
-        draw_font_runs(painter, x, baseline, title, bold=is_current)
+        title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current)
+        draw_font_runs(painter, x, baseline, title, is_bold=is_current)
         painter.setPen(colour("muted"))
         draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
         self._draw_amount_and_state(painter, rect, entry, baseline)

@@ -226,7 +226,7 @@ class _SidebarDelegate(QStyledItemDelegate):
         x = box.left() + (24 if entry.is_nested else 8)
         text_colour = colour("accent" if is_current else "text")
         draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
-        painter.setFont(current_appearance().font("body", bold=is_current))
+        painter.setFont(current_appearance().font("body", is_bold=is_current))
         painter.setPen(colour("text"))
         name_x, name_runs = x + icon_px + 8, entry.name
         if entry.is_nested:  # a person's words may be longer than the sidebar
@@ -238,7 +238,10 @@ class _SidebarDelegate(QStyledItemDelegate):
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(entry.shortcut)
         right_x = box.right() - 8
         name_right = (
-            x + icon_px + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(name_runs)
+            x
+            + icon_px
+            + 8
+            + current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(name_runs)
         )
         has_room = name_right + 6 + count_width + 18 + shortcut_width <= right_x
         if entry.count and (entry.is_nested or not has_room):

@@ -33,15 +33,15 @@ class StepList(Surface):
         super().__init__(parent, is_raised=True, edge="bottom")
         self._name = name
         self._title = TextLabel("", "panel_title", "muted")
-        self._state_sentence = TextLabel("", "small", "muted", wrap=True)
+        self._state_sentence = TextLabel("", "small", "muted", wraps_lines=True)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(3, 1)
         self._step_widgets: list[QWidget] = []
-        header = make_row(self._title, self._state_sentence, gap=12)
+        header = make_row(self._title, self._state_sentence, gap_px=12)
         header.setStretch(1, 1)
-        self.setLayout(make_column(header, self._grid, gap=6, margins=(24, 10, 24, 12)))
+        self.setLayout(make_column(header, self._grid, gap_px=6, margins=(24, 10, 24, 12)))
 
     def show_steps(self, title: str, state_sentence: str, steps: Sequence[StepLine]) -> None:
         """Replace the title, the sentence about the state of the process (`state_sentence`), and all steps."""
@@ -60,9 +60,9 @@ class StepList(Surface):
     def _add_step(self, row: int, step: StepLine) -> None:
         widgets = (
             ShapeIcon(step.shape, step.tone),
-            TextLabel(step.name, bold=step.is_bold),
+            TextLabel(step.name, is_bold=step.is_bold),
             TextLabel(step.state_word, "body", "text" if step.is_bold else "muted"),
-            TextLabel(step.detail, "small", "muted", wrap=True, selectable=True),
+            TextLabel(step.detail, "small", "muted", wraps_lines=True, is_selectable=True),
         )
         for number, part in enumerate(widgets):
             self._grid.addWidget(part, row, number)

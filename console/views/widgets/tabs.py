@@ -23,14 +23,14 @@ class TabBar(QTabBar):
 
     accessible_role = QAccessible.Role.PageTabList
 
-    def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
-        """`name` is the accessible name. `margin` is the space in px before the first tab's word; None means the
+    def __init__(self, name: str, *, margin_px: int | None = None, parent: QWidget | None = None) -> None:
+        """`name` is the accessible name. `margin_px` is the space in px before the first tab's word; None means the
         margin of the page."""
         super().__init__(parent)
         self._measured_at_revision = current_appearance().revision
         self._nodes: list[TabNode] = []
         self._gap_px = _TAB_GAP_PX
-        self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
+        self._margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
         self.setAccessibleName(name)
         self.setDrawBase(False)
         self.setExpanding(False)
@@ -91,7 +91,7 @@ class TabBar(QTabBar):
         """Return the width in px of a tab's word and count. The word is measured in bold, as if the tab were the
         current one."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
-        width = current_appearance().font_metrics("body", bold=True).horizontalAdvance(word)
+        width = current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(word)
         if count:
             width += _COUNT_GAP_PX + current_appearance().font_metrics("small_data").horizontalAdvance(count)
         return width
@@ -134,13 +134,13 @@ class TabBar(QTabBar):
         if not self._is_tab_fully_visible(text_rect):
             self._draw_cut_tab(painter, text_rect, baseline)
             return
-        painter.setFont(current_appearance().font("body", bold=is_current))
+        painter.setFont(current_appearance().font("body", is_bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
         painter.drawText(int(text_rect.left()), int(baseline), word)
         if count:
             x = (
                 text_rect.left()
-                + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
+                + current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(word)
                 + _COUNT_GAP_PX
             )
             painter.setFont(current_appearance().font("small_data"))

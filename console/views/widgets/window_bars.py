@@ -41,7 +41,7 @@ class EnvironmentLabel(TextLabel):
     """
 
     def __init__(self, environment_word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
-        super().__init__(environment_word, "small", bold=True, parent=parent)
+        super().__init__(environment_word, "small", is_bold=True, parent=parent)
         self.setIndent(0)  # otherwise Qt adds half a letter, because the style sheet gives the label a frame
         self.setProperty("environment", environment)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -91,7 +91,7 @@ class TopBar(Surface):
     ) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
-        self._name = TextLabel(product, bold=True)
+        self._name = TextLabel(product, is_bold=True)
         self._name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
         self.page_menu = KeyButton(page_menu_words, kind="tool", icon="list")
         self.page_menu.show_menu_arrow()
@@ -166,7 +166,7 @@ class StatusCell(Surface):
         self._widgets = [widget for widget in widgets if widget is not None]
         self.is_due_tasks = not content.shape
         self.setAccessibleName(f"{content.name} {content.text}".strip())
-        self.setLayout(make_row(*self._widgets, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+        self.setLayout(make_row(*self._widgets, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
         """Return the width in px that the cell needs if all its labels are shown."""
@@ -188,7 +188,7 @@ class StatusBar(Surface):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="top")
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
-        self._layout = make_row(None, gap=0)
+        self._layout = make_row(None, gap_px=0)
         self.setLayout(self._layout)
         self._cell_contents: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
@@ -282,11 +282,11 @@ def _measure_needed_width(cell: QWidget) -> int:
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
-def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
+def _hide_if_too_wide(widget: QWidget, excess_px: int, width_px: int) -> int:
     """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show
-    it. Return the excess that remains, in px. `width` is the width of the widget in px."""
+    it. Return the excess that remains, in px. `width_px` is the width of the widget in px."""
     widget.setVisible(excess_px <= 0)
-    return excess_px - width if excess_px > 0 else excess_px
+    return excess_px - width_px if excess_px > 0 else excess_px
 
 
 class ShortcutHintBar(Surface):
@@ -306,7 +306,7 @@ class ShortcutHintBar(Surface):
         for hint_widgets in self._widgets_by_hint:
             items += [*hint_widgets, _HINT_SPACE_PX]
         margins = (_BAR_MARGIN_PX, 0, _BAR_MARGIN_PX, 0)
-        self.setLayout(make_row(*items, None, self.status_label, gap=_HINT_GAP_PX, margins=margins))
+        self.setLayout(make_row(*items, None, self.status_label, gap_px=_HINT_GAP_PX, margins=margins))
 
     def event(self, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):

@@ -97,11 +97,11 @@ def _group_digits_in_indian_style(number: int) -> str:
     return ",".join([*pairs, f"{last_three_digits:03d}"])
 
 
-def format_bytes(size: int) -> str:
+def format_bytes(size_bytes: int) -> str:
     """Return a number of bytes as text, such as `182 KB`, `4.2 KB` or `3.0 MB`."""
-    if size < 1024:
-        return f"{size} B"
-    kilobytes = size / 1024
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    kilobytes = size_bytes / 1024
     unit, value = ("KB", kilobytes) if kilobytes < 1000 else ("MB", kilobytes / 1024)
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
 

@@ -83,7 +83,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
     numbers = [f"{n:013d}" for n in range(60)]
 
     def draw(seed: int, order: list[str]) -> dict[str, int]:
-        control.reset(keep_tokens=True)
+        control.reset(must_keep_tokens=True)
         control.add_random_faults("status:500", "status:502", seed=seed, rate=0.4, call="purchase")
         return {number: caller.buy(number).status for number in order}
 

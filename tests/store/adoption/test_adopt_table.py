@@ -78,7 +78,7 @@ def code_of(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
 def adopt(database: Database, folder: Path, zone: str | None = None, *, convert: bool = False) -> None:
     address = database.url.render_as_string(hide_password=False)
     with adoption(folder / "home", address) as service:
-        service.run(zone, convert=convert)
+        service.run(zone, allows_conversion=convert)
 
 
 # ---- before

@@ -184,7 +184,7 @@ def _two_pages() -> bytes:
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
     """The child is killed at its limit and gone; a bad page doesn't hide the others."""
-    with PdfDocument(_two_pages(), seconds=1.5) as pages:
+    with PdfDocument(_two_pages(), time_limit_seconds=1.5) as pages:
         assert pages.count_pages() == 2
         child = pages._child
         assert child is not None
@@ -195,7 +195,7 @@ def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
 
 def test_closing_ends_a_request_at_once() -> None:
     """A window that is closed doesn't wait for a page that never comes."""
-    pages = PdfDocument(_two_pages(), seconds=600)
+    pages = PdfDocument(_two_pages(), time_limit_seconds=600)
     pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_reason, lambda: pages.render_page(0, 800))

@@ -13,7 +13,7 @@ def test_only_the_visible_widget_makes_the_page_high(qtbot: QtBot) -> None:
     chart, table, texts, page, outer = QWidget(), QWidget(), QWidget(), QWidget(), CurrentPageStack()
     chart.setMinimumHeight(900)
     table.setMinimumHeight(100)
-    words = TextLabel("words " * 200, wrap=True)
+    words = TextLabel("words " * 200, wraps_lines=True)
     texts.setLayout(make_column(words))
     for part in (chart, table, texts):
         outer.addWidget(part)

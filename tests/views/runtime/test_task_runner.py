@@ -119,7 +119,7 @@ def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Ans
         "act": lambda: begun.append("act"),
     }
     for name, call in calls.items():
-        runner.run(call, answers.take, answers.refuse, caller=page, key="record", cancellable=name == "read")
+        runner.run(call, answers.take, answers.refuse, caller=page, key="record", is_cancellable=name == "read")
     with qtbot.waitSignal(page.destroyed):
         page.deleteLater()
     gate.set()
@@ -137,7 +137,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
         gate.wait()
         return "late"
 
-    running = runner.run(work, answers.take, answers.refuse, caller=answers, key=1, cancellable=True)
+    running = runner.run(work, answers.take, answers.refuse, caller=answers, key=1, is_cancellable=True)
     waiting = runner.run(lambda: "never", answers.take, answers.refuse, caller=answers, key=1)
     begun.wait()
     assert waiting.cancel() is True

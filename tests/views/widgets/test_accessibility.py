@@ -119,7 +119,7 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
     last, second, first = TextLabel("last"), TextLabel("second"), TextLabel("first")
     hidden = TextLabel("hidden")
     top = make_row(first, ShapeIcon("check"), second, TextLabel(""), None)
-    layout = make_column(hidden, gap=8)
+    layout = make_column(hidden, gap_px=8)
     layout.addLayout(top)
     layout.addWidget(last)
     for widget in (last, second, first):

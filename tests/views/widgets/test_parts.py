@@ -180,7 +180,7 @@ def test_cut_words_are_whole_in_the_name() -> None:
 
 def test_words_grow_with_the_text_size(the_look: Appearance) -> None:
     """A label that stands already follows a change of the text size."""
-    words = TextLabel("14:58:03 に確認", wrap=True)
+    words = TextLabel("14:58:03 に確認", wraps_lines=True)
     small = words.sizeHint().height()
     the_look.set_text_scale(2.0)
     QApplication.processEvents()
