@@ -53,15 +53,15 @@ class VerifyAuditCommand:
         writer.write_answer(lambda: facts, lambda: [line])
 
 
-def require_intact_evidence_pack(file: str) -> "PackVerification":
+def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
     """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file is damaged or
     isn't an evidence pack.
     """
     from console.services.evidence.pack_verification import verify_pack
 
-    verdict = verify_pack(Path(file))
+    verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
-        raise make_audit_broken_error(verdict, file)
+        raise make_audit_broken_error(verdict, pack_file)
     return verdict
 
 

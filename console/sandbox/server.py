@@ -34,8 +34,8 @@ from console.sandbox.rules.rules import FaultInstruction, InvalidFaultRule, pars
 class Sandbox:
     """A running sandbox. Used as a context manager, it stops at the end of the block."""
 
-    def __init__(self, port: int = 0, clock: Callable[[], datetime] = get_machine_time) -> None:
-        self._state = SandboxState(clock)
+    def __init__(self, port: int = 0, get_time: Callable[[], datetime] = get_machine_time) -> None:
+        self._state = SandboxState(get_time)
         alarmbox = SimulatedAlarmBox(self._state)
         paypay = SimulatedPayPay(self._state)
         self._notice_sender = NoticeSender(self._state)
@@ -145,13 +145,13 @@ class Sandbox:
         connection.write(reply.make_head_bytes() + reply.body)
 
 
-def start_sandbox(port: int = 0, clock: Callable[[], datetime] = get_machine_time) -> Sandbox:
+def start_sandbox(port: int = 0, get_time: Callable[[], datetime] = get_machine_time) -> Sandbox:
     """Start a sandbox on the loopback interface; it accepts connections when this function returns. With port 0 the
     operating system chooses a free port.
 
     Raises OSError if another program uses the port.
     """
-    return Sandbox(port, clock)
+    return Sandbox(port, get_time)
 
 
 def run_sandbox(port: int = 0, on_ready: Callable[[Sandbox], None] = lambda _: None) -> None:

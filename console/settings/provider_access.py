@@ -23,7 +23,9 @@ class SettingSource(Protocol):
     """Interface of an object that reads settings. `get` returns the setting with this name, parsed by `parse`, or
     `default` if it isn't set."""
 
-    def get(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT: ...
+    def get(
+        self, setting_name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT
+    ) -> ValueT | DefaultT: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class SecretStore(HiddenSecrets):
         home: Path,
         *,
         urls: Mapping[str, str] | None = None,
-        keyring: Callable[[], Keyring | None] = find_system_keyring,
+        find_keyring: Callable[[], Keyring | None] = find_system_keyring,
     ) -> None:
         names_in_environment = {
             name.removeprefix(SECRET_VARIABLE_PREFIX): value
@@ -101,7 +101,7 @@ class SecretStore(HiddenSecrets):
         }
         self._home = home
         self._urls = dict(urls or {})
-        self._open_keyring = keyring
+        self._open_keyring = find_keyring
 
     @property
     def keyring_service(self) -> str:
@@ -124,16 +124,18 @@ class SecretStore(HiddenSecrets):
         it. Raises KeyError if no such variable is set."""
         return self._variables[name]
 
-    def read_secret(self, name: str, *, must_ask_keyring: bool = True) -> str | None:
+    def read_secret(self, secret_name: str, *, must_ask_keyring: bool = True) -> str | None:
         """Return the secret with this name from the environment variables, otherwise (with `must_ask_keyring`) from
         the keyring; None if it is missing.
 
         Raises bad_profile if the keyring can't be read, and ValueError for a text that can't be the name of a
         secret.
         """
-        if not _SECRET_NAME_PATTERN.fullmatch(name):
-            raise ValueError(f"not the name of a secret: {name!r}")
-        return self._environment.get(name) or (self._read_from_keyring(name) if must_ask_keyring else None)
+        if not _SECRET_NAME_PATTERN.fullmatch(secret_name):
+            raise ValueError(f"not the name of a secret: {secret_name!r}")
+        return self._environment.get(secret_name) or (
+            self._read_from_keyring(secret_name) if must_ask_keyring else None
+        )
 
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
@@ -194,12 +196,12 @@ class SecretStore(HiddenSecrets):
         """
         return self._read_key(DRAFT_KEY_NAME, may_create=True)
 
-    def _read_key(self, name: str, *, may_create: bool) -> str:
-        key = self.read_secret(name) or (self._find_or_create_key(name) if may_create else None)
+    def _read_key(self, secret_name: str, *, may_create: bool) -> str:
+        key = self.read_secret(secret_name) or (self._find_or_create_key(secret_name) if may_create else None)
         if key is None:
-            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
-            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
+            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 
     def _read_from_keyring(self, name: str) -> str | None:
@@ -210,18 +212,18 @@ class SecretStore(HiddenSecrets):
         with _convert_keyring_errors(secret_name):
             return self._open_keyring()
 
-    def _find_or_create_key(self, name: str) -> str | None:
+    def _find_or_create_key(self, secret_name: str) -> str | None:
         """Return the key with this name from the keyring; create it if it is missing. A lock prevents two
         processes of the desk from creating it twice. Return None if there is no keyring."""
         import secrets
 
-        if self._require_keyring(name) is None:
+        if self._require_keyring(secret_name) is None:
             return None
         with hold_exclusive_file_lock(self._home / "store-key.lock"):
-            key = self._read_from_keyring(name)
+            key = self._read_from_keyring(secret_name)
             if key is None:
-                self.store_keyring_entry(name, secrets.token_urlsafe(32), name)
-            return key or self._read_from_keyring(name)
+                self.store_keyring_entry(secret_name, secrets.token_urlsafe(32), secret_name)
+            return key or self._read_from_keyring(secret_name)
 
 
 @contextmanager

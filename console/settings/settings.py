@@ -158,16 +158,16 @@ class Settings:
             for name in list_required_secret_names(provider)
         }
 
-    def read_secret(self, name: str) -> str | None:
+    def read_secret(self, secret_name: str) -> str | None:
         """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise
         from the keyring; None if it is missing.
 
         While a test switch is on, secrets of providers aren't read from the keyring, so that a process with a fast
         clock or a failpoint can't use real credentials.
         """
-        provider = name.split("_")[0].lower()
+        provider = secret_name.split("_")[0].lower()
         return self.secrets.read_secret(
-            name, must_ask_keyring=not (self.active_test_switches and provider in get_access_by_provider())
+            secret_name, must_ask_keyring=not (self.active_test_switches and provider in get_access_by_provider())
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:
@@ -227,9 +227,11 @@ def _list_credential_names() -> tuple[str, ...]:
     return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
-def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = find_system_keyring) -> Settings:
-    """Read the settings from `env` and from `profile.toml` in the home folder, as `Settings.load` does. `keyring`
-    returns the keyring of the operating system, None if there is none."""
+def load_settings(
+    env: Mapping[str, str], *, find_keyring: Callable[[], Keyring | None] = find_system_keyring
+) -> Settings:
+    """Read the settings from `env` and from `profile.toml` in the home folder, as `Settings.load` does.
+    `find_keyring` returns the keyring of the operating system, None if there is none."""
     home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"
@@ -245,7 +247,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
     default_spacing = choose_spacing_seconds(provider_urls["alarmbox"], DEFAULT_ALARMBOX_SPACING_SECONDS)
     payment_providers = provider_registry.list_providers_as(ConfiguredProvider)
     operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
-    secrets = SecretStore(env, home, urls=urls, keyring=keyring)
+    secrets = SecretStore(env, home, urls=urls, find_keyring=find_keyring)
     settings = Settings(
         home=home,
         database_path=file,
@@ -348,13 +350,13 @@ class _SettingSource:
         self._env = env
         self._profile = profile
 
-    def find(self, name: str) -> RawSetting | None:
+    def find(self, setting_name: str) -> RawSetting | None:
         """Return the setting with this name, as text; None if it is set nowhere."""
-        text = self._env.get(f"CONSOLE_{name}", "").strip() if name.isupper() else ""
-        return RawSetting(f"CONSOLE_{name}", text) if text else self._profile.get(name)
+        text = self._env.get(f"CONSOLE_{setting_name}", "").strip() if setting_name.isupper() else ""
+        return RawSetting(f"CONSOLE_{setting_name}", text) if text else self._profile.get(setting_name)
 
-    def get(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
-        raw = self.find(name)
+    def get(self, setting_name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
+        raw = self.find(setting_name)
         return default if raw is None else parse(raw)
 
 

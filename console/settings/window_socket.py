@@ -69,7 +69,7 @@ def _send_by_socket(path: str, message: bytes) -> bytes:
         return client.recv(MAX_LINK_MESSAGE_BYTES)
 
 
-def _send_by_pipe(name: str, message: bytes) -> bytes:
-    with Path(rf"\\.\pipe\{name}").open("r+b", buffering=0) as pipe:
+def _send_by_pipe(pipe_name: str, message: bytes) -> bytes:
+    with Path(rf"\\.\pipe\{pipe_name}").open("r+b", buffering=0) as pipe:
         pipe.write(message)
         return pipe.read(MAX_LINK_MESSAGE_BYTES) or b""

@@ -30,14 +30,14 @@ def format_company_totals(totals: CompanyTotals, language: str) -> str:
 
 def format_company_summary(
     result: LookupResult,
-    name: str,
+    company_name: str,
     open_records: Sequence[CreditCheck | Order | Payment | Refund],
     now: datetime,
     language: str,
 ) -> str:
     """Return a summary of a company's records for a support ticket. The summary contains no personal data: no
     payer, no person's name, no note."""
-    return "\n".join(_format_summary_lines(result, name, open_records, now, language))
+    return "\n".join(_format_summary_lines(result, company_name, open_records, now, language))
 
 
 def _get_record_number(record: CreditCheck | Order | Payment | Refund) -> str:
@@ -54,12 +54,12 @@ def _get_record_number(record: CreditCheck | Order | Payment | Refund) -> str:
 
 def _format_summary_lines(
     result: LookupResult,
-    name: str,
+    company_name: str,
     open_records: Sequence[CreditCheck | Order | Payment | Refund],
     now: datetime,
     language: str,
 ) -> Iterator[str]:
-    yield f"{name} {format_corporation_number(result.corporation_number)}".strip()
+    yield f"{company_name} {format_corporation_number(result.corporation_number)}".strip()
     record_counts = {
         "payments": len(result.payments),
         "refunds": len(result.refunds),

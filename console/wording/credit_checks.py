@@ -33,6 +33,6 @@ def get_result_word(record: CreditCheck, context: TextContext) -> str:
     )
 
 
-def get_actor_name(name: str, context: TextContext) -> str:
+def get_actor_name(actor: str, context: TextContext) -> str:
     """Return the name of the person who acted; for the worker, the word "worker" in the language of the context."""
-    return context.translate("who.worker") if name == "worker" else name
+    return context.translate("who.worker") if actor == "worker" else actor

@@ -50,8 +50,8 @@ def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
     return {name: _make_readable_fact(name, text) for name, text in facts.items()}
 
 
-def _make_readable_fact(name: str, text: str) -> object:
+def _make_readable_fact(fact_name: str, text: str) -> object:
     """Return an amount of a training incident as Money and a day as a date; any other fact unchanged."""
-    if name in _TRAINING_AMOUNT_FACT_NAMES:
+    if fact_name in _TRAINING_AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
-    return date.fromisoformat(text) if name == "day" else text
+    return date.fromisoformat(text) if fact_name == "day" else text

@@ -24,8 +24,8 @@ class RefusalTokenBuckets:
     """The token buckets of all sender addresses (see the module's docstring). Not thread-safe. `clock` returns
     monotonic seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, read_monotonic_seconds: Callable[[], float]) -> None:
+        self._clock = read_monotonic_seconds
         self._used_tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._accepted_until: OrderedDict[str, float] = OrderedDict()
 

@@ -144,14 +144,14 @@ class OpenConnections:
         max_connections: int,
         max_per_address: int,
         sender_addresses: SenderAddressFinder,
-        clock: Callable[[], float] = time.monotonic,
+        read_monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_connections, self._max_per_address, self._sender_addresses = (
             max_connections,
             max_per_address,
             sender_addresses,
         )
-        self.refusal_buckets = RefusalTokenBuckets(clock)
+        self.refusal_buckets = RefusalTokenBuckets(read_monotonic_seconds)
         self._slot_counts: Counter[str] = Counter()
         self._waiting_slots: dict[str, dict[ConnectionSlot, None]] = {}
         self.connection_count = self.rejected_count = 0
@@ -250,8 +250,8 @@ class ServiceCallThreads:
     Must be used on the thread of the event loop. Calls in other pools aren't delayed if this pool is full.
     """
 
-    def __init__(self, name: str, thread_count: int, queue_length: int) -> None:
-        self._pool = ThreadPoolExecutor(thread_count, thread_name_prefix=f"receiver-{name}")
+    def __init__(self, pool_name: str, thread_count: int, queue_length: int) -> None:
+        self._pool = ThreadPoolExecutor(thread_count, thread_name_prefix=f"receiver-{pool_name}")
         self._capacity = thread_count + queue_length
         self.unfinished_calls = 0
 

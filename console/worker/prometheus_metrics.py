@@ -158,12 +158,14 @@ def _make_queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
     )
 
 
-def _make_gauge_metric(name: str, help_text: str, value: float | None) -> Metric:
-    return GaugeMetricFamily(name, help_text, value=_RATIO_WITHOUT_OBSERVATIONS if value is None else value)
+def _make_gauge_metric(metric_name: str, help_text: str, metric_value: float | None) -> Metric:
+    return GaugeMetricFamily(
+        metric_name, help_text, value=_RATIO_WITHOUT_OBSERVATIONS if metric_value is None else metric_value
+    )
 
 
-def _make_counter_metric(name: str, help_text: str, value: float) -> Metric:
-    return CounterMetricFamily(name, help_text, value=value)
+def _make_counter_metric(metric_name: str, help_text: str, metric_value: float) -> Metric:
+    return CounterMetricFamily(metric_name, help_text, value=metric_value)
 
 
 def _make_lease_wait_histogram(bucket_counts: tuple[int, ...], total_seconds: float) -> Metric:

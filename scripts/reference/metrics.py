@@ -37,7 +37,7 @@ def _figures() -> list[tuple[str, str, str, str]]:
             "CONSOLE_SECRET_STORE_KEY": "k" * 16,
             "CONSOLE_DOCUMENTS_URL": Path(home).as_uri(),
         }
-        with open_console(load_settings(env, keyring=lambda: None), program="worker") as console:
+        with open_console(load_settings(env, find_keyring=lambda: None), program="worker") as console:
             options = ReceiverOptions()
             connections = OpenConnections(1, 1, SenderAddressFinder(()))
             threads = ServiceCallThreads("metrics", 1, 1)

@@ -113,7 +113,7 @@ def recorded_settings() -> list[Setting]:
             return super().get(name, parse, default)
 
     with tempfile.TemporaryDirectory() as home, mock.patch.object(module, "_SettingSource", Recorder):
-        module.load_settings({"CONSOLE_HOME": home}, keyring=lambda: None)
+        module.load_settings({"CONSOLE_HOME": home}, find_keyring=lambda: None)
     folder = _refusal("HOME", RawSetting.parse_folder)
     return [*found.values(), Setting("HOME", *folder, "`support-console` in the system's data folder", "console")]
 

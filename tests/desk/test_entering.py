@@ -109,7 +109,7 @@ def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[
     def come(keyring: Keyring | None = None, url: str = "", **extra: str) -> Newcomer:
         told = {"HOME": str(place.home), "DATABASE_URL": url or bare(place), "LANGUAGE": "en"} | extra
         told["SECRET_STORE_KEY"] = STORE_KEY
-        settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: keyring)
+        settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: keyring)
         people.append(Newcomer(qtbot, settings))
         return people[-1]
 
@@ -253,7 +253,9 @@ def test_an_administrator_and_an_auditor_come_in(
     with team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
         for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):
             told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
-            settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: None)
+            settings = load_settings(
+                {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None
+            )
             person = Newcomer(qtbot, settings)
             person.until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
             person.page(kind)

@@ -64,7 +64,7 @@ def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
         hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
         facts = place.told(NOWHERE, TIME_SCALE="1")
         told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
-        settings = load_settings(told | given, keyring=lambda: keyring)
+        settings = load_settings(told | given, find_keyring=lambda: keyring)
         desks.append(open_console(settings))
         people.append(Person(qtbot, desks[-1], settings))
         return people[-1]

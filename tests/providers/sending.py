@@ -26,7 +26,7 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
         "/ps/v1/credit_checks",
         headers=headers,
         body=b"{}",
-        read_timeout=read_timeout,
+        read_timeout_seconds=read_timeout,
         budget_seconds=budget,
         max_body_bytes=limit,
     )

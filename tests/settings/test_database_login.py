@@ -20,7 +20,9 @@ CANARY = "canary-p@ss:w/rd?"
 
 def desk(home: Path, keyring: Keyring | None = None, url: str = PLACE, **extra: str) -> Settings:
     told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url}
-    return load_settings(told | {f"CONSOLE_{name}": value for name, value in extra.items()}, keyring=lambda: keyring)
+    return load_settings(
+        told | {f"CONSOLE_{name}": value for name, value in extra.items()}, find_keyring=lambda: keyring
+    )
 
 
 def missing(settings: Settings) -> ConsoleError:
@@ -48,7 +50,7 @@ def test_an_empty_password_is_one(tmp_path: Path) -> None:
 
 def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
     """An embedded database has no accounts: its URL is whole, and there is no one to be."""
-    settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, keyring=lambda: None)
+    settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, find_keyring=lambda: None)
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
     assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_address) == (False, None, "")
 

@@ -48,7 +48,7 @@ ATOM = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
 
 def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
     (home / "profile.toml").write_text(profile, encoding="utf-8")
-    return load_settings({"CONSOLE_HOME": str(home), **(env or {})}, keyring=lambda: None)
+    return load_settings({"CONSOLE_HOME": str(home), **(env or {})}, find_keyring=lambda: None)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def full(env: dict[str, str]) -> dict[str, str]:
 
 
 def with_keyring(env: Mapping[str, str], keyring: Keyring | None) -> Settings:
-    return load_settings(env, keyring=lambda: keyring)
+    return load_settings(env, find_keyring=lambda: keyring)
 
 
 def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
@@ -132,7 +132,7 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
     def opened() -> Keyring | None:
         raise AssertionError("the keyring was opened")
 
-    assert load_settings(env, keyring=opened).operator is None
+    assert load_settings(env, find_keyring=opened).operator is None
 
 
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
@@ -275,5 +275,5 @@ def test_a_credential_in_a_file_is_told_by_the_variable_that_is_set(tmp_path: Pa
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET_FILE": str(file),
         "CONSOLE_SECRET_NOTICE_SHOP_KEY_FILE": str(file),
     }
-    settings = load_settings({"CONSOLE_HOME": str(tmp_path), **given}, keyring=lambda: None)
+    settings = load_settings({"CONSOLE_HOME": str(tmp_path), **given}, find_keyring=lambda: None)
     assert settings.list_credential_variables() == tuple(given)

@@ -488,11 +488,11 @@ def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> No
 
 def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:
     """Neither a URL nor credentials: disabled."""
-    without = load_settings(env, keyring=lambda: None)
+    without = load_settings(env, find_keyring=lambda: None)
     assert not any(map(without.is_enabled, ("alarmbox", "paypay", "atom")))
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
-    assert load_settings(env | secrets, keyring=lambda: None).is_enabled("alarmbox")
-    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, keyring=lambda: None).is_enabled("alarmbox")
+    assert load_settings(env | secrets, find_keyring=lambda: None).is_enabled("alarmbox")
+    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, find_keyring=lambda: None).is_enabled("alarmbox")
 
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])

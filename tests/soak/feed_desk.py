@@ -92,7 +92,7 @@ class Sitting(QObject):
             self._refused,
             caller=self,
             label=name,
-            describe=lambda _: Toast(name),
+            make_toast=lambda _: Toast(name),
             attempt=(name, payment),
         )
 

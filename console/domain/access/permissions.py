@@ -45,11 +45,11 @@ READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
-def has_right(person: Person, right: str) -> bool:
-    """True if one of the person's roles gives the right `right`, such as `refund_request`; the right `purchase` also
-    needs the person's flag `may_buy`. Raises KeyError for an unknown right.
+def has_right(person: Person, right_name: str) -> bool:
+    """True if one of the person's roles gives the right `right_name`, such as `refund_request`; the right `purchase`
+    also needs the person's flag `may_buy`. Raises KeyError for an unknown right.
     """
-    return bool(person.roles & ROLES_BY_RIGHT[right]) and (right != "purchase" or person.may_buy)
+    return bool(person.roles & ROLES_BY_RIGHT[right_name]) and (right_name != "purchase" or person.may_buy)
 
 
 def is_same_person(name: str, other_name: str) -> bool:

@@ -90,11 +90,11 @@ def list_providers_as(traits_class: type[TraitsT]) -> tuple[TraitsT, ...]:
     return plugins  # type: ignore[return-value]  # each was checked
 
 
-def find_provider(name: str) -> ProviderTraits | None:
+def find_provider(provider_name: str) -> ProviderTraits | None:
     """Return the payment provider with this name; None for an unknown name and for a sender of signed notices that is
     no payment provider.
     """
-    return next((plugin for plugin in _load_traits(PROVIDER_MODULES) if plugin.name == name), None)
+    return next((plugin for plugin in _load_traits(PROVIDER_MODULES) if plugin.name == provider_name), None)
 
 
 def list_provider_names() -> tuple[str, ...]:
@@ -102,19 +102,19 @@ def list_provider_names() -> tuple[str, ...]:
     return tuple(plugin.name for plugin in _load_traits(PROVIDER_MODULES))
 
 
-def get_time_zone(name: str) -> timezone:
+def get_time_zone(provider_name: str) -> timezone:
     """Return the time zone of the provider's calendar days. For a name that is no payment provider, return
     Japan's.
     """
-    provider = find_provider(name)
+    provider = find_provider(provider_name)
     return provider.time_zone if provider else JST
 
 
-def get_reversible_days(name: str) -> int | None:
+def get_reversible_days(provider_name: str) -> int | None:
     """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
     is final.
     """
-    provider = find_provider(name)
+    provider = find_provider(provider_name)
     return provider.reversible_days if provider else None
 
 

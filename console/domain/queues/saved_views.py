@@ -118,17 +118,17 @@ def clean_view_name(text: str) -> str:
     return name
 
 
-def fold_view_name(name: str) -> str:
+def fold_view_name(view_name: str) -> str:
     """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
-    folded_name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    folded_name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", view_name).casefold())
     return " ".join(folded_name.split())
 
 
-def make_name_claim(name: str, person: str | None) -> str:
+def make_name_claim(view_name: str, person: str | None) -> str:
     """Return the unique value of a view that isn't deleted, made from its compared name and its owner (`person`;
     None: the team). A unique index on it prevents two views of one owner with equal names."""
     scope = "" if person is None else person.strip().casefold()
-    return sha256(f"{scope}\n{fold_view_name(name)}".encode()).hexdigest()
+    return sha256(f"{scope}\n{fold_view_name(view_name)}".encode()).hexdigest()
 
 
 def is_storable_view_content(content: ViewContent) -> bool:
@@ -177,9 +177,9 @@ def split_filter(text: str) -> tuple[str, str]:
     return " ".join(operators), " ".join(part for part in typed_words if not _OPERATOR_PATTERN.fullmatch(part))
 
 
-def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
+def find_view_by_name(views: Iterable[SavedView], view_name: str) -> SavedView | None:
     """Return the view with this name, without regard to width and case; a person's own view comes before a view of
     the team. None if there is none."""
-    folded_name = fold_view_name(name)
+    folded_name = fold_view_name(view_name)
     matching_views = [view for view in views if fold_view_name(view.name) == folded_name]
     return min(matching_views, key=lambda view: view.is_team, default=None)

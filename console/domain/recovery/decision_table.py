@@ -266,12 +266,12 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
 def _make_decision_rule(
     target: PaymentState | RefundState,
     rules: tuple[RefusalFinder, ...],
-    effect: Callable[[ChoiceFacts], DecisionEffect | None],
+    compute_effect: Callable[[ChoiceFacts], DecisionEffect | None],
 ) -> ChoiceRule:
     """Return the row of the decision table for the decision that a payment or refund has the state `target`.
-    `rules` exclude the decision, `effect` computes its effect."""
+    `rules` exclude the decision, `compute_effect` computes its effect."""
     return ChoiceRule(
-        f"resolve.{target}", "resolve", rules, _list_decision_evidence, _needs_document, effect, target.value
+        f"resolve.{target}", "resolve", rules, _list_decision_evidence, _needs_document, compute_effect, target.value
     )
 
 

@@ -29,9 +29,9 @@ class PublishedFile:
         return not self.prefecture_code
 
 
-def parse_file_name(name: str) -> PublishedFile | None:
+def parse_file_name(file_name: str) -> PublishedFile | None:
     """Return the parts of a file's name; None for a name that the publisher doesn't use."""
-    match = _NAME_PATTERN.fullmatch(name)
+    match = _NAME_PATTERN.fullmatch(file_name)
     if match is None:
         return None
     digits = match["day"]
@@ -39,7 +39,7 @@ def parse_file_name(name: str) -> PublishedFile | None:
         day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-    return PublishedFile(day, match["prefecture"] or "", name)
+    return PublishedFile(day, match["prefecture"] or "", file_name)
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:

@@ -92,9 +92,9 @@ these tasks.
 """
 
 
-def get_interval(name: str) -> TaskInterval:
+def get_interval(task_name: str) -> TaskInterval:
     """Return the interval of a task by its name; USUAL_INTERVAL for a task that isn't in INTERVAL_OF_TASK."""
-    return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
+    return INTERVAL_OF_TASK.get(task_name, USUAL_INTERVAL)
 
 
 def compute_wait_after_failures(interval: timedelta, failures: int) -> timedelta:

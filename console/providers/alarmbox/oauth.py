@@ -127,7 +127,7 @@ class AlarmBoxOAuth:
                 "/oauth/token",
                 headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
                 body=urlencode(fields).encode("ascii"),
-                read_timeout=_READ_TIMEOUT_SECONDS,
+                read_timeout_seconds=_READ_TIMEOUT_SECONDS,
                 budget_seconds=_TOKEN_CALL_BUDGET_SECONDS,
                 # AlarmBox may invalidate the old pair after its answer: if we lose the new pair, a person must
                 # authorise this console again.

@@ -62,7 +62,7 @@ class WebhookAlertPublisher:
                 self._path,
                 headers=headers,
                 body=body,
-                read_timeout=READ_TIMEOUT_SECONDS,
+                read_timeout_seconds=READ_TIMEOUT_SECONDS,
                 budget_seconds=BUDGET_SECONDS,
                 max_body_bytes=LARGEST_ANSWER_BYTES,
             )

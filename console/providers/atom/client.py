@@ -133,10 +133,10 @@ class AtomReader:
         """Return None: Atom has no call that cancels a payment."""
         return None
 
-    def _ask_with_retries(self, ask: Callable[[], Outcome[T]]) -> Outcome[T]:
-        """Call `ask`, which sends a read, and repeat it after temporary faults within `retry_limits`; return the last
-        outcome."""
-        return ask_with_retries(ask, self._retry_limits, self._sender.clock, self._sender.scale)
+    def _ask_with_retries(self, ask_provider: Callable[[], Outcome[T]]) -> Outcome[T]:
+        """Call `ask_provider`, which sends a read, and repeat it after temporary faults within `retry_limits`; return
+        the last outcome."""
+        return ask_with_retries(ask_provider, self._retry_limits, self._sender.clock, self._sender.scale)
 
 
 class Atom(AtomReader):

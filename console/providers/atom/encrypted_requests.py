@@ -101,7 +101,7 @@ class AtomRequestSender:
         self._rate_limiter = rate_limiter
         self._addresses = {call: _split_url(url) for call, url in urls.map_by_call().items()}
         self._transports = {
-            origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+            origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS)
             for origin, _ in self._addresses.values()
         }
 

@@ -43,11 +43,11 @@ NO_RETRIES = RetryLimits(max_requests=1)
 
 
 def ask_with_retries(
-    ask: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
+    ask_provider: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
 ) -> Outcome[T]:
-    """Call `ask`, which sends a read to the provider, until its outcome isn't a temporary fault or a limit of
-    `retry_limits` is reached. Return the last outcome. `ask` must have no effect at the provider, because it
-    may be called several times.
+    """Call `ask_provider`, which sends a read to the provider, until its outcome isn't a temporary fault or a limit
+    of `retry_limits` is reached. Return the last outcome. `ask_provider` must have no effect at the provider, because
+    it may be called several times.
     """
     deadline, earlier_retries = (
         clock.monotonic() + scale.scale_seconds(retry_limits.longest_total_seconds),
@@ -55,13 +55,13 @@ def ask_with_retries(
     )
     for request_count in range(1, retry_limits.max_requests):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
-            outcome = ask()
+            outcome = ask_provider()
         pause = scale.scale_seconds(retry_limits.compute_pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
     with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.max_requests - 1)):
-        return ask()
+        return ask_provider()
 
 
 def is_temporary_failure(outcome: Outcome[T]) -> bool:

@@ -181,7 +181,7 @@ def _send_once(
             request.path,
             headers=headers,
             body=request.body,
-            read_timeout=request.read_timeout,
+            read_timeout_seconds=request.read_timeout,
             budget_seconds=request.budget_seconds,
             max_body_bytes=request.largest_answer_bytes,
         )

@@ -61,7 +61,7 @@ class HttpTransport:
         *,
         clock: Clock,
         scale: TimeScale | None = None,
-        connect_timeout: float = 10.0,
+        connect_timeout_seconds: float = 10.0,
         proxy: str | None = None,
         tls_context: "ssl.SSLContext | None" = None,
         resolve_host: Resolver | None = None,
@@ -70,7 +70,7 @@ class HttpTransport:
         self._base_url = parse_base_url(base_url, private=private_networks)
         self._clock = clock
         self._scale = scale or TimeScale()
-        self._connect_timeout = connect_timeout
+        self._connect_timeout = connect_timeout_seconds
         self._proxy = proxy
         self._proxies = None if proxy is None else {"http": proxy, "https": proxy}
         self._tls_context = tls_context
@@ -83,17 +83,17 @@ class HttpTransport:
         *,
         headers: Mapping[str, str],
         body: bytes | None,
-        read_timeout: float,
+        read_timeout_seconds: float,
         budget_seconds: float,
         max_body_bytes: int = MEBIBYTE,
         may_be_interrupted: bool = True,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes at most little more than
-        `budget_seconds` seconds; `read_timeout` is the longest wait for the next bytes of the answer, in seconds.
-        Raises TransportFailure if no complete answer arrives. `path` may have an encoded query. `max_body_bytes` is
-        the largest body in bytes, also after decompression. If the process was asked to end, no new request is sent,
-        and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer is returned even if it
-        arrives late."""
+        `budget_seconds` seconds; `read_timeout_seconds` is the longest wait for the next bytes of the answer, in
+        seconds. Raises TransportFailure if no complete answer arrives. `path` may have an encoded query.
+        `max_body_bytes` is the largest body in bytes, also after decompression. If the process was asked to end, no
+        new request is sent, and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer
+        is returned even if it arrives late."""
         try:
             request = self._prepare_request(method, path, headers, body)
             adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget_seconds))
@@ -107,7 +107,7 @@ class HttpTransport:
             try:
                 if interrupts.is_interrupt_pending():
                     socket_guard.interrupt()
-                timeouts = self._make_timeouts(read_timeout)
+                timeouts = self._make_timeouts(read_timeout_seconds)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
                 status = response.status_code
                 with closing(response):

@@ -113,10 +113,11 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
             raise ValueError(f"{self.name}: sentences about daily files are missing: {sorted(file_words)}")
 
 
-def find_plugin(name: str) -> ProviderPlugin[Any] | None:
+def find_plugin(provider_name: str) -> ProviderPlugin[Any] | None:
     """Return the payment provider with this name; None for an unknown name and for a sender of notices that isn't a
     payment provider.
     """
     return next(
-        (plugin for plugin in provider_registry.list_providers_as(ProviderPlugin) if plugin.name == name), None
+        (plugin for plugin in provider_registry.list_providers_as(ProviderPlugin) if plugin.name == provider_name),
+        None,
     )

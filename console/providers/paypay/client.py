@@ -289,7 +289,9 @@ def make_paypay_adapter(config: PayPayConfig, *, rate_limiter: RateLimiter, cloc
     """Return the adapter of PayPay for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
-    transport = HttpTransport(config.base_url, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+    transport = HttpTransport(
+        config.base_url, clock=clock, scale=scale, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS
+    )
     return PayPay(PayPayRequestSender(config, transport=transport, rate_limiter=rate_limiter, clock=clock))
 
 

@@ -79,11 +79,11 @@ class RegistryApi:
         return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 
     def _make_request(
-        self, call: str, parameters: dict[str, str], read_timeout: float, budget_seconds: float
+        self, call: str, parameters: dict[str, str], read_timeout_seconds: float, budget_seconds: float
     ) -> SingleRequest:
         query = urlencode({"id": self._application_id, "type": "02", **parameters})
         path = f"/4/{call}?{query}"
-        return SingleRequest("GET", path, read_timeout, budget_seconds, MAX_ANSWER_BYTES)
+        return SingleRequest("GET", path, read_timeout_seconds, budget_seconds, MAX_ANSWER_BYTES)
 
 
 def _make_empty_evidence(_: bytes) -> str:

@@ -38,7 +38,7 @@ def _get_notice_and_sender(
 
 
 def _register_changed_notice_fault(
-    name: str, answer_description: str, change: Callable[[dict[str, Any]], None]
+    name: str, answer_description: str, change_notice: Callable[[dict[str, Any]], None]
 ) -> None:
     """Register a fault that changes the contents of a notice. If the provider signs its notices, the signature fits
     the changed contents. `answer_description` describes the notice that the receiver gets.
@@ -47,7 +47,7 @@ def _register_changed_notice_fault(
     def send_changed_notice(call_in_progress: CallInProgress) -> None:
         notice, deliver = _get_notice_and_sender(call_in_progress)
         data = deepcopy(notice.data)
-        change(data)
+        change_notice(data)
         deliver(notice.replace_fields(data=data))
 
     register_fault(name, answer_description, "happens", NOTICE_CALLS)(send_changed_notice)
@@ -65,9 +65,12 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
     register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(send_wrongly_signed_notice)
 
 
-def _make_field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    """Return a function that replaces each value of the fields `names` of a notice by the result of `change`."""
-    return lambda data: change_field_values(data, names, change)
+def _make_field_change(
+    names: tuple[str, ...], change_value: Callable[[Any], Any]
+) -> Callable[[dict[str, Any]], None]:
+    """Return a function that replaces each value of the fields `names` of a notice by the result of
+    `change_value`."""
+    return lambda data: change_field_values(data, names, change_value)
 
 
 def _make_increased_amount(text: str) -> str:

@@ -69,9 +69,9 @@ def _make_field_replacement(**values: object) -> CreditCheckChange:
     return lambda check: check.update(values)
 
 
-def _make_id_change(change: Callable[[int], object]) -> CreditCheckChange:
-    """Return a function that replaces the id of a credit check by the result of `change`."""
-    return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
+def _make_id_change(change_id: Callable[[int], object]) -> CreditCheckChange:
+    """Return a function that replaces the id of a credit check by the result of `change_id`."""
+    return lambda check: check.update(credit_check_id=change_id(check["credit_check_id"]))
 
 
 _register_changed_answer_fault(

@@ -29,8 +29,8 @@ class SandboxListener(SandboxServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(self, port: int, answer: Callable[[HttpRequest, SandboxConnection], None]) -> None:
-        self.answer_request = answer
+    def __init__(self, port: int, answer_request: Callable[[HttpRequest, SandboxConnection], None]) -> None:
+        self.answer_request = answer_request
         self._lock = Lock()
         self._open_connections: set[socket.socket] = set()
         self._connection_threads: WeakSet[Thread] = WeakSet()  # ended threads are removed automatically

@@ -87,15 +87,15 @@ def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | Non
         )
 
 
-def _require_known_time_zone(name: str | None) -> str | None:
-    if name is not None:
+def _require_known_time_zone(zone_name: str | None) -> str | None:
+    if zone_name is not None:
         try:
-            find_zone(name)
+            find_zone(zone_name)
         except LookupError:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.NO_SUCH_TIMEZONE, "timezone": name[:40]}
+                ErrorCode.USAGE, {"problem": UsageProblem.NO_SUCH_TIMEZONE, "timezone": zone_name[:40]}
             ) from None
-    return name
+    return zone_name
 
 
 def _require_adoptable(database: Database, *, allows_conversion: bool) -> None:

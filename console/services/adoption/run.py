@@ -324,8 +324,8 @@ class AdoptionRun:
     def _read_clock(self) -> datetime:
         return self._context.now()
 
-    def _reach_failpoint(self, name: str) -> None:
-        self._context.failpoints.reach(name)
+    def _reach_failpoint(self, failpoint_name: str) -> None:
+        self._context.failpoints.reach(failpoint_name)
 
 
 def accept_incomplete_rows(context: ServiceContext) -> int:

@@ -160,10 +160,10 @@ class AffectedRecordReader:
         return (*checks, *open_payments, *open_refunds)
 
     def _find_records_of_queue(
-        self, conn: Connection, name: str, lapsed_ids: queues.LapsedIds
+        self, conn: Connection, queue_name: str, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
-        cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
-        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
+        cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[queue_name])
+        page = queues.read_queue_page(conn, queue_name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         records = [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
         return records, len(page) < MAX_AFFECTED_RECORDS_PER_CAUSE
 

@@ -34,8 +34,8 @@ _MAX_OPEN_ALERTS = 1_000
 class ClockDriftAlerts:
     """Raises and resolves the alerts about desks and workers whose clock differs from the database server's clock."""
 
-    def __init__(self, context: ServiceContext, machine_time: Callable[[], datetime] | None = None) -> None:
-        self._context, self._machine_time = context, machine_time or SystemClock().now
+    def __init__(self, context: ServiceContext, read_machine_time: Callable[[], datetime] | None = None) -> None:
+        self._context, self._machine_time = context, read_machine_time or SystemClock().now
 
     def update_alerts(self) -> int:
         """Raise an alert about each clock that differs too much from the database server's clock, and resolve the

@@ -280,9 +280,9 @@ class BulkRunService(BulkRunReader):
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def _parse_bulk_action(name: str) -> BulkAction:
+def _parse_bulk_action(action_name: str) -> BulkAction:
     try:
-        return BulkAction(name)
+        return BulkAction(action_name)
     except ValueError:
         allowed_actions = [action.value for action in BulkAction]
         raise ConsoleError(

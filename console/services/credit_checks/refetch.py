@@ -96,14 +96,14 @@ class RefetchService:
                 self._fetch_part_after_purchase(record_id, name)
         self._context.write(lambda tx: self._part_reader.plan_next_read(tx, record_id, attempt_count=0))
 
-    def _fetch_part_after_purchase(self, record_id: int, name: str) -> None:
+    def _fetch_part_after_purchase(self, record_id: int, part_name: str) -> None:
         record = check_records.read_current_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
-        part = self._part_reader.fetch_part(record, name)
+        part = self._part_reader.fetch_part(record, part_name)
         self._context.write(lambda tx: self._part_reader.write_fetched_part(tx, record_id, part))
-        self._context.failpoints.reach(f"after_{name}")
+        self._context.failpoints.reach(f"after_{part_name}")
 
     # On request, and by the due task
 

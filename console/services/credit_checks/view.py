@@ -144,13 +144,15 @@ class CreditCheckDetailsReader:
 
     @staticmethod
     def _make_allowed_action(
-        name: str, right: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
+        action_name: str, right_name: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
     ) -> AllowedAction:
         if reason is not None:
-            return AllowedAction(name, False, f"reason.{reason}", facts)
-        if person is not None and not has_right(person, right):
-            return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
-        return AllowedAction(name, True)
+            return AllowedAction(action_name, False, f"reason.{reason}", facts)
+        if person is not None and not has_right(person, right_name):
+            return AllowedAction(
+                action_name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right_name]))}
+            )
+        return AllowedAction(action_name, True)
 
 
 def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:

@@ -363,8 +363,8 @@ class _PackDraft:
         self._add_to_omitted_files(name, size_bytes, "too_large", sha256)
         return False
 
-    def _add_to_omitted_files(self, name: str, size_bytes: int, reason: str, sha256: str | None) -> None:
-        self._omitted_files.append({"name": name, "bytes": size_bytes, "reason": reason, "sha256": sha256})
+    def _add_to_omitted_files(self, file_name: str, size_bytes: int, reason: str, sha256: str | None) -> None:
+        self._omitted_files.append({"name": file_name, "bytes": size_bytes, "reason": reason, "sha256": sha256})
 
 
 def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, object]:

@@ -94,10 +94,10 @@ def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
         yield from iterate_json_objects(file)
 
 
-def _read_json_file(pack: zipfile.ZipFile, name: str) -> Any:
-    if pack.getinfo(name).file_size > _LARGEST_RECORD_BYTES:
+def _read_json_file(pack: zipfile.ZipFile, file_name: str) -> Any:
+    if pack.getinfo(file_name).file_size > _LARGEST_RECORD_BYTES:
         raise ValueError("too large")
-    return json.loads(pack.read(name))
+    return json.loads(pack.read(file_name))
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:

@@ -177,10 +177,10 @@ class _DocumentLayout:
         if is_head:
             self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
 
-    def _wrap_cell(self, text: str, max_width: float) -> list[str]:
-        """Return the lines of a table cell that is `max_width` points wide. A row must fit on a page, so a text with
-        more than _MAX_LINES_PER_CELL lines is cut, and its last line is `…`."""
-        lines = list(islice(self._wrap_text(text, _CELL_SIZE, max_width), _MAX_LINES_PER_CELL + 1))
+    def _wrap_cell(self, text: str, max_width_points: float) -> list[str]:
+        """Return the lines of a table cell that is `max_width_points` points wide. A row must fit on a page, so a
+        text with more than _MAX_LINES_PER_CELL lines is cut, and its last line is `…`."""
+        lines = list(islice(self._wrap_text(text, _CELL_SIZE, max_width_points), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
     def _write_footers(self) -> None:
@@ -212,12 +212,12 @@ class _DocumentLayout:
             * font_size
         )
 
-    def _wrap_text(self, text: str, font_size: float, max_width: float) -> Iterator[str]:
-        """Yield the lines of a text, each at most `max_width` points wide. A line ends at a space if there is one in
-        its second half, otherwise between any two characters. `font_size` is the font size in points."""
-        while self._measure_text(text, font_size) > max_width and len(text) > 1:
+    def _wrap_text(self, text: str, font_size: float, max_width_points: float) -> Iterator[str]:
+        """Yield the lines of a text, each at most `max_width_points` points wide. A line ends at a space if there is
+        one in its second half, otherwise between any two characters. `font_size` is the font size in points."""
+        while self._measure_text(text, font_size) > max_width_points and len(text) > 1:
             end = 1
-            while end < len(text) and self._measure_text(text[: end + 1], font_size) <= max_width:
+            while end < len(text) and self._measure_text(text[: end + 1], font_size) <= max_width_points:
                 end += 1
             space_index = text.rfind(" ", end // 2, end)
             end = space_index if space_index > 0 else end
@@ -248,9 +248,9 @@ class _DocumentLayout:
 class _Font:
     """One of the program's fonts, embedded in one PDF."""
 
-    def __init__(self, pdfium_functions: Any, pdf: Any, name: str) -> None:
+    def __init__(self, pdfium_functions: Any, pdf: Any, font_file_name: str) -> None:
         self._pdfium_functions = pdfium_functions
-        font_content = _load_font(name)
+        font_content = _load_font(font_file_name)
         self._widths: dict[str, float] = {}
         self.handle = pdfium_functions.FPDFText_LoadFont(
             pdf.raw, font_content, len(font_content), pdfium_functions.FPDF_FONT_TRUETYPE, True
@@ -270,8 +270,8 @@ class _Font:
 
 
 @lru_cache
-def _load_font(name: str) -> Any:
-    content = (resources_dir() / "fonts" / name).read_bytes()
+def _load_font(font_file_name: str) -> Any:
+    content = (resources_dir() / "fonts" / font_file_name).read_bytes()
     return (ctypes.c_uint8 * len(content)).from_buffer_copy(content)
 
 

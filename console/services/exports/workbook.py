@@ -119,8 +119,8 @@ class _TableSheetWriter:
                 self._sheet.write_number(self._next_row, column_index, value, cell_format)
 
 
-def _write_about_sheet(workbook: Any, lines: Sequence[str], name: str) -> None:
-    sheet = workbook.add_worksheet(name)
+def _write_about_sheet(workbook: Any, lines: Sequence[str], sheet_name: str) -> None:
+    sheet = workbook.add_worksheet(sheet_name)
     sheet.set_column(0, 0, 100)
     for row_index, line in enumerate(lines):
         sheet.write_string(row_index, 0, make_spreadsheet_safe(line))

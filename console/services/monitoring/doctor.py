@@ -159,18 +159,18 @@ class HealthCheckService:
             database.close()
         return {"from": state["schema"], "to": state["schema"]}
 
-    def _run_check(self, name: str, check: Callable[[], _CheckFacts]) -> HealthCheck:
+    def _run_check(self, check_name: str, check: Callable[[], _CheckFacts]) -> HealthCheck:
         try:
             facts = check()
         except ConsoleError as error:
-            message, next_step = self._make_wording_keys(name, error)
+            message, next_step = self._make_wording_keys(check_name, error)
             facts = {"code": error.code, "url": self._settings.masked_database_url, **error.detail}
-            return HealthCheck(name, False, message, next_step, facts)
+            return HealthCheck(check_name, False, message, next_step, facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
-        next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"
-        next_step = f"doctor.{name}.given.next" if verdict == "given" else next_step
-        return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", next_step, facts)
+        next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{check_name}.next"
+        next_step = f"doctor.{check_name}.given.next" if verdict == "given" else next_step
+        return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return two wording keys: of the text about the failed check `name`, and of the text about its next step.

@@ -112,8 +112,8 @@ class NoticeReceiver:
     def _ask_provider(self, event: PaymentEvent) -> str:
         return self._handlers[event.source].ask_provider(event)
 
-    def _find_handler(self, name: str) -> NoticeHandler:
-        return self._handlers.get(name, self._signed_notices)
+    def _find_handler(self, source_name: str) -> NoticeHandler:
+        return self._handlers.get(source_name, self._signed_notices)
 
     def _make_refusal_writer(
         self, post: PostedNotice, refusal: NoticeRefused, must_store_before_reply: bool
@@ -193,9 +193,9 @@ class NoticeReceiver:
     def _ask_about_refused_callback(self, event: PaymentEvent) -> bool:
         return self._callbacks[event.source].ask_about_refused_callback(event) == common.EVENT_REFUSED_ANSWERED
 
-    def _ask_about_events(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
-        """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
-        previous run. `ask` returns True if the provider answered. Return the number of answers.
+    def _ask_about_events(self, event_state: str, ask_about_event: Callable[[PaymentEvent], bool]) -> int:
+        """Call `ask_about_event` for a batch of events with the state `event_state`, beginning after the last event
+        of the previous run. `ask_about_event` returns True if the provider answered. Return the number of answers.
 
         After MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions without an answer, the other events of that source are
         skipped, and the next run begins after the event of the last of these questions. So an unreachable provider,
@@ -212,7 +212,7 @@ class NoticeReceiver:
                 continue
             is_answered = False
             with skip_failures(f"{event_state} notice {event.id}"):
-                is_answered = ask(event)
+                is_answered = ask_about_event(event)
             answered_count += is_answered
             unanswered_by_source[event.source] = 0 if is_answered else unanswered_by_source[event.source] + 1
             if unanswered_by_source[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:

@@ -305,11 +305,11 @@ class SignedNoticeHandler:
         return payments.find(tx.conn, payment_id)
 
 
-def normalize_source_name(name: str) -> str:
+def normalize_source_name(typed_name: str) -> str:
     """Return the canonical name of a source of signed notices: `a_b` for `a-b`. Both names have the same key, so they
     are the same source.
     """
-    return name.replace("-", "_")
+    return typed_name.replace("-", "_")
 
 
 def _verify_signature(key: str, header: str, body: bytes) -> int | None:
@@ -354,10 +354,10 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
         raise NoticeRefused("no_notice", f"{len(body)} bytes") from None
 
 
-def _require_text_field(fields: dict[str, object], name: str, longest: int) -> str:
-    value = fields.get(name)
+def _require_text_field(fields: dict[str, object], field_name: str, longest: int) -> str:
+    value = fields.get(field_name)
     if not isinstance(value, str) or len(value) > longest or not _PRINTABLE_PATTERN.fullmatch(value):
-        raise ValueError(name)
+        raise ValueError(field_name)
     return value
 
 

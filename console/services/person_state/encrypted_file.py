@@ -66,8 +66,8 @@ class PersonStateStore:
         }
         return StoredEntries(values, stored_entries.set_aside_path)
 
-    def _make_entry_name(self, name: str) -> str:
-        return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{name}"
+    def _make_entry_name(self, value_name: str) -> str:
+        return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{value_name}"
 
     def _open_file(self) -> EntriesFile:
         context = self._context
@@ -85,11 +85,11 @@ class PersonStateStore:
             raise UnreadableEntriesFile from cause
 
 
-def _is_outdated_entry(name: str, entry: JsonValue, now: datetime) -> bool:
+def _is_outdated_entry(value_name: str, entry: JsonValue, now: datetime) -> bool:
     """True if the entry is older than the retention time of its kind, or if it has no valid time."""
     try:
         age = now - datetime.fromisoformat(entry["at"])
     except (KeyError, TypeError, ValueError):
         return True
-    is_short = name.partition(_DATABASE_ID_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
+    is_short = value_name.partition(_DATABASE_ID_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
     return age > (DRAFT_RETENTION if is_short else PERSON_STATE_RETENTION)

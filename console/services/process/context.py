@@ -118,9 +118,9 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
 
 
 @contextmanager
-def act_as(name: str | None) -> Iterator[None]:
+def act_as(person_name: str | None) -> Iterator[None]:
     """Within the block, set the name of the person or program that acts in this thread (or asyncio task)."""
-    token = _acting_name.set(name)
+    token = _acting_name.set(person_name)
     try:
         yield
     finally:
@@ -338,13 +338,15 @@ class ServiceContext:
         a server. The operator in the settings does not count."""
         return _acting_name.get() == WORKER and not self.database.is_server
 
-    def _find_person(self, conn: Connection, name: str) -> Person:
+    def _find_person(self, conn: Connection, person_name: str) -> Person:
         """Return the person with this name. On a database without database accounts, every name has all roles
         while the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for
         another name than the database account.
         """
-        self._require_own_name(name)
-        return _require_known_person(name, people.find(conn, name, admits_unlisted=self.admits_unlisted_names))
+        self._require_own_name(person_name)
+        return _require_known_person(
+            person_name, people.find(conn, person_name, admits_unlisted=self.admits_unlisted_names)
+        )
 
     @property
     def admits_unlisted_names(self) -> bool:
@@ -353,11 +355,11 @@ class ServiceContext:
         """
         return not self.database.is_server
 
-    def _require_own_name(self, name: str) -> None:
+    def _require_own_name(self, person_name: str) -> None:
         """On a server, raise not_allowed if the settings or `act_as` name another person than the connected database
         account.
         """
-        other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, name}
+        other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, person_name}
         if self.database.is_server and other_names:
             raise ConsoleError(
                 ErrorCode.NOT_ALLOWED,
@@ -510,7 +512,9 @@ def require_reader(name: str, person: Person | None) -> Person:
     return person
 
 
-def _require_known_person(name: str, person: Person | None) -> Person:
+def _require_known_person(person_name: str, person: Person | None) -> Person:
     if person is None:
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"operator": name, "reason": NotAllowedReason.UNKNOWN_OPERATOR})
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED, {"operator": person_name, "reason": NotAllowedReason.UNKNOWN_OPERATOR}
+        )
     return person

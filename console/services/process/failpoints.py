@@ -41,11 +41,11 @@ class Failpoints:
         if is_due:
             self._run_action(self._configured_failpoint[2], name)
 
-    def _run_action(self, action: str, name: str) -> None:
+    def _run_action(self, action: str, failpoint_name: str) -> None:
         if action == "kill":
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         if action == "hang":
             while not interrupts.has_received_signal():  # A signal ends the hang; after that the code continues.
                 Event().wait(_SIGNAL_CHECK_INTERVAL_SECONDS)
             return
-        raise FailpointReached(name)
+        raise FailpointReached(failpoint_name)

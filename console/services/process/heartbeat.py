@@ -34,14 +34,14 @@ class Heartbeat:
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def add_beat(self, key: str, beat: Callable[[], None]) -> None:
-        """Register the function `beat` under `key`. The timer thread calls it once per beat interval until
+    def add_beat(self, key: str, renew: Callable[[], None]) -> None:
+        """Register the function `renew` under `key`. The timer thread calls it once per beat interval until
         `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
         variables of the caller of `add_beat`. Start the timer thread if it isn't running.
         """
         caller_context = copy_context()
         with self._lock:
-            self._beat_functions[key] = lambda: caller_context.run(beat)
+            self._beat_functions[key] = lambda: caller_context.run(renew)
             if self._thread is None:
                 self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
                 self._thread.start()
@@ -70,9 +70,9 @@ class Heartbeat:
             for key, beat in due_beats.items():
                 Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
 
-    def _run_beat(self, key: str, beat: Callable[[], None]) -> None:
+    def _run_beat(self, key: str, renew: Callable[[], None]) -> None:
         try:
-            beat()
+            renew()
         except Exception:
             # A missed beat only shortens the lease; the fencing token still prevents a second writer.
             _log.warning("a heartbeat failed", exc_info=True)

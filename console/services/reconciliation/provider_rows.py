@@ -115,10 +115,10 @@ class ProviderHistoryComparison:
         with log_and_suppress(f"asking about refund {refund.id}"):
             self._ignore_failures(lambda: self._probe_refund(refund.id))
 
-    def _ignore_failures(self, ask: Callable[[], object]) -> None:
-        """Call `ask`, and ignore every ConsoleError except one that reports a bug of this program."""
+    def _ignore_failures(self, ask_provider: Callable[[], object]) -> None:
+        """Call `ask_provider`, and ignore every ConsoleError except one that reports a bug of this program."""
         try:
-            ask()
+            ask_provider()
         except ConsoleError as refusal:
             if refusal.exit_status == apply_row.INTERNAL_ERROR_EXIT_STATUS:
                 raise

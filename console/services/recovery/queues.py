@@ -257,9 +257,9 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
     return explain_record(record, now).next_step if record else NextStep("next.resolve_operation")
 
 
-def require_known_queue(name: str) -> None:
+def require_known_queue(queue_name: str) -> None:
     """Raise usage if there is no queue with this name."""
-    if name not in queues.QUEUE_NAMES:
+    if queue_name not in queues.QUEUE_NAMES:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(queues.QUEUE_NAMES)}
         )

@@ -389,10 +389,10 @@ def _read_unknown_payments(
     return {payment.order_id: payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN}
 
 
-def _group_items_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
+def _group_items_by(items: Iterable[ItemT], get_key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
     groups: dict[KeyT, list[ItemT]] = {}
     for item in items:
-        groups.setdefault(key(item), []).append(item)
+        groups.setdefault(get_key(item), []).append(item)
     return groups
 
 

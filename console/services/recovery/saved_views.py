@@ -55,17 +55,17 @@ class SavedViewService:
         with self._context.database.read() as conn:
             return self._list_visible_views(conn)
 
-    def find_view(self, name: str) -> SavedView:
+    def find_view(self, view_name: str) -> SavedView:
         """Return the view with this name, or with this text as its id. If the acting person and the team have a
         view of the same name, return the person's own. Raises not_found if there is no such view, and not_allowed if
         the acting person may not read.
         """
         views = self.list_views()
-        view = find_view_by_name(views, name) or next(
-            (saved_view for saved_view in views if str(saved_view.id) == name.strip()), None
+        view = find_view_by_name(views, view_name) or next(
+            (saved_view for saved_view in views if str(saved_view.id) == view_name.strip()), None
         )
         if view is None:
-            raise _make_not_found_error(name)
+            raise _make_not_found_error(view_name)
         return view
 
     def parse_view_content(self, content: ViewContent) -> ParsedView:
@@ -129,7 +129,7 @@ class SavedViewService:
 
     def save_view(
         self,
-        name: str,
+        view_name: str,
         is_team: bool,
         content: ViewContent,
         may_replace: bool = False,
@@ -141,18 +141,18 @@ class SavedViewService:
         name or content that can't be stored, for a used name without `may_replace`, and if there are too many views;
         raises not_allowed if the acting person may not save this view.
         """
-        arguments = (name, is_team, content, may_replace)
+        arguments = (view_name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
 
-    def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
+    def rename_view(self, id: int, view_name: str, *, request_id: str | None = None) -> SavedView:
         """Change the name of a view, and return the view. Raises not_found if there is no such view, and the errors
         of `save_view`."""
 
         def make_renamed_view(view: SavedView) -> SavedView:
-            return replace(view, name=_require_valid_view_name(name))
+            return replace(view, name=_require_valid_view_name(view_name))
 
         return self._change_view_once(
-            "view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, make_renamed_view
+            "view rename", AuditAction.VIEW_CHANGED, (id, view_name), request_id, make_renamed_view
         )
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
@@ -175,13 +175,13 @@ class SavedViewService:
 
     # Writing
 
-    def _store_view(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
+    def _store_view(self, view_name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=VIEW_KIND):
             person = context.require_right(_SAVE_VIEW_RIGHT)
             view = SavedView(
                 0,
-                _require_valid_view_name(name),
+                _require_valid_view_name(view_name),
                 is_team,
                 person.name,
                 _require_valid_view_content(content),
@@ -289,8 +289,8 @@ class SavedViewService:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
 
-def _make_not_found_error(name: str) -> ConsoleError:
-    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
+def _make_not_found_error(view_name: str) -> ConsoleError:
+    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": view_name[:LONGEST_NAME_CHARACTERS]})
 
 
 def _require_valid_view_name(text: str) -> str:

@@ -49,38 +49,42 @@ class RefundLimitService:
         arguments = (name, currency, value)
         return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))
 
-    def _set_limit(self, name: str, currency: str, value: int) -> Limit:
+    def _set_limit(self, limit_name: str, currency: str, limit_value: int) -> Limit:
         context = self._context
-        with refusals.audit_refusals(context, AuditAction.LIMIT_SET, f"{name} {currency}"[:40], kind=LIMIT_KIND):
+        with refusals.audit_refusals(
+            context, AuditAction.LIMIT_SET, f"{limit_name} {currency}"[:40], kind=LIMIT_KIND
+        ):
             person = context.require_right("limits").name
-            is_known = name in (*LIMIT_NAMES, *list_condition_names())
+            is_known = limit_name in (*LIMIT_NAMES, *list_condition_names())
             if not is_known or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
-                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{name} {currency}"})
-            if not 0 <= value <= LARGEST_LIMIT:
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{limit_name} {currency}"})
+            if not 0 <= limit_value <= LARGEST_LIMIT:
                 raise ConsoleError(
                     ErrorCode.INVALID_AMOUNT,
-                    {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
+                    {"amount": str(limit_value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
                 )
-            return context.write(lambda tx: self._propose_or_set_limit(tx, name, currency, value, person))
+            return context.write(lambda tx: self._propose_or_set_limit(tx, limit_name, currency, limit_value, person))
 
-    def _propose_or_set_limit(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
+    def _propose_or_set_limit(
+        self, tx: Transaction, limit_name: str, currency: str, limit_value: int, person: str
+    ) -> Limit:
         context, now = self._context, read_current_time(tx.conn, self._context.now())
-        limit = Limit(name, currency, limit_changes.find_limit_value(tx.conn, name, currency))
-        if limit.value == value:
+        limit = Limit(limit_name, currency, limit_changes.find_limit_value(tx.conn, limit_name, currency))
+        if limit.value == limit_value:
             return limit
-        subject = make_limit_subject(name, currency, limit.value)
+        subject = make_limit_subject(limit_name, currency, limit.value)
         proposers = limit_changes.find_proposers(
-            tx.conn, subject, value, now, admits_unlisted=context.admits_unlisted_names
+            tx.conn, subject, limit_value, now, admits_unlisted=context.admits_unlisted_names
         )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
-        facts: dict[str, object] = {"before": limit.value, "after": value}
+        facts: dict[str, object] = {"before": limit.value, "after": limit_value}
         if other_proposers:
-            limit_changes.change_limit_value(tx.conn, limit, value, now)
+            limit_changes.change_limit_value(tx.conn, limit, limit_value, now)
             facts |= {"proposed_by": other_proposers[0]}
-            context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{name} {currency}", facts, kind=LIMIT_KIND)
-            return replace(limit, value=value)
+            context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{limit_name} {currency}", facts, kind=LIMIT_KIND)
+            return replace(limit, value=limit_value)
         if proposers:
             raise ConsoleError(ErrorCode.SAME_PERSON, {"first": proposers[0], "about": LIMIT_KIND})
-        limit_changes.insert_proposal(tx.conn, subject, value, person, now)
-        context.record_audit(tx, AuditAction.LIMIT_PROPOSED, f"{name} {currency}", facts, kind=LIMIT_KIND)
-        return replace(limit, proposed=value, proposed_by=person)
+        limit_changes.insert_proposal(tx.conn, subject, limit_value, person, now)
+        context.record_audit(tx, AuditAction.LIMIT_PROPOSED, f"{limit_name} {currency}", facts, kind=LIMIT_KIND)
+        return replace(limit, proposed=limit_value, proposed_by=person)

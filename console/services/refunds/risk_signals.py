@@ -241,9 +241,11 @@ def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
     return RiskSignal(rule, facts, refunds.REFUND_KIND, refund.id)
 
 
-def _group_records_by(records: Iterable[RecordT], key: Callable[[RecordT], object]) -> Mapping[object, list[RecordT]]:
+def _group_records_by(
+    records: Iterable[RecordT], get_key: Callable[[RecordT], object]
+) -> Mapping[object, list[RecordT]]:
     """Return lists of the records with the same key, by key; each list is in the sequence of `records`."""
     groups: dict[object, list[RecordT]] = {}
     for record in records:
-        groups.setdefault(key(record), []).append(record)
+        groups.setdefault(get_key(record), []).append(record)
     return groups

@@ -234,15 +234,15 @@ class RefundDetailsReader:
         return AllowedAction(name, True)
 
     def _find_refusal_reason(
-        self, name: str, refund: Refund, person: Person | None, server_now: datetime
+        self, action_name: str, refund: Refund, person: Person | None, server_now: datetime
     ) -> tuple[str | None, Mapping[str, object]]:
-        if name in ("approve", "reject"):
+        if action_name in ("approve", "reject"):
             relations = refund.relations or RefundRelations()
-            rule_reason = relations.approval_refusal if name == "approve" else None
+            rule_reason = relations.approval_refusal if action_name == "approve" else None
             own_name = person.name if person is not None else None
-            reason = find_decision_refusal(refund, own_name, server_now, is_approval=name == "approve")
+            reason = find_decision_refusal(refund, own_name, server_now, is_approval=action_name == "approve")
             return reason or rule_reason, {"maker": refund.maker}
-        if name == "withdraw":
+        if action_name == "withdraw":
             return find_withdrawal_refusal(refund, person.name if person is not None else None), {
                 "maker": refund.maker
             }

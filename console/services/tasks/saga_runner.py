@@ -126,9 +126,9 @@ class SagaPlan:
         """The names of the steps in sequence."""
         return tuple(step.name for step in self.steps)
 
-    def find_step(self, name: str) -> SagaStep:
+    def find_step(self, step_name: str) -> SagaStep:
         """Return the step of this name. Raises ValueError for an unknown name."""
-        return self.steps[self.step_names.index(name)]
+        return self.steps[self.step_names.index(step_name)]
 
     def find_step_name_after(self, name: str) -> str | None:
         """Return the name of the step after the step `name`; None if it is the last step."""
@@ -224,11 +224,11 @@ class SagaRunner:
 
         return self._write_change_or_read(saga, count_error)
 
-    def _write_change_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Call `change` in a transaction; it writes the changed saga, which this method returns. If another
+    def _write_change_or_read(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
+        """Call `change_saga` in a transaction; it writes the changed saga, which this method returns. If another
         process has changed the saga meanwhile, write nothing and return the saga as it is now."""
         try:
-            return self._write_change(saga, change)
+            return self._write_change(saga, change_saga)
         except StepTakenOver:
             return self._read_saga(saga)
 
@@ -250,15 +250,15 @@ class SagaRunner:
         reach_failpoint(f"after_{step.name}")
         return advanced_saga
 
-    def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Call `change` in a transaction with the saga's present row; it writes an effect and the changed saga,
+    def _write_change(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
+        """Call `change_saga` in a transaction with the saga's present row; it writes an effect and the changed saga,
         which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
         def write_change_if_current(tx: Transaction) -> Saga:
             current_saga = sagas.find(tx.conn, saga.id)
             if current_saga is None or current_saga.version != saga.version:
                 raise StepTakenOver
-            return change(tx, current_saga)
+            return change_saga(tx, current_saga)
 
         try:
             return self._context.write(write_change_if_current)

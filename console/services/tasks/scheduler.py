@@ -263,7 +263,7 @@ class Scheduler:
 
         return self._context.write(end_and_begin)
 
-    def _wait_and_begin_run(self, name: str) -> _TaskRun | None:
+    def _wait_and_begin_run(self, task_name: str) -> _TaskRun | None:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
         the other process still runs the task after MAX_WAIT_FOR_TASK_RUN_SECONDS, or if a signal asks this process
         to end."""
@@ -272,28 +272,28 @@ class Scheduler:
         while context.clock.monotonic() < deadline and not interrupts.is_interrupt_pending():
             context.clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_LEASE_POLL_PAUSE_SECONDS)
-            if not self._is_task_leased(name) and (run := self._end_and_begin_run(None, name)):
+            if not self._is_task_leased(task_name) and (run := self._end_and_begin_run(None, task_name)):
                 return run
-        _log.info("task %s: somebody else is running it", name)
+        _log.info("task %s: somebody else is running it", task_name)
         return None
 
-    def _is_task_leased(self, name: str) -> bool:
+    def _is_task_leased(self, task_name: str) -> bool:
         with self._context.database.read() as conn:
-            return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
+            return leases.find_holder(conn, TASK_LEASE_PREFIX + task_name) is not None
 
     def _begin_run(
-        self, tx: Transaction, name: str, should_stop: Callable[[], bool], is_due: TaskDuePredicate
+        self, tx: Transaction, task_name: str, should_stop: Callable[[], bool], is_due: TaskDuePredicate
     ) -> _TaskRun | None:
-        context, interval = self._context, get_interval(name)
+        context, interval = self._context, get_interval(task_name)
         now = context.now()
         lease = leases.acquire(
-            tx, TASK_LEASE_PREFIX + name, context.make_holder(), now, self._heartbeat.scale_lease_seconds
+            tx, TASK_LEASE_PREFIX + task_name, context.make_holder(), now, self._heartbeat.scale_lease_seconds
         )
         if lease is None:
             return None
-        task = tasks.find_or_insert_task(tx.conn, name, interval.seconds, now)
+        task = tasks.find_or_insert_task(tx.conn, task_name, interval.seconds, now)
         if is_due(task):
-            return _TaskRun(name, interval, lease, tasks.begin_run(tx.conn, task, now), should_stop)
+            return _TaskRun(task_name, interval, lease, tasks.begin_run(tx.conn, task, now), should_stop)
         leases.release(tx.conn, lease)
         return None
 

@@ -96,6 +96,6 @@ def _decode_text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 
-def _read_variable(conn: Connection, name: str) -> str | None:
-    row = conn.exec_driver_sql("SHOW GLOBAL VARIABLES LIKE %s", (name,)).first()
+def _read_variable(conn: Connection, variable_name: str) -> str | None:
+    row = conn.exec_driver_sql("SHOW GLOBAL VARIABLES LIKE %s", (variable_name,)).first()
     return None if row is None else str(row[1] or "")

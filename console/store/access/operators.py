@@ -35,13 +35,13 @@ _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
 
-def find(conn: Connection, name: str, *, admits_unlisted: bool = True) -> Person | None:
+def find(conn: Connection, person_name: str, *, admits_unlisted: bool = True) -> Person | None:
     """Return the person of that name; None if there is no such person or the person is disabled.
 
     While the table `operators` is empty and `admits_unlisted` is True, every name is a person with all roles.
     """
-    return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": name}).first()) or (
-        find_person_without_operators(conn, name) if admits_unlisted else None
+    return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
+        find_person_without_operators(conn, person_name) if admits_unlisted else None
     )
 
 
@@ -60,11 +60,11 @@ def find_names_with_role(
     return frozenset(name for name in names if name.casefold() in stored_names)
 
 
-def asks_worker(conn: Connection, name: str) -> bool:
+def asks_worker(conn: Connection, person_name: str) -> bool:
     """Return True if a worker acts for the person of that name. The database account of such a person may only read
     views and insert desk requests.
     """
-    return bool(conn.execute(_ASKS_WORKER_QUERY, {"person_name": name}).scalar())
+    return bool(conn.execute(_ASKS_WORKER_QUERY, {"person_name": person_name}).scalar())
 
 
 def list_names_without_worker(conn: Connection) -> list[str]:
@@ -89,10 +89,14 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
     return Person(name, _parse_roles(roles), bool(may_buy))
 
 
-def find_person_without_operators(conn: Connection, name: str) -> Person | None:
+def find_person_without_operators(conn: Connection, person_name: str) -> Person | None:
     """Return a person of this name with every role and the right to buy if the table `operators` is empty;
     otherwise None."""
-    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None
+    return (
+        Person(person_name, ALL_ROLES, may_buy=True)
+        if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None
+        else None
+    )
 
 
 def list_enabled_people(conn: Connection) -> tuple[Person, ...]:

@@ -177,11 +177,11 @@ def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
     return f"{kind} {_CHARACTER_SET}" if dialect != "sqlite" and kind.startswith("VARCHAR") else kind
 
 
-def _load_dialect(name: str) -> Any:
+def _load_dialect(dialect_name: str) -> Any:
     """Return SQLAlchemy's dialect for the name sqlite or, for every other name, that of servers."""
     from sqlalchemy.dialects import mysql, sqlite
 
-    return sqlite.dialect() if name == "sqlite" else mysql.dialect()
+    return sqlite.dialect() if dialect_name == "sqlite" else mysql.dialect()
 
 
 def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str) -> str:

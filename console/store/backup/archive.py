@@ -84,25 +84,25 @@ class ArchiveWriter:
         self.folder = folder
         self.files: dict[str, BackupFile] = {}
 
-    def make_path(self, name: str) -> Path:
+    def make_path(self, file_name: str) -> Path:
         """Return the path at which the file of this name must be written. The file is created, empty and with mode
         0600, and so are its folders (0700): they may be moved into a folder that others can read."""
-        file = self._get_path(name)
+        file = self._get_path(file_name)
         for folder in reversed(file.relative_to(self.folder).parents):
             make_private_folder(self.folder / folder)
         make_private_file(file)
         return file
 
-    def _get_path(self, name: str) -> Path:
-        return self.folder.joinpath(*PurePosixPath(name).parts)
+    def _get_path(self, file_name: str) -> Path:
+        return self.folder.joinpath(*PurePosixPath(file_name).parts)
 
-    def add(self, name: str) -> None:
+    def add(self, file_name: str) -> None:
         """Add the file that the caller has written at `make_path(name)`: sync the file to the disk, and store its
         length and SHA-256 in `files`.
         """
-        file = self._get_path(name)
+        file = self._get_path(file_name)
         _sync_file(file)
-        self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
+        self.files[file_name] = BackupFile(file.stat().st_size, hash_file(file))
 
     def add_content(self, name: str, content: bytes) -> None:
         """Write the content as a file of the backup with the path `name`, and add the file to `files`."""

@@ -224,12 +224,12 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
         yield FitnessFinding(name, not faults, {"faults": fault_texts, "count": len(faults)})
 
 
-def _read_server_variable(conn: Connection, name: str) -> str | None:
-    return _read_second_column(conn, "SHOW VARIABLES LIKE %s", name)
+def _read_server_variable(conn: Connection, variable_name: str) -> str | None:
+    return _read_second_column(conn, "SHOW VARIABLES LIKE %s", variable_name)
 
 
-def _read_status_variable(conn: Connection, name: str) -> str | None:
-    return _read_second_column(conn, "SHOW STATUS LIKE %s", name)
+def _read_status_variable(conn: Connection, variable_name: str) -> str | None:
+    return _read_second_column(conn, "SHOW STATUS LIKE %s", variable_name)
 
 
 def _read_second_column(conn: Connection, sql: str, name: str) -> str | None:

@@ -160,8 +160,8 @@ def _make_replacement_statements(trigger: ServerTrigger) -> tuple[str, ...]:
     )
 
 
-def _make_drop_statement(name: str) -> str:
-    return f"DROP TRIGGER IF EXISTS {quote_identifier(name)}"
+def _make_drop_statement(trigger_name: str) -> str:
+    return f"DROP TRIGGER IF EXISTS {quote_identifier(trigger_name)}"
 
 
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
@@ -348,14 +348,14 @@ def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str
     return {name: (text, existing_triggers[name][1]) for name, text in exact_bodies.items() if text is not None}
 
 
-def _read_exact_body(conn: Connection, name: str) -> str | None:
+def _read_exact_body(conn: Connection, trigger_name: str) -> str | None:
     """Return the exact body of a trigger on MySQL; None if the trigger was dropped meanwhile.
 
     MySQL's information_schema shows a doubled quote within a string as a single one, so different bodies can look
     equal there.
     """
     try:
-        definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(name)}").one()[2]
+        definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(trigger_name)}").one()[2]
     except DBAPIError as error:
         if find_error_number(error) != _NO_SUCH_TRIGGER_ERROR:
             raise

@@ -362,19 +362,19 @@ def avoid_lock_waits(conn: Connection) -> Iterator[None]:
             conn.exec_driver_sql(_SET_LOCK_WAIT_SQL)
 
 
-def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_session: ServerSession) -> bool:
+def was_committed(conn: Connection, has_proof: Callable[[Connection], bool], lost_session: ServerSession) -> bool:
     """Return True if the COMMIT of the session `lost_session` took effect, False if it never will. `conn` can't be
     used afterwards.
 
-    `proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a COMMIT
-    that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row locks, and
-    `proof` waits for the row until its lock wait ends. In that case this function kills the session and calls `proof`
-    again; if `conn` is at another node, where it can't do that, it raises OperationalError.
+    `has_proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a
+    COMMIT that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row
+    locks, and `has_proof` waits for the row until its lock wait ends. In that case this function kills the session
+    and calls `has_proof` again; if `conn` is at another node, where it can't do that, it raises OperationalError.
     """
     conn.detach()
     conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)
     try:
-        return proof(conn)
+        return has_proof(conn)
     except OperationalError as lock_error:
         if (
             error_codes.find_error_number(lock_error) != error_codes.LOCK_WAIT_TIMEOUT_ERROR
@@ -389,7 +389,7 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_se
         if kill_error.connection_invalidated:
             raise
     conn.rollback()
-    return proof(conn)
+    return has_proof(conn)
 
 
 def _make_bad_profile_error(problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:

@@ -33,9 +33,9 @@ class Transaction:
         """
         self.proof = proof
 
-    def call_after_commit(self, hook: Callable[[], None]) -> None:
-        """Call `hook` after COMMIT has returned. It isn't called if the transaction fails."""
-        self._hooks.append(hook)
+    def call_after_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after COMMIT has returned. It isn't called if the transaction fails."""
+        self._hooks.append(callback)
 
     def run_commit_hooks(self) -> None:
         """Call the functions that were registered by `call_after_commit`, in their order, after COMMIT has

@@ -114,10 +114,10 @@ class IdempotencyCache(NoIdempotencyCache):
     first connection, and again before the next attempt if it raises an exception.
     """
 
-    def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
+    def __init__(self, url: str, database_id: str, get_store_key: Callable[[], str]) -> None:
         self._redis_client = RedisClient(url, self._require_entry_cipher)
         self._database_id = database_id
-        self._store_key = store_key
+        self._store_key = get_store_key
         self._entry_cipher: _CacheEntryCipher | None = None
         self._time_and_epoch = (-EPOCH_VALID_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()

@@ -34,14 +34,14 @@ _INSERT_CALL_RATE_STATEMENT = insert(call_rates).values(
 )
 
 
-def reserve_call_start(conn: Connection, name: str, spacing_seconds: float) -> float:
+def reserve_call_start(conn: Connection, limit_name: str, spacing_seconds: float) -> float:
     """Reserve the start of a call under this name: now, or when the spacing of the previous reservation has passed.
     The call after it starts at least `spacing_seconds` later. Return the seconds for which the caller must wait
     before the call; 0.0 if it may call now.
 
     Raises RunAgain if another process inserted the row of this name at the same time.
     """
-    values = {"rate_name": name, "spacing_ms": int(spacing_seconds * 1000)}
+    values = {"rate_name": limit_name, "spacing_ms": int(spacing_seconds * 1000)}
     if conn.execute(_RESERVE_NEXT_CALL_START_STATEMENT, values).rowcount == 1:
         return max(0, int(conn.scalar(_WAIT_UNTIL_CALL_START_QUERY, values) or 0)) / 1000
     try:

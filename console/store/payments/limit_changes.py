@@ -31,9 +31,9 @@ _LIMIT_VALUE_QUERY = select(limits.c.value).where(
 _LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
-def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
+def find_limit_value(conn: Connection, limit_name: str, currency: str) -> int | None:
     """Return the stored value of a limit; None if the table `limits` has no row for it."""
-    value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": name, "currency": currency})
+    value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": limit_name, "currency": currency})
     return None if value is None else int(value)
 
 
@@ -57,11 +57,11 @@ def list_limits(conn: Connection, now: datetime, *, admits_unlisted: bool) -> tu
     )
 
 
-def _make_limit(name: str, currency: str, value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
-    proposal = proposals.get(make_limit_subject(name, currency, value))
+def _make_limit(limit_name: str, currency: str, limit_value: int | None, proposals: Mapping[str, Row[Any]]) -> Limit:
+    proposal = proposals.get(make_limit_subject(limit_name, currency, limit_value))
     if proposal is None:
-        return Limit(name, currency, value)
-    return Limit(name, currency, value, int(proposal.proposed), proposal.person)
+        return Limit(limit_name, currency, limit_value)
+    return Limit(limit_name, currency, limit_value, int(proposal.proposed), proposal.person)
 
 
 def find_proposers(

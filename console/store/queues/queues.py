@@ -116,13 +116,13 @@ def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | 
     return after.work_state, after.since, last_id
 
 
-def count_queue(conn: Connection, name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
+def count_queue(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
     one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
-    query = _make_count_query(name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
+    query = _make_count_query(queue_name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     count = min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1)

@@ -108,24 +108,24 @@ get_stored_day: Callable[[str], int] = _stored_day_cache.__getitem__
 """Returns the stored form of a date (YYYY-MM-DD) of a checked row: the number of days since FIRST_PUBLICATION_DAY."""
 
 
-def _check_lines_of_block(name: str, block: TextBlock) -> FileColumns:
+def _check_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
     try:
         return _check_lines(block.lines)
     except _BrokenRule as broken:
         for index, line in enumerate(block.lines):
-            _check_line(name, block.first_line + index, line)
-        raise make_bad_file_error(name, broken.problem, block.first_line, broken.field) from broken
+            _check_line(file_name, block.first_line + index, line)
+        raise make_bad_file_error(file_name, broken.problem, block.first_line, broken.field) from broken
 
 
-def _check_line(name: str, number: int, line: str) -> None:
+def _check_line(file_name: str, line_number: int, line: str) -> None:
     try:
         _check_lines([line])
     except _BrokenRule as broken:
         is_header = (
-            number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(FileColumns._fields) - 1
+            line_number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(FileColumns._fields) - 1
         )
         problem = RegistryFileProblem.UNEXPECTED_HEADER if is_header else broken.problem
-        raise make_bad_file_error(name, problem, number, broken.field) from broken
+        raise make_bad_file_error(file_name, problem, line_number, broken.field) from broken
 
 
 def _check_lines(lines: list[str]) -> FileColumns:

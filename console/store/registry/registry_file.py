@@ -195,12 +195,12 @@ def _delete_unused_registries(folder: Path) -> None:
         shutil.rmtree(unused_folder, ignore_errors=True)
 
 
-def _write_current(folder: Path, name: str) -> None:
+def _write_current(folder: Path, file_name: str) -> None:
     """Replace the file `current` by one with this name, and sync it to the disk."""
     draft = folder / f"{CURRENT_REGISTRY_NAME}.tmp"
     draft.unlink(missing_ok=True)
     make_private_file(draft)
-    draft.write_text(name, encoding="ascii")
+    draft.write_text(file_name, encoding="ascii")
     _sync_file(draft)
     draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)

@@ -291,9 +291,9 @@ def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
     return {row[0]: row[1:] for row in connection.execute(_PLACES_QUERY)}
 
 
-def read_registry_fact(connection: sqlite3.Connection, name: str) -> Any:
+def read_registry_fact(connection: sqlite3.Connection, fact_name: str) -> Any:
     """Return the value with this name in the table `facts`; None if there is none."""
-    row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (fact_name,)).fetchone()
     return None if row is None else row[0]
 
 

@@ -72,13 +72,13 @@ def search_numbers(
 
 def _find_matches(
     candidates: "_Candidates",
-    read: Callable[[Collection[int]], Mapping[int, T]],
+    read_rows: Callable[[Collection[int]], Mapping[int, T]],
     limit: int,
     our_numbers: Collection[str],
 ) -> tuple[T, ...]:
-    """Return the results of `read` for the row ids of the matches: first those with a number of `our_numbers`, then
-    the others, both sorted by rank; at most `limit`. `read` gets several row ids and returns no result for a row
-    that an import has deleted."""
+    """Return the results of `read_rows` for the row ids of the matches: first those with a number of `our_numbers`,
+    then the others, both sorted by rank; at most `limit`. `read_rows` gets several row ids and returns no result for
+    a row that an import has deleted."""
     if candidates.query.kind is QueryKind.EMPTY or limit <= 0:
         return ()
     row_ids: dict[int, None] = {}
@@ -87,7 +87,7 @@ def _find_matches(
         row_ids[row_id] = None
         if len(row_ids) == limit:  # asked before the next row, for which another step may read the index
             break
-    matches_by_row_id = read(row_ids)
+    matches_by_row_id = read_rows(row_ids)
     return tuple(matches_by_row_id[row_id] for row_id in row_ids if row_id in matches_by_row_id)
 
 

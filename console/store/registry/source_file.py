@@ -132,7 +132,7 @@ def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
 
 
 def _check_all_bytes(
-    name: str,
+    file_name: str,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
     encoding_finder: "_EncodingFinder",
@@ -143,10 +143,10 @@ def _check_all_bytes(
     length; `interrupted` if `should_stop` returns True.
     """
     line_count = 0
-    for first_line, content in _read_blocks(name, archive, member):
+    for first_line, content in _read_blocks(file_name, archive, member):
         if should_stop():
             raise make_stopped_error()
-        _check_control_characters(name, first_line, content)
+        _check_control_characters(file_name, first_line, content)
         encoding_finder.check_block(first_line, content)
         line_count = first_line + content.count(b"\n") - content.endswith(b"\n")
     return line_count
@@ -195,7 +195,7 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
         raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
 
 
-def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+def _find_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Return the entry of the only CSV of the ZIP. Raises ConsoleError `bad_registry_file` if the ZIP has no CSV or
     several, if it has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method,
     and if it would become far larger than the publisher's when it is unpacked.
@@ -206,26 +206,26 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         member for member in members if member not in csv_members and not member.filename.lower().endswith(".asc")
     ]
     if len(csv_members) != 1 or other_members:
-        raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
+        raise make_bad_file_error(file_name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed_size = csv_members[0].file_size, csv_members[0].compress_size
     if csv_members[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
-        raise make_bad_file_error(name, RegistryFileProblem.INCOMPLETE_ZIP)
+        raise make_bad_file_error(file_name, RegistryFileProblem.INCOMPLETE_ZIP)
     if size > MAX_CSV_BYTES or (
         size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed_size * MAX_COMPRESSION_RATIO
     ):
-        raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
+        raise make_bad_file_error(file_name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return csv_members[0]
 
 
-def _match_names(name: str, csv_name: str) -> re.Match[str]:
+def _match_names(file_name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
     ConsoleError `bad_registry_file` if neither has such a name, or if the two names contradict each other."""
-    zip_match, csv_match = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
+    zip_match, csv_match = _NAME_PATTERN.search(file_name), _NAME_PATTERN.search(Path(csv_name).name)
     if zip_match and csv_match and _get_kind_and_day(zip_match) != _get_kind_and_day(csv_match):
-        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
+        raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)
     match = zip_match or csv_match
     if match is None:
-        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
+        raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)
     return match
 
 
@@ -234,14 +234,14 @@ def _get_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
     return match["difference"] is not None, match["prefecture"], match["day"]
 
 
-def _parse_day(name: str, text: str) -> date:
+def _parse_day(file_name: str, text: str) -> date:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME) from None
+        raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME) from None
 
 
-def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
+def _read_blocks(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
     """Yield blocks of whole lines of the CSV, each with the number of its first line. Each call yields the same
     blocks. Raises ConsoleError `bad_registry_file` for a line that is far longer than any valid row."""
     line, partial_line = 1, b""
@@ -255,12 +255,12 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
                 line += block.count(b"\n") + 1
             partial_line = incomplete_line
             if len(partial_line) > _LONGEST_LINE_BYTES:
-                raise make_bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
+                raise make_bad_file_error(file_name, RegistryFileProblem.FIELD_TOO_LONG, line)
     if partial_line:
         yield line, partial_line
 
 
-def _check_control_characters(name: str, first_line: int, content: bytes) -> None:
+def _check_control_characters(file_name: str, first_line: int, content: bytes) -> None:
     """Raise ConsoleError `bad_registry_file` for the first line with a control character. `first_line` is the number
     of the first line of `content`."""
     if content.count(b"\r") == content.count(b"\r\n") and len(content.translate(None, _CONTROL_CHARACTERS)) == len(
@@ -269,7 +269,7 @@ def _check_control_characters(name: str, first_line: int, content: bytes) -> Non
         return
     if match := _CONTROL_PATTERN.search(content):
         line = first_line + content.count(b"\n", 0, match.start())
-        raise make_bad_file_error(name, RegistryFileProblem.CONTROL_CHARACTER, line)
+        raise make_bad_file_error(file_name, RegistryFileProblem.CONTROL_CHARACTER, line)
 
 
 class _EncodingFinder:
@@ -279,8 +279,8 @@ class _EncodingFinder:
     The first line with a character other than ASCII decides; all later lines must agree.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, file_name: str) -> None:
+        self._name = file_name
         self._encoding: str | None = None
 
     @property

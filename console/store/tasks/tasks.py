@@ -53,15 +53,15 @@ def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: da
     return replace(task, interval=timedelta(seconds=every_seconds), version=task.version + 1)
 
 
-def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
+def _insert_task(conn: Connection, task_name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     try:
         conn.execute(
             _INSERT_TASK_STATEMENT,
-            {"name": name, "every_seconds": every_seconds, "next_at": convert_to_naive_utc(now)},
+            {"name": task_name, "every_seconds": every_seconds, "next_at": convert_to_naive_utc(now)},
         )
     except IntegrityError:  # another worker inserted it at the same time
         raise RunAgain from None
-    return ScheduledTask(name, timedelta(seconds=every_seconds), now)
+    return ScheduledTask(task_name, timedelta(seconds=every_seconds), now)
 
 
 def list_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
@@ -155,12 +155,12 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 
 def _make_task(
-    name: str, every_seconds: int, next_at: datetime, begun_at: datetime | None, ended_at: datetime | None,
+    task_name: str, every_seconds: int, next_at: datetime, begun_at: datetime | None, ended_at: datetime | None,
     record_count: int,
     error_code: str | None, failure_count: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
-        name,
+        task_name,
         timedelta(seconds=every_seconds),
         convert_to_aware_utc(next_at),
         read_as_utc(begun_at),

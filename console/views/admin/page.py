@@ -131,9 +131,11 @@ class AdminPage(Page):
         set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
         self._show_tab()
 
-    def _make_table(self, name: str, columns: Sequence[Column], get_key: Callable[[Any], Hashable]) -> StaticTable:
-        table = StaticTable(self.context, columns, get_key, self.context.translate(f"admin.tab.{name}"))
-        ColumnWidthStorage(self.context, table, f"admin.{name}")
+    def _make_table(
+        self, tab_name: str, columns: Sequence[Column], get_key: Callable[[Any], Hashable]
+    ) -> StaticTable:
+        table = StaticTable(self.context, columns, get_key, self.context.translate(f"admin.tab.{tab_name}"))
+        ColumnWidthStorage(self.context, table, f"admin.{tab_name}")
         table.rows.page_applied.connect(partial(_select_first_row, table))
         table.current_changed.connect(self._update_buttons)
         return table

@@ -149,10 +149,10 @@ class AlertsPage(Page):
         self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
 
-    def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
+    def _make_button(self, key: str, on_press: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
         button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
-        button.clicked.connect(act)
+        button.clicked.connect(on_press)
         self.bind_shortcut(key, partial(self._press_button, button))
         return button
 
@@ -458,7 +458,7 @@ class AlertsPage(Page):
             self._show_action_refusal,
             caller=self,
             label=context.translate(f"incident.done.{action_name}"),
-            describe=lambda _: toast,
+            make_toast=lambda _: toast,
             attempt=(f"incident {action_name}", incident.id, len(incident.steps)),
             key=("incident", incident.id),
             provider="",

@@ -516,6 +516,6 @@ def _require_route(key: object) -> Route:
     raise TypeError(f"not a route: {key!r}")
 
 
-def _shorten_company_name(name: str) -> str:
+def _shorten_company_name(company_name: str) -> str:
     """Return a company name cut to 12 characters, because the state of the record needs the rest of the line."""
-    return name if len(name) <= 12 else name[:11] + "…"
+    return company_name if len(company_name) <= 12 else company_name[:11] + "…"

@@ -68,7 +68,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             self._show_deletion_failure,
             caller=self,
             label=context.translate("dialog.leftovers.title"),
-            describe=self._make_deleted_toast,
+            make_toast=self._make_deleted_toast,
             attempt=("forget credentials",),
             provider="",
         )

@@ -110,12 +110,14 @@ def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language
 def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
     context = frame.context
 
-    def make_go_command(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
+    def make_go_command(command_name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
         def find_refusal() -> str:
             return context.find_missing_right_reason(find_needed_right(route))
 
         title = _make_choice_title_function("command.go", title_key)
-        return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
+        return WindowCommand(
+            command_name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal
+        )
 
     for sidebar_entry in frame.list_sidebar_entries():
         if sidebar_entry.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
@@ -159,11 +161,16 @@ def _list_action_commands(
     context = frame.context
 
     def make_action_command(
-        name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal"
+        command_name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal"
     ) -> WindowCommand:
-        key = SHORTCUT_BY_COMMAND.get(name, "")
+        key = SHORTCUT_BY_COMMAND.get(command_name, "")
         return WindowCommand(
-            name, _make_title_function(f"command.{name}"), functions[name], icon, key, find_refusal=find_refusal
+            command_name,
+            _make_title_function(f"command.{command_name}"),
+            functions[command_name],
+            icon,
+            key,
+            find_refusal=find_refusal,
         )
 
     yield make_action_command("unfinished")

@@ -240,8 +240,8 @@ class WindowController(QObject):
             caller.show_in_footer(button, button.wait_label)
 
     @Slot(str)
-    def _run_command(self, name: str) -> None:
-        self.functions_by_command[name]()
+    def _run_command(self, command_name: str) -> None:
+        self.functions_by_command[command_name]()
 
     @Slot()
     def _open_search(self) -> None:

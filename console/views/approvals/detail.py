@@ -433,17 +433,17 @@ class RefundRequestPanel(QScrollArea):
             grid.addWidget(TextLabel(word, "body", "bad" if is_changed else "muted"), line, 3)
         return panel
 
-    def _format_field(self, name: str, value: object, details: RefundDetails) -> str:
+    def _format_field(self, field_name: str, value: object, details: RefundDetails) -> str:
         """Return the value of a compared field of the payment as text."""
         if value is None:
             return wording.NO_VALUE
-        if name == "state" and wording.has_sentence(f"state.payment.{value}"):
+        if field_name == "state" and wording.has_sentence(f"state.payment.{value}"):
             return self._context.translate(f"state.payment.{value}")
-        if name.endswith("_minor") and isinstance(value, int):
+        if field_name.endswith("_minor") and isinstance(value, int):
             return wording.format_amount(value, details.record.currency)
-        if name == "order_state" and wording.has_sentence(f"state.order.{value}"):
+        if field_name == "order_state" and wording.has_sentence(f"state.order.{value}"):
             return self._context.translate(f"state.order.{value}")
-        return case_words.mask_payer(str(value)) if name == "payer" else str(value)
+        return case_words.mask_payer(str(value)) if field_name == "payer" else str(value)
 
     def _make_payment_sides_panel(self, details: RefundDetails) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the
@@ -503,7 +503,7 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
         lines = (
-            make_flow_widget(*passed_check_lines, gap_px=20, line_gap=6)
+            make_flow_widget(*passed_check_lines, gap_px=20, line_gap_px=6)
             if passed_check_lines
             else TextLabel(wording.NO_VALUE)
         )

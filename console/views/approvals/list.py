@@ -105,13 +105,13 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
     detail_focus_requested = Signal()
     scroll_requested = Signal()
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, accessible_name: str) -> None:
         super().__init__()
         self._card_model = _CardModel(self)
         self._is_replacing_lines = False
         self.setModel(self._card_model)
         self.setItemDelegate(_CardDelegate(self))
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setMouseTracking(True)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)

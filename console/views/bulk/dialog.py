@@ -92,7 +92,7 @@ class BulkDialog(BulkRunDialog):
             label=context.translate("bulk.freezing"),
             attempt=("bulk freeze", action, list_records, note),
             provider="",
-            describe=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
+            make_toast=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
         )
 
     def _show_created_run(self, run: BulkRun) -> None:
@@ -203,7 +203,7 @@ class BulkDialog(BulkRunDialog):
                 _ignore_value,
                 caller=context,
                 label=context.translate("bulk.discard"),
-                describe=lambda run: Toast(context.translate("bulk.discard"), run.name),
+                make_toast=lambda run: Toast(context.translate("bulk.discard"), run.name),
                 attempt=("bulk discard", run_id),
                 provider="",
             )

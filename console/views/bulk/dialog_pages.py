@@ -207,11 +207,11 @@ def _read_result_rows(
 
 
 def _make_bulk_row_table(
-    context: WindowContext, columns: list[Column], get_key: Callable[[Any], int], name: str, row_count: int
+    context: WindowContext, columns: list[Column], get_key: Callable[[Any], int], accessible_name: str, row_count: int
 ) -> FittedTable:
     table = FittedTable(
         PagedModel(columns, get_key, context.runner),
-        name,
+        accessible_name,
         hideable_columns=_HIDEABLE_COLUMN_NAMES,
         naming_columns=_NAMING_COLUMN_NAMES,
         margin_px=12,

@@ -219,7 +219,7 @@ class BulkRunDialog(DialogFrame):
             self._show_refusal,
             caller=self,
             label=self._context.translate("bulk.stop"),
-            describe=lambda run: Toast(self._context.translate("bulk.stop"), run.name),
+            make_toast=lambda run: Toast(self._context.translate("bulk.stop"), run.name),
             attempt=("bulk stop", run_id),
             provider="",
         )
@@ -239,7 +239,7 @@ class BulkRunDialog(DialogFrame):
             self._show_refusal,
             caller=self,
             label=self._context.translate("bulk.discard"),
-            describe=lambda run: Toast(self._context.translate("bulk.discard"), run.name),
+            make_toast=lambda run: Toast(self._context.translate("bulk.discard"), run.name),
             attempt=("bulk discard", run_id),
             provider="",
         )

@@ -65,8 +65,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def get_clipboard_text(self, details: CreditCheckDetails) -> str:
         return details.record.corporation_number
 
-    def find_button(self, name: str) -> KeyButton | None:
-        return self.pdf_button if name == "open_pdf" else super().find_button(name)
+    def find_button(self, action_name: str) -> KeyButton | None:
+        return self.pdf_button if action_name == "open_pdf" else super().find_button(action_name)
 
     # -- display
 
@@ -138,16 +138,16 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     # -- actions
 
-    def _run_action_by_shortcut(self, name: str) -> None:
+    def _run_action_by_shortcut(self, action_name: str) -> None:
         row = self.tabs.find_focused_row()
-        if name == "open_pdf" and isinstance(row, DocumentRow):
+        if action_name == "open_pdf" and isinstance(row, DocumentRow):
             self.tabs.open_document(row)
         else:
-            super()._run_action_by_shortcut(name)
+            super()._run_action_by_shortcut(action_name)
 
-    def run_record_kind_action(self, name: str, details: CreditCheckDetails) -> None:
+    def run_record_kind_action(self, action_name: str, details: CreditCheckDetails) -> None:
         record = details.record
-        match name:
+        match action_name:
             case "probe":
                 self.action_handlers.probe(record)
             case "refetch":

@@ -241,14 +241,14 @@ class PdfPage(Page):
             self._show_unreadable_pdf(failure)
 
     def _make_call_if_shown(
-        self, pdf_document: "PdfDocument", show: Callable[[ReadT], None]
+        self, pdf_document: "PdfDocument", show_result: Callable[[ReadT], None]
     ) -> Callable[[ReadT], None]:
-        """Return a function that calls `show` with its argument while `pdf_document` is the shown PDF. A request to a
-        PDF that was closed meanwhile fails, and a late answer would be shown with another PDF."""
+        """Return a function that calls `show_result` with its argument while `pdf_document` is the shown PDF. A
+        request to a PDF that was closed meanwhile fails, and a late answer would be shown with another PDF."""
 
         def show_if_shown(result: ReadT) -> None:
             if pdf_document is self._pdf_document:
-                show(result)
+                show_result(result)
 
         return show_if_shown
 

@@ -14,11 +14,11 @@ class PdfTextField(QPlainTextEdit):
     """A read-only text field that shows the text layer of a PDF, page after page, each under a heading. The person
     can select and copy the text and move the cursor with the keys of a text field."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, accessible_name: str) -> None:
         super().__init__()
         self.setReadOnly(True)
         self.setTabChangesFocus(True)
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self._page_start_positions: list[int] = []
 
     def show_pages(self, headings: Sequence[str], texts: Sequence[str]) -> None:

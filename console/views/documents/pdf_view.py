@@ -46,13 +46,13 @@ class PdfPageView(QScrollArea):
 
     focus_ring = -2  # inside its edges
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, accessible_name: str) -> None:
         super().__init__()
         self._sheet = _PdfPageSheet()
         self.setWidget(self._sheet)
         self.setWidgetResizable(False)
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setBackgroundRole(QPalette.ColorRole.AlternateBase)
         self.setProperty("raised", True)

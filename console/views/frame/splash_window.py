@@ -83,9 +83,9 @@ def _make_first_frame() -> QFrame:
     return frame
 
 
-def _make_named_frame(name: str) -> QFrame:
+def _make_named_frame(frame_name: str) -> QFrame:
     frame = QFrame()
-    frame.setObjectName(f"first_{name}")
+    frame.setObjectName(f"first_{frame_name}")
     return frame
 
 

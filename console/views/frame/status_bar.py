@@ -118,18 +118,22 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
 
 
 def _make_provider_cell(
-    context: WindowContext, name: str, response_seconds: float, answered_at: datetime | None
+    context: WindowContext, provider_name: str, response_seconds: float, answered_at: datetime | None
 ) -> StatusCellContent:
     """Return the cell of a provider that answered its last call after `response_seconds`: the response time, or the
     time of an answer that is older than OLD_ANSWER_AGE."""
     if answered_at is not None and context.now() - answered_at > OLD_ANSWER_AGE:
         time_text = format_clock_time(answered_at)
-        return StatusCellContent(name, "dash", "muted", context.translate("status.answered_at", at=time_text))
-    return _make_response_time_cell(context, name, response_seconds)
+        return StatusCellContent(
+            provider_name, "dash", "muted", context.translate("status.answered_at", at=time_text)
+        )
+    return _make_response_time_cell(context, provider_name, response_seconds)
 
 
-def _make_response_time_cell(context: WindowContext, name: str, response_seconds: float) -> StatusCellContent:
+def _make_response_time_cell(
+    context: WindowContext, provider_name: str, response_seconds: float
+) -> StatusCellContent:
     duration = f"{response_seconds:.1f}"
     if response_seconds >= SLOW_RESPONSE_SECONDS:
-        return StatusCellContent(name, "warning", "care", context.translate("status.slow", seconds=duration))
-    return StatusCellContent(name, "check", "good", context.translate("status.seconds", seconds=duration))
+        return StatusCellContent(provider_name, "warning", "care", context.translate("status.slow", seconds=duration))
+    return StatusCellContent(provider_name, "check", "good", context.translate("status.seconds", seconds=duration))

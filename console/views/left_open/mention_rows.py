@@ -98,7 +98,7 @@ class MentionDoneButton(QWidget):
             self._show_refusal,
             caller=self,
             label=context.translate("action.mention_done"),
-            describe=self._make_done_toast,
+            make_toast=self._make_done_toast,
             attempt=("mention done", id),
             key=("mention", id),
             provider="",

@@ -81,7 +81,7 @@ class OwnTakeButtons(QWidget):
             self._show_refusal,
             caller=self,
             label=context.translate("action.give_back"),
-            describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
+            make_toast=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
             attempt=("release" if is_incident else "give up", kind, id),
             key=(kind, id),
             provider="",

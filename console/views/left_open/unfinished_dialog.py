@@ -307,9 +307,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
     # -- tabs
 
-    def show_tab(self, name: str) -> None:
+    def show_tab(self, tab_name: str) -> None:
         """Show the tab with this name, one of TAB_NAMES."""
-        self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
+        self.tabs.setCurrentIndex(self.TAB_NAMES.index(tab_name))
 
     @Slot(int)
     def _show_tab_contents(self, tab_index: int) -> None:
@@ -722,6 +722,8 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
 
 
 def _make_work_table(
-    context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], name: str
+    context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], accessible_name: str
 ) -> StaticTable:
-    return StaticTable(context, columns, get_key, name, margin_px=12, hideable_columns=("since", "who", "desk"))
+    return StaticTable(
+        context, columns, get_key, accessible_name, margin_px=12, hideable_columns=("since", "who", "desk")
+    )

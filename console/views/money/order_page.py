@@ -91,8 +91,8 @@ class OrderPage(MoneyPage[OrderDetails]):
     def list_helpful_actions(self, details: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if details.payments else ()
 
-    def run_record_kind_action(self, name: str, details: OrderDetails) -> None:
-        if name == "open_payment" and details.payments:
+    def run_record_kind_action(self, action_name: str, details: OrderDetails) -> None:
+        if action_name == "open_payment" and details.payments:
             payment_id = (
                 details.alert.id
                 if details.alert is not None and details.alert.kind == "payment"

@@ -153,15 +153,15 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     # -- actions
 
-    def run_record_kind_action(self, name: str, details: PaymentDetails) -> None:
-        match name:
+    def run_record_kind_action(self, action_name: str, details: PaymentDetails) -> None:
+        match action_name:
             case "probe":
                 self.action_handlers.probe(details.record)
             case "refund":
                 self.action_handlers.refund(details.record.id, _find_only_set_aside(details))
-            case _ if name == OPEN_REFUND_ACTION:
+            case _ if action_name == OPEN_REFUND_ACTION:
                 self._open_pending_refund(details)
-            case _ if name == OPEN_ORDER_ACTION:
+            case _ if action_name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
                 self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))

@@ -101,8 +101,8 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     # -- actions
 
-    def run_record_kind_action(self, name: str, details: RefundDetails) -> None:
-        match name:
+    def run_record_kind_action(self, action_name: str, details: RefundDetails) -> None:
+        match action_name:
             case "probe":
                 self.action_handlers.probe(details.record)
             case "resolve":

@@ -178,11 +178,11 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
             *_ICON_AND_TONE_BY_SET_ASIDE_STATE[set_aside_item.record.state],
         )
 
-    def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
+    def make_money_column(column_name: str, title: str, get_amount_minor: Callable[[SetAsideItem], int]) -> Column:
         def format_text(set_aside_item: SetAsideItem) -> str:
-            return wording.format_amount(amount_minor(set_aside_item), set_aside_item.record.currency)
+            return wording.format_amount(get_amount_minor(set_aside_item), set_aside_item.record.currency)
 
-        return Column(name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
+        return Column(column_name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
 
     return [
         Column(

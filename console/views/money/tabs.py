@@ -40,15 +40,15 @@ class MoneyTabs(RecordTabs):
             table_or_nothing.table.opened.connect(self.related_record_requested)
 
     @staticmethod
-    def _make_related_table(context: WindowContext, name: str) -> TableOrEmptyState:
+    def _make_related_table(context: WindowContext, tab_name: str) -> TableOrEmptyState:
         table = StaticTable(
             context,
-            make_record_columns(context, _COLUMN_NAMES_BY_TAB[name], return_record),
+            make_record_columns(context, _COLUMN_NAMES_BY_TAB[tab_name], return_record),
             make_record_ref,
-            context.translate(f"record.tab.{name}"),
+            context.translate(f"record.tab.{tab_name}"),
             hideable_columns=("next", "people", "day", "provider"),
         )
-        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
+        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{tab_name}"), shape="dash"))
 
     def show_view(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]

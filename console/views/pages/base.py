@@ -387,13 +387,13 @@ class Page(QWidget):
         button.clicked.connect(self.read_data_again)
         return PageHead(title, sentence, button, menu_text=self.context.translate("action.more"))
 
-    def bind_shortcut(self, keys: str, act: Callable[[], object]) -> None:
-        """Call `act` when the person presses this shortcut while a widget of the page has the focus. A single
-        letter doesn't call `act` while a text field has the focus, because the field receives typed letters."""
+    def bind_shortcut(self, keys: str, on_press: Callable[[], object]) -> None:
+        """Call `on_press` when the person presses this shortcut while a widget of the page has the focus. A single
+        letter doesn't call `on_press` while a text field has the focus, because the field receives typed letters."""
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.setAutoRepeat(False)
-        shortcut.activated.connect(act)
+        shortcut.activated.connect(on_press)
 
     def add_button_shortcut(self, button: KeyButton) -> None:
         """Let the shortcut of `button` work on the whole page. A button made with `binds_key=False` needs this,
@@ -530,29 +530,29 @@ class Page(QWidget):
 
     # -- bars
 
-    def show_bar(self, name: str, bar: NotificationBar, *, is_above_contents: bool = False) -> None:
+    def show_bar(self, bar_name: str, bar: NotificationBar, *, is_above_contents: bool = False) -> None:
         """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name. The
         bar is below the contents, which become lower, so that no row or button moves under the mouse pointer. If
         `is_above_contents` is True, the bar is above the contents; use this for a bar that appears together with
         them.
         """
-        self.hide_bar(name)
-        self._bar_by_name[name] = bar
+        self.hide_bar(bar_name)
+        self._bar_by_name[bar_name] = bar
         (self._bars_above if is_above_contents else self.bars_below).add_bar(bar)
 
-    def show_state_bar(self, name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
+    def show_state_bar(self, bar_name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
         """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
         has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
         read. `is_above_contents` is True if the bar stands above the contents, not below them."""
-        shown_bar = self._bar_by_name.get(name)
+        shown_bar = self._bar_by_name.get(bar_name)
         if bar is None:
-            self.hide_bar(name)
+            self.hide_bar(bar_name)
         elif shown_bar is None or shown_bar.sentence != bar.sentence:
-            self.show_bar(name, bar, is_above_contents=is_above_contents)
+            self.show_bar(bar_name, bar, is_above_contents=is_above_contents)
 
-    def hide_bar(self, name: str) -> None:
+    def hide_bar(self, bar_name: str) -> None:
         """Remove the notification bar with this name; do nothing if there is none."""
-        bar = self._bar_by_name.pop(name, None)
+        bar = self._bar_by_name.pop(bar_name, None)
         if bar is not None:
             for bar_container in (self._bars_above, self.bars_below):
                 bar_container.remove_bar(bar)

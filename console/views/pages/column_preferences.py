@@ -12,9 +12,9 @@ class ColumnWidthStorage(QObject):
     """Restores the column widths of a table that the acting person has set earlier, and stores later changes.
     `name` identifies the table in the preferences; it doesn't depend on the language."""
 
-    def __init__(self, context: WindowContext, table: RecordTable, name: str) -> None:
+    def __init__(self, context: WindowContext, table: RecordTable, table_name: str) -> None:
         super().__init__(table)
-        self._preferences, self._table, self._name = context.preferences, table, f"columns.{name}"
+        self._preferences, self._table, self._name = context.preferences, table, f"columns.{table_name}"
         table.widths_changed.connect(self._store_widths)
         context.preferences.loaded.connect(self._restore_widths)
         self._restore_widths()

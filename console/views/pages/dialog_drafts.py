@@ -38,22 +38,22 @@ class DialogDraft(QObject):
         kind: str,
         subject: str,
         title: str,
-        inputs: Callable[[], InputWidgets],
+        list_inputs: Callable[[], InputWidgets],
     ) -> None:
         super().__init__(dialog)
-        self._context, self._inputs = context, inputs
+        self._context, self._inputs = context, list_inputs
         self._kind, self._subject, self._title = kind, subject, title
         self._name, self._stage, self._is_storing = make_draft_name(kind, subject), FORM_STAGE, True
-        self._initial_values = read_inputs(inputs())
+        self._initial_values = read_inputs(list_inputs())
         draft = context.person_values.find_draft(self._name)
         self.bar: NotificationBar | None = None
         if draft is not None:
-            fill_inputs(inputs(), draft.inputs)
+            fill_inputs(list_inputs(), draft.inputs)
             clear_button = KeyButton(context.translate("draft.start_over"), kind="inline")
             clear_button.clicked.connect(self._clear_inputs)
             sentence = context.translate("draft.filled", at=draft.at)
             self.bar = NotificationBar("", sentence, tone="progress", shape="clock", button=clear_button)
-        for widget in inputs().values():
+        for widget in list_inputs().values():
             _get_change_signal(widget).connect(self.store)
 
     def set_title(self, title: str) -> None:

@@ -35,7 +35,7 @@ class FittedTable(RecordTable):
     def __init__(
         self,
         rows: PagedModel,
-        name: str,
+        accessible_name: str,
         *,
         hideable_columns: Sequence[str] = (),
         naming_columns: Sequence[str] = (),
@@ -44,7 +44,7 @@ class FittedTable(RecordTable):
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
         self._measured_px: dict[int, int] = {}  # width of each column's contents, until a cell changes
-        super().__init__(rows, name, margin_px=margin_px)
+        super().__init__(rows, accessible_name, margin_px=margin_px)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
             signal.connect(self._forget_contents_widths)
         rows.changed.connect(self.fit_columns)

@@ -103,7 +103,7 @@ class FormDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=label,
-            describe=self.make_answer_toast,
+            make_toast=self.make_answer_toast,
             attempt=attempt,
             key=key,
             provider="",

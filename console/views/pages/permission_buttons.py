@@ -12,9 +12,9 @@ class _ButtonRightBinding(QObject):
     """Enables or disables one button by the acting person's right, and again after each change of the acting
     person, the list of people or the state of the connection."""
 
-    def __init__(self, context: WindowContext, button: KeyButton, right: str) -> None:
+    def __init__(self, context: WindowContext, button: KeyButton, right_name: str) -> None:
         super().__init__(button)
-        self._context, self._button, self._right = context, button, right
+        self._context, self._button, self._right = context, button, right_name
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self.update_button)
         self.update_button()
@@ -30,10 +30,10 @@ class _ButtonRightBinding(QObject):
             self._button.enable_button()
 
 
-def bind_button_to_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
+def bind_button_to_right(context: WindowContext, button: KeyButton, right_name: str) -> KeyButton:
     """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise
     disable it with the reason. Return the button."""
-    _ButtonRightBinding(context, button, right)
+    _ButtonRightBinding(context, button, right_name)
     return button
 
 

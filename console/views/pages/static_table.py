@@ -27,13 +27,17 @@ class StaticTable(FittedTable):
     held_back_rows_shown = Signal()
 
     def __init__(
-        self, context: WindowContext, columns: Sequence[Column], get_key: Callable[[Any], Hashable], name: str, *,
-        margin_px: int | None = None, hideable_columns: Sequence[str] = (), naming_columns: Sequence[str] = (),
-        get_group: Callable[[Any], RowGroup] | None = None,
+        self, context: WindowContext, columns: Sequence[Column], get_key: Callable[[Any], Hashable],
+        accessible_name: str, *, margin_px: int | None = None, hideable_columns: Sequence[str] = (),
+        naming_columns: Sequence[str] = (), get_group: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
         self._model = PagedModel(columns, get_key, context.runner, get_group=get_group)
         super().__init__(
-            self._model, name, margin_px=margin_px, hideable_columns=hideable_columns, naming_columns=naming_columns
+            self._model,
+            accessible_name,
+            margin_px=margin_px,
+            hideable_columns=hideable_columns,
+            naming_columns=naming_columns,
         )
         self._model.setParent(self)
         context.minute_passed.connect(self.repaint_ages)

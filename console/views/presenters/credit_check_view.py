@@ -216,7 +216,9 @@ def _make_pdf_summary(details: CreditCheckDetails, context: WindowContext) -> Do
     return DocumentSummary(name, "check", "good", size, fetched_text)
 
 
-def _make_missing_part_summary(details: CreditCheckDetails, name: str, context: WindowContext) -> DocumentSummary:
+def _make_missing_part_summary(
+    details: CreditCheckDetails, part_name: str, context: WindowContext
+) -> DocumentSummary:
     record = details.record
     code = record.error_code
     cause_text = (
@@ -231,7 +233,7 @@ def _make_missing_part_summary(details: CreditCheckDetails, name: str, context: 
     else:
         attempt_text = context.translate("record.document.stopped")
     return DocumentSummary(
-        name, "cross", "bad", cause_text, attempt_text, True, context.translate("record.document.missing")
+        part_name, "cross", "bad", cause_text, attempt_text, True, context.translate("record.document.missing")
     )
 
 
@@ -262,20 +264,20 @@ def _format_missing_parts(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.missing_parts", missing=record.incomplete)
 
 
-def _format_field_value(name: str, value: object, context: WindowContext) -> str:
+def _format_field_value(field_name: str, value: object, context: WindowContext) -> str:
     if value is None:
         return wording.NO_VALUE
-    if name == "state":
+    if field_name == "state":
         return context.translate(f"state.credit_check.{value}")
-    if name == "certainty":
+    if field_name == "certainty":
         return context.translate(f"state.certainty.{value}")
-    if name == "pdf_file_path":
+    if field_name == "pdf_file_path":
         return context.translate("record.document.copy", name=str(value)[3:11])
     if isinstance(value, datetime):
-        return wording.format_instant(value, "until" if name == "expired_at" else "day")
+        return wording.format_instant(value, "until" if field_name == "expired_at" else "day")
     return (
         context.translate(f"result.{value}")
-        if name == "result" and wording.has_sentence(f"result.{value}")
+        if field_name == "result" and wording.has_sentence(f"result.{value}")
         else str(value)
     )
 

@@ -89,7 +89,7 @@ class PurchaseDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate("act.purchase", number=request.corporation_number),
-            describe=lambda record: Toast(
+            make_toast=lambda record: Toast(
                 context.translate("dialog.purchase.bought_title"), context.translate("record.title", id=record.id)
             ),
             attempt=("purchase", request),

@@ -113,7 +113,7 @@ class RefetchDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate("act.refetch", id=record.id),
-            describe=lambda _: Toast(
+            make_toast=lambda _: Toast(
                 context.translate("dialog.refetch.done_title"), context.translate("record.title", id=record.id)
             ),
             attempt=("refetch", record.id, detail, pdf, record.version),

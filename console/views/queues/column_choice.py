@@ -44,10 +44,10 @@ class ColumnChoice(QObject):
 
     changed = Signal(str)
 
-    def __init__(self, context: WindowContext, page: QWidget, queue: Callable[[], str]) -> None:
-        """`page` is the page of the queues; `queue` returns the name of the queue that the page shows."""
+    def __init__(self, context: WindowContext, page: QWidget, get_queue_name: Callable[[], str]) -> None:
+        """`page` is the page of the queues; `get_queue_name` returns the name of the queue that the page shows."""
         super().__init__(page)
-        self._context, self._page, self._queue = context, page, queue
+        self._context, self._page, self._queue = context, page, get_queue_name
         self._view_column_keys: tuple[str, ...] | None = None
         context.preferences.loaded.connect(self._emit_columns_changed)
 

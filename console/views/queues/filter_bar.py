@@ -126,7 +126,7 @@ class QueueFilterBar(Surface):
             self.further_lists,
             self.match_count_label,
         ]
-        self._layout = make_column(make_flow_widget(*line_widgets, gap_px=6, line_gap=6, parent=self))
+        self._layout = make_column(make_flow_widget(*line_widgets, gap_px=6, line_gap_px=6, parent=self))
         self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()

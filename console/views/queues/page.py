@@ -361,10 +361,10 @@ class QueuesPage(Page):
         return table
 
     @Slot(str)
-    def _choose_queue(self, name: str) -> None:
+    def _choose_queue(self, queue_name: str) -> None:
         """Show the queue whose tab the person has selected, in place of a saved view."""
         self.shown_saved_view.leave_view()
-        self._show_queue(name)
+        self._show_queue(queue_name)
 
     @Slot(str)
     def _show_queue(self, name: str) -> None:

@@ -40,11 +40,11 @@ class QueueTabs(TabBar):
         self.currentChanged.connect(self._choose_tab)
         context.work_counts_changed.connect(self._show_counts)
 
-    def show_queue(self, name: str) -> None:
+    def show_queue(self, queue_name: str) -> None:
         """Make the tab of this queue the current one without emitting `queue_chosen`."""
-        self._queue = name
+        self._queue = queue_name
         with QSignalBlocker(self):
-            self.setCurrentIndex(QUEUE_TAB_NAMES.index(name))
+            self.setCurrentIndex(QUEUE_TAB_NAMES.index(queue_name))
         self.update()
 
     @Slot(int)
@@ -56,12 +56,12 @@ class QueueTabs(TabBar):
             self._queue = name
             self.queue_chosen.emit(name)
 
-    def _open_page(self, name: str) -> None:
+    def _open_page(self, queue_name: str) -> None:
         """Open another page, because that page shows the queue of the selected tab. If these tabs have the focus, the
         tabs of the opened page get it."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
-        self._context.navigate(make_queue_route(name))
+        self._context.navigate(make_queue_route(queue_name))
         visible_tabs = next((tabs for tabs in window.findChildren(QueueTabs) if tabs.isVisible()), None)
         if had_focus and visible_tabs is not None:
             visible_tabs.setFocus()

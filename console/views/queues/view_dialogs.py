@@ -106,7 +106,7 @@ class SaveViewDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate(f"dialog.{self.name}.title"),
-            describe=self._make_saved_toast,
+            make_toast=self._make_saved_toast,
             attempt=(self.name, *form_values),
             key="saved views",
             provider="",

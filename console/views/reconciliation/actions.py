@@ -69,7 +69,7 @@ class ReconciliationActions(QObject):
             lambda failure: self._show_refusal(provider, failure),
             caller=self,
             label=lead,
-            describe=lambda report: words.make_run_toast(context, report),
+            make_toast=lambda report: words.make_run_toast(context, report),
             attempt=("reconcile", provider, run_item.from_day, run_item.to_day),
             key=("reconciliation", provider),
             provider="",

@@ -85,10 +85,10 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         key=len,
     )
 
-    def make_count_column(name: str, get_count: Callable[[ReconciliationRunItem], int]) -> Column:
-        title = translate(f"reconcile.part.{name}")
+    def make_count_column(column_name: str, get_count: Callable[[ReconciliationRunItem], int]) -> Column:
+        title = translate(f"reconcile.part.{column_name}")
         return Column(
-            name,
+            column_name,
             title,
             max(72, measure_column_width(title, 20)),
             lambda item: wording.format_count(get_count(item)),

@@ -199,7 +199,7 @@ class ReconcileDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=label,
-            describe=lambda report: make_run_toast(context, report),
+            make_toast=lambda report: make_run_toast(context, report),
             attempt=("reconcile", provider, first_day, last_day, is_dry_run),
             key=("reconciliation", provider),
             provider="",

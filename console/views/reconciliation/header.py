@@ -47,7 +47,7 @@ class RunHeader(Surface):
         self._layout.addWidget(title_and_state)
         self._layout.addWidget(self.run_times_label)
         self._layout.addWidget(
-            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap_px=28, line_gap=8)
+            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap_px=28, line_gap_px=8)
         )
         self._layout.addWidget(self._file_list)
         self.setLayout(self._layout)

@@ -75,10 +75,10 @@ class ActionButtons(QObject):
         """Return the button of the action `name`; None if the bar has no button of this name."""
         return self._buttons.get(name)
 
-    def _make_button(self, name: str, kind: str = "default") -> KeyButton:
-        label = self._context.translate(f"action.{name}")
-        button = KeyButton(label, SHORTCUT_BY_RECORD_ACTION.get(name, ""), kind, binds_key=False)  # type: ignore[arg-type]  # a kind
-        button.setProperty("act", name)
+    def _make_button(self, action_name: str, kind: str = "default") -> KeyButton:
+        label = self._context.translate(f"action.{action_name}")
+        button = KeyButton(label, SHORTCUT_BY_RECORD_ACTION.get(action_name, ""), kind, binds_key=False)  # type: ignore[arg-type]  # a kind
+        button.setProperty("act", action_name)
         button.clicked.connect(self._request_action)
         return button
 

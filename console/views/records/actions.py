@@ -96,7 +96,7 @@ class RecordActionHandlers(QObject):
             lambda failure: self._show_probe_failure(record, failure),
             caller=self,
             label=call_label,
-            describe=lambda record_after: make_probe_toast(context, record, record_after),
+            make_toast=lambda record_after: make_probe_toast(context, record, record_after),
             attempt=("probe", kind, id),
             key=record_ref,
             provider=provider_name,
@@ -149,10 +149,10 @@ class RecordActionHandlers(QObject):
 
     # -- dialogs, imported when first opened
 
-    def refuse_if_right_missing(self, right: str) -> bool:
+    def refuse_if_right_missing(self, right_name: str) -> bool:
         """Return True if the acting person can't use this right at present, and show the reason in a bar of the page.
         Actions without a button need this, because no button shows their reason."""
-        disabled_reason = self._context.find_disabled_reason(right)
+        disabled_reason = self._context.find_disabled_reason(right_name)
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)
         return bool(disabled_reason)
@@ -272,7 +272,7 @@ class RecordActionHandlers(QObject):
             self._show_order_move_failure,
             caller=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
-            describe=lambda order: _make_moved_order_toast(context, order),
+            make_toast=lambda order: _make_moved_order_toast(context, order),
             attempt=("order move", payment.id),
             key=("payment", payment.id),
             provider="",

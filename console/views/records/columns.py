@@ -44,17 +44,17 @@ def make_record_columns(
     context: WindowContext,
     names: Sequence[str],
     get_record: RecordGetter,
-    since: Callable[[Any], datetime | None] | None = None,
+    get_since: Callable[[Any], datetime | None] | None = None,
     kinds: Sequence[str] = ALL_RECORD_KINDS,
 ) -> list[Column]:
     """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
-    `since` returns the instant from which the age of a row is counted; by default, the instant since which the
+    `get_since` returns the instant from which the age of a row is counted; by default, the instant since which the
     record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the
     table. They decide how wide the column of states is.
 
     Raises KeyError if a name is unknown.
     """
-    get_age_start = since or (lambda item: get_record(item).state_since)
+    get_age_start = get_since or (lambda item: get_record(item).state_since)
     factory = _RecordColumnFactory(context, get_record, kinds)
     return [
         columns.make_age_column(context, get_age_start) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](factory)
@@ -66,11 +66,11 @@ def make_credit_check_columns(
     context: WindowContext,
     names: Sequence[str],
     get_record: Callable[[Any], CreditCheck],
-    since: Callable[[Any], datetime | None] | None = None,
+    get_since: Callable[[Any], datetime | None] | None = None,
 ) -> list[Column]:
     """Return the columns of a table whose rows are credit checks only. The arguments have the same meaning as in
     `make_record_columns`."""
-    return make_record_columns(context, names, get_record, since, CREDIT_CHECK_KIND_ONLY)
+    return make_record_columns(context, names, get_record, get_since, CREDIT_CHECK_KIND_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _RecordColumnFactory:
 
     def make_column(
         self,
-        name: str,
+        column_name: str,
         width_px: int,
         format_cell: Callable[[ShownRecord], str],
         kind: CellKind = "text",
@@ -106,16 +106,18 @@ class _RecordColumnFactory:
         px at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{name}`. With
         `is_stretched`, the column also takes free width of the table (see Column)."""
         get_record = self.get_record
-        title = self.context.translate(title_key or f"column.{name}")
-        return Column(name, title, width_px, lambda item: format_cell(get_record(item)), kind, is_stretched)
+        title = self.context.translate(title_key or f"column.{column_name}")
+        return Column(column_name, title, width_px, lambda item: format_cell(get_record(item)), kind, is_stretched)
 
-    def make_badge_column(self, name: str, longest_word: str, get_badge_key: Callable[[ShownRecord], str]) -> Column:
+    def make_badge_column(
+        self, column_name: str, longest_word: str, get_badge_key: Callable[[ShownRecord], str]
+    ) -> Column:
         """Return a column of badges. `get_badge_key` returns the key of the badge for the record of a row.
         `longest_word` is the longest word that a badge in this column can have; it decides the width of the
         column."""
         get_record = self.get_record
         return columns.make_badge_column(
-            self.context, name, longest_word, lambda item: get_badge_key(get_record(item))
+            self.context, column_name, longest_word, lambda item: get_badge_key(get_record(item))
         )
 
     def find_longest_word(self, badge_family: str, *states: str) -> str:

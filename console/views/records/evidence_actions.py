@@ -104,7 +104,7 @@ class EvidenceExportActions(QObject):
             show_failure,
             caller=self,
             label=context.translate("action.evidence_pack"),
-            describe=lambda written: _make_pack_toast(context, written),
+            make_toast=lambda written: _make_pack_toast(context, written),
             attempt=("evidence pack", kind, id, path),
             key=("pack", *record_ref),
             provider="",

@@ -139,7 +139,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             self._show_failure,
             caller=self,
             label=self._call_label,
-            describe=lambda result: _make_decision_toast(context, result),
+            make_toast=lambda result: _make_decision_toast(context, result),
             attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, stated_reason),
             key=record_ref,
             provider=self._provider,

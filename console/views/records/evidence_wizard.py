@@ -378,16 +378,16 @@ class EvidenceForm(QWidget):
             )
         return self._context.find_missing_right_reason("resolve_second")
 
-    def _enable_result_button(self, name: str, disabled_reason: str) -> None:
-        radio = self.outcome_buttons[name]
+    def _enable_result_button(self, outcome_name: str, disabled_reason: str) -> None:
+        radio = self.outcome_buttons[outcome_name]
         radio.setEnabled(not disabled_reason)
         radio.setAccessibleDescription(disabled_reason)
         if disabled_reason and radio.isChecked():
             self._outcome_group.setExclusive(False)
             radio.setChecked(False)
             self._outcome_group.setExclusive(True)
-        self._disabled_reason_labels[name].show_text(disabled_reason)
-        self._disabled_reason_labels[name].setVisible(bool(disabled_reason))
+        self._disabled_reason_labels[outcome_name].show_text(disabled_reason)
+        self._disabled_reason_labels[outcome_name].setVisible(bool(disabled_reason))
 
     @Slot()
     def _choose_evidence_file(self) -> None:

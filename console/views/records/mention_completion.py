@@ -76,13 +76,13 @@ class MentionCompletion(QObject):
         return " ".join(sentences)
 
     @Slot(str)
-    def insert_name(self, name: str) -> None:
+    def insert_name(self, person_name: str) -> None:
         """Replace the typed beginning of a name by the whole name and a space."""
         cursor = self._text_edit.textCursor()
         beginning = find_unfinished_name(_read_line_before(cursor))
         if beginning is not None:
             cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(beginning))
-            cursor.insertText(f"{name} ")
+            cursor.insertText(f"{person_name} ")
             self._text_edit.setTextCursor(cursor)
 
 

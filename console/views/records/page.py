@@ -148,8 +148,8 @@ class RecordPage(Page, Generic[ViewT]):
         first. Implemented by the subclass."""
         return ()
 
-    def run_record_kind_action(self, name: str, view: ViewT) -> None:
-        """Run an action that only this kind of record has, such as `refund` for a payment. `name` is its name.
+    def run_record_kind_action(self, action_name: str, view: ViewT) -> None:
+        """Run an action that only this kind of record has, such as `refund` for a payment. `action_name` is its name.
         Implemented by the subclass."""
 
     def get_copied_identifier(self, view: ViewT) -> str:
@@ -373,13 +373,13 @@ class RecordPage(Page, Generic[ViewT]):
         self.hide_bar("changed")
         self.take_focus()
 
-    def open_requested_action(self, name: str) -> None:
+    def open_requested_action(self, action_name: str) -> None:
         """Open the dialog of the action that another page has requested for this record
         (`WindowContext.request_action`), in the same way as the shortcut of the action."""
-        if name in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION:
-            self._run_action_on_own_take(name)
+        if action_name in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION:
+            self._run_action_on_own_take(action_name)
         else:
-            self._run_action_by_shortcut(name)
+            self._run_action_by_shortcut(action_name)
 
     # -- navigation
 
@@ -404,46 +404,48 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- actions
 
-    def _run_action_by_shortcut(self, name: str) -> None:
+    def _run_action_by_shortcut(self, action_name: str) -> None:
         """Run the action whose shortcut the person has typed: on the related record whose row has the focus,
         otherwise on the record of the page. If the button of the action is disabled, show the reason."""
         row = self.tabs.find_focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
-            self._run_action_on_row(name, row)
+            self._run_action_on_row(action_name, row)
             return
-        button = self.find_button(name)
+        button = self.find_button(action_name)
         if button is not None and button.isEnabled():
-            self.run_action_on_record(name)
+            self.run_action_on_record(action_name)
         elif button is not None:
             self.press_button(button)
 
-    def _run_action_on_row(self, name: str, row: ShownRecord) -> None:
+    def _run_action_on_row(self, action_name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. If this record can't have the action, show a
         bar that names the record; the action is never run on the record of the page instead."""
-        shared_actions, button = (self.evidence, self.collaboration), self.find_button(name)
-        if button is not None and name in ACTIONS_OF_ALL_RECORD_KINDS:  # every record has them, with the same rights
+        shared_actions, button = (self.evidence, self.collaboration), self.find_button(action_name)
+        if (
+            button is not None and action_name in ACTIONS_OF_ALL_RECORD_KINDS
+        ):  # every record has them, with the same rights
             if button.isEnabled():
                 any(
-                    actions.run_action_if_supported(name, *case_words.make_record_ref(row))
+                    actions.run_action_if_supported(action_name, *case_words.make_record_ref(row))
                     for actions in shared_actions
                 )
             else:
                 self.press_button(button)
-        elif name == "probe":
+        elif action_name == "probe":
             self.action_handlers.probe(row)
-        elif name == "resolve" and not isinstance(row, Order):
+        elif action_name == "resolve" and not isinstance(row, Order):
             self.action_handlers.resolve(row)
-        elif name == "refetch" and isinstance(row, CreditCheck):
+        elif action_name == "refetch" and isinstance(row, CreditCheck):
             self.action_handlers.refetch(row)
-        elif name == "refund" and isinstance(row, Payment):
+        elif action_name == "refund" and isinstance(row, Payment):
             self.action_handlers.refund(row.id)
         else:
             title = case_words.format_record_title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
 
-    def _run_action_on_own_take(self, name: str) -> None:
+    def _run_action_on_own_take(self, action_name: str) -> None:
         if self.view is not None:
-            self.collaboration.run_action_on_own_take(name, self.view.taken)
+            self.collaboration.run_action_on_own_take(action_name, self.view.taken)
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:

@@ -296,10 +296,10 @@ class RecordPreview(Surface):
             for proposal in self._context.work_counts.to_decide
         )
 
-    def _make_button(self, text: str, key: str, requested_signal: object, right: str) -> KeyButton:
+    def _make_button(self, text: str, key: str, requested_signal: object, right_name: str) -> KeyButton:
         button = KeyButton(text, key, binds_key=False)
         button.clicked.connect(requested_signal)
-        return bind_button_to_right(self._context, button, right)
+        return bind_button_to_right(self._context, button, right_name)
 
     def _make_facts_section(self, record: ShownRecord, parent: QWidget) -> QWidget:
         section = QWidget(parent)

@@ -79,11 +79,11 @@ class RecordTabs(QWidget):
         """The name of the open tab, such as "notes"."""
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
-    def show_tab(self, name: object) -> None:
+    def show_tab(self, tab_name: object) -> None:
         """Open the tab of this name; do nothing for any other value, e.g. a name in a stored state of the page."""
         tab_names = [tab.name for tab in self._tabs]
-        if name in tab_names:
-            self.tabs.setCurrentIndex(tab_names.index(str(name)))
+        if tab_name in tab_names:
+            self.tabs.setCurrentIndex(tab_names.index(str(tab_name)))
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
         """Show the data of another record, or newer data of the same record, in the tabs that every record has. The

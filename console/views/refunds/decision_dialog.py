@@ -100,7 +100,7 @@ class _DecisionDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate(f"act.{self.name}", id=refund_id),
-            describe=lambda refund: Toast(
+            make_toast=lambda refund: Toast(
                 case_words.format_record_title(refund, context),
                 record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language).word,
             ),

@@ -69,7 +69,7 @@ class RefundReview(QWidget):
                     ),
                     refund_words.make_icon_line("person", "muted", refund_words.format_checkers(plan, context)),
                     gap_px=20,
-                    line_gap=6,
+                    line_gap_px=6,
                 ),
                 self.second_checker_label,
                 self.order_number_check,

@@ -46,11 +46,11 @@ class Chart(QWidget):
 
     accessible_role = QAccessible.Role.Graphic
 
-    def __init__(self, name: str, min_bar_height_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
+    def __init__(self, accessible_name: str, min_bar_height_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
         super().__init__()
         self.content = ChartContent((), (), "")
         self._min_bar_height_px = min_bar_height_px
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -136,14 +136,14 @@ class Chart(QWidget):
             draw_frame(painter, QRectF(self.rect()), 4, current_appearance().colour("focus"), None, 2)
 
 
-def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: float) -> None:
-    """Draw a strip of bars into `box`. `band_height` is the height in px of the line with the icons of the marked
+def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height_px: float) -> None:
+    """Draw a strip of bars into `box`. `band_height_px` is the height in px of the line with the icons of the marked
     ranges."""
     appearance = current_appearance()
     label_height = appearance.line_height("small")
     bar_place_width = box.width() / max(1, len(strip.bars))
     line_count = max((len(_split_figure_into_lines(bar.figure, bar_place_width)) for bar in strip.bars), default=1)
-    height_above_bars = appearance.line_height("body") + band_height + line_count * label_height + 8
+    height_above_bars = appearance.line_height("body") + band_height_px + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
     bar_area = QRectF(
         box.left(), box.top() + height_above_bars, box.width(), box.height() - height_above_bars - label_height - 4
@@ -205,33 +205,33 @@ def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
     return figure.split(" · ") if is_too_wide else [figure]
 
 
-def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width: float) -> None:
+def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
     widths = [measure_font_runs(split_font_runs(bar.label), "small") for bar in bars]
-    label_interval = compute_label_interval(widths, bar_place_width)
+    label_interval = compute_label_interval(widths, bar_place_width_px)
     label_height = current_appearance().line_height("small")
     baseline = compute_centred_baseline(area.bottom() + 4, label_height, "small")
-    lefts = _compute_label_lefts(widths, bar_place_width)
+    lefts = _compute_label_lefts(widths, bar_place_width_px)
     for number, (bar, width, left) in enumerate(zip(bars, widths, lefts, strict=True)):
         if (len(bars) - 1 - number) % label_interval == 0:
             _draw_centred_text(painter, bar.label, QRectF(area.left() + left, 0, width, 1), baseline, "muted")
 
 
-def _compute_label_lefts(widths: Sequence[float], bar_place_width: float) -> list[float]:
+def _compute_label_lefts(widths: Sequence[float], bar_place_width_px: float) -> list[float]:
     """Return the left edge (px, from the left edge of the bars) of each label: the label is centred below its bar,
     but doesn't reach beyond the first or the last bar's place."""
-    room = len(widths) * bar_place_width
-    centred_lefts = ((number + 0.5) * bar_place_width - width / 2 for number, width in enumerate(widths))
+    room = len(widths) * bar_place_width_px
+    centred_lefts = ((number + 0.5) * bar_place_width_px - width / 2 for number, width in enumerate(widths))
     return [max(0.0, min(left, room - width)) for left, width in zip(centred_lefts, widths, strict=True)]
 
 
-def compute_label_interval(widths: Sequence[float], bar_place_width: float) -> int:
+def compute_label_interval(widths: Sequence[float], bar_place_width_px: float) -> int:
     """Return the smallest n for which every n-th label, counted from the last bar, fits beside the next one. `widths`
-    are the widths of the labels, `bar_place_width` is the distance from one bar to the next, both in px."""
+    are the widths of the labels, `bar_place_width_px` is the distance from one bar to the next, both in px."""
     edges = [
         (left, left + width)
-        for left, width in zip(_compute_label_lefts(widths, bar_place_width), widths, strict=True)
+        for left, width in zip(_compute_label_lefts(widths, bar_place_width_px), widths, strict=True)
     ]
     for interval in range(1, len(widths)):
         shown_edges = edges[::-1][::interval]
@@ -250,16 +250,16 @@ def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: floa
         draw_font_runs(painter, box.center().x() - width / 2, baseline, runs, "small")
 
 
-def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width: float) -> None:
-    """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below
-    the axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width` is the
+def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width_px: float) -> None:
+    """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below the
+    axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width_px` is the
     width in px that it has for each bar."""
     appearance = current_appearance()
     icon_px, colour = appearance.icon_px(_BAND_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - appearance.line_height("small") - 4 - icon_px
     for marked_range in strip.marked_ranges:
-        left = area.left() + marked_range.start * bar_place_width
-        width = max(_MIN_BAND_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width)
+        left = area.left() + marked_range.start * bar_place_width_px
+        width = max(_MIN_BAND_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width_px)
         fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - icon_px / 2), area.right() - icon_px)

@@ -59,9 +59,9 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
 def _make_age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def make_count_column(age_class_index: int, name: str) -> Column:
+    def make_count_column(age_class_index: int, column_name: str) -> Column:
         return make_number_column(
-            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[age_class_index], 110
+            column_name, translate(f"reports.age.{column_name}"), lambda row: row.queue.counts[age_class_index], 110
         )
 
     return [

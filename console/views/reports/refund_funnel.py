@@ -37,8 +37,14 @@ class _FunnelStepRow:
     requested: int
 
 
-def _get_style_of_step(name: str) -> BarPartStyle:
-    return _STEP_STYLE if name in FUNNEL_STEPS else _UNKNOWN_STYLE if name == "unknown" else _OTHER_ENDING_STYLE
+def _get_style_of_step(step_name: str) -> BarPartStyle:
+    return (
+        _STEP_STYLE
+        if step_name in FUNNEL_STEPS
+        else _UNKNOWN_STYLE
+        if step_name == "unknown"
+        else _OTHER_ENDING_STYLE
+    )
 
 
 def _make_chart_content(report: RefundFunnelReport, context: WindowContext) -> ChartContent:

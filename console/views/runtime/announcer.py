@@ -51,16 +51,16 @@ class Announcer(QObject):
     def __init__(
         self,
         window: QWidget,
-        now: Callable[[], datetime],
+        get_now: Callable[[], datetime],
         find_cover: Callable[[], QWidget | None],
         find_route: Callable[[], Route | None],
     ) -> None:
-        """`now` returns the present instant. `find_cover` returns the widget that hides the window at present, or
+        """`get_now` returns the present instant. `find_cover` returns the widget that hides the window at present, or
         None. `find_route` returns the route of the visible page: a sentence without a route of its own is about
         the record of that page.
         """
         super().__init__(window)
-        self._window, self._now, self._find_cover, self._find_route = window, now, find_cover, find_route
+        self._window, self._now, self._find_cover, self._find_route = window, get_now, find_cover, find_route
         self._waiting_announcements: list[Announcement] = []
         self.announcements: tuple[Announcement, ...] = ()
 

@@ -205,7 +205,7 @@ class WindowContext(QObject):
         *,
         caller: QObject,
         label: str,
-        describe: Callable[[T], Toast],
+        make_toast: Callable[[T], Toast],
         attempt: Hashable,
         key: Hashable | None = None,
         provider: str = ALARMBOX,
@@ -255,7 +255,7 @@ class WindowContext(QObject):
         def run_again(password: str) -> None:
             start_attempt(bind_password_to_call(call, password), RequestWait())
 
-        ending = _AttemptEnding(self, caller, label, on_done, on_failed, describe, end_attempt, run_again)
+        ending = _AttemptEnding(self, caller, label, on_done, on_failed, make_toast, end_attempt, run_again)
         start_attempt(call, request_wait or RequestWait())
 
     def _bind_request_id(
@@ -393,26 +393,26 @@ class WindowContext(QObject):
         database has no operator of the person's name."""
         return next((person for person in self.people if person.name == self.operator), None)
 
-    def find_disabled_reason(self, right: str) -> str:
+    def find_disabled_reason(self, right_name: str) -> str:
         """Return why the acting person can't use this right at present: the database is unreachable, the person
         lacks the right, a read-only switch is on, or no worker is present. Return "" if the person can use the
         right.
         """
         return (
             self.find_lost_connection_reason()
-            or self.find_missing_right_reason(right)
-            or self.find_read_only_reason(right)
-            or self.find_worker_away_reason(right)
+            or self.find_missing_right_reason(right_name)
+            or self.find_read_only_reason(right_name)
+            or self.find_worker_away_reason(right_name)
         )
 
-    def find_read_only_reason(self, right: str) -> str:
+    def find_read_only_reason(self, right_name: str) -> str:
         """Return the text which says that a read-only switch stops the actions of this right, with the person who
         has set the switch and the reason; "" if no switch stops them. The switches of single payment providers
         are ignored, because a right is not bound to one of these providers.
         """
-        if right not in STOPPED_RIGHTS:
+        if right_name not in STOPPED_RIGHTS:
             return ""
-        provider = CREDIT_CHECK_PROVIDER if right == "purchase" else None
+        provider = CREDIT_CHECK_PROVIDER if right_name == "purchase" else None
         switch = find_stopping_switch(self.connection_state.read_only_switches, provider)
         if switch is None:
             return ""
@@ -423,12 +423,12 @@ class WindowContext(QObject):
         lost_since = self.connection_state.lost_since
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
-    def find_worker_away_reason(self, right: str = "") -> str:
+    def find_worker_away_reason(self, right_name: str = "") -> str:
         """Return the text which says that no worker is present, although this desk asks a worker to act. Return "" if
         a worker is present, if this desk acts itself, or if the right only allows reading, for which no worker is
         needed."""
         away_since = self.connection_state.worker_away_since
-        if away_since is None or right in READING_RIGHTS:
+        if away_since is None or right_name in READING_RIGHTS:
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
@@ -466,12 +466,12 @@ class WindowContext(QObject):
             return self.translate("reason.role_people", needs=role_names, people=people)
         return self.translate("reason.role", needs=role_names)
 
-    def list_other_people_with(self, right: str) -> list[str]:
+    def list_other_people_with(self, right_name: str) -> list[str]:
         """Return the names of the people with this right, except the acting person and the accounts of workers."""
         return [
             person.name
             for person in self.people
-            if person.name != self.operator and WORKER not in person.roles and has_right(person, right)
+            if person.name != self.operator and WORKER not in person.roles and has_right(person, right_name)
         ]
 
     # -- navigation

@@ -45,12 +45,16 @@ class FirstTaskList(QObject):
     changed = Signal()
 
     def __init__(
-        self, preferences: Preferences, now: Callable[[], datetime], may_start: Callable[[], bool], parent: QObject
+        self,
+        preferences: Preferences,
+        get_now: Callable[[], datetime],
+        may_start: Callable[[], bool],
+        parent: QObject,
     ) -> None:
         """`may_start` returns False while the services aren't open, and in the window of a training, which has new
         preferences each time."""
         super().__init__(parent)
-        self._preferences, self._now, self._may_start = preferences, now, may_start
+        self._preferences, self._now, self._may_start = preferences, get_now, may_start
         self.is_announced = False
         """True if a screen reader has announced the tasks in this window."""
 

@@ -38,27 +38,27 @@ class PersonValues(StoredValues):
     def __init__(
         self,
         bind_call: Callable[[Callable[[Any], StoredEntries], str], Callable[[], StoredEntries]],
-        now: Callable[[], datetime],
+        get_now: Callable[[], datetime],
         runner: Runner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(runner, parent)
-        self._bind_call, self._now = bind_call, now
+        self._bind_call, self._now = bind_call, get_now
 
     def _make_value_source(self, person: str) -> ValueSource:
         return _ServiceSource(lambda call: self._bind_call(call, person)())
 
-    def get_value(self, name: str) -> JsonValue | None:
+    def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""
-        entry = super().get_value(name)
+        entry = super().get_value(value_name)
         return entry.get("value") if isinstance(entry, dict) else None
 
-    def store(self, name: str, value: JsonValue | None) -> None:
+    def store(self, value_name: str, value: JsonValue | None) -> None:
         """Store a value with the present time, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the
         value. Do nothing if the value hasn't changed."""
-        if self.get_value(name) != value:
+        if self.get_value(value_name) != value:
             stored_at = self._now().isoformat(timespec="seconds")
-            super().store(name, None if value is None else {"at": stored_at, "value": value})
+            super().store(value_name, None if value is None else {"at": stored_at, "value": value})
 
     # -- drafts
 
@@ -67,7 +67,7 @@ class PersonValues(StoredValues):
         entries = {name: StoredValues.get_value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
-    def find_draft(self, name: str) -> Draft | None:
+    def find_draft(self, draft_name: str) -> Draft | None:
         """Return the draft that is stored under this name; None if no draft is stored, or if it is older than
         DRAFT_RETENTION."""
-        return parse_draft(StoredValues.get_value(self, name), self._now())
+        return parse_draft(StoredValues.get_value(self, draft_name), self._now())

@@ -21,21 +21,21 @@ class Preferences(StoredValues):
     def _make_value_source(self, person: str) -> ValueSource:
         return make_preferences_file(self._home, person)
 
-    def get_text(self, name: str, choices: tuple[str, ...] = ()) -> str | None:
+    def get_text(self, preference_name: str, choices: tuple[str, ...] = ()) -> str | None:
         """Return the stored text of this name; None if no text is stored, or if it isn't one of `choices`. Empty
         `choices` allow every text."""
-        value = self.get_value(name)
+        value = self.get_value(preference_name)
         return value if isinstance(value, str) and (not choices or value in choices) else None
 
-    def get_number(self, name: str, lowest: float, highest: float) -> float | None:
+    def get_number(self, preference_name: str, lowest: float, highest: float) -> float | None:
         """Return the stored number of this name; None if there is none, or if it isn't between `lowest` and
         `highest`."""
-        return _parse_number(self.get_value(name), lowest, highest)
+        return _parse_number(self.get_value(preference_name), lowest, highest)
 
-    def get_numbers(self, name: str, lowest: float, highest: float) -> Mapping[str, float]:
+    def get_numbers(self, preference_name: str, lowest: float, highest: float) -> Mapping[str, float]:
         """Return the stored numbers of a preference that consists of several named numbers, such as the widths of
         columns. Values that aren't numbers between `lowest` and `highest` are left out."""
-        value = self.get_value(name)
+        value = self.get_value(preference_name)
         stored_items = value.items() if isinstance(value, dict) else ()
         number_by_key = {str(key): _parse_number(item, lowest, highest) for key, item in stored_items}
         return {key: number for key, number in number_by_key.items() if number is not None}

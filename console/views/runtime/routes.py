@@ -193,11 +193,11 @@ def make_route_to_record(
     return _ROUTE_CLASS_BY_KIND[kind](id, trail, sidebar_key)
 
 
-def make_queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
+def make_queue_route(queue_name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
     """Return the route to the page that shows the queue with this name."""
-    if name == NOTICE_QUEUE:
+    if queue_name == NOTICE_QUEUE:
         return UnmatchedNoticesRoute()
-    return ChangedCompaniesRoute() if name == QUEUE_NAME else QueuesRoute(name)
+    return ChangedCompaniesRoute() if queue_name == QUEUE_NAME else QueuesRoute(queue_name)
 
 
 def find_position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
@@ -259,14 +259,14 @@ _PLAIN_ROUTE_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {
 }
 
 
-def make_screen_route(name: str) -> Route:
+def make_screen_route(screen_name: str) -> Route:
     """Return the route, without arguments, to the page with this screen name, such as `set-asides`.
 
     Raises KeyError for an unknown name, and for the name of a page of one record, which needs an id.
     """
-    route = decode_route({"screen": name})
+    route = decode_route({"screen": screen_name})
     if route is None:
-        raise KeyError(name)
+        raise KeyError(screen_name)
     return route
 
 

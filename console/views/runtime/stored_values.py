@@ -107,20 +107,20 @@ class StoredValues(QObject):
 
     # -- values
 
-    def get_value(self, name: str) -> JsonValue | None:
+    def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""
-        return self._values.get(name)
+        return self._values.get(value_name)
 
     def list_value_names(self, prefix: str) -> tuple[str, ...]:
         """Return the names of the stored values that begin with `prefix`."""
         return tuple(name for name, value in self._values.items() if name.startswith(prefix) and value is not None)
 
-    def store(self, name: str, value: JsonValue | None) -> None:
+    def store(self, value_name: str, value: JsonValue | None) -> None:
         """Change a value, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the value. Do nothing if
         the value hasn't changed."""
-        if self._values.get(name) == value:
+        if self._values.get(value_name) == value:
             return
-        self._values[name] = self._unwritten_changes[name] = value
+        self._values[value_name] = self._unwritten_changes[value_name] = value
         if not self._timer.isActive():
             self._timer.start()
 

@@ -15,20 +15,20 @@ class ThreadPool:
 
     _job_end_condition = threading.Condition()  # notified whenever a job of any pool ends
 
-    def __init__(self, name: str, max_threads: int) -> None:
-        self._name, self._max_threads = name, max_threads
+    def __init__(self, pool_name: str, max_threads: int) -> None:
+        self._name, self._max_threads = pool_name, max_threads
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unfinished_job_count = 0  # jobs submitted and not yet ended
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, run_job: Callable[[], None]) -> None:
         """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start
         another one."""
         with self._job_end_condition:
             self._unfinished_job_count += 1
             if self._unfinished_job_count > len(self._threads) < self._max_threads:
                 self._start_thread()
-        self._jobs.put(job)
+        self._jobs.put(run_job)
 
     def end_threads(self, *, waits_for_end: bool) -> None:
         """Let each thread end when it has run the jobs that are already in the queue. With `waits_for_end`, wait

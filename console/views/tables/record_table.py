@@ -48,10 +48,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     all_toggled = Signal()
 
     def __init__(
-        self, rows: PagedModel, name: str, *, margin_px: int | None = None, parent: QWidget | None = None
+        self, rows: PagedModel, accessible_name: str, *, margin_px: int | None = None, parent: QWidget | None = None
     ) -> None:
-        """`name` is the accessible name. `margin_px` is the space in px before the first column; None means the
-        margin of the page.
+        """`accessible_name` is the accessible name. `margin_px` is the space in px before the first column; None
+        means the margin of the page.
         """
         super().__init__(parent)
         self.rows = rows
@@ -66,7 +66,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self._was_current_row_visible = False
         self._sized_at_revision = current_appearance().revision
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.delegates = [DELEGATE_BY_CELL_KIND[column.kind](self, column) for column in rows.columns]
         self._row_painter = RowPainter(self, self.delegates)
         self._header = TableHeader(self, self.delegates)

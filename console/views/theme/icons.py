@@ -91,12 +91,12 @@ class IconShape:
 
 
 @cache
-def get_icon_shape(name: str) -> IconShape:
+def get_icon_shape(shape_name: str) -> IconShape:
     """Return the drawing of the icon shape with this name.
 
     Raises KeyError for an unknown name.
     """
-    stroke, _, fill = DRAWING_BY_ICON_NAME[name].partition("|")
+    stroke, _, fill = DRAWING_BY_ICON_NAME[shape_name].partition("|")
     return IconShape(_parse_path(stroke), _parse_path(fill))
 
 

@@ -12,10 +12,10 @@ _ICON_BOX_SIDE = 16.0
 _ICON_STROKE_PX = 1.5
 
 
-def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
+def draw_shape(painter: QPainter, shape_name: str, rect: QRectF, colour: QColor) -> None:
     """Draw the icon shape with this name in this colour into the square `rect`. The strokes are 1.5 px wide if the
     square is 16 px wide, otherwise in proportion."""
-    drawing = get_icon_shape(name)
+    drawing = get_icon_shape(shape_name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
@@ -27,7 +27,7 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
 
 
 @lru_cache(maxsize=512)
-def get_shape_pixmap(name: str, colour: int, size_px: int, device_pixel_ratio: float) -> QPixmap:
+def get_shape_pixmap(shape_name: str, colour: int, size_px: int, device_pixel_ratio: float) -> QPixmap:
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
     pixmap is `size_px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
@@ -35,16 +35,16 @@ def get_shape_pixmap(name: str, colour: int, size_px: int, device_pixel_ratio: f
     pixmap.setDevicePixelRatio(device_pixel_ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    draw_shape(painter, name, QRectF(0, 0, size_px, size_px), QColor.fromRgba(colour))
+    draw_shape(painter, shape_name, QRectF(0, 0, size_px, size_px), QColor.fromRgba(colour))
     painter.end()
     return pixmap
 
 
-def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, size_px: int, colour: QColor) -> None:
+def draw_cached_shape(painter: QPainter, shape_name: str, x: float, y: float, size_px: int, colour: QColor) -> None:
     """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `size_px`. In
     tables this is faster than `draw_shape`."""
     pixel_ratio = painter.device().devicePixelRatio()
-    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(name, colour.rgba(), size_px, pixel_ratio))
+    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(shape_name, colour.rgba(), size_px, pixel_ratio))
 
 
 def draw_frame(

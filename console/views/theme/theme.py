@@ -74,12 +74,14 @@ class Appearance(QObject):
         """The colours of the current theme, by name."""
         return tokens().get_colours(self._theme)
 
-    def colour(self, name: str) -> QColor:
+    def colour(self, colour_name: str) -> QColor:
         """Return a colour of the current theme by its name in the design tokens. The name of a tone with `_tint`,
         such as `text_tint`, means the background colour of that tone."""
-        colour = self._colours.get(name)
+        colour = self._colours.get(colour_name)
         if colour is None:
-            colour = self._colours[name] = parse_colour(self.colours_by_name[_COLOUR_BY_TINT.get(name, name)])
+            colour = self._colours[colour_name] = parse_colour(
+                self.colours_by_name[_COLOUR_BY_TINT.get(colour_name, colour_name)]
+            )
         return colour
 
     def skeleton_colour(self) -> QColor:

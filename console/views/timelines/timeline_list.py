@@ -67,7 +67,7 @@ class TimelineList(RememberedCurrentItem, QListView):
 
     def __init__(
         self,
-        name: str,
+        accessible_name: str,
         *,
         margin_px: int = 24,
         repetition_texts: RepetitionTexts | None = None,
@@ -80,7 +80,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         self._model = _TimelineModel(self)
         self.setModel(self._model)
         self.setItemDelegate(_TimelineDelegate(self))
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0

@@ -265,10 +265,10 @@ class ShapeIcon(QWidget):
         draw_cached_shape(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
 
 
-def set_style_property(widget: QWidget, name: str, value: object) -> None:
+def set_style_property(widget: QWidget, property_name: str, value: object) -> None:
     """Set a dynamic property of a Qt widget, and apply those rules of the style sheet again that depend on this
     property."""
-    widget.setProperty(name, value)
+    widget.setProperty(property_name, value)
     if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # any other is polished before it is shown
         widget.style().unpolish(widget)
         widget.style().polish(widget)

@@ -30,9 +30,9 @@ class PaintedButton(QPushButton):
 
     focus_ring = 2
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(name, parent)
-        self.setAccessibleName(name)
+    def __init__(self, accessible_name: str, parent: QWidget | None = None) -> None:
+        super().__init__(accessible_name, parent)
+        self.setAccessibleName(accessible_name)
         self.setAutoDefault(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -303,10 +303,10 @@ class IconButton(PaintedButton):
     """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name and its
     tooltip."""
 
-    def __init__(self, icon: str, name: str, *, size_px: int = 14, parent: QWidget | None = None) -> None:
+    def __init__(self, icon: str, accessible_name: str, *, size_px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
-        self.setAccessibleName(name)
-        self.setToolTip(name)
+        self.setAccessibleName(accessible_name)
+        self.setToolTip(accessible_name)
         self._icon_name, self._px = icon, size_px
         self.focus_ring = 0
 

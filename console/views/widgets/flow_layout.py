@@ -9,11 +9,15 @@ class FlowLayout(QLayout):
     highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
 
     def __init__(
-        self, *widgets: QWidget, gap_px: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self,
+        *widgets: QWidget,
+        gap_px: int = 8,
+        line_gap_px: int = 4,
+        margins: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
-        self._gap, self._line_gap = gap_px, line_gap
+        self._gap, self._line_gap = gap_px, line_gap_px
         self.setContentsMargins(*margins)
         for widget in widgets:
             self.addWidget(widget)
@@ -68,12 +72,12 @@ class FlowLayout(QLayout):
     def _list_visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
-    def _split_lines(self, line_width: int) -> list[list[QLayoutItem]]:
+    def _split_lines(self, line_width_px: int) -> list[list[QLayoutItem]]:
         lines: list[list[QLayoutItem]] = [[]]
         used_width = 0
         for item in self._list_visible_items():
             item_width = item.sizeHint().width()
-            if lines[-1] and used_width + self._gap + item_width > line_width:
+            if lines[-1] and used_width + self._gap + item_width > line_width_px:
                 lines.append([])
                 used_width = 0
             used_width += item_width + (self._gap if lines[-1] else 0)
@@ -93,33 +97,35 @@ class FlowLayout(QLayout):
             y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
         return y + bottom - rect.y()
 
-    def _place_line(self, items: list[QLayoutItem], x: int, y: int, line_height: int, line_width: int) -> None:
-        """Place the items of one line, starting at (x, y). `line_width` is the length of the line in px; no item
+    def _place_line(self, items: list[QLayoutItem], x: int, y: int, line_height_px: int, line_width_px: int) -> None:
+        """Place the items of one line, starting at (x, y). `line_width_px` is the length of the line in px; no item
         extends beyond its end."""
-        line_end = x + line_width
+        line_end = x + line_width_px
         for item in items:
-            size = _measure_size_in_line(item, line_width)
+            size = _measure_size_in_line(item, line_width_px)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
-                QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
+                QRect(QPoint(x, y + (line_height_px - size.height()) // 2), QSize(item_width, size.height()))
             )
             x += item_width + self._gap
 
 
-def _measure_size_in_line(item: QLayoutItem, line_width: int) -> QSize:
-    """Return the size of an item in a line that is `line_width` px long. An item that is wider than the line gets the
-    width of the line, and the height that it needs at this width, if its height depends on its width; otherwise it
-    keeps its size."""
+def _measure_size_in_line(item: QLayoutItem, line_width_px: int) -> QSize:
+    """Return the size of an item in a line that is `line_width_px` px long. An item that is wider than the line gets
+    the width of the line, and the height that it needs at this width, if its height depends on its width; otherwise
+    it keeps its size."""
     size = item.sizeHint()
-    if size.width() <= line_width or not item.hasHeightForWidth():
+    if size.width() <= line_width_px or not item.hasHeightForWidth():
         return size
-    return QSize(line_width, item.heightForWidth(line_width))
+    return QSize(line_width_px, item.heightForWidth(line_width_px))
 
 
-def make_flow_widget(*widgets: QWidget, gap_px: int = 8, line_gap: int = 4, parent: QWidget | None = None) -> QWidget:
-    """Return a widget that places `widgets` side by side with a FlowLayout. `gap_px` (between items) and `line_gap`
-    (between lines) are in px."""
-    return make_flow_holder(FlowLayout(*widgets, gap_px=gap_px, line_gap=line_gap), parent)
+def make_flow_widget(
+    *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4, parent: QWidget | None = None
+) -> QWidget:
+    """Return a widget that places `widgets` side by side with a FlowLayout. `gap_px` (between items) and
+    `line_gap_px` (between lines) are in px."""
+    return make_flow_holder(FlowLayout(*widgets, gap_px=gap_px, line_gap_px=line_gap_px), parent)
 
 
 def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:

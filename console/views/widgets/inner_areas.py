@@ -43,31 +43,31 @@ class InnerAreas(QObject):
         self._timer.timeout.connect(self._fit_again)
         outer_area.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
 
-    def fit(self, compute_height: Callable[[], int], available_height: int) -> int:
+    def fit(self, compute_height: Callable[[], int], available_height_px: int) -> int:
         """Make the inner areas as high as their contents if the minimum height of the outer area's content, which
-        `compute_height` returns, is larger than `available_height`; otherwise restore the heights that they had
+        `compute_height` returns, is larger than `available_height_px`; otherwise restore the heights that they had
         before. Return the minimum height of the content after that. All heights are in px.
         """
         height = compute_height()
         if self._own_heights:
-            if self._list_height_inputs(height, available_height) == self._fitted_state:
+            if self._list_height_inputs(height, available_height_px) == self._fitted_state:
                 return height
             self._restore_own_heights()
             height = compute_height()
-        if height > available_height:
+        if height > available_height_px:
             for area in self._list_inner_areas():
                 self._raise_heights(area)
             height = compute_height()
-            self._fitted_state = self._list_height_inputs(height, available_height)
+            self._fitted_state = self._list_height_inputs(height, available_height_px)
         return height
 
-    def _list_height_inputs(self, height_px: int, available_height: int) -> object:
+    def _list_height_inputs(self, height_px: int, available_height_px: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
         `fit` get equal values, the second one changes nothing. Without this comparison `fit` would run without end,
         because its own changes cause another call of it."""
         return (
             height_px,
-            available_height,
+            available_height_px,
             [(id(area), compute_full_height(area)) for area in self._list_inner_areas()],
         )
 

@@ -60,13 +60,13 @@ class MoneyBar(QWidget):
         painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
 
-    def _compute_part_widths(self, bar_width: float) -> list[float]:
-        """Return the width of each part in px for a bar of `bar_width` px: proportional to the part's amount, but at
-        least the minimum width in the design tokens."""
+    def _compute_part_widths(self, bar_width_px: float) -> list[float]:
+        """Return the width of each part in px for a bar of `bar_width_px` px: proportional to the part's amount, but
+        at least the minimum width in the design tokens."""
         total = sum(part.amount_minor for part in self._parts) or 1
         min_width = tokens().px("money_bar", "min_part")
-        widths = [max(min_width, bar_width * part.amount_minor / total) for part in self._parts]
-        excess = sum(widths) - bar_width
+        widths = [max(min_width, bar_width_px * part.amount_minor / total) for part in self._parts]
+        excess = sum(widths) - bar_width_px
         if widths and excess > 0:
             widths[widths.index(max(widths))] -= excess
         return widths
@@ -122,9 +122,9 @@ class MoneyPanel(Surface):
     """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and
     below them the MoneyBar."""
 
-    def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
+    def __init__(self, accessible_name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
-        self._name = name
+        self._name = accessible_name
         self._part_panels = QWidget()
         self.refundable_name_label = TextLabel("", "small", "muted")
         self.refundable_amount_label = TextLabel("", "figure", is_bold=True)
@@ -146,7 +146,9 @@ class MoneyPanel(Surface):
         `remaining_part` is the refundable amount."""
         old_parts = self._part_panels
         self._part_panels = make_flow_widget(
-            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)), gap_px=20, line_gap=4
+            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)),
+            gap_px=20,
+            line_gap_px=4,
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)

@@ -76,7 +76,7 @@ class RecordSidePanel(Surface):
         self._source_label = _StateSourceLabel("", "small", "muted")
         state_row = QWidget()
         state_row.setLayout(make_row(self._state_icon, self._state_label, gap_px=6))
-        name_row = make_flow_widget(state_row, self._own_label, gap_px=6, line_gap=0)
+        name_row = make_flow_widget(state_row, self._own_label, gap_px=6, line_gap_px=0)
         self._state_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._state_row.setSpacing(6)
         self._state_row.addWidget(name_row, 1)
@@ -94,8 +94,8 @@ class RecordSidePanel(Surface):
     def add_tool(self, tool: QWidget) -> None:
         self._tools.addWidget(tool)
 
-    def needs_amount_below(self, available_width: int) -> bool:
-        """Return True if the word of the state and the amount need more than `available_width` px side by side."""
+    def needs_amount_below(self, available_width_px: int) -> bool:
+        """Return True if the word of the state and the amount need more than `available_width_px` px side by side."""
         margins = self._layout.contentsMargins()
         widgets = (
             self._state_label.sizeHint().width()
@@ -103,7 +103,7 @@ class RecordSidePanel(Surface):
             + self._amount_label.sizeHint().width()
         )
         needed_width = widgets + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        return bool(self._amount_label.plain) and needed_width > available_width
+        return bool(self._amount_label.plain) and needed_width > available_width_px
 
     def place_amount(self, *, is_below: bool) -> None:
         """Put the amount below the word of the state (True), or at its right (False)."""
@@ -145,26 +145,27 @@ class RecordSidePanel(Surface):
 class RecordSideStrip(Surface):
     """The panels of all sides of a record (see RecordSide), equally wide and always in the same order."""
 
-    def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, sides: Sequence[RecordSide], accessible_name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self.panels: list[RecordSidePanel] = []
         self.show_sides(sides)
 
-    def fit_width(self, available_width: int) -> None:
-        """Place the panels side by side, or one below the other if they need more than `available_width` px of width.
-        If one panel is too narrow for state and amount side by side, all panels show the amount below the state."""
+    def fit_width(self, available_width_px: int) -> None:
+        """Place the panels side by side, or one below the other if they need more than `available_width_px` px of
+        width. If one panel is too narrow for state and amount side by side, all panels show the amount below the
+        state."""
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
-        self._place_amounts(available_width // max(1, len(self.panels)))
-        if self._layout.minimumSize().width() > available_width:
+        self._place_amounts(available_width_px // max(1, len(self.panels)))
+        if self._layout.minimumSize().width() > available_width_px:
             self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
-            self._place_amounts(available_width)
+            self._place_amounts(available_width_px)
 
-    def _place_amounts(self, available_width: int) -> None:
-        is_below = any(panel.needs_amount_below(available_width) for panel in self.panels)
+    def _place_amounts(self, available_width_px: int) -> None:
+        is_below = any(panel.needs_amount_below(available_width_px) for panel in self.panels)
         for panel in self.panels:
             panel.place_amount(is_below=is_below)
 
@@ -198,13 +199,13 @@ class DocumentStrip(Surface):
     def __init__(
         self,
         documents: Sequence[DocumentSummary],
-        name: str,
+        accessible_name: str,
         right_widget: QWidget | None = None,
         *,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, edge="all")
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -220,11 +221,11 @@ class DocumentStrip(Surface):
         """Show or hide the widget at the right end of the strip."""
         self._right_widget.setVisible(is_visible)
 
-    def fit_width(self, available_width: int) -> None:
-        """Place the documents side by side, or one below the other if they need more than `available_width` px of
+    def fit_width(self, available_width_px: int) -> None:
+        """Place the documents side by side, or one below the other if they need more than `available_width_px` px of
         width."""
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
-        if self._layout.minimumSize().width() > available_width:
+        if self._layout.minimumSize().width() > available_width_px:
             self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def show_documents(self, documents: Sequence[DocumentSummary]) -> None:

@@ -34,10 +34,10 @@ class SearchBoxFrame(QFrame):
 class _SearchInput(QLineEdit):
     """The text input of the search box. It passes the keys Up, Down, Page Up and Page Down to the list of results."""
 
-    def __init__(self, name: str, results: ResultList) -> None:
+    def __init__(self, accessible_name: str, results: ResultList) -> None:
         super().__init__()
         self._results = results
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setProperty("bare", True)
         self.setFont(current_appearance().font("search_input"))
 
@@ -68,7 +68,7 @@ class SearchBox(QObject):
     def __init__(
         self,
         window: QWidget,
-        name: str,
+        accessible_name: str,
         hints: Sequence[tuple[Sequence[str], str]] = (),
     ) -> None:
         super().__init__(window)
@@ -81,10 +81,10 @@ class SearchBox(QObject):
         self.overlay = OverlayLayer(window)
         self.overlay.clicked.connect(self.close)
         self.frame = SearchBoxFrame(window)
-        self.frame.setAccessibleName(name)
+        self.frame.setAccessibleName(accessible_name)
         self.frame.hide()
-        self.list = ResultList(name)
-        self.input = _SearchInput(name, self.list)
+        self.list = ResultList(accessible_name)
+        self.input = _SearchInput(accessible_name, self.list)
         self.input.textEdited.connect(self.typed)
         self.input.returnPressed.connect(self._pick_current)
         self.input.installEventFilter(self)

@@ -105,12 +105,12 @@ class ResultList(RememberedCurrentItem, QListView):
 
     picked = Signal(object)
 
-    def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, accessible_name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._results = _ResultModel(self)
         self.setModel(self._results)
         self.setItemDelegate(_EntryDelegate(self))
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._pick_row)

@@ -72,12 +72,14 @@ class SideBar(RememberedCurrentItem, QListView):
 
     page_requested = Signal(str)
 
-    def __init__(self, entries: Sequence[SidebarEntry], name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, entries: Sequence[SidebarEntry], accessible_name: str, *, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._entries = _SidebarModel(entries, self)
         self.setModel(self._entries)
         self.setItemDelegate(_SidebarDelegate(self))
-        self.setAccessibleName(name)
+        self.setAccessibleName(accessible_name)
         self.setObjectName("side_bar")
         self.setFixedWidth(round(tokens().px("layout", "side_bar") * min(current_appearance().scale, 1.5)))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

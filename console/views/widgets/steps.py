@@ -29,9 +29,9 @@ class StepList(Surface):
     """The list of the steps of a process, below a title and a sentence about the state of the process
     (`state_sentence`)."""
 
-    def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, accessible_name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
-        self._name = name
+        self._name = accessible_name
         self._title = TextLabel("", "panel_title", "muted")
         self._state_sentence = TextLabel("", "small", "muted", wraps_lines=True)
         self._grid = QGridLayout()

@@ -82,8 +82,8 @@ def _make_duration_column(
 
 
 def _make_success_columns(context: TextContext) -> ExportColumns:
-    def make_count_column(name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
+    def make_count_column(sum_name: str) -> ExportColumn:
+        return make_number_column(context, f"reports.success.{sum_name}", lambda row: getattr(row[1], sum_name))
 
     def format_outages(row: Any) -> str:
         outage_texts = (report_words.format_outage(outage, context.language) for outage in row[2])
@@ -114,8 +114,8 @@ def _list_success_rows(report: ProviderSuccess) -> Sequence[Any]:
 
 
 def _make_queue_age_columns(context: TextContext) -> ExportColumns:
-    def make_count_column(place: int, name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
+    def make_count_column(place: int, sum_name: str) -> ExportColumn:
+        return make_number_column(context, f"reports.age.{sum_name}", lambda queue: queue.counts[place])
 
     return (
         make_text_column(
@@ -161,14 +161,14 @@ def _list_refund_funnel_rows(report: RefundFunnelReport) -> Sequence[Any]:
 
 
 def _make_settlement_columns(context: TextContext) -> ExportColumns:
-    def make_count_column(name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
+    def make_count_column(sum_name: str) -> ExportColumn:
+        return make_number_column(context, f"reports.settlement.{sum_name}", lambda row: getattr(row[1], sum_name))
 
-    def make_money_column(name: str) -> ExportColumn:
+    def make_money_column(sum_name: str) -> ExportColumn:
         return make_amount_column(
             context,
-            f"reports.settlement.{name}",
-            lambda row: (getattr(row[1], f"{name}_minor"), row[0].currency),
+            f"reports.settlement.{sum_name}",
+            lambda row: (getattr(row[1], f"{sum_name}_minor"), row[0].currency),
         )
 
     return (
@@ -191,11 +191,13 @@ def _list_settlement_rows(report: SettlementReport) -> Sequence[Any]:
 
 
 def _make_time_to_truth_columns(context: TextContext) -> ExportColumns:
-    def make_count_column(name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+    def make_count_column(sum_name: str) -> ExportColumn:
+        return make_number_column(context, f"reports.time_to_truth.{sum_name}", lambda kind: getattr(kind, sum_name))
 
-    def make_time_column(name: str) -> ExportColumn:
-        return _make_duration_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+    def make_time_column(sum_name: str) -> ExportColumn:
+        return _make_duration_column(
+            context, f"reports.time_to_truth.{sum_name}", lambda kind: getattr(kind, sum_name)
+        )
 
     return (
         make_text_column(

@@ -109,7 +109,7 @@ def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
     """Only plain paths under the origin; anything else is a bug of ours, found before sending."""
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
-            transport(server.url).send("GET", path, headers={}, body=None, read_timeout=1, budget_seconds=1)
+            transport(server.url).send("GET", path, headers={}, body=None, read_timeout_seconds=1, budget_seconds=1)
         assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
@@ -119,7 +119,12 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             transport(server.url).send(
-                "GET", "/", headers={"Authorization": "Bearer a\r\nX: y"}, body=None, read_timeout=1, budget_seconds=1
+                "GET",
+                "/",
+                headers={"Authorization": "Bearer a\r\nX: y"},
+                body=None,
+                read_timeout_seconds=1,
+                budget_seconds=1,
             )
         assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0

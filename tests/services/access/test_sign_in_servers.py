@@ -32,7 +32,9 @@ def parts(place: Place, person: str = "op-a") -> tuple[str, str, str]:
 
 def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
     told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
-    return load_settings({f"CONSOLE_{name}": text for name, text in (told | extra).items()}, keyring=lambda: keyring)
+    return load_settings(
+        {f"CONSOLE_{name}": text for name, text in (told | extra).items()}, find_keyring=lambda: keyring
+    )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 def bare(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Settings:
     """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
     facts = {name: value for name, value in place.told(NOWHERE).items() if not name.startswith(GIVEN)}
-    return load_settings(facts | given, keyring=lambda: keyring)
+    return load_settings(facts | given, find_keyring=lambda: keyring)
 
 
 def checks_of(settings: Settings) -> Mapping[str, HealthCheck]:

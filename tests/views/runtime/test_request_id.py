@@ -145,7 +145,7 @@ def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
 
         at.run_acting_call(
             call, lambda _note: answers.append(by), lambda _failure: None,
-            caller=by, label="Note", describe=lambda _note: Toast(""), attempt=NOTE,
+            caller=by, label="Note", make_toast=lambda _note: Toast(""), attempt=NOTE,
         )  # fmt: skip
 
     press(caller, caller, caller)
