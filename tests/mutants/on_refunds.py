@@ -76,6 +76,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_unknown_refunds.py::test_one_that_atom_lists_stops_the_next_one",),
     ),
     Mutant(
+        "an answer about the payment without its refunds sends one more",
+        (
+            Change(
+                "console/services/refunds/payment_precheck.py",
+                " = None if _list_reported_refunds(outcome) is not None else outcome\n",
+                " = None\n",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py::test_without_paypays_list_the_next_one_is_not_sent",),
+    ),
+    Mutant(
         "a probe's answer that another one overtakes is not compared",
         (
             Change(

@@ -166,7 +166,10 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
     if outcome.kind is OutcomeClass.FAILED_DEFINITE:
         if (outcome.reason, outcome.sent) == (interrupts.INTERRUPT_REASON, SendingCertainty.NO):
             return ErrorCode.INTERRUPTED
-        return ErrorCode.PROVIDER_UNREACHABLE if outcome.sent is SendingCertainty.NO else ErrorCode.PROVIDER_REFUSED
+        if outcome.sent is not SendingCertainty.NO:
+            return ErrorCode.PROVIDER_REFUSED
+        # With a status, the provider has answered a question before the call, and this answer allowed no call.
+        return ErrorCode.PROVIDER_UNREACHABLE if outcome.status is None else ErrorCode.PROVIDER_ANSWER_UNUSABLE
     return ErrorCode.OUTCOME_UNKNOWN
 
 

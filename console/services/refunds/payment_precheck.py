@@ -11,7 +11,7 @@ from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundReport
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
 from console.providers.payments.provider import PaymentReader, RefundLister
@@ -37,12 +37,12 @@ _ANSWERED_OUTCOME_CLASSES = (
 @dataclass(frozen=True, slots=True)
 class PrecheckAnswers:
     """The provider's answers to the questions before a refund. `is_payment_read`: the provider has answered the
-    question about the payment. `list_failure` is the answer to the question about the payment's refunds if it has no
-    list; None if it has one, and for a provider whose answer about the payment contains the refunds.
+    question about the payment. `list_failure` is the answer that should have contained the payment's refunds and
+    doesn't contain a readable list of them; None if the provider has listed them.
     """
 
     is_payment_read: bool
-    list_failure: Outcome[tuple[str, ...]] | None
+    list_failure: Outcome[object] | None
 
     @property
     def are_complete(self) -> bool:
@@ -52,8 +52,9 @@ class PrecheckAnswers:
 
 def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> PrecheckAnswers:
     """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return
-    which questions were answered. Raise an error if an answer doesn't allow the refund. Without an answer about the
-    payment the refund is allowed, because the idempotency key prevents a second refund.
+    which questions were answered. Raise an error if an answer doesn't allow the refund. A missing answer allows the
+    approval, but not the sending: the caller must not send a refund without a list of the payment's refunds
+    (`list_failure`), because the database may have lost a refund of another amount, which has another key.
 
     Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
     database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
@@ -76,8 +77,16 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         code, reason = objection
         provider_word = outcome.found.provider_state if outcome.found else outcome.reason
         raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
-    list_failure = _find_list_failure(context, reader, pair, question) if isinstance(reader, RefundLister) else None
+    list_failure: Outcome[object] | None = None if _list_reported_refunds(outcome) is not None else outcome
+    if isinstance(reader, RefundLister):
+        list_failure = _find_list_failure(context, reader, pair, question)
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
+
+
+def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, ...] | None:
+    """Return the refunds in the provider's answer about the payment; None if the answer is unusable or missing, or if
+    one of the refunds in it can't be read."""
+    return outcome.found.refunds if outcome.found is not None and outcome.kind in EFFECT_OUTCOME_CLASSES else None
 
 
 def _find_list_failure(
@@ -123,11 +132,10 @@ def _store_answer_and_find_unknown_refund(
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
-    reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_OUTCOME_CLASSES else None
     own_key = find_refund_key(context, tx.conn, pair.refund, payment)
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
-        for refund in reported_refunds or ()
+        for refund in _list_reported_refunds(outcome) or ()
         if not apply_refund_report(context, tx, payment.id, refund)
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
@@ -143,11 +151,12 @@ def _find_contradicting_reason(
     report, refund, payment = outcome.found, pair.refund, pair.payment
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
-    if report is None or outcome.kind not in EFFECT_OUTCOME_CLASSES or report.refunds is None:
+    reported_refunds = _list_reported_refunds(outcome)
+    if reported_refunds is None:
         return None
     reported_minor = sum(
         reported_refund.amount.minor
-        for reported_refund in report.refunds
+        for reported_refund in reported_refunds
         if reported_refund.amount and reported_refund.state is not RefundState.FAILED
     )
     refunded_minor = max(reported_minor, payment.refunded_minor)

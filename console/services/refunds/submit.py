@@ -112,8 +112,8 @@ class _SubmissionAttempt:
     ) -> None:
         self._context, self._payment_providers, self._refund_prober = context, payment_providers, refund_prober
         self._refund_id, self._is_payment_just_read = refund_id, is_payment_just_read
-        self._list_failure: Outcome[tuple[str, ...]] | None = None
-        """The provider's answer to the question about the payment's refunds, if it has no list of them."""
+        self._list_failure: Outcome[object] | None = None
+        """The provider's answer that should have listed the payment's refunds, if it has no readable list of them."""
         self._pair: RefundWithPayment
         self._adapter: PaymentProvider
         self._claimed_pair: RefundWithPayment

@@ -4,12 +4,14 @@ acknowledged it, however many were acknowledged before."""
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
@@ -101,6 +103,45 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
     assert len(desk.keys_at(payment)) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "reset"},
+        {"action": "html"},
+        {"action": "odd_status"},
+        {"action": "no_data"},
+        {"action": "other_amount"},
+        {"action": "other_currency"},
+        {"action": "result:DYNAMIC_QR_PAYMENT_NOT_FOUND"},
+        {"action": "set_fields", "fields": {"data.refunds": "none"}},
+        {"action": "set_fields", "fields": {"data.refunds.data": [{"status": "REFUND_WAITING"}]}},
+    ],
+    ids=lambda fault: str(fault.get("fields", fault["action"])),
+)
+def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: dict[str, Any]) -> None:
+    """PayPay tells refunds in its answer about the payment. An answer without a readable list of them, or none, hides
+    one that the database doesn't know: nothing is sent until there is a list.
+    """
+    payment = desk.paid(minor=50_000)
+    refund_elsewhere(desk, payment, ELSEWHERE[0])
+    refund = desk.ask(payment, "500")
+    desk.control.add_faults({**fault, "call": "paypay_payment", "times": 100})
+    assert refusal_of(lambda: desk.approve(refund)).code in ("provider_answer_unusable", "provider_unreachable")
+    assert desk.now(refund).state is RefundState.APPROVED
+    desk.later(minutes=2)
+    desk.due()
+    assert desk.keys_at(payment) == [ELSEWHERE[0]], "sent without a list"
+    desk.control.clear_faults()
+    desk.later(minutes=10)
+    desk.due()
+    assert desk.keys_at(payment) == [ELSEWHERE[0]]
+    assert open_case(desk).observed == ELSEWHERE[0]
+    acknowledge(desk)
+    with desk.console.acting_as("lead-b"):
+        desk.refunds.submit(refund.id)
+    assert len(desk.keys_at(payment)) == 2
 
 
 def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:

@@ -239,11 +239,22 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
 
 
 def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control: SandboxControl) -> None:
-    """Details that can't be read keep nobody from approving: the sending has its own rules."""
+    """Details that can't be read keep nobody from approving: the sending has its own rules, and waits for them."""
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+    assert code_of(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    approved = desk.now(refund)
+    assert (approved.state, approved.checkers, approved.work.reason) == (
+        RefundState.APPROVED,
+        ("lead-b",),
+        "submission",
+    )
+    assert desk.keys_at(payment) == []
+    control.clear_faults()
+    desk.later(minutes=2)
+    desk.due()
+    assert desk.now(refund).state is RefundState.SUBMITTED
 
 
 def test_many_who_approve_at_once(desk: RefundDesk) -> None:
