@@ -58,7 +58,7 @@ class InProgressReason(Reason):
     ONLY_DESK_KNOWS: an operation is stored in one desk's spool only. OVERDUE_PAYMENT_UNCLEAR: the code of a payment
     has expired, and it isn't known whether the payment was paid. The reasons that end with CONTRADICTED: the
     provider's answer contradicts the other refund or payment. TAKEN_BY_OTHER_PERSON: another person's take of the
-    record is running."""
+    record is running. UNMATCHED_NOTICE: a notice reports a payment of the order that this database doesn't have."""
 
     BULK_RUN_RUNNING = "bulk"
     OTHER_REFUND_CONTRADICTED = "nothing_contradicted"
@@ -73,6 +73,7 @@ class InProgressReason(Reason):
     SAME_REQUEST_ID_RUNNING = "request_id"
     SIMILAR_REFUND_RUNNING = "similar_refund_running"
     TAKEN_BY_OTHER_PERSON = "taken"
+    UNMATCHED_NOTICE = "unmatched_notice"
 
 
 class AlreadyPurchasedReason(Reason):

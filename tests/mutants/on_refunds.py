@@ -8,6 +8,7 @@ _DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services
 _AT_ONCE = "tests/races/test_requests_at_once.py"
 _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
+_START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
 _VOTES = "tests/services/refunds/test_votes.py"
 _RESERVED = (
     "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
@@ -74,6 +75,25 @@ ON_REFUNDS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/services/refunds/test_unknown_refunds.py::test_one_that_atom_lists_stops_the_next_one",),
+    ),
+    Mutant(
+        "a notice about a lost payment stops no second code",
+        (Change("console/services/payments/start.py", "        _refuse_if_notice_unmatched(conn, order)\n", ""),),
+        (f"{_START}::test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code",),
+    ),
+    Mutant(
+        "an unmatched notice ends as soon as its payment is there, whatever the provider says",
+        (
+            Change(
+                "console/services/payment_intake/receive.py",
+                "                    is_answered = self._ask_provider(replace(event, payment_id=payment.id))"
+                " != common.EVENT_QUEUED\n",
+                "                    is_answered = True\n"
+                "                    facts = event.source, event.event_id, common.EVENT_UNCHANGED, payment.id\n"
+                "                    common.settle_event(self._context, *facts)\n",
+            ),
+        ),
+        (f"{_RECEIVE}::test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask",),
     ),
     Mutant(
         "an answer about the payment without its refunds sends one more",

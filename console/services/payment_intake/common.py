@@ -20,16 +20,13 @@ from console.store.payments.events import PaymentEvent
 
 NOTICE_CLOCK_TOLERANCE = timedelta(minutes=5)
 """Largest accepted difference between the clock of a notice's sender and our clock."""
-NOTICE_KIND = "notice"
-"""Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
-is missing here.
-"""
+NOTICE_KIND = payment_events.NOTICE_KIND
 EVENT_BOOKED, EVENT_REPEATED, EVENT_UNCHANGED, EVENT_QUEUED, EVENT_UNMATCHED, EVENT_STORED_ONLY = (
     "booked",
     "repeated",
     "unchanged",
     "queued",
-    "unmatched",
+    payment_events.UNMATCHED_RESULT,
     "kept",
 )
 EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "refused_to_ask", "refused_asked"

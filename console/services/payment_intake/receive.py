@@ -6,10 +6,11 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from console.domain.audit.actions import AuditAction
 from console.domain.payments.provider_registry import NoticeKind, list_providers_as
-from console.domain.payments.records import PostedNotice
+from console.domain.payments.records import Payment, PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
@@ -221,29 +222,39 @@ class NoticeReceiver:
 
     def _match_unmatched_events(self) -> int:
         """Search again for the payments of a batch of unmatched notices, beginning after the last notice of the
-        previous run. Return the number of notices whose payment was found.
+        previous run. Return the number of notices that were matched.
+
+        After MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions in a row without an answer, the other notices of that
+        provider wait, and the next run begins after the last of these questions.
         """
         matched_count, batch = (
             0,
             self._read_events_with_state(common.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
         )
         self._last_unmatched_id = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
-        for event in batch:
+        unanswered_by_source = Counter[str]()
+        for event in iterate_until_stopped(batch):
+            if unanswered_by_source[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
+                continue
             with skip_failures(f"unmatched notice {event.id}"):
-                matched_count += self._match_event(event)
+                if event.source not in self._handlers:
+                    matched_count += self._signed_notices.retry_event(event) != common.EVENT_UNMATCHED
+                elif (payment := self._find_payment(event)) is not None:
+                    unanswered_by_source[event.source] += 1  # also if the question fails with an exception
+                    is_answered = self._ask_provider(replace(event, payment_id=payment.id)) != common.EVENT_QUEUED
+                    unanswered_by_source[event.source] *= not is_answered
+                    matched_count += is_answered
+            if unanswered_by_source[event.source] == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
+                self._last_unmatched_id = event.id
         return matched_count
 
-    def _match_event(self, event: PaymentEvent) -> bool:
-        """Search for the payment of an unmatched event. For a signed notice, apply its report to the payment; for
-        a hint or callback, store only the payment's id in the event. Return True if the payment was found.
+    def _find_payment(self, event: PaymentEvent) -> Payment | None:
+        """Return the payment of an unmatched hint or callback; None if it is still missing here. What the notice
+        said is not known any more, so the provider must be asked about the payment: it may have begun here again, and
+        ended, while the payer has paid under the same number.
         """
-        if event.source not in self._handlers:
-            return self._signed_notices.retry_event(event) != common.EVENT_UNMATCHED
         with self._context.database.read() as conn:
-            payment = payments.find_by_merchant_id(conn, event.source, event.order_no or "")
-        if payment is not None:
-            common.settle_event(self._context, event.source, event.event_id, common.EVENT_UNCHANGED, payment.id)
-        return payment is not None
+            return payments.find_by_merchant_id(conn, event.source, event.order_no or "")
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:

@@ -36,7 +36,7 @@ from console.services.payments.probe import (
     is_unpaid_outcome,
     read_question_time,
 )
-from console.services.payments.providers import PaymentProviders
+from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
 from console.services.payments.spooled_payments import compute_start_fingerprint, make_provider_key
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
@@ -47,13 +47,13 @@ from console.services.payments.start_outcomes import (
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.read_only import refuse_if_read_only
-from console.store.alerts import cases
+from console.store.alerts import alerts, cases
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency, journal, lost_operations
 from console.store.payments import account_limits as accounts
-from console.store.payments import orders, payments
+from console.store.payments import events, orders, payments
 from console.store.payments.payments import NewPayment
 from console.store.spool.spool import Intent, StartKeys
 
@@ -272,8 +272,9 @@ class _StartAttempt:
         Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
         outcome_unknown if it has a payment with an unknown outcome at this provider, or one at any provider that
         ended unpaid here and was perhaps paid after that; in_progress if it has an open payment at this provider, or
-        one at any provider that ended unpaid here while its provider says otherwise, or if the database has lost a
-        payment of the order at this provider; over_limit if its total exceeds the amount that remains on its account;
+        one at any provider that ended unpaid here while its provider says otherwise, if a notice reports a payment of
+        the order that the database doesn't have, or if the database has lost a payment of the order at this provider;
+        over_limit if its total exceeds the amount that remains on its account;
         read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
@@ -296,6 +297,7 @@ class _StartAttempt:
             if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order has no more
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
             raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
+        _refuse_if_notice_unmatched(conn, order)
         self._refuse_if_start_lost(conn, order)
         self._refuse_over_limit(conn, order)
         refuse_if_read_only(conn, self._provider)
@@ -455,6 +457,31 @@ def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:
         payment.work.state is WorkState.NEEDS_REVIEW
         and WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)
     )
+
+
+def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
+    """Raise in_progress if a genuine notice reports a payment of the order as paid, or as running, and the database
+    doesn't have this payment: after a loss of the database the payer may have paid it. A person must import that
+    payment, or acknowledge the case about the notice.
+    """
+    unmatched_events = events.list_unmatched_events_of_number(conn, order.merch_txn_id, _make_later_number(order, ""))
+    open_cases = alerts.read_open_alerts_of_subjects(
+        conn, events.NOTICE_KIND, {event.id for event in unmatched_events}
+    )
+    for event in unmatched_events:
+        state = find_payment_state_of_provider_word(event.source, event.kind)
+        is_unacknowledged = any(
+            case.rule_id == WorkReason.UNMATCHED_NOTICE and case.acknowledged_by is None
+            for case in open_cases.get(event.id, ())
+        )
+        if (
+            is_unacknowledged
+            and state not in ENDED_WITHOUT_MONEY_STATES
+            and state is not None
+            and _is_number_of_order(conn, order, event.order_no or "")
+        ):
+            facts: InProgressDetail = {"record": order, "about": "order", "reason": InProgressReason.UNMATCHED_NOTICE}
+            raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": event.received_at})
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:

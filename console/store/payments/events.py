@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, func, or_, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -15,6 +15,16 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import payment_events
 
+NOTICE_KIND = "notice"
+"""Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
+is missing here.
+"""
+UNMATCHED_RESULT = "unmatched"
+"""Value of the column `done` of a notice whose payment is missing here."""
+MAX_SEARCHED_UNMATCHED_EVENTS = 5_000
+"""Number of the newest unmatched notices among which those of an order are searched. No index has the order number of
+a notice, so this number bounds the search.
+"""
 LONGEST_BODY_CHARACTERS = 20_000
 """Longest stored text (characters) of a notice."""
 _PAYMENT_EVENTS_QUERY = select(
@@ -50,6 +60,26 @@ _IDS_OF_EVENTS_WITH_RESULT_SUBQUERY = (
     .where(payment_events.c.done == bindparam("result"))
     .limit(bindparam("limit", type_=Integer))
     .subquery()
+)
+_newest_unmatched_ids = (
+    select(payment_events.c.id)
+    .where(payment_events.c.done == UNMATCHED_RESULT)
+    .order_by(payment_events.c.id.desc())
+    .limit(MAX_SEARCHED_UNMATCHED_EVENTS)
+    .subquery()
+)
+_UNMATCHED_EVENTS_OF_NUMBER_QUERY = (
+    _PAYMENT_EVENTS_QUERY.join_from(
+        _newest_unmatched_ids, payment_events, payment_events.c.id == _newest_unmatched_ids.c.id
+    )
+    .where(
+        or_(
+            payment_events.c.order_no == bindparam("number"),
+            func.substr(payment_events.c.order_no, 1, bindparam("prefix_length", type_=Integer))
+            == bindparam("prefix"),
+        )
+    )
+    .order_by(payment_events.c.id)
 )
 _COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY)
 _INSERT_EVENT_STATEMENT = into(payment_events)
@@ -153,6 +183,13 @@ def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
 def list_events_with_result(conn: Connection, result: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
     return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"result": result, "after": after, "limit": limit})
+
+
+def list_unmatched_events_of_number(conn: Connection, number: str, prefix: str) -> tuple[PaymentEvent, ...]:
+    """Return the unmatched events whose order number is `number` or begins with `prefix`, oldest first, among the
+    MAX_SEARCHED_UNMATCHED_EVENTS newest unmatched ones."""
+    values: dict[str, object] = {"number": number, "prefix": prefix, "prefix_length": len(prefix)}
+    return _select_events(conn, _UNMATCHED_EVENTS_OF_NUMBER_QUERY, values)
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:

@@ -39,6 +39,36 @@ def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
 
 
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene, provider: str) -> None:
+    """Its payment began again under the same number, and ended without money: what the payer has paid is booked, and
+    until the provider has answered the case stays open."""
+    minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
+    scene.money.register_payment(provider, "ORD-1", minor)
+    assert scene.deliver(provider, "ORD-1").done == "unmatched"
+    order = scene.order("ORD-1", minor, currency)
+    scene.place.unguard("payments")
+    scene.place.sql(
+        "INSERT INTO payments (order_id, provider, merchant_payment_id, status, currency, asked_minor, begun_at,"
+        f" created_at, changed_at, version) VALUES ({order}, '{provider}', 'ORD-1', 'expired', '{currency}', {minor},"
+        " '2026-11-20 03:00:00', '2026-11-20 03:00:00', '2026-11-20 03:00:00', 1)"
+    )
+    question = "paypay_payment" if provider == "paypay" else "atom_verification"
+    scene.control.add_fault("html", call=question, times="always")
+    scene.run_due()
+    assert scene.cases("notice") == ["unmatched_notice"]
+    assert scene.place.sql("SELECT done FROM payment_events") == [("unmatched",)]
+    scene.control.clear_faults()
+    scene.place.sql(f"UPDATE payments SET begun_at = '{scene.context.now():%Y-%m-%d %H:%M:%S}'")
+    scene.run_due()
+    payment = scene.of_number(provider, "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.captured_minor) == ("completed", minor)
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.cases("notice") == []
+    assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
+
+
 def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
     """It says COMPLETED, the provider says CREATED: nothing is booked."""
     order = scene.order("ORD-1", 3300)

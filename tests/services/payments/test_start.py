@@ -1,10 +1,12 @@
 """Payments begin once per order and provider, and go on from what their provider says."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.errors import ConsoleError
 from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, WorkState
@@ -305,6 +307,41 @@ def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Scene)
     scene.place.sql("UPDATE payments SET provider = 'bank', certainty = 'unknown'")  # now it was another gateway's
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
+@pytest.mark.parametrize("number", ["ORD-1", "ORD-1-2"])
+@pytest.mark.parametrize("source", ["atom", "paypay", "bank"])
+def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
+    scene: Scene, source: str, number: str
+) -> None:
+    """The database has lost the payment, and its gateway says that it was paid: the payer gets no other code, at any
+    gateway, until the payment is here or a person has acknowledged the notice.
+    """
+    provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
+    if source != "bank":
+        scene.money.register_payment(source, number, minor)
+    told = scene.bank("ev-1", number) if source == "bank" else scene.post(source, number)
+    assert scene.payments.receive_notice(told).done == "unmatched"
+    others = [scene.order("ORD-2", minor, currency), scene.order("ORD-11", minor, currency)]
+    order = scene.order("ORD-1", minor, currency)
+    refused = refusal(scene.payments.start, order, provider)
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "unmatched_notice")
+    for other in others:
+        assert scene.payments.start(other, provider).payment.order_id == other
+    (case,) = [one for one in scene.console.alerts.list_alerts() if one.rule_id == "unmatched_notice"]
+    scene.console.alerts.acknowledge(case.id, "of another shop")
+    call = "atom_auth" if provider == "atom" else "paypay_create"
+    asked = len(scene.control.read_requests(call=call))
+    with suppress(ConsoleError):
+        scene.payments.start(order, provider)
+    assert len(scene.control.read_requests(call=call)) > asked
+
+
+def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: Scene) -> None:
+    """Whoever could not pay may try again."""
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", type="payment.failed")).done == "unmatched"
+    order = scene.order("ORD-1", 3300)
+    assert scene.payments.start(order, "paypay").payment.order_id == order
 
 
 @pytest.mark.engines("sqlite")
