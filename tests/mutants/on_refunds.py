@@ -96,6 +96,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_RECEIVE}::test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask",),
     ),
     Mutant(
+        "one answer that is older than the webhook ends it",
+        (
+            Change(
+                "console/services/payment_intake/hints.py",
+                "        if effect is None or self._is_answer_perhaps_late(event):\n",
+                "        if effect is None:\n",
+            ),
+        ),
+        (f"{_RECEIVE}::test_an_answer_that_is_older_than_the_webhook_is_asked_for_again",),
+    ),
+    Mutant(
         "an answer about the payment without its refunds sends one more",
         (
             Change(

@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment, PostedNotice
 from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
 from console.providers.payments.plugin import HintReader, ProviderPlugin
@@ -28,8 +30,13 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 
+LATE_ANSWER_PERIOD = timedelta(minutes=15)
+"""Time after the arrival of a hint about a paid payment during which the provider is asked again, if its answer says
+that the payer has not paid: the provider's read call may know of the payment later than its sender of hints.
+"""
 _LONGEST_STORED_HINT_CHARACTERS = 2_000
 """Largest number of characters of a hint that are stored as evidence."""
+_UNPAID_STATES = WAITING_STATES | ENDED_UNPAID_STATES
 
 
 class HintHandler:
@@ -134,12 +141,13 @@ class HintHandler:
         """Return the effect of a repeated hint; `earlier_effect` is the effect of the hint that came first.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event
-        id, and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so
-        that the provider is asked.
+        id, and the second one may be a new report. So the event is set to `queued` again, and the provider is asked,
+        if our payment is paid. A repeated hint about a paid payment is asked about if our payment is not paid.
         """
-        if earlier_effect.payment_id is None or self._is_reported_as_paid(event):
+        if earlier_effect.payment_id is None:
             return earlier_effect
-        if self._payment_prober.read_payment(earlier_effect.payment_id).state not in PAID_STATES:
+        contradicting_states = _UNPAID_STATES if self._is_reported_as_paid(event) else PAID_STATES
+        if self._payment_prober.read_payment(earlier_effect.payment_id).state not in contradicting_states:
             return earlier_effect
         common.settle_event(
             self._context, self._provider, event.event_id, common.EVENT_QUEUED, earlier_effect.payment_id
@@ -155,7 +163,8 @@ class HintHandler:
 
     def ask_provider(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
-        (column `done`); it is `queued` if the provider gave no usable answer.
+        (column `done`); it is `queued` if the provider gave no usable answer, or if its answer does not yet say what
+        the hint says.
         """
         if event.payment_id is None:
             return event.result
@@ -165,11 +174,25 @@ class HintHandler:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             effect = "unchanged"
-        if effect is None:
+        if effect is None or self._is_answer_perhaps_late(event):
             return common.EVENT_QUEUED
         event_state = common.find_event_state(effect)
         common.settle_event(self._context, event.source, event.event_id, event_state, event.payment_id)
         return event_state
+
+    def _is_answer_perhaps_late(self, event: PaymentEvent) -> bool:
+        """True if the hint reports its payment as paid, and the payment is still unpaid here after the provider's
+        answer, within LATE_ANSWER_PERIOD of the hint's arrival. Another payment could be started, or the order be
+        cancelled, before anybody asks the provider again.
+        """
+        context = self._context
+        if event.payment_id is None or not self._is_reported_as_paid(event):
+            return False
+        period = context.scale.scale_delta(LATE_ANSWER_PERIOD)
+        if event.received_at is not None and not timedelta(0) <= context.now() - event.received_at < period:
+            return False
+        payment = self._payment_prober.read_payment(event.payment_id)
+        return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES
 
     def _make_stored_fields(self, body: bytes) -> str:
         """Return, as JSON text, the fields of the hint `body` that may be stored."""

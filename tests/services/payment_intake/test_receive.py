@@ -8,6 +8,7 @@ import pytest
 from console.domain.payments.records import PaymentImport, PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
+from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
@@ -37,6 +38,47 @@ def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
     asked = len(scene.control.read_requests(call="paypay_payment"))
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
+
+
+OLD_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
+
+
+def expired_and_paid(scene: Scene) -> int:
+    """A payment that has ended unpaid here, and that nothing reads any more, while the payer has paid it."""
+    payment_id = begun(scene, "paypay")
+    scene.place.unguard("payments")
+    scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL, work_at = NULL")
+    return payment_id
+
+
+def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Scene) -> None:
+    """It says COMPLETED, and the provider's read call doesn't know it yet: asked again, until it does."""
+    payment_id = expired_and_paid(scene)
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
+    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
+    scene.run_due()
+    assert scene.payment(payment_id).state == "expired"
+    scene.run_due()
+    assert scene.payment(payment_id).state == "completed"
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: MovedClock) -> None:
+    """After a while the answers count; told again, it is asked about again."""
+    payment_id = expired_and_paid(scene)
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
+    assert scene.deliver("paypay", "ORD-1").done == "queued"
+    clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    scene.run_due()
+    assert scene.place.sql("SELECT done FROM payment_events") == [("unchanged",)]
+    asked = len(scene.control.read_requests(call="paypay_payment"))
+    scene.run_due()
+    assert len(scene.control.read_requests(call="paypay_payment")) == asked
+    scene.control.clear_faults()
+    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
+    assert scene.payment(payment_id).state == "completed"
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
