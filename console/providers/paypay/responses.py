@@ -53,6 +53,7 @@ LARGEST_AMOUNT = 99_999_999_999
 _RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CANCELED_CAPTURE_STATES = ("USER_CANCELED",)
 _LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time can have no refund window
 
 
@@ -150,7 +151,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         payment_id = None if payment_fields.get("paymentId") is None else _require_id(payment_fields["paymentId"])
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
             raise UnusableAnswer("other_payment")
-        amount = None if payment_fields.get("amount") is None else _parse_amount(payment_fields["amount"])
+        amount = _read_charged_amount(payment_fields)
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,
@@ -168,6 +169,26 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         return report, make_unknown_verdict("other_amount") if has_other_amount else state_meaning.verdict
 
     return read_payment_report
+
+
+def _read_charged_amount(payment_fields: Fields) -> Money | None:
+    """Return the amount that the payer was charged: the sum of the captures if PayPay lists captures, because an
+    authorised payment may be captured in part, otherwise the amount of the payment. Return None if the answer has no
+    amount. Raises UnusableAnswer or UnreadableJson for captures that can't be read.
+    """
+    captures = payment_fields.get("captures")
+    rows = None if captures is None else _require_object(captures).get("data")
+    if not rows:
+        return None if payment_fields.get("amount") is None else _parse_amount(payment_fields["amount"])
+    if not isinstance(rows, list):
+        raise UnreadableJson("no list")
+    capture_rows = [_require_object(row) for row in rows]
+    minor_amounts = [
+        _parse_amount(row.get("amount")).minor
+        for row in capture_rows
+        if row.get("status") not in _CANCELED_CAPTURE_STATES
+    ]
+    return _parse_amount({"amount": sum(minor_amounts), "currency": CURRENCY})
 
 
 def make_refund_reader(instruction: RefundInstruction) -> DataReader[RefundReport]:

@@ -406,6 +406,36 @@ def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why:
     assert (outcome.found is not None) == (why == "other_amount")
 
 
+def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, object]:
+    return {"data": [{"amount": {"amount": minor, "currency": "JPY"}, "status": status} for minor in minors]}
+
+
+@pytest.mark.parametrize(
+    ("captures", "kind", "minor"),
+    [
+        (captured(3300), Kind.SUCCEEDED, 3300),
+        (captured(3000, 300), Kind.SUCCEEDED, 3300),
+        ({"data": []}, Kind.SUCCEEDED, 3300),
+        ({"data": None}, Kind.SUCCEEDED, 3300),
+        (captured(1000), Kind.UNKNOWN, 1000),
+        (captured(3300, 1), Kind.UNKNOWN, 3301),
+        ({"data": [*captured(3000)["data"], *captured(300, status="USER_CANCELED")["data"]]}, Kind.UNKNOWN, 3000),  # type: ignore[misc]
+    ],
+)
+def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, minor: int) -> None:
+    """An authorised payment may be captured in part: the whole sum is not what the payer was charged."""
+    found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
+    assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
+
+
+@pytest.mark.parametrize(
+    "captures", ["none", [], {"data": "x"}, {"data": [1]}, captured(-1), {"data": [{"amount": 5}]}]
+)
+def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
+    found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
+    assert (found.kind, found.found) == (Kind.UNKNOWN, None)
+
+
 def test_a_known_payment_keeps_its_id() -> None:
     """Once captured, a payment is known by the provider's id too."""
     assert payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
