@@ -71,6 +71,8 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
         return (
             ComparedRow(ReconciliationVerdict.IMPORTED, RowAction.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
         )
+    if row.merchant_payment_id not in (None, payment.merchant_payment_id):
+        return _DIFFERENT_STATE_ROW  # the provider's id is that of this payment, our number that of another one
     return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
 
 

@@ -46,6 +46,8 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.APPLY),
         (payment(P.COMPLETED), row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
         (payment(P.COMPLETED), row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.COMPLETED, merchant_payment_id="ORD-2"), row(), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.REVERSED, merchant_payment_id="ORD-2"), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
         (payment(P.COMPLETED, provider_payment_id=None), row(), V.MATCHED, F.APPLY),
         (payment(P.COMPLETED, provider_payment_id=None), row(theirs=None), V.MATCHED, F.NOTHING),
         (payment(P.REVERSED, told_at=AFTER), row(), V.MATCHED, F.NOTHING),
