@@ -122,15 +122,16 @@ class DailyFileReader:
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
         """Return the cells of a line by column name. Raises _RefusedLine `columns` for a line that isn't CSV or has
-        another number of cells than the header; raises _RefusedLine `truncated` if this line is the last one and has
-        no line end.
+        another number of cells than the header. Raises _RefusedLine `truncated` if such a line has no line end, or if
+        its last cell is one that is read: the file may still have been written when it was sent.
         """
-        bad_form = "columns" if line.endswith(b"\n") else "truncated"
+        is_whole = line.endswith(b"\n")
+        bad_form = "columns" if is_whole else "truncated"
         try:
             cells = next(csv.reader([line.decode("cp932", "replace").rstrip("\r\n")], strict=True))
         except (csv.Error, StopIteration):
             raise _RefusedLine(bad_form) from None
-        if len(cells) != len(self._header):
+        if len(cells) != len(self._header) or not (is_whole or self._header[-1] not in _READ_COLUMNS):
             raise _RefusedLine(bad_form)
         return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _READ_COLUMNS}
 

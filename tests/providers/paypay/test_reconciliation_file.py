@@ -124,6 +124,16 @@ def test_a_file_that_was_cut_says_so(cut: int) -> None:
     assert reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
 
 
+def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
+    """Columns may come in another order: without a line end, the last amount may have lost its last digits."""
+    header = HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
+    line = PAID.removesuffix(",").replace("3300,", "") + ",3300"
+    whole, cut = rows(file(line, header=header)), rows(file(line[:-2], header=header, end=""))
+    assert [row.amount.minor for row in whole if isinstance(row, HistoryRow)] == [3300]
+    assert [row.reason for row in cut if isinstance(row, RefusedRow)] == ["truncated"]
+    assert reasons(PAID, end="") == [None], "the last cell is one that nobody reads"
+
+
 def test_a_refused_line_names_its_payment_where_it_can() -> None:
     """A person has to find it."""
     (row,) = rows(file(PAID.replace(",3300,", ",x,")))

@@ -107,6 +107,17 @@ def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None
     assert scene.cases("notice") == ["contradicted"]
 
 
+def test_ids_that_differ_in_letter_case_are_two_events(scene: Scene) -> None:
+    """Whatever a server's own collation calls equal: neither notice is lost."""
+    for turn in (1, 2):
+        scene.order(f"ORD-{turn}", 3300)
+    assert scene.payments.receive_notice(scene.bank("ev-a", "ORD-1")).done == "booked"
+    assert scene.payments.receive_notice(scene.bank("EV-A", "ORD-2")).done == "booked"
+    assert [scene.order_now(f"ORD-{turn}").state for turn in (1, 2)] == ["paid", "paid"]
+    assert scene.payments.receive_notice(scene.bank("EV-A", "ORD-2")).done == "repeated"
+    assert scene.cases("notice") == []
+
+
 def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
     """A success notice can't be refused: what exceeds the account's limit waits for its refund."""
     scene.account(NUMBERS[0], 5000)
