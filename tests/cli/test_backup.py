@@ -141,6 +141,29 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     assert (checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
+def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
+    terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command of ours made the copy, and nobody told the desk in it that it is one."""
+    real = Spool.mark_calling
+    assert buy(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
+
+    def copy_first(spool: Spool, operation_id: str) -> bool:
+        monkeypatch.setattr(Spool, "mark_calling", real)
+        shutil.copytree(home(terminal), tmp_path / "new")
+        return real(spool, operation_id)
+
+    monkeypatch.setattr(Spool, "mark_calling", copy_first)
+    bought = buy(terminal, KEPT)
+    assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
+    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    wait_until_lapsed(new, bought.data["operation_id"])
+    assert buy(new, KEPT).refused in ((3, "already_purchased"), (3, "in_progress"))
+    new.json("worker", "--once")
+    assert buy(new, KEPT).refused == (3, "already_purchased")
+    assert (checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+
+
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
     """Until the lease of a call that nobody makes any more has run out."""
     deadline = time.monotonic() + 60

@@ -13,6 +13,28 @@ _CLOCK_TESTS = "tests/services/payments/test_wrong_clocks.py"
 
 ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
+        "a copy of the desk's file proves that nothing was sent",
+        (
+            Change(
+                "console/store/spool/spool.py",
+                "OR state = 'prepared' AND ? = ({_PLACE_QUERY}))",
+                "OR state = 'prepared' AND ? <> '')",
+            ),
+        ),
+        ("tests/store/spool/test_spool.py::test_a_copy_proves_nothing_even_if_that_can_not_be_written",),
+    ),
+    Mutant(
+        "what was prepared when the folder was copied counts as not sent",
+        (
+            Change(
+                "console/store/spool/file_place.py",
+                'return f"{file_status.st_ino}:{place_status.st_ino}:{place_status.st_ctime_ns}"',
+                'return "here" if file_status and place_status else None',
+            ),
+        ),
+        ("tests/store/spool/test_spool.py::test_in_a_copy_what_was_prepared_may_have_been_sent",),
+    ),
+    Mutant(
         "what others were told was not sent is sent after all",
         (
             Change(

@@ -3,14 +3,14 @@ them.
 
 The spool stores an intent for each call that costs or moves money. The intent is in state `prepared` during the
 database transaction that sets the claim, and in state `calling` before the first byte is sent. So an operation
-that is still `prepared` was certainly not sent. The spool also stores answers that the database could not store,
-and anchors: rows of the audit trail that this desk saw committed. All processes of the desk share one file,
-`desk.db`.
+that is still `prepared` was certainly not sent, unless the file is a copy (`file_place`). The spool also stores
+answers that the database could not store, and anchors: rows of the audit trail that this desk saw committed. All
+processes of the desk share one file, `desk.db`.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +25,8 @@ from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
-from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue
+from console.store.spool.file_place import find_place
+from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue, write_transaction
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
     from console.domain.errors.details import InternalErrorDetail
@@ -133,6 +134,9 @@ _STARTS_BY_KEYS_CONDITION = (
 )
 _LARGEST_ROW_ID = 2**63 - 1
 _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
+_PLACE_NAME = "place"
+_PLACE_QUERY = "SELECT value FROM desk WHERE name = 'place'"
+_STORE_VALUE_SQL = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
 
 
 def mark_prepared_as_calling(file: Path) -> None:
@@ -251,6 +255,7 @@ class Spool:
             home / FILE_NAME,
             _CREATE_TABLES_SQL,
             _UPGRADES_SQL,
+            self._distrust_copy,
         )
         self._cipher = cipher
 
@@ -258,6 +263,18 @@ class Spool:
         """Set the cipher that encrypts and decrypts answers from now on. The spool can be opened without one,
         because the store key is needed only for answers."""
         self._cipher = cipher
+
+    def _distrust_copy(self, conn: sqlite3.Connection) -> None:
+        """If the file is a copy, or was put back from one, change the state of each operation from `prepared` to
+        `calling`: it may have been sent since the copy was made. If this can't be written now, the next process tries
+        again; until then, `mark_void` doesn't accept the state `prepared`.
+        """
+        place = find_place(self._file.path)
+        if place is None or conn.execute(_PLACE_QUERY).fetchone() == (place,):
+            return
+        with suppress(sqlite3.OperationalError), write_transaction(conn):
+            conn.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
+            conn.execute(_STORE_VALUE_SQL, (_PLACE_NAME, place))
 
     @cached_property
     def desk_id(self) -> str:
@@ -313,10 +330,15 @@ class Spool:
     def mark_void(self, operation_id: str) -> bool:
         """Change the operation's state from `prepared` to `void`, durably. Return True if the state is `void` now:
         the operation was never sent, and no process can send it any more. Return False if the operation may
-        have been sent, or has no entry.
+        have been sent, or has no entry. In a copy of the spool, an operation that was `prepared` when the copy was
+        made may have been sent.
         """
-        statement = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
-        return self._file.write(statement, (operation_id,), is_durable=True) == 1
+        statement = (
+            "UPDATE intents SET state = 'void' WHERE operation_id = ?"  # noqa: S608 (constants)
+            f" AND (state = 'void' OR state = 'prepared' AND ? = ({_PLACE_QUERY}))"
+        )
+        values = (operation_id, find_place(self._file.path))
+        return self._file.write(statement, values, is_durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of that database in state `prepared` or `void`, oldest first. None of these
@@ -519,8 +541,7 @@ class Spool:
     def store_value(self, name: str, value: str, *, is_durable: bool = False) -> None:
         """Store `value` under `name`; an older value is replaced. With `is_durable`, the value is on the disk when
         this method returns."""
-        statement = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-        self._file.write(statement, (name, value), is_durable=is_durable)
+        self._file.write(_STORE_VALUE_SQL, (name, value), is_durable=is_durable)
 
     @property
     def file_exists(self) -> bool:

@@ -57,13 +57,21 @@ class LocalJournal:
     instead.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str], upgrades: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tables: Sequence[str],
+        upgrades: Sequence[Sequence[str]] = (),
+        on_first_open: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
         """`tables`: the statements that create a new file. `upgrades`: for each later version of the file, the
-        statements that upgrade an older file by this one version.
+        statements that upgrade an older file by this one version. `on_first_open` is called with the first connection
+        of this object, before any other use of it.
         """
         self.path = path
         self._tables = tables
         self._schema_upgrades = upgrades
+        self._on_first_open = on_first_open
         self._version = 1 + len(upgrades)
         self._idle_connections: deque[_Connection] = deque()
         self._is_closed = False
@@ -98,7 +106,7 @@ class LocalJournal:
         the changes have been synced to the disk."""
         with self._lend_connection() as conn:
             _set_durability(conn, is_durable)
-            with _write_transaction(conn):
+            with write_transaction(conn):
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
@@ -150,6 +158,8 @@ class LocalJournal:
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA fullfsync=ON")
             self._prepare_tables(conn)
+            if self._on_first_open is not None and self._file_identity is None:
+                self._on_first_open(conn)
         except BaseException:
             conn.close()
             raise
@@ -165,7 +175,7 @@ class LocalJournal:
         `bad_profile` for a file of another program or of a newer version."""
         if _read_id_and_version(conn) == (APPLICATION_ID, self._version):
             return
-        with _write_transaction(conn):
+        with write_transaction(conn):
             id_and_version = _read_id_and_version(conn)
             if id_and_version == (APPLICATION_ID, self._version):
                 return
@@ -200,7 +210,9 @@ def _set_durability(conn: _Connection, is_durable: bool) -> None:
 
 
 @contextmanager
-def _write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
+def write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
+    """Context manager: run the block in a transaction that may write, and commit it; roll it back after an
+    exception."""
     _retry_while_locked(lambda: conn.execute("BEGIN IMMEDIATE"))
     try:
         yield

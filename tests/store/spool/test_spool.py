@@ -1,6 +1,7 @@
 """The desk's spool holds what it promised, whoever writes at once and whenever it is killed."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -327,6 +328,43 @@ def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -
     assert spool.mark_calling("op-1")
     assert spool.list_unsent_entries(DATABASE) == ()
     assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+
+
+@pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
+def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str) -> None:
+    """The copy shows the moment before the sending, and holds the claim; the desk that was copied can still tell."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    spool = Spool(home, None)
+    for operation_id in ("sent", "unsent"):
+        spool.store_intent(intent(operation_id))
+    spool.close()
+    shutil.copytree(home, copy)
+    assert spool.mark_calling("sent")
+    assert spool.mark_void("unsent")
+    spool.close()
+    if way != "another folder":
+        before = (home / "desk.place").stat().st_ctime_ns
+        if way == "the same folder, as new files":
+            shutil.rmtree(home)
+        while not (home / "desk.place").exists() or (home / "desk.place").stat().st_ctime_ns == before:
+            shutil.copytree(copy, home, dirs_exist_ok=True)
+    restored = Spool(copy if way == "another folder" else home, None)
+    assert restored.list_unsent_entries(DATABASE) == ()
+    assert not restored.mark_void("sent")
+    assert [one.intent.operation_id for one in restored.read_entries(DATABASE)] == ["sent", "unsent"]
+    assert all(one.state is SpoolState.CALLING and one.holds_claim for one in restored.read_entries(DATABASE))
+    restored.close()
+
+
+def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a full disk keeps the states as they are, a prepared operation is not taken back either."""
+    spool.store_intent(intent("sent"))
+    monkeypatch.setattr("console.store.spool.spool.find_place", lambda _file: "elsewhere")
+    monkeypatch.setattr(Spool, "_distrust_copy", lambda *_: None)
+    assert not Spool(tmp_path, None).mark_void("sent")
+    assert not spool.mark_void("sent")
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
