@@ -46,16 +46,11 @@ LONGEST_NAME_CHARACTERS = 255
 _CREDIT_CHECKS_QUERY = select(*CREDIT_CHECK_COLUMNS)
 _CREDIT_CHECK_BY_ID_QUERY = _CREDIT_CHECKS_QUERY.where(credit_checks.c.id == bindparam("record_id"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
-# worker corrects them. So each search reads up to 200 of them.
+# worker corrects them. So each search reads all rows that no task has seen yet: a limit would hide some of them, and
+# their companies would be bought a second time.
 _other_check = credit_checks.alias("other").c
-_UNNORMALISED_ROWS_QUERY = (
-    select(_other_check.id, _other_check.number_key)
-    .where(_other_check.work_state.is_(None))
-    .order_by(_other_check.work_at, _other_check.id)
-)
-_unnormalised_rows = _UNNORMALISED_ROWS_QUERY.limit(200).subquery().c
-_UNNORMALISED_CHECK_IDS_QUERY = select(_unnormalised_rows.id).where(
-    func.length(_unnormalised_rows.number_key) != DIGIT_COUNT
+_UNNORMALISED_CHECK_IDS_QUERY = select(_other_check.id).where(
+    _other_check.work_state.is_(None), func.length(_other_check.number_key) != DIGIT_COUNT
 )
 
 

@@ -70,6 +70,21 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     assert vendor.charges == []
 
 
+def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """The other application has written for days while no window and no worker was open."""
+    others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(numbers(250, seed=9), 1_000))
+    place.shop(
+        *(("SET sql_mode = ''",) if place.is_server else ()),
+        f"INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES {others}",
+    )
+    row = write(place, f"T{NUMBER}", credit_check_id=77)
+    assert code_of_buying(console) == "already_purchased"
+    assert [found.id for found in console.lookup.find_records(NUMBER).credit_checks] == [row]
+    assert vendor.charges == []
+
+
 def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None:
     """Its spelling is no reason to buy beside it: the renewal supersedes it."""
     row = write(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
