@@ -410,6 +410,17 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a field beside the list of purchases that nobody knows is passed over",
+        (
+            Change(
+                "console/providers/alarmbox/list_pages.py",
+                "    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES\n",
+                "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_WITHOUT_PAGES\n",
+            ),
+        ),
+        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+    ),
+    Mutant(
         "a page that is full is taken for the whole list of purchases",
         (
             Change(

@@ -1,15 +1,20 @@
 """Decide whether AlarmBox's list of purchases may lack rows. No I/O.
 
-How AlarmBox divides a long list into pages isn't published. So a field beside the list, or a header, whose name has
-a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value. A field with another name
-(`request_id`, `status`) says nothing about pages, as long as it can't hold rows and is no address of a page.
+How AlarmBox divides a long list into pages isn't published. So every field beside the list is judged:
+
+- A field whose name has a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value.
+- A field whose name consists of words that say nothing about pages (`request_id`, `status`) must have a value that
+  can't hold rows and is no address of a page.
+- Any other field must be empty, because its name may be one for pages that this module doesn't know.
 """
 
 import re
 from collections.abc import Mapping
 
 _WORD_PATTERN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_PAGE_ADDRESS_PATTERN = re.compile(r"[?&][^=&]*(page|cursor|offset|after|before|next)", re.IGNORECASE)
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]+")
+_ADDRESS_QUERY_PATTERN = re.compile(r"[?&](?!corporation_number=)[^&#]")
+_PAGE_ADDRESS_PATTERN = re.compile(r"page|cursor|offset|after|before|next", re.IGNORECASE)
 _LINK_RELATION_PATTERN = re.compile(r"rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
 _WHOLE_RANGE_PATTERN = re.compile(r"\S+\s+0-([0-9]{1,9})/([0-9]{1,9})")
 _RELATIONS_WITHOUT_PAGES = frozenset({"self", "canonical"})
@@ -25,9 +30,22 @@ _ROW_COUNT_WORDS = frozenset(
      "entries", "to"}
 )  # fmt: skip
 _PAGING_WORDS = _PAGE_SIZE_WORDS | _FURTHER_ROWS_WORDS | _PAGE_WORDS | _ALL_ROWS_WORDS | _ROW_COUNT_WORDS
-_PAGE_HEADERS = (
-    "x-next-page", "x-page", "x-per-page", "x-total", "x-total-count", "x-total-pages", "x-has-more", "x-next-cursor",
+_STATE_WORDS = frozenset(
+    {"status", "success", "ok", "code", "error", "errors", "warning", "warnings", "version", "time", "timestamp",
+     "took", "duration", "elapsed", "ms", "seconds", "at"}
 )  # fmt: skip
+"""Words of names whose values may be numbers or booleans and say nothing about pages."""
+_WORDS_WITHOUT_PAGES = _STATE_WORDS | {
+    "request", "trace", "correlation", "id", "message", "messages", "api", "server", "generated", "date",
+    "corporation", "corporate", "company", "client", "meta", "metadata", "tags", "notice", "notices", "description",
+    "type", "object", "kind", "language", "locale", "environment", "host", "url", "uri", "href", "self", "canonical",
+}  # fmt: skip
+_ECHOED_NAMES = frozenset({"corporation_number", "corporationNumber"})
+"""Names of the field that repeats the question."""
+_PAGE_HEADER_WORDS = frozenset(
+    {"page", "pages", "paging", "pagination", "cursor", "offset", "more", "continuation", "total"}
+)
+_PAGE_HEADERS = frozenset({"x-count", "x-next", "x-prev", "x-has-next", "x-limit"})
 
 
 def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
@@ -38,29 +56,56 @@ def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
 
 def headers_may_lack_rows(headers: Mapping[str, str], row_count: int) -> bool:
     """True if the headers of the answer (names in lower case) say that the list may be only a part of the purchases.
-    Only the usual headers of paging are read, because other headers, such as those of a rate limit, use the same
-    words."""
+    Only headers of paging are read, because other headers, such as those of a rate limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
     return (
         ("link" in headers and not (relations and relations <= _RELATIONS_WITHOUT_PAGES))
         or ("content-range" in headers and not _is_whole_range(headers["content-range"], row_count))
-        or may_lack_rows({name: headers[name].strip() for name in _PAGE_HEADERS if name in headers}, row_count)
+        or may_lack_rows({name: headers[name].strip() for name in headers if _is_page_header(name)}, row_count)
     )
+
+
+def _is_page_header(name: str) -> bool:
+    words = _split_name(name)
+    return name in _PAGE_HEADERS or (bool(words & _PAGE_HEADER_WORDS) and not words & {"rate", "ratelimit"})
 
 
 def _excludes_rows(name: str, value: object, outer_words: frozenset[str], row_count: int) -> bool:
     """True if the value of the field `name` excludes rows beside those of the list. `outer_words` are the words of
     paging in the name of the object that contains the field."""
-    if value is None or value in ("", [], {}) or name == "self":
+    if value is None or value in ("", [], {}):
         return True
-    words = (_split_name(name) & _PAGING_WORDS) or outer_words
+    if name in _RELATIONS_WITHOUT_PAGES:
+        return isinstance(value, str) and not _is_page_address(value)
+    own_words = _split_name(name)
+    words = (own_words & _PAGING_WORDS) or outer_words
     if isinstance(value, dict):
-        return all(_excludes_rows(str(inner), part, words, row_count) for inner, part in value.items())
+        is_known = bool(words) or _says_nothing_about_pages(name, own_words)
+        return is_known and all(_excludes_rows(str(inner), part, words, row_count) for inner, part in value.items())
+    if words:
+        return not isinstance(value, list) and _is_value_of_whole_list(words, value, row_count)
+    if name in _ECHOED_NAMES:
+        return isinstance(value, str)
+    if not _says_nothing_about_pages(name, own_words):
+        return False
     if isinstance(value, list):
-        return not words and not any(isinstance(part, dict | list) for part in value)
-    if not words:
-        return not (isinstance(value, str) and _PAGE_ADDRESS_PATTERN.search(value))
-    return _is_value_of_whole_list(words, value, row_count)
+        return all(isinstance(part, str) and not _is_page_address(part) for part in value)
+    if isinstance(value, str) and not value.isdecimal():
+        return not _is_page_address(value)
+    return bool(own_words & _STATE_WORDS) or (isinstance(value, str) and "id" in own_words)
+
+
+def _says_nothing_about_pages(name: str, words: frozenset[str]) -> bool:
+    """True if the name of a field consists of words that say nothing about pages. `words` are the words of the
+    name."""
+    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES
+
+
+def _is_page_address(text: str) -> bool:
+    """True if the text may be the address of a page: it has a query that isn't only the question, or a path with a
+    word of paging."""
+    is_address = text.startswith(("/", "http:", "https:"))
+    return bool(_ADDRESS_QUERY_PATTERN.search(text) or (is_address and _PAGE_ADDRESS_PATTERN.search(text)))
 
 
 def _is_value_of_whole_list(words: frozenset[str], value: object, row_count: int) -> bool:
@@ -91,4 +136,5 @@ def _is_whole_range(content_range: str, row_count: int) -> bool:
 
 
 def _split_name(name: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _WORD_PATTERN.findall(name))
+    """Return the words of a name in lower case, without numbers."""
+    return frozenset(word.lower() for word in _WORD_PATTERN.findall(name) if not word.isdigit())

@@ -353,6 +353,23 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
     "an address of a page": ({"credit_checks": [CHECK], "url": "https://api.alarmbox.jp/x?page=2"}, Kind.UNKNOWN,
                              "list_incomplete", 0),
     "rows elsewhere": ({"credit_checks": [CHECK], "archived": [CHECK]}, Kind.UNKNOWN, "list_incomplete", 0),
+    "words in one": ({"credit_checks": [CHECK], "hasmore": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "words in one, with a mark": ({"credit_checks": [CHECK], "nextpage": "b2Zm"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a total in one word": ({"credit_checks": [CHECK], "totalcount": 40}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a word of its own": ({"credit_checks": [CHECK], "scroll_id": "DnF1"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "the number of a page": ({"credit_checks": [CHECK], "number": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "Japanese words": ({"credit_checks": [CHECK], "続き": "あり"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "within what says nothing": ({"credit_checks": [CHECK], "meta": {"rest": 3}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "within what nobody knows": ({"credit_checks": [CHECK], "x": {"id": "1"}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "itself a later page": ({"credit_checks": [CHECK], "links": {"self": "/x?p=2"}}, Kind.UNKNOWN,
+                            "list_incomplete", 0),
+    "an address with another page": ({"credit_checks": [CHECK], "url": "/x?start=20"}, Kind.UNKNOWN,
+                                     "list_incomplete", 0),
+    "an address by a path": ({"credit_checks": [CHECK], "url": "/x/page/2"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "the question again": (
+        {"credit_checks": [CHECK], "url": "/ps/v1/credit_checks?corporation_number=7123456789012", "code": "0",
+         "trace_id": "17", "object": "x"},
+        Kind.SUCCEEDED, "answered", 1),
     "all but the newest": ({"credit_checks": [CHECK], "from": "2020-01-01"}, Kind.UNKNOWN, "list_incomplete", 0),
 }  # fmt: skip
 
@@ -368,7 +385,8 @@ def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
     ("name", "value"),
     [
         ("Link", '<https://api.alarmbox.jp/?page=2>; rel="next"'), ("X-Total-Count", "40"), ("X-Per-Page", "1"),
-        ("Content-Range", "items 0-0/2"), ("X-Next-Page", "2"),
+        ("Content-Range", "items 0-0/2"), ("X-Next-Page", "2"), ("Total", "40"), ("Total-Pages", "2"),
+        ("X-Pagination", '{"total":40}'), ("Pagination-Count", "40"), ("X-Has-Next", "true"), ("Current-Page", "2"),
     ],
 )  # fmt: skip
 def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
