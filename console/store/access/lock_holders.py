@@ -65,26 +65,11 @@ _LOCK_WAITS_QUERY_ON_MYSQL = (
     "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
     " FROM performance_schema.data_lock_waits"
 )
-_LOCK_REPEATER_SQL = f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}')
-      AND FIND_IN_SET(account, @console_repeaters) THEN
-      SET reason = '{SUSPENDED_REASON}', other_id = 0;
-      SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
-      PREPARE locks_account FROM @console_statement;
-      EXECUTE locks_account;
-      DEALLOCATE PREPARE locks_account;
-      WHILE other_id IS NOT NULL DO
-        SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
-          WHERE p.user = account AND p.id > other_id AND p.id <> session_id;
-        IF other_id IS NOT NULL THEN
-          KILL CONNECTION other_id;
-        END IF;
-      END WHILE;
-    END IF;"""  # noqa: S608  # constants of this program
-"""Part of the stored procedure END_LOCK_HOLDER_PROCEDURE: it locks the account of the session if the account has
-blocked others again and again, and ends its other sessions. Otherwise a person who may connect anew after each end
-would block others for ever. The variable `@console_repeaters` of the calling session has the names of such accounts.
-The procedure locks only an account that blocks others at this moment, so no worker can lock any other one.
-"""
+_LOCK_ACCOUNT_ON_MARIADB = "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');"
+_LOCK_ACCOUNT_ON_MYSQL = """SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
+        PREPARE locks_account FROM @console_statement;
+        EXECUTE locks_account;
+        DEALLOCATE PREPARE locks_account;"""
 _RIGHT_PATTERNS_ON_MARIADB = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
     "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b.* ON \*\.\*",
@@ -139,16 +124,19 @@ def _make_procedure_body(conn: Connection) -> str:
     the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
     session blocks others, the reason is `unended`.
     """
-    lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
+    lock_waits_query, lock_account_sql = (
+        (_LOCK_WAITS_QUERY_ON_MARIADB, _LOCK_ACCOUNT_ON_MARIADB)
+        if is_mariadb(conn)
+        else (_LOCK_WAITS_QUERY_ON_MYSQL, _LOCK_ACCOUNT_ON_MYSQL)
+    )
     return f"""BEGIN
   DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  DECLARE CONTINUE HANDLER FOR 1227, 1396 SET reason = '{BLOCKS_REASON}';
   {_make_session_query(lock_waits_query)};
   IF session_id IS NOT NULL THEN
-    {_LOCK_REPEATER_SQL}
+    {_make_repeater_statements(lock_account_sql)}
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -171,6 +159,34 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
+
+
+def _make_repeater_statements(lock_account_sql: str) -> str:
+    """Return the part of the procedure that locks the account of the session if the account has blocked others again
+    and again, and ends its other sessions. Otherwise a person who may connect anew after each end would block others
+    for ever. The variable `@console_repeaters` of the calling session has the names of such accounts. The procedure
+    locks only an account that blocks others at this moment, so no worker can lock any other one.
+
+    `lock_account_sql` locks the account. It may fail whatever people do: one account can use up the prepared
+    statements of the whole server (`max_prepared_stmt_count`). The sessions are ended all the same, which gives these
+    statements free, and the next call locks the account.
+    """
+    return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}')
+      AND FIND_IN_SET(account, @console_repeaters) THEN
+      BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';
+        {lock_account_sql}
+        SET reason = '{SUSPENDED_REASON}';
+      END;
+      SET other_id = 0;
+      WHILE other_id IS NOT NULL DO
+        SELECT MIN(p.id) INTO other_id FROM information_schema.processlist p
+          WHERE p.user = account AND p.id > other_id AND p.id <> session_id;
+        IF other_id IS NOT NULL THEN
+          KILL CONNECTION other_id;
+        END IF;
+      END WHILE;
+    END IF;"""  # noqa: S608  # constants of this program
 
 
 def _make_session_query(lock_waits_query: str) -> str:
