@@ -13,6 +13,8 @@ _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/sto
 _WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
 _LOCKED = "tests/services/desk_requests/test_locked_requests.py"
 _COUNTED = "tests/services/desk_requests/test_request_counts.py"
+_HOLDERS = "console/store/access/lock_holders.py"
+_USED_UP = "tests/services/desk_requests/test_used_up_servers.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -69,6 +71,21 @@ ON_HARMS: tuple[Mutant, ...] = (
         "      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})",
         "      )",
         "tests/services/desk_requests/test_lock_holders.py::test_who_holds_others_up_again_and_again_is_locked"),
+    _mutant("a lock that is handed on is a new wait each time", _HOLDERS,
+        "LEAST(w.trx_wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
+        "w.trx_wait_started",
+        "tests/services/desk_requests/test_lock_holders.py::test_a_lock_that_is_handed_on_is_one_wait"),
+    _mutant("who can't be locked is not ended", _HOLDERS,
+        "        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';\n", "",
+        f"{_USED_UP}::test_who_cannot_be_locked_is_ended"),
+    _mutant("an account is locked by a prepared statement", _HOLDERS,
+        "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
+        "PREPARE lock_it FROM CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK'); EXECUTE lock_it;"
+        " DEALLOCATE PREPARE lock_it;",
+        f"{_USED_UP}::test_nobody_keeps_an_account_from_being_locked"),
+    _mutant("one person fills the memory", _HOLDERS,
+        'holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND', 'holds_memory=f"FALSE AND',
+        f"{_USED_UP}::test_nobody_fills_the_memory"),
     _mutant("who locks an own request stops the worker", _QUEUE,
         "        with avoid_lock_waits(conn):\n            yield\n", "        yield\n",
         f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),

@@ -44,6 +44,11 @@ MAX_BLOCKING_POINTS = 20
 it blocks others once more.
 """
 REPEATED_BLOCKING_PERIOD_SECONDS = 600.0
+MAX_MEMORY_BYTES = 256 * 1024 * 1024
+"""Memory (bytes) of all sessions of a person on one node from which on the largest ones are ended. MariaDB only: no
+server limits the memory of user variables, and MySQL tells it only to accounts with further rights. One session of a
+desk has at most some MiB.
+"""
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
 MAX_PREPARED_TRANSACTION_SECONDS = 2
@@ -54,22 +59,66 @@ reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls toget
 """
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
-POINTS_BY_REASON = {BLOCKS_REASON: 4, BLOCKS_UNCLEAR_REASON: 1}
-"""Points of an account for one ended session that blocked others, by the reason of its end."""
+MEMORY_REASON = "memory"
+FILLED_REASON = "filled"
+NO_ROOM_REASON = "no_room"
+POINTS_BY_REASON = {BLOCKS_REASON: 4, MEMORY_REASON: 4, BLOCKS_UNCLEAR_REASON: 1, FILLED_REASON: 1}
+"""Points of an account for one ended session that blocked others or used up the server, by the reason of its end."""
 SUSPENDED_REASON = "suspended"
 PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
-_LOCK_WAITS_QUERY_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
-_LOCK_WAITS_QUERY_ON_MYSQL = (
-    "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
-    " FROM performance_schema.data_lock_waits"
+_NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
+"""MariaDB's errors if there is no room for a temporary table."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ServerSql:
+    """SQL of the stored procedure that differs between MariaDB and MySQL. In it `p` is a session in
+    `information_schema.processlist`, `w` a waiting transaction and `wp` its session, `m` the memory of all sessions
+    of the account.
+
+    - `lock_waits_query`: which transaction waits for which other one
+    - `lock_account`: statements that lock the account `account`
+    - `wait_start`: since when `w` has waited
+    - `statement_start`: when the statement of `p` began
+    - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
+    - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
+      and `p` is one that holds much of it
+    """
+
+    lock_waits_query: str
+    lock_account: str
+    wait_start: str
+    statement_start: str
+    runs_too_long: str
+    memory_join: str
+    holds_memory: str
+
+
+_MARIADB_SQL = _ServerSql(
+    lock_waits_query="SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits",
+    # PREPARE would need one of the statements that one account can use up for the whole server.
+    lock_account="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
+    wait_start="LEAST(w.trx_wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
+    statement_start="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
+    runs_too_long=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
+    memory_join="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
+    " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
+    holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
 )
-_LOCK_ACCOUNT_ON_MARIADB = "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');"
-_LOCK_ACCOUNT_ON_MYSQL = """SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');
-        PREPARE locks_account FROM @console_statement;
-        EXECUTE locks_account;
-        DEALLOCATE PREPARE locks_account;"""
+_MYSQL_SQL = _ServerSql(
+    lock_waits_query="SELECT requesting_engine_transaction_id AS requesting_trx_id,"
+    " blocking_engine_transaction_id AS blocking_trx_id FROM performance_schema.data_lock_waits",
+    lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');"
+    " PREPARE locks_account FROM @console_statement; EXECUTE locks_account; DEALLOCATE PREPARE locks_account;",
+    # A session that sets `timestamp` forges `time`: a time ahead makes it negative, and an old one makes it long.
+    wait_start="w.trx_wait_started",
+    statement_start="now_here - INTERVAL p.time SECOND",
+    runs_too_long=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
+    memory_join="",
+    holds_memory="FALSE",
+)
 _RIGHT_PATTERNS_ON_MARIADB = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
     "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b.* ON \*\.\*",
@@ -103,6 +152,9 @@ class EndedSession:
     - blocks_queued: it blocked others, but waited for a lock itself
     - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
       ended
+    - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and this one held much of it
+    - filled: there was no room for temporary tables, and there was some after all sessions of this account had ended
+    - no_room: all sessions of this account were ended for the same reason, and there still was no room
     - metadata: the session waited for a metadata lock
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
     - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
@@ -124,19 +176,17 @@ def _make_procedure_body(conn: Connection) -> str:
     the procedure has ended already is left out; otherwise the procedure would end no other one. If only such a
     session blocks others, the reason is `unended`.
     """
-    lock_waits_query, lock_account_sql = (
-        (_LOCK_WAITS_QUERY_ON_MARIADB, _LOCK_ACCOUNT_ON_MARIADB)
-        if is_mariadb(conn)
-        else (_LOCK_WAITS_QUERY_ON_MYSQL, _LOCK_ACCOUNT_ON_MYSQL)
-    )
+    sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
+    lock_waits_query = sql.lock_waits_query
     return f"""BEGIN
   DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  {_make_session_query(lock_waits_query)};
+  {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
+  {_make_session_query(sql)};
   IF session_id IS NOT NULL THEN
-    {_make_repeater_statements(lock_account_sql)}
+    {_make_repeater_statements(sql.lock_account)}
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -171,7 +221,7 @@ def _make_repeater_statements(lock_account_sql: str) -> str:
     statements of the whole server (`max_prepared_stmt_count`). The sessions are ended all the same, which gives these
     statements free, and the next call locks the account.
     """
-    return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}')
+    return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}', '{MEMORY_REASON}')
       AND FIND_IN_SET(account, @console_repeaters) THEN
       BEGIN
         DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';
@@ -189,14 +239,64 @@ def _make_repeater_statements(lock_account_sql: str) -> str:
     END IF;"""  # noqa: S608  # constants of this program
 
 
-def _make_session_query(lock_waits_query: str) -> str:
-    """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others or runs for too
-    long, and sets the variables `session_id`, `account` and `reason`. `lock_waits_query` is one of
-    _LOCK_WAITS_QUERY_*.
+def _make_no_room_handler(sql: _ServerSql) -> str:
+    """Return the handler of the procedure for a server without room for temporary tables. The list of sessions is
+    such a table, so nobody could be ended while one person has filled the folder `tmpdir`.
 
-    A wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`: the server
-    sets that time anew whenever one of several sessions that hold the same lock ends. Sessions in turn, each younger
-    than MAX_WAIT_SECONDS, would otherwise block others for ever, and no wait would ever be long enough.
+    Nobody can see which session has filled it. So the handler ends all sessions of one account, and looks for a
+    second if there is room now; if not, the next call goes on with the next account that has sessions. The variable
+    `@console_ended_last` of the calling session has the last account whose end gave no room: an account that fills
+    the folder again is the first one of the next time. With no account left, the error is raised.
+    """
+    is_next = f"NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND o.name > COALESCE(@console_ended_last, '')"
+    end_sessions = "EXECUTE IMMEDIATE CONCAT('KILL CONNECTION USER ', QUOTE(account));"
+    return f"""DECLARE EXIT HANDLER FOR {_NO_ROOM_ERRORS} BEGIN
+    DECLARE ended_count, look_count INT DEFAULT 0;
+    DECLARE has_room, is_round_complete BOOL DEFAULT FALSE;
+    DECLARE first_account VARCHAR(128);
+    WHILE ended_count = 0 DO
+      SELECT MIN(o.name) INTO account FROM operators o WHERE {is_next};
+      IF account IS NULL AND is_round_complete THEN
+        RESIGNAL;
+      ELSEIF account IS NULL THEN
+        SET @console_ended_last = '', is_round_complete = TRUE;
+      ELSE
+        {end_sessions}
+        SET ended_count = ROW_COUNT(), first_account = @console_ended_last, @console_ended_last = account;
+      END IF;
+    END WHILE;
+    WHILE NOT has_room AND look_count < 10 DO
+      DO SLEEP(0.1);
+      SET look_count = look_count + 1, has_room = TRUE;
+      BEGIN
+        DECLARE CONTINUE HANDLER FOR {_NO_ROOM_ERRORS} SET has_room = FALSE;
+        SELECT COUNT(*) INTO other_id FROM information_schema.processlist;
+      END;
+    END WHILE;
+    SET reason = '{NO_ROOM_REASON}';
+    IF has_room THEN
+      SET reason = '{FILLED_REASON}', @console_ended_last = first_account;
+      IF FIND_IN_SET(account, @console_repeaters) THEN
+        BEGIN
+          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{FILLED_REASON}';
+          {sql.lock_account}
+          SET reason = '{SUSPENDED_REASON}';
+        END;
+        {end_sessions}
+      END IF;
+    END IF;
+    SELECT account, reason;
+  END;"""  # noqa: S608  # constants of this program
+
+
+def _make_session_query(sql: _ServerSql) -> str:
+    """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others, runs for too
+    long or belongs to an account that holds too much memory, and sets the variables `session_id`, `account` and
+    `reason`.
+
+    On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`:
+    the server sets that time anew whenever one of several sessions that hold the same lock ends. Sessions in turn,
+    each younger than MAX_WAIT_SECONDS, would otherwise block others for ever, and no wait would ever be long enough.
     So the statement may have waited for other sessions nearly all the time: a session whose transaction is younger
     than a second blocks others perhaps by chance, and the reason of its end is `blocks_unclear`.
     """
@@ -206,19 +306,21 @@ def _make_session_query(lock_waits_query: str) -> str:
     wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
     is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
     return f"""SELECT p.id, p.user,
-      CASE WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
+      CASE WHEN h.id IS NULL AND {sql.holds_memory} THEN '{MEMORY_REASON}'
+        WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
         WHEN {is_waiting_sql} THEN 'blocks_queued'
         WHEN h.is_other AND t.trx_started <= now_here - INTERVAL 1 SECOND THEN '{BLOCKS_REASON}'
         ELSE '{BLOCKS_UNCLEAR_REASON}' END
     INTO session_id, account, reason
     FROM information_schema.processlist p
     JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+    {sql.memory_join}
     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
     LEFT JOIN (
       SELECT b.trx_mysql_thread_id AS id,
-        MIN(LEAST(w.trx_wait_started, now_here - INTERVAL COALESCE(wp.time, 0) SECOND)) AS since,
+        MIN({sql.wait_start}) AS since,
         MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
-      FROM ({lock_waits_query}) l
+      FROM ({sql.lock_waits_query}) l
       JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
       JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
       JOIN information_schema.processlist bp ON bp.id = b.trx_mysql_thread_id
@@ -227,9 +329,10 @@ def _make_session_query(lock_waits_query: str) -> str:
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
-      OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
+      OR p.command <> 'Sleep' AND {sql.runs_too_long}
+      OR {sql.holds_memory}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
-        AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
+        AND COALESCE(t.trx_started, {sql.statement_start})
           <= now_here - INTERVAL {wait_limit_sql} SECOND
       OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})
     LIMIT 1"""  # noqa: S608  # constants of this program

@@ -247,11 +247,12 @@ def hand_over(place: Place, worker: Console, stack: ExitStack) -> tuple[int, boo
 
     until(lambda: read_wait()[1] == 1, "a long wait")
     before, _ = read_wait()
+    dates_anew = place.engine != "mysql"  # MySQL dates a wait once
     until(lambda: read("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
     (handed_on,) = read("SELECT SYSDATE()")
     lock(1)
     first.commit()
-    until(lambda: read_wait()[0] != before, "the wait for the second session")
+    until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
     ended = worker.blocking_session_ender.end_blocking_sessions()
     return ended, read("SELECT SYSDATE()")[0] == handed_on
 
@@ -272,6 +273,47 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
     until(is_judged, "a look in the second of the hand-over", 600)
     worker.blocking_session_ender.close()
     assert judged == [1]
+
+
+def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Console) -> None:
+    """Where a session may set its own time, MySQL counts `time` from that. A statement that begins in the future is
+    ended, and who waits since 1970 has waited for as long as the lock was waited for."""
+    assert isinstance(place, ServerPlace)
+    ender = worker.blocking_session_ender
+    with ExitStack() as stack:
+        holding, waiting = (stack.enter_context(closing(connect(place, name, 1))) for name in ("lead-b", "op-a"))
+        cursor, waiting_cursor = stack.enter_context(holding.cursor()), stack.enter_context(waiting.cursor())
+        if place.engine != "mysql":
+            with pytest.raises(pymysql.MySQLError, match="secure-timestamp"):
+                waiting_cursor.execute("SET timestamp = 1000")
+            return
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
+        waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        waiting_cursor.execute("SET timestamp = 1000")
+        waiting_cursor.execute("BEGIN")
+        runs(stack, waiting_cursor, "SELECT COUNT(*) FROM own_requests")
+        stack.callback(waiting._force_close)
+        listed = "SELECT TIMESTAMPDIFF(SECOND, MAX(trx_wait_started), SYSDATE()) FROM information_schema.innodb_trx"
+        looking = stack.enter_context(stack.enter_context(closing(owner(place))).cursor())
+
+        def wait_seconds() -> int | None:
+            Event().wait(BETWEEN_LOOKS_SECONDS)
+            looking.execute(f"{listed} WHERE trx_mysql_thread_id = {waiting.thread_id()}")
+            return looking.fetchone()[0]  # type: ignore[no-any-return]  # PyMySQL has no types
+
+        until(lambda: wait_seconds() is not None, "the wait")
+        ended, seconds = ender.end_blocking_sessions(), wait_seconds()
+        assert ended == 0 or seconds is None or seconds >= MAX_WAIT_SECONDS
+        cursor.execute("ROLLBACK")
+    until_sessions_end(place, "op-a")
+    with ExitStack() as stack:
+        sleeping = stack.enter_context(closing(connect(place, "op-a", 1)))
+        sleeping_cursor = stack.enter_context(sleeping.cursor())
+        sleeping_cursor.execute("SET timestamp = 2000000000")
+        runs(stack, sleeping_cursor, "SELECT SLEEP(600)")
+        until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement", 30)
+    ender.close()
 
 
 def entries_about(place: Place, person: str) -> list[str]:

@@ -1,7 +1,9 @@
 """One person uses up what all accounts of a server share: sessions that block others are ended all the same."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, suppress
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
@@ -10,6 +12,10 @@ import pytest
 
 from console.store.access.lock_holders import (
     BLOCKS_REASON,
+    FILLED_REASON,
+    MAX_MEMORY_BYTES,
+    MEMORY_REASON,
+    NO_ROOM_REASON,
     SUSPENDED_REASON,
     EndedSession,
     end_next_blocking_session,
@@ -26,14 +32,22 @@ _STATEMENTS = 20
 """Number of prepared statements that the server has for all accounts together; usually 16,382."""
 
 
+_MEMBERS = {name: EVERYBODY[name] for name in ("op-a", "lead-b", "worker")}
+_VARIABLE_BYTES = 16_000_000
+_FILLS = (
+    "WITH RECURSIVE r AS (SELECT 1 AS n, REPEAT('x', 60000) AS p UNION ALL SELECT n + 1, p FROM r WHERE n < 5000000)"
+    " SELECT COUNT(*), MAX(p) FROM r"
+)
+"""A statement with a temporary table of 300 GB."""
+
+
 @pytest.fixture(scope="module")
 def people() -> Iterator[Team]:
     """A team whose people ask, on a small server of its own."""
     need_engine("mariadb")
-    members = {name: EVERYBODY[name] for name in ("op-a", "lead-b", "worker")}
     with (
         mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
-        team(server, members, asks=True) as made,
+        team(server, _MEMBERS, asks=True) as made,
     ):
         yield made
 
@@ -55,14 +69,14 @@ def block(people: Team, stack: ExitStack) -> None:
     stack.callback(give_up)
 
 
-def look(people: Team, worker: Database) -> EndedSession:
-    """The first session that the worker ends, while it knows that op-a has blocked others again and again."""
+def look(people: Team, worker: Database, repeaters: Collection[str] = ("op-a",)) -> EndedSession:
+    """The first session that the worker ends. It knows that `repeaters` have blocked others again and again."""
     ended: list[EndedSession] = []
 
     def has_ended() -> bool:
         Event().wait(BETWEEN_LOOKS_SECONDS)
         with worker.read() as conn:
-            name_repeaters(conn, {people.names["op-a"]})
+            name_repeaters(conn, {people.names[name] for name in repeaters})
             session = end_next_blocking_session(conn)
         ended.extend([session] if session else [])
         return bool(ended)
@@ -104,3 +118,70 @@ def test_who_cannot_be_locked_is_ended(people: Team) -> None:
         assert look(people, worker) == EndedSession(account, BLOCKS_REASON)
     with suppress(pymysql.MySQLError):
         people.connect("op-a").close()
+
+
+@pytest.mark.parametrize("whose", [["op-a", "op-a"], ["op-a", "lead-b"]], ids=["one", "two"])
+def test_nobody_fills_the_memory(people: Team, whose: list[str]) -> None:
+    """User variables of two sessions of one person use up the memory, which no server limits: one of both is ended.
+    What two people hold together is not counted."""
+    with ExitStack() as stack:
+        worker = stack.enter_context(closing(Database(people.urls["worker"])))
+        for name in whose:
+            cursor = stack.enter_context(stack.enter_context(closing(people.connect(name))).cursor())
+            for number in range(MAX_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
+                cursor.execute(f"SET @kept_{number} = REPEAT('x', {_VARIABLE_BYTES})")
+        if whose[0] == whose[1]:
+            assert look(people, worker, ()) == EndedSession(people.names["op-a"], MEMORY_REASON)
+        with worker.read() as conn:
+            assert end_next_blocking_session(conn) is None
+
+
+@pytest.fixture
+def small_folder() -> Iterator[str]:
+    """A folder for temporary tables that has 16 MB, as a file system of its own. Only root makes one."""
+    with TemporaryDirectory(prefix="console-tmpdir-") as folder:  # the server's account may not enter pytest's own
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m,mode=1777", "tmpfs", folder], capture_output=True
+        )
+        if made.returncode != 0:
+            pytest.skip("no file system can be made here")
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
+    """One statement fills it, so the server can't list its sessions any more: the worker ends the sessions of one
+    account after the other, until there is room. Who does so again is the first one then, and is locked at last."""
+    need_engine("mariadb")
+    with (
+        mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
+        team(server, _MEMBERS, asks=True) as people,
+        ExitStack() as stack,
+    ):
+        worker = stack.enter_context(closing(Database(people.urls["worker"])))
+        account = people.names["op-a"]
+
+        def fill() -> None:
+            cursor = stack.enter_context(stack.enter_context(closing(people.connect("op-a"))).cursor())
+            cursor.execute("SET SESSION max_statement_time = 0, max_recursive_iterations = 4294967295")
+            runs(stack, cursor, _FILLS)
+
+        other = stack.enter_context(closing(people.connect("lead-b")))
+        fill()
+        assert [look(people, worker, ()) for _ in range(2)] == [
+            EndedSession(people.names["lead-b"], NO_ROOM_REASON),
+            EndedSession(account, FILLED_REASON),
+        ]
+        with pytest.raises(pymysql.MySQLError), other.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        other = stack.enter_context(closing(people.connect("lead-b")))
+        fill()
+        assert look(people, worker, ()) == EndedSession(account, FILLED_REASON)
+        fill()
+        assert look(people, worker) == EndedSession(account, SUSPENDED_REASON)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        with pytest.raises(pymysql.MySQLError, match="locked"):
+            people.connect("op-a")
