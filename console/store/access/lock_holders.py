@@ -75,12 +75,13 @@ _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
 @dataclass(frozen=True, slots=True)
 class _ServerSql:
     """SQL of the stored procedure that differs between MariaDB and MySQL. In it `p` is a session in
-    `information_schema.processlist`, `w` a waiting transaction and `wp` its session, `m` the memory of all sessions
-    of the account.
+    `information_schema.processlist`, `l` a row of `lock_waits_query` and `wp` the session that waits, `m` the memory
+    of all sessions of the account.
 
-    - `lock_waits_query`: which transaction waits for which other one
+    - `lock_waits_query`: for each transaction that waits for another one, the ids of both sessions (`waiting_id`,
+      `blocking_id`), since when it waits (`wait_started`), and when the other one began (`blocking_started`)
     - `lock_account`: statements that lock the account `account`
-    - `wait_start`: since when `w` has waited
+    - `wait_start`: since when the transaction in `l` has waited
     - `statement_start`: when the statement of `p` began
     - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
     - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
@@ -96,11 +97,20 @@ class _ServerSql:
     holds_memory: str
 
 
+_WAIT_COLUMNS = (
+    "w.trx_mysql_thread_id AS waiting_id, w.trx_wait_started AS wait_started,"
+    " b.trx_mysql_thread_id AS blocking_id, b.trx_started AS blocking_started"
+)
 _MARIADB_SQL = _ServerSql(
-    lock_waits_query="SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits",
+    # Each transaction that has changed nothing has the id 0, also one that only reads and locks nothing.
+    lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM information_schema.innodb_lock_waits i"  # noqa: S608  # constants
+    " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_trx_id"
+    " AND w.trx_requested_lock_id = i.requested_lock_id"
+    " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_trx_id "
+    " AND (b.trx_id <> 0 OR b.trx_rows_locked > 0) AND b.trx_mysql_thread_id <> w.trx_mysql_thread_id",
     # PREPARE would need one of the statements that one account can use up for the whole server.
     lock_account="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
-    wait_start="LEAST(w.trx_wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
+    wait_start="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
     statement_start="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
     runs_too_long=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
     memory_join="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
@@ -108,12 +118,13 @@ _MARIADB_SQL = _ServerSql(
     holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
 )
 _MYSQL_SQL = _ServerSql(
-    lock_waits_query="SELECT requesting_engine_transaction_id AS requesting_trx_id,"
-    " blocking_engine_transaction_id AS blocking_trx_id FROM performance_schema.data_lock_waits",
+    lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
+    " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_engine_transaction_id"
+    " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_engine_transaction_id",
     lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');"
     " PREPARE locks_account FROM @console_statement; EXECUTE locks_account; DEALLOCATE PREPARE locks_account;",
     # A session that sets `timestamp` forges `time`: a time ahead makes it negative, and an old one makes it long.
-    wait_start="w.trx_wait_started",
+    wait_start="l.wait_started",
     statement_start="now_here - INTERVAL p.time SECOND",
     runs_too_long=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
     memory_join="",
@@ -146,10 +157,10 @@ class EndedSession:
     the reason.
 
     - blocks: a transaction of the session blocked a transaction of another account
-    - blocks_unclear: the same, but perhaps by chance: its transaction was younger than a second, or possibly all that
-      waited belonged to its own account, such as a person's second desk. While a session runs a trigger, the server
-      names the trigger's owner as its account.
-    - blocks_queued: it blocked others, but waited for a lock itself
+    - blocks_unclear: the same, but perhaps by chance: its transaction was younger than a second, or it waited itself
+      for another session of its account, or possibly all that waited belonged to its own account, such as a person's
+      second desk. While a session runs a trigger, the server names the trigger's owner as its account.
+    - blocks_queued: it blocked others, but waited itself for a lock of another account
     - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
       ended
     - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and this one held much of it
@@ -190,20 +201,16 @@ def _make_procedure_body(conn: Connection) -> str:
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
-    JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
-    JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
-      AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
+    WHERE l.blocking_id = 0 AND l.blocking_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
+      AND l.wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
     SET account = '', reason = '{PREPARED_TRANSACTION_REASON}';
   ELSE
     SELECT p.user INTO account
       FROM information_schema.processlist p
       JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-      JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id
-      JOIN ({lock_waits_query}) l ON l.blocking_trx_id = b.trx_id
-      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-      WHERE p.command = 'Killed' AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
+      JOIN ({lock_waits_query}) l ON l.blocking_id = p.id
+      WHERE p.command = 'Killed' AND l.wait_started <= now_here - INTERVAL 1 SECOND
       LIMIT 1;
     SET reason = IF(account IS NULL, NULL, '{UNENDED_SESSION_REASON}');
   END IF;
@@ -305,11 +312,17 @@ def _make_session_query(sql: _ServerSql) -> str:
     wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
     wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
     is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
+    waits_for_others_sql = (
+        f"{is_waiting_sql} AND NOT EXISTS (SELECT 1 FROM ({sql.lock_waits_query}) q"  # noqa: S608  # constants
+        " JOIN information_schema.processlist qp ON qp.id = q.blocking_id AND qp.user = p.user"
+        " WHERE q.waiting_id = p.id)"
+    )
     return f"""SELECT p.id, p.user,
       CASE WHEN h.id IS NULL AND {sql.holds_memory} THEN '{MEMORY_REASON}'
         WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
-        WHEN {is_waiting_sql} THEN 'blocks_queued'
-        WHEN h.is_other AND t.trx_started <= now_here - INTERVAL 1 SECOND THEN '{BLOCKS_REASON}'
+        WHEN {waits_for_others_sql} THEN 'blocks_queued'
+        WHEN h.is_other AND NOT {is_waiting_sql} AND t.trx_started <= now_here - INTERVAL 1 SECOND
+          THEN '{BLOCKS_REASON}'
         ELSE '{BLOCKS_UNCLEAR_REASON}' END
     INTO session_id, account, reason
     FROM information_schema.processlist p
@@ -317,15 +330,13 @@ def _make_session_query(sql: _ServerSql) -> str:
     {sql.memory_join}
     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
     LEFT JOIN (
-      SELECT b.trx_mysql_thread_id AS id,
+      SELECT l.blocking_id AS id,
         MIN({sql.wait_start}) AS since,
         MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
       FROM ({sql.lock_waits_query}) l
-      JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
-      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-      JOIN information_schema.processlist bp ON bp.id = b.trx_mysql_thread_id
-      LEFT JOIN information_schema.processlist wp ON wp.id = w.trx_mysql_thread_id
-      GROUP BY b.trx_mysql_thread_id
+      JOIN information_schema.processlist bp ON bp.id = l.blocking_id
+      LEFT JOIN information_schema.processlist wp ON wp.id = l.waiting_id
+      GROUP BY l.blocking_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
@@ -334,7 +345,8 @@ def _make_session_query(sql: _ServerSql) -> str:
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, {sql.statement_start})
           <= now_here - INTERVAL {wait_limit_sql} SECOND
-      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other AND NOT {is_waiting_sql})
+      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other
+        AND NOT ({waits_for_others_sql}))
     LIMIT 1"""  # noqa: S608  # constants of this program
 
 
