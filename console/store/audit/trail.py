@@ -43,6 +43,8 @@ __all__ = [
 
 LONGEST_DETAIL_CHARACTERS = 16_000
 """Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
+_LONGEST_KEPT_FACT = 128
+"""Largest length (characters) of a fact that a shortened detail keeps."""
 
 _log = logging.getLogger("console.store")
 _CHAIN_HEAD_QUERY = (
@@ -225,10 +227,13 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
 
 def _format_canonical_json(detail: Mapping[str, object]) -> str:
     """Return the detail as JSON text with sorted keys, so that equal details have equal texts. A detail that is too
-    long is cut (see LONGEST_DETAIL_CHARACTERS)."""
+    long is cut (see LONGEST_DETAIL_CHARACTERS). The desk request and the worker stay: an entry that a worker writes
+    always names them, whatever else a person lets it write."""
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:
-        text = json.dumps({"cut": text[: LONGEST_DETAIL_CHARACTERS // 2]}, ensure_ascii=False, separators=(",", ":"))
+        kept = {name: str(detail[name])[:_LONGEST_KEPT_FACT] for name in ("request", "worker") if name in detail}
+        cut_detail = {"cut": text[: LONGEST_DETAIL_CHARACTERS // 2], **kept}
+        text = json.dumps(cut_detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return text
 
 

@@ -178,6 +178,21 @@ def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: 
     assert "\\ud800" in details["2"]["cut"]
 
 
+def test_a_long_audit_entry_names_its_request(place: Place, worker: Console) -> None:
+    """Facts so long that the entry is cut: it still says which request it came from, and which worker wrote it."""
+    entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
+             "reason": None, "detail": {"a": ""}}  # fmt: skip
+    length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
+    with closing(connect(place)) as line:
+        request = insert(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
+    while worker.desk_requests.execute_next():
+        pass
+    ((who, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
+    detail = json.loads(text)
+    assert (who, detail["request"], detail["worker"]) == (place.named("op-a"), request, place.named("worker"))
+    assert detail["cut"].startswith('{"a":"xxx')
+
+
 def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """Nobody invents an entry about an act, a root of the trail, or one that can't be written."""
     entry: dict[str, Any] = {
