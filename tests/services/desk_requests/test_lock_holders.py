@@ -211,6 +211,7 @@ def hand_over(place: Place, worker: Console, stack: ExitStack, *, queued: bool =
     many seconds all of this took at most: if it began and ended in one second, the wait for the second session alone
     is too young to end anybody.
     """
+    assert isinstance(place, ServerPlace)
     looking, waiting = (stack.enter_context(closing(line)) for line in (owner(place), connect(place, "lead-b", 1)))
     cursor, waiting_cursor = stack.enter_context(looking.cursor()), stack.enter_context(waiting.cursor())
     lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(3)]
