@@ -96,6 +96,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_RECEIVE}::test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask",),
     ),
     Mutant(
+        "a refused number is followed by another one unasked",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "            ends_at = payment.expires_at or payment.begun_at\n",
+                "            ends_at = payment.expires_at\n",
+            ),
+        ),
+        (f"{_START}::test_a_refused_number_is_asked_about_before_there_is_another_one",),
+    ),
+    Mutant(
         "one answer that is older than the webhook ends it",
         (
             Change(

@@ -59,8 +59,8 @@ from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 ENDED_PAYMENT_AGE = timedelta(days=1)
-"""Time after the expiry time of a payment that ended unpaid during which the provider is asked about it before
-another payment of the order is started.
+"""Time after the expiry time (without one, the begin) of a payment that ended unpaid during which the provider is
+asked about it before another payment of the order is started.
 """
 _log = logging.getLogger("console.guard")
 
@@ -183,9 +183,9 @@ class _StartAttempt:
     def _require_overdue_payments_unpaid(self, order: Order) -> None:
         """Ask the provider about each earlier payment of the order: about one whose expiry time has passed but which
         has not ended, because the payer may have paid in the last second; and about one that ended unpaid here within
-        ENDED_PAYMENT_AGE of its expiry time, because the provider may call it paid by now. Store the provider's
-        answers. Return if no payer can pay an earlier payment any more; if one was paid, `check` then refuses the
-        start.
+        ENDED_PAYMENT_AGE of its expiry time (without one, of its begin), because the provider may call it paid by
+        now. Store the provider's answers. Return if no payer can pay an earlier payment any more; if one was paid,
+        `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
@@ -198,16 +198,14 @@ class _StartAttempt:
             # For these, `check` refuses the start until people have decided.
             contradicted_ids = {payment.id for payment in order_payments if _is_perhaps_paid(conn, payment)}
         for payment in order_payments:
-            if (
-                payment.provider != self._provider
-                or payment.certainty is not Certainty.KNOWN
-                or payment.expires_at is None
-            ):
+            # The provider refused a start without an expiry time. Perhaps it has a payment of this number, which the
+            # database has lost: a provider that refuses used numbers does not say so.
+            ends_at = payment.expires_at or payment.begun_at
+            if payment.provider != self._provider or payment.certainty is not Certainty.KNOWN or ends_at is None:
                 continue
-            is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at <= now
-            has_just_ended = payment.state in ENDED_UNPAID_STATES and payment.expires_at > now - ENDED_PAYMENT_AGE
-            was_refused = payment.state is PaymentState.EXPIRED and payment.handle is None  # it never began there
-            if is_overdue or (has_just_ended and not was_refused and payment.id not in contradicted_ids):
+            is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at == ends_at <= now
+            has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - ENDED_PAYMENT_AGE
+            if is_overdue or (has_just_ended and payment.id not in contradicted_ids):
                 self._require_unpaid(payment)
 
     def _require_unpaid(self, earlier_payment: Payment) -> None:

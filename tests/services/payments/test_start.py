@@ -337,6 +337,21 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     assert len(scene.control.read_requests(call=call)) > asked
 
 
+@pytest.mark.parametrize("provider", ["atom", "paypay"])
+def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: Scene, provider: str) -> None:
+    """The database has lost the payment, and no notice came: Atom refuses its number without saying why, and has the
+    payer's money."""
+    minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
+    scene.money.register_payment(provider, "ORD-1", minor)
+    order = scene.order("ORD-1", minor, currency)
+    assert refusal(scene.payments.start, order, provider).code in ("provider_refused", "already_decided")
+    assert refusal(scene.payments.start, order, provider).code == "already_decided"
+    assert scene.of_number(provider, "ORD-1-2") is None
+    payment = scene.of_number(provider, "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.captured_minor, scene.order_now("ORD-1").state) == ("completed", minor, "paid")
+
+
 def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: Scene) -> None:
     """Whoever could not pay may try again."""
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", type="payment.failed")).done == "unmatched"
