@@ -406,7 +406,7 @@ def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why:
     assert (outcome.found is not None) == (why == "other_amount")
 
 
-def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, object]:
+def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
     return {"data": [{"amount": {"amount": minor, "currency": "JPY"}, "status": status} for minor in minors]}
 
 
@@ -419,7 +419,7 @@ def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, object]:
         ({"data": None}, Kind.SUCCEEDED, 3300),
         (captured(1000), Kind.UNKNOWN, 1000),
         (captured(3300, 1), Kind.UNKNOWN, 3301),
-        ({"data": [*captured(3000)["data"], *captured(300, status="USER_CANCELED")["data"]]}, Kind.UNKNOWN, 3000),  # type: ignore[misc]
+        ({"data": [*captured(3000)["data"], *captured(300, status="USER_CANCELED")["data"]]}, Kind.UNKNOWN, 3000),
     ],
 )
 def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, minor: int) -> None:
