@@ -140,8 +140,9 @@ class IdempotencyKeyService:
         return is_stored
 
     def release_key(self, held_key: HeldIdempotencyKey) -> bool:
-        """End the attempt that holds the idempotency key without effect, and free the key. Return False if another
-        process has ended the attempt meanwhile."""
+        """End an attempt that had no effect, and free its idempotency key for another attempt. Return False if
+        another process has ended the attempt meanwhile.
+        """
         return self._end_attempt(held_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:

@@ -273,8 +273,9 @@ class RecordTableQueries:
 
 
 def _make_count_query(rows: Select[Any]) -> Select[Any]:
-    """Return the query that counts the rows of a query of `make_since_queries` (`total`) and reads the earliest
-    known instant in their column `since` (`oldest`)."""
+    """Return a query with one row about `rows`, a query that `make_since_queries` made: the number of its rows
+    (column `total`) and the earliest known instant in its column `since` (column `oldest`).
+    """
     counted_rows = rows.subquery()
     oldest = func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
     columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]

@@ -69,8 +69,9 @@ class CompanyTab(QWidget):
         self.setLayout(layout)
 
     def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
-        """Mark the rows as outdated, so that the tab reads those of `refs` (the company's records) when it is next
-        visible. If `is_other_company` is True, also remove the shown rows."""
+        """Mark the rows of this tab as outdated. When the tab is next visible, it reads the rows of the records
+        `refs`, which are the company's records. If `is_other_company` is True, also remove the shown rows.
+        """
         self._refs, self._are_rows_current = refs, False
         if is_other_company:
             self._read_at = None
