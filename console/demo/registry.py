@@ -120,10 +120,14 @@ def _import_registry(
             _log.warning("the demo has no corporation registry: %s", error.code)
 
 
-def _is_number_assigned(number: str) -> bool:
+def _is_number_assigned(corporation_number: str) -> bool:
     """True if the publisher could have assigned the number: 13 digits with the right check digit. Some sample
     records have another text on purpose."""
-    return len(number) == DIGIT_COUNT and number.isdecimal() and is_well_formed(number)
+    return (
+        len(corporation_number) == DIGIT_COUNT
+        and corporation_number.isdecimal()
+        and is_well_formed(corporation_number)
+    )
 
 
 def _find_publication_day_before(day: date) -> date:

@@ -206,7 +206,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/records.py",
-                "        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),\n",
+                "*context.spool.list_purchases_holding_claim(context.database_id, client_id, corporation_number),",
                 "",
             ),
         ),

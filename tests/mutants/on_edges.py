@@ -92,7 +92,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/domain/payments/consistency.py",
-                "sum(map(compute_kept_minor, confirmed_payments))",
+                "sum(map(compute_retained_minor, confirmed_payments))",
                 "sum(payment.captured_minor for payment in confirmed_payments)",
             ),
         ),

@@ -169,13 +169,13 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
     return password
 
 
-def _ask_for_line(writer: AnswerWriter, key: str) -> str:
-    """Show the person the question of the wording key `key`, and return the line that the person enters. Raises
-    ConsoleError `usage` without a terminal, because a program must give the account as an argument."""
+def _ask_for_line(writer: AnswerWriter, wording_key: str) -> str:
+    """Show the person the question of the wording key `wording_key`, and return the line that the person enters.
+    Raises ConsoleError `usage` without a terminal, because a program must give the account as an argument."""
     if writer.is_json or not is_stdin_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
     try:
-        return input(f"{writer.translator(key)}: ").strip()
+        return input(f"{writer.translator(wording_key)}: ").strip()
     except EOFError as end_of_input:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from end_of_input
 

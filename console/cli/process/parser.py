@@ -207,21 +207,21 @@ def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLin
 
 
 def _add_command(
-    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
 ) -> _CommandLineParser:
-    text = translate(f"cli.help.{key or name}")
+    text = translate(f"cli.help.{help_key or name}")
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     return parser
 
 
 def _add_changing_command(
-    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
 ) -> _CommandLineParser:
     """Add a command that changes data, and return its parser. It has the option `--request-id`: a second call with
-    the same id changes nothing and returns the first answer. `key` is the last part of the help's wording key
+    the same id changes nothing and returns the first answer. `help_key` is the last part of the help's wording key
     `cli.help.…`; None means `name`."""
-    parser = _add_command(commands, name, translate, key)
+    parser = _add_command(commands, name, translate, help_key)
     parser.add_argument("--request-id", metavar="ID", help=translate("cli.help.request_id"))
     return parser
 
@@ -524,11 +524,11 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 
 def _add_command_group(
-    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
 ) -> SubcommandGroup:
     """Add a command that has subcommands, and return the object to which the caller adds these. The name of the
     chosen subcommand is stored in the argument `action`."""
-    return _add_command(commands, name, translate, key).add_subparsers(
+    return _add_command(commands, name, translate, help_key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_CommandLineParser
     )
 

@@ -124,12 +124,12 @@ class CheckSampleFactory:
         """Return a random instant from `least_minutes` to `most_minutes` before now."""
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
-    def make_report(self, number: str, at: datetime) -> CheckReport:
-        """Return the provider's report about the corporation `number`, purchased at the instant `at`."""
-        name, verdict = self._describe_company(number)
+    def make_report(self, corporation_number: str, at: datetime) -> CheckReport:
+        """Return the provider's report about the corporation `corporation_number`, purchased at the instant `at`."""
+        name, verdict = self._describe_company(corporation_number)
         day = at.astimezone(JST).date()
         self._provider_id += self.random.randrange(1, 9)
-        return CheckReport(self._provider_id, number, name, verdict, day, day + timedelta(days=365))
+        return CheckReport(self._provider_id, corporation_number, name, verdict, day, day + timedelta(days=365))
 
     def make_begun_check(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
         """Return a sample of a purchase with the audit entry of its beginning only. `kind` names the group of

@@ -110,11 +110,11 @@ def _make_repeated_check(factory: CheckSampleFactory, failed_check: CheckSample)
 
 
 def _replace_number_and_client(
-    factory: CheckSampleFactory, sample: CheckSample, number: str, client: str
+    factory: CheckSampleFactory, sample: CheckSample, corporation_number: str, client: str
 ) -> CheckSample:
     """Give the purchased sample another corporation number and client, and return it."""
-    sample.number, sample.client = number, client
-    sample.report = factory.make_report(number, sample.begun_at)
+    sample.number, sample.client = corporation_number, client
+    sample.report = factory.make_report(corporation_number, sample.begun_at)
     sample.events, sample.answers = sample.events[:1], []
     add_purchase_events(sample)
     return sample
@@ -280,17 +280,17 @@ def _make_check_of_other_program(sample: CheckSample, written_number: str) -> Ch
     return sample
 
 
-def _convert_to_full_width(number: str) -> str:
-    return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
+def _convert_to_full_width(corporation_number: str) -> str:
+    return corporation_number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
 
 
-def _insert_hyphens(number: str) -> str:
-    return f"{number[0]}-{number[1:5]}-{number[5:9]}-{number[9:]}"
+def _insert_hyphens(corporation_number: str) -> str:
+    return f"{corporation_number[0]}-{corporation_number[1:5]}-{corporation_number[5:9]}-{corporation_number[9:]}"
 
 
-def _format_invoice_number(number: str) -> str:
+def _format_invoice_number(corporation_number: str) -> str:
     """Return the corporation number in the form of an invoice number: with a T before it."""
-    return f"T{number}"
+    return f"T{corporation_number}"
 
 
 def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:

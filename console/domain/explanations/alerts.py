@@ -17,7 +17,7 @@ from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
-    compute_kept_minor,
+    compute_retained_minor,
     is_order_covered,
 )
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
@@ -135,7 +135,7 @@ def _make_explanation_facts(
     `missing` are None if a paid payment isn't in the order's currency."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = sum(map(compute_kept_minor, _list_paid_payments(payments)))
+    paid_minor = sum(map(compute_retained_minor, _list_paid_payments(payments)))
     is_one_currency = _is_one_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (

@@ -26,9 +26,9 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
-    compute_kept_minor,
     compute_order_difference_minor,
     compute_refundable_minor,
+    compute_retained_minor,
     compute_reversed_minor,
     find_reversal_deadline,
     has_unrefunded_amount,
@@ -325,7 +325,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         step = NextStep("next.order_open_payment", facts, command, "open_payment")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_open_matter_of_order(record, relations, facts) or _explain_idle_order(
+        return _explain_unfinished_payment_of_order(record, relations, facts) or _explain_idle_order(
             record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid
         )
     shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
@@ -338,7 +338,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
-def _explain_open_matter_of_order(record: Order, relations: OrderRelations, facts: Facts) -> Explanation | None:
+def _explain_unfinished_payment_of_order(
+    record: Order, relations: OrderRelations, facts: Facts
+) -> Explanation | None:
     """Return the explanation of an order without work of its own whose payments have some: a refund that has not
     ended, or a payment with an unknown outcome. None if they have none. The next step is on the payment's page.
     """
@@ -530,7 +532,7 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     """
     order = relations.order
     if order is not None and not is_order_covered(list_paid_order_payments(record), order):
-        kept_minor = sum(map(compute_kept_minor, list_paid_order_payments(record)))
+        kept_minor = sum(map(compute_retained_minor, list_paid_order_payments(record)))
         facts = {
             **facts,
             "paid": _make_money(kept_minor, record.currency),

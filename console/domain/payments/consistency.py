@@ -188,7 +188,7 @@ def list_paid_order_payments(payment: Payment) -> list[Payment]:
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
-def compute_kept_minor(payment: Payment) -> int:
+def compute_retained_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that stays with the shop: all that is neither
     refunded nor reserved for a refund."""
     return payment.captured_minor - payment.refunded_minor - payment.reserved_minor
@@ -199,7 +199,7 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     the shop is at least the order's total. A payment that a callback alone calls paid doesn't count."""
     confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
     is_one_currency = all(payment.currency == order.currency for payment in confirmed_payments)
-    return is_one_currency and sum(map(compute_kept_minor, confirmed_payments)) >= order.total_minor
+    return is_one_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
 
 
 def compare_refund_sides(

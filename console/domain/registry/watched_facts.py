@@ -97,11 +97,11 @@ def clear_closure(facts: WatchedFacts) -> WatchedFacts:
     return replace(facts, closure=None, successor=None)
 
 
-def compute_subject_id(number: str) -> int:
+def compute_subject_id(corporation_number: str) -> int:
     """Return the id of an alert's subject for a corporation number: the number as an integer. The first of the 13
     digits is never 0, so `format_number_of_subject` returns the same number.
     """
-    return int(number)
+    return int(corporation_number)
 
 
 def format_number_of_subject(subject_id: int) -> str:

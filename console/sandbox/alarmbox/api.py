@@ -108,31 +108,31 @@ class SimulatedAlarmBox:
             self._checks[check_id] = check
         return check
 
-    def _purchase_check(self, number: str) -> StoredCreditCheck:
+    def _purchase_check(self, corporation_number: str) -> StoredCreditCheck:
         """Create a credit check of the corporation number, record its charge in the ledger, and return it."""
         today = self._state.clock.today()
         with self._lock:
             check_id = self._find_next_free_id()
             check = StoredCreditCheck(
                 check_id,
-                number,
+                corporation_number,
                 today,
                 add_one_year(today),
-                content.make_company_name(number),
-                content.get_credit_verdict(number),
+                content.make_company_name(corporation_number),
+                content.get_credit_verdict(corporation_number),
             )
             self._checks[check_id] = check
-        self._state.ledger.add_charge(check_id, PROVIDER_NAME, number, self._state.clock.now())
+        self._state.ledger.add_charge(check_id, PROVIDER_NAME, corporation_number, self._state.clock.now())
         self._state.held_calls.notify_waiters()
         return check
 
     def _find_next_free_id(self) -> int:
         return next(number for number in self._check_ids if number not in self._checks)
 
-    def list_checks_of_number(self, number: str) -> list[StoredCreditCheck]:
+    def list_checks_of_number(self, corporation_number: str) -> list[StoredCreditCheck]:
         """Return the credit checks of a corporation number, newest first."""
         with self._lock:
-            matching_checks = [check for check in self._checks.values() if check.number == number]
+            matching_checks = [check for check in self._checks.values() if check.number == corporation_number]
         return sorted(matching_checks, key=lambda check: (check.purchased, check.id), reverse=True)
 
     # -- calls

@@ -83,22 +83,22 @@ INVENTED_NEWS_EVENTS = (
 VERDICT_BY_TEST_CORPORATION_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
 
 
-def make_company_name(number: str) -> str:
+def make_company_name(corporation_number: str) -> str:
     """Return the invented company name for a corporation number. The same number always gets the same name."""
     prefix, suffix = LEGAL_FORM_PREFIXES_AND_SUFFIXES[
-        _derive_random_bytes("name", number)[3] % len(LEGAL_FORM_PREFIXES_AND_SUFFIXES)
+        _derive_random_bytes("name", corporation_number)[3] % len(LEGAL_FORM_PREFIXES_AND_SUFFIXES)
     ]
-    return prefix + "".join(_choose_name_words(number)) + suffix
+    return prefix + "".join(_choose_name_words(corporation_number)) + suffix
 
 
-def make_company_furigana(number: str) -> str:
+def make_company_furigana(corporation_number: str) -> str:
     """Return the katakana reading of the invented company name for a corporation number. The reading is without
     the legal form, as in the corporation registry."""
-    return "".join(FURIGANA_BY_NAME_WORD[word] for word in _choose_name_words(number))
+    return "".join(FURIGANA_BY_NAME_WORD[word] for word in _choose_name_words(corporation_number))
 
 
-def _choose_name_words(number: str) -> tuple[str, str, str]:
-    seed = _derive_random_bytes("name", number)
+def _choose_name_words(corporation_number: str) -> tuple[str, str, str]:
+    seed = _derive_random_bytes("name", corporation_number)
     return (
         NAME_WORDS_MEANING_INVENTED[seed[0] % len(NAME_WORDS_MEANING_INVENTED)],
         MIDDLE_WORDS_OF_NAMES[seed[1] % len(MIDDLE_WORDS_OF_NAMES)],
@@ -106,20 +106,20 @@ def _choose_name_words(number: str) -> tuple[str, str, str]:
     )
 
 
-def get_credit_verdict(number: str) -> str:
+def get_credit_verdict(corporation_number: str) -> str:
     """Return the result of a credit check for a corporation number: ok (7 of 10 numbers), hold (2 of 10) or ng (1 of
     10). The numbers of AlarmBox's test companies have fixed results.
     """
-    random_byte = _derive_random_bytes("result", number)[0] % 10
-    return VERDICT_BY_TEST_CORPORATION_NUMBER.get(number) or (
+    random_byte = _derive_random_bytes("result", corporation_number)[0] % 10
+    return VERDICT_BY_TEST_CORPORATION_NUMBER.get(corporation_number) or (
         "ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng"
     )
 
 
-def make_news_items(number: str, last_day: date) -> list[JsonObject]:
+def make_news_items(corporation_number: str, last_day: date) -> list[JsonObject]:
     """Return up to three invented news items about the company with this corporation number, from the year before
     `last_day`, newest first."""
-    seed = _derive_random_bytes("infos", number)
+    seed = _derive_random_bytes("infos", corporation_number)
     days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
     return [_make_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]
 
@@ -132,6 +132,6 @@ def _make_news_item(day: date, random_byte: int) -> JsonObject:
     }
 
 
-def _derive_random_bytes(kind: str, number: str) -> bytes:
+def _derive_random_bytes(kind: str, corporation_number: str) -> bytes:
     """Return bytes that look random but are the same for the same kind of value and corporation number."""
-    return hashlib.sha256(f"{kind}:{number}".encode()).digest()
+    return hashlib.sha256(f"{kind}:{corporation_number}".encode()).digest()

@@ -35,12 +35,12 @@ class ChargeLedger:
         self._charges: dict[int, Charge] = {}
         self._counts: Counter[str] = Counter()
 
-    def add_charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
+    def add_charge(self, charge_id: int, provider: str, corporation_number: str, at: datetime) -> None:
         """Record a charge by the provider `provider` for a corporation number at the instant `at`. `charge_id` is the
         id of the purchased credit check."""
         with self._lock:
-            self._charges[charge_id] = Charge(charge_id, provider, number, format_instant(at))
-            self._counts[number] += 1
+            self._charges[charge_id] = Charge(charge_id, provider, corporation_number, format_instant(at))
+            self._counts[corporation_number] += 1
 
     def mark_delivered(self, charge_id: int) -> None:
         """Record that the correct answer about a charge was written to the caller completely."""
@@ -64,19 +64,19 @@ class ChargeLedger:
     def charge_count(self) -> int:
         return len(self._charges)
 
-    def count_charges_of_number(self, number: str) -> int:
+    def count_charges_of_number(self, corporation_number: str) -> int:
         """Return the number of charges of one corporation number."""
         with self._lock:
-            return self._counts[number]
+            return self._counts[corporation_number]
 
     def count_charges_by_number(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
 
-    def list_charges_of_number(self, number: str | None = None) -> list[Charge]:
+    def list_charges_of_number(self, corporation_number: str | None = None) -> list[Charge]:
         """Return the charges of one corporation number, or of all (None), in the sequence in which they were made."""
         with self._lock:
-            return [charge for charge in self._charges.values() if number in (None, charge.number)]
+            return [charge for charge in self._charges.values() if corporation_number in (None, charge.number)]
 
     def export_json(self, number: str | None = None) -> JsonObject:
         """Return the total, the numbers of charges by corporation number, and the charges as JSON, for one

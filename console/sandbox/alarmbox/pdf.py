@@ -10,13 +10,15 @@ ZERO_BLOCK_BYTES = 1 << 20
 """Size of the blocks in which the filler of a large PDF is made."""
 
 
-def make_report_pdf(number: str, check_id: int, revision: int, purchase_time_text: str, result: str) -> bytes:
+def make_report_pdf(
+    corporation_number: str, check_id: int, revision: int, purchase_time_text: str, result: str
+) -> bytes:
     """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
     number, the time of the purchase and the result. Another revision has another text and so another hash.
     """
     cover = [
         "CREDIT CHECK (invented sample)",
-        f"Corporation number {number}",
+        f"Corporation number {corporation_number}",
         f"Credit check {check_id}",
         f"Purchased {purchase_time_text}",
         f"Result {result}",

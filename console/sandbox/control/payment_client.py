@@ -38,14 +38,14 @@ class PaymentClient:
         reversed: of all payments, or of one provider or one merchant's payment id (`number`)."""
         return self._call_sandbox("GET", "payments", query={"provider": provider, "number": number})
 
-    def read_payment(self, provider: str, number: str) -> dict[str, Any]:
+    def read_payment(self, provider: str, payment_number: str) -> dict[str, Any]:
         """Return the payment of a provider with this merchant's payment id.
 
         Raises `LookupError` if there is none.
         """
-        payments: list[dict[str, Any]] = self.read_ledger(provider, number)["payments"]
+        payments: list[dict[str, Any]] = self.read_ledger(provider, payment_number)["payments"]
         if not payments:
-            raise LookupError(number)
+            raise LookupError(payment_number)
         return payments[0]
 
     def read_refunds(self, key: str | None = None, payment: str | None = None) -> list[dict[str, Any]]:

@@ -156,14 +156,14 @@ class PaymentLedger:
         with self.lock:
             return self._execute_due_changes(self._payment_by_provider_id.get((provider, provider_id)))
 
-    def list_payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
+    def list_payments(self, provider: str | None = None, payment_number: str | None = None) -> list[Payment]:
         """Return payments in the sequence in which they were added: all, or those of one provider or with one
-        merchant's payment id (`number`).
+        merchant's payment id (`payment_number`).
         """
         with self.lock:
-            if number is not None:
+            if payment_number is not None:
                 found_payments = [
-                    self.find_payment(provider_name, number)
+                    self.find_payment(provider_name, payment_number)
                     for provider_name in STATE_WORDS_BY_PROVIDER
                     if provider in (None, provider_name)
                 ]

@@ -280,10 +280,14 @@ class AdoptionRun:
             + self._adopt_row_with_claim(tx, record, number)
         )
 
-    def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
+    def _adopt_row_with_claim(self, tx: Transaction, record: CreditCheck, corporation_number: str) -> ChangeCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
-        column_values = {"corporation_number": number, "duplicate_of": None, **credit_checks.make_work_values(work)}
+        column_values = {
+            "corporation_number": corporation_number,
+            "duplicate_of": None,
+            **credit_checks.make_work_values(work),
+        }
         try:
             credit_checks.change_record(tx.conn, record, self._read_clock(), **column_values)
         except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile

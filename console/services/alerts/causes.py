@@ -141,16 +141,16 @@ class AffectedRecordReader:
                 return self._find_records_of_provider(conn, cause.id, lapsed_ids)
         return (), True
 
-    def _find_records_of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
+    def _find_records_of_corporation(self, conn: Connection, corporation_number: str) -> Sequence[Record]:
         now = self._context.now()
         checks = [
             check
-            for check in credit_checks.find_by_number(conn, number)
+            for check in credit_checks.find_by_number(conn, corporation_number)
             if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
         ]
-        order_ids = {order.id for order in orders.find_by_corporation(conn, number)}
+        order_ids = {order.id for order in orders.find_by_corporation(conn, corporation_number)}
         payments_by_id = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
-        payments_by_id |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
+        payments_by_id |= {payment.id: payment for payment in payments.find_by_corporation(conn, corporation_number)}
         open_payments = [payment for payment in payments_by_id.values() if _is_open_payment(payment)]
         open_refunds = [
             refund

@@ -333,7 +333,7 @@ class ChangedCompanyAlerts:
     def _raise_alert(
         self,
         tx: Transaction,
-        number: str,
+        corporation_number: str,
         facts_before: WatchedFacts,
         present_facts: WatchedFacts,
         registry_date: date,
@@ -344,7 +344,7 @@ class ChangedCompanyAlerts:
             tx.conn,
             CORPORATION_CHANGE_RULE,
             CORPORATION_KIND,
-            compute_subject_id(number),
+            compute_subject_id(corporation_number),
             None,
             observed,
             EXPECTED_RESPONSE_TEXT,

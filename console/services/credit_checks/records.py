@@ -31,7 +31,7 @@ def require_record(conn: Connection, record_id: int) -> CreditCheck:
 
 
 def list_lost_purchases(
-    context: ServiceContext, conn: Connection, number: str, client_id: str | None = None
+    context: ServiceContext, conn: Connection, corporation_number: str, client_id: str | None = None
 ) -> tuple[Intent, ...]:
     """Return the purchases of this corporation number for this client (None: any client) that were or may have been
     sent and whose credit checks the database has lost, as the entries (intents) of the spools. A purchase whose claim
@@ -42,14 +42,14 @@ def list_lost_purchases(
     answer.
     """
     intents = (
-        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),
-        *lost_operations.list_purchases_holding_claim(conn, client_id, number),
+        *context.spool.list_purchases_holding_claim(context.database_id, client_id, corporation_number),
+        *lost_operations.list_purchases_holding_claim(conn, client_id, corporation_number),
     )
-    return tuple(intent for intent in intents if _is_purchase_lost(context, conn, number, intent))
+    return tuple(intent for intent in intents if _is_purchase_lost(context, conn, corporation_number, intent))
 
 
-def _is_purchase_lost(context: ServiceContext, conn: Connection, number: str, intent: Intent) -> bool:
-    record = credit_checks.find_by_operation(conn, number, intent.operation_id)
+def _is_purchase_lost(context: ServiceContext, conn: Connection, corporation_number: str, intent: Intent) -> bool:
+    record = credit_checks.find_by_operation(conn, corporation_number, intent.operation_id)
     return record is None or contradicts_answer_on_desk(context, conn, record)
 
 

@@ -68,9 +68,9 @@ class RemoteRequestIdService(RequestIdService):
     """Replaces `RequestIdService` at a desk whose database account may only read, and write desk requests: a worker
     runs the commands for this desk."""
 
-    def __init__(self, context: ServiceContext, forms: Mapping[str, DeskRequestShape]) -> None:
+    def __init__(self, context: ServiceContext, shapes_by_command: Mapping[str, DeskRequestShape]) -> None:
         super().__init__(context, NoIdempotencyCache())
-        self._forms = forms
+        self._forms = shapes_by_command
 
     def act_once(
         self,

@@ -62,10 +62,13 @@ class RequestExecutor:
     so at the same time."""
 
     def __init__(
-        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, DeskRequestShape]
+        self,
+        context: ServiceContext,
+        commands: Mapping[str, CommandRunner],
+        shapes_by_command: Mapping[str, DeskRequestShape],
     ) -> None:
         self._context = context
-        self._commands, self._forms = commands, forms
+        self._commands, self._forms = commands, shapes_by_command
         self._presence_lease: Lease | None = None
         self._silent_tokens: frozenset[str] = frozenset()
         self.is_standby = False

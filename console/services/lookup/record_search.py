@@ -95,7 +95,7 @@ class Lookup:
             totals,
         )
 
-    def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
+    def _sum_money(self, conn: Connection, corporation_number: str) -> "tuple[CompanyTotals, ...]":
         """Return the corporation's amounts, one total for each currency (minor units): paid and refunded within
         TOTALS_PERIOD, and the refunds that are accepted or have an unknown outcome now.
 
@@ -104,7 +104,7 @@ class Lookup:
         from console.domain.views.company import TOTALS_PERIOD
         from console.store.records import company
 
-        return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
+        return company.sum_money(conn, corporation_number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first. Raises
@@ -133,7 +133,7 @@ class Lookup:
             self._context.find_reading_person(conn)
             return company.read_history(conn, record_keys)
 
-    def _read_registry_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
+    def _read_registry_facts(self, conn: Connection, corporation_number: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the number; None if this desk has no registry. The
         registry's modules are imported only if it has one.
         """
@@ -141,7 +141,7 @@ class Lookup:
             return None
         from console.services.registry.facts import read_facts
 
-        return read_facts(self._context, conn, number)
+        return read_facts(self._context, conn, corporation_number)
 
     def _add_relations_to_groups(
         self, conn: Connection, *groups: "Sequence[QueuedRecord]"
@@ -303,7 +303,7 @@ def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | N
 
 
 def _find_money_records(
-    conn: Connection, number: str
+    conn: Connection, corporation_number: str
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
     """Return the orders, payments and refunds of a corporation number.
 
@@ -312,7 +312,7 @@ def _find_money_records(
     """
     from console.store.records import money_by_corporation
 
-    money = money_by_corporation.list_records_of_number(conn, number)
+    money = money_by_corporation.list_records_of_number(conn, corporation_number)
     return money.orders, money.payments, money.refunds
 
 

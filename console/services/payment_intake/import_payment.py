@@ -221,5 +221,9 @@ def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource, n
     return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
 
 
-def _is_payment_number(number: str) -> bool:
-    return 0 < len(number) <= 64 and number.isascii() and number.replace("-", "").replace("_", "").isalnum()
+def _is_payment_number(payment_number: str) -> bool:
+    return (
+        0 < len(payment_number) <= 64
+        and payment_number.isascii()
+        and payment_number.replace("-", "").replace("_", "").isalnum()
+    )

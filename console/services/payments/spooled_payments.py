@@ -34,11 +34,11 @@ from console.store.spool.spool import Intent, SpoolEntry
 EVIDENCE_CALL_NAME = "restore"
 
 
-def make_provider_key(provider: str, number: str) -> str:
+def make_provider_key(provider: str, payment_number: str) -> str:
     """Return the `provider_key` under which the spool stores a started payment: the provider and our payment
     number.
     """
-    return f"{provider}:{number}"
+    return f"{provider}:{payment_number}"
 
 
 def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -> str:

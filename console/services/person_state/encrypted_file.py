@@ -76,11 +76,11 @@ class PersonStateStore:
         path = get_person_file_path(context.settings.home, context.operator or "", ".state")
         return EntriesFile(path, self._cipher.encrypt, self._decrypt)
 
-    def _decrypt(self, content: bytes) -> bytes:
+    def _decrypt(self, encrypted_content: bytes) -> bytes:
         if self._cipher is None:
             raise UnreadableEntriesFile
         try:
-            return self._cipher.decrypt(content)
+            return self._cipher.decrypt(encrypted_content)
         except DecryptionFailed as cause:
             raise UnreadableEntriesFile from cause
 

@@ -136,12 +136,12 @@ class LiveNumberSource(Protocol):
     single corporation numbers.
     """
 
-    def ask_publisher(self, number: str) -> None:
+    def ask_publisher(self, corporation_number: str) -> None:
         """Query the publisher about a number that this desk's registry doesn't have, and store the answer. Raises
         nothing.
         """
 
-    def find_stored_facts(self, number: str) -> "CorporationFacts | None":
+    def find_stored_facts(self, corporation_number: str) -> "CorporationFacts | None":
         """Return the publisher's stored answer about the number; None if there is none. Sends no query."""
 
 
@@ -209,13 +209,13 @@ class ServiceContext:
         """
         return None if self.make_live_numbers is None else self.make_live_numbers(self)
 
-    def ask_publisher(self, number: str) -> None:
+    def ask_publisher(self, corporation_number: str) -> None:
         """Ask the registry's publisher about a corporation number that this desk's registry doesn't have, if the
         desk is configured to ask. Call this method outside of transactions: it may wait some seconds. Raises
         nothing.
         """
         if self.registry_folder.is_dir() and self.live_numbers is not None:
-            self.live_numbers.ask_publisher(number)
+            self.live_numbers.ask_publisher(corporation_number)
 
     def write(self, write_changes: Callable[[Transaction], T]) -> T:
         """Run `write_changes` in a write transaction and return its result.

@@ -100,7 +100,7 @@ class RefundProber:
             capabilities = reader.capabilities
             with context.database.read() as conn:
                 asked_at = read_current_time(conn, context.now())
-            if is_automatic and self._is_too_early(pair.refund, capabilities, asked_at):
+            if is_automatic and self._may_submission_still_run(pair.refund, capabilities, asked_at):
                 self._postpone_probe(pair.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
@@ -190,7 +190,7 @@ class RefundProber:
             refund, rule.last_answer_after_seconds, asked_at
         )
 
-    def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities, now: datetime) -> bool:
+    def _may_submission_still_run(self, refund: Refund, capabilities: PaymentCapabilities, now: datetime) -> bool:
         """True if the call that sent the refund may still be running, so that a probe would prove nothing. `now` is
         the time by the clock of the database.
 

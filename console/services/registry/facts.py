@@ -24,25 +24,27 @@ ResultT = TypeVar("ResultT")
 _log = logging.getLogger("console.registry")
 
 
-def read_facts(context: ServiceContext, conn: Connection, number: str) -> CorporationFacts | None:
+def read_facts(context: ServiceContext, conn: Connection, corporation_number: str) -> CorporationFacts | None:
     """Return the registry's facts about a corporation number; None if this desk has no registry."""
     reader = context.open_registry()
     if reader is None:
         return None
-    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(corporation_number)))
     if reading is None:
         return None
     registry_date, corporation = reading
     if corporation is None:
-        live_facts = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
-        return live_facts or CorporationFacts(number, registry_date)
+        live_facts = (
+            context.live_numbers.find_stored_facts(corporation_number) if context.live_numbers is not None else None
+        )
+        return live_facts or CorporationFacts(corporation_number, registry_date)
     related_corporations = _read_registry_unless_damaged(
-        lambda: (reader.read_successor_chain(number), reader.list_predecessors(number))
+        lambda: (reader.read_successor_chain(corporation_number), reader.list_predecessors(corporation_number))
     )
     successors, predecessors = related_corporations or ((), ())
     our_numbers = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
-        number,
+        corporation_number,
         registry_date,
         corporation,
         make_matches(successors, our_numbers),

@@ -47,48 +47,48 @@ class LiveNumberQueries:
         self._answers: OrderedDict[str, _StoredAnswer] = OrderedDict()
         self._paused_until = float("-inf")
 
-    def ask_publisher(self, number: str) -> None:
+    def ask_publisher(self, corporation_number: str) -> None:
         """Query the publisher about a number that this desk's registry doesn't have, unless its answer is stored.
         Must be called outside of transactions, because it may wait some seconds for the publisher. Raises no
         error; a failure is logged.
         """
         try:
-            if self._is_query_needed(number):
-                self._query_publisher(number)
+            if self._is_query_needed(corporation_number):
+                self._query_publisher(corporation_number)
         except ConsoleError as error:
             self._pause_queries(error.code)
 
-    def find_stored_facts(self, number: str) -> CorporationFacts | None:
+    def find_stored_facts(self, corporation_number: str) -> CorporationFacts | None:
         """Return the stored answer of the publisher about the number; None if there is no answer, or if the
         publisher has no corporation with this number. Sends no query."""
         with self._lock:
-            answer = self._answers.get(number)
+            answer = self._answers.get(corporation_number)
         return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
 
-    def _is_query_needed(self, number: str) -> bool:
+    def _is_query_needed(self, corporation_number: str) -> bool:
         """True if this desk has a registry without the number, no usable answer about the number is stored, and
         queries are not paused."""
         now = self._context.clock.monotonic()
         with self._lock:
-            answer = self._answers.get(number)
+            answer = self._answers.get(corporation_number)
             if now < self._paused_until or (answer is not None and now < answer.until):
                 return False
         reader = self._context.open_registry()
-        return reader is not None and reader.find(number) is None
+        return reader is not None and reader.find(corporation_number) is None
 
-    def _query_publisher(self, number: str) -> None:
+    def _query_publisher(self, corporation_number: str) -> None:
         api = self._open_api()
         if api is None:
             self._pause_queries(None, REGISTRY_ANSWER_LIFETIME_SECONDS)
             return
-        outcome = api.read_numbers([number])
+        outcome = api.read_numbers([corporation_number])
         if outcome.found is None:
             self._pause_queries(outcome.reason)
             return
         today = self._context.now().astimezone(JST).date()
-        facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
+        facts = CorporationFacts(corporation_number, today, outcome.found[0]) if outcome.found else None
         with self._lock:
-            self._answers[number] = _StoredAnswer(
+            self._answers[corporation_number] = _StoredAnswer(
                 facts, self._context.clock.monotonic() + REGISTRY_ANSWER_LIFETIME_SECONDS
             )
             while len(self._answers) > MAX_STORED_REGISTRY_ANSWERS:

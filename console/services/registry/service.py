@@ -77,15 +77,15 @@ class RegistryService:
         reader = self._context.open_registry()
         return {} if reader is None else reader.find_many(numbers)
 
-    def read_facts(self, number: str) -> CorporationFacts | None:
+    def read_facts(self, corporation_number: str) -> CorporationFacts | None:
         """Return the registry's facts about a corporation number; None if this desk has no registry. If the
         registry doesn't have the number yet and this desk has an application id, query the publisher's Web-API.
         Raises not_allowed if the acting person may not read.
         """
-        self._context.ask_publisher(number)
+        self._context.ask_publisher(corporation_number)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return read_facts(self._context, conn, number)
+            return read_facts(self._context, conn, corporation_number)
 
     # Status, changes, import
 

@@ -124,11 +124,11 @@ def write_normalised_number(
     return _update_row(conn, query.values(corporation_number=number), now)
 
 
-def find_other_row_with_number(conn: Connection, record_id: int, number: str) -> int | None:
+def find_other_row_with_number(conn: Connection, record_id: int, corporation_number: str) -> int | None:
     """Return the highest id of another row of the same client with exactly this number; None if there is none."""
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
-        credit_checks.c.corporation_number == number,
+        credit_checks.c.corporation_number == corporation_number,
         credit_checks.c.client_id == client,
         credit_checks.c.id != record_id,
     )

@@ -157,19 +157,21 @@ def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozen
 
 
 def find_by_number(
-    conn: Connection, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
     """Return all credit checks of a corporation number, newest first. `lapsed_ids`: ids of credit checks whose
     purchase call has lapsed (its process crashed or froze); those of them that are stored as pending are returned
     with an unknown outcome.
     """
     return select_by_number(
-        number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed_ids
+        corporation_number,
+        conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": corporation_number}).all(),
+        lapsed_ids,
     )
 
 
 def select_by_number(
-    number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
+    corporation_number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
@@ -178,21 +180,24 @@ def select_by_number(
     """
     records = [make_record(row, lapsed_ids) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
-    return tuple([record for record in records if record.corporation_number == number])
+    return tuple([record for record in records if record.corporation_number == corporation_number])
 
 
 def find_live(
-    conn: Connection, client_id: str, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection, client_id: str, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
     oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if there
     is neither. `lapsed_ids`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
     pending are returned with an unknown outcome.
     """
-    client_and_number = (int(client_id), number)
-    rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": client_and_number[0], "number": number}).all()
+    client_and_number = (int(client_id), corporation_number)
+    rows = conn.execute(
+        _CREDIT_CHECK_BY_CLAIM_QUERY, {"client": client_and_number[0], "number": corporation_number}
+    ).all()
     records = [
-        make_record(row, lapsed_ids) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))
+        make_record(row, lapsed_ids)
+        for row in sorted(rows, key=lambda row: (row.number_key != corporation_number, row.id))
     ]
     return next(
         (
@@ -228,20 +233,20 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
     return checks_by_number
 
 
-def find_purchase_blocker(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
+def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: str) -> CreditCheck | None:
     """Return the credit check that blocks a purchase of this corporation number for this client, the first that
     exists of: the live one; the newest that gave up its claim for a renewal which doesn't exist or has failed; the
     oldest of `find_denied_but_bought`. Return None if there is none."""
-    parameters = {"client": int(client_id), "number": number}
+    parameters = {"client": int(client_id), "number": corporation_number}
     if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
         return None
-    live_record = find_live(conn, client_id, number)
+    live_record = find_live(conn, client_id, corporation_number)
     if live_record is not None:
         return live_record
     row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()
     if row is not None:
         return make_record(row, frozenset())
-    denied_checks = find_denied_but_bought(conn, (number,)).get((client_id, number))
+    denied_checks = find_denied_but_bought(conn, (corporation_number,)).get((client_id, corporation_number))
     return denied_checks[0] if denied_checks else None
 
 
@@ -365,7 +370,7 @@ def _read_records_in_range(
 def insert_pending(
     conn: Connection,
     client_id: str,
-    number: str,
+    corporation_number: str,
     operation_id: str,
     now: datetime,
     renewed_id: int | None,
@@ -380,7 +385,7 @@ def insert_pending(
     at = convert_to_naive_utc(now)
     row = {
         "client_id": int(client_id),
-        "corporation_number": number,
+        "corporation_number": corporation_number,
         "status": CheckState.PENDING.value,
         "certainty": Certainty.KNOWN.value,
         "work_state": WorkState.NONE.value,

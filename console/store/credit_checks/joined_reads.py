@@ -51,19 +51,21 @@ class NumberSearchResult(NamedTuple):
     has_orders_or_payments: bool
 
 
-def search_number(conn: Connection, number: str, name: str | None, *, admits_unlisted: bool) -> NumberSearchResult:
+def search_number(
+    conn: Connection, corporation_number: str, name: str | None, *, admits_unlisted: bool
+) -> NumberSearchResult:
     """Return the person of the name `name`, the credit checks of a corporation number, and whether the number has
     orders or payments. With `admits_unlisted` every name is a person with all roles while the table `operators`
     is empty.
     """
-    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": number, "person_name": name}).all()
+    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admits_unlisted:
         person = people.find_person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
     return NumberSearchResult(
-        person, credit_checks.select_by_number(number, check_rows, lapsed_ids), bool(rows[0][3])
+        person, credit_checks.select_by_number(corporation_number, check_rows, lapsed_ids), bool(rows[0][3])
     )
 
 

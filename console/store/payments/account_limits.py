@@ -47,15 +47,19 @@ def find(conn: Connection, account_id: int) -> Account | None:
     return Account(*row) if row else None
 
 
-def find_by_corporation(conn: Connection, number: str, currency: str) -> Account | None:
+def find_by_corporation(conn: Connection, corporation_number: str, currency: str) -> Account | None:
     """Return the account of a corporation in a currency; None if there is none, which means that no limit applies."""
-    row = conn.execute(_ACCOUNT_OF_CORPORATION_QUERY, {"corporation_number": number, "currency": currency}).first()
+    row = conn.execute(
+        _ACCOUNT_OF_CORPORATION_QUERY, {"corporation_number": corporation_number, "currency": currency}
+    ).first()
     return Account(*row) if row else None
 
 
-def open_account(conn: Connection, number: str, currency: str, limit_minor: int) -> int:
-    """Insert an account and return its id. Raises IntegrityError if the corporation has one in this currency."""
-    row = {"corporation_number": number, "currency": currency, "limit_minor": limit_minor}
+def open_account(conn: Connection, corporation_number: str, currency: str, limit_minor: int) -> int:
+    """Insert an account and return its id. Raises IntegrityError if the corporation already has an account in this
+    currency.
+    """
+    row = {"corporation_number": corporation_number, "currency": currency, "limit_minor": limit_minor}
     key = conn.execute(_INSERT_ACCOUNT_STATEMENT, row).inserted_primary_key
     return int(key[0]) if key else 0
 

@@ -132,9 +132,9 @@ class PaymentEvent:
         )  # fmt: skip
 
 
-def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime) -> bool:
-    """Store an event; `account` is the database account that stores it. Return False, without a write, if an event of
-    the same source with the same event id is already stored."""
+def add_event(conn: Connection, event: PaymentEvent, database_account: str, now: datetime) -> bool:
+    """Store an event; `database_account` is the database account that stores it. Return False, without a write, if an
+    event of the same source with the same event id is already stored."""
     row = {
         "source": event.source,
         "event_id": event.event_id,
@@ -148,7 +148,7 @@ def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime
         "done": event.result,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
         "signature": event.signature,
-        "who": account,
+        "who": database_account,
     }
     try:
         conn.execute(_INSERT_EVENT_STATEMENT, row)

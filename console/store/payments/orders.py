@@ -84,9 +84,9 @@ def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"order_number": merch_txn_id})
 
 
-def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
+def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first."""
-    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": number})
+    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number})
 
 
 def get_base_query() -> Select[Any]:

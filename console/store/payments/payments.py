@@ -161,13 +161,15 @@ def find_by_orders(
 
 
 def find_by_corporation(
-    conn: Connection, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has this corporation number, newest first; the corporation number of a
     payment's order isn't compared. `lapsed_ids`: ids of payments whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"corporation_number": number}, lapsed_ids)
+    return select_records(
+        conn, _PAYMENTS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number}, lapsed_ids
+    )
 
 
 def find_by_corporations(

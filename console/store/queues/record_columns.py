@@ -102,10 +102,11 @@ def make_hex_text_sql(value: Expression) -> Expression:
     return func.hex(func.coalesce(value, ""))
 
 
-def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
-    """Return SQL of the index of `value` in `values`; the length of `values` if it isn't one of them."""
+def make_position_sql(searched_value: Expression, ordered_values: Sequence[str]) -> Expression:
+    """Return SQL of the index of `searched_value` in `ordered_values`; the length of `ordered_values` if it isn't one
+    of them."""
     cases = [
-        (make_hex_text_sql(value) == known_value.encode().hex().upper(), position)
-        for position, known_value in enumerate(values)
+        (make_hex_text_sql(searched_value) == known_value.encode().hex().upper(), position)
+        for position, known_value in enumerate(ordered_values)
     ]
-    return case(*cases, else_=len(values))
+    return case(*cases, else_=len(ordered_values))

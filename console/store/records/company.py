@@ -37,7 +37,7 @@ from console.store.schema.worker import notes
 _KNOWN_CERTAINTY = Certainty.KNOWN.value
 
 
-def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTotals, ...]:
+def sum_money(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
     """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since
     `since`, refunds completed since `since`, all submitted refunds, and all refunds with an unknown outcome.
     Reversed payments, and payments with an unknown outcome, are left out.
@@ -73,9 +73,9 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for currency, amount_minor in conn.execute(paid_sums_query, {"number": number}):
+    for currency, amount_minor in conn.execute(paid_sums_query, {"number": corporation_number}):
         sums[currency][0] = int(amount_minor)
-    for currency, *refund_sums in conn.execute(refunded, {"number": number}):
+    for currency, *refund_sums in conn.execute(refunded, {"number": corporation_number}):
         sums[currency][1:] = map(int, refund_sums)
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 

@@ -104,11 +104,11 @@ _RECORDS_OF_NUMBER_QUERY = (
 )
 
 
-def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
+def list_records_of_number(conn: Connection, corporation_number: str) -> RecordsOfNumber:
     """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
-    rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": number}))
+    rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": corporation_number}))
     number_payments = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
     return RecordsOfNumber(
         _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], number_payments),

@@ -108,7 +108,7 @@ def find_newest_id(conn: Connection, kind: str) -> int:
 def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
     """Return the corporation numbers of the live or open records of this kind with `after` < id <= `up_to_id`."""
     values = {"after": after, "up_to_id": up_to_id, "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
-    return frozenset(filter(_is_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
+    return frozenset(filter(_is_corporation_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
 
 
 def find_record_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
@@ -135,5 +135,5 @@ def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: d
     return frozenset(number for number, has_renewal in is_renewed.items() if has_renewal)
 
 
-def _is_number(text: str) -> bool:
+def _is_corporation_number(text: str) -> bool:
     return len(text) == 13 and text.isascii() and text.isdigit()

@@ -110,14 +110,14 @@ class RegistryReader:
         """The day up to which the registry in use is complete."""
         return self.run_query(lambda connection, _: _read_registry_date(connection))
 
-    def find(self, number: str) -> Corporation | None:
+    def find(self, corporation_number: str) -> Corporation | None:
         """Return the corporation with this corporation number; None if the registry doesn't have it, or if the
         text isn't 13 digits."""
-        if not _is_number(number):
+        if not _is_corporation_number(corporation_number):
             return None
 
         def find_row(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> Corporation | None:
-            row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, (int(number),)).fetchone()
+            row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, (int(corporation_number),)).fetchone()
             return None if row is None else open_file.read_corporation(connection, row)
 
         return self.run_query(find_row)
@@ -125,7 +125,7 @@ class RegistryReader:
     def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
         """Return the corporations with these corporation numbers, by number and in the given order. Numbers that
         the registry doesn't have are left out."""
-        valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
+        valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_corporation_number(number)]
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
@@ -152,7 +152,7 @@ class RegistryReader:
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()
-        numbers = [number for number in our_numbers if _is_number(number)]
+        numbers = [number for number in our_numbers if _is_corporation_number(number)]
 
         def find_matches(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
             def read_by_row_ids(row_ids: Collection[int]) -> dict[int, Corporation]:
@@ -178,7 +178,7 @@ class RegistryReader:
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()
-        numbers = [number for number in our_numbers if _is_number(number)]
+        numbers = [number for number in our_numbers if _is_corporation_number(number)]
 
         def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[str, ...]:
             row_counts = open_file.read_row_counts(connection)
@@ -191,7 +191,7 @@ class RegistryReader:
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most
         the first MAX_PREDECESSORS are returned, so that the answer stays small for every imported file."""
-        if not _is_number(number):
+        if not _is_corporation_number(number):
             return ()
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
@@ -344,8 +344,8 @@ def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T
     return ()
 
 
-def _is_number(number: str) -> bool:
-    return len(number) == 13 and number.isascii() and number.isdigit()
+def _is_corporation_number(corporation_number: str) -> bool:
+    return len(corporation_number) == 13 and corporation_number.isascii() and corporation_number.isdigit()
 
 
 def _split_numbers(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -370,7 +370,7 @@ def _find_changes(
     rows = connection.execute(query, (since,))
     if numbers is None:
         return rows.fetchall()
-    valid_numbers = {int(number) for number in numbers if _is_number(number)}
+    valid_numbers = {int(number) for number in numbers if _is_corporation_number(number)}
     return [row for row in rows if row[1] in valid_numbers]
 
 

@@ -150,7 +150,7 @@ def _select_corporations(conn: Connection, query: Select[Any], **values: object)
 
 
 def _make_row(
-    number: str, facts: str, facts_before: str | None, day: str, version: int, changed_at: datetime
+    corporation_number: str, facts: str, facts_before: str | None, day: str, version: int, changed_at: datetime
 ) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
@@ -158,7 +158,7 @@ def _make_row(
         registry_date = date.max
     written_at = convert_to_aware_utc(changed_at)
     return WatchedCorporation(
-        number, _read_facts(facts), registry_date, _read_facts(facts_before or ""), version, written_at
+        corporation_number, _read_facts(facts), registry_date, _read_facts(facts_before or ""), version, written_at
     )
 
 

@@ -416,12 +416,12 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
     return CountLine(queue, shape, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
-def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
-    tone: Tone = "care" if view.problems else ("text" if view.count else "muted")
-    oldest = context.translate("queue.oldest", age=context.format_age(view.oldest)) if view.oldest else ""
-    shape = get_saved_view_icon(view)
-    key = make_saved_view_key(view.view.id)
-    return CountLine(key, shape, tone, view.view.name, oldest, format_record_count(view))
+def _make_saved_view_line(context: WindowContext, view_count: ViewCount) -> CountLine:
+    tone: Tone = "care" if view_count.problems else ("text" if view_count.count else "muted")
+    oldest = context.translate("queue.oldest", age=context.format_age(view_count.oldest)) if view_count.oldest else ""
+    shape = get_saved_view_icon(view_count)
+    key = make_saved_view_key(view_count.view.id)
+    return CountLine(key, shape, tone, view_count.view.name, oldest, format_record_count(view_count))
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:

@@ -345,8 +345,8 @@ class LookupPage(Page):
         return EmptyState(translate("lookup.nothing", text=typed_text), hint, shape="search")
 
     @Slot(str)
-    def _open_corporation_number(self, number: str) -> None:
-        self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
+    def _open_corporation_number(self, corporation_number: str) -> None:
+        self.context.navigate(LookupRoute(wording.format_corporation_number(corporation_number)))
 
     def _replace_result(self, widget: QWidget) -> None:
         """Show this widget below the input field in place of the previous result."""

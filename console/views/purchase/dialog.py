@@ -158,9 +158,9 @@ class PurchaseDialog(DialogFrame):
             self._context.navigate(OperationRoute(record.id))
 
     @Slot(str)
-    def _open_company(self, number: str) -> None:
+    def _open_company(self, corporation_number: str) -> None:
         self.reject()
-        self._context.navigate(LookupRoute(wording.format_corporation_number(number)))
+        self._context.navigate(LookupRoute(wording.format_corporation_number(corporation_number)))
 
     @Slot(int)
     def _open_credit_check(self, id: int) -> None:

@@ -198,8 +198,8 @@ class QueueFilterBar(Surface):
             yield "", self._context.translate(f"queue.filter.{list_name}.any")
             yield from filter_lists.list_offered_filter_operators(list_name, self._context)
 
-    def _format_order(self, order: str) -> str:
-        name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
+    def _format_order(self, sort_order: str) -> str:
+        name = f"{sort_order.removeprefix('-')}_down" if sort_order.startswith("-") else sort_order
         return self._context.translate(f"queue.order.{name or 'own'}")
 
     @Slot()

@@ -62,9 +62,9 @@ def split_age_into_number_and_unit(age: timedelta) -> tuple[int, str]:
     return seconds // 86_400, "unit.days"
 
 
-def format_corporation_number(number: str) -> str:
+def format_corporation_number(corporation_number: str) -> str:
     """Return a corporation number in groups of digits, such as `7 1234 5678 9012`; any other text unchanged."""
-    return group_digits(number)
+    return group_digits(corporation_number)
 
 
 def format_count(count: int, *, is_capped: bool = False) -> str:
