@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
-from console.store.documents.documents import Documents
+from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.migrations import upgrade as migrate
 from console.store.spool import spool as spools
 from console.store.spool.spool import Spool
@@ -251,6 +252,13 @@ def rows_without_end(folder: Path) -> None:
     listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
+def too_large_document(folder: Path) -> None:
+    """Its length and its name are right, but no desk stores or reads a document of this size."""
+    content = b"%PDF-" + bytes(LARGEST_BYTES)
+    digest = hashlib.sha256(content).hexdigest()
+    listed_as(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
+
+
 BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "altered database": (altered("database.sqlite"), (2, "bad_backup")),
     "altered document": (altered("*.pdf"), (2, "bad_backup")),
@@ -278,6 +286,7 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "a newer database inside": (newer_inside, (2, "bad_backup")),
     "a deep manifest": (whole_manifest("[" * 200_000), (2, "bad_backup")),
     "half a character": (whole_manifest(r'{"sha256": "0", "content": {"a": "\ud800"}}'), (2, "bad_backup")),
+    "a document that nobody reads": (too_large_document, (2, "bad_backup")),
     "a pipe": (pipe_as_manifest, (2, "bad_backup")),
     "a number for a text": (rewritten(schema=21), (2, "bad_backup")),
     "no instant": (rewritten(taken_at="yesterday"), (2, "bad_backup")),
@@ -290,6 +299,19 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "another key": (rewritten(store_key="0" * 32), (2, "bad_profile")),
     "a server's": (rewritten(kind="server"), (2, "bad_backup")),
 }
+
+
+def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Path) -> None:
+    """A file of gigabytes, which takes no room on the disk, is refused before it is read."""
+    os.truncate(backup / "manifest.json", archive.LARGEST_MANIFEST_BYTES + 1)
+    tracemalloc.start()
+    try:
+        refused = terminal.json("db", "restore", str(backup), "--check").refused
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused == (2, "bad_backup")
+    assert peak < archive.LARGEST_MANIFEST_BYTES // 4
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -25,7 +25,7 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
-from console.store.documents.documents import Documents, is_document_path, is_path_of, open_documents
+from console.store.documents.documents import LARGEST_BYTES, Documents, is_document_path, is_path_of, open_documents
 from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
 from console.store.operations.request_ids import ANSWER_RETENTION
@@ -140,7 +140,8 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
         sqlite_copy.require_usable_spool(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
         archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
-        if not is_path_of(path, manifest.files[archive_name].sha256):
+        file = manifest.files[archive_name]
+        if not is_path_of(path, file.sha256) or file.bytes > LARGEST_BYTES:
             raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 

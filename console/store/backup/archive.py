@@ -31,6 +31,8 @@ SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
     "desk.db",
 )
 DOCUMENTS_FOLDER_NAME = "documents"
+LARGEST_MANIFEST_BYTES = 512 << 20
+"""Largest length (bytes) of a manifest that is read: enough for some millions of documents."""
 PARTIAL_SUFFIX = ".partial"
 """Suffix of the temporary name of a folder whose backup isn't finished."""
 
@@ -190,13 +192,15 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 
 def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises ConsoleError `bad_backup` with the problem incomplete
-    (there is no manifest), manifest (it was altered or is no manifest), format (a newer program made it) or
-    unreadable.
+    (there is no manifest), manifest (it was altered, is no manifest, or is larger than LARGEST_MANIFEST_BYTES),
+    format (a newer program made it) or unreadable.
     """
     file = folder / MANIFEST_NAME
     try:
         if not is_ordinary_file(file):
             raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
+        if file.stat().st_size > LARGEST_MANIFEST_BYTES:
+            raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
         manifest_json = json.loads(file.read_bytes())
         content = manifest_json["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
