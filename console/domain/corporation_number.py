@@ -7,10 +7,13 @@ corporation has this number.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from console.domain.error_reasons import NumberReason
 
 DIGIT_COUNT = 13
+FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
+"""The day on which the first corporation numbers were assigned."""
 TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
 """Numbers that AlarmBox accepts for tests; no corporation has them."""
 

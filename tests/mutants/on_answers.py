@@ -456,6 +456,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a date of another calendar lets a check be bought again",
+        (
+            Change(
+                SETTLING,
+                "if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:",
+                "if last_valid_day is None:",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_a_day_before_there_were_numbers_renews_nothing",),
+        "sqlite",
+    ),
+    Mutant(
         "an empty date of expiry lets a check be bought again",
         (
             Change(

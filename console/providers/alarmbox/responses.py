@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
+from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
 from console.providers.alarmbox import list_pages
@@ -180,13 +181,15 @@ def _read_result(value: object) -> str | None:
 
 
 def _read_day(value: object) -> date | None:
-    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form."""
+    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form, and for a date before
+    there were corporation numbers, which stands for none or is one of another calendar."""
     if not isinstance(value, str) or not _DAY_PATTERN.fullmatch(value):
         return None
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         return None
+    return None if day < FIRST_ASSIGNMENT_DAY else day
 
 
 def _read_flag(value: object) -> bool | None:

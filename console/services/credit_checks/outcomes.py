@@ -11,6 +11,7 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
+from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -179,11 +180,12 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
 
 def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
     """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
-    report has no such date. A date that lies before the purchase of the credit check here counts as missing, unless
-    the report also has an earlier purchase date: providers write a date such as 1970-01-01 if they have none, and
-    with that date the credit check would count as expired and be bought again at once."""
+    report has no such date. A date before there were corporation numbers counts as missing: it is one of another
+    calendar (0009-11-26 in the years of Reiwa), or stands for none. A date that lies before the purchase of the
+    credit check here counts as missing, too, unless the report also has an earlier purchase date. With such a date
+    the credit check would count as expired and be bought again at once."""
     last_valid_day = report.expiration_date
-    if last_valid_day is None:
+    if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:
         return None
     valid_until = get_end_of_day(last_valid_day)
     has_validity = report.purchase_date is not None and last_valid_day > report.purchase_date

@@ -167,6 +167,11 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no such day": ({"expiration_date": "2027-02-29"}, {"expiration_date": None}),
     "date in full-width digits": ({"expiration_date": "２０２７-11-20"}, {"expiration_date": None}),
     "date as number": ({"expiration_date": 20271120}, {"expiration_date": None}),
+    "years of Reiwa": (
+        {"purchase_date": "0008-11-20", "expiration_date": "0009-11-20"},
+        {"purchase_date": None, "expiration_date": None},
+    ),
+    "no date at all": ({"expiration_date": "1970-01-01"}, {"expiration_date": None}),
     "week date": ({"expiration_date": "2027-W01-1"}, {"expiration_date": None}),
     "expired before its purchase": ({"expiration_date": "2025-11-20"}, {"expiration_date": None}),
     "expired": ({"expired": True}, {"expired": True}),

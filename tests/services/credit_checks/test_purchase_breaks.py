@@ -664,6 +664,49 @@ def test_an_empty_date_of_expiry_renews_nothing(
 
 
 @pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("shown", [None, "bought"], ids=["adopted", "bought"])
+@pytest.mark.parametrize(
+    ("bought_on", "expires_on"),
+    [(date(8, 11, 26), date(9, 11, 26)), (date(115, 11, 26), date(116, 11, 26)), (None, date(1970, 1, 1))],
+    ids=["Reiwa", "Minguo", "epoch"],
+)
+def test_a_day_before_there_were_numbers_renews_nothing(
+    place: Place,
+    vendor: LedgerVendor,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+    bought_on: date | None,
+    expires_on: date,
+    shown: str | None,
+) -> None:
+    """Years of another calendar, with a validity or not, and whoever wrote the row: such a day stands for none."""
+    report = LedgerVendor.report
+
+    def report_odd_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
+        return replace(report(vendor, charge), purchase_date=bought_on, expiration_date=expires_on, expired=None)
+
+    monkeypatch.setattr(LedgerVendor, "report", report_odd_dates)
+    with place.desk(vendor, clock) as console:
+        if shown is None:
+            vendor.buy_check(PurchaseRequest(ONE, "1"))
+            (charge,) = vendor.charges
+            place.shop(
+                "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
+                f" VALUES (1, '{ONE}', {charge.id})"
+            )
+            console.recovery.run_due()
+        else:
+            buy(console)
+        (found,) = console.lookup.find_records(ONE).credit_checks
+        console.credit_checks.refetch(found.id)
+        (found,) = console.lookup.find_records(ONE).credit_checks
+        assert (found.expired_at, "dates" in found.incomplete) == (None, True)
+        clock.at += timedelta(days=1)
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert len(vendor.charges) == 1
+
+
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     ("change", "reason"), [("", "no_date"), (", viewing_over = 1", "date_unavailable")], ids=["shown", "over"]
 )
