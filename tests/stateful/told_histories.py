@@ -30,7 +30,7 @@ from tests.stateful.told_places import (
     Told,
     Words,
     check_told,
-    read_row,
+    read_rows,
     read_view,
     words_of,
 )
@@ -146,13 +146,11 @@ class History:
         else:
             self.check(always=True)
         now = self.stage.context.now()
-        rows = {ref: read_row(self.stage, *ref) for ref in self.told}
-        return {ref: words_of(explain_record(row, now)) for ref, row in rows.items()}
+        return {ref: words_of(explain_record(row, now)) for ref, row in read_rows(self.stage, self.told).items()}
 
     def check(self, *, always: bool = False) -> None:
         """Every record of the history is told as it is."""
-        for ref in self.refs():
-            check_told(self.stage, self.told.setdefault(ref, Told(*ref)), always=always)
+        check_told(self.stage, [self.told.setdefault(ref, Told(*ref)) for ref in self.refs()], always=always)
 
     def refs(self) -> list[Ref]:
         raise NotImplementedError

@@ -4,13 +4,15 @@ exports. All places tell the same, unknown is never told as known, and advice is
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from console.cli.json_output import record_details as json_details
 from console.cli.json_output.records import build_record_json
@@ -20,7 +22,7 @@ from console.cli.text_output.records import format_explained_record, format_reco
 from console.cli.text_output.translator import Translator
 from console.domain.access.read_only import find_stopping_switch, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
-from console.domain.clock import CLOCK_TOLERANCE, compute_age
+from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
@@ -73,18 +75,35 @@ class Told:
     since: dict[tuple[object, object], object] = field(default_factory=dict)
     row_words: Words = ()
 
+    @property
+    def ref(self) -> Ref:
+        return self.kind, self.id
+
 
 def read_view(stage: Stage, kind: str, record_id: int) -> Any:
     """The page of a record."""
     return stage.console.recovery.read_record(kind, record_id)
 
 
-def read_row(stage: Stage, kind: str, record_id: int) -> Any:
-    """The record as a list reads it."""
+def read_rows(stage: Stage, refs: Iterable[Ref]) -> dict[Ref, Any]:
+    """The records as a list reads them: all at once."""
+    chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
-        record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
-        assert record is not None
-        return stage.console._service_builder.readers.complete_records(conn, [record])[0]
+        lapsed_ids = journal.list_lapsed_by_kind(conn)
+        records = [any_record.find(conn, kind, record_id, lapsed_ids) for kind, record_id in chosen]
+        assert None not in records, dict(zip(chosen, records, strict=True))
+        completed = stage.console._service_builder.readers.complete_records(conn, cast("list[Any]", records))
+        return dict(zip(chosen, completed, strict=True))
+
+
+@contextmanager
+def at_one_moment(stage: Stage) -> Iterator[None]:
+    """Every clock stands still inside the block, the terminal's too: on a slow machine what is planned would become
+    due between two readings.
+    """
+    with stage.clock.standing() as moment, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SystemClock, "now", lambda _clock: moment)
+        yield
 
 
 def words_of(explanation: Explanation) -> Words:
@@ -101,11 +120,19 @@ def words_of(explanation: Explanation) -> Words:
     )
 
 
-def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
-    """Everything that must hold of a record now. Without `always` its page is read only if its row says something
-    new.
+def check_told(stage: Stage, records: Iterable[Told], *, always: bool = True) -> None:
+    """Everything that must hold of these records now. Without `always` a record's page is read only if its row says
+    something new.
     """
-    row, now = read_row(stage, told.kind, told.id), stage.context.now()
+    with at_one_moment(stage):
+        chosen = list(records)
+        rows = read_rows(stage, (told.ref for told in chosen))
+        for told in chosen:
+            _check_told(stage, told, rows[told.ref], always=always)
+
+
+def _check_told(stage: Stage, told: Told, row: Any, *, always: bool) -> None:
+    now = stage.context.now()
     listed = words_of(explain_record(row, now))
     _check_age(stage, told, row)
     if not always and told.row_words == (row.version, *listed):
@@ -168,9 +195,12 @@ def check_answer(stage: Stage, answer: Any) -> None:
     else:
         completed = add_related_records_to_answer(stage.console, answer)
         record = getattr(completed, "record", completed)
-    if type(record) not in _KINDS:
-        return
-    record = cast("ShownRecord", record)
+    if type(record) in _KINDS:
+        with at_one_moment(stage):
+            _check_answered(stage, answer, cast("ShownRecord", record))
+
+
+def _check_answered(stage: Stage, answer: Any, record: ShownRecord) -> None:
     kind, shown, lines = (
         _KINDS[type(record)],
         build_record_json(record, _translate),
@@ -196,8 +226,10 @@ _TRANSLATOR.language = "en"
 
 def _check_nested(stage: Stage, view: Any, now: datetime) -> None:
     """A record that stands on another one's page is told there as in its own row."""
-    for nested in list_nested(view):
-        row = read_row(stage, _KINDS[type(nested)], nested.id)
+    nested_records = list_nested(view)
+    rows = read_rows(stage, ((_KINDS[type(nested)], nested.id) for nested in nested_records))
+    for nested in nested_records:
+        row = rows[_KINDS[type(nested)], nested.id]
         assert words_of(explain_record(nested, now)) == words_of(explain_record(row, now)), nested
 
 
@@ -327,8 +359,9 @@ def check_found(stage: Stage, number: str) -> None:
     now = stage.context.now()
     found = stage.console.lookup.suggest_records(number)
     assert found
+    rows = read_rows(stage, ((_KINDS[type(record)], record.id) for record in found))
     for record in found:
-        row = read_row(stage, _KINDS[type(record)], record.id)
+        row = rows[_KINDS[type(record)], record.id]
         assert words_of(explain_record(record, now)) == words_of(explain_record(row, now)), record
 
 
@@ -336,8 +369,9 @@ def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_d
     """The copied timeline and the evidence pack say of a record what its page says. A pack tells it as it was at its
     last change, which is another moment if a wrong clock has dated that change (`is_dated_right` False).
     """
-    page = read_view(stage, kind, record_id)
-    story = stage.console.recovery.read_timeline(kind, record_id)
+    with at_one_moment(stage):
+        page = read_view(stage, kind, record_id)
+        story = stage.console.recovery.read_timeline(kind, record_id)
     for language in ("ja", "en"):
         _check_head(story.as_text(language).splitlines()[1], page, language)
     path = folder / f"pack-{next(_file_numbers)}.zip"
@@ -366,17 +400,16 @@ def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
     """Queues, alerts and the CSV of a bulk run say of these records what their pages say. `told`: what their rows
     said when their histories ended; others have changed some since, as the alerts' task judges all orders.
     """
-    now = stage.context.now()
-    present = {ref: words_of(explain_record(read_row(stage, *ref), now)) for ref in told}
-    for ref in told:
-        if present[ref] != told[ref]:
-            check_told(stage, Told(*ref))
-    _check_queues(stage, present)
-    _check_alerts(stage, present)
+    with at_one_moment(stage):
+        now, rows = stage.context.now(), read_rows(stage, told)
+        present = {ref: words_of(explain_record(row, now)) for ref, row in rows.items()}
+        check_told(stage, [Told(*ref) for ref in told if present[ref] != told[ref]])
+        _check_queues(stage, present, rows)
+        _check_alerts(stage, present)
     _check_bulk(stage, present)
 
 
-def _check_queues(stage: Stage, told: Mapping[Ref, Words]) -> None:
+def _check_queues(stage: Stage, told: Mapping[Ref, Words], rows: Mapping[Ref, Any]) -> None:
     queued: dict[str, set[Ref]] = {}
     for name in ("pending", "error", "incomplete", "unknown", "review", "refunds"):
         items = stage.console.recovery.read_queue(name, 1_000).items
@@ -385,8 +418,7 @@ def _check_queues(stage: Stage, told: Mapping[Ref, Words]) -> None:
             ref = (_KINDS[type(item.record)], item.record.id)
             assert ref not in told or words_of(item.explanation) == told[ref], (name, item)
             assert item.since == item.record.state_since
-    for ref in told:
-        row = read_row(stage, *ref)
+    for ref, row in rows.items():
         if getattr(row, "certainty", None) is Certainty.UNKNOWN:
             assert ref in queued["unknown"], ref
 
@@ -407,8 +439,8 @@ def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:
 
 def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
     """A bulk probe of these records: the exported list calls no row done whose record is still unknown."""
-    rows = [read_row(stage, *ref) for ref in told if ref[0] in ("payment", "refund")]
-    chosen = [ChosenRecord(_KINDS[type(row)], row.id, row.version) for row in rows]
+    rows = read_rows(stage, (ref for ref in told if ref[0] in ("payment", "refund")))
+    chosen = [ChosenRecord(kind, record_id, row.version) for (kind, record_id), row in rows.items()]
     if not chosen:
         return
     with stage.console.acting_as("op-a"):
@@ -420,6 +452,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
         lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
     result_of = next(column.read_cell for column in table.columns if column.title == _RESULT_TITLE)
+    rows = read_rows(stage, rows)
     for line in lines:
-        row = read_row(stage, line.row.kind, line.row.subject_id)
+        row = rows[line.row.kind, line.row.subject_id]
         assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)

@@ -36,6 +36,16 @@ class MovedClock(SystemClock):
         """From now on only `offset` moves it: what is due later isn't, however slow the machine."""
         self._still = datetime.now(UTC)
 
+    @contextmanager
+    def standing(self) -> Iterator[datetime]:
+        """Inside the block only `offset` moves it. Yields the machine's time."""
+        before, moment = self._still, self._still or datetime.now(UTC)
+        self._still = moment
+        try:
+            yield moment
+        finally:
+            self._still = before
+
 
 def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
     """What a desk on the sandbox is told; `extra` names are without their `CONSOLE_`."""
