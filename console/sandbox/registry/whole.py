@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
@@ -154,8 +154,8 @@ class InventedRegistry:
         )
         places, streets, dates, forms = (
             _make_place_fields(segment.prefecture),
-            self._street_endings,
-            self._date_fields,
+            _draw_street_endings(self.seed),
+            _draw_date_fields(self.seed, self.day),
             _WEIGHTED_LEGAL_FORMS,
         )
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
@@ -203,39 +203,6 @@ class InventedRegistry:
                 else format_csv_line(make_merged_row(row, next_number, self.day))
             )
         return format_csv_line(make_special_row(row, random_number, next_number, self.day))
-
-    @cached_property
-    def _street_endings(self) -> list[str]:
-        """The ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
-        a building."""
-        random_source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [_draw_street(random_source) for _ in range(4_093)]
-
-    @cached_property
-    def _date_fields(self) -> list[tuple[str, str]]:
-        """The dates from which each row gets a pair. The first text has the CSV fields process, correction, day of
-        update and day of change; the second is the day of assignment."""
-        random_source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [self._draw_date_fields(random_source) for _ in range(4_093)]
-
-    def _draw_date_fields(self, random_source: random.Random) -> tuple[str, str]:
-        """Return one random pair for `_date_fields`."""
-        days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
-        assignment_day = (
-            FIRST_ASSIGNMENT_DAY
-            if random_source.random() < 0.6
-            else FIRST_ASSIGNMENT_DAY + timedelta(days=random_source.randrange(days))
-        )
-        process = random_source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
-        change_day = assignment_day
-        if process != "01":
-            change_day += timedelta(days=random_source.randrange(max((self.day - assignment_day).days, 1)))
-        update_day = min(change_day + timedelta(days=random_source.randrange(5)), self.day)
-        correction_flag = int(random_source.random() < 0.1)
-        return (
-            f"{process},{correction_flag},{update_day.isoformat()},{change_day.isoformat()}",
-            assignment_day.isoformat(),
-        )
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
@@ -290,6 +257,43 @@ _NUMBER_ENDINGS_BY_CHECK_SUM = tuple(
 """The pairs of digits at the end of a number (at least 11 of each), by the amount that they add to the check digit's
 sum.
 """
+
+
+@lru_cache(maxsize=4)
+def _draw_street_endings(seed: int) -> list[str]:
+    """Return the ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
+    a building. To draw them takes longer than to write a file of a few hundred rows, so the last ones are cached."""
+    random_source = random.Random(f"{seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
+    return [_draw_street(random_source) for _ in range(4_093)]
+
+
+@lru_cache(maxsize=4)
+def _draw_date_fields(seed: int, last_day: date) -> list[tuple[str, str]]:
+    """Return the dates from which each row gets a pair, none of them after `last_day`. The first text has the CSV
+    fields process, correction, day of update and day of change; the second is the day of assignment. The last ones
+    are cached, as those of `_draw_street_endings`."""
+    random_source = random.Random(f"{seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
+    return [_draw_dates_of_row(random_source, last_day) for _ in range(4_093)]
+
+
+def _draw_dates_of_row(random_source: random.Random, last_day: date) -> tuple[str, str]:
+    """Return one random pair for `_draw_date_fields`."""
+    days = max((last_day - FIRST_ASSIGNMENT_DAY).days, 1)
+    assignment_day = (
+        FIRST_ASSIGNMENT_DAY
+        if random_source.random() < 0.6
+        else FIRST_ASSIGNMENT_DAY + timedelta(days=random_source.randrange(days))
+    )
+    process = random_source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
+    change_day = assignment_day
+    if process != "01":
+        change_day += timedelta(days=random_source.randrange(max((last_day - assignment_day).days, 1)))
+    update_day = min(change_day + timedelta(days=random_source.randrange(5)), last_day)
+    correction_flag = int(random_source.random() < 0.1)
+    return (
+        f"{process},{correction_flag},{update_day.isoformat()},{change_day.isoformat()}",
+        assignment_day.isoformat(),
+    )
 
 
 def _draw_street(random_source: random.Random) -> str:

@@ -48,7 +48,9 @@ class Watched:
 
     def difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
         """A difference with these rows among a hundred about others."""
-        return write_difference_file(self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, changes=list(rows))
+        return write_difference_file(
+            self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_day=WHOLE_DAY, changes=list(rows)
+        )
 
     def take(self, *paths: Path) -> RegistryStatus:
         """Import files into the registry of every desk."""
