@@ -11,12 +11,12 @@ from tests.support.forked_command import ForkedCommand
 from tests.support.invented import numbers
 from tests.support.payment_desks import told
 from tests.support.places import Place
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.worker_process import forked_worker
 
 FIRST, LOST, OTHER = numbers(3, seed=31)
 ORDER, CODE = "ORD-1", "database_went_back"
 A, B, WORKERS = 0, 1, 2
-PATIENCE = 120.0
 BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
 
 
@@ -35,7 +35,7 @@ class Desks:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
         with ForkedCommand("--json", *words, environment={**os.environ, **env}) as command:
-            out = command.read(PATIENCE)
+            out = command.read(PATIENCE_SECONDS)
             return Ending(command.wait(), out, command.errors())
 
     def buy(self, desk: int, number: str = LOST, **more: str) -> Ending:

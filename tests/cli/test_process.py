@@ -22,10 +22,10 @@ import pytest
 from console.cli.window.open_window import pause_garbage_collection
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"
 COMMAND = (sys.executable, "-m", "console")
-PATIENCE = 100.0
 
 
 def variables(terminal: Terminal, **more: str) -> dict[str, str]:
@@ -41,7 +41,7 @@ def run(
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         env=variables(terminal, **more),
-        timeout=PATIENCE,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
             [*map(os.fsencode, COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
             capture_output=True,
             env=variables(terminal, LC_ALL=locale),
-            timeout=PATIENCE,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         answer = json.loads(ended.stdout.decode("utf-8"))
@@ -139,9 +139,9 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     """Ctrl+C while the provider is asked: exit 4 with one object; a new process finds the record, unknown."""
     sandbox.control.add_fault("hang", call="purchase", times=1)
     with started(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
-        reached = sandbox.control.wait_until_reached(PATIENCE / 2, held=1)
+        reached = sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert reached, err
     answer = json.loads(out)
     assert (process.returncode, answer["error"]["code"]) == (4, "outcome_unknown")
@@ -154,15 +154,15 @@ def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: S
     """Pressed until the answer is there: the first one ends the call, and none cuts the answer off."""
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
     with started(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
-        assert sandbox.control.wait_until_reached(PATIENCE / 2, held=1)
+        assert sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         assert process.stdout is not None
         pressed = 0
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not select.select([process.stdout], [], [], 0.005)[0]:
             assert time.monotonic() < deadline
             process.send_signal(signal.SIGINT)
             pressed += 1
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert b"Traceback" not in err
     assert (process.returncode, json.loads(out)["error"]["code"]) == (4, "outcome_unknown")
     assert pressed > 1
@@ -178,7 +178,7 @@ def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, nu
         error = json.loads(process.stdout.readline())["error"]
         while process.poll() is None:
             process.send_signal(number)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert b"Traceback" not in err
     assert (process.returncode, error["code"]) == (2, "invalid_corporation_number")
 
@@ -220,11 +220,11 @@ def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> N
         assert process.stdout is not None
         data = json.loads(process.stdout.readline())["data"]
         assert data["url"].endswith(f":{data['port']}")
-        with urlopen(f"{data['url']}/_sandbox/state", timeout=PATIENCE) as answer:
+        with urlopen(f"{data['url']}/_sandbox/state", timeout=PATIENCE_SECONDS) as answer:
             assert json.load(answer)["charges"] == 0
         taken = run(terminal, "sandbox", "--json", "--port", str(data["port"]))
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert process.stdout.read() == b""
     assert json.loads(taken.stdout)["error"]["code"] == "usage"
 
@@ -270,7 +270,7 @@ def modules_after(terminal: Terminal, program: str, *words: str) -> set[str]:
         [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
         capture_output=True,
         env=variables(terminal),
-        timeout=PATIENCE,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return set(ended.stderr.decode().splitlines()[-1].split())
@@ -338,7 +338,7 @@ def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
         assert desk.json("audit", "verify", OPERATOR="aud-e").data["rows"] > ready["records"]
         assert "demo-" not in (home / "profile.toml").read_text(encoding="utf-8")
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert not home.exists()
 
 
@@ -348,7 +348,7 @@ def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
         assert process.stdout is not None
         home = Path(json.loads(process.stdout.readline())["data"]["home"])
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert not home.exists()
 
 
@@ -365,7 +365,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
         try:
             os.close(theirs)
             os.write(ours, b"--json purchase 9980000000001 --client 1\nas lead-b\n--json audit list\nexit\n")
-            out, _ = process.communicate(timeout=PATIENCE)
+            out, _ = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
             process.kill()
             os.close(ours)

@@ -82,7 +82,7 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
     on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
     with crowd(answered_late, [(told, action, late.subject)]) as (child,):
         assert child.report() == "open"
-        assert on.sandbox.control.wait_until_reached(40, held=1)
+        assert on.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop(child)
         assert late.find()
         until(lambda: late.seen()[1] is Certainty.UNKNOWN, "its lease to run out")

@@ -105,7 +105,7 @@ def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[s
         told[0] = tell(case, console)
         return told[0] != "in_progress"
 
-    until(ended, f"{case.action} at {case.step}: the leases to run out", 60)
+    until(ended, f"{case.action} at {case.step}: the leases to run out")
     return told[0], before
 
 

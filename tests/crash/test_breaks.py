@@ -20,6 +20,7 @@ from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.waiting import PATIENCE_SECONDS
 
 (NUMBER,) = numbers(1)
 BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
@@ -101,7 +102,7 @@ def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandC
 
 def hold_lock(pipe: Pipe, file: str) -> None:
     """Take the write lock of a database when told, give it back when told."""
-    holder = sqlite3.connect(file, timeout=10, isolation_level=None)
+    holder = sqlite3.connect(file, timeout=PATIENCE_SECONDS, isolation_level=None)
     pipe.send("open")
     pipe.recv()
     holder.execute("BEGIN IMMEDIATE")

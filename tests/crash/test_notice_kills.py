@@ -32,7 +32,7 @@ def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandb
         with forked_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
                 assert post_to(worker.port, scene.post(provider, "ORD-1")) == 200
-            until(lambda: not worker.alive, "it is killed", 60)
+            until(lambda: not worker.alive, "it is killed")
             assert worker.process.returncode == -9
         events = scene.place.sql("SELECT done, payment_id FROM payment_events")
         assert events == [("queued", payment.id)]
@@ -41,7 +41,7 @@ def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandb
             scene.run_due()
             return scene.order_now("ORD-1").state == "paid"
 
-        until(followed, "its order follows", 60)
+        until(followed, "its order follows")
         assert scene.payment(payment.id).state == "completed"
         assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done = 'queued'") == [(0,)]
         assert scene.audited("payment.booked") == 1

@@ -13,8 +13,7 @@ from console.domain.records import Certainty
 from tests.support.money_desks import ending, newest
 from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
-
-LOCK_WAIT_SECONDS = 30
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Sleeper:
@@ -34,18 +33,18 @@ class Sleeper:
     def _pause(self, step: str) -> None:
         if step == self._step:
             self._asleep.set()
-            assert self._go.wait(LOCK_WAIT_SECONDS)
+            assert self._go.wait(PATIENCE_SECONDS)
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
         """Inside the block it is stopped; at the end of it it has ended."""
         self._thread.start()
         try:
-            assert self._asleep.wait(LOCK_WAIT_SECONDS)
+            assert self._asleep.wait(PATIENCE_SECONDS)
             yield
         finally:
             self._go.set()
-            self._thread.join(LOCK_WAIT_SECONDS)
+            self._thread.join(PATIENCE_SECONDS)
 
 
 def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
@@ -74,7 +73,7 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
             assert (undone.state, undone.certainty) == (RefundState.APPROVED, Certainty.KNOWN), undone
             with second.asleep():
                 first._go.set()
-                first._thread.join(LOCK_WAIT_SECONDS)
+                first._thread.join(PATIENCE_SECONDS)
                 now = newest(on.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"

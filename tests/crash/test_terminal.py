@@ -14,10 +14,9 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import environment, have_database
 from tests.support.forked_command import ForkedCommand
 from tests.support.invented import numbers
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 (NUMBER,) = numbers(1)
-LOCK_WAIT_SECONDS = 40
 KILLED = -9
 
 
@@ -38,7 +37,7 @@ class Terminal:
 
 
 def ended(running: ForkedCommand) -> tuple[int, Any]:
-    out, status = running.read(LOCK_WAIT_SECONDS), running.wait()
+    out, status = running.read(PATIENCE_SECONDS), running.wait()
     if status < 0:
         return status, None
     told = json.loads(out)
@@ -77,7 +76,7 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=LOCK_WAIT_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
         status, error = ended(buying)
@@ -122,9 +121,9 @@ def test_told_to_end_at_a_step(
     """One object that says how it really ended, with the record; nothing is left to be settled."""
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
-        until(lambda: _operations(home) == [reached], f"{step} to be reached", LOCK_WAIT_SECONDS)
+        until(lambda: _operations(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
         if step == "after_detail":
-            until(lambda: _named(home), "the detail to be written", LOCK_WAIT_SECONDS)
+            until(lambda: _named(home), "the detail to be written", PATIENCE_SECONDS)
         buying.send_signal(number)
         ended_with, told = ended(buying)
     assert ended_with == status, told
@@ -144,7 +143,7 @@ def test_told_to_end_while_the_provider_is_asked(
     """The wait for the answer ends at once: unknown, with the record, however often somebody presses Ctrl+C."""
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=LOCK_WAIT_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
         for number in numbers_:
             buying.send_signal(number)
         status, error = ended(buying)

@@ -22,9 +22,9 @@ from tests.support import servers, teams
 from tests.support.alert_receiver import KEY, Receiver, receiving
 from tests.support.desks import environment
 from tests.support.payment_desks import told as known_providers
+from tests.support.waiting import PATIENCE_SECONDS
 
 WORKERS = 3
-PATIENCE = 60.0
 """Seconds for which the shop and people try again while a provider or the database is away."""
 _MEMBERS = {
     "op-a": ("operator",),
@@ -92,7 +92,7 @@ class Town:
 def patiently(
     act: Callable[[], _T],
     again: Callable[[], None] = lambda: None,
-    seconds: float = PATIENCE,
+    seconds: float = PATIENCE_SECONDS,
     passing: frozenset[str] = frozenset(),
 ) -> _T:
     """Do it; while the database or a provider can't be reached, or after a refusal with one of the `passing` codes,

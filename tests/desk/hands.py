@@ -19,11 +19,12 @@ from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
 from tests.support.first_use import note_earlier_use
+from tests.support.waiting import PATIENCE_SECONDS
 
 P = TypeVar("P", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
 W = TypeVar("W", bound=QWidget)
-PATIENCE_MS = 120_000
+PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 _MAX_TABS = 40
 
 

@@ -40,7 +40,6 @@ def heard(show_times: ShowTimes) -> Iterator[list[Heard]]:
 
 
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_days_work_is_heard(
     seats: Seats,

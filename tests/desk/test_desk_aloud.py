@@ -34,7 +34,6 @@ def heard() -> Iterator[list[Heard]]:
 
 
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_is_heard(
     seats: Seats,

@@ -133,7 +133,6 @@ def shown_texts(person: Person) -> Iterator[str]:
 LANGUAGES = ("ja", "en")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, language: str) -> None:
     """Every second route in this language, the others in the other one; all routes in both: see the soak."""
@@ -141,7 +140,6 @@ def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, language: str) ->
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_screen_shows_a_code_in_either_language(qtbot: QtBot, desk: Furnished, language: str) -> None:
     check_screens(qtbot, desk, language, list(routes(desk)))

@@ -42,7 +42,6 @@ def faults_of_tour(home: Path, language: str, scale: float, names: Sequence[str]
         return stage.found
 
 
-@pytest.mark.timeout(900)  # two windows; a minute of a quiet core
 def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path) -> None:
     """Every screen and dialog that exists, at the largest text in the smallest window, in one of the languages: in
     which one is drawn, anew with another seed. The soak looks at all of them in both.

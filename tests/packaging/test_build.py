@@ -22,12 +22,12 @@ from console.services.monitoring.installation import MANIFEST_NAME
 from scripts.bundle import contents
 from tests.packaging import built_inputs
 from tests.support.vnc_eye import colours
+from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 # The build takes the better part of a minute, much longer beside other work; all tests of it share one (a file runs
 # on one worker).
-pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,9 @@ def plain(home: Path, **more: str) -> dict[str, str]:
 def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     """Run it as a person would from another folder."""
     command, env = [str(program), *words], plain(home, CONSOLE_LANGUAGE=language)
-    return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    return subprocess.run(
+        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
+    )
 
 
 def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None
             assert colours(port) > 50
         finally:
             window.terminate()
-            status = window.wait(timeout=60)
+            status = window.wait(timeout=PATIENCE_SECONDS)
     assert status in (0, 143)
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
@@ -111,7 +113,7 @@ def signed(body: bytes) -> dict[str, str]:
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
     try:
-        with urlopen(Request(url, data=body, headers=headers), timeout=60) as answer:
+        with urlopen(Request(url, data=body, headers=headers), timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except HTTPError as refused:
         with refused:
@@ -137,16 +139,16 @@ def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> No
             assert worker.stdout is not None
             ready = json.loads(worker.stdout.readline() or b"{}").get("data") or pytest.fail(log.read_text())
             url = ready["url"]
-            with urlopen(f"{url}/healthz", timeout=60) as healthy:
+            with urlopen(f"{url}/healthz", timeout=PATIENCE_SECONDS) as healthy:
                 assert healthy.status == 200
             assert post(f"{url}/notices/bank", body, signed(body)) == 200
             assert post(f"{url}/notices/bank", body, signed(body + b" ")) == 400
-            with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=60, proxy=None) as line:
+            with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=PATIENCE_SECONDS, proxy=None) as line:
                 line.send(LIVE_TOKEN)
-                assert json.loads(line.recv(timeout=60))
+                assert json.loads(line.recv(timeout=PATIENCE_SECONDS))
         finally:
             worker.terminate()
-            status = worker.wait(timeout=60)
+            status = worker.wait(timeout=PATIENCE_SECONDS)
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert (status, [line for line in lines if line["level"] in ("ERROR", "CRITICAL")]) == (0, [])
     with closing(sqlite3.connect(tmp_path / "console.db")) as database:

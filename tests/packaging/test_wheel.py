@@ -30,8 +30,6 @@ with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
     print(image.width, min(image.pixels), document.search("見本") != ())
 """
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

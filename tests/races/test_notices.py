@@ -16,7 +16,6 @@ from tests.support.payment_desks import paying
 from tests.support.places import Place
 
 
-@pytest.mark.timeout(300)
 def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """1,000 over both engines here, 100,000 in the soak: delivered one to five times, shuffled."""
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
@@ -29,7 +28,6 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
         print(f"\n{place.engine}: {storm.told()}; {dict(storm.done)}")
 
 
-@pytest.mark.timeout(120)
 def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
     """Notices, probes, polls and imports of the same payments at the same moment, with faults: booked once."""
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:

@@ -2,8 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock
@@ -13,7 +11,6 @@ from tests.support.places import Place
 STARTERS = 8
 
 
-@pytest.mark.timeout(120)
 def test_an_order_is_begun_once(place: Place) -> None:
     """Whoever comes second waits for nothing: the same code, or a refusal that says who is at it."""
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:

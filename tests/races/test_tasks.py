@@ -11,7 +11,6 @@ pytestmark = pytest.mark.xdist_group("races")
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-@pytest.mark.timeout(150)
 def test_no_task_runs_twice_at_once(place: Place) -> None:
     """Processes at two desks that look without a pause: many runs of each task, by several of them, never at once."""
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)

@@ -20,6 +20,7 @@ from tests.sandbox.faults import test_responses as test_faults_answers
 from tests.sandbox.faults import test_transport as test_faults_line
 from tests.sandbox.payments import test_faults as test_paypay_atom_faults
 from tests.sandbox.payments import test_notices as test_paypay_atom_notices
+from tests.support.waiting import PATIENCE_SECONDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -151,7 +152,7 @@ def test_other_addresses(caller: Caller, method: str, path: str, status: int) ->
 
 def test_address_that_is_none(caller: Caller) -> None:
     """A request line that can't be read as an address is refused, and the server lives on."""
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=60) as line:
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert caller.buy().status == 201
@@ -159,7 +160,7 @@ def test_address_that_is_none(caller: Caller) -> None:
 
 def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
     """Several requests may use one connection, and the log tells."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         for _ in range(3):
             line.request("GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"})
@@ -177,7 +178,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
 )
 def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status: int) -> None:
     """Too large or without a length: turned away before it is read."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         line.putrequest("POST", "/oauth/token")
         for name, value in headers.items():

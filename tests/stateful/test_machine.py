@@ -12,7 +12,6 @@ from tests.support.places import Engine
 EXAMPLES = {"sqlite": 10}
 
 
-@pytest.mark.timeout(240)  # a failure is made small before it is told
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_random_interleavings(
     engine: Engine, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture

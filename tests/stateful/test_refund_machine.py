@@ -10,7 +10,6 @@ from tests.stateful import crashing, refund_machine
 EXAMPLES = 4
 
 
-@pytest.mark.timeout(240)  # a failure is made small before it is told
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_random_interleavings_of_refunds(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
     """Captured is what is left, reserved, refunded and set aside; one approval is one refund; nothing is guessed."""

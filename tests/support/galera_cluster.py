@@ -76,7 +76,7 @@ class Node(Server):
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
             self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
-            until(partial(self._is_told, recovery), f"what {recovery} says", 60)
+            until(partial(self._is_told, recovery), f"what {recovery} says")
             with suppress(AssertionError):
                 self.run.finish(recovery, _ON_THE_WAY_OUT_SECONDS)
                 uuid, seqno = self._told(recovery)[-1]

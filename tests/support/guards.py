@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from console.store.database.engine import Database
     from console.store.registry.reader import RegistryReader
@@ -107,7 +109,7 @@ def collected_warnings() -> Iterator[list[str]]:
 
 # ---------------------------------------------------------------- threads
 
-GRACE_SECONDS = 60.0
+GRACE_SECONDS = PATIENCE_SECONDS
 LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 SOCKET, PID = "keeper", "keeper.pid"
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 300.0
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 

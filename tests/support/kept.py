@@ -11,8 +11,6 @@ from pathlib import Path
 from tests.support.server_run import Run
 from tests.support.waiting import until
 
-START_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Kept(ABC):
@@ -33,7 +31,7 @@ class Kept(ABC):
 
     def wait_ready(self) -> None:
         """Raises `RuntimeError` with the server's own words when it ends instead of serving."""
-        until(lambda: not self.alive or self.ready(), f"{self.name} to serve", START_SECONDS)
+        until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
         if not self.alive:
             raise RuntimeError(f"{self.name} ended while starting:\n{self.words()}")
 

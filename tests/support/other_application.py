@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 
 from tests.support.invented import numbers
 from tests.support.legacy import NAME
+from tests.support.waiting import PATIENCE_SECONDS
 
 LONGEST_MS = 1_000
 PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
@@ -73,7 +74,7 @@ class Application:
 
     def _open(self) -> Any:
         if self._is_file:
-            return sqlite3.connect(str(self._url.database), timeout=30, isolation_level=None)
+            return sqlite3.connect(str(self._url.database), timeout=PATIENCE_SECONDS, isolation_level=None)
         url = self._url
         return pymysql.connect(
             host=url.host,

@@ -6,7 +6,9 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-PATIENCE_MS = 120_000
+from tests.support.waiting import PATIENCE_SECONDS
+
+PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 
 
 class PatientBot(QtBot):

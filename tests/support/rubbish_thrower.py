@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from tests.support.rubbish import NAMES, Rubbish, piece
+from tests.support.waiting import PATIENCE_SECONDS
 
-PATIENCE = 60.0
 """Seconds after which a connection that is neither answered nor closed is given up."""
 
 
@@ -40,14 +40,14 @@ class Shot(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, transport)
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._give_up, transport)
         transport.write(self._rubbish.said)
         if self._rubbish.ends:
             with suppress(OSError):  # turned away at the door
                 transport.write_eof()
 
     def _give_up(self, transport: asyncio.Transport) -> None:
-        self._heard = b"nothing for %d seconds" % PATIENCE
+        self._heard = b"nothing for %d seconds" % PATIENCE_SECONDS
         transport.abort()
 
     def data_received(self, data: bytes) -> None:

@@ -14,9 +14,6 @@ from tests.support import server_run, servers
 
 MYSQL = "CONSOLE_TEST_MYSQL_URL"
 NOT_GIVEN = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/"
-# The first test that asks for a server waits until it has started.
-_TIMEOUT_SECONDS = 150
-_FIXTURES = {"mariadb_server", "galera_cluster", "redis_server", "sql_server"}
 # Of this process: whether it is one of pytest's, and how many turns on the cluster it holds.
 _state = {"pytest": 0, "galera turns": 0}
 
@@ -29,12 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
         server_run.publish(run)
         config.add_cleanup(run.end)
         config.add_cleanup(lambda: server_run.publish(None))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if _FIXTURES & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import keeper
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 VARIABLE = "TESTS_SERVER_RUN"
-LOCK_WAIT_SECONDS = 60.0
 _ROOM_BYTES = 3 << 30
 _FAST = Path("/dev/shm")
 # Below the ports that the kernel hands out by itself: nobody's outgoing connection takes the port of a killed server.
@@ -88,7 +87,7 @@ class Run:
         """Its process id, also once it has ended."""
         return int(self.ask("state", name)["pid"])
 
-    def finish(self, name: str, seconds: float = LOCK_WAIT_SECONDS) -> int:
+    def finish(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait until it has ended by itself: its exit status."""
         until(lambda: self.code(name) is not None, f"the end of {name}", seconds)
         return self.code(name) or 0
@@ -129,7 +128,7 @@ class Run:
         try:
             with suppress(OSError, json.JSONDecodeError):  # it was on its way out already
                 self.ask("end")
-            select.select([handle], [], [], LOCK_WAIT_SECONDS)
+            select.select([handle], [], [], PATIENCE_SECONDS)
         finally:
             os.close(handle)
         shutil.rmtree(self.folder, ignore_errors=True)

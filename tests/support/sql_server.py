@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from console.store.database.server import make_people_database_name
+from tests.support.waiting import PATIENCE_SECONDS
 
-_SECONDS = 60
 _DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
 
 
@@ -49,7 +49,7 @@ class SqlServer:
         if user:  # as desks do: who asks in another zone than an offset is refused
             more = {"init_command": "SET SESSION time_zone = '+00:00'", **more}
         where = {"host": self.host, "port": self.port, "database": database}
-        how = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
+        how = {"connect_timeout": PATIENCE_SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
         try:
             return pymysql.connect(**account, **{**where, **how, **more})
         except pymysql.err.OperationalError as refused:
@@ -57,7 +57,7 @@ class SqlServer:
                 raise
         return pymysql.connect(**account, **{**where, "database": make_people_database_name(database), **how, **more})
 
-    def sql(self, *statements: str, seconds: float = 60) -> tuple[tuple[Any, ...], ...]:
+    def sql(self, *statements: str, seconds: float = PATIENCE_SECONDS) -> tuple[tuple[Any, ...], ...]:
         """Run these as the administrator, each within the time: the rows of the last one."""
         rows: tuple[tuple[Any, ...], ...] = ()
         with self.connect(read_timeout=seconds) as connection, connection.cursor() as cursor:
@@ -109,7 +109,7 @@ class SqlServer:
         ):
             with suppress(pymysql.MySQLError):  # it left by itself
                 self.sql(f"KILL {connection}")
-        patience = f"SET lock_wait_timeout = {_SECONDS}"
+        patience = f"SET lock_wait_timeout = {PATIENCE_SECONDS:.0f}"
         databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
         self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 

@@ -18,9 +18,7 @@ from console.sandbox.server import Sandbox
 from console.store.operations import leases
 from tests.support.payment_desks import told as providers
 from tests.support.places import Place
-from tests.support.waiting import until
-
-PATIENCE = 120.0
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 class Worker:
@@ -36,7 +34,7 @@ class Worker:
         """Its end after these signals: the status, and every line of its log."""
         for number in numbers:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=PATIENCE)
+        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
         assert out == b""
         return self.process.returncode, [json.loads(line) for line in err.splitlines()]
 
@@ -71,13 +69,13 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
     log an object.
     """
     with working(place, sandbox) as worker, place.opened(sandbox) as console:
-        with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE) as answer:
+        with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE_SECONDS) as answer:
             assert answer.status == 200
         names = worker.data["tasks"]
         until(
             lambda: {task.name for task in console.scheduler.read_states() if task.ended_at} == set(names),
             "all have run",
-            PATIENCE,
+            PATIENCE_SECONDS,
         )
         status, log = worker.told(number)
         assert (status, held(console)) == (0, set())
@@ -93,7 +91,7 @@ def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
         until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
             "the tasks have run",
-            PATIENCE,
+            PATIENCE_SECONDS,
         )
         assert [worker.told(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
         assert held(console) == set()
@@ -108,7 +106,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
         until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 14,
             "the others have run",
-            PATIENCE,
+            PATIENCE_SECONDS,
         )
         status, log = worker.told(signal.SIGTERM)
     assert status == 0
@@ -120,7 +118,7 @@ def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None
     """Who asks twice doesn't wait for a task that hangs, and its end is orderly all the same."""
     with working(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.opened(sandbox) as console:
-            until(lambda: bool(held(console)), "a task hangs", PATIENCE)
+            until(lambda: bool(held(console)), "a task hangs", PATIENCE_SECONDS)
         status, log = worker.told(signal.SIGTERM, signal.SIGINT)
     assert status == 0
     assert "cut off" in log[-1]["message"]
@@ -131,5 +129,5 @@ def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sand
     """A worker that could take no notice says so, and has run no task."""
     with working(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker, place.opened(sandbox) as console:
         assert worker.answer["error"]["code"] == "bad_profile"
-        assert worker.process.wait(PATIENCE) == 2
+        assert worker.process.wait(PATIENCE_SECONDS) == 2
         assert console.scheduler.read_states() == ()

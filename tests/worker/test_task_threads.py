@@ -9,8 +9,7 @@ from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
 from console.worker.task_threads import DueTaskThreads
 from tests.support.places import Place
-
-PATIENCE = 120.0
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.engines("sqlite")
@@ -23,7 +22,7 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
 
     def last_long() -> int:
         began.set()
-        assert release.wait(PATIENCE)
+        assert release.wait(PATIENCE_SECONDS)
         return 0
 
     def run_quickly() -> int:
@@ -43,8 +42,8 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
         threads = DueTaskThreads(scheduler, stop)
         try:
             threads.start()
-            assert began.wait(PATIENCE)
-            assert ran.wait(PATIENCE)
+            assert began.wait(PATIENCE_SECONDS)
+            assert ran.wait(PATIENCE_SECONDS)
             release.set()
             before, seen = Counter(asked), asked["tasks-0"]
             while asked["tasks-0"] < seen + 10:
@@ -54,4 +53,4 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
         finally:
             release.set()
             stop.set()
-            assert threads.wait_until_idle(PATIENCE, Event())
+            assert threads.wait_until_idle(PATIENCE_SECONDS, Event())

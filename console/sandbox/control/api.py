@@ -20,7 +20,7 @@ from console.sandbox.rules.registry import FAULT_BY_NAME
 from console.sandbox.rules.rules import InvalidFaultRule, read_fault_rule
 
 CONTROL_PATH_PREFIX = "/_sandbox/"
-MAX_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 600.0
 OutageStarter = Callable[[float | None], None]
 
 

@@ -103,13 +103,13 @@ class SandboxControl:
         Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
-    def wait_until_reached(self, timeout_seconds: float = 10.0, **expected_counts: Any) -> bool:
+    def wait_until_reached(self, timeout_seconds: float = 300.0, **expected_counts: Any) -> bool:
         """Wait until the counts are at least the counts in `expected_counts`: `held` calls, `charges`, accepted
         `refunds`, handled `notices` and received `requests`. `call` restricts held calls and requests, `number`
         restricts held calls and charges. Return False if the counts aren't reached within `timeout_seconds`.
         """
         answer = self._call_sandbox(
-            "GET", "wait", query={"timeout": timeout_seconds, **expected_counts}, timeout_seconds=timeout_seconds + 30
+            "GET", "wait", query={"timeout": timeout_seconds, **expected_counts}, timeout_seconds=timeout_seconds + 60
         )
         return bool(answer["reached"])
 
@@ -162,7 +162,7 @@ class SandboxControl:
         body: dict[str, Any] | None = None,
         *,
         query: dict[str, Any] | None = None,
-        timeout_seconds: float = 30.0,
+        timeout_seconds: float = 120.0,
         connection: http.client.HTTPConnection | None = None,
     ) -> dict[str, Any]:
         """Send one request to the control API and return its JSON answer. `timeout_seconds` is in seconds;

@@ -38,7 +38,6 @@ def test_every_block_is_marked() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_from_an_empty_server_to_the_first_purchase(sql_server: SqlServer, sandbox: Sandbox, tmp_path: Path) -> None:
     """Each command ends well; the person at the browser is the only part that is played. The ledger has one charge,
     and the desk of the person had no credentials.

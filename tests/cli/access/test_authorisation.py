@@ -23,6 +23,7 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Ending, Terminal
 from tests.sandbox.caller import Caller
 from tests.support.authorising import BACK, Browser, visit
+from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"
 WORDS = ("provider", "authorise", "alarmbox")
@@ -202,7 +203,7 @@ def test_the_code_is_not_echoed(stranger: Stranger) -> None:
     os.write(ours, f"{code}\n".encode())
     while b"renewed automatically" not in seen:
         seen += os.read(ours, 4096)
-    assert child.wait(timeout=60) == 0
+    assert child.wait(timeout=PATIENCE_SECONDS) == 0
     os.close(ours)
     assert code.encode() not in seen
 

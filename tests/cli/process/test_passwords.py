@@ -13,6 +13,7 @@ from console.cli.process.password import protect_password_descriptor, read_passw
 from console.cli.text_output.translator import Translator
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
 
 VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
 
@@ -98,7 +99,7 @@ def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
     os.write(ours, typed)
     while told not in seen and b"Error" not in seen:
         seen += os.read(ours, 1024)
-    child.wait(timeout=60)
+    child.wait(timeout=PATIENCE_SECONDS)
     os.close(ours)
     assert told in seen
     assert b"hidden-word" not in seen

@@ -10,6 +10,7 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import TokenExchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
 from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
+from tests.support.waiting import PATIENCE_SECONDS
 
 BUY = "POST /ps/v1/credit_checks"
 TOKEN = "POST /oauth/token"
@@ -274,7 +275,7 @@ def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None
 def test_two_desks_refresh_once() -> None:
     """Two that meet a 401 at once share one refresh, and both get their answer."""
     tokens = MemoryTokens(pair())
-    gate = threading.Barrier(2, timeout=60)
+    gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def refuse(connection: object, over: threading.Event) -> None:
         gate.wait()

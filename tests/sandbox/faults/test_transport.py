@@ -7,6 +7,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from tests.sandbox.caller import NUMBER, Caller
+from tests.support.waiting import PATIENCE_SECONDS
 
 # fault → what the caller's HTTP library raises, and how many charges there are
 BROKEN: dict[str, tuple[type[Exception], int]] = {
@@ -60,7 +61,7 @@ def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: San
 def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
     """The peer's socket reports ECONNRESET, not an orderly end."""
     control.add_fault("reset")
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=60) as line:
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
         line.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
         with pytest.raises(ConnectionResetError):
@@ -70,7 +71,7 @@ def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
     """Status and half of the body are readable, then the line breaks."""
     control.add_fault("reset_mid_body", call="purchase")
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         headers = {"Authorization": f"Bearer {caller.access}", "Content-Type": "application/json"}
         line.request("POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{NUMBER}"}}', headers)
@@ -87,7 +88,7 @@ def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox)
     body = f'{{"corporation_number":"{NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
     request = f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=60) as line:
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(request.encode())
         received = b"".join(iter(lambda: line.recv(65536), b""))
     assert received.count(b"HTTP/1.1 201 ") == 2
@@ -129,7 +130,7 @@ def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> Non
 def refuses(port: int) -> bool:
     """Whether the system refuses a connection there."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS).close()
     except ConnectionRefusedError:
         return True
     return False

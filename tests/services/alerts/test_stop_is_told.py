@@ -56,7 +56,7 @@ def told(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str,
     """Run a worker of its own until the receiver has been told this."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
     with forked_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
-        until(lambda: stops(receiver) == list(wanted), f"the events {wanted}", seconds=60)
+        until(lambda: stops(receiver) == list(wanted), f"the events {wanted}")
     assert all(receiver.signed)
 
 

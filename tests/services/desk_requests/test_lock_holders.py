@@ -191,7 +191,7 @@ def test_who_holds_others_up_again_and_again_is_locked(
 
     try:
         with watching(worker):
-            until(are_all_out, "the end of the attack", 120)
+            until(are_all_out, "the end of the attack")
             buys(place, sandbox, number)
         with pytest.raises(pymysql.MySQLError, match="locked"):
             connect(place, "op-a", 1)
@@ -427,7 +427,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[0])
 
-        until(looks, "the end of the first session", 30)
+        until(looks, "the end of the first session")
     until_sessions_end(place, "op-a")
     until(lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session")
     worker.blocking_session_ender.close()
@@ -467,7 +467,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
             ended += worker.blocking_session_ender.end_blocking_sessions()
             return ended >= 2
 
-        until(looks, "the end of both sessions", 30)
+        until(looks, "the end of both sessions")
         assert ended == 2
         for _ in range(2):
             Event().wait(BETWEEN_LOOKS_SECONDS)

@@ -617,7 +617,6 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
     assert mine != theirs
 
 
-@pytest.mark.timeout(150)  # the server's start
 def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
     """What the database gives to auditors is enough for every row of the trail, to operators for their own; the
     worker's account and the administrator's are refused.

@@ -153,7 +153,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             )
             asking = Thread(target=lambda: suppress_all(lambda: act(slow)), daemon=True)
             asking.start()
-            assert on.sandbox.control.wait_until_reached(40, held=1)
+            assert on.sandbox.control.wait_until_reached(held=1)
             first = _seen(on.maker, name)
             assert first is not None
             begun = time.monotonic()

@@ -19,6 +19,7 @@ from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
 from tests.support.refusals import refusal
+from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
@@ -256,6 +257,6 @@ def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> 
 def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
     """Killed before any line of storing: what has a final name is whole, and the next one can store it."""
     worker = processes.start("kill_at_each_line.py", "documents", tmp_path)
-    out, err = worker.communicate(timeout=50)
+    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     assert int(out) > 20

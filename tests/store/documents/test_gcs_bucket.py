@@ -13,6 +13,7 @@ from console.store.documents.documents import Documents
 from console.store.documents.gcs_bucket import DocumentBucket
 from tests.store import processes
 from tests.support.bucket_server import NAME, PREFIX, BucketServer, bucket_server
+from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
@@ -135,7 +136,7 @@ def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
     with processes.ready([processes.start("documents_worker.py", URL)]):
         served.open.clear()
         while "POST" not in "".join(served.asked):
-            assert served.busy.acquire(timeout=30)
+            assert served.busy.acquire(timeout=PATIENCE_SECONDS)
     served.open.set()
     documents = Documents(URL)
     for path in served.names():

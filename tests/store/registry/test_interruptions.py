@@ -19,6 +19,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
 from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROWS = 40
 
@@ -74,7 +75,11 @@ def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_pa
     mount = 'mount -t tmpfs -o size=3m none "$0" && exec "$@"'
     inside = ["unshare", "-rm", "sh", "-c", mount, str(tmp_path)] if has_small_disk else []
     ran = subprocess.run(
-        [*inside, sys.executable, *words], capture_output=True, text=True, timeout=3 * count + 60, check=False
+        [*inside, sys.executable, *words],
+        capture_output=True,
+        text=True,
+        timeout=3 * count + PATIENCE_SECONDS,
+        check=False,
     )
     assert ran.returncode == 0, (words, ran.stderr)
     assert int(ran.stdout) >= fewest

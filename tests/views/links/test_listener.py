@@ -15,6 +15,7 @@ from console.domain.links.link import Link
 from console.settings import window_socket
 from console.settings.window_socket import ANSWER_LINK_REFUSED, make_socket_name, send_link
 from console.views.links.listener import LinkListener
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the sockets of Unix")
 LINK = "support-console:record/payment/5"
@@ -30,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def raw(home: Path, message: bytes) -> bytes:
     """Send these bytes and return the answer; empty if the window hangs up."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(PATIENCE_SECONDS)
         client.connect(make_socket_name(home))
         client.sendall(message)
         return client.recv(64)
