@@ -76,6 +76,7 @@ class RefundDesk:
 
     def __init__(self, home: Path, control: SandboxControl, *, scale: int = SCALE, **extra: str) -> None:
         self.control, self.clock = control, MovedClock()
+        self.clock.stand_still()
         urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}
         self.console: Console = quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
         self.context = self.console._context

@@ -37,7 +37,7 @@ class Desks:
     def of(self, who: str) -> RefundDesk:
         if who not in self._open:
             url = self._people.owner if who == "owner" else self._people.urls[who]
-            made = RefundDesk(self._folder / who, self._control, DATABASE_URL=url, OPERATOR="")
+            made = RefundDesk(self._folder / who, self._control, scale=1, DATABASE_URL=url, OPERATOR="")
             made.clock.offset = next(iter(self._open.values()), made).clock.offset
             self._open[who] = made
         return self._open[who]
