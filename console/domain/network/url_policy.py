@@ -106,7 +106,7 @@ def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
     base_url = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
     if base_url.scheme != "https" and not (base_url.scheme == "http" and base_url.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
-    if not base_url.is_loopback and _is_ip_address(base_url.host) and not base_url.admits_address(base_url.host):
+    if not base_url.is_loopback and is_ip_address(base_url.host) and not base_url.admits_address(base_url.host):
         raise _InvalidUrl(SettingProblem.PRIVATE_ADDRESS_IN_URL)
     return base_url
 
@@ -132,7 +132,7 @@ def _read_host(parts: SplitResult) -> str:
     (`127.1`, `0x7f000001`).
     """
     host = _convert_host_to_ascii((parts.hostname or "").removesuffix("."))
-    if _is_ip_address(host):
+    if is_ip_address(host):
         return host
     if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
         raise _InvalidUrl(SettingProblem.INVALID_URL)
@@ -155,7 +155,7 @@ def _convert_host_to_ascii(host: str) -> str:
         raise _InvalidUrl(SettingProblem.INVALID_URL) from None
 
 
-def _is_ip_address(host: str) -> bool:
+def is_ip_address(host: str) -> bool:
     """True if the text is an IPv4 or IPv6 address."""
     try:
         ip_address(host)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from console.domain.clock import Clock
+from console.domain.network.url_policy import is_ip_address
 from console.domain.process import sending_permission
 from console.providers.http.failure_classes import AddressNotAllowed
 
@@ -44,7 +45,7 @@ class SocketGuard:
         self._clock = clock
         self._deadline = clock.monotonic() + budget_seconds
         self._is_allowed = is_allowed
-        self._resolve = resolve_host or socket.getaddrinfo
+        self._resolve, self._has_system_resolver = resolve_host or socket.getaddrinfo, resolve_host is None
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
         self._timer = Timer(budget_seconds, self._shut_down_at_budget_end)
@@ -82,16 +83,24 @@ class SocketGuard:
         """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
-        the request is then not sent.
+        the request is then not sent. For an IP address it asks nobody, so it needs no thread.
         """
-        future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
-        Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
-        addresses = self._await_result(
-            future_addresses, self._clock.monotonic() + self._compute_time_left(timeout_seconds)
-        )
+        if self._has_system_resolver and is_ip_address(host):
+            addresses = self._resolve(host, port, 0, socket.SOCK_STREAM)
+        else:
+            addresses = self._resolve_in_thread(host, port, timeout_seconds)
         if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
         return addresses
+
+    def _resolve_in_thread(self, host: str, port: int, timeout_seconds: float) -> Sequence[tuple[Any, ...]]:
+        """Return the addresses from the resolver, which runs in another thread. Raises TimeoutError after
+        `timeout_seconds` or at the end of the budget, or the resolver's own error."""
+        future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
+        Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
+        return self._await_result(
+            future_addresses, self._clock.monotonic() + self._compute_time_left(timeout_seconds)
+        )
 
     def _await_result(
         self, future_addresses: "Future[Sequence[tuple[Any, ...]]]", deadline: float

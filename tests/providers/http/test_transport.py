@@ -130,6 +130,15 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
         assert server.connections == 0
 
 
+def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a thread waits long on a busy machine; only the names of hosts must be looked up."""
+    monkeypatch.setattr("console.providers.http.socket_guard.Thread", _no_socket_guard)
+    with serving(says(200, BODY)) as server:
+        assert send(transport(server.url)).status == 200
+        *_, sent = failure(transport(server.url.replace("127.0.0.1", "localhost")))
+        assert sent is SendingCertainty.NO
+
+
 def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails while getting ready is told as such."""
     with serving(says(200)) as server:
@@ -137,7 +146,7 @@ def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -
         assert failure(transport(server.url)) == never("not_prepared")
 
 
-def _no_socket_guard(*_: object) -> None:
+def _no_socket_guard(*_: object, **__: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
