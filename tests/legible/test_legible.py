@@ -22,6 +22,8 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import Field
+from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.legible.tour import SCENES, looking
 from tests.shots.stage import Sight
@@ -44,7 +46,8 @@ def faults_of_tour(home: Path, language: str, scale: float, names: Sequence[str]
 
 def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path) -> None:
     """Every screen and dialog that exists, at the largest text in the smallest window, in one of the languages: in
-    which one is drawn, anew with another seed. The soak looks at all of them in both.
+    which one is drawn, anew with another seed. The soak looks at all of them in both. In no input of a dialog does
+    Enter close it.
     """
     japanese = set(random.sample(list(SCENES), len(SCENES) // 2))
     seen: set[type[QWidget]] = set()
@@ -165,3 +168,24 @@ def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     window.show()
     assert [fault.split(":")[0] for fault in find_faults()] == ["QLabel", "QScrollArea", "QWidget"]
+
+
+class OldDialog(DialogFrame):
+    """Enter cancels, wherever the focus is."""
+
+    def _act_on_enter(self) -> None:
+        self.reject()
+
+
+def test_an_enter_that_cancels_is_found(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(900, 600)
+    window.show()
+    for kind, faults in ((DialogFrame, []), (OldDialog, ["OldDialog: Enter in Name closes the dialog"])):
+        dialog = kind("Save", act_text="Save", parent=window)
+        dialog.show_content(Field("Name"))
+        dialog.open()
+        qtbot.waitUntil(dialog.isVisible)
+        assert find_enter_faults() == faults
+        dialog.hide()

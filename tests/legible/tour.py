@@ -16,6 +16,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.theme.theme import current_appearance
+from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.shots.bulk_scenes import BULK
 from tests.shots.further_scenes import FURTHER
@@ -45,7 +46,8 @@ class LegibleStage(UnpaintedStage):
     def shoot(self, name: str) -> Path:
         self.settle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
-        self.found += (f"{self.sight.name} {name}: {fault}" for fault in find_faults())
+        faults = [*find_faults(), *find_enter_faults()]
+        self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)
         return Path()
 
     def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:

@@ -66,7 +66,7 @@ class BulkDialog(BulkRunDialog):
         if self.note_field is None or not self.note_field.text().strip():
             self.disable_act_button(self._context.translate("dialog.note.needs_words"))
         else:
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_act_button()
 
     def _create_run_with_note(self) -> None:
         if self._request is not None and self.note_field is not None and not self.is_busy:

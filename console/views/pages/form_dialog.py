@@ -83,7 +83,7 @@ class FormDialog(DialogFrame):
         if problem_key:
             self.disable_act_button(self.context.translate(problem_key))
         else:
-            self.enable_act_button(self.context.translate("dialog.enter_cancels"))
+            self.enable_act_button()
 
     @Slot()
     def submit_form(self) -> None:

@@ -174,6 +174,7 @@ class ColumnsDialog(DialogFrame):
     """
 
     columns_chosen = Signal(object)
+    submits_on_enter = True
 
     def __init__(
         self, context: WindowContext, columns: Sequence[Column], shown_keys: Sequence[str], parent: QWidget
@@ -263,7 +264,7 @@ class ColumnsDialog(DialogFrame):
     @Slot()
     def _update_act_button(self) -> None:
         if any(box.isChecked() for box in self.boxes.values()):
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_act_button()
         else:
             self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
 

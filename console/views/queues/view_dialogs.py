@@ -24,6 +24,7 @@ class SaveViewDialog(DialogFrame):
     """
 
     view_saved = Signal(object)
+    submits_on_enter = True
     name = "save_view"
     """Name of this dialog in its wording keys: `dialog.{name}.…`."""
 
@@ -81,7 +82,7 @@ class SaveViewDialog(DialogFrame):
     def _update_act_button(self) -> None:
         if self.name_field.text().strip():
             self.name_field.show_hint("")
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            self.enable_act_button()
         else:
             self.disable_act_button(self._context.translate("dialog.save_view.needs_name"))
 

@@ -76,8 +76,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
     def find_first_focus(self) -> QWidget:
-        """Return the radio button of the first kind of evidence that can be selected, or Cancel if there is none.
-        Enter cancels the dialog there, because nothing can be sent without evidence."""
+        """Return the radio button of the first kind of evidence that can be selected, or Cancel if there is none,
+        because nothing can be sent without evidence."""
         return next((radio for radio in self.form.kind_buttons.values() if radio.isEnabled()), self.cancel_button)
 
     def _make_content_with_badges(
@@ -102,7 +102,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
     @abstractmethod
     def _get_act_button_hint_key(self) -> str:
-        """Return the wording key of the hint that stands beside the main button while the button is enabled."""
+        """Return the wording key of the hint that stands beside the main button while the button is enabled; "" for
+        no hint."""
 
     @abstractmethod
     def _show_final_content(self, title: str, content: QWidget) -> None:
@@ -118,7 +119,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if disabled_reason:
             self.disable_act_button(disabled_reason)
         else:
-            self.enable_act_button(translate(self._get_act_button_hint_key()))
+            hint_key = self._get_act_button_hint_key()
+            self.enable_act_button(translate(hint_key) if hint_key else "")
 
     @Slot()
     def _send_decision(self) -> None:

@@ -154,11 +154,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 
     def _get_act_button_hint_key(self) -> str:
-        return (
-            "dialog.resolve.nothing_yet"
-            if self._get_act_button_wording_key() == "dialog.resolve.act"
-            else "dialog.enter_cancels"
-        )
+        return "dialog.resolve.nothing_yet" if self._get_act_button_wording_key() == "dialog.resolve.act" else ""
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:

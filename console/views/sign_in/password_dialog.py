@@ -1,7 +1,7 @@
 """The dialog that asks the person for the password, because a decision needs it."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from console.views.runtime.context import WindowContext
@@ -16,6 +16,8 @@ class PasswordDialog(DialogFrame):
     password, the decision is sent again with it; if the person closes the dialog, the decision is cancelled.
     The field has the focus, and Enter submits it.
     """
+
+    submits_on_enter = True
 
     def __init__(self, context: WindowContext, request: PasswordRequest, parent: QWidget) -> None:
         translate = context.translate
@@ -50,13 +52,6 @@ class PasswordDialog(DialogFrame):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.password_field.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if not is_enter or self.focusWidget() is not self.password_field.line_edit:
-            super().keyPressEvent(event)
-        elif self.act_button.isEnabled() and not event.isAutoRepeat():
-            self._submit_password()
 
     @Slot()
     def _update_act_button(self) -> None:

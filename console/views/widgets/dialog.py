@@ -13,14 +13,24 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
-from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.buttons import IconButton, KeyButton, PaintedButton
 from console.views.widgets.inner_areas import InnerAreas
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.overlay import OverlayLayer
@@ -29,11 +39,15 @@ from console.views.widgets.tabs import show_adjacent_tab
 _DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
 _DEFAULT_OUTCOME_TONE: Tone = "text"
+_INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
 
 class DialogFrame(QDialog):
     """Base class of dialogs, 640 px wide, with a Cancel button and a main button (the button that starts the
     dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
+
+    Enter presses the button that has the focus. In an input it never cancels: it moves the focus to the next input,
+    after the last one to the main button, or, with `submits_on_enter`, it presses the main button.
 
     Show the dialog with `open()`; its result is the signal `finished(int)`. The main button is disabled for the
     first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
@@ -45,6 +59,9 @@ class DialogFrame(QDialog):
     """Why the dialog can't be closed while its call runs; "" says nothing. The window sets it when a call begins."""
     too_early_text = ""
     """Why a shortcut had no effect in the first 600 ms; "" says nothing."""
+    submits_on_enter = False
+    """True if Enter in an input presses the main button. Only for a form whose action costs no money, decides about
+    no record, and can be undone by the same person; and for the password of a decision that was just made."""
 
     def __init__(
         self,
@@ -83,6 +100,8 @@ class DialogFrame(QDialog):
         self.cancel_button.clicked.connect(self.reject)
         self.act_button = KeyButton(act_text, kind=kind)
         self.act_button.setVisible(bool(act_text))
+        if self.submits_on_enter:
+            self.act_button.show_key("Enter")
         self.act_button.reason_changed.connect(self._show_block_reason)
         self._block_reason_label = TextLabel("", "small", "care", wraps_lines=True)
         self._block_reason_label.hide()
@@ -441,7 +460,7 @@ class DialogFrame(QDialog):
         if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.press_act_button()
         elif is_enter:
-            self._press_focused_button()
+            self._act_on_enter()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
             show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
@@ -460,12 +479,50 @@ class DialogFrame(QDialog):
             self.hint.show_text(self.too_early_text)
             announce(self, self.too_early_text, shape="square_bang", tone="care")
 
-    def _press_focused_button(self) -> None:
-        """Press the button that has the focus. If the focus isn't on a button, press Cancel."""
+    def _act_on_enter(self) -> None:
+        """Press the focused button, or go on from the focused input. Elsewhere, such as on the title: go to the first
+        input, or press Cancel if there is none, because then nothing that the person has typed can be lost."""
         focused_widget = self.focusWidget()
-        button = focused_widget if isinstance(focused_widget, KeyButton) else self.cancel_button
-        if button.isEnabled():
-            button.click()
+        if isinstance(focused_widget, PaintedButton):
+            if focused_widget.isEnabled():
+                focused_widget.click()
+        elif self.is_busy:
+            return
+        elif self.submits_on_enter and not self._disabled_reason:
+            self.press_act_button()
+        elif stops := self._list_content_stops():
+            self._focus_stop_after(focused_widget, stops)
+        elif self.cancel_button.isEnabled():
+            self.cancel_button.click()
+
+    def _focus_stop_after(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
+        """Give the focus to the stop after `focused_widget`; after the last one to the main button, or to the button
+        that closes if there is no main button. If the main button is disabled, announce the reason and stay, so that
+        a second Enter doesn't press Cancel."""
+        index = stops.index(focused_widget) + 1 if focused_widget in stops else 0
+        group = focused_widget.group() if isinstance(focused_widget, QRadioButton) else None
+        while group is not None and index < len(stops) and stops[index] in group.buttons():
+            index += 1
+        if index < len(stops):
+            stops[index].setFocus(Qt.FocusReason.TabFocusReason)
+        elif self.act_button.isHidden():
+            self.cancel_button.setFocus(Qt.FocusReason.TabFocusReason)
+        elif self.act_button.isEnabled():
+            self.act_button.setFocus(Qt.FocusReason.TabFocusReason)
+        else:
+            announce(self, self.act_button.shown_reason or self.too_early_text, shape="square_bang", tone="care")
+
+    def _list_content_stops(self) -> list[QWidget]:
+        """Return the widgets of the content to which the Tab key goes, in its order; none if there is no input."""
+        content = self._scroll_area.widget()
+        stops: list[QWidget] = []
+        widget = self.nextInFocusChain()
+        while content is not None and widget is not None and widget is not self:
+            can_focus = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
+            if can_focus and content.isAncestorOf(widget) and widget.isVisible() and widget.isEnabled():
+                stops.append(widget)
+            widget = widget.nextInFocusChain()
+        return stops if any(isinstance(stop, _INPUT_TYPES) for stop in stops) else []
 
     def reject(self) -> None:
         if not self._is_busy or self._may_close_window:

@@ -187,7 +187,7 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     assert dialog.review is not None
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
-    assert dialog.hint.plain == "Enter cancels"
+    assert dialog.hint.plain == "Enter cancels while Cancel is selected"
     assert [panel.refundable_amount_label.plain for panel in dialog.review.findChildren(MoneyPanel)] == [
         "¥12,000 → ¥0"
     ]

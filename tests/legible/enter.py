@@ -1,0 +1,49 @@
+"""Press Enter in each input of the open dialog: no dialog may close by it, whatever the person has typed is kept."""
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QRadioButton,
+    QWidget,
+)
+
+from console.views.widgets.dialog import DialogFrame
+
+_INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
+
+
+def find_enter_faults() -> list[str]:
+    """Return one line for each input of a visible dialog in which Enter closes the dialog or leads to Cancel. The
+    action of the main button is held back meanwhile.
+    """
+    dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame)]
+    return [fault for dialog in dialogs if dialog.isVisible() and not dialog.is_busy for fault in _faults_of(dialog)]
+
+
+def _faults_of(dialog: DialogFrame) -> Iterator[str]:
+    focus = dialog.focusWidget()
+    dialog.act_button.blockSignals(True)
+    for widget in dialog.findChildren(QWidget):
+        if isinstance(widget, _INPUT_TYPES) and widget.isVisible() and widget.isEnabled():
+            name = f"{type(dialog).__name__}: Enter in {widget.accessibleName() or type(widget).__name__}"
+            widget.setFocus(Qt.FocusReason.TabFocusReason)
+            if dialog.focusWidget() is not widget:
+                continue
+            QTest.keyClick(widget, Qt.Key.Key_Return)
+            if not dialog.isVisible():
+                yield f"{name} closes the dialog"
+                return
+            if isinstance(widget, QPlainTextEdit):
+                widget.undo()
+            elif dialog.focusWidget() is dialog.cancel_button and not dialog.act_button.isHidden():
+                yield f"{name} leads to Cancel"
+    dialog.act_button.blockSignals(False)
+    if focus is not None:
+        focus.setFocus(Qt.FocusReason.OtherFocusReason)

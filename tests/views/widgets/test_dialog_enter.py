@@ -1,0 +1,123 @@
+"""Enter in a dialog: it presses the button that has the focus; in an input it goes on or acts, and never cancels."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QButtonGroup, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.widgets.base import make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import CheckBox, DropDownList, Field, RadioButton
+
+
+class Form(DialogFrame):
+    """A dialog with one input of each kind."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("Limit", act_text="Propose", parent=parent)
+        self.value_field = Field("Value")
+        self.list = DropDownList("Client")
+        self.list.addItems(["41", "42"])
+        self.radios = [RadioButton("All"), RadioButton("Part")]
+        self.group = QButtonGroup(self)
+        for radio in self.radios:
+            self.group.addButton(radio)
+        self.box = CheckBox("For the team")
+        content = QWidget()
+        content.setLayout(make_column(self.value_field, self.list, *self.radios, self.box))
+        self.show_content(content)
+        self.outcomes: list[int] = []
+        self.presses = 0
+        self.finished.connect(self.outcomes.append)
+        self.act_button.clicked.connect(self._count)
+
+    def _count(self) -> None:
+        self.presses += 1
+
+    def find_first_focus(self) -> QWidget:
+        return self.value_field.edit
+
+
+class SubmittingForm(Form):
+    submits_on_enter = True
+
+
+def opened(qtbot: QtBot, kind: type[Form]) -> Form:
+    window = QWidget()
+    window.resize(900, 700)
+    qtbot.addWidget(window)
+    window.show()
+    dialog = kind(window)
+    dialog.open()
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.value_field.edit.hasFocus)
+    dialog._enable_act_button()
+    return dialog
+
+
+def press_enter() -> None:
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+
+
+def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
+    """To the next one; past the other buttons of a group; from the last one to the main button, which it presses."""
+    dialog = opened(qtbot, Form)
+    for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.act_button):
+        press_enter()
+        assert QApplication.focusWidget() is widget
+    assert (dialog.presses, dialog.outcomes) == (0, [])
+    press_enter()
+    assert dialog.presses == 1
+
+
+def test_enter_stays_where_something_is_missing(qtbot: QtBot) -> None:
+    """The last input keeps the focus while the form is incomplete: a second Enter would press Cancel."""
+    dialog = opened(qtbot, Form)
+    dialog.disable_act_button("Enter a valid value.")
+    dialog.box.setFocus()
+    for _ in range(3):
+        press_enter()
+    assert dialog.box.hasFocus()
+    assert (dialog.presses, dialog.outcomes) == (0, [])
+
+
+def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
+    dialog = opened(qtbot, Form)
+    dialog._title.setFocus(Qt.FocusReason.TabFocusReason)
+    press_enter()
+    assert dialog.value_field.edit.hasFocus()
+    assert dialog.outcomes == []
+
+
+def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
+    """From any input, and only a complete form."""
+    dialog = opened(qtbot, SubmittingForm)
+    assert dialog.act_button.key == "Enter"
+    dialog.disable_act_button("Enter a name first.")
+    press_enter()
+    assert (dialog.presses, dialog.outcomes) == (0, [])
+    dialog.enable_act_button()
+    for number, widget in enumerate((dialog.value_field.edit, dialog.list, dialog.radios[0], dialog.box), 1):
+        widget.setFocus()
+        press_enter()
+        assert dialog.presses == number
+
+
+def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> None:
+    dialog = opened(qtbot, SubmittingForm)
+    dialog._is_acting_delay_over = False
+    dialog.act_button.setEnabled(False)
+    dialog.too_early_text = "Not accepted yet."
+    press_enter()
+    assert (dialog.presses, dialog.outcomes, dialog.hint.plain) == (0, [], "Not accepted yet.")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_escape_cancels_from_every_input(qtbot: QtBot, place: int) -> None:
+    dialog = opened(qtbot, Form)
+    outcomes = dialog.outcomes
+    widget = (dialog.value_field.edit, dialog.list, dialog.radios[0], dialog.box)[place]
+    widget.setFocus()
+    QTest.keyClick(widget, Qt.Key.Key_Escape)
+    assert outcomes == [0]
