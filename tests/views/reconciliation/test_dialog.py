@@ -130,7 +130,7 @@ def test_a_long_one_may_be_left(opened: Open) -> None:
     dialog._allow_closing()
     assert dialog.cancel_button.isEnabled()
     assert not dialog.act_button.isEnabled()
-    assert dialog.hint.plain == "It continues if you leave this screen."
+    assert dialog.hint.plain == "The reconciliation continues if you leave this screen."
     write(dialog, "2026-11-18", "2026-11-18")
     assert not dialog.act_button.isEnabled()
     dialog._begin_run()
