@@ -13,12 +13,12 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
-from console.views.reports.current_page_stack import CurrentPageStack
 from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
+from console.views.widgets.current_page_stack import CurrentPageStack
 from console.views.widgets.tabs import TabBar
 
 REPORT_SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QWidget
 from console.views.pages.static_table import StaticTable
 from console.views.reports.chart import Chart, make_legend
 from console.views.reports.chart_content import ChartContent
-from console.views.reports.current_page_stack import CurrentPageStack
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.current_page_stack import CurrentPageStack
 from console.views.widgets.placeholders import EmptyState
 from console.wording.sentences import catalogue as wording
 

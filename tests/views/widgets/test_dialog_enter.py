@@ -57,7 +57,9 @@ def opened(qtbot: QtBot, kind: type[Form]) -> Form:
 
 
 def press_enter() -> None:
-    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    QTest.keyClick(focused, Qt.Key.Key_Return)
 
 
 def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
