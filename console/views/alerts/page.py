@@ -32,9 +32,10 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
+from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.action_row import ActionRow
-from console.views.widgets.base import ElidedLabel, Surface, make_column
+from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
@@ -46,6 +47,7 @@ _MIN_VISIBLE_INCIDENT_ROWS = 4
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 """Height of the incident's panel, as a part of the page's height."""
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
+_SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
 
@@ -143,7 +145,7 @@ class AlertsPage(Page):
             menu_button_text=translate("action.more"),
             format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        self.summary_label = ElidedLabel("", "body")
+        self.summary_label = TextLabel("", wrap=True)
         self.summary_label.hide()
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
@@ -180,12 +182,14 @@ class AlertsPage(Page):
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
         the list becomes lower; the buttons don't move away from the mouse pointer."""
         super().resizeEvent(event)
+        if self.current_incident is not None:
+            self._show_summary(self.current_incident)
         max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """If `is_low_window`, hide the headings of the incident states in the list and replace the panel of the
-        incident with one line, so that eight incidents stay visible at the largest text size. Otherwise show the
+        incident with a sentence, so that eight incidents stay visible at the largest text size. Otherwise show the
         headings and the panel again.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
@@ -271,7 +275,7 @@ class AlertsPage(Page):
         if not isinstance(incident, Incident):
             self._show_buttons(())
             return
-        self.summary_label.show_text(incident_texts.format_incident_summary(incident, self.context))
+        self._show_summary(incident)
         self.card.show_incident(incident)
         translate, is_own = self.context.translate, incident_texts.is_own_incident(incident, self.context)
         is_closed = incident.state is IncidentState.CLOSED
@@ -303,6 +307,19 @@ class AlertsPage(Page):
             )
         )
 
+    def _show_summary(self, incident: Incident) -> None:
+        """Show as many sentences about the incident as fit into `_SUMMARY_LINES` lines; at least the first one. No
+        sentence is cut off."""
+        label, width = self.summary_label, self.width() - 2 * tokens().px("spacing", "page_margin")
+        shown = ""
+        for sentence in incident_texts.list_incident_sentences(incident, self.context):
+            longer = f"{shown} {sentence}".strip()
+            label.show_text(longer)
+            if shown and label.heightForWidth(width) > _SUMMARY_LINES * current_appearance().line_height("body"):
+                break
+            shown = longer
+        label.show_text(shown)
+
     def _show_buttons(self, offered_buttons: tuple[KeyButton, ...]) -> None:
         """Show the buttons `offered_buttons`, and after them the button that shows or hides closed incidents. A
         button for which the line has no room moves into a menu."""
@@ -317,9 +334,10 @@ class AlertsPage(Page):
         )
 
     def _show_panel_and_buttons(self) -> None:
-        """Show the panel of the selected incident (in a low window one line about it) and the buttons below the
+        """Show the panel of the selected incident (in a low window a sentence about it) and the buttons below the
         list. Qt also calls this while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._has_current_incident and not self.is_low_window)
+        self.summary_label.setMinimumHeight(_SUMMARY_LINES * current_appearance().line_height("body"))
         self.summary_label.setVisible(self._has_current_incident and self.is_low_window)
         self.button_row.offer_buttons(self._offered_buttons)
 

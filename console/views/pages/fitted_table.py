@@ -5,7 +5,7 @@ from itertools import islice
 from math import ceil
 from typing import Any
 
-from PySide6.QtCore import QEvent, Slot
+from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
 
@@ -30,7 +30,12 @@ class FittedTable(RecordTable):
     hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a person
     recognizes the record of a row, such as the company; the table hides them only if it is still too narrow after
     that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden.
+
+    Signals:
+    - columns_fitted: the columns have got their widths, so `is_cell_cut` may have another answer.
     """
+
+    columns_fitted = Signal()
 
     def __init__(
         self,
@@ -75,6 +80,9 @@ class FittedTable(RecordTable):
         `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the
         person has set; hide the columns of `naming_columns`; cut off up to a quarter of the states. If they still
         don't fit, the table scrolls sideways, and the columns up to the one that names the record stay visible.
+
+        If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
+        hide the column of the number: a part of a number names no corporation.
         """
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden_keys = self.viewport().width(), set(self.hidden_keys)
@@ -104,6 +112,10 @@ class FittedTable(RecordTable):
         self._pin_columns(hidden_keys if excess > 0 else None)
         if excess <= 0:
             self._share_free_width(widths, hidden_keys, -excess)
+            if cut_keys := self._find_useless_naming_keys(widths, hidden_keys):
+                hidden_keys |= cut_keys
+                self._widen_first_column(hidden_keys, widths)
+                self._share_free_width(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
         last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
             takes_remaining_width = column.is_stretched and excess <= 0 and column.key == last_key
@@ -114,6 +126,7 @@ class FittedTable(RecordTable):
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for column_index, column in enumerate(self.rows.columns):
             self.setColumnHidden(column_index, column.key in hidden_keys)
+        self.columns_fitted.emit()
 
     def _hide_least_important_columns(
         self, compact_widths: Mapping[str, int], hidden: set[str], available_px: int
@@ -184,9 +197,9 @@ class FittedTable(RecordTable):
                 free_px += unused_width
         for column_index, column in shown_columns:
             if column.key in self._naming_keys and column.key not in self.preferred_widths:
-                number_width = ceil(self.delegates[column_index].measure_cell_width(_LONGEST_NUMBER))
-                number_width += sum(self.delegates[column_index].get_paddings(column_index)) + 1
-                needed_width = min(number_width, self._measure_contents_width(column_index))
+                needed_width = min(
+                    self._measure_number_width(column_index), self._measure_contents_width(column_index)
+                )
                 added_width = max(0, min(free_px, needed_width - widths[column.key]))
                 widths[column.key] += added_width
                 free_px -= added_width
@@ -200,6 +213,45 @@ class FittedTable(RecordTable):
         for key, unused_width in lent_widths.items():
             widths[key] += min(free_px, unused_width)
             free_px -= min(free_px, unused_width)
+
+    def _find_useless_naming_keys(self, widths: Mapping[str, int], hidden: Collection[str]) -> set[str]:
+        """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
+        of sentences is cut off, too. Return none if no column of identifiers names the record in their place."""
+        shown_columns = {
+            column.key: column_index
+            for column_index, column in enumerate(self.rows.columns)
+            if column.key not in hidden
+        }
+        naming_keys = {key for key in self._naming_keys if key in shown_columns and key not in self.preferred_widths}
+        has_identifier = any(self.rows.columns[index].kind == "data" for index in shown_columns.values())
+        is_sentence_cut = any(
+            self.rows.columns[index].kind == "text" and widths[key] < self._measure_contents_width(index)
+            for key, index in shown_columns.items()
+            if key not in naming_keys
+        )
+        if not has_identifier or not is_sentence_cut:
+            return set()
+        return {
+            key
+            for key in naming_keys
+            if widths[key]
+            < min(self._measure_number_width(shown_columns[key]), self._measure_contents_width(shown_columns[key]))
+        }
+
+    def _measure_number_width(self, column_index: int) -> int:
+        """Return the width in px that a column needs to show a corporation number completely."""
+        delegate = self.delegates[column_index]
+        return ceil(delegate.measure_cell_width(_LONGEST_NUMBER)) + sum(delegate.get_paddings(column_index)) + 1
+
+    def is_cell_cut(self, key: str, row: Any) -> bool:
+        """Return True if the column with this key doesn't show the whole text of the row's cell: the column is too
+        narrow, hidden, or missing."""
+        index = next((place for place, column in enumerate(self.rows.columns) if column.key == key), None)
+        if index is None or self.isColumnHidden(index):
+            return True
+        delegate, column = self.delegates[index], self.rows.columns[index]
+        needed_width = ceil(delegate.measure_cell_width(column.cell(row))) + sum(delegate.get_paddings(index))
+        return needed_width > self.columnWidth(index)
 
     def _set_column_stretch(self, column_index: int, *, takes_remaining_width: bool) -> None:
         """Let the column with the index `column_index` take the rest of the table's width (`takes_remaining_width`),

@@ -11,15 +11,20 @@ from console.wording.alerts import format_alert_value as format_alert_value
 
 
 def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> str:
-    """Return the sentence that explains an alert about an order and its payments: the defect, the observed and
-    expected values, and the age of the alert. For an alert about a company, return the changed facts. For any
-    other alert return "", because the page of the alert's record shows the explanation.
+    """Return the sentences that explain an alert: the defect and the facts, see `explain_alert`."""
+    return " ".join(filter(None, explain_alert(alert_item, context)))
+
+
+def explain_alert(alert_item: AlertItem, context: WindowContext) -> tuple[str, str]:
+    """Return two sentences about an alert about an order and its payments: the defect; the observed and expected
+    values with the age of the alert. For an alert about a company, the second one has the changed facts. For any
+    other alert return two empty texts, because the page of the alert's record shows the explanation.
     """
     alert = alert_item.alert
     if alert.rule_id == CORPORATION_CHANGE_RULE:
-        return format_alert_value(alert.observed, context)
+        return "", format_alert_value(alert.observed, context)
     if alert.rule_id not in ALERT_RULES or alert.order_no is None:
-        return ""
+        return "", ""
     facts = context.translate(
         "alerts_screen.facts",
         observed=format_alert_value(alert.observed, context, alert.expected),
@@ -27,7 +32,7 @@ def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> s
         age=context.format_age(alert.detected_at),
     )
     defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[AlertRule(alert.rule_id)])
-    return f"{defect} {facts}"
+    return defect, facts
 
 
 def find_alert_record_route(alert_item: AlertItem) -> Route | None:

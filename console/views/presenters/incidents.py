@@ -95,14 +95,17 @@ def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     return title if alert_count == 1 else f"{title} · {context.translate('incident.alerts', n=alert_count)}"
 
 
-def format_incident_summary(incident: Incident, context: WindowContext) -> str:
-    """Return the incident in one line: affected records, state, owner, the explanation of the main alert, and the
-    recommended steps."""
+def list_incident_sentences(incident: Incident, context: WindowContext) -> list[str]:
+    """Return the sentences about an incident, the most useful ones first, for a place that has no room for all of
+    them: its state, the facts of its main alert, the recommended steps, the defect, the affected records, its owner.
+    """
+    defect, facts = alert_words.explain_alert(make_main_alert_item(incident), context)
     sentences = (
         incident_words.format_incident_state(incident, context.translate),
-        format_owner_sentence(incident, context),
-        alert_words.format_alert_explanation(make_main_alert_item(incident), context),
+        facts,
         *(context.translate(key) for key in incident_words.list_playbook_step_keys(incident)),
+        defect,
+        incident_words.format_incident_extent(incident, context.translate),
+        format_owner_sentence(incident, context),
     )
-    extent = incident_words.format_incident_extent(incident, context.translate)
-    return f"{extent} · {' '.join(sentence for sentence in sentences if sentence)}"
+    return [sentence for sentence in sentences if sentence]

@@ -142,13 +142,13 @@ class QueuesPage(Page):
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:
-        """Return the line below the list with the whole difference of the current record, whose column is narrow. The
-        preview shows it, too, so the line is hidden beside the preview."""
+        """Return the line below the list with the whole difference or cause of the current record, whose column may
+        be too narrow for it. The preview shows it, too, so the line is hidden beside the preview."""
         self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
-        title = TextLabel(self.context.translate("column.difference"), "small", "muted")
+        self._difference_title = TextLabel("", "small", "muted")
         self.difference_line = Surface(edge="top")
         line = make_row(gap_px=12, margins=(tokens().px("spacing", "page_margin"), 6, 24, 6))
-        line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self._difference_title, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.difference_label, 1)
         self.difference_line.setLayout(line)
         self.difference_line.hide()
@@ -157,10 +157,17 @@ class QueuesPage(Page):
     def _show_difference(self) -> None:
         if not self._table_by_key:
             return  # `table` would make the table of the queue before its list is to be shown
-        row = self.current_row
-        text = queue_rows.format_item_difference(row, self.context) if row is not None else ""
+        row = self.table.current_item
+        column = next((column for column in self.table.rows.columns if column.key == "cause"), None)
+        text, title = "", self.context.translate("column.difference")
+        if isinstance(row, QueueRow) and not self._has_preview():
+            text = queue_rows.format_item_difference(row.item, self.context)
+            if column is not None and (not text or self.is_low_window):  # a low window has no room for a repetition
+                text = column.text(row) if self.table.is_cell_cut(column.key, row) else ""
+                title = column.title
         self.difference_label.show_text(text)
-        self.difference_line.setVisible(bool(text) and not self._has_preview() and not self._is_low_window)
+        self._difference_title.show_text(title)
+        self.difference_line.setVisible(bool(text))
 
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._choose_queue)
@@ -652,7 +659,7 @@ class QueuesPage(Page):
         """Show the preview if the window is wide enough and the person hasn't closed it; then fit the columns of
         the tables."""
         self.preview.setVisible(self._has_preview())
-        self._show_difference()
         for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()
+        self._show_difference()
