@@ -1,16 +1,17 @@
 """The scroll area around a page. The page fills the window; if the window is smaller than the page's minimum size,
 the whole page scrolls."""
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
 from console.views.widgets.inner_areas import InnerAreas
+from console.views.widgets.tabs import TabBar
 
 
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
-    size.
+    size. If the person opens a tab of a page that scrolls, the contents of the tab come into sight.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -19,12 +20,20 @@ class PageScrollArea(QScrollArea):
         super().__init__(parent)  # given here, because a new parent later sends a StyleChange to every widget
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._inner_areas = InnerAreas(self, self.fit_page)
+        self._opened_tab_bar: TabBar | None = None  # until the person scrolls or moves on
+        self._keeps_opened_tab = False
+        self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
+        self._tab_timer.timeout.connect(self.fit_page)
+        self.verticalScrollBar().valueChanged.connect(self._forget_opened_tab)
         self.setWidget(page)
         page.installEventFilter(self)
+        for tab_bar in page.findChildren(TabBar):
+            tab_bar.tab_opened.connect(self._show_opened_tab_later)
 
     def fit_page(self) -> None:
         """Resize the page to the visible area, but at least to the page's minimum width and height. If the page then
-        scrolls, its lists are as high as their contents, so that they have no scroll bars of their own."""
+        scrolls, its lists are as high as their contents, so that they have no scroll bars of their own. The bar of a
+        tab that was just opened stays the first line in sight, also while the contents of the tab are being read."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
@@ -37,7 +46,11 @@ class PageScrollArea(QScrollArea):
         if size.height() > available_size.height():  # the vertical scroll bar takes part of the width
             bar_width = self.verticalScrollBar().sizeHint().width()
             size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
+        self._keeps_opened_tab = True  # Qt scrolls up for a moment if the page becomes lower
         page.resize(size)
+        if self._opened_tab_bar is not None and self._opened_tab_bar.isVisible():
+            self.verticalScrollBar().setValue(self._opened_tab_bar.mapTo(page, QPoint(0, 0)).y())
+        self._keeps_opened_tab = False
 
     def show_focus(self) -> None:
         """Scroll up or down so that the widget of the page that has the focus is visible; of a list, its current
@@ -53,6 +66,18 @@ class PageScrollArea(QScrollArea):
                 focused_widget.viewport(),
             )
         self.ensureVisible(-page.x(), focused_widget.mapTo(page, focus_rect.center()).y(), 0, focus_rect.height())
+
+    @Slot()
+    def _show_opened_tab_later(self) -> None:
+        tab_bar = self.sender()
+        self._opened_tab_bar = tab_bar if isinstance(tab_bar, TabBar) else None
+        self._tab_timer.start()
+
+    @Slot()
+    def _forget_opened_tab(self) -> None:
+        """Leave the scroll position alone from now on, because the person has scrolled or moved to another row."""
+        if not self._keeps_opened_tab:
+            self._opened_tab_bar = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

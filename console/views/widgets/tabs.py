@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEvent, QTransform
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
@@ -19,9 +19,14 @@ _COUNT_GAP_PX = 6
 
 class TabBar(QTabBar):
     """A bar of tabs. The arrow keys change the current tab; the argument of Qt's signal `currentChanged(int)` is the
-    number of the new tab."""
+    number of the new tab.
+
+    Signals:
+    - tab_opened: another tab has become current while the bar is visible, so its contents must come into sight.
+    """
 
     accessible_role = QAccessible.Role.PageTabList
+    tab_opened = Signal()
 
     def __init__(self, name: str, *, margin_px: int | None = None, parent: QWidget | None = None) -> None:
         """`name` is the accessible name. `margin_px` is the space in px before the first tab's word; None means the
@@ -38,6 +43,12 @@ class TabBar(QTabBar):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._set_arrow_icons()
+        self.currentChanged.connect(self._report_opened_tab)
+
+    @Slot()
+    def _report_opened_tab(self) -> None:
+        if self.isVisible():
+            self.tab_opened.emit()
 
     def add_tab(self, title: str, count: str = "", *, data: object = None) -> int:
         """Add a tab with the name `title` and return its index. `count` is a text after the name, such as "1,000+";
