@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
-from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
 from tests.legible.line_ends import wrong_ends
@@ -103,13 +102,10 @@ def _faults_of_place(widget: QWidget) -> Iterator[str]:
 
 def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
     """Yield a line if the bar scrolls sideways, or stands inside another area that scrolls in height: the wheel would
-    move the inner one alone, and two bars would stand beside each other. At a larger text, an area that says so keeps
-    its own bar.
+    move the inner one alone, and two bars would stand beside each other.
     """
     area, *around = _scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
-        if current_appearance().scale > 1 and getattr(area, "keeps_own_scroll_bar", False):
-            around = []
         if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
             yield f"{_name(area)}: a second scroll bar, inside that of {_name(outer)}"
     elif not (isinstance(area, RecordTable) and area.pinned_column_count):

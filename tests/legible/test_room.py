@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollBar, QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.notifications.events import PersonalEventKind
 from console.views.alerts.page import AlertsPage
+from console.views.approvals.page import ApprovalsPage
+from console.views.audit.page import AuditPage
 from console.views.home.page import HomePage
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.notifications.switches import store_notification_switch
@@ -22,6 +24,7 @@ from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import RecordPage
 from console.views.runtime.routes import (
     AlertsRoute,
+    ApprovalsRoute,
     AuditRoute,
     CreditCheckRoute,
     HomeRoute,
@@ -33,6 +36,8 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.tabs import TabBar
+from tests.legible.faults import find_faults
 from tests.legible.tour import LegibleStage, looking
 from tests.shots.stage import Sight
 
@@ -58,6 +63,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             check_room(stage.find(QueuesPage).table, queue)
+            check_causes(stage.find(QueuesPage))
         assert not stage.frame.sidebar.isVisible()
         menu = stage.frame.sidebar.build_menu()
         assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 10)]
@@ -68,7 +74,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         stage.settle()
         alerts = stage.find(AlertsPage)
         check_room(alerts.table, "alerts")
-        assert alerts.summary_label.accessibleName()
+        check_summaries(alerts)
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_text_scale(1.0)
@@ -86,6 +92,40 @@ def check_room(table: FittedTable, name: str) -> None:
     cause = [column.key for column in table.rows.columns].index("cause")
     assert not table.isColumnHidden(cause), name
     assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), name
+
+
+def check_causes(page: QueuesPage) -> None:
+    """The whole cause of the current row can be read: in its cell, or else below the list. A column of corporation
+    numbers shows them whole."""
+    table, columns = page.table, {column.key: column for column in page.table.rows.columns}
+    for row_number in range(min(MIN_ROWS, table.rows.rowCount())):
+        if row_number in table.rows.list_heading_rows():
+            continue
+        table.setCurrentIndex(table.rows.index(row_number, table.first_column))
+        QTest.qWait(1)
+        row, cause = table.current_item, columns["cause"]
+        if table.is_cell_cut("cause", row):
+            assert page.difference_line.isVisible(), (page.queue, cause.text(row))
+            assert page.difference_label.plain == cause.text(row)
+            assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), (page.queue, cause.text(row))
+        else:
+            assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
+        for key in {"company", "corporation"} & set(columns):
+            is_number = columns[key].text(row).replace(" ", "").isdigit()
+            hidden = table.isColumnHidden(list(columns).index(key))
+            assert not is_number or hidden or not table.is_cell_cut(key, row), (page.queue, columns[key].text(row))
+    assert find_faults() == [], page.queue
+
+
+def check_summaries(page: AlertsPage) -> None:
+    """The sentence about each incident is shown whole, and the buttons below it keep their place."""
+    for row_number in range(page.table.rows.rowCount()):
+        page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
+        QTest.qWait(1)
+        label = page.summary_label
+        assert label.accessibleName() == label.plain != ""
+        assert label.heightForWidth(label.width()) <= label.height(), label.plain
+        assert whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count), label.plain
 
 
 def primary_buttons(window: QWidget) -> list[str]:
@@ -242,3 +282,84 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
         (toast,) = toasts.visible_toasts
         assert toast.window() is stage.window
         assert toast.isVisible()
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+        stage.go(AuditRoute())
+        page = stage.find(AuditPage)
+        column = next(column for column in page.rows.columns if column.key == "what")
+        cut = 0
+        for row_number in range(MIN_ROWS):
+            page.table.setCurrentIndex(page.rows.index(row_number, page.table.first_column))
+            QTest.qWait(1)
+            entry = page.table.current_item
+            is_cut = page.table.is_cell_cut("what", entry)
+            cut += is_cut
+            assert page.whole_text_line.isVisible() == is_cut
+            assert page.whole_text_label.plain == (column.text(entry) if is_cut else "")
+            assert find_faults() == [], row_number
+        assert cut
+
+
+@pytest.mark.parametrize("scale", [1.5, 2.0])
+def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+    """On each page with tabs that scrolls as a whole: the bar of the tabs and what stands below it are visible after
+    a key has opened another tab.
+    """
+    with looking(tmp_path / "desk", Sight("ja", "light", 1280, 800, scale=scale)) as stage:
+        check, payment = stage.desk.of("complete")[0], stage.desk.paid("refunded")[-1]
+        for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.number)):
+            stage.go(route)
+            page = stage.frame.current_page
+            assert page is not None
+            tab_bar = next(bar for bar in page.findChildren(TabBar) if bar.isVisible())
+            for number in (*range(1, tab_bar.count()), 0):
+                tab_bar.setFocus()
+                tab_bar.setCurrentIndex(number)
+                stage.settle()
+                bottom = tab_bar.mapTo(page, QPoint(0, tab_bar.height())).y()
+                viewport = page.parentWidget()
+                in_sight = QRect(page.mapFrom(viewport, QPoint(0, 0)), viewport.size())
+                where = (route, number)
+                assert in_sight.contains(tab_bar.mapTo(page, QPoint(1, 1))), where
+                assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, page.height() - bottom - 1), where
+
+
+@pytest.mark.parametrize("scale", [1.5, 2.0])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_decision_is_reached_without_hunting(
+    qapp: QApplication, tmp_path: Path, language: str, scale: float
+) -> None:
+    """At large text, one scroll bar moves the selected card and its request, and the buttons of the decision stay in
+    sight below them. Each card can be selected by a key or a button; Space reads on to the end, and then the refund
+    can be approved.
+    """
+    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=scale)) as stage:
+        stage.opening.context.change_operator("lead-b")
+        stage.go(ApprovalsRoute())
+        page = stage.find(ApprovalsPage)
+        cards = page.list_panel.cards
+        assert len(cards) > 3
+        for number, card in enumerate(cards[:4]):
+            assert page.list_panel.card_list.current_ref == card.ref
+            assert page.list_panel.position_label.plain == f"{number + 1} / {len(cards)}"
+            for button in (page.approve_button, page.reject_button):
+                assert button.visibleRegion().boundingRect() == button.rect(), (number, button.text())
+            bars = [bar for bar in page.window().findChildren(QScrollBar) if bar.isVisible()]
+            assert [bar.parentWidget().parentWidget() for bar in bars] == [page.scroll_area], number
+            assert find_faults() == [], number
+            QTest.mouseClick(page.list_panel.next_button, Qt.MouseButton.LeftButton)
+            stage.settle()
+        page.show_refund(cards[0].ref[1])
+        page.probe_payment()
+        stage.settle()
+        page.list_panel.card_list.setFocus()
+        for _ in range(40):
+            if page.approve_button.isEnabled():
+                break
+            QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Space)
+            stage.settle()
+        assert page.approve_button.isEnabled(), page.disabled_reason_label.plain
+        assert page.scroll_area.verticalScrollBar().value() == page.scroll_area.verticalScrollBar().maximum()

@@ -587,8 +587,10 @@ def _find_rows_in_sight(widget: QWidget) -> tuple[int, int]:
 
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
+    """Return the title of a request: the question whether to approve it, only for a person who can still answer."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
-    if details.record.state not in _REFUND_STATES_BEFORE_SENDING:
+    has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
+    if has_approved or details.record.state not in _REFUND_STATES_BEFORE_SENDING:
         return context.translate(
             "approvals.decided_title", title=case_words.format_record_title(details.record, context), amount=amount
         )

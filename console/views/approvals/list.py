@@ -5,6 +5,7 @@ people can decide.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import (
@@ -17,8 +18,9 @@ from PySide6.QtCore import (
     QSize,
     Qt,
     Signal,
+    Slot,
 )
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.domain.access.permissions import is_same_person
@@ -41,14 +43,13 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_style_property
+from console.views.widgets.buttons import IconButton
 from console.wording.sentences import catalogue as wording
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
 _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 20, 9, 14
-_VISIBLE_CARDS_IN_NARROW_WINDOW = 2.5
-"""Height of the list in a narrow window, in cards; the half card shows that the list continues."""
 _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
@@ -100,7 +101,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
     - scroll_requested: the person has pressed Space to scroll the shown request.
     """
 
-    keeps_own_scroll_bar = True  # else the request below it would be out of sight
+    keeps_own_height = True  # in a narrow window it shows one card; else the request below it would be out of sight
     current_changed = Signal(object)
     detail_focus_requested = Signal()
     scroll_requested = Signal()
@@ -154,6 +155,18 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
             if isinstance(line, ApprovalCard) and line.ref == ref and self.currentIndex().row() != row:
                 self.setCurrentIndex(self._card_model.index(row))
 
+    @property
+    def current_position(self) -> int:
+        """The position of the selected card among the cards, from 1; 0 if no card is selected."""
+        current_ref = self.current_ref
+        return next((place for place, card in enumerate(self.cards, 1) if card.ref == current_ref), 0)
+
+    def select_adjacent_card(self, step: int) -> None:
+        """Select the next card (`step` 1) or the previous one (-1); do nothing if there is none."""
+        position = self.current_position + step
+        if 1 <= position <= len(self.cards):
+            self.select_card(self.cards[position - 1].ref)
+
     # -- keys and display
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
@@ -191,6 +204,10 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -315,15 +332,39 @@ class ApprovalListPanel(Surface):
         self.count_label = TextLabel("", "data", "muted")
         head = Surface(edge="bottom")
         title = TitleLabel(context.translate("screen.approvals"))
-        head.setLayout(make_row(title, self.count_label, None, margins=(24, 12, 16, 12)))
+        self.position_label = TextLabel("", "small_data", "muted")
+        self.previous_button = IconButton("arrow_up", context.translate("action.previous"))
+        self.next_button = IconButton("arrow_down", context.translate("action.next"))
+        for button, step in ((self.previous_button, -1), (self.next_button, 1)):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses the arrow keys of the list
+            button.clicked.connect(partial(self.card_list.select_adjacent_card, step))
+        self._step_panel = QWidget()
+        self._step_panel.setLayout(make_row(self.previous_button, self.position_label, self.next_button, gap_px=4))
+        self.card_list.current_changed.connect(self._show_position)
+        head.setLayout(make_row(title, self.count_label, None, self._step_panel, margins=(24, 12, 16, 12)))
+        self._head = head
         self.setLayout(make_column(head, self.card_list, gap_px=0, margins=(0, 0, 1, 1)))
         self.arrange_panels(is_side_by_side=True)
 
+    @Slot()
+    def _show_position(self) -> None:
+        """Show the position of the selected card, such as 3 / 7, and disable the button at the end of the list."""
+        position, count = self.card_list.current_position, len(self.cards)
+        self.position_label.show_text(f"{position or wording.NO_VALUE} / {count}")
+        self.previous_button.setEnabled(position > 1)
+        self.next_button.setEnabled(0 < position < count)
+
     def arrange_panels(self, *, is_side_by_side: bool) -> None:
         """Set the size of this panel: beside the request it has a fixed width; above the request, in a narrow
-        window, it has the whole width and the height of `_VISIBLE_CARDS_IN_NARROW_WINDOW` cards."""
+        window, it has the whole width and shows only the selected card, its position, and two buttons that select
+        another card. So the whole page has one scroll bar."""
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
-        height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * compute_card_height_px())
+        height_px = self._head.sizeHint().height() + compute_card_height_px() + 1
+        self._step_panel.setVisible(not is_side_by_side)
+        policies = Qt.ScrollBarPolicy
+        self.card_list.setVerticalScrollBarPolicy(
+            policies.ScrollBarAsNeeded if is_side_by_side else policies.ScrollBarAlwaysOff
+        )
         set_style_property(self, "edge", "right" if is_side_by_side else "bottom")
         self.setMinimumWidth(width_px if is_side_by_side else 0)
         self.setMaximumWidth(width_px if is_side_by_side else _UNLIMITED_WIDGET_SIZE_PX)
@@ -388,6 +429,7 @@ class ApprovalListPanel(Surface):
         self._groups = groups
         headed_groups = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
         self.card_list.show_groups(headed_groups)
+        self._show_position()
 
     def _make_groups(self, inbox: ApprovalInbox, proposals: WaitingProposals) -> list[CardGroup]:
         own_name = self._context.operator or ""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QApplication, QBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.exports.tables import ExportRequest, ListName
@@ -23,6 +23,7 @@ from console.views.approvals.proposal import ProposalPanel, make_proposal_route
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import KeyHint, Page, set_tab_order
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
@@ -31,6 +32,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.current_page_stack import CurrentPageStack
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState, SkeletonRows, replace_empty_state
 from console.wording.sentences import catalogue as wording
@@ -135,7 +137,7 @@ class ApprovalsPage(Page):
         self.footer.setLayout(footer_row)
         self.request_with_head = QWidget()
         self.request_with_head.setLayout(make_column(head, self.request_panel, gap_px=0))
-        self.content = QStackedWidget()
+        self.content = CurrentPageStack()
         self.empty_state = QWidget()
         self.empty_state_button: KeyButton | None = None
         self.placeholder_bars = SkeletonRows(6)
@@ -143,14 +145,20 @@ class ApprovalsPage(Page):
         for content_widget in (self.empty_state, self.placeholder_bars, self.request_with_head, self.proposal_panel):
             self.content.addWidget(content_widget)
         self.content.currentChanged.connect(self._show_footer)
+        scrolled = QWidget()
+        self._scrolled_layout = make_column(self.content, gap_px=0)
+        self._scrolled_layout.setStretch(0, 1)
+        scrolled.setLayout(self._scrolled_layout)
+        self.scroll_area = PageScrollArea(scrolled)
         right_side = QWidget()
-        right_column = make_column(self.content, self.bars_below, self.footer, gap_px=0)
+        right_column = make_column(self.scroll_area, self.bars_below, self.footer, gap_px=0)
         right_column.setStretch(0, 1)
         right_side.setLayout(right_column)
-        self._list_and_content_layout = make_row(self.list_panel, right_side, gap_px=0)
-        self._list_and_content_layout.setStretch(1, 1)
+        self._list_and_right_side_layout = make_row(self.list_panel, right_side, gap_px=0)
+        self._list_and_right_side_layout.setStretch(1, 1)
+        self._is_side_by_side = True
         self.set_page_name(self.context.translate("screen.approvals"))
-        self.add_content(self._list_and_content_layout, 1)
+        self.add_content(self._list_and_right_side_layout, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
@@ -158,7 +166,7 @@ class ApprovalsPage(Page):
         self.list_panel.card_list.detail_focus_requested.connect(self._open_proposal_or_focus_request)
         self.proposal_panel.record_requested.connect(self._open_proposal_or_focus_request)
         self.list_panel.card_list.scroll_requested.connect(self.request_panel.scroll_one_page)
-        self.request_panel.list_requested.connect(self.list_panel.card_list.setFocus)
+        self.request_panel.list_requested.connect(self._focus_list)
         self.request_panel.end_reached.connect(self._update_buttons)
         self.request_panel.probe_requested.connect(self.probe_payment)
         self.request_panel.record_requested.connect(self._open_record)
@@ -322,6 +330,13 @@ class ApprovalsPage(Page):
             self.context.navigate(make_proposal_route(self.proposal))
         else:
             self.request_panel.setFocus()
+            top = self.request_with_head.mapTo(self.scroll_area.widget(), QPoint(0, 0)).y()
+            self.scroll_area.verticalScrollBar().setValue(top)
+
+    @Slot()
+    def _focus_list(self) -> None:
+        self.list_panel.card_list.setFocus()
+        self.scroll_area.show_focus()
 
     def show_refund(self, id: int) -> None:
         """Read the refund request with this id from the service, show it, and select its card in the list."""
@@ -494,14 +509,26 @@ class ApprovalsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Adapt the layout to the new width. In a narrow window the badges are below the title, and the request is
-        below the list."""
+        below the list; both scroll together, and the buttons of the decision stay in sight below them."""
         super().resizeEvent(event)
         is_side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
-        left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        for box in (self._title_row, self._list_and_content_layout):
-            box.setDirection(left_to_right if is_side_by_side else top_to_bottom)
+        directions = QBoxLayout.Direction
+        self._title_row.setDirection(directions.LeftToRight if is_side_by_side else directions.TopToBottom)
+        if is_side_by_side != self._is_side_by_side:
+            self._is_side_by_side = is_side_by_side
+            self._move_list()
         for panel in (self.list_panel, self.request_panel):
             panel.arrange_panels(is_side_by_side=is_side_by_side)
+
+    def _move_list(self) -> None:
+        """Put the list beside the request, or above it into the area that scrolls with the request."""
+        had_focus = self.list_panel.card_list.hasFocus()
+        if self._is_side_by_side:
+            self._list_and_right_side_layout.insertWidget(0, self.list_panel)
+        else:
+            self._scrolled_layout.insertWidget(0, self.list_panel)
+        if had_focus:  # Qt takes it away with the old place
+            self.list_panel.card_list.setFocus()
 
     # -- actions
 

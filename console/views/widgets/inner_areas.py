@@ -29,7 +29,7 @@ class InnerAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
     scrolls. The widget with `outer_area` calls `fit` whenever it computes the height of the content. This class calls
     `refit` when the widget must compute that height again. An inner area
-    whose attribute `keeps_own_scroll_bar` is True keeps its height and its scroll bar.
+    whose attribute `keeps_own_height` is True keeps its height.
     """
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
@@ -197,7 +197,7 @@ def compute_full_height(area: QAbstractScrollArea) -> int:
     """Return the height in px at which an area shows its whole contents; 0 for an area that keeps its height, such as
     the field of a text that the person types."""
     frame_px = 2 * area.frameWidth()
-    if getattr(area, "keeps_own_scroll_bar", False):
+    if getattr(area, "keeps_own_height", False):
         return 0
     if isinstance(area, QTableView):
         header, sideways_bar = area.horizontalHeader(), area.horizontalScrollBar()

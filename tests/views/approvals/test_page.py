@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
 from console.domain.service_results import AllowedAction
-from console.views.approvals.detail import RefundRequestPanel
+from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
@@ -83,6 +83,15 @@ def test_approving_is_off_with_its_reason(the_look: object) -> None:
     page.request_panel.details = view()
     page.request_panel._read_versions.add((9, 1))
     assert page.find_approval_disabled_reason(view()) == ""
+
+
+def test_whoever_has_approved_is_not_asked_again(the_look: object) -> None:
+    """A refund that needs two approvers: for the first one, its title is no question any more."""
+    context = window_context()
+    context.operator = "lead-b"
+    assert format_approval_title(view(), context) == "Approve refund of ¥8,500?"
+    half = replace(view(), record=replace(view().record, checkers=("lead-b",)))
+    assert format_approval_title(half, context) == "Refund R-9 · ¥8,500"
 
 
 def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
@@ -162,7 +171,7 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
 
 def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
     """In a window that is too small for the page at the largest text: the request is as high as its contents, and the
-    page around it scrolls, by the same keys."""
+    area around it scrolls, by the same keys."""
     the_look.set_text_scale(2.0)
     page = ApprovalsPage(window_context())
     sheet = PageScrollArea(page)
@@ -172,9 +181,9 @@ def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
     page._show_details(9, view(None, HIT))
     for _ in range(5):
         QApplication.processEvents()
-    panel, bar = page.request_panel, sheet.verticalScrollBar()
-    assert panel.verticalScrollBar().maximum() == 0
-    top = panel.mapTo(page, panel.rect().topLeft()).y()
+    panel, bar = page.request_panel, page.scroll_area.verticalScrollBar()
+    assert panel.verticalScrollBar().maximum() == sheet.verticalScrollBar().maximum() == 0
+    top = panel.mapTo(page.scroll_area.widget(), panel.rect().topLeft()).y()
     positions = [bar.value()]
     for key in (Qt.Key.Key_End, Qt.Key.Key_Up, Qt.Key.Key_PageUp, Qt.Key.Key_Home, Qt.Key.Key_Down):
         QTest.keyClick(panel, key)
@@ -200,8 +209,10 @@ def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: s
     page._show_details(9, view(None, HIT))
     for _ in range(5):
         QApplication.processEvents()
-    panel, own_bar, bar = page.request_panel, page.request_panel.verticalScrollBar(), sheet.verticalScrollBar()
+    panel, own_bar = page.request_panel, page.request_panel.verticalScrollBar()
+    bar = page.scroll_area.verticalScrollBar()
     assert bar.maximum() > 0
+    assert sheet.verticalScrollBar().maximum() == 0, "the buttons of the decision stay in sight"
     bar.setValue(0)
     own_bar.setValue(own_bar.maximum())
     QApplication.processEvents()
