@@ -352,7 +352,8 @@ def test_a_decision_is_reached_without_hunting(
             assert find_faults() == [], number
             QTest.mouseClick(page.list_panel.next_button, Qt.MouseButton.LeftButton)
             stage.settle()
-        page.show_refund(cards[0].ref[1])
+        page.list_panel.card_list.select_card(cards[0].ref)
+        stage.settle()
         page.probe_payment()
         stage.settle()
         page.list_panel.card_list.setFocus()

@@ -145,7 +145,7 @@ class AlertsPage(Page):
             menu_button_text=translate("action.more"),
             format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        self.summary_label = TextLabel("", wrap=True)
+        self.summary_label = TextLabel("", wraps_lines=True)
         self.summary_label.hide()
         self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")

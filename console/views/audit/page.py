@@ -82,7 +82,7 @@ class AuditPage(Page):
     def _make_whole_text_line(self) -> Surface:
         """Return the line below the list with the whole sentence of the current entry, shown while its cell is too
         narrow for it."""
-        self.whole_text_label = TextLabel("", "small", wrap=True, selectable=True)
+        self.whole_text_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         margin = tokens().px("spacing", "page_margin")
         self.whole_text_line = Surface(edge="top")
         self.whole_text_line.setLayout(make_row(self.whole_text_label, margins=(margin, 6, margin, 6)))
