@@ -14,10 +14,12 @@ from pytestqt.qtbot import QtBot
 from console.demo.samples import CLIENT_IDS
 from console.domain.clock import SystemClock
 from console.domain.payments.records import Refund
+from console.domain.service_results import WorkBadge
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
+from console.views.records.page import RecordPage
 from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
@@ -31,11 +33,13 @@ from console.views.runtime.routes import (
     QueuesRoute,
     ReconcileRoute,
     ReconcileRunsRoute,
+    RecordPageRoute,
     RefundRoute,
     Route,
     SetAsidesRoute,
 )
 from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton
 from tests.cli.conftest import Terminal
 from tests.desk.hands import Person
 from tests.support.desks import environment
@@ -131,6 +135,8 @@ def shown_texts(person: Person) -> Iterator[str]:
 
 
 LANGUAGES = ("ja", "en")
+DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
+"""The action of a refund's page that leads to the advised decision."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -160,6 +166,35 @@ def check_screens(qtbot: QtBot, desk: Furnished, language: str, shown: list[Rout
     person.close()
     assert seen > 20 * len(shown)
     assert sorted({part[1:] for part in raw}) == []
+
+
+def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> None:
+    """Nothing is primary on the page of a record that says "Nothing to do", or whose next step is another one."""
+    person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
+    person.opening.context.change_operator("lead-b")
+    person.rest()
+    primary_actions = []
+    for route in routes(desk):
+        if not isinstance(route, RecordPageRoute):
+            continue
+        person.frame.show_route(route)
+        person.rest()
+        page = person.page(RecordPage)
+        assert page.view is not None
+        explanation = page.view.explanation
+        shown = [
+            str(button.property("act"))
+            for button in page.form.findChildren(KeyButton)
+            if button.isVisible() and button.kind == "primary"
+        ]
+        primary_actions += shown
+        advised = {explanation.next_step.action, DECIDED_ON_APPROVALS.get(explanation.next_step.action or "")}
+        assert set(shown) <= advised, (route, shown, explanation)
+        assert shown == [] or explanation.work is not WorkBadge.NONE, (route, shown, explanation)
+        is_nothing_shown = page.head.badges[2].word == "Nothing to do"
+        assert is_nothing_shown == (explanation.work is WorkBadge.NONE), route
+    person.close()
+    assert {"open_approval", "open_refund", "probe", "refetch", "resolve"} <= set(primary_actions)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -53,6 +53,37 @@ REASONS_OF_A_PERSON = frozenset(
     )
 )
 """Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
+STEPS_OF_NOBODY = frozenset(
+    f"next.{name}"
+    for name in (
+        "nothing",
+        "bought_since",
+        "open_successor",
+        "order_shop_decides",
+        "order_wait",
+        "payment_confirmed_later",
+        "payment_may_begin_again",
+        "payment_moved_by_itself",
+        "payment_probe_waiting",
+        "payment_refund_approved",
+        "payment_refund_approved_read_only",
+        "payment_refund_submitted",
+        "payment_refund_submitting",
+        "payment_reversible",
+        "payment_wait",
+        "read_only",
+        "read_only_provider",
+        "refund_after_read_only",
+        "refund_after_read_only_cooling_off",
+        "refund_cooling_off",
+        "refund_poll",
+        "refund_sent_by_itself",
+        "refund_wait",
+        "wait_for_answer",
+    )
+)
+"""The next steps whose sentences ask no person at this desk to do something about the record itself. All others
+contradict a badge that says that there is nothing to do."""
 Words = tuple[object, ...]
 Ref = tuple[str, int]
 _KINDS: Mapping[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
@@ -262,6 +293,7 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     record = view.record
     if page.work is WorkBadge.NONE:
         assert page.may_act == () or page.next_step.action in (None, "open_payment"), page
+        assert page.next_step.code in STEPS_OF_NOBODY, page
     if page.next_step.code == "next.nothing":
         assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page
         assert page.certainty is not CertaintyBadge.SIDES_DISAGREE, page

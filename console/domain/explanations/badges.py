@@ -42,10 +42,43 @@ have contradictory states or amounts.
 """
 
 
+_STEPS_OF_NO_PERSON = frozenset(
+    f"next.{name}"
+    for name in (
+        "bought_since",  # house: a next step
+        "nothing",
+        "open_successor",
+        "order_shop_decides",
+        "order_wait",
+        "payment_confirmed_later",
+        "payment_may_begin_again",
+        "payment_moved_by_itself",
+        "payment_probe_waiting",
+        "payment_refund_approved",
+        "payment_refund_approved_read_only",
+        "payment_refund_submitted",
+        "payment_refund_submitting",
+        "payment_reversible",
+        "payment_wait",
+        "refund_after_read_only",
+        "refund_after_read_only_cooling_off",
+        "refund_cooling_off",
+        "refund_poll",
+        "refund_sent_by_itself",
+        "refund_wait",
+        "wait_for_answer",
+    )
+)
+"""Next steps that no person at a desk has to do: the program does them, the provider, the shop or the customer does,
+or another record has replaced this one."""
+
+
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no
-    work is stored, but the explanation has a next step that a person may do, return POSSIBLE."""
-    if work.state is WorkState.NONE and explanation.may_act and explanation.next_step.action is not None:
+    work is stored, but the explanation advises a person to do something, return POSSIBLE, also if the console itself
+    has no action for it (for example "ask your lead")."""
+    is_for_person = bool(explanation.may_act) and explanation.next_step.action is not None
+    if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_OF_NO_PERSON):
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
-from console.domain.service_results import AllowedAction
+from console.domain.service_results import AllowedAction, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
@@ -34,6 +34,8 @@ _RIGHT_BY_RECORD_ACTION = {
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
+_PAGE_ACTION_BY_ADVICE = {"approve": "open_approval", "reject": "open_approval"}
+"""The action of a page that leads to the advised one, where they have different names."""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
@@ -158,15 +160,15 @@ class ActionButtons(QObject):
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
         is_own_proposal = proposer is not None and is_same_person(proposer, self._context.operator or "")
         lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
-        secondary_actions = {"withdraw", "resolve"} if is_own_proposal or lacks_right else {"withdraw"}
-        shown_actions = (*action_names, view.explanation.next_step.code, *sorted(secondary_actions))
+        cannot_decide = is_own_proposal or lacks_right
+        primary_action = self._find_primary_action(view, action_names, cannot_decide=cannot_decide)
+        shown_actions = (*action_names, view.explanation.next_step.code, primary_action)
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         self._shown_actions = shown_actions
         if action_names:
             buttons = [
-                self._make_button(name, "default" if position or name in secondary_actions else "primary")
-                for position, name in enumerate(action_names)
+                self._make_button(name, "primary" if name == primary_action else "default") for name in action_names
             ]
             for button in buttons:
                 if button.property("act") == "purchase":
@@ -176,6 +178,23 @@ class ActionButtons(QObject):
             explanation_form.show_action_widgets(
                 TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted")
             )
+
+    def _find_primary_action(
+        self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
+    ) -> str | None:
+        """Return which of the offered actions has the primary button: the one that does the explained next step, if
+        this person may do it now. None if the record has nothing to do, or if the next step is none of these actions,
+        because a primary button beside another advice would contradict the advice. With `cannot_decide`, the next
+        step is a decision of another person."""
+        explanation = view.explanation
+        advised = explanation.next_step.action
+        if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):
+            return None
+        name = _PAGE_ACTION_BY_ADVICE.get(advised, advised)
+        is_decision_disabled = name != advised and bool(
+            self._find_disabled_reason(advised, {action.action: action for action in view.actions})
+        )
+        return name if name in action_names and not is_decision_disabled else None
 
     def find_proposer(self, view: CreditCheckDetails | PaymentDetails | RefundDetails) -> str | None:
         """Return the name of the person whose proposed decision about the record waits for a second person; None

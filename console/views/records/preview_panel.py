@@ -10,6 +10,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
 from console.domain.recovery.records import WaitingProposal
+from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
@@ -280,7 +281,8 @@ class RecordPreview(Surface):
         if self._item is None:
             return
         key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
-        is_for_person = self._is_step_for_person(self._item)
+        has_work = self._item.explanation.work is not WorkBadge.NONE
+        is_for_person = has_work and self._is_step_for_person(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
         for button in self._action_buttons:
             button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")

@@ -192,7 +192,7 @@ def test_the_facts_that_sentences_name() -> None:
         (UNKNOWN, {}, "unknown", "possible"),
         (PENDING, {}, "unconfirmed", "none"),
         (replace(PENDING, work=review("written_by_other")), {}, "unconfirmed", "needs_review"),
-        (replace(BOUGHT, credit_check_id=None), {}, "unconfirmed", "none"),
+        (replace(BOUGHT, credit_check_id=None), {}, "unconfirmed", "possible"),
         (LACKING, {}, "known", "possible"),
         (replace(UNKNOWN, work=due("unknown")), {}, "unknown", "scheduled"),
         (replace(UNKNOWN, work=due("unknown")), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),

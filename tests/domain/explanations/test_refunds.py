@@ -10,6 +10,7 @@ from console.domain.money import Money
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
+from console.domain.service_results import WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -149,6 +150,19 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
 
 
+@pytest.mark.parametrize(
+    ("cause", "following"), [("refund_window_over", "refund_final"), ("http_400", "refund_ask_anew")]
+)
+def test_a_refused_refund_leaves_something_to_do(cause: str, following: str) -> None:
+    """A badge "Nothing to do" beside "Ask your lead how to return the money" would contradict it."""
+    told = explain_refund(replace(SENT, state=R.FAILED, error_code=cause), NOW)
+    assert (told.next_step.code, told.work) == (f"next.{following}", WorkBadge.POSSIBLE)
+
+
+def test_a_completed_refund_leaves_nothing_to_do() -> None:
+    assert explain_refund(replace(SENT, state=R.COMPLETED), NOW).work is WorkBadge.NONE
+
+
 PAID = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
     0, 0, 0, 7,
@@ -200,7 +214,7 @@ def test_the_facts_that_sentences_name() -> None:
     [
         (ASKED, {}, "known", "waiting_for_approval"),
         (ASKED, {"approval_refusal": "refund_window"}, "known", "possible"),
-        (replace(ASKED, decide_by=NOW - MOMENT), {}, "known", "none"),
+        (replace(ASKED, decide_by=NOW - MOMENT), {}, "known", "possible"),
         (UNSURE, {}, "unknown", "possible"),
         (replace(UNSURE, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNSURE, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
