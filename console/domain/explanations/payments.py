@@ -47,6 +47,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filters import get_certainty
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
 from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_made, is_perhaps_paid_after_end
@@ -290,7 +291,7 @@ def explain_order(record: Order, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif record.work.reason == WorkReason.STATE_UNREADABLE:
         certainty = CertaintyBadge.UNCONFIRMED
-    elif explanation.verdict == "verdict.payment_refund_unknown" or explanation.why == "why.order_payment_unknown":
+    elif get_certainty(record) is Certainty.UNKNOWN:
         certainty = CertaintyBadge.UNKNOWN
     else:
         certainty = CertaintyBadge.KNOWN

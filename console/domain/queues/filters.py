@@ -223,8 +223,16 @@ def get_record_kind(record: FilteredRecord) -> str:
 
 
 def get_certainty(record: FilteredRecord) -> Certainty:
-    """Return the stored certainty of the record. An order has no certainty; it counts as KNOWN."""
-    return Certainty.KNOWN if isinstance(record, Order) else record.certainty
+    """Return the certainty of the record: UNKNOWN if its own outcome is unknown, or for a payment that of its refund,
+    or for an order that of its payment or refund. Related records are read from the record's relations."""
+    relations = record.relations if isinstance(record, Order | Payment) else None
+    refund = relations.pending_refund if relations is not None else None
+    if refund is not None and refund.certainty is Certainty.UNKNOWN:
+        return Certainty.UNKNOWN
+    if isinstance(record, Order):
+        has_unknown_payment = record.relations is not None and record.relations.unknown_payment is not None
+        return Certainty.UNKNOWN if has_unknown_payment else Certainty.KNOWN
+    return record.certainty
 
 
 def find_cause(record: FilteredRecord) -> str | None:

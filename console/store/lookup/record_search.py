@@ -33,7 +33,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.queues import filter_sql
-from console.store.queues.definitions import QUEUE_TABLES
+from console.store.queues.definitions import QUEUE_TABLES, UNKNOWN_ROWS_BY_KIND
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.queues import LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
@@ -63,11 +63,6 @@ _STATUS_COLUMNS: Mapping[str, Column[Any]] = {
     orders.ORDER_KIND: order_table.c.status,
     payments.PAYMENT_KIND: payment_table.c.status,
     refunds.REFUND_KIND: refund_table.c.status,
-}
-_CERTAINTY_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.CREDIT_CHECK_KIND: check_table.c.certainty,
-    payments.PAYMENT_KIND: payment_table.c.certainty,
-    refunds.REFUND_KIND: refund_table.c.certainty,
 }
 _DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
     credit_checks.CREDIT_CHECK_KIND: (check_table.c.created_at,),
@@ -159,15 +154,13 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
     """True if no record of this kind can fulfil the conditions of the search, so that the kind's table needs no
     read."""
     record_filter = search.record_filter
-    certainties = {Certainty.KNOWN} if kind == orders.ORDER_KIND else set(Certainty)
     return (
         (search.named_ids is not None and not search.named_ids.get(kind))
         or (
             bool(record_filter.states)
-            and record_filter.states.isdisjoint({*_STATES_BY_KIND[kind], *certainties, *WorkState})
+            and record_filter.states.isdisjoint({*_STATES_BY_KIND[kind], *Certainty, *WorkState})
         )
         or (record_filter.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
-        or (record_filter.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
     )
 
 
@@ -255,15 +248,11 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
                 for state in sorted(record_filter.states & _STATES_BY_KIND[queries.kind])
             ),
             *(queries.work_state == state for state in sorted(record_filter.states & set(WorkState))),
-            *(
-                [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value]
-                if Certainty.UNKNOWN in record_filter.states and queries.kind in _CERTAINTY_COLUMNS
-                else []
-            ),
+            *(UNKNOWN_ROWS_BY_KIND[queries.kind] if Certainty.UNKNOWN in record_filter.states else ()),
             *(lapsed_rows if record_filter.states & {*Certainty, *WorkState} else []),
         ]
-    if record_filter.certainties == {Certainty.UNKNOWN} and queries.kind in _CERTAINTY_COLUMNS:
-        yield [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
+    if record_filter.certainties == {Certainty.UNKNOWN}:
+        yield [*UNKNOWN_ROWS_BY_KIND[queries.kind], *lapsed_rows]
     if record_filter.work_states and WorkState.NONE not in record_filter.work_states:
         yield [*(queries.work_state == state for state in sorted(record_filter.work_states)), *lapsed_rows]
     if record_filter.restricts_last_change:

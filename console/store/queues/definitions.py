@@ -1,7 +1,7 @@
 """Definitions of the queues: for each table and queue a list of SQL conditions. The rows that fulfil one condition
 are a continuous part (a range) of one index."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -80,6 +80,36 @@ def _has_payment_of_provider_sql(providers: Collection[str]) -> ColumnElement[bo
     return of_order.scalar_subquery().is_not(None)
 
 
+_PAYMENTS_WITH_UNKNOWN_REFUND = select(refund_table.c.payment_id).where(
+    refund_table.c.certainty == Certainty.UNKNOWN.value
+)
+_ORDERS_WITH_UNKNOWN_OUTCOME = (
+    select(order_table.c.id)
+    .join(payment_table, payment_table.c.order_id == order_table.c.id)
+    .where(payment_table.c.certainty == Certainty.UNKNOWN.value, order_table.c.status == OrderState.PENDING.value),
+    select(payment_table.c.order_id).where(
+        payment_table.c.order_id.is_not(None), payment_table.c.id.in_(_PAYMENTS_WITH_UNKNOWN_REFUND)
+    ),
+)
+UNKNOWN_ROWS_BY_KIND: Mapping[str, Sequence[ColumnElement[bool]]] = {
+    credit_checks.CREDIT_CHECK_KIND: (check_table.c.certainty == Certainty.UNKNOWN.value,),
+    orders.ORDER_KIND: tuple(order_table.c.id.in_(ids) for ids in _ORDERS_WITH_UNKNOWN_OUTCOME),
+    payments.PAYMENT_KIND: (
+        payment_table.c.certainty == Certainty.UNKNOWN.value,
+        payment_table.c.id.in_(_PAYMENTS_WITH_UNKNOWN_REFUND),
+    ),
+    refunds.REFUND_KIND: (refund_table.c.certainty == Certainty.UNKNOWN.value,),
+}
+"""SQL conditions, one per index range, of the rows whose own or related outcome is stored as unknown, as
+`get_certainty` of the domain says it. There are few such rows."""
+
+
+def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return SQL of the certainty that lists show: UNKNOWN for the rows of UNKNOWN_ROWS_BY_KIND, otherwise the stored
+    certainty."""
+    return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
+
+
 REFUND_COLUMNS = RecordColumns(
     status=refund_table.c.status,
     certainty=refund_table.c.certainty,
@@ -97,7 +127,7 @@ REFUND_COLUMNS = RecordColumns(
 )
 PAYMENT_COLUMNS = RecordColumns(
     status=payment_table.c.status,
-    certainty=payment_table.c.certainty,
+    certainty=_make_certainty_sql(payments.PAYMENT_KIND, payment_table.c.certainty),
     work_state=payment_table.c.work_state,
     work_at=payment_table.c.work_at,
     work_reason=payment_table.c.work_reason,
@@ -114,6 +144,7 @@ PAYMENT_COLUMNS = RecordColumns(
 _KNOWN_ORDER_STATE_CONDITION = is_one_of(order_table.c.status, [state.value for state in OrderState])
 ORDER_COLUMNS = RecordColumns(
     status=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.status), else_=OrderState.PENDING.value),
+    certainty=_make_certainty_sql(orders.ORDER_KIND, literal(Certainty.KNOWN.value)),
     work_state=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.work_state), else_=WorkState.NEEDS_REVIEW.value),
     work_at=order_table.c.work_at,
     work_reason=case(

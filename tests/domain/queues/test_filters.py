@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, Refund, RefundRelations
+from console.domain.explanations.records import explain_record
+from console.domain.payments.records import (
+    Order,
+    OrderRelations,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    RefundRelations,
+)
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import FILTER_OPERATORS, format_filter, parse_filter
 from console.domain.queues.filters import (
@@ -21,6 +30,7 @@ from console.domain.queues.filters import (
     matches_filter,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.service_results import CertaintyBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 HELD = NOW - timedelta(days=2)
@@ -38,6 +48,25 @@ CHECK = CreditCheck(
     None, None, None, None, None, None, (), None, None, 1, state_since=HELD,
 )  # fmt: skip
 RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
+
+
+def test_unknown_finds_what_the_badge_calls_unknown() -> None:
+    """A payment or an order whose refund is unknown, and an order whose payment is: their badges say "unknown"."""
+    known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
+    refund = replace(REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=None)
+    records = {
+        "refunded": replace(known, relations=PaymentRelations(refunds=(refund,))),
+        "paid": replace(known, relations=PaymentRelations()),
+        "order of a refund": replace(ORDER, relations=OrderRelations(pending_refund=refund)),
+        "order of a payment": replace(ORDER, relations=OrderRelations(unknown_payment=PAYMENT)),
+        "order": replace(ORDER, relations=OrderRelations()),
+    }
+    unknown = parse_filter("certainty:unknown").record_filter
+    found = {name for name, record in records.items() if matches_filter(record, unknown, NOW, None)}
+    assert found == {"refunded", "order of a refund", "order of a payment"}
+    for name, record in records.items():
+        is_called_unknown = explain_record(record, NOW).certainty is CertaintyBadge.UNKNOWN
+        assert is_called_unknown == (name in found), name
 
 
 def test_only_a_bad_end_that_people_decided_is_a_problem() -> None:

@@ -11,16 +11,26 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
-from console.domain.payments.records import Order, OrderRelations, Refund, RefundRelations
+from console.domain.payments.records import (
+    Order,
+    OrderRelations,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    RefundRelations,
+)
 from console.domain.queues.causes import group_by_cause
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import RecordFilter, find_amount, find_cause, matches_filter
+from console.domain.queues.filters import RecordFilter, find_amount, find_cause, get_certainty, matches_filter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
+from console.domain.records import Certainty
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.queues import chosen_records, queues
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueuedRecord
+from console.store.refunds import refunds
 from console.store.schema import core as core_schema
 from console.store.schema import payments as payment_schema
 from tests.store.queues import test_queues as plain
@@ -79,9 +89,22 @@ def _vary(opened: Database) -> None:
 def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
     if isinstance(record, Refund):
         return replace(record, relations=RefundRelations(payments.find(conn, record.payment_id)))
+    if isinstance(record, Payment):
+        refund = _find_unknown_refund(conn, record.id)
+        return replace(record, relations=PaymentRelations(refunds=() if refund is None else (refund,)))
     if isinstance(record, Order):
-        return replace(record, relations=OrderRelations(payments.find_by_order(conn, record.id)))
+        paid = payments.find_by_order(conn, record.id)
+        is_pending = record.state is OrderState.PENDING
+        unknown = next((one for one in paid if is_pending and one.certainty is Certainty.UNKNOWN), None)
+        refund = _find_unknown_refund(conn, *(one.id for one in paid))
+        return replace(record, relations=OrderRelations(paid, pending_refund=refund, unknown_payment=unknown))
     return record
+
+
+def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
+    """A refund of these payments whose outcome is unknown."""
+    found = refunds.find_by_payments(conn, payment_ids)
+    return next((one for one in found if one.certainty is Certainty.UNKNOWN), None)
 
 
 def _choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
@@ -171,7 +194,7 @@ def _key_of(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.CAUSE:
             return (find_cause(record) or "~").encode()
         case SortColumn.CERTAINTY:
-            return getattr(record, "certainty", "known") == "unknown"
+            return get_certainty(record) is Certainty.UNKNOWN
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.OWNER:
@@ -214,7 +237,7 @@ def _check_orders(
             column = list(SortColumn)[turn]
             up, down = (_choice(RecordFilter(), QueueSortOrder(column, is_down)) for is_down in (False, True))
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
-                records = _walk(conn, name, lapsed, up, 500)
+                records = [_with_relations(conn, one) for one in _walk(conn, name, lapsed, up, 500)]
                 assert sorted(_refs(records)) == sorted(whole), column
                 assert [_key_of(one, column) for one in records] == sorted(
                     (_key_of(one, column) for one in records),
@@ -223,7 +246,7 @@ def _check_orders(
                 if (small := page_size(turn, 11)) < 500:
                     assert _refs(_walk(conn, name, lapsed, up, small)) == _refs(records), column
             falling = _walk(conn, name, lapsed, down, 500)
-            keys = [_key_of(one, column) for one in falling]
+            keys = [_key_of(_with_relations(conn, one), column) for one in falling]
             if column is SortColumn.AMOUNT:  # the currencies keep their sequence, and no amount comes last
                 assert keys == sorted(keys, key=lambda key: (key[0], -key[1])), column  # type: ignore[index]
             else:
