@@ -236,20 +236,24 @@ def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
     return translate(key, language, **facts)
 
 
-def format_finding(text: str, language: str, other_text: str | None = None) -> str:
+def format_finding(
+    text: str, language: str, other_text: str | None = None, *, shows_http_status: bool = False
+) -> str:
     """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
-    `other_text` is the second of these two values, in which the currency may be found."""
+    `other_text` is the second of these two values, in which the currency may be found. With `shows_http_status`, the
+    HTTP status of an answer stands beside its words."""
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
 
-    return findings.format_finding(text, translate_fact, findings.find_currency(text, other_text))
+    currency = findings.find_currency(text, other_text)
+    return findings.format_finding(text, translate_fact, currency, shows_http_status=shows_http_status)
 
 
 def format_evidence_summary(summary: str, language: str) -> str:
     """Return the stored summary of evidence as words: the reason that a person stated for a decision, or the outcome
-    of a provider's answer."""
-    return format_stated_reason(summary, language) or format_finding(summary, language)
+    of a provider's answer with its HTTP status."""
+    return format_stated_reason(summary, language) or format_finding(summary, language, shows_http_status=True)
 
 
 def format_stated_reason(summary: str, language: str) -> str:

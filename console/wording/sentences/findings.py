@@ -57,12 +57,18 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def format_finding(text: str, translate: Translate, currency: str | None = None) -> str:
+def format_finding(
+    text: str, translate: Translate, currency: str | None = None, *, shows_http_status: bool = False
+) -> str:
     """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
     words and formatted amounts in the language of `translate`. `currency` is used for amounts that were stored
     without a currency; if it is None and the finding names no currency, these amounts are left out. A provider's own
-    word for a state stays in the text.
+    word for a state stays in the text. With `shows_http_status`, the HTTP status of an answer stands beside its
+    words, as in the list of raw answers; a sentence has the words alone.
     """
+    if shows_http_status and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
+        answer = _format_provider_answer(match, translate)
+        return f"{answer} · HTTP {match['status']}"
     match = _CURRENCY_PATTERN.search(text)
     known_currency = match["currency"] if match else currency
     separator = translate("list.separator")
@@ -120,17 +126,16 @@ def _format_state_and_amount(match: re.Match[str], translate: Translate, currenc
 
 
 def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
-    """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome, cause
-    and HTTP status in words."""
+    """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome and cause
+    in words."""
     outcome, reason = match["outcome"], match["reason"]
     if outcome not in list(OutcomeClass):
         return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
-    if reason != _REASON_WITHOUT_INFORMATION:
-        text = translate("finding.answer", outcome=text, cause=format_code_in_words(reason, translate))
-    needs_no_http_status = match["status"] is None or f"HTTP {match['status']}" in text
-    status = "" if needs_no_http_status else f" · HTTP {match['status']}"
-    return f"{text}{status}{match['number'] or ''}"
+    cause = format_code_in_words(reason, translate)
+    if reason != _REASON_WITHOUT_INFORMATION and cause != text:
+        text = translate("finding.answer", outcome=text, cause=cause)
+    return f"{text}{match['number'] or ''}"
 
 
 def _format_company_change(match: re.Match[str], translate: Translate) -> str:
