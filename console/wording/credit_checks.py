@@ -6,10 +6,10 @@ from console.domain.records import CreditCheck
 from console.wording.sentences.text_context import TextContext
 
 
-def get_state_badge_key(record: CreditCheck, *, is_derived: bool = True) -> str:
-    """Return the key, in the design tokens, of the badge that shows the state of a credit check. With `is_derived`,
-    the badge of a credit check with missing parts says "incomplete"."""
-    return find_state_badge(record, is_derived=is_derived)
+def get_state_badge_key(record: CreditCheck) -> str:
+    """Return the key, in the design tokens, of the badge that shows the state of a credit check; the badge of one
+    with missing parts says "incomplete"."""
+    return find_state_badge(record)
 
 
 def get_provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:

@@ -31,12 +31,12 @@ def get_record_kind(record: ShownRecord) -> str:
     return "refund"
 
 
-def get_state_badge_key(record: ShownRecord, *, is_derived: bool = True) -> str:
+def get_state_badge_key(record: ShownRecord) -> str:
     """Return the key, in the design tokens, of the badge that shows the state of a record, such as
-    `payment.completed`. With `is_derived`, the badge of a payment with refunds says "refunded" or "partly
-    refunded", and that of a credit check with missing parts says "incomplete".
+    `payment.completed`. The badge of a payment with refunds says "refunded" or "partly refunded", and that of a
+    credit check with missing parts says "incomplete".
     """
-    return find_state_badge(record, is_derived=is_derived)
+    return find_state_badge(record)
 
 
 def get_certainty_badge_key(record: ShownRecord, now: datetime) -> str:

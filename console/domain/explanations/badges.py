@@ -83,13 +83,13 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     return WorkBadge(work.state.value)
 
 
-def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, is_derived: bool = True) -> str:
-    """Return the key of the badge for the record's state, such as `payment.completed`. With `is_derived`, a payment
-    with refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
-    "incomplete".
+def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
+    """Return the key of the badge for the record's state, such as `payment.completed`. A payment with refunds has the
+    badge "refunded" or "partly refunded", and a purchased credit check with missing parts has the badge "incomplete".
+    All places use this badge, so that no list says "incomplete" of a record whose page says "bought".
     """
     if isinstance(record, CreditCheck):
-        return _find_check_badge(record, is_derived=is_derived)
+        return _find_check_badge(record)
     # imported late, because a list of credit checks doesn't need these modules
     from console.domain.payments.consistency import PAID_STATES
     from console.domain.payments.records import Order, Payment
@@ -98,15 +98,15 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, is_der
         return f"order.{record.state.value}"
     if not isinstance(record, Payment):
         return f"refund.{record.state.value}"
-    if is_derived and record.refunded_minor and record.state in PAID_STATES:
+    if record.refunded_minor and record.state in PAID_STATES:
         is_refunded_in_full = record.refunded_minor >= record.captured_minor
         return "business.refunded" if is_refunded_in_full else "business.partly_refunded"
     return f"payment.{record.state.value}"
 
 
-def _find_check_badge(record: CreditCheck, *, is_derived: bool) -> str:
+def _find_check_badge(record: CreditCheck) -> str:
     if record.is_superseded:
         return "credit_check.superseded"
-    if is_derived and record.incomplete and record.state is CheckState.SUCCESS:
+    if record.incomplete and record.state is CheckState.SUCCESS:
         return "credit_check.incomplete"
     return f"credit_check.{record.state.value}"

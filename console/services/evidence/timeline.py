@@ -281,8 +281,7 @@ def make_timeline_head(
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
             return facts | {"name": record.action}
-    is_derived = not isinstance(record, CreditCheck)  # as on the page of a record
-    facts["state_badge"] = find_state_badge(record, is_derived=is_derived)
+    facts["state_badge"] = find_state_badge(record)
     explanation = explain_record(complete_record(complete_records, conn, record), now)
     badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}
     return facts | badges | {"reason": record.work.reason}

@@ -98,7 +98,7 @@ class LiveCheckPanel(Surface):
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
         section = Surface(is_raised=True, edge="bottom")
-        keys = [record_words.get_state_badge_key(record, is_derived=False)]
+        keys = [record_words.get_state_badge_key(record)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(badge_key, context.language) for badge_key in keys), None, gap_px=8)

@@ -2,7 +2,6 @@
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import CreditCheck
 from console.views.presenters.records import WAITING_FOR_APPROVAL_BADGE_KEY, ShownRecord, get_badge_keys
 from console.views.runtime.context import WindowContext
 from console.views.widgets.badge import Badge
@@ -10,13 +9,12 @@ from console.views.widgets.base import make_row
 
 
 def make_badge_row(context: WindowContext, record: ShownRecord, *, is_second_person_awaited: bool = False) -> QWidget:
-    """Return a widget with the three badges of a record side by side: state, certainty and work. The badge of a
-    purchased credit check is "success" here even if its detail or PDF is missing. If `is_second_person_awaited`, the
-    third badge says that a second person must confirm a proposed outcome; the record itself doesn't contain the
-    proposal.
+    """Return a widget with the three badges of a record side by side: state, certainty and work. If
+    `is_second_person_awaited`, the third badge says that a second person must confirm a proposed outcome; the record
+    itself doesn't contain the proposal.
     """
     badge_row = QWidget()
-    *keys, work_key = get_badge_keys(record, context.now(), is_derived=not isinstance(record, CreditCheck))
+    *keys, work_key = get_badge_keys(record, context.now())
     keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if is_second_person_awaited else work_key)
     badge_row.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
     return badge_row

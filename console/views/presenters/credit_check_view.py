@@ -56,7 +56,7 @@ def make_compared_sides(
 
 def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record = details.record
-    badge = words.make_state_cell(words.get_state_badge_key(record, is_derived=False), context.language)
+    badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
     # a renewal changes the record's badge, but not its stored state
     renewed_at = _find_last_event_time(details, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
     since_instant = renewed_at or record.state_since

@@ -117,25 +117,20 @@ def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
 # -- the three states
 
 
-def get_badge_keys(record: ShownRecord, now: datetime, *, is_derived: bool = True) -> tuple[str, str, str]:
-    """Return the keys of the three badges that every record has: state, certainty and work. With `is_derived` False,
-    the badge of the state shows the stored state; otherwise a credit check with missing parts has a state badge
-    of its own.
-    """
+def get_badge_keys(record: ShownRecord, now: datetime) -> tuple[str, str, str]:
+    """Return the keys of the three badges that every record has: state, certainty and work."""
     explanation = explain_record(record, now)
     return (
-        get_state_badge_key(record, is_derived=is_derived),
+        get_state_badge_key(record),
         f"certainty.{explanation.certainty}",
         f"work.{explanation.work}",
     )
 
 
 def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
-    """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
-    the badge of the state shows the stored state, because the page lists missing parts separately."""
+    """Return the keys of the three badges (state, certainty, work) for the page of a record."""
     explanation = details.explanation
-    state_key = get_state_badge_key(details.record, is_derived=not isinstance(details, CreditCheckDetails))
-    return state_key, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
+    return get_state_badge_key(details.record), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:

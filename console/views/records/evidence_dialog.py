@@ -189,9 +189,7 @@ def _format_decision(context: WindowContext, record: CreditCheck | Order | Payme
     number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
-    state_word = record_words.make_state_cell(
-        case_words.get_state_badge_key(record, is_derived=False), context.language
-    ).word
+    state_word = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
     provider_number = record.credit_check_id if isinstance(record, CreditCheck) else None
     title = case_words.format_record_title(record, context)
     return context.translate("dialog.resolve.settled", title=title, state=state_word, number=provider_number)

@@ -211,7 +211,12 @@ def test_rupees_stay_rupees() -> None:
             ("refund.submitting", "certainty.unconfirmed", "work.none"),
         ),
         (replace(ORDER, state=OrderState.SHIPPED), ("order.shipped", "certainty.known", "work.none")),
-        (check(), ("credit_check.success", "certainty.known", "work.none")),
+        (check(), ("credit_check.success", "certainty.known", "work.possible")),
+        (
+            check(expired_at=NOW + timedelta(days=9)),
+            ("credit_check.success", "certainty.known", "work.none"),
+        ),
+        (check(incomplete=("pdf",)), ("credit_check.incomplete", "certainty.known", "work.possible")),
     ],
 )
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
