@@ -208,7 +208,8 @@ class CheckRelations:
     purchase because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the
     record itself may be one of them. `lost_renewal` is the id of the credit check of the same pair that blocks a
     purchase because it gave up its claim for a renewal that isn't recorded here; it may be the record itself.
-    `finds_purchases`: the provider can be asked for an unknown purchase.
+    `finds_purchases`: the provider can be asked for an unknown purchase. `contradicting_answer` is the provider's
+    answer that contradicts the record, as its open alert stores it; None without such an alert.
     `read_only` is the switch that stops purchases, None if no switch does or if the record's next step isn't a
     purchase.
     """
@@ -220,6 +221,7 @@ class CheckRelations:
     open_denials: tuple[int, ...] = ()
     lost_renewal: int | None = None
     proposed_state: str | None = None
+    contradicting_answer: str | None = None
 
 
 class OperationState(StrEnum):

@@ -186,6 +186,7 @@ def _explain_success(
     """
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
+        facts = {**facts, "observed": relations.contradicting_answer}
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
     if record.credit_check_id is None:

@@ -91,6 +91,7 @@ _WORK_REASONS_FOR_PROBE = frozenset(
 )
 """Work reasons for which the next step of a person is a probe of the payment."""
 _CODES_WITHOUT_PROBE: Mapping[str, str] = {
+    "next.payment_compare": "next.payment_look",
     "next.payment_compare_amounts": "next.payment_look",
     "next.payment_confirmed_later": "next.payment_look",
     "next.payment_go_on": "next.payment_look",
@@ -152,6 +153,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
     """Return the next step of a payment whose provider can't be asked: instead of a probe, a look at the stored
     answers or a wait."""
+    if step.action == OPEN_ORDER_ACTION:
+        return step
     code = _CODES_WITHOUT_PROBE.get(step.code, step.code)
     if code == step.code and step.command != _format_probe_command(record):
         return step
@@ -426,6 +429,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
         "refusal": relations.refund_refusal,
+        "observed": relations.contradicting_answer,
     }
 
 

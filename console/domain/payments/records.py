@@ -207,7 +207,8 @@ class PaymentRelations:
     `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the
     decision would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: this
     desk can ask the provider about the payment. `read_only` is the switch that stops changes at the provider; None
-    if no switch does, or if the payment has no next step.
+    if no switch does, or if the payment has no next step. `contradicting_answer` is the provider's answer that
+    contradicts the payment, as its open alert stores it; None without such an alert.
     """
 
     order: Order | None = None
@@ -220,6 +221,7 @@ class PaymentRelations:
     provider_meaning: PaymentState | None = None
     can_ask: bool = True
     read_only: ReadOnlySwitch | None = None
+    contradicting_answer: str | None = None
 
     @property
     def pending_refund(self) -> Refund | None:
@@ -234,13 +236,15 @@ class RefundRelations:
     """The related facts of a refund. `payment` is its payment. `awaits_second_person`: a first person has proposed a
     decision. `approval_refusal` is the reason for which nobody can approve the refund now, a wording code without
     `reason.`; None if an approver can. `read_only` is the switch that stops changes at the payment's provider, None
-    if none does or if the refund's next step is none.
+    if none does or if the refund's next step is none. `contradicting_answer` is the provider's answer that
+    contradicts the refund, as its open alert stores it; None without such an alert.
     """
 
     payment: Payment | None = None
     awaits_second_person: bool = False
     approval_refusal: str | None = None
     read_only: ReadOnlySwitch | None = None
+    contradicting_answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 
 WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
-"""Work reasons of a refund whose state the provider contradicts."""
+"""Work reasons of a record whose state the provider contradicts."""
 
 
 def is_decidable_check(check: CreditCheck) -> bool:
@@ -158,8 +158,11 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
     """Return the code of the reason for which people have nothing to decide about a record: its outcome is known
-    (`outcome_known`), or the program still expects it (`outcome_expected`).
+    (`outcome_known`), or it is stored and the provider contradicts it (`outcome_contradicted`), or the program still
+    expects it (`outcome_expected`).
     """
+    if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in WORK_REASONS_OF_CONTRADICTION:
+        return "outcome_contradicted"
     match record:
         case CreditCheck():
             is_expected = record.state is CheckState.PENDING

@@ -28,7 +28,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
-from console.domain.recovery.decidable import is_decidable_check
+from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.records import Alert
 from console.domain.tasks.states import SagaState
@@ -104,6 +104,7 @@ class RelatedRecordCompleter:
             {check.corporation_number for check in checks if check.state is CheckState.ERROR or check.is_superseded},
         )
         finds_purchases = not unknown_ids or self._can_find_purchases()
+        contradicting_answers = _read_contradicting_answers(conn, credit_checks.CREDIT_CHECK_KIND, checks)
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
             relations = CheckRelations(
@@ -113,6 +114,7 @@ class RelatedRecordCompleter:
                 open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
                 lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
                 proposed_state=proposed_states.get(str(check.id)),
+                contradicting_answer=contradicting_answers.get(check.id),
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -241,6 +243,7 @@ class RelatedRecordCompleter:
         )
         ids = [str(payment.id) for payment in records]
         proposed_states = second_person.read_proposed_states(self._context, conn, payments.PAYMENT_KIND, ids)
+        contradicting_answers = _read_contradicting_answers(conn, payments.PAYMENT_KIND, records)
         read_limits = self._make_limits_reader(conn)
         completed_payments = []
         for payment in records:
@@ -255,6 +258,7 @@ class RelatedRecordCompleter:
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask=self._can_read_payments(payment.provider),
+                contradicting_answer=contradicting_answers.get(payment.id),
             )
             completed_payment = replace(payment, relations=relations)
             may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
@@ -336,6 +340,7 @@ class RelatedRecordCompleter:
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
         proposed_states = second_person.read_proposed_states(self._context, conn, refunds.REFUND_KIND, undecided_ids)
+        contradicting_answers = _read_contradicting_answers(conn, refunds.REFUND_KIND, records)
         read_limits = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
@@ -344,7 +349,12 @@ class RelatedRecordCompleter:
                 refusal = self._refund_requests.find_approval_refusal(
                     conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
                 )
-            relations = RefundRelations(payment, str(refund.id) in proposed_states, refusal)
+            relations = RefundRelations(
+                payment,
+                str(refund.id) in proposed_states,
+                refusal,
+                contradicting_answer=contradicting_answers.get(refund.id),
+            )
             completed_refund = replace(refund, relations=relations)
             if self._may_be_stopped_by_switch(completed_refund):
                 provider = payment.provider if payment is not None else None
@@ -387,6 +397,25 @@ def _read_unknown_payments(
         conn, pending_order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
     )
     return {payment.order_id: payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN}
+
+
+def _read_contradicting_answers(
+    conn: Connection, kind: str, records: Sequence[CreditCheck] | Sequence[Payment] | Sequence[Refund]
+) -> dict[int, str]:
+    """Return the provider's answers that contradict records of this kind, as the open alerts store them, by record
+    id. A record that no answer contradicts has no key."""
+    reason_by_id = {
+        record.id: record.work.reason
+        for record in records
+        if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in WORK_REASONS_OF_CONTRADICTION
+    }
+    alerts_by_id = alerts.read_open_alerts_of_subjects(conn, kind, reason_by_id) if reason_by_id else {}
+    return {
+        record_id: alert.observed
+        for record_id, open_alerts in alerts_by_id.items()
+        for alert in open_alerts
+        if alert.rule_id == reason_by_id[record_id]
+    }
 
 
 def _group_items_by(items: Iterable[ItemT], get_key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
