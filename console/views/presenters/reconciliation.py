@@ -110,6 +110,12 @@ def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
     return context.translate(f"reconcile.to_do.{difference.case.rule_id}" if has_words else "reconcile.to_do.case")
 
 
+def format_run_count(count: int, item: ReconciliationRunItem) -> str:
+    """Return the number of differences of one kind as text; – if a failed run has found none, because it has not read
+    everything, and nobody knows whether there are any."""
+    return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)
+
+
 # -- files
 
 

@@ -18,6 +18,8 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PROVIDER_FILES = 3
+_COUNTS_OF_WHOLE_RUN = frozenset({"differ", "only_ours", "only_theirs", "refused", "waiting"})
+"""The counts that are known only if the run has read everything."""
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
@@ -78,8 +80,11 @@ class RunHeader(Surface):
         }
         for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
-            self._figure_by_name[name].show_text(wording.format_count(count), tone)
-            self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
+            figure = wording.format_count(count)
+            if name in _COUNTS_OF_WHOLE_RUN:
+                figure = words.format_run_count(count, item)
+            self._figure_by_name[name].show_text(figure, tone)
+            self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {figure}")
         self._show_provider_files(run_details)
 
     def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
@@ -129,6 +134,8 @@ class RunHeader(Surface):
         has_daily_files = provider.history_source is HistoryKind.DAILY_FILES
         if not has_daily_files:
             return "reconcile.file.asked_each"
+        if run_details.item.state is RunState.FAILED:
+            return "reconcile.file.none_failed"
         is_open = run_details.item.state in (RunState.RUNNING, RunState.RESUMABLE)
         return "reconcile.file.none_yet" if is_open else "reconcile.file.none"
 

@@ -22,6 +22,7 @@ from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
+from console.views.presenters import reconciliation as words
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
 from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume, make_run_state_bar
@@ -226,7 +227,8 @@ class ReconcilePage(Page):
         self.run_details = run_details
         self.run_header.show_run(run_details)
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
-            self.tabs.set_count(tab_index, wording.format_count(run_details.count_differences(tab_name)))
+            count = run_details.count_differences(tab_name)
+            self.tabs.set_count(tab_index, words.format_run_count(count, run_details.item))
         self._show_run_widgets(is_visible=True)
         self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
         self._read_rows(run_details)
@@ -291,14 +293,14 @@ class ReconcilePage(Page):
 
     def _show_empty_state(self) -> None:
         translate, run_details = self.context.translate, self.run_details
-        if self.current_tab_name != PART_ALL:
-            self._show_instead_of_rows(
-                EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
-            )
-        elif run_details is not None and run_details.item.state is not RunState.DONE:
+        if run_details is not None and run_details.item.state is not RunState.DONE:
             has_failed = run_details.item.state is RunState.FAILED
             key, shape = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
             self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), shape=shape))
+        elif self.current_tab_name != PART_ALL:
+            self._show_instead_of_rows(
+                EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
+            )
         else:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))

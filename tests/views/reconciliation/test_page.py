@@ -17,7 +17,9 @@ from console.views.reconciliation.page import ReconcilePage
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
+from console.views.widgets.base import TextLabel
 from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import window_context
 from tests.views.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileServices, difference, run, view
@@ -81,6 +83,23 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
         ).count("·")
         == 2
     )
+
+
+def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Show) -> None:
+    """It says neither "0 unreadable" beside "unreadable contents", nor that it read no file, nor "no differences"."""
+    item = run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
+    page = show_page(view(item, files=(), open_case_count=0))
+    known = {"rows": "4", "agree": "3", "only_theirs": "1"}
+    assert figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
+    labels = {label.plain for label in page.findChildren(TextLabel) if label.isVisible()}
+    assert any("unreadable contents" in bar.accessibleName() for bar in page.findChildren(NotificationBar))
+    assert "No file was read completely." in labels
+    assert page.context.translate("reconcile.file.none") not in labels
+    for number in range(page.tabs.count()):
+        page.tabs.setCurrentIndex(number)
+        page._show_empty_state()
+        shown = {label.plain for label in page.empty_state.findChildren(TextLabel)}
+        assert page.context.translate("reconcile.part_empty") not in shown
 
 
 @pytest.mark.parametrize(
