@@ -479,10 +479,7 @@ class RefundRequestPanel(QScrollArea):
             payment_money.set_aside,
             payment_money.refundable,
         )
-        reserved_by_request_minor = request_minor if details.record.state in _REFUND_STATES_BEFORE_SENDING else 0
-        refundable_before_minor = payment_money.refundable + (
-            0 if details.record.set_aside_id is not None else reserved_by_request_minor
-        )
+        refundable_before_minor = money_facts.compute_refundable_before_request(details)
         money_parts, remaining_part = money_facts.make_money_parts(amounts, context, refundable_before_minor)
         amount = wording.format_amount(-request_minor, payment_money.currency)
         money_parts.append(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.domain.payments.records import Payment, Refund
-from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.domain.payments.service_results import ComparedSide, MoneyParts, RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
@@ -200,6 +200,23 @@ def make_money_parts(
         "good",
     )
     return leading_parts, refundable_part
+
+
+def compute_refundable_before_request(details: RefundDetails) -> int:
+    """Return the refundable amount of the payment, in minor units, as it was before this refund was requested. The
+    request has reserved its amount until the refund is sent; a refund of money set aside has reserved nothing."""
+    refund, refundable_minor = details.record, details.money.refundable
+    is_reserved = refund.state in (RefundState.REQUESTED, RefundState.APPROVED) and refund.set_aside_id is None
+    return refundable_minor + (refund.amount_minor if is_reserved else 0)
+
+
+def format_refundable_change(details: RefundDetails) -> str:
+    """Return the refundable amount before the request of this refund and the present one, as the approval's panel and
+    its dialog show them; the present one alone if the request has not changed it."""
+    before_minor, money = compute_refundable_before_request(details), details.money
+    after = wording.format_amount(money.refundable, money.currency)
+    before = wording.format_amount(before_minor, money.currency)
+    return after if before_minor == money.refundable else f"{before} → {after}"
 
 
 def is_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:

@@ -15,6 +15,7 @@ from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
+from console.views.presenters.money_view import format_refundable_change
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import ActingCall, Toast, WindowContext, bind_password_to_call
 from console.views.runtime.routes import RefundRoute
@@ -213,7 +214,7 @@ class ApproveDialog(_DecisionDialog):
 
     def _make_effect_facts(self) -> FactList:
         translate, view = self._context.translate, self._view
-        record, money = view.record, view.money
+        record = view.record
         fact_list = FactList()
         approval_count, needed_count = len(record.checkers), view.needed_checkers
         if approval_count + 1 >= needed_count:
@@ -227,10 +228,7 @@ class ApproveDialog(_DecisionDialog):
                 "dialog.approve.count", before=approval_count, after=approval_count + 1, needed=needed_count
             )
             fact_list.add_fact(translate("field.checkers"), TextLabel(count_text))
-        refundable_text = wording.format_amount(money.refundable, money.currency)
-        fact_list.add_fact(
-            translate("money.part.refundable"), TextLabel(translate("case.stays", value=refundable_text))
-        )
+        fact_list.add_fact(translate("money.part.refundable"), TextLabel(format_refundable_change(view)))
         if record.sends_after is not None and record.sends_after > self._context.now():
             cooling_off_text = translate("dialog.refund.cooling_off", at=record.sends_after)
             fact_list.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(cooling_off_text))
