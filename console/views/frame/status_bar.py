@@ -43,10 +43,7 @@ class StatusBarCells(QObject):
 
     def _make_right_cells(self) -> list[StatusCellContent]:
         context = self._context
-        unfinished_text = context.translate(
-            "status.unfinished",
-            count=len(context.work_counts.unfinished_operations) + context.work_counts.unfinished_run_count,
-        )
+        unfinished_text = context.translate("status.unfinished", count=context.work_counts.unfinished_count)
         cells = [
             StatusCellContent(context.translate("status.notices"), key="notices"),
             StatusCellContent(unfinished_text, key="unfinished"),

@@ -275,7 +275,9 @@ class HomePage(Page):
             [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
             context.translate("home.team_foot"),
         )
-        self.own_work_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
+        own_count = len(_list_own_work(context, work_counts.unfinished_operations))
+        footer = context.translate("home.my_work_foot", own=own_count, total=work_counts.unfinished_count)
+        self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
         review = work_counts.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished_operation_bar()

@@ -559,6 +559,9 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
+        if self.by_cause:
+            self.hint_bar.status_label.show_text(self._format_position_in_groups())
+            return
         queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.lists_whole_queue else None
         row_count = (
             self.row_model.row_count
@@ -573,6 +576,26 @@ class QueuesPage(Page):
         total = wording.format_count(row_count, is_capped=capped)
         position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
         self.hint_bar.status_label.show_text(position_text)
+
+    def _format_position_in_groups(self) -> str:
+        """Return the position of the current record among all records of the grouped list, with their number; on the
+        heading of a group the number alone. The headings and the records of closed groups have different counts, so
+        that the number of rows says nothing about the records."""
+        rows = list(self.row_model.iterate_loaded_rows())
+        groups = [row for row in rows if isinstance(row, CauseRow)]
+        total = wording.format_count(
+            sum(row.group.count for row in groups), is_capped=any(row.is_capped for row in groups)
+        )
+        rows_above = rows[: self.table.current_row + 1]
+        if not rows_above:
+            return ""
+        if isinstance(rows_above[-1], CauseRow):
+            return self.context.translate("queue.position_in_groups", n=total)
+        position = sum(
+            0 if isinstance(row, CauseRow) and row.is_open else row.group.count if isinstance(row, CauseRow) else 1
+            for row in rows_above
+        )
+        return self.context.translate("queue.position", position=position, total=total)
 
     @Slot()
     def _repaint_ages(self) -> None:

@@ -63,6 +63,11 @@ class WorkCounts:
     def decision_count(self) -> int:
         return len(self.to_decide)
 
+    @property
+    def unfinished_count(self) -> int:
+        """The number of unfinished operations and bulk runs of all people; their dialog lists as many."""
+        return len(self.unfinished_operations) + self.unfinished_run_count
+
     def find_queue_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if this queue wasn't counted."""
         return next((queue_count for queue_count in self.queue_counts if queue_count.queue == queue), None)
