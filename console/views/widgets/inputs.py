@@ -94,7 +94,9 @@ class Field(QWidget):
         self._announced_error = ""
         self.edit = self._make_edit()
         self.edit.setAccessibleName(label)
-        self.edit.setFont(current_appearance().font(role))
+        # In the figures font, a comma or point of an amount would leave a gap.
+        self._uses_figures_font = False if is_right_aligned else None
+        self.edit.setFont(current_appearance().font(role, uses_figures_font=self._uses_figures_font))
         if is_right_aligned and isinstance(self.edit, LineEdit):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.label = TextLabel(label, "small", "muted")
@@ -177,7 +179,7 @@ class Field(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "edit"):
-            self.edit.setFont(current_appearance().font(self._role))
+            self.edit.setFont(current_appearance().font(self._role, uses_figures_font=self._uses_figures_font))
 
 
 class MultiLineField(Field):

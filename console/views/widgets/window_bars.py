@@ -155,9 +155,7 @@ class StatusCell(Surface):
         is_good = content.tone == "good"
         name_label = TextLabel(content.name, "small")
         icon = ShapeIcon(content.shape, content.tone, 14) if content.shape else None
-        text_label = TextLabel(
-            content.text, "small_data" if is_good else "small", "muted" if is_good else content.tone
-        )
+        text_label = TextLabel(content.text, "small", "muted" if is_good else content.tone)
         self.hideable_label = (
             text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
         )
