@@ -95,9 +95,15 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
         lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(NotificationBar))
     )
     assert file.read_bytes() == b"mine"
+    other = tmp_path / "other.zip"
     person.press("Ctrl+Shift+E")
-    choose(person, tmp_path / "other.zip")
-    person.until((tmp_path / "other.zip").exists)
+    choose(person, other)
+    person.until(lambda: str(other) in told(person.window, ToastFrame))
+    assert "already exists" not in told(page, NotificationBar)
+    person.press("Ctrl+Shift+E")
+    choose(person, other)
+    person.until(lambda: "already exists" in told(page, NotificationBar))
+    assert told(person.window, ToastFrame) == "", "a success and a refusal are shown at once"
 
 
 @pytest.mark.both_ways

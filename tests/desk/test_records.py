@@ -60,6 +60,28 @@ def prepare_error(dialog: ResolveDialog, words: str) -> None:
     state_reason(dialog.form)
 
 
+def test_a_record_that_is_still_read_says_so(
+    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its buttons are off with the reason, a key says it, and nothing of the record before is left on the page."""
+    first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
+    person = sit()
+    page = opened(person, first.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "read_data", lambda _reason: None)  # the answer doesn't come
+        person.frame.show_route(CreditCheckRoute(second.id, (), "queues"))
+        button = page.find_button("probe")
+        assert button is not None
+        assert (button.isEnabled(), button.shown_reason) == (False, "Available once the record is read.")
+        person.press("P")
+        assert bars(page)[-1:] == ["Not done. Available once the record is read."]
+        person.until(lambda: not page.form.isVisible() and not page.tabs.isVisible())
+        assert not page.sides_strip.isVisible()
+    page.refresh("entered")
+    person.until(lambda: page.view is not None and page.form.isVisible() and button.isEnabled())
+    assert bars(page) == []
+
+
 def test_what_somebody_else_changed_is_said(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """A bar names who and what, the screen shows the new state, the difference is one press away."""
     record = buy_without_pdf(console, sandbox, NUMBER)

@@ -110,6 +110,7 @@ class WindowFrame(CoveredWindow):
         context.back_requested.connect(self.go_back)
         context.services_opened.connect(self._show_training_entry)
         context.toast_requested.connect(self._show_toast)
+        context.refusal_shown.connect(self.toasts.remove_file_toasts)
         context.work_counts_changed.connect(self._show_sidebar_counts)
         context.saved_views_changed.connect(self._show_sidebar_views)
         context.people_changed.connect(self._reopen_route_if_right_changed)
@@ -421,7 +422,11 @@ class WindowFrame(CoveredWindow):
             close_name=translate("action.close"),
             route=toast.route,
         )
+        if toast.tone == "bad":
+            self.toasts.remove_file_toasts()
         if toast.path:
+            if self.current_page is not None:
+                self.current_page.hide_bar("act")  # an earlier refusal would contradict the success
             frame.add_file_buttons(toast.path, translate("action.copy_path"), translate("action.open_folder"))
         self.toasts.show_toast(frame)
 

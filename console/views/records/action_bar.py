@@ -88,6 +88,13 @@ class ActionButtons(QObject):
     def _request_action(self) -> None:
         self.action_requested.emit(str(self.sender().property("act")))
 
+    def show_reading(self) -> None:
+        """Disable all buttons of the bar while a record is being read: nobody knows yet which actions it allows."""
+        reason = self._context.translate("record.reading_off")
+        for button in self._buttons.values():
+            button.disable_with_reason(reason)
+        self._shown_actions = ()
+
     def show_actions(
         self, view: RecordView, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
     ) -> None:

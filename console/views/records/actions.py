@@ -142,6 +142,7 @@ class RecordActionHandlers(QObject):
         self._page.show_bar(
             "act", NotificationBar(bold_text, message, tone=tone, shape=shape, button=self._make_close_button())
         )
+        context.refusal_shown.emit()
 
     @Slot()
     def _close_result_bar(self) -> None:
@@ -356,10 +357,12 @@ def make_probe_toast(
         return Toast(message, unknown_text if is_unknown else title, shape=shape, tone=tone)
     if is_unknown:
         return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
-    if isinstance(record_after, CreditCheck):
-        return Toast(translate("dialog.probe.known", state=record_after.state.value), title)
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
-    return Toast(translate("case.probed", state=state_word), title)
+    was_unknown = isinstance(record_before, Operation) or (
+        not isinstance(record_before, Order) and record_before.certainty is Certainty.UNKNOWN
+    )
+    key = "dialog.probe.known" if isinstance(record_after, CreditCheck) and was_unknown else "case.probed"
+    return Toast(translate(key, state=state_word), title)
 
 
 def _is_contradicted(record: ShownRecord) -> bool:

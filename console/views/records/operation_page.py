@@ -81,6 +81,9 @@ class OperationPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, OperationRoute):
+            if route.id != self.route.id:  # the buttons act on the operation that was shown before
+                self.view = None
+                self.explanation_form.show_action_widgets()
             self.route = route
             self.refresh("entered")
 

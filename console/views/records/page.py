@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QWidget
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from console.app import Console
 
 ViewT = TypeVar("ViewT", bound=RecordView)
+_STALE_CONTENT_MILLISECONDS = 150
+"""How long the contents of the earlier record stay while another one is being read. Most records are read before, and
+then nothing disappears and comes back."""
 ACTIONS_OF_ALL_RECORD_KINDS = (
     *collaboration_actions.COLLABORATION_ACTIONS,
     *evidence_actions.EVIDENCE_EXPORT_ACTIONS,
@@ -58,6 +61,14 @@ def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
         PRINT_KEY_HINT,
         (("Esc",), "key.back"),
     )
+
+
+def _list_widgets(part: QWidget | QLayout) -> list[QWidget]:
+    """Return the widget `part` as a list, or the widgets of the layout `part`."""
+    if isinstance(part, QWidget):
+        return [part]
+    widgets = (part.itemAt(index).widget() for index in range(part.count()))
+    return [widget for widget in widgets if widget is not None]
 
 
 class RecordPage(Page, Generic[ViewT]):
@@ -104,6 +115,12 @@ class RecordPage(Page, Generic[ViewT]):
         for widget in (self.form, *widgets_above_tabs):
             self.add_content(widget)
         self.add_content(tab_area or tabs, 1)
+        self._contents = [
+            widget
+            for part in (self.sides_strip, self.form, *widgets_above_tabs, tab_area or tabs)
+            for widget in _list_widgets(part)
+        ]
+        self._hidden_contents: list[QWidget] = []
         self.add_content(self.action_bar.bar)
         self._connect_signals()
 
@@ -187,9 +204,30 @@ class RecordPage(Page, Generic[ViewT]):
             for name in self.list_bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.format_reading_title(route.id), str(route.id))
+            self._show_reading()
             self.set_page_name(self.head.title.short_form)
         self.head.show_position(route)
         self.refresh("entered")
+
+    def _show_reading(self) -> None:
+        """Disable the actions while another record is being read, because the page knows only those that the
+        earlier record allows. If the reading takes longer, hide what the page shows of the earlier record."""
+        self.action_bar.show_reading()
+        self.form.show_action_widgets()
+        QTimer.singleShot(_STALE_CONTENT_MILLISECONDS, self, self._hide_stale_contents)
+
+    @Slot()
+    def _hide_stale_contents(self) -> None:
+        if self.view is None and not self._hidden_contents:
+            self._hidden_contents = [widget for widget in self._contents if not widget.isHidden()]
+            for widget in self._hidden_contents:
+                widget.hide()
+            self.restore_focus()
+
+    def _show_hidden_contents(self) -> None:
+        for widget in self._hidden_contents:
+            widget.show()
+        self._hidden_contents = []
 
     def format_reading_title(self, id: int) -> str:
         """Return the title to show while the record with this id is being read."""
@@ -236,6 +274,8 @@ class RecordPage(Page, Generic[ViewT]):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
         self.hide_reading_failure()
         if earlier_view is None:
+            self._show_hidden_contents()
+            self.hide_bar("act")  # it said that the record was still being read
             self.context.add_visit(view.record)
         else:
             self._show_change_since(earlier_view, view)
@@ -449,9 +489,10 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
-        """Run the action `name` on the record of the page. Do nothing until the record is read."""
+        """Run the action `name` on the record of the page. Until the record is read, show that it isn't."""
         shared_actions = (self.evidence, self.collaboration)
         if self.view is None:
+            self.show_key_refusal(self.context.translate("record.reading_off"))
             return
         if name == "print":
             self.page_printer.print_record(

@@ -71,6 +71,7 @@ class WindowContext(QObject):
     - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
+    - refusal_shown: a page shows in a bar that an action was refused, so earlier toasts about files must go.
     - changed(object): these records have changed: a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
       has a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at
@@ -94,6 +95,7 @@ class WindowContext(QObject):
     replacement_requested = Signal(object)
     back_requested = Signal()
     toast_requested = Signal(object)
+    refusal_shown = Signal()
     changed = Signal(object)
     work_counts_changed = Signal()
     work_counts_outdated = Signal()

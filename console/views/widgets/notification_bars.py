@@ -268,6 +268,13 @@ class ToastStack(QObject):
             toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route, path=toast.path
         )
 
+    def remove_file_toasts(self) -> None:
+        """Remove the toasts about files, which otherwise stay until the person closes them. Beside a later refusal,
+        their success would be read as the success of the refused action."""
+        for toast in [toast for toast in self._toasts if toast.path]:
+            self._remove_toast(toast)
+        self.place_toasts()
+
     def _place_toast(self, toast: ToastFrame) -> None:
         if self._dialogs:
             self._dialogs[-1].show_toast(toast)
