@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from PySide6.QtCore import QTimer, Slot
+import shiboken6
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.views.pages.base import KeyHint, Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
@@ -121,6 +122,7 @@ class RecordPage(Page, Generic[ViewT]):
             for widget in _list_widgets(part)
         ]
         self._hidden_contents: list[QWidget] = []
+        self._focus_before_hiding: QWidget | None = None
         self.add_content(self.action_bar.bar)
         self._connect_signals()
 
@@ -213,21 +215,28 @@ class RecordPage(Page, Generic[ViewT]):
         """Disable the actions while another record is being read, because the page knows only those that the
         earlier record allows. If the reading takes longer, hide what the page shows of the earlier record."""
         self.action_bar.show_reading()
-        self.form.show_action_widgets()
         QTimer.singleShot(_STALE_CONTENT_MILLISECONDS, self, self._hide_stale_contents)
 
     @Slot()
     def _hide_stale_contents(self) -> None:
         if self.view is None and not self._hidden_contents:
             self._hidden_contents = [widget for widget in self._contents if not widget.isHidden()]
+            self._focus_before_hiding = find_focused_widget(self.window())
             for widget in self._hidden_contents:
                 widget.hide()
             self.restore_focus()
 
     def _show_hidden_contents(self) -> None:
+        focus_target, self._focus_before_hiding = self._focus_before_hiding, None
         for widget in self._hidden_contents:
             widget.show()
         self._hidden_contents = []
+        focus = find_focused_widget(self.window())
+        has_moved_away = focus is not None and not self.isAncestorOf(focus)  # the person has opened the search
+        if focus_target is None or has_moved_away or not shiboken6.isValid(focus_target):
+            return
+        if self.can_focus(focus_target):
+            focus_target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def format_reading_title(self, id: int) -> str:
         """Return the title to show while the record with this id is being read."""
