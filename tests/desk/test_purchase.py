@@ -130,7 +130,7 @@ def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox
     person = sit()
     dialog = purchase(person)
     assert dialog.windowTitle() == "Bought"
-    assert "Bought" in [badge.word for badge in dialog.findChildren(Badge)]
+    assert "Incomplete" in [badge.word for badge in dialog.findChildren(Badge)]
 
 
 def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, sandbox: Sandbox) -> None:

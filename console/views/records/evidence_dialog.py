@@ -185,11 +185,13 @@ def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast
 
 
 def _format_decision(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
-    """Return the sentence about a settled record: its title and its new state, and for a credit check AlarmBox's
-    number."""
+    """Return the sentence about a settled record: its title and its new state, and for a credit check the decided
+    outcome and AlarmBox's number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
-    state_word = record_words.make_state_cell(case_words.get_state_badge_key(record), context.language).word
+    is_check = isinstance(record, CreditCheck)
+    key = f"credit_check.{record.state}" if is_check else case_words.get_state_badge_key(record)
+    state_word = record_words.make_state_cell(key, context.language).word
     provider_number = record.credit_check_id if isinstance(record, CreditCheck) else None
     title = case_words.format_record_title(record, context)
     return context.translate("dialog.resolve.settled", title=title, state=state_word, number=provider_number)
