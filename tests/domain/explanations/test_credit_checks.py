@@ -7,6 +7,8 @@ import pytest
 
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
+from console.domain.recovery.decidable import find_undecidable_reason
+from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -184,6 +186,16 @@ def test_the_facts_that_sentences_name() -> None:
     assert told.next_step.facts["of"] == 8
     assert explain_credit_check(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
     assert explain_credit_check(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
+
+
+def test_a_contradiction_says_what_the_provider_answered() -> None:
+    """The answer that its open alert stores; without it, that an answer differs."""
+    record = replace(BOUGHT, work=review("contradicted"))
+    told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
+    assert "Not bought" in translate(told.why, "en", **told.facts)
+    untold = explain_credit_check(record, NOW)
+    assert (untold.why, untold.facts["observed"]) == (told.why, None)
+    assert find_undecidable_reason(record) == "outcome_contradicted"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from console.cli.json_output.records import build_record_fields_json
 from console.cli.text_output.money import format_money_table
 from console.cli.text_output.records import format_record_table
 from console.cli.text_output.translator import Translator
+from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, Refund
-from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.domain.payments.service_results import ComparedSide, MoneyParts, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.views.presenters import money_view as money_facts
@@ -174,6 +175,17 @@ def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
     assert list(format_money_table(nothing, unknown, translator)) == ["Paid  –"]
     (_, row) = format_record_table(unknown, translator)
     assert "¥12,000" in row
+
+
+def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
+    """The dialog of the approval says what the panel of the request says: before the request, and now."""
+    money = replace(STRIP, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000)
+    asked = refund(amount_minor=660_000)
+    explanation = explain_record(asked, NOW)
+    details = RefundDetails(asked, explanation, payment(), ORDER, sides(), money, (), (), {}, (), (), (), ())
+    assert money_facts.format_refundable_change(details) == "¥880,000 → ¥220,000"
+    done = replace(details, record=replace(asked, state=RefundState.COMPLETED))
+    assert money_facts.format_refundable_change(done) == "¥220,000"
 
 
 def test_rupees_stay_rupees() -> None:
