@@ -123,6 +123,10 @@ class RecordPage(Page, Generic[ViewT]):
         ]
         self._hidden_contents: list[QWidget] = []
         self._focus_before_hiding: QWidget | None = None
+        self._stale_contents_timer = QTimer(self)
+        self._stale_contents_timer.setSingleShot(True)
+        self._stale_contents_timer.setInterval(_STALE_CONTENT_MILLISECONDS)
+        self._stale_contents_timer.timeout.connect(self._hide_stale_contents)
         self.add_content(self.action_bar.bar)
         self._connect_signals()
 
@@ -215,7 +219,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Disable the actions while another record is being read, because the page knows only those that the
         earlier record allows. If the reading takes longer, hide what the page shows of the earlier record."""
         self.action_bar.show_reading()
-        QTimer.singleShot(_STALE_CONTENT_MILLISECONDS, self, self._hide_stale_contents)
+        self._stale_contents_timer.start()
 
     @Slot()
     def _hide_stale_contents(self) -> None:
@@ -227,6 +231,7 @@ class RecordPage(Page, Generic[ViewT]):
             self.restore_focus()
 
     def _show_hidden_contents(self) -> None:
+        self._stale_contents_timer.stop()
         focus_target, self._focus_before_hiding = self._focus_before_hiding, None
         for widget in self._hidden_contents:
             widget.show()
