@@ -51,7 +51,7 @@ def test_ages_grow_while_nothing_is_read(sit: Sit, console: Console, sandbox: Sa
     home = person.page(HomePage)
     person.until(lambda: home.table.rows.rowCount() == 1)
     person.rest()
-    footer = "1 of 1 in Unfinished work. They stay here until they end."
+    footer = "1 of 1 in Unfinished work."
     assert footer in [label.plain for label in home.own_work_panel.findChildren(TextLabel)]
     assert person.opening.context.work_counts.unfinished_count == 1  # the status bar and the dialog say as much
     painted = _PaintCounter()
