@@ -54,7 +54,7 @@ def test_unknown_finds_what_the_badge_calls_unknown() -> None:
     """A payment or an order whose refund is unknown, and an order whose payment is: their badges say "unknown"."""
     known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
     refund = replace(REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=None)
-    records = {
+    records: dict[str, FilteredRecord] = {
         "refunded": replace(known, relations=PaymentRelations(refunds=(refund,))),
         "paid": replace(known, relations=PaymentRelations()),
         "order of a refund": replace(ORDER, relations=OrderRelations(pending_refund=refund)),
