@@ -17,19 +17,25 @@ plane of Unicode, such as an emoji, twice.
 """
 _LONGEST_SHEET_NAME_CHARACTERS = 31
 _FIRST_SPREADSHEET_YEAR = 1900
-_MONTH_NAMES_PATTERN_TEXT = (
+_DAY_WORDS_PATTERN_TEXT = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    "|nov(?:ember)?|dec(?:ember)?"
+    "|nov(?:ember)?|dec(?:ember)?|mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?"
+    "|sun(?:day)?"
 )
+_JAPANESE_TIME_PATTERN_TEXT = r"\d+時\d+分(?:\d+秒)?"
 _NUMBER_LIKE_TEXT_PATTERN = re.compile(
-    r"0\d+|\d{12,}|\d+[-/.:]\d+(?:[-/.:]\d+)?|\d+(?:\.\d+)?e[-+]?\d+"
-    rf"|(?:{_MONTH_NAMES_PATTERN_TEXT})[-/ ]?\d+|\d+[-/ ]?(?:{_MONTH_NAMES_PATTERN_TEXT})(?:[-/ ]?\d+)?"
-    r"|\d+年\d+月(?:\d+日)?|\d+月\d+日",
-    re.IGNORECASE,
+    r"0\d+|\d{12,}|\d+(?:\.\d*)?e[-+]?\d+|\([\d.,]+\)|true|false"
+    # Digits with marks or English names between them. Digits with only spaces between them stay a text.
+    rf"|(?=.*\d)(?![\d ]+$)(?:[-/.:, \d]|{_DAY_WORDS_PATTERN_TEXT}|(?<=\d)t(?=\d)|(?<=\d)z$| ?[ap]m$|(?<=\d) [ap]$)+"
+    rf"|(?:(?:明治|大正|昭和|平成|令和|[mtshr])?(?:\d+|元)年\d+月(?:\d+日)?|\d+月\d+日)"
+    rf"(?: ?(?:{_JAPANESE_TIME_PATTERN_TEXT}|\d+(?::\d+)+))?"
+    rf"|{_JAPANESE_TIME_PATTERN_TEXT}|[mtshr]\d+(?:[-/.]\d+){{2}}"
 )
-"""Texts that a spreadsheet would read from a CSV file as a number, a day or a time, and so show or round differently:
-numbers with a leading zero or of more than eleven digits, `1-2`, `12:30`, `1E5`, `1E-5`, and an English month with a
-number, such as `MAR-2026`, and a Japanese day, such as `11月20日`.
+"""Texts, with letters in lower case and in their usual width, that a spreadsheet would read from a CSV file as a
+number, a day, a time or a truth value, and so show or round differently: numbers with a leading zero or of more than
+eleven digits, `1-2`, `1 1/2`, `12:30`, `1E5`, `(5)`, days and instants with English months (`MAR-2026`,
+`Nov 20, 2026 3:05 pm`) or without names (`2026-11-20T10:15:00Z`), and Japanese ones (`11月20日`, `令和8年11月20日`,
+`R8.11.20`).
 """
 
 
@@ -78,7 +84,15 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
     if kind is CellKind.CORPORATION_NUMBER and (grouped_number := group_digits(value)) != value:
         return grouped_number
     text = make_spreadsheet_safe(value)
-    return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text
+    return f"{_APOSTROPHE}{text}" if _is_number_like(text) else text
+
+
+def _is_number_like(text: str) -> bool:
+    """Return True if a spreadsheet would read the text as something other than a text, and change it. Digits that
+    aren't ASCII are among them: a Japanese spreadsheet reads full-width digits as a number."""
+    usual_text = unicodedata.normalize("NFKC", text).strip().lower()
+    is_number_of_other_digits = usual_text.isdecimal() and not text.isascii()
+    return is_number_of_other_digits or _NUMBER_LIKE_TEXT_PATTERN.fullmatch(usual_text) is not None
 
 
 def make_sheet_cell(value: CellValue) -> CellValue:

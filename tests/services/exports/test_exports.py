@@ -333,10 +333,24 @@ _DATE_LIKE_TEXTS = [
     "11月20日",
     "2026年11月",
     "2026年11月20日",
+    "令和8年11月20日",
+    "2026年11月20日 10:15",
+    "10時15分",
+    "R8.11.20",
+    "Nov 20, 2026",
+    "Friday, November 20, 2026",
+    "20 Nov 2026 10:15",
+    "2026-11-20 10:15",
+    "2026/11/20 10:15:30",
+    "2026-11-20T10:15:00",
+    "2026-11-20T10:15:00Z",
+    "11/20/26 3:05 pm",
+    "12:30:15.25",
+    "1:30 PM",
 ]
 
 
-@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", *_DATE_LIKE_TEXTS])
+@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_DATE_LIKE_TEXTS])
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
     """What a spreadsheet would take for a number, a month or a day gets an apostrophe."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
@@ -364,6 +378,25 @@ def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
     for digits in ("１１８０３０１０１８７７１", "١١٨٠٣٠١٠١٨٧٧١"):
         assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, digits) == f"'{digits}"
     assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, "1180301018771") == "1 1803 0101 8771"
+
+
+@pytest.mark.parametrize("text", ["００７", "１２３", "7 p", "(5)", "5-", "true"])
+def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
+    """A Japanese spreadsheet makes full-width digits ASCII; a number in brackets or before a minus is negative."""
+    assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["1 1803 0101 8771", "12345", "7 parts", "R8", "Sat", "May", "A.", "R8-1"])
+def test_a_text_that_a_spreadsheet_leaves_alone_has_no_apostrophe(text: str) -> None:
+    """Digits in groups, whole numbers of up to eleven digits, and words alone."""
+    assert cells.make_csv_cell(CellKind.TEXT, text) == text
+
+
+def test_a_long_text_is_judged_at_once() -> None:
+    """The pattern doesn't try one text in many ways: the longest cell of what it accepts, and then a letter."""
+    for part in ("1", "1 ", "may", "sept", "1:", "t1", "tue1"):
+        text = part * (cells.LONGEST_CELL_CHARACTERS // len(part) - 1)
+        assert cells.make_csv_cell(CellKind.TEXT, f"{text}x") == f"{text}x"
 
 
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])

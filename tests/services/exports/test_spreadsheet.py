@@ -1,0 +1,186 @@
+"""What a spreadsheet program has in its cells after it opened exported files: LibreOffice opens each file without a
+window and saves it again. Without `soffice` (package libreoffice-calc) these tests are skipped.
+"""
+
+import csv
+import math
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from console.domain.calendar_days import JST, convert_to_local
+from console.domain.exports.tables import CellKind, ExportColumn, ExportTable, ListName
+from console.services.exports import cells
+from console.services.exports.csv_table import write_csv_table
+from console.services.exports.workbook import write_workbook
+from console.services.process.context import act_as
+from console.wiring.exports import make_export_table
+from console.wording.sentences.text_context import FileTextContext
+from tests.services.exports.test_exports import hostile_table, in_sheet, requests
+from tests.support.furnished import Furnished, furnished
+
+SOFFICE = shutil.which("soffice")
+CSV_LANGUAGES = {"ja": 1041, "en": 1033}
+"""Windows' numbers of the languages by which the program decides whether a text is a number or a day."""
+SAVED_RATIO, SAVED_PRECISION = 1e-14, timedelta(milliseconds=1)
+"""A spreadsheet keeps 15 digits of a number, and an instant is a number of days."""
+CHANGED_TEXTS = (
+    "007", "1180301018771", "1-2", "1/2", "1 1/2", "1..2", "1,5", "1,2,3", "1,234", "0.50", "1.", "1.10", "(5)", "5-",
+    "1E5", "1e-5", "true", "FALSE", "００７", "１２３", "１-２", "1 2", "1 000", "1 1803 0101 8771", "12:30",
+    "12:30:15", "12:30:15.25", "1:30 PM", "7 p",
+    "MAR-2026", "12-SEP", "7 dec 26", "Nov 20, 2026", "20 Nov 2026 10:15", "Sat 5",
+    "Friday, November 20, 2026", "11/20/26 3:05 pm", "2026-11-20 10:15", "2026/11/20 10:15:30", "2026-11-20T10:15:00",
+    "2026-11-20T10:15:00Z", "11月20日", "2026年11月20日", "2026年11月20日 10:15",
+    "令和8年11月20日", "R8.11.20", "10時15分",
+)  # fmt: skip
+"""Texts of people and providers that are no numbers and days, but look like such."""
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(SOFFICE is None, reason="soffice is missing (package libreoffice-calc)"),
+]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    """A demo's desk, at which the auditor exports."""
+    with furnished(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
+        with act_as("op-a"):
+            made.console.bulk.create_run("probe", "unknown")
+        yield made
+
+
+def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -> dict[Path, Path]:
+    """Let LibreOffice open all files and save them as workbooks in `folder`. CSV files are read as a double click in
+    a system of `csv_language` reads them: UTF-8, commas, and what looks like a number or a day becomes one.
+    """
+    language = CSV_LANGUAGES.get(csv_language)
+    reading = [f"--infilter=CSV:44,34,76,1,,{language},false,true"] if language else []
+    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    command = [str(SOFFICE), profile, "--headless", *reading, "--convert-to", "xlsx", "--outdir", str(folder)]
+    done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)
+    saved = {file: folder / f"{file.stem}.xlsx" for file in files}
+    assert all(file.is_file() for file in saved.values()), done.stdout + done.stderr
+    return saved
+
+
+def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
+    """Each row's cells: the kind (`n` number, `d` day or instant, `s` text, `f` formula) and the value."""
+    rows = openpyxl.load_workbook(file).worksheets[sheet].iter_rows()
+    return [[("s" if cell.value is None else cell.data_type, cell.value) for cell in row] for row in rows]
+
+
+def is_same(found: object, written: object) -> bool:
+    if isinstance(found, datetime) and isinstance(written, datetime):
+        return abs(found - written) < SAVED_PRECISION
+    if isinstance(found, float) and isinstance(written, float | int):
+        return math.isclose(found, written, rel_tol=SAVED_RATIO)
+    return found == written and isinstance(found, str) == isinstance(written, str)
+
+
+def differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
+    """The cells that the program has and that were not written so, with row and column; formulas in any case."""
+    width = max(map(len, expected))
+    rows = [row + [("s", None)] * (width - len(row)) for row in found]
+    assert len(rows) == len(expected)
+    return [
+        (place, column, kind, value, written)
+        for place, (row, expected_row) in enumerate(zip(rows, expected, strict=True))
+        for column, ((kind, value), written) in enumerate(zip(row, expected_row, strict=True))
+        if kind == "f" or not is_same(value, written)
+    ]
+
+
+def in_book(value: object) -> object:
+    """What the program must have for a value of a workbook."""
+    return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else in_sheet(value)
+
+
+def in_csv(kind: CellKind, value: object, cell: str) -> object:
+    """What the program must have for the text `cell` of a CSV file: numbers, days and instants as such, and every
+    text as it stands there.
+    """
+    match value:
+        case datetime():
+            return convert_to_local(value, JST).replace(tzinfo=None, microsecond=0)
+        case date():
+            return datetime(value.year, value.month, value.day)  # noqa: DTZ001  # a sheet has no zones
+        case Decimal():
+            return float(value)
+        case int():
+            return value
+    return cell or None
+
+
+def read_rows(table: ExportTable) -> list[list[Any]]:
+    return [[column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page]
+
+
+def compare(tables: dict[str, ExportTable], files: Path, saved: Path) -> dict[str, list[object]]:
+    """Open the workbooks and CSV files `NAME.xlsx` and `NAME.csv` in `files`, and return what differs from the tables
+    by the file's name.
+    """
+    rows = {name: read_rows(table) for name, table in tables.items()}
+    wrong: dict[str, list[object]] = {}
+    books = open_and_save([files / f"{name}.xlsx" for name in tables], saved)
+    for name, table in tables.items():
+        titles: list[object] = [cells.make_spreadsheet_safe(column.title) for column in table.columns]
+        expected = [titles, *([in_book(cell) for cell in row] for row in rows[name])]
+        wrong[f"{name}.xlsx"] = differences(read_cells(books[files / f"{name}.xlsx"]), expected)
+    for language in CSV_LANGUAGES:
+        folder = saved / language
+        folder.mkdir()
+        sheets = open_and_save([files / f"{name}.csv" for name in tables], folder, language)
+        for name, table in tables.items():
+            texts = list(csv.reader((files / f"{name}.csv").read_text("utf-8-sig").splitlines()))
+            expected = [list[object](texts[0])]
+            for row, row_texts in zip(rows[name], texts[1:], strict=True):
+                triples = zip(table.columns, row, row_texts, strict=True)
+                expected.append([in_csv(column.kind, value, text) for column, value, text in triples])
+            wrong[f"{name}.csv {language}"] = differences(read_cells(sheets[files / f"{name}.csv"]), expected)
+    return {name: found for name, found in wrong.items() if found}
+
+
+def test_every_list_opens_in_a_spreadsheet(desk: Furnished, tmp_path: Path) -> None:
+    """Both formats, in Japanese and in English: each cell has the value that the service tells and its kind, and
+    nothing is a formula.
+    """
+    tables = {}
+    files, saved = tmp_path / "files", tmp_path / "saved"
+    files.mkdir()
+    saved.mkdir()
+    for language in ("ja", "en"):
+        for place, request in enumerate(requests(desk)):
+            # The trail grows by the exports themselves, and what is unknown grows older while they are written.
+            if request.name is ListName.AUDIT or request.subject == "time_to_truth":
+                continue
+            name = f"{language}{place}"
+            context = FileTextContext(language, desk.console._context.now)
+            tables[name] = make_export_table(desk.console, request, "aud-e", context)
+            for suffix in ("xlsx", "csv"):
+                desk.console.exports.write(request, files / f"{name}.{suffix}", language)
+    assert compare(tables, files, saved) == {}
+
+
+def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path) -> None:
+    """No formula, no link, no number or day in place of a text; a number of 22 digits is whole."""
+    table = hostile_table()
+    (rows,) = table.read_pages()
+    kinds = {kind: ExportColumn(kind, kind, lambda row: row) for kind in (CellKind.TEXT, CellKind.CORPORATION_NUMBER)}
+    changed = ExportTable("Changed", list(kinds.values()), lambda: iter([CHANGED_TEXTS]))
+    files, saved = tmp_path / "files", tmp_path / "saved"
+    files.mkdir()
+    saved.mkdir()
+    for name, written, content in (("hostile", table, rows), ("changed", changed, CHANGED_TEXTS)):
+        with (files / f"{name}.xlsx").open("w+b") as file:
+            write_workbook(file, written, content)
+        with (files / f"{name}.csv").open("w+b") as file:
+            write_csv_table(file, written, content)
+    assert compare({"hostile": table, "changed": changed}, files, saved) == {}
