@@ -156,7 +156,8 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_list_opens_in_a_spreadsheet(desk: Furnished, tmp_path: Path, language: str) -> None:
     """Both formats: each cell has the value that the service tells and its kind, and nothing is a formula."""
-    context = FileTextContext(language, desk.console._context.now)
+    now = desk.console._context.now()  # a state in words depends on the time since its last change
+    context = FileTextContext(language, lambda: now)
     tables = {
         f"{place}-{request.name}": keep_rows(make_export_table(desk.console, request, "aud-e", context))
         for place, request in enumerate(requests(desk))
