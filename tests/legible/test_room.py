@@ -321,6 +321,7 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
                 stage.settle()
                 bottom = tab_bar.mapTo(page, QPoint(0, tab_bar.height())).y()
                 viewport = page.parentWidget()
+                assert viewport is not None
                 in_sight = QRect(page.mapFrom(viewport, QPoint(0, 0)), viewport.size())
                 where = (route, number)
                 assert in_sight.contains(tab_bar.mapTo(page, QPoint(1, 1))), where
@@ -329,7 +330,8 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
 
 def list_scrolling_areas(page: Page) -> list[QWidget]:
     bars = [bar for bar in page.window().findChildren(QScrollBar) if bar.isVisible()]
-    return [bar.parentWidget().parentWidget() for bar in bars]
+    holders = [holder for bar in bars if (holder := bar.parentWidget()) is not None]
+    return [area for holder in holders if (area := holder.parentWidget()) is not None]
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.0])

@@ -330,8 +330,8 @@ class ApprovalsPage(Page):
             self.context.navigate(make_proposal_route(self.proposal))
         else:
             self.request_panel.setFocus()
-            top = self.request_with_head.mapTo(self.scroll_area.widget(), QPoint(0, 0)).y()
-            self.scroll_area.verticalScrollBar().setValue(top)
+            bar, viewport = self.scroll_area.verticalScrollBar(), self.scroll_area.viewport()
+            bar.setValue(bar.value() + self.request_with_head.mapTo(viewport, QPoint(0, 0)).y())
 
     @Slot()
     def _focus_list(self) -> None:

@@ -68,8 +68,8 @@ def _list_widgets(part: QWidget | QLayout) -> list[QWidget]:
     """Return the widget `part` as a list, or the widgets of the layout `part`."""
     if isinstance(part, QWidget):
         return [part]
-    widgets = (part.itemAt(index).widget() for index in range(part.count()))
-    return [widget for widget in widgets if widget is not None]
+    items = (part.itemAt(index) for index in range(part.count()))
+    return [widget for item in items if item is not None and (widget := item.widget()) is not None]
 
 
 class RecordPage(Page, Generic[ViewT]):

@@ -183,8 +183,8 @@ def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
         QApplication.processEvents()
     panel, bar = page.request_panel, page.scroll_area.verticalScrollBar()
     assert panel.verticalScrollBar().maximum() == sheet.verticalScrollBar().maximum() == 0
-    top = panel.mapTo(page.scroll_area.widget(), panel.rect().topLeft()).y()
     positions = [bar.value()]
+    top = bar.value() + panel.mapTo(page.scroll_area.viewport(), panel.rect().topLeft()).y()
     for key in (Qt.Key.Key_End, Qt.Key.Key_Up, Qt.Key.Key_PageUp, Qt.Key.Key_Home, Qt.Key.Key_Down):
         QTest.keyClick(panel, key)
         QApplication.processEvents()
