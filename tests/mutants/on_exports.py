@@ -32,7 +32,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a reference of many digits is a number in CSV",
         _CELLS,
-        'return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text',
+        'return f"{_APOSTROPHE}{text}" if _is_number_like(text) else text',
         "return text",
     ),
     _mutant(

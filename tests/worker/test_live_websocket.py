@@ -202,13 +202,13 @@ def test_a_token_is_replaced_without_a_restart(
     with paying(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
-        def get(name: str, *, ask_keyring: bool = True) -> str | None:
+        def get(name: str, *, must_ask_keyring: bool = True) -> str | None:
             if name.startswith("LIVE_") and not kept:
                 raise rebuild_error(ErrorCode.BAD_PROFILE, {"variable": name, "problem": "keyring_failed"})
             return (
                 kept.get(name)
                 if name.startswith("LIVE_")
-                else type(own).read_secret(own, name, must_ask_keyring=ask_keyring)
+                else type(own).read_secret(own, name, must_ask_keyring=must_ask_keyring)
             )
 
         monkeypatch.setattr(own, "read_secret", get)
