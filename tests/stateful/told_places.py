@@ -353,10 +353,12 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
 
 
 def _check_age(stage: Stage, told: Told, row: Any) -> None:
-    """Since when a state holds doesn't change while the state is the same. Its age is told only if the clock allows
-    one: while the clock stands before the state's beginning, nobody knows the age.
+    """Since when a state holds doesn't change while the state is the same. A refund that a new operation could not send
+    was *submitting* meanwhile, and is *approved* anew. The age is told only if the clock allows one: while the clock
+    stands before the state's beginning, nobody knows the age.
     """
-    key = (row.state, getattr(row, "certainty", None))
+    operation = row.operation_id if told.kind == "refund" else None
+    key = (row.state, getattr(row, "certainty", None), operation)
     if told.since and key not in told.since:
         told.since.clear()
     assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"
