@@ -44,6 +44,7 @@ class PaymentCapabilities:
     - `asks_by_amount_and_day`: the provider finds a payment only if its amount and day are given
     - `refund_timeout`: real seconds after the sending of a refund before which an automatic probe is useless
     - `has_slow_refunds`: an accepted refund takes hours or longer
+    - `lists_refunds_with_payment`: each answer about a payment contains all refunds of the payment
     """
 
     currency: str
@@ -57,6 +58,7 @@ class PaymentCapabilities:
     asks_by_amount_and_day: bool
     refund_timeout: float
     has_slow_refunds: bool = False
+    lists_refunds_with_payment: bool = False
 
 
 class PaymentReader(Protocol):

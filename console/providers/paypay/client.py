@@ -173,6 +173,7 @@ class PayPayReader:
             not_found_rule=NotFoundRule(),
             asks_by_amount_and_day=False,
             refund_timeout=POST_READ_TIMEOUT_SECONDS,
+            lists_refunds_with_payment=True,
         )
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:

@@ -38,7 +38,7 @@ _ANSWERED_OUTCOME_CLASSES = (
 class PrecheckAnswers:
     """The provider's answers to the questions before a refund. `is_payment_read`: the provider has answered the
     question about the payment. `list_failure` is the answer that should have contained the payment's refunds and
-    doesn't contain a readable list of them; None if the provider has listed them.
+    doesn't contain a readable list of them; None if the provider has listed them, or lists no refunds at all.
     """
 
     is_payment_read: bool
@@ -77,9 +77,11 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         code, reason = objection
         provider_word = outcome.found.provider_state if outcome.found else outcome.reason
         raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
-    list_failure: Outcome[object] | None = None if _list_reported_refunds(outcome) is not None else outcome
+    list_failure: Outcome[object] | None = None
     if isinstance(reader, RefundLister):
         list_failure = _find_list_failure(context, reader, pair, question)
+    elif reader.capabilities.lists_refunds_with_payment and _list_reported_refunds(outcome) is None:
+        list_failure = outcome
     return PrecheckAnswers(outcome.kind in _ANSWERED_OUTCOME_CLASSES, list_failure)
 
 

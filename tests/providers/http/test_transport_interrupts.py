@@ -27,7 +27,7 @@ OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}
 
 def asked(pipe: Pipe, url: str, budget: float) -> None:
     """Send one request inside an act that no signal breaks off; tell what came of it."""
-    line = transport(url, connect_timeout=30.0)
+    line = transport(url, connect_timeout_seconds=30.0)
     try:
         with interrupts.defer_signals():
             pipe.send("begun")

@@ -26,7 +26,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         return socket.getaddrinfo(*args)
 
     with serving(says(200)) as server:
-        line = transport(server.url, resolve_host=slow, connect_timeout=0.1)
+        line = transport(server.url, resolve_host=slow, connect_timeout_seconds=0.1)
         assert failure(line, budget=60) == never("connect_timeout")
         assert not answered.is_set()
         go_on.set()
@@ -45,7 +45,7 @@ def test_connect_timeout() -> None:
         for one in crowd:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        assert failure(transport(f"http://127.0.0.1:{port}", connect_timeout=0.2)) == never("connect_timeout")
+        assert failure(transport(f"http://127.0.0.1:{port}", connect_timeout_seconds=0.2)) == never("connect_timeout")
         for one in crowd:
             one.close()
 
@@ -83,7 +83,7 @@ def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
     """A server that never answers the handshake: no byte of the request has left, so it was never sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=600.0)
+        line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_seconds=600.0)
         kind, _, sent = failure(line, budget=0.3)
         assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
 
