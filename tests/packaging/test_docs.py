@@ -15,7 +15,16 @@ _BUILT = ("dist/", "shots/", "build/")
 _NAME = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
 _NAMES_FROM_OUTSIDE = frozenset(
     # accounts of an example, variables of a server, a file of macOS, the pattern of a setting
-    ("books_people", "console_people", "connection_memory_limit", "memory_used", "Info.plist", "CONSOLE_SECRET_NAME")
+    (
+        "books_people",
+        "console_people",
+        "connection_memory_limit",
+        "memory_used",
+        "total_memory",
+        "innodb_temp_tablespaces_dir",
+        "Info.plist",
+        "CONSOLE_SECRET_NAME",
+    )
 )
 _NAME_IN_FILE = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` (?:(?:in|of) |\()`([\w/]+\.py)`")
 _ADDED_BY_THE_PROGRAM = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_total$")

@@ -28,7 +28,7 @@ def keyring() -> Iterator[DrawerKeyring]:
     drawer = DrawerKeyring()
     kwargs = load_settings.__kwdefaults__
     assert kwargs is not None
-    with mock.patch.dict(kwargs, {"keyring": lambda: drawer}):
+    with mock.patch.dict(kwargs, {"find_keyring": lambda: drawer}):
         yield drawer
 
 
