@@ -353,7 +353,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
 
 
 def _check_age(stage: Stage, told: Told, row: Any) -> None:
-    """Since when a state holds doesn't change while the state is the same. A refund that a new operation couldn't send
+    """Since when a state holds doesn't change while the state is the same. A refund that an operation could not send
     was *submitting* meanwhile, and is *approved* anew. The age is told only if the clock allows one: while the clock
     stands before the state's beginning, nobody knows the age.
     """
