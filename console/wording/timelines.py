@@ -6,6 +6,7 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, T
 from console.domain.records import TimelineEntry
 from console.wording.notices import format_notice_type
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences import findings
 
 _EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
     (
@@ -89,7 +90,7 @@ def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str
 def format_event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
     facts = wording.convert_amount_facts(event.facts)
-    if facts.get("reason") == "answered":  # it says no more than the outcome
+    if findings.is_reason_without_information(str(facts.get("reason"))):
         facts = {**facts, "reason": None}
     if event.event_kind is TimelineEventKind.PROOF:
         summary = str(facts.get("summary") or "")

@@ -133,9 +133,15 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
         return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
     cause = format_code_in_words(reason, translate)
-    if reason != _REASON_WITHOUT_INFORMATION and cause != text:
+    if not is_reason_without_information(reason) and cause != text:
         text = translate("finding.answer", outcome=text, cause=cause)
     return f"{text}{match['number'] or ''}"
+
+
+def is_reason_without_information(reason: str) -> bool:
+    """Return True if the stored reason of a provider's answer says no more than the answer's outcome: `answered`, or
+    the HTTP status of a success, such as `http_201`."""
+    return reason == _REASON_WITHOUT_INFORMATION or reason.startswith("http_2")
 
 
 def _format_company_change(match: re.Match[str], translate: Translate) -> str:
