@@ -103,7 +103,7 @@ class Told:
 
     kind: str
     id: int
-    since: dict[tuple[object, object], object] = field(default_factory=dict)
+    since: dict[tuple[object, object, object], object] = field(default_factory=dict)
     row_words: Words = ()
 
     @property
