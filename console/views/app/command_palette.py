@@ -213,7 +213,7 @@ class CommandPalette(QObject):
         )
 
     def _show_failure(self, text: str, failure: Failure) -> None:
-        if text == self._typed_text:
+        if text == self._typed_text and failure.code != "cancelled":
             self._opens_exact_match_later = False
             self.search_box.footer.status_label.show_text(self._context.format_failure(failure))
 
