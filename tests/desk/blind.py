@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
 from PySide6.QtWidgets import QApplication
 
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.hands import Person
 from tests.support.hearing import Heard
 

@@ -17,7 +17,7 @@ from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.pages.base import Page
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 from tests.support.first_use import note_earlier_use
 from tests.support.waiting import PATIENCE_SECONDS
 

@@ -22,8 +22,8 @@ from console.services.process.passwords import use_password_reader
 from console.settings.settings import Settings
 from console.store.database.engine import Database, Transaction
 from console.views.sign_in.password_dialog import PasswordDialog
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.password_field import PasswordField
+from console.views.widgets.controls.password_field import PasswordField
+from console.views.widgets.window.dialog import DialogFrame
 from tests.desk.hands import Person
 from tests.support import servers
 from tests.support.asking import executing

@@ -8,7 +8,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import Person as Operator
 from console.views.admin.page import AdminPage
 from console.views.runtime.routes import AdminRoute
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
 

@@ -9,7 +9,7 @@ from console.views.money.refund_page import RefundPage
 from console.views.pages.base import Page
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, RefundRoute, Route
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

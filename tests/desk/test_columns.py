@@ -5,7 +5,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import HomeRoute, QueuesRoute
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.test_queue_filter import NUMBERS, listed
 

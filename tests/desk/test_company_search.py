@@ -21,10 +21,10 @@ from console.views.registry.company_list import CompanyList
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import LinkButton
-from console.views.widgets.inputs import DropDownList
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.controls.inputs import DropDownList
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

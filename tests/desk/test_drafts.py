@@ -9,7 +9,7 @@ from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

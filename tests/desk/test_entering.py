@@ -24,7 +24,7 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
 from tests.support.desks import STORE_KEY

@@ -32,7 +32,7 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import Sit
 from tests.desk.rings import why_no_ring
 from tests.shots.bulk_scenes import BULK

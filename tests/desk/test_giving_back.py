@@ -19,8 +19,8 @@ from console.views.records.note_dialog import HandOverDialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import AuditRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import ToastFrame
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

@@ -38,8 +38,8 @@ from console.views.records.resolve_dialog import ResolveDialog
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PaymentRoute, QueuesRoute
-from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel
+from console.views.widgets.display.badge import KeyCap
 from tests.desk.hands import Person
 from tests.support.furnished import Furnished, furnished
 

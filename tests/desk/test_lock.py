@@ -21,7 +21,7 @@ from console.views.runtime.routes import CreditCheckRoute, LookupRoute
 from console.views.sign_in.idle_lock import IdleLock
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import FIRST, Seats

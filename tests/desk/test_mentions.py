@@ -7,7 +7,7 @@ from console.app import Console
 from console.domain.payments.records import Payment
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
-from console.views.widgets.inputs import MultiLineEdit
+from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

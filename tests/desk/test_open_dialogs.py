@@ -10,7 +10,7 @@ from console.sandbox.server import Sandbox
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import ToastFrame
+from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
 from tests.desk.test_refunds import ask, at_approvals, at_payment, dialog_refund, read_to_the_end

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.views.app.main import WindowOpener
 from console.views.home.page import HomePage
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.waiting import PATIENCE_SECONDS
 
 PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)

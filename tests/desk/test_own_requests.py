@@ -15,7 +15,7 @@ from console.views.pages.withdrawal import WithdrawButton
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import AskingSeats, Seats

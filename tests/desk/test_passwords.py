@@ -17,7 +17,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
 from tests.support import server_fixtures

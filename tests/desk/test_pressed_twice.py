@@ -70,10 +70,10 @@ from console.views.runtime.routes import (
     RefundRoute,
 )
 from console.views.sign_in.password_dialog import PasswordDialog
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import DropDownList, Field, LineEdit, MultiLineEdit
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit, MultiLineEdit
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

@@ -13,7 +13,7 @@ from console.views.money.refund_page import RefundPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person

@@ -14,9 +14,9 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import LookupRoute
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.badge import Badge
-from console.views.widgets.inputs import DropDownList
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.inputs import DropDownList
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS

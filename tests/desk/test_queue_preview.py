@@ -14,7 +14,7 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.rows import format_item_difference
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
 from tests.desk.seats import Seats
 

@@ -9,8 +9,8 @@ from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.runtime.routes import CreditCheckRoute
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

@@ -19,9 +19,9 @@ from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.inputs import LineEdit
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.inputs import LineEdit
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

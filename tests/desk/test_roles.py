@@ -15,8 +15,8 @@ from console.views.pages.no_right_page import NoRightPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute, Route
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.seats import Seats
 from tests.desk.test_window import nameless

@@ -9,7 +9,7 @@ from console.views.links.routes import convert_link_to_route, find_link_to_route
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
-from console.views.widgets.inputs import LineEdit
+from console.views.widgets.controls.inputs import LineEdit
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.test_queue_filter import NUMBERS, listed

@@ -20,9 +20,9 @@ from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
 from console.views.theme.theme import current_appearance
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.search_box import TextCompletion
-from console.views.widgets.search_results import ResultEntry
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.search_box import TextCompletion
+from console.views.widgets.window.search_results import ResultEntry
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

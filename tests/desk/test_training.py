@@ -19,7 +19,7 @@ from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.runtime.routes import CreditCheckRoute, UnmatchedNoticesRoute
 from console.views.theme.theme import install_appearance
 from console.views.training.page import TrainingPage
-from console.views.widgets.inputs import MultiLineEdit
+from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
 

@@ -13,7 +13,7 @@ from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
 from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
-from console.views.widgets.inputs import MultiLineEdit
+from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
 from tests.support.payment_desks import BANK_KEY, signed

@@ -47,7 +47,7 @@ from console.views.runtime.routes import (
 )
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person, name_of
 from tests.desk.seats import Seats

@@ -39,7 +39,7 @@ from console.views.runtime.routes import (
     SetAsidesRoute,
 )
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from tests.cli.conftest import Terminal
 from tests.desk.hands import Person
 from tests.support.desks import environment

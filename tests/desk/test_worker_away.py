@@ -19,8 +19,8 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.support import servers
 from tests.support.asking import ask_only, executing

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 
 _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 

@@ -21,8 +21,8 @@ from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Field
+from console.views.widgets.controls.inputs import Field
+from console.views.widgets.window.dialog import DialogFrame
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.legible.tour import SCENES, looking

@@ -27,10 +27,10 @@ from console.views.runtime.routes import (
     UnmatchedNoticesRoute,
 )
 from console.views.theme.theme import current_appearance
-from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import ToastFrame
-from console.views.widgets.window_bars import StatusBar
+from console.views.widgets.controls.action_row import ActionRow
+from console.views.widgets.window.notification_bars import ToastFrame
+from console.views.widgets.window.window_bars import StatusBar
 from tests.legible.tour import LegibleStage, looking
 from tests.shots.stage import Sight
 

@@ -34,9 +34,9 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.legible.faults import find_faults
 from tests.legible.tour import LegibleStage, looking
 from tests.shots.stage import Sight

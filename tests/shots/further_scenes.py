@@ -36,7 +36,7 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.password_dialog import open_password_dialog
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 

@@ -43,8 +43,8 @@ from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import DropDownList
+from console.views.widgets.controls.inputs import DropDownList
+from console.views.widgets.window.dialog import DialogFrame
 from tests.shots.stage import Stage
 
 Scene = Callable[[Stage], None]

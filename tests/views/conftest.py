@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from console.views.theme.plain_clipboard import install_plain_clipboard
 from console.views.theme.theme import Appearance, current_appearance, install_appearance
 from console.views.widgets.accessibility import install_accessibility
-from console.views.widgets.focus_ring import install_focus_ring
+from console.views.widgets.controls.focus_ring import install_focus_ring
 
 
 @pytest.fixture(scope="session")

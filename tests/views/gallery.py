@@ -15,24 +15,24 @@ from console.views.theme.design_tokens import ThemeName, tokens
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import ButtonKind, KeyButton, ReasonLabel
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.focus_ring import FocusRing
-from console.views.widgets.inputs import CheckBox, DropDownList, Field, FilterChip, RadioButton
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame
-from console.views.widgets.placeholders import EmptyState, SkeletonRows
-from console.views.widgets.record_parts import (
+from console.views.widgets.controls.buttons import ButtonKind, KeyButton, ReasonLabel
+from console.views.widgets.controls.focus_ring import FocusRing
+from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, FilterChip, RadioButton
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.placeholders import EmptyState, SkeletonRows
+from console.views.widgets.display.record_parts import (
     DocumentStrip,
     DocumentSummary,
     ExplanationForm,
     RecordSide,
     RecordSideStrip,
 )
-from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import TabBar
-from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
+from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
 
 _AXES = {

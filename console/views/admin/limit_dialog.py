@@ -10,7 +10,7 @@ from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.controls.inputs import Field, LineEdit
 from console.wording import limit_words
 
 

@@ -30,9 +30,9 @@ from console.views.pages.static_table import StaticTable
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.placeholders import EmptyState
 
 if TYPE_CHECKING:
     from console.app import Console

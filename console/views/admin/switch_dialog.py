@@ -8,7 +8,7 @@ from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Field
+from console.views.widgets.controls.inputs import Field
 
 
 def translate_scope_name(context: WindowContext, scope: str) -> str:

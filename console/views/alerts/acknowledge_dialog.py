@@ -14,9 +14,9 @@ from console.views.presenters import alerts as alert_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import MultiLineField
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.inputs import MultiLineField
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 _EFFECT_WORDS_KEY_BY_RULE_ID = {
     CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",

@@ -14,8 +14,8 @@ from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 

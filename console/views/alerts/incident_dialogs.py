@@ -14,7 +14,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import DropDownList, LineEdit, MultiLineField
+from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiLineField
 
 
 class IncidentDialog(FormDialog):

@@ -34,11 +34,11 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.action_row import ActionRow
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 

@@ -11,9 +11,9 @@ from console.views.runtime.routes import get_record_ref
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import FileButtons
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import FileButtons
 from console.wording.audit_words import format_record_reference
 from console.wording.sentences import catalogue as wording
 

@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.frame.main_window import WindowFrame
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 _RUNNING_CALLS_CHECK_INTERVAL_MS = 200
 

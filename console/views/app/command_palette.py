@@ -40,8 +40,8 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.runtime.tasks import Failure, TaskHandle
-from console.views.widgets.search_box import SearchBox, TextCompletion
-from console.views.widgets.search_results import ResultEntry, ResultGroup
+from console.views.widgets.window.search_box import SearchBox, TextCompletion
+from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
 

@@ -247,8 +247,8 @@ class WindowOpener(QObject):
             self._retry_timer.start()
 
     def _show_opening_failure_bar(self, failure_text: str) -> None:
-        from console.views.widgets.buttons import KeyButton
-        from console.views.widgets.notification_bars import NotificationBar
+        from console.views.widgets.controls.buttons import KeyButton
+        from console.views.widgets.window.notification_bars import NotificationBar
 
         self._failure_text = failure_text
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")

@@ -49,11 +49,11 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.idle_lock import IdleLock
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.focus_ring import install_focus_ring
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.tabs import show_adjacent_tab
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.focus_ring import install_focus_ring
+from console.views.widgets.controls.tabs import show_adjacent_tab
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.views.app.command_palette import CommandPalette

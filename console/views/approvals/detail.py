@@ -20,12 +20,12 @@ from console.views.presenters import records as case_words
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
-from console.views.widgets.buttons import KeyButton, PaintedButton
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.money_strip import MoneyPanel, MoneyPart
-from console.views.widgets.record_parts import RecordSideStrip, make_titled_panel
+from console.views.widgets.controls.buttons import KeyButton, PaintedButton
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
+from console.views.widgets.display.record_parts import RecordSideStrip, make_titled_panel
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 

@@ -43,7 +43,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_style_property
-from console.views.widgets.buttons import IconButton
+from console.views.widgets.controls.buttons import IconButton
 from console.wording.sentences import catalogue as wording
 
 ModelIndex = QModelIndex | QPersistentModelIndex

@@ -31,10 +31,10 @@ from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef,
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.current_page_stack import CurrentPageStack
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState, SkeletonRows, replace_empty_state
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState, SkeletonRows, replace_empty_state
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences import catalogue as wording
 
 _CONTENT_MARGIN_PX = 24

@@ -24,8 +24,8 @@ from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 

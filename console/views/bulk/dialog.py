@@ -17,8 +17,8 @@ from console.views.bulk.run_dialog import BulkRunDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Field, LineEdit, MultiLineField
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.inputs import Field, LineEdit, MultiLineField
+from console.views.widgets.window.notification_bars import NotificationBar
 
 
 class BulkDialog(BulkRunDialog):

@@ -29,10 +29,10 @@ from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import DropDownList
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.inputs import DropDownList
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -19,7 +19,7 @@ from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import make_column
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -19,8 +19,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import make_column
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.record_parts import DocumentStrip
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.display.record_parts import DocumentStrip
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -19,8 +19,8 @@ from console.views.runtime.tasks import TaskHandle
 from console.views.tables.columns import Column, StateCell
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_TABLE_ROWS = 4

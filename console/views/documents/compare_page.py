@@ -24,8 +24,8 @@ from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording import documents as document_words
 from console.wording.sentences import catalogue as wording
 

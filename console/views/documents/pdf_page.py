@@ -24,10 +24,10 @@ from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import LineEdit
-from console.views.widgets.save_file import ask_for_save_path
+from console.views.widgets.controls.buttons import IconButton, KeyButton
+from console.views.widgets.controls.inputs import LineEdit
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.app import Console

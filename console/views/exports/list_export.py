@@ -14,8 +14,8 @@ from console.views.pages.base import Page, PageHead
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.context import Toast, WindowContext
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.save_file import ask_for_save_path
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console

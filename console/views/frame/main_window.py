@@ -36,10 +36,10 @@ from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
-from console.views.widgets.placeholders import SkeletonRows
-from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
+from console.views.widgets.display.placeholders import SkeletonRows
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
+from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording.sentences import catalogue as wording
 
 _QUEUES_COUNTED_IN_SIDEBAR = ("review", "notices", "companies")

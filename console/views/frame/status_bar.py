@@ -10,7 +10,7 @@ from console.views.presenters.credit_checks import format_clock_time
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
-from console.views.widgets.window_bars import StatusBar, StatusCellContent
+from console.views.widgets.window.window_bars import StatusBar, StatusCellContent
 
 SLOW_RESPONSE_SECONDS = 3.0
 OLD_ANSWER_AGE = timedelta(minutes=10)

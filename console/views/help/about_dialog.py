@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from console.services.monitoring.versions import read_versions
 from console.views.frame.main_window import WindowFrame
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 
 
 def open_about_dialog(frame: WindowFrame) -> DialogFrame:

@@ -11,11 +11,11 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, RowGroup
 from console.views.theme.theme import current_appearance
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import LineEdit
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.inputs import LineEdit
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.dialog import DialogFrame
 from console.wording.sentences.terms import Term, is_term_in_text, list_terms
 
 _MAX_DIALOG_WIDTH_PX = 960

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from console.views.frame.main_window import WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.pages.base import KeyHint, Page
-from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.display.badge import KeyCap
+from console.views.widgets.window.dialog import DialogFrame
 
 _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((SHORTCUT_BY_COMMAND["search"],), "key.search"),

@@ -10,7 +10,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import LinkButton
+from console.views.widgets.controls.buttons import LinkButton
 
 _CHART_QUEUE_NAME = "review"
 """Name of the queue whose records' ages the panel shows."""

@@ -20,7 +20,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import PaintedButton
+from console.views.widgets.controls.buttons import PaintedButton
 
 _COUNT_LINE_PADDING_PX = 16
 

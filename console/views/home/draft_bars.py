@@ -5,8 +5,8 @@ from PySide6.QtCore import QObject, Slot
 from console.domain.person_state.drafts import Draft
 from console.views.pages.base import Page
 from console.views.presenters.drafts import continue_draft, format_draft_sentence
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 
 _MAX_DRAFT_BARS = 3
 

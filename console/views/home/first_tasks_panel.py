@@ -13,8 +13,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.first_tasks import MAX_FIRST_TASKS_SECONDS, FirstTask
 from console.views.runtime.routes import QueuesRoute, TrainingRoute
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import LinkButton
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _SHORTCUT_BY_FIRST_TASK = {
     FirstTask.SEARCH: SHORTCUT_BY_COMMAND["search"],

@@ -40,9 +40,9 @@ from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column
 from console.views.widgets.base import make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.wording.sentences import catalogue as wording
 
 MENTION_DONE_SHORTCUT = "D"

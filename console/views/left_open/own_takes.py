@@ -18,7 +18,7 @@ from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -42,11 +42,11 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 

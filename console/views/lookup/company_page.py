@@ -32,11 +32,11 @@ from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import registry as registry_words
 from console.wording.company import format_company_summary
 from console.wording.sentences import catalogue as wording

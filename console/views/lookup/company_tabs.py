@@ -18,7 +18,7 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import AgeCell, Column
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences import catalogue as wording
 from console.wording.timelines import format_event_sentence
 

@@ -9,7 +9,7 @@ from console.domain.views.company import CompanyTotals
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.company import format_company_totals
 from console.wording.sentences import catalogue as wording
 

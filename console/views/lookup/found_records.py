@@ -15,7 +15,7 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from console.wording.search import format_missing_records_note
 
 _FOUND_RECORD_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")

@@ -12,10 +12,10 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row, make_scroll_area
-from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.record_parts import FactList
 from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16

@@ -12,7 +12,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
 

@@ -33,7 +33,7 @@ from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef,
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
 

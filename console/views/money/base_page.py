@@ -18,8 +18,8 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
-from console.views.widgets.money_strip import MoneyPanel
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.display.record_parts import FactList
 from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 

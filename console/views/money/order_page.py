@@ -11,7 +11,7 @@ from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.steps import StepLine, StepList
+from console.views.widgets.display.steps import StepLine, StepList
 from console.wording import sagas as saga_wording
 from console.wording.sentences import catalogue as wording
 

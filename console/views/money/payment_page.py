@@ -19,8 +19,8 @@ from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute
-from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

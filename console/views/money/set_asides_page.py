@@ -25,8 +25,8 @@ from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences import catalogue as wording
 
 _MAX_SET_ASIDES = 200

@@ -12,7 +12,7 @@ from console.views.records.columns import make_record_columns, return_record
 from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
 
 _MIN_VISIBLE_TABLE_ROWS = 3
 _COLUMN_NAMES_BY_TAB = {

@@ -9,8 +9,8 @@ from console.domain.notifications.events import PersonalEventKind
 from console.views.notifications.switches import is_notification_on, store_notification_switch
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox
+from console.views.widgets.controls.inputs import CheckBox
+from console.views.widgets.window.dialog import DialogFrame
 
 
 class NotificationsDialog(DialogFrame):

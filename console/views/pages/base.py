@@ -16,11 +16,11 @@ from console.views.runtime.routes import Route
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.badge import KeyCap
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.notification_bars import NotificationBar
 
 _log = logging.getLogger("console.views")
 _HEADER_GAPS_WIDTH_PX = 88  # margins and spaces between the parts of a head, in px

@@ -12,7 +12,7 @@ from console.views.theme.theme import current_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 from console.wording.sentences import catalogue as wording
 
 CANCEL_ENABLED_AFTER_SECONDS = 10

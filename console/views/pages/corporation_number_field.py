@@ -9,8 +9,8 @@ from console.domain.lookup.number_input import InvalidCorporationNumber, parse_n
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.controls.inputs import Field, LineEdit
 from console.wording.sentences import catalogue as wording
 
 _SUGGESTION_DELAY_MS = 120

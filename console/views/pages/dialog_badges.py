@@ -4,8 +4,8 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.presenters.records import WAITING_FOR_APPROVAL_BADGE_KEY, ShownRecord, get_badge_keys
 from console.views.runtime.context import WindowContext
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import make_row
+from console.views.widgets.display.badge import Badge
 
 
 def make_badge_row(context: WindowContext, record: ShownRecord, *, is_second_person_awaited: bool = False) -> QWidget:

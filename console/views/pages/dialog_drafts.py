@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 from console.domain.person_state.drafts import make_draft_name
 from console.settings.entries_file import JsonValue
 from console.views.runtime.context import WindowContext
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Field, LineEdit, MultiLineEdit
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import Field, LineEdit, MultiLineEdit
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 InputWidgets = Mapping[str, QWidget]
 FORM_STAGE, REVIEW_STAGE = "form", "review"

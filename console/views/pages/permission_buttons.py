@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Slot
 
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 
 
 class _ButtonRightBinding(QObject):

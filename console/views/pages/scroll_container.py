@@ -5,8 +5,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
-from console.views.widgets.inner_areas import InnerAreas
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.layout.inner_areas import InnerAreas
 
 
 class PageScrollArea(QScrollArea):

@@ -13,7 +13,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):

@@ -7,8 +7,8 @@ from console.services.desk_requests.waiting import RequestWait
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 
 _REQUEST_STATE_REFRESH_INTERVAL_MS = 200
 _BUTTON_APPEARS_AFTER_SECONDS = 0.4

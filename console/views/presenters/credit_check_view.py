@@ -11,7 +11,7 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.record_parts import DocumentSummary, RecordSide
+from console.views.widgets.display.record_parts import DocumentSummary, RecordSide
 from console.wording.sentences import catalogue as wording
 
 _COMPARED_CREDIT_CHECK_FIELDS = (

@@ -12,8 +12,8 @@ from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.money_strip import MoneyPart
-from console.views.widgets.record_parts import RecordSide as ShownSide
+from console.views.widgets.display.money_strip import MoneyPart
+from console.views.widgets.display.record_parts import RecordSide as ShownSide
 from console.wording.sentences import catalogue as wording
 
 GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0

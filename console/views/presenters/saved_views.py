@@ -1,7 +1,7 @@
 """Texts and sidebar entries of saved views (a filter, order, columns and grouping of a queue under a name)."""
 
 from console.domain.queues.saved_views import ViewCount
-from console.views.widgets.sidebar import SidebarEntry
+from console.views.widgets.window.sidebar import SidebarEntry
 from console.wording.sentences import catalogue as wording
 
 _SAVED_VIEW_KEY_PREFIX = "view/"

@@ -17,7 +17,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.window.dialog import DialogFrame
 from console.wording.sentences import catalogue as wording
 
 

@@ -12,11 +12,11 @@ from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import PurchasePlan
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import LinkButton
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.registry import (
     format_corporation_closure_heading,
     format_purchase_warning,

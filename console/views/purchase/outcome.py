@@ -16,8 +16,8 @@ from console.views.runtime.tasks import Failure
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 

@@ -16,10 +16,10 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.inputs import CheckBox
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 

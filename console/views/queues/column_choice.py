@@ -15,9 +15,9 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.tables.record_table import RecordTable
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import CheckBox
+from console.views.widgets.window.dialog import DialogFrame
 
 MOVE_COLUMN_UP_SHORTCUT, MOVE_COLUMN_DOWN_SHORTCUT = "Alt+Up", "Alt+Down"
 _KEY_CAP_BY_SHORTCUT = {MOVE_COLUMN_UP_SHORTCUT: "Alt+↑", MOVE_COLUMN_DOWN_SHORTCUT: "Alt+↓"}

@@ -35,8 +35,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording.registry import format_registry_source
 from console.wording.sentences import catalogue as wording
 

@@ -28,8 +28,8 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, set_style_property
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import FilterChip, LineEdit
+from console.views.widgets.controls.inputs import FilterChip, LineEdit
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _TYPING_PAUSE_MS = 200
 _FILTER_FIELD_WIDTH_PX = 192

@@ -14,7 +14,7 @@ from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -33,9 +33,9 @@ from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, LinkButton, ReasonLabel
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton, LinkButton, ReasonLabel
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import notices as notice_words
 from console.wording.sentences import catalogue as wording
 

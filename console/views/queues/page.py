@@ -44,7 +44,7 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
 from console.wording.sentences import catalogue as wording
 
 _GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"

@@ -23,9 +23,9 @@ from console.views.records.collaboration_actions import GIVE_BACK_SHORTCUT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.tables.paged_model import PagedModel
-from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.action_row import ActionRow
+from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from console.views.pages.base import Page, PageHead
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 
 SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT = "Ctrl+S", "V"
 _SAVED_VIEW_BAR_NAME = "view"

@@ -8,7 +8,7 @@ from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_queue_route
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.tabs import TabBar
 from console.wording.sentences import catalogue as wording
 
 QUEUE_TAB_NAMES = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)

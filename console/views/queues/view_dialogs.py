@@ -10,9 +10,9 @@ from console.views.pages.permission_buttons import block_button_without_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox, Field, LineEdit
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.inputs import CheckBox, Field, LineEdit
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 
 class SaveViewDialog(DialogFrame):

@@ -9,7 +9,7 @@ from console.views.pages.base import Page
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 
 RECONCILE_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""

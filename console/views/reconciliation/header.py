@@ -11,10 +11,10 @@ from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PROVIDER_FILES = 3

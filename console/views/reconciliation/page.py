@@ -32,10 +32,10 @@ from console.views.runtime.routes import PaymentRoute, ReconcileRoute, Reconcile
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState, replace_empty_state
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.sentences import catalogue as wording
 
 _REFUSAL_WORDING_KEY_BY_SHORTCUT = {

@@ -21,9 +21,9 @@ from console.views.runtime.routes import ReconcileRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.inputs import FilterChip
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.inputs import FilterChip
+from console.views.widgets.display.placeholders import EmptyState
 
 
 class ReconcileRunsPage(Page):

@@ -16,10 +16,10 @@ from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions
 from console.views.runtime.context import WindowContext
-from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.record_parts import ExplanationForm
+from console.views.widgets.controls.action_row import ActionRow
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.record_parts import ExplanationForm
 
 SHORTCUT_BY_RECORD_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",

@@ -20,8 +20,8 @@ from console.views.runtime.context import ALARMBOX, Toast, WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _KNOWN_OUTCOME_ICON: tuple[str, Tone] = ("check", "good")

@@ -14,8 +14,8 @@ from console.views.presenters.takes import make_give_back_toast, make_take_toast
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.timelines.timeline_line import TimelineLine
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 COLLABORATION_ACTIONS = ("take", "note")

@@ -12,7 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.save_file import ask_for_save_path
+from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.services.evidence.pack import WrittenPack

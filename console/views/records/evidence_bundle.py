@@ -10,7 +10,7 @@ from console.views.exports.background_file import BackgroundFileWriter, Progress
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordRef
-from console.views.widgets.save_file import ask_for_save_path
+from console.views.widgets.window.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console

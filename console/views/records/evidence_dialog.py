@@ -21,8 +21,8 @@ from console.views.records.evidence_wizard import EvidenceForm, read_choices
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 DecidedRecord: TypeAlias = CreditCheck | Payment | Refund | Operation
 FormT = TypeVar("FormT", bound=EvidenceForm)

@@ -15,8 +15,8 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import DropDownList, Field, LineEdit, MultiLineField, RadioButton
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit, MultiLineField, RadioButton
 from console.wording.sentences import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"

@@ -11,12 +11,12 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, find_position_in_trail
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
-from console.views.widgets.buttons import IconButton, LinkButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
-from console.views.widgets.record_parts import ExplanationForm
+from console.views.widgets.controls.buttons import IconButton, LinkButton
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.record_parts import ExplanationForm
+from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 from console.wording.sentences import catalogue as wording
 
 

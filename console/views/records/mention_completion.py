@@ -9,7 +9,7 @@ from console.domain.access.permissions import has_right, is_same_person
 from console.domain.annotations.mentions import find_names, find_unfinished_name
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.inputs import Field, MultiLineEdit
+from console.views.widgets.controls.inputs import Field, MultiLineEdit
 
 _POPUP_WIDTH_PX = 240
 

@@ -11,7 +11,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters.takes import make_give_back_toast
 from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
-from console.views.widgets.inputs import LineEdit, MultiLineField
+from console.views.widgets.controls.inputs import LineEdit, MultiLineField
 from console.wording import audit_words
 
 

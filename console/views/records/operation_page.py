@@ -19,12 +19,12 @@ from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _ICON_BY_OPERATION_STATE = {

@@ -30,10 +30,10 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, RecordPageRoute, find_neighbour_route, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone, TypeRoleName
-from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

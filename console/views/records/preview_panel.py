@@ -20,7 +20,6 @@ from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.timelines.repeated_lines import group_repeated_lines
-from console.views.widgets.badge import Badge
 from console.views.widgets.base import (
     ElidedLabel,
     ShapeIcon,
@@ -30,11 +29,12 @@ from console.views.widgets.base import (
     make_row,
     make_scroll_area,
 )
-from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import records as record_texts
 from console.wording.disagreements import format_disagreement
 from console.wording.sentences import catalogue as wording

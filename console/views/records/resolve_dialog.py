@@ -17,7 +17,7 @@ from console.views.runtime.context import ALARMBOX, WindowContext
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.inputs import Field, RadioButton
+from console.views.widgets.controls.inputs import Field, RadioButton
 
 _FINAL_REFUSAL_ERROR_CODES = frozenset(
     {

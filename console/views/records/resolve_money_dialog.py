@@ -13,7 +13,7 @@ from console.views.presenters import records as case_words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
 from console.views.runtime.context import WindowContext
-from console.views.widgets.inputs import Field, RadioButton
+from console.views.widgets.controls.inputs import Field, RadioButton
 
 _RESULT_NAMES_BY_RECORD_KIND = {
     "payment": ("completed", "payment_failed", "reversed"),

@@ -20,8 +20,8 @@ from console.views.theme.theme import current_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, make_column, make_row
-from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.placeholders import EmptyState
 from console.wording import evidence_words
 from console.wording.sentences import catalogue as wording
 

@@ -21,11 +21,11 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext, bind
 from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import LineEdit, MultiLineField
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.password_field import PasswordField
-from console.views.widgets.record_parts import FactList
+from console.views.widgets.controls.inputs import LineEdit, MultiLineField
+from console.views.widgets.controls.password_field import PasswordField
+from console.views.widgets.display.record_parts import FactList
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 

@@ -21,9 +21,9 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RefundRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 

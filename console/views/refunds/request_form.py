@@ -17,8 +17,8 @@ from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
+from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 

@@ -10,11 +10,11 @@ from console.views.refunds import texts as refund_words
 from console.views.refunds.request_form import RefundForm
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import Field, LineEdit
-from console.views.widgets.money_strip import MoneyPanel
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import FactList, make_titled_panel
+from console.views.widgets.controls.inputs import Field, LineEdit
+from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.display.record_parts import FactList, make_titled_panel
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 

@@ -13,7 +13,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
-from console.views.widgets.buttons import LinkButton
+from console.views.widgets.controls.buttons import LinkButton
 from console.wording import limit_words
 from console.wording.sentences import catalogue as wording
 

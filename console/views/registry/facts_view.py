@@ -10,9 +10,9 @@ from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.buttons import LinkButton
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.layout.flow_layout import make_flow_widget
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 

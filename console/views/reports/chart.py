@@ -26,7 +26,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_row
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _CHART_PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0

@@ -29,10 +29,10 @@ from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import DropDownList, Field, LineEdit
-from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.save_file import ask_for_save_path
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.save_file import ask_for_save_path
 from console.wording import daily_close as close_words
 from console.wording.records import get_provider_name
 from console.wording.sentences import catalogue as wording

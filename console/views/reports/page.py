@@ -18,8 +18,8 @@ from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSe
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
-from console.views.widgets.current_page_stack import CurrentPageStack
-from console.views.widgets.tabs import TabBar
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 REPORT_SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
     partial(ChartSection, definition=provider_success.REPORT_DEFINITION),

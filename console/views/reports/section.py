@@ -15,9 +15,9 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.current_page_stack import CurrentPageStack
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWid
 
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.password_field import PasswordField
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.password_field import PasswordField
+from console.views.widgets.window.notification_bars import NotificationBar
 
 
 class FormMessageArea(QVBoxLayout):

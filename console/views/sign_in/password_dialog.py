@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import PasswordRequest
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.password_field import PasswordField
+from console.views.widgets.controls.password_field import PasswordField
+from console.views.widgets.window.dialog import DialogFrame
 
 
 class PasswordDialog(DialogFrame):

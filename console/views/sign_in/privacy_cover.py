@@ -10,9 +10,9 @@ from console.views.sign_in.form_parts import PasswordForm
 from console.views.theme.design_tokens import Language, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.focus_ring import install_focus_ring
-from console.views.widgets.inputs import RadioButton
-from console.views.widgets.window_bars import EnvironmentFrame, EnvironmentLabel
+from console.views.widgets.controls.focus_ring import install_focus_ring
+from console.views.widgets.controls.inputs import RadioButton
+from console.views.widgets.window.window_bars import EnvironmentFrame, EnvironmentLabel
 from console.wording.sentences import catalogue as wording
 
 _PANEL_WIDTH_PX = 440  # px at text size 1

@@ -12,8 +12,8 @@ from console.views.runtime.tasks import Failure
 from console.views.sign_in.form_parts import PasswordForm
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import LinkButton
-from console.views.widgets.inputs import CheckBox, Field
+from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.controls.inputs import CheckBox, Field
 
 
 class EnteredAccount(NamedTuple):

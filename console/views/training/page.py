@@ -17,9 +17,9 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import training as words
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 from tests.views.invented_checks import NOW, window_context
 
 LATE = AlertItem(

@@ -8,7 +8,7 @@ from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_SAGA_STEP_NAMES
 from console.views.money.order_page import make_saga_step_line
 from console.views.widgets.base import TextLabel
-from console.views.widgets.steps import StepList
+from console.views.widgets.display.steps import StepList
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

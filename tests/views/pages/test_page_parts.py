@@ -6,7 +6,7 @@ from pytestqt.qtbot import QtBot
 from console.views.pages.base import Page
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import window_context
 
 

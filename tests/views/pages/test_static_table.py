@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, RowGroup
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.display.placeholders import EmptyState
 from tests.support.hearing import listening
 from tests.views.invented_checks import window_context
 

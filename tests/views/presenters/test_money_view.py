@@ -17,7 +17,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
-from console.views.widgets.money_strip import MoneyPanel
+from console.views.widgets.display.money_strip import MoneyPanel
 from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
 from console.wording.sentences.text_context import FileTextContext

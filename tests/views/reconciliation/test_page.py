@@ -18,8 +18,8 @@ from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
 from console.views.widgets.base import TextLabel
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import window_context
 from tests.views.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileServices, difference, run, view

@@ -19,8 +19,8 @@ from console.views.refunds.request_form import EXACT_LOOKALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.money_strip import MoneyPanel
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import ASIDE, payment, plan, refund

@@ -14,11 +14,11 @@ from console.views.runtime.routes import HomeRoute, PaymentRoute, Route
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Field
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
-from console.views.widgets.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.inputs import Field
+from console.views.widgets.display.placeholders import EmptyState, replace_empty_state
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from tests.support.hearing import Heard, listening
 
 AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

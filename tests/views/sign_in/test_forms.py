@@ -12,7 +12,7 @@ from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import NOW, window_context
 
 PLACE = "db.example:3306/console"

@@ -20,14 +20,14 @@ from pytestqt.qtbot import QtBot
 
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, TitleLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import TabBar
-from console.views.widgets.window_bars import EnvironmentLabel
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.badge import Badge, KeyCap
+from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.window_bars import EnvironmentLabel
 
 Role = QAccessible.Role
 

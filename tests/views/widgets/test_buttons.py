@@ -9,9 +9,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.widgets.badge import Badge
-from console.views.widgets.buttons import IconButton, KeyButton, ReasonLabel
-from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.controls.buttons import IconButton, KeyButton, ReasonLabel
+from console.views.widgets.display.badge import Badge
+from console.views.widgets.display.copyable_id import CopyableId
 
 Shown = Callable[..., None]
 

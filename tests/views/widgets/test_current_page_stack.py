@@ -5,7 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.current_page_stack import CurrentPageStack
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 
 def test_only_the_visible_widget_makes_the_page_high(qtbot: QtBot) -> None:

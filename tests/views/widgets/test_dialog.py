@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import NotificationBar
+from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 
 
 def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:

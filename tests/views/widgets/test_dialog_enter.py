@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QApplication, QButtonGroup, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.widgets.base import make_column
-from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox, DropDownList, Field, RadioButton
+from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, RadioButton
+from console.views.widgets.window.dialog import DialogFrame
 
 
 class Form(DialogFrame):

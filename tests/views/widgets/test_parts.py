@@ -15,17 +15,17 @@ from console.views.timelines.repeated_lines import RepetitionTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import ElidedLabel, TextLabel
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.focus_ring import FocusRing
-from console.views.widgets.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
-from console.views.widgets.notification_bars import ToastFrame, ToastStack
-from console.views.widgets.placeholders import ReadingNote
-from console.views.widgets.record_parts import RecordSide, RecordSideStrip
-from console.views.widgets.search_box import SearchBox
-from console.views.widgets.search_results import ResultEntry, ResultGroup
-from console.views.widgets.sidebar import SideBar, SidebarEntry
-from console.views.widgets.tabs import TabBar
-from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.controls.focus_ring import FocusRing
+from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
+from console.views.widgets.controls.tabs import TabBar
+from console.views.widgets.display.placeholders import ReadingNote
+from console.views.widgets.display.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
+from console.views.widgets.window.search_box import SearchBox
+from console.views.widgets.window.search_results import ResultEntry, ResultGroup
+from console.views.widgets.window.sidebar import SideBar, SidebarEntry
+from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 
 Shown = Callable[[QWidget], QWidget]

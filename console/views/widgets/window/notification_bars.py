@@ -13,8 +13,8 @@ from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
-from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.controls.buttons import IconButton, KeyButton
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _TOAST_WIDTH_PX = 360
 _MAX_TOASTS = 3

@@ -10,7 +10,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.controls.buttons import KeyButton
 
 
 class EmptyState(QWidget):

@@ -11,9 +11,9 @@ from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
-from console.views.widgets.overlay import OverlayLayer
-from console.views.widgets.search_results import ResultGroup, ResultList
-from console.views.widgets.window_bars import ShortcutHintBar
+from console.views.widgets.window.overlay import OverlayLayer
+from console.views.widgets.window.search_results import ResultGroup, ResultList
+from console.views.widgets.window.window_bars import ShortcutHintBar
 
 _MAX_SEARCH_BOX_HEIGHT_PX = 520
 

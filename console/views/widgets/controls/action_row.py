@@ -8,7 +8,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QMenu, QWidget
 
 from console.views.widgets.base import make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
 _BUTTON_GAP_PX = 8
 _TWO_LINE_REASON_WIDTH_RATIO = (

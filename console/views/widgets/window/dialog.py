@@ -30,11 +30,11 @@ from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
-from console.views.widgets.buttons import IconButton, KeyButton, PaintedButton
-from console.views.widgets.inner_areas import InnerAreas
-from console.views.widgets.notification_bars import NotificationBar, ToastFrame, ToastStack
-from console.views.widgets.overlay import OverlayLayer
-from console.views.widgets.tabs import show_adjacent_tab
+from console.views.widgets.controls.buttons import IconButton, KeyButton, PaintedButton
+from console.views.widgets.controls.tabs import show_adjacent_tab
+from console.views.widgets.layout.inner_areas import InnerAreas
+from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
+from console.views.widgets.window.overlay import OverlayLayer
 
 _DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96

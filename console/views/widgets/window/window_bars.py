@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
-from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
-from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.display.badge import KeyCap
 
 Environment = Literal["production", "test", "training"]
 _HINT_GAP_PX, _HINT_SPACE_PX, _BAR_MARGIN_PX = 6, 8, 24

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.widgets.base import TextLabel
-from console.views.widgets.buttons import IconButton
+from console.views.widgets.controls.buttons import IconButton
 
 
 class CopyableId(QWidget):

@@ -4,8 +4,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLineEdit
 
 from console.views.theme.theme import current_appearance
-from console.views.widgets.buttons import IconButton
-from console.views.widgets.inputs import Field
+from console.views.widgets.controls.buttons import IconButton
+from console.views.widgets.controls.inputs import Field
 
 
 class PasswordField(Field):

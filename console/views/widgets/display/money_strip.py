@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 

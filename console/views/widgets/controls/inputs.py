@@ -22,7 +22,7 @@ from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_
 from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_style_property
-from console.views.widgets.focus_ring import refresh_focus_ring
+from console.views.widgets.controls.focus_ring import refresh_focus_ring
 
 _COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,

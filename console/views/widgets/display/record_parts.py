@@ -20,7 +20,7 @@ from console.views.widgets.base import (
     make_column,
     make_row,
 )
-from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
+from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
 _FORM_LABEL_WIDTH_PX = 80
 

@@ -1,0 +1,1 @@
+"""Widgets that only show something: badges, ids, amounts, steps, parts of a record, and the text of an empty list."""
