@@ -9,12 +9,12 @@ from tests.desk.conftest import Sit
 
 def test_an_old_answer_has_its_time_and_no_check_mark(sit: Sit) -> None:
     context = sit().opening.context
-    for age, shape in ((OLD_ANSWER_AGE - timedelta(minutes=1), "check"), (OLD_ANSWER_AGE * 2, "dash")):
+    for age, icon_name in ((OLD_ANSWER_AGE - timedelta(minutes=1), "check"), (OLD_ANSWER_AGE * 2, "dash")):
         answered_at = context.now() - age
         context.update_connection_state(alarmbox_answer_seconds=2.2, alarmbox_answered_at=answered_at)
         for cell in (
             make_gateway_cell(context, GatewayStatus("paypay", 2.2, answered_at)),
             make_alarmbox_cell(context),
         ):
-            assert cell.shape == shape
-            assert ("answered" in cell.text) is (shape == "dash")
+            assert cell.icon_name == icon_name
+            assert ("answered" in cell.text) is (icon_name == "dash")

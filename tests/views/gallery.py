@@ -160,33 +160,35 @@ def bars() -> QWidget:
             "古い表示",
             "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。",
             tone="care",
-            shape="clock",
+            icon_name="clock",
             button=inline("再読込", "F5"),
         ),
         NotificationBar(
             "読み取れませんでした",
             "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。",
             tone="bad",
-            shape="cross",
+            icon_name="cross",
             button=inline("再読込"),
         ),
-        NotificationBar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
+        NotificationBar(
+            "未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", icon_name="offline"
+        ),
         NotificationBar(
             "読み込み中",
             "決済を読んでいます  1.4 秒",
             tone="progress",
-            shape="circle_arrow",
+            icon_name="circle_arrow",
             button=inline("中止", "Esc"),
         ),
-        NotificationBar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", shape="lock"),
+        NotificationBar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", icon_name="lock"),
         NotificationBar(
             "変更あり",
             "lead-b が 15:03 に状態を変更しました。",
             tone="care",
-            shape="person",
+            icon_name="person",
             button=inline("差分を表示"),
         ),
-        NotificationBar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
+        NotificationBar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", icon_name="lock"),
     )
     holder = QWidget()
     holder.setLayout(make_column(*examples, gap_px=8))
@@ -198,10 +200,10 @@ def toasts() -> QWidget:
         ToastFrame("コピーしました 2010401907731", "4 秒で消えます"),
         ToastFrame("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
         ToastFrame(
-            "まだ応答がありません", "監視を続けています。閉じても構いません", shape="question", tone="unknown"
+            "まだ応答がありません", "監視を続けています。閉じても構いません", icon_name="question", tone="unknown"
         ),
         ToastFrame(
-            "実行しませんでした: 更新あり", "v8 に変わっています。差分を表示", shape="square_bang", tone="bad"
+            "実行しませんでした: 更新あり", "v8 に変わっています。差分を表示", icon_name="square_bang", tone="bad"
         ),
     )
     holder = QWidget()
@@ -311,7 +313,7 @@ def chrome() -> QWidget:
         "不一致: 決済会社では支払いが完了していますが、注文は未入金のままです。",
         "支払いは 14:58:03 に確認済みです。14:58:05 にデータベースへ接続できず、注文へ反映できませんでした。",
         "15:09 に自動で反映します（6 回中 2 回目）。お客様への返金や再請求は不要です。",
-        shape="not_equal",
+        icon_name="not_equal",
         tone="bad",
     )
     form.show_action_widgets(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))

@@ -90,8 +90,8 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def make_state_cell(row: DueTaskRow) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
-        return StateCell(translate(f"admin.task.{row.state}"), shape, tone)
+        icon_name, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
+        return StateCell(translate(f"admin.task.{row.state}"), icon_name, tone)
 
     def make_last_run_cell(row: DueTaskRow) -> str:
         return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""

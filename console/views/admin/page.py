@@ -106,10 +106,10 @@ class AdminPage(Page):
             "reasons": self.reason_table,
         }
         self._refusal_by_tab_name = {
-            name: EmptyState(translate(f"admin.no_{name}"), shape="lock") for name in ("limits", "tasks")
+            name: EmptyState(translate(f"admin.no_{name}"), icon_name="lock") for name in ("limits", "tasks")
         }
         self.no_tasks_state = EmptyState(
-            translate("admin.tasks_none"), translate("admin.tasks_none.detail"), shape="clock"
+            translate("admin.tasks_none"), translate("admin.tasks_none.detail"), icon_name="clock"
         )
         self.content_stack = QStackedWidget()
         for tab_content in (

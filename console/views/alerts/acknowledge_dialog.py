@@ -100,6 +100,8 @@ class AcknowledgeAlertsDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
         content.setLayout(
-            make_column(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang"))
+            make_column(
+                NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
+            )
         )
         self.show_outcome(translate("act.refused"), self._alert_title, content, close_text=translate("action.close"))

@@ -90,7 +90,7 @@ class AlertsPage(Page):
         )  # fmt: skip
         ColumnWidthStorage(context, self.table, "incidents")
         self.incident_list = TableOrEmptyState(
-            self.table, EmptyState(translate("alerts_screen.empty"), shape="check")
+            self.table, EmptyState(translate("alerts_screen.empty"), icon_name="check")
         )
         self.incident_list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
@@ -247,9 +247,9 @@ class AlertsPage(Page):
         self._show_incident(self.table.current_item)
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
-        state_word, shape, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
+        state_word, icon_name, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
         count = wording.format_count(self._count_by_state.get(incident.state, 0))
-        return RowGroup(incident.state, state_word, shape, tone, count)
+        return RowGroup(incident.state, state_word, icon_name, tone, count)
 
     @Slot()
     def _select_linked_or_first_incident(self) -> None:
@@ -496,7 +496,7 @@ class AlertsPage(Page):
         close_button.clicked.connect(partial(self.hide_bar, "act"))
         message = self.context.format_failure(failure)
         lead = self.context.translate("act.refused")
-        self.show_bar("act", NotificationBar(lead, message, tone="bad", shape="square_bang", button=close_button))
+        self.show_bar("act", NotificationBar(lead, message, tone="bad", icon_name="square_bang", button=close_button))
 
     # -- opening
 

@@ -101,7 +101,7 @@ def _make_announcement_columns(context: WindowContext) -> list[Column]:
         return wording.format_short_instant(announcement.at, context.now())
 
     def make_sentence_cell(announcement: Announcement) -> StateCell:
-        return StateCell(announcement.sentence, announcement.shape or "dash", announcement.tone)
+        return StateCell(announcement.sentence, announcement.icon_name or "dash", announcement.tone)
 
     def format_record(announcement: Announcement) -> str:
         if announcement.route is None:

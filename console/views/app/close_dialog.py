@@ -5,7 +5,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.views.frame.main_window import WindowFrame
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 
@@ -29,9 +29,9 @@ class RunningCallsDialog(DialogFrame):
             parent=frame.window,
         )
         self._frame = frame
-        unfinished_bar = NotificationBar("", translate("dialog.leaving.why"), tone="care", shape="warning")
+        unfinished_bar = NotificationBar("", translate("dialog.leaving.why"), tone="care", icon_name="warning")
         call_rows = [
-            make_row(ShapeIcon("half_disc", "progress"), TextLabel(acting_call.label), None)
+            make_row(IconLabel("half_disc", "progress"), TextLabel(acting_call.label), None)
             for acting_call in frame.context.running_acting_calls
         ]
         content = QWidget()

@@ -82,7 +82,7 @@ class LeftoverCredentialsDialog(DialogFrame):
         return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.entries)))
 
     def _show_deletion_failure(self, failure: Failure) -> None:
-        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
         self.show_outcome(
             self._context.translate("act.refused"),
             "",

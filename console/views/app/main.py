@@ -254,7 +254,11 @@ class WindowOpener(QObject):
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.open_services)
         bar = NotificationBar(
-            self.context.translate("screen.not_open"), failure_text, tone="bad", shape="cross", button=retry_button
+            self.context.translate("screen.not_open"),
+            failure_text,
+            tone="bad",
+            icon_name="cross",
+            button=retry_button,
         )
         self.frame.show_bar(bar)
         retry_button.setFocus()
@@ -285,7 +289,9 @@ class WindowOpener(QObject):
         sign-out isn't possible now.
         """
         if self.context.running_acting_calls:
-            self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
+            self.context.show_toast(
+                self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care"
+            )
         else:
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
             self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, caller=self)

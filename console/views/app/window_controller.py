@@ -377,7 +377,7 @@ class WindowController(QObject):
             "screen.read_only.words", who=switch.person, since=switch.at, note=switch.reason
         )
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
-        self.frame.show_bar(NotificationBar(lead, sentence, tone="care", shape="lock", button=open_button))
+        self.frame.show_bar(NotificationBar(lead, sentence, tone="care", icon_name="lock", button=open_button))
 
     def _show_recovery_toast(self) -> None:
         """Show a toast if the database answers again, or if a worker is present again."""
@@ -402,7 +402,7 @@ class WindowController(QObject):
             self._rollback_bar, self._shown_connection_state = None, state
             self.frame.show_bar(
                 NotificationBar(
-                    self.context.translate(lead), self.context.translate(sentence, at=since), shape="offline"
+                    self.context.translate(lead), self.context.translate(sentence, at=since), icon_name="offline"
                 )
             )
 
@@ -430,7 +430,7 @@ class WindowController(QObject):
             NotificationBar(
                 self.context.translate("screen.leftovers"),
                 sentence,
-                shape="lock",
+                icon_name="lock",
                 button=details_button,
                 second_button=close_button,
             )

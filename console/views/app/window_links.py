@@ -56,7 +56,7 @@ class WindowLinkHandler(QObject):
             return
         if QApplication.activeModalWidget() is not None:
             sentence = self._context.translate("link.dialog_open", link=format_link(link))
-            self._context.show_toast(sentence, shape="square_bang", tone="care")
+            self._context.show_toast(sentence, icon_name="square_bang", tone="care")
             return
         self._waiting_link = None
         self._context.navigate(convert_link_to_route(link))
@@ -67,7 +67,7 @@ class WindowLinkHandler(QObject):
         the toast says so."""
         link = find_link_to_route(self._frame.current_route)
         if link is None:
-            self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")
+            self._context.show_toast(self._context.translate("link.none"), icon_name="square_bang", tone="care")
             return
         QApplication.clipboard().setText(format_link(link))
         self._context.show_toast(self._context.translate("link.copied"), format_link(link))

@@ -27,7 +27,7 @@ class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
     or (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the
     title of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record,
-    before the other texts. `remark` is the last line of the card, with an icon (`shape`, "" for none) and a tone.
+    before the other texts. `remark` is the last line of the card, with an icon (`icon_name`, "" for none) and a tone.
     """
 
     ref: RecordRef
@@ -37,7 +37,7 @@ class ApprovalCard:
     detail: str
     age: str
     remark: str
-    shape: str = ""
+    icon_name: str = ""
     tone: Tone = "muted"
 
     def format_spoken_text(self) -> str:
@@ -52,7 +52,7 @@ def make_refund_card(
     far down in the list, because the service reads summaries only for the first ones; the card then shows only the
     refund's title and its maker."""
     name = case_words.format_record_title(refund, context)
-    remark, shape, tone = _make_refund_remark(refund, context, context.now(), summary)
+    remark, icon_name, tone = _make_refund_remark(refund, context, context.now(), summary)
     return ApprovalCard(
         ("refund", refund.id),
         name,
@@ -64,7 +64,7 @@ def make_refund_card(
         else context.translate("approvals.by", maker=refund.maker),
         context.format_age(refund.created_at) if refund.created_at else "",
         remark,
-        shape,
+        icon_name,
         tone,
     )
 
@@ -148,7 +148,7 @@ def _make_refund_remark(
     """
     if refund.state not in _REFUND_STATES_BEFORE_SENDING:
         badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
-        return badge.word, badge.shape, badge.tone
+        return badge.word, badge.icon_name, badge.tone
     count = count_reasons_against_refund(summary, now) if summary is not None else 0
     if count:
         return context.translate("approvals.against_count", n=count), "warning", "care"

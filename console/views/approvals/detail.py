@@ -20,7 +20,7 @@ from console.views.presenters import records as case_words
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, PaintedButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
@@ -329,7 +329,7 @@ class RefundRequestPanel(QScrollArea):
         )
         count = len(reasons) + bool(stale_sentence)
         head = make_row(
-            ShapeIcon("warning" if count else "check", "care" if count else "good"),
+            IconLabel("warning" if count else "check", "care" if count else "good"),
             TextLabel(translate("approvals.against" if count else "approvals.nothing_against"), "section", heading=3),
             TextLabel(str(count) if count else "", "data", "muted"),
             None,
@@ -338,9 +338,9 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         box = ToneBox("care")
         reason_lines = make_column(gap_px=0)
-        for position, (shape, sentence, answer, risk_signal) in enumerate(reasons):
+        for position, (icon_name, sentence, answer, risk_signal) in enumerate(reasons):
             reason_lines.addWidget(
-                self._make_reason_line(shape, sentence, answer, risk_signal, is_last=position == count - 1)
+                self._make_reason_line(icon_name, sentence, answer, risk_signal, is_last=position == count - 1)
             )
         if stale_sentence:
             reason_lines.addWidget(self._make_stale_answer_line(stale_sentence))
@@ -350,14 +350,14 @@ class RefundRequestPanel(QScrollArea):
         return panel
 
     def _make_reason_line(
-        self, shape: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last: bool
+        self, icon_name: str, sentence: str, answer: str, risk_signal: RiskSignal | None, *, is_last: bool
     ) -> QWidget:
         line = Surface(edge="none" if is_last else "bottom")
         texts = [TextLabel(sentence, wraps_lines=True, is_selectable=True)]
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wraps_lines=True, is_selectable=True))
         line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
-        line_row.addWidget(ShapeIcon(shape, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addWidget(IconLabel(icon_name, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         line_row.addLayout(make_column(*texts, gap_px=0), 1)
         if risk_signal is not None and risk_signal.kind is not None and risk_signal.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
@@ -375,7 +375,7 @@ class RefundRequestPanel(QScrollArea):
         button.clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wraps_lines=True)
         line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
-        line_row.addWidget(ShapeIcon("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addWidget(IconLabel("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         line_row.addLayout(make_column(TextLabel(sentence, wraps_lines=True), hint, gap_px=0), 1)
         line_row.addWidget(button)
         line.setLayout(line_row)
@@ -524,7 +524,7 @@ class RefundRequestPanel(QScrollArea):
             line = QWidget()
             line.setLayout(
                 make_row(
-                    ShapeIcon(badge.shape, badge.tone, 14), TextLabel(refund_sentence, wraps_lines=True), gap_px=6
+                    IconLabel(badge.icon_name, badge.tone, 14), TextLabel(refund_sentence, wraps_lines=True), gap_px=6
                 )
             )
             lines.append(line)
@@ -557,12 +557,12 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_result_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
-        shape, tone = case_words.get_verdict_icon_and_tone(details.explanation)
+        icon_name, tone = case_words.get_verdict_icon_and_tone(details.explanation)
         verdict, *further_sentences = record_words.format_explanation(details.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, is_bold=True, wraps_lines=True)]
         lines += [TextLabel(sentence, wraps_lines=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap_px=12, margins=(14, 10, 12, 10))
-        box.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(IconLabel(icon_name, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap_px=2), 1)
         panel.setLayout(box)
         return panel

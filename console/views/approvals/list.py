@@ -40,7 +40,7 @@ from console.views.theme.mixed_font_text import (
     split_amount_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_style_property
 from console.views.widgets.controls.buttons import IconButton
@@ -270,14 +270,14 @@ class _CardDelegate(QStyledItemDelegate):
         lines: tuple[tuple[str, tuple[tuple[str, bool], ...], Tone, str], ...] = (
             (card.title, split_amount_font_runs(card.amount), "text", ""),
             (card.detail, split_font_runs(card.age), "muted", ""),
-            (card.remark, (), card.tone, card.shape),
+            (card.remark, (), card.tone, card.icon_name),
         )
-        for line_index, (text, runs, tone, shape) in enumerate(lines):
+        for line_index, (text, runs, tone, icon_name) in enumerate(lines):
             line_box = option.rect.adjusted(
                 _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX + line_index * line_px, -_CARD_PADDING_X_PX, 0
             )
             line_box.setHeight(line_px)
-            _paint_card_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not line_index)
+            _paint_card_line(painter, line_box, text, runs, tone, icon_name, is_bold=is_current and not line_index)
         if is_current and self._list_widget.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, tokens().px("focus", "width"))
 
@@ -288,20 +288,20 @@ def _paint_card_line(
     text: str,
     runs: tuple[tuple[str, bool], ...],
     tone: Tone,
-    shape: str,
+    icon_name: str,
     *,
     is_bold: bool,
 ) -> None:
-    """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
+    """Paint one line of a card: at the left the icon `icon_name` ("" for none) and `text`; at the right an amount or
     an age. `runs` are the pieces of this right text, each with True if it is drawn in the font for figures."""
     baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
     width_px, x = measure_font_runs(runs, is_bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
     draw_font_runs(painter, box.right() - width_px, baseline, runs, is_bold=is_bold)
-    if shape:
+    if icon_name:
         icon_size_px = current_appearance().icon_px(_CARD_ICON_SIZE_PX)
-        draw_cached_shape(
-            painter, shape, x, box.top() + (box.height() - icon_size_px) / 2, icon_size_px, colour(tone)
+        draw_cached_icon(
+            painter, icon_name, x, box.top() + (box.height() - icon_size_px) / 2, icon_size_px, colour(tone)
         )
         x += icon_size_px + 5
     painter.setPen(colour(tone))

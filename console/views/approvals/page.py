@@ -286,7 +286,7 @@ class ApprovalsPage(Page):
         self.empty_state_button = KeyButton(translate("action.open_queue"))
         self.empty_state_button.clicked.connect(self._open_empty_state_queue)
         empty_state = EmptyState(
-            translate("approvals.empty"), explanation, shape="check", button=self.empty_state_button
+            translate("approvals.empty"), explanation, icon_name="check", button=self.empty_state_button
         )
         replace_empty_state(self.content, self.empty_state, empty_state)
         self.empty_state = empty_state

@@ -148,7 +148,7 @@ class AuditPage(Page):
         self.show_bar(
             "verify",
             NotificationBar(
-                self.context.translate("audit_screen.unbroken"), verified_sentence, tone="good", shape="shield"
+                self.context.translate("audit_screen.unbroken"), verified_sentence, tone="good", icon_name="shield"
             ),
         )
 
@@ -158,7 +158,7 @@ class AuditPage(Page):
             "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
         )
         self.show_bar(
-            "verify", NotificationBar(lead, self.context.format_failure(failure), tone="bad", shape="warning")
+            "verify", NotificationBar(lead, self.context.format_failure(failure), tone="bad", icon_name="warning")
         )
 
 
@@ -175,8 +175,8 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
         return audit_words.format_audit_action(entry, context.language)
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
-        return StateCell(audit_words.format_audit_result(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
+        icon_name, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
+        return StateCell(audit_words.format_audit_result(entry, context.language), icon_name, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:
         return audit_words.format_audit_subject(entry, context.language)

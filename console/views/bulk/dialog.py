@@ -101,7 +101,7 @@ class BulkDialog(BulkRunDialog):
     def _show_creation_failure(self, failure: Failure) -> None:
         context, typed_note = self._context, self.note_field.text() if self.note_field is not None else ""
         self.allow_acting_again(context.translate("action.close"))
-        bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, draft_text=typed_note)
             return
@@ -151,7 +151,7 @@ class BulkDialog(BulkRunDialog):
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
         self.show_widgets_in_column(
-            NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
+            NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
         )
 
     @Slot()

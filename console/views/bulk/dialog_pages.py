@@ -123,7 +123,9 @@ class BulkProgressPage(QWidget):
         super().__init__()
         self._context, self._run = context, run
         translate = context.translate
-        self.status_bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
+        self.status_bar = NotificationBar(
+            "", translate("bulk.told.begins"), tone="progress", icon_name="circle_arrow"
+        )
         self._shown_status: bulk_words.RunStatusContent | None = None
         self.progress_label = TextLabel("", "panel_title", heading=0)
         self.result_counts_label = TextLabel("", "body", "muted", wraps_lines=True)
@@ -170,7 +172,7 @@ class BulkProgressPage(QWidget):
             self._shown_status = status
             old_bar, self.status_bar = (
                 self.status_bar,
-                NotificationBar("", status.sentence, tone=status.tone, shape=status.shape),
+                NotificationBar("", status.sentence, tone=status.tone, icon_name=status.icon_name),
             )
             self._bar_layout.replaceWidget(old_bar, self.status_bar)
             old_bar.deleteLater()

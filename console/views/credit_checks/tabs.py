@@ -78,7 +78,7 @@ class CreditCheckTabs(RecordTabs):
             context.translate("record.tab.history"),
         )
         self._earlier_check_list = TableOrEmptyState(
-            self._earlier_check_table, EmptyState(context.translate("record.no_history"), shape="dash")
+            self._earlier_check_table, EmptyState(context.translate("record.no_history"), icon_name="dash")
         )
         title = make_row(
             TextLabel(context.translate("record.attempts"), "panel_title", "muted"),

@@ -84,7 +84,7 @@ class PdfComparisonPage(Page):
             context, _make_difference_columns(context), lambda row: row.number, translate("compare.list")
         )
         self._table_or_empty_state = TableOrEmptyState(
-            self.difference_table, EmptyState(translate("compare.empty"), shape="check")
+            self.difference_table, EmptyState(translate("compare.empty"), icon_name="check")
         )
         head = Surface(edge="bottom")
         first_line = make_row(self.title, None, self.page_position_label, self.back_button, gap_px=8)
@@ -228,7 +228,7 @@ class PdfComparisonPage(Page):
         for view in (self.old_view, self.new_view):
             view.show_message(message)
         self.summary_label.show_text(message)
-        announce(self, message, shape="cross", tone="bad")
+        announce(self, message, icon_name="cross", tone="bad")
 
     def leave(self) -> None:
         self._has_left_page = True

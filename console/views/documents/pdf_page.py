@@ -260,7 +260,7 @@ class PdfPage(Page):
         )
         self.page_position_label.show_text("")
         self.text_field.show_message(self.page_view.message_text)
-        announce(self, self.page_view.message_text, shape="cross", tone="bad")
+        announce(self, self.page_view.message_text, icon_name="cross", tone="bad")
 
     def _close_document(self) -> None:
         """End the child process that reads the shown PDF, and clear the matches of the search."""
@@ -325,7 +325,7 @@ class PdfPage(Page):
     def _show_text(self, texts: list[str]) -> None:
         if not any(clean_pdf_text(text) for text in texts):
             self.text_field.show_message(self.context.translate("pdf.no_text"))
-            announce(self.text_field, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
+            announce(self.text_field, self.context.translate("pdf.no_text"), icon_name="square_bang", tone="care")
             return
         headings = [
             self.context.translate("pdf.page", page=index + 1, count=len(texts)) for index in range(len(texts))

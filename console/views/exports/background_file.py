@@ -84,7 +84,7 @@ class BackgroundFileWriter(QObject):
             cancel_button = KeyButton(self._context.translate("action.cancel"))
             cancel_button.clicked.connect(self.cancel)
             self._bar = NotificationBar(
-                "", progress_text, tone="progress", shape="circle_arrow", button=cancel_button, is_announced=False
+                "", progress_text, tone="progress", icon_name="circle_arrow", button=cancel_button, is_announced=False
             )
             self._parent.show_bar(self._name, self._bar)
         self._bar.show_text("", progress_text)

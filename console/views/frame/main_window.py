@@ -417,7 +417,7 @@ class WindowFrame(CoveredWindow):
         frame = ToastFrame(
             toast.message,
             toast.detail,
-            shape=toast.shape,
+            icon_name=toast.icon_name,
             tone=toast.tone,
             close_name=translate("action.close"),
             route=toast.route,

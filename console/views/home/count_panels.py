@@ -17,7 +17,7 @@ from console.views.theme.mixed_font_text import (
     measure_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
+from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import PaintedButton
@@ -27,21 +27,21 @@ _COUNT_LINE_PADDING_PX = 16
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """The contents of one line of a CountPanel: an icon (`shape` in the colour `tone`), a text (`word`), a muted text
-    (`detail`), and a number (`count_text`) at the right. `key` names the page that a press on the line opens, such as
-    a queue; "" if a press opens no page.
+    """The contents of one line of a CountPanel: an icon (`icon_name` in the colour `tone`), a text (`word`), a muted
+    text (`detail`), and a number (`count_text`) at the right. `key` names the page that a press on the line opens,
+    such as a queue; "" if a press opens no page.
 
-    If `figure_shape` is given, the right end shows a state in place of the number: this icon in the colour
+    If `figure_icon_name` is given, the right end shows a state in place of the number: this icon in the colour
     `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
     key cap."""
 
     key: str
-    shape: str
+    icon_name: str
     tone: Tone
     word: str
     detail: str = ""
     count_text: str = ""
-    figure_shape: str = ""
+    figure_icon_name: str = ""
     figure_tone: Tone = "text"
     shortcut: str = ""
 
@@ -103,7 +103,7 @@ class CountLineButton(PaintedButton):
         """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge in
         px."""
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
-        is_state = bool(line.figure_shape)
+        is_state = bool(line.figure_icon_name)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         font_role: TypeRoleName = "body" if is_state else "figure"
         x = right - measure_font_runs(runs, font_role)
@@ -113,14 +113,14 @@ class CountLineButton(PaintedButton):
             side = current_appearance().icon_px(14)
             x -= side + 5
             ink_colour = current_appearance().colour(line.figure_tone)
-            draw_cached_shape(painter, line.figure_shape, x, (box.height() - side) / 2, side, ink_colour)
+            draw_cached_icon(painter, line.figure_icon_name, x, (box.height() - side) / 2, side, ink_colour)
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
         line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
-        if line.shape:
-            draw_cached_shape(
-                painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
+        if line.icon_name:
+            draw_cached_icon(
+                painter, line.icon_name, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
             )
             x += side + 8
         painter.setPen(current_appearance().colour(get_state_word_tone(line.tone)))

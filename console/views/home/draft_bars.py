@@ -53,7 +53,7 @@ class DraftBarList(QObject):
             translate("home.unfinished"),
             sentence,
             tone="progress",
-            shape="clock",
+            icon_name="clock",
             button=continue_button,
             second_button=discard_button,
         )

@@ -62,9 +62,9 @@ class FirstTasksPanel(Surface):
         is_done = self._context.first_tasks.is_done(task)
         state_text = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
-        shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
+        icon_name, tone = ("ring_check", "good") if is_done else ("ring", "text")
         shortcut = _SHORTCUT_BY_FIRST_TASK[task]
-        return CountLine(task, shape, tone, word, state_text, shortcut=shortcut)  # type: ignore[arg-type]  # a tone
+        return CountLine(task, icon_name, tone, word, state_text, shortcut=shortcut)  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _show_tasks(self) -> None:

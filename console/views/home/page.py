@@ -329,7 +329,7 @@ class HomePage(Page):
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished_operation)
         bar = NotificationBar(
-            self.context.translate("home.unfinished"), sentence, tone="progress", shape="clock", button=button
+            self.context.translate("home.unfinished"), sentence, tone="progress", icon_name="clock", button=button
         )
         self.show_bar("unfinished", bar, is_above_contents=True)
 
@@ -406,24 +406,24 @@ def _format_today(context: WindowContext) -> str:
     return context.translate("home.today", at=now, weekday=weekday)
 
 
-def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> CountLine:
+def _make_queue_line(context: WindowContext, queue: str, icon_name: str, tone: str) -> CountLine:
     queue_count = context.work_counts.find_queue_count(queue)
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
-        return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
+        return CountLine(queue, icon_name, "muted", word, "", "0" if queue_count else "")
     age_text = (
         context.translate("queue.oldest", age=context.format_age(queue_count.oldest)) if queue_count.oldest else ""
     )
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
-    return CountLine(queue, shape, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
+    return CountLine(queue, icon_name, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
 def _make_saved_view_line(context: WindowContext, view_count: ViewCount) -> CountLine:
     tone: Tone = "care" if view_count.problems else ("text" if view_count.count else "muted")
     oldest = context.translate("queue.oldest", age=context.format_age(view_count.oldest)) if view_count.oldest else ""
-    shape = get_saved_view_icon(view_count)
+    icon_name = get_saved_view_icon(view_count)
     key = make_saved_view_key(view_count.view.id)
-    return CountLine(key, shape, tone, view_count.view.name, oldest, format_record_count(view_count))
+    return CountLine(key, icon_name, tone, view_count.view.name, oldest, format_record_count(view_count))
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
@@ -446,20 +446,20 @@ def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
 
 
 def _make_unfinished_work_line(
-    context: WindowContext, queue: str, shape: str, tone: str, key: str, operations: Sequence[UnfinishedWork]
+    context: WindowContext, queue: str, icon_name: str, tone: str, key: str, operations: Sequence[UnfinishedWork]
 ) -> CountLine:
     word = context.translate(key)
     if not operations:
-        return CountLine(queue, shape, "muted", word, "", "0")
+        return CountLine(queue, icon_name, "muted", word, "", "0")
     oldest = min(work.operation.started_at for work in operations)
     detail = context.translate("queue.oldest", age=context.format_age(oldest))
-    return CountLine(queue, shape, tone, word, detail, str(len(operations)))  # type: ignore[arg-type]  # a tone
+    return CountLine(queue, icon_name, tone, word, detail, str(len(operations)))  # type: ignore[arg-type]  # a tone
 
 
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
-    return [CountLine("", "", "text", cell.name, "", cell.text, cell.shape, cell.tone) for cell in cells]
+    return [CountLine("", "", "text", cell.name, "", cell.text, cell.icon_name, cell.tone) for cell in cells]
 
 
 def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:

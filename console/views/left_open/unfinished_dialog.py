@@ -303,7 +303,9 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _show_refusal(self, failure: Failure) -> None:
-        self._bars.addWidget(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="cross"))
+        self._bars.addWidget(
+            NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="cross")
+        )
 
     # -- tabs
 
@@ -493,7 +495,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
         self.leave_button = KeyButton(leave_text, kind="inline")
         self.leave_button.clicked.connect(leave_now)
-        self._bars.addWidget(NotificationBar("", sentence, tone="care", shape="warning", button=self.leave_button))
+        self._bars.addWidget(
+            NotificationBar("", sentence, tone="care", icon_name="warning", button=self.leave_button)
+        )
 
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
@@ -538,8 +542,8 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     def make_state_cell(work: UnfinishedWork) -> StateCell:
         signs = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
-        shape, tone = signs.get(work.operation.state.value, ("dash", "muted"))
-        return StateCell(translate(f"state.operation.{work.operation.state.value}"), shape, tone)  # type: ignore[arg-type]  # a tone
+        icon_name, tone = signs.get(work.operation.state.value, ("dash", "muted"))
+        return StateCell(translate(f"state.operation.{work.operation.state.value}"), icon_name, tone)  # type: ignore[arg-type]  # a tone
 
     def format_record(work: UnfinishedWork) -> str:
         return (

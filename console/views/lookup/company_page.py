@@ -143,12 +143,12 @@ class CompanyPanel(QWidget):
             self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
             self.list_stack.addWidget(self.money_list_by_name[name])
         self.tabs.add_tab(translate("lookup.checks"), data="checks")
-        self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
+        self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), icon_name="search")
         self.check_stack = QStackedWidget(self.list_stack)
         self.check_stack.addWidget(self.table)
         self.check_stack.addWidget(self.no_records)
         self.no_records_of_known = EmptyState(
-            translate("lookup.none_title"), translate("lookup.none_of_known"), shape="search"
+            translate("lookup.none_title"), translate("lookup.none_of_known"), icon_name="search"
         )
         self.check_stack.addWidget(self.no_records_of_known)
         self.list_stack.addWidget(self.check_stack)
@@ -167,7 +167,7 @@ class CompanyPanel(QWidget):
         table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
-        empty_state = EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash")
+        empty_state = EmptyState(self._context.translate(f"lookup.no_{name}"), icon_name="dash")
         return TableOrEmptyState(table, empty_state, self.list_stack)
 
     def _connect_signals(self) -> None:

@@ -12,7 +12,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.record_parts import FactList
@@ -159,9 +159,9 @@ class LiveCheckPanel(Surface):
         document_line = QWidget()
         if not has_pdf and record.state is not CheckState.SUCCESS:
             nothing_yet = TextLabel(translate("record.document.not_yet"), "body", "muted")
-            document_line.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap_px=5))
+            document_line.setLayout(make_row(IconLabel("dash", "muted", 14), nothing_yet, None, gap_px=5))
             return document_line
-        icon = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
+        icon = IconLabel("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
         document_label = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
         )
@@ -180,7 +180,9 @@ class LiveCheckPanel(Surface):
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone
-            button = CountLineButton(CountLine(str(record.id), "", "text", word, "", badge.word, badge.shape, tone))
+            button = CountLineButton(
+                CountLine(str(record.id), "", "text", word, "", badge.word, badge.icon_name, tone)
+            )
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)

@@ -11,7 +11,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
@@ -96,7 +96,7 @@ class OpenRecordList(QWidget):
         name.setMinimumWidth(64)
         amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
         step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wraps_lines=True)
-        sign = ShapeIcon(badge.shape, badge.tone, 14)
+        sign = IconLabel(badge.icon_name, badge.tone, 14)
         box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(step_label, 1)
         line.setLayout(box)

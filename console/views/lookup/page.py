@@ -268,7 +268,7 @@ class LookupPage(Page):
             empty_state = EmptyState(
                 self.context.translate("lookup.not_a_number"),
                 self.context.format_failure(failure),
-                shape="square_bang",
+                icon_name="square_bang",
             )
             self._replace_result(empty_state)
             self.take_focus()
@@ -342,7 +342,7 @@ class LookupPage(Page):
         hint = translate("lookup.nothing_hint", at=self.context.now())
         if matches.registry_date is None:
             hint = f"{hint} {translate('lookup.no_registry')}"
-        return EmptyState(translate("lookup.nothing", text=typed_text), hint, shape="search")
+        return EmptyState(translate("lookup.nothing", text=typed_text), hint, icon_name="search")
 
     @Slot(str)
     def _open_corporation_number(self, corporation_number: str) -> None:

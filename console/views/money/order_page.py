@@ -103,10 +103,10 @@ class OrderPage(MoneyPage[OrderDetails]):
 
 def make_saga_step_line(step: SagaStep, language: str) -> StepLine:
     """Return the line that shows this step of a saga in the list of steps."""
-    shape, tone = _ICON_AND_TONE_BY_SAGA_STEP_STATE[step.state]
+    icon_name, tone = _ICON_AND_TONE_BY_SAGA_STEP_STATE[step.state]
     return StepLine(
         saga_wording.get_step_name(step, language),
-        shape,
+        icon_name,
         tone,
         saga_wording.get_step_state_word(step, language),
         saga_wording.format_step_detail(step, language),

@@ -83,7 +83,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         button.clicked.connect(self._open_unknown_refund)
         sentence = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
         bar = NotificationBar(
-            context.translate("money.blocked_refund"), sentence, tone="unknown", shape="lock", button=button
+            context.translate("money.blocked_refund"), sentence, tone="unknown", icon_name="lock", button=button
         )
         self.show_state_bar("refund", bar, is_above_contents=True)
 
@@ -184,7 +184,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.run_action_on_record(OPEN_ORDER_ACTION)
         else:
             self.context.show_toast(
-                self.context.translate("reason.payment_no_order"), shape="square_bang", tone="care"
+                self.context.translate("reason.payment_no_order"), icon_name="square_bang", tone="care"
             )
 
     def _open_pending_refund(self, details: PaymentDetails) -> None:

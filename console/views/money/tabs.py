@@ -48,7 +48,7 @@ class MoneyTabs(RecordTabs):
             context.translate(f"record.tab.{tab_name}"),
             hideable_columns=("next", "people", "day", "provider"),
         )
-        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{tab_name}"), shape="dash"))
+        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{tab_name}"), icon_name="dash"))
 
     def show_view(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]

@@ -38,9 +38,9 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
     """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
     opens this record."""
     title, detail = format_events_title_and_detail(events, context)
-    shape, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
+    icon_name, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
     return Toast(
-        title, " ".join(detail.splitlines()), shape, tone, _find_event_route(events) if len(events) == 1 else None
+        title, " ".join(detail.splitlines()), icon_name, tone, _find_event_route(events) if len(events) == 1 else None
     )
 
 

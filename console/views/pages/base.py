@@ -417,7 +417,7 @@ class Page(QWidget):
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
-        self.show_bar("act", NotificationBar(lead, reason, tone="care", shape="square_bang", button=close_button))
+        self.show_bar("act", NotificationBar(lead, reason, tone="care", icon_name="square_bang", button=close_button))
 
     # -- display
 
@@ -573,7 +573,7 @@ class Page(QWidget):
                 self.context.translate("screen.not_read"),
                 failure_text,
                 tone="bad",
-                shape="cross",
+                icon_name="cross",
                 button=retry_button,
             ),
         )

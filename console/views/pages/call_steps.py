@@ -104,14 +104,14 @@ def make_step_lines(
     failed; the last step as in progress, unless the call has ended (`has_ended`); any other step as complete."""
     lines = []
     for number, step in enumerate(steps):
-        key, shape, tone = f"progress.{step.code}", "circle_arrow", "progress"
+        key, icon_name, tone = f"progress.{step.code}", "circle_arrow", "progress"
         if step.code in failed_codes:
-            key, shape, tone = f"progress.failed.{step.code}", "cross", "bad"
+            key, icon_name, tone = f"progress.failed.{step.code}", "cross", "bad"
         elif has_ended or number < len(steps) - 1:
             done_key = f"progress.done.{step.code}"  # a code without this key names a completed step already
-            key, shape, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
+            key, icon_name, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
         time = wording.format_instant(step.at, "clock")
         full_time = wording.format_instant(step.at)
         sentence = context.translate(key)
-        lines.append(TimelineLine(time, full_time, shape, tone, "", sentence))  # type: ignore[arg-type]  # a tone
+        lines.append(TimelineLine(time, full_time, icon_name, tone, "", sentence))  # type: ignore[arg-type]  # a tone
     return lines

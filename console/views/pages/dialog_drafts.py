@@ -52,7 +52,7 @@ class DialogDraft(QObject):
             clear_button = KeyButton(context.translate("draft.start_over"), kind="inline")
             clear_button.clicked.connect(self._clear_inputs)
             sentence = context.translate("draft.filled", at=draft.at)
-            self.bar = NotificationBar("", sentence, tone="progress", shape="clock", button=clear_button)
+            self.bar = NotificationBar("", sentence, tone="progress", icon_name="clock", button=clear_button)
         for widget in list_inputs().values():
             _get_change_signal(widget).connect(self.store)
 

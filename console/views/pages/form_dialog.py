@@ -118,5 +118,5 @@ class FormDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self.context.translate("action.cancel"))
         self.act_button.show_text(self._act_text)
-        self.show_form(NotificationBar("", self.context.format_failure(failure), tone="bad", shape="square_bang"))
+        self.show_form(NotificationBar("", self.context.format_failure(failure), tone="bad", icon_name="square_bang"))
         self.update_submit_button()

@@ -19,7 +19,7 @@ from console.views.runtime.routes import (
     Route,
     TrainingRoute,
 )
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
 
 
 def find_needed_right(route: Route) -> str:
@@ -70,7 +70,7 @@ class NoRightPage(Page):
     def _make_content(self) -> Surface:
         content = Surface(edge="top")
         title = make_row(
-            ShapeIcon("lock", "muted", 16),
+            IconLabel("lock", "muted", 16),
             TextLabel(self.context.translate("screen.no_right"), "section", heading=2),
             None,
         )

@@ -86,4 +86,4 @@ def is_request_withdrawn(failure: Failure) -> bool:
 
 def make_withdrawn_bar(context: WindowContext, failure: Failure) -> NotificationBar:
     """Return a notification bar which says that the person has withdrawn the desk request."""
-    return NotificationBar("", context.format_failure(failure), tone="text", shape="arrow_back")
+    return NotificationBar("", context.format_failure(failure), tone="text", icon_name="arrow_back")

@@ -53,28 +53,28 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatusContent(NamedTuple):
-    """The state of a bulk run as the window shows it: a sentence, and the shape and colour tone of the icon before
+    """The state of a bulk run as the window shows it: a sentence, and the name and colour tone of the icon before
     it."""
 
     sentence: str
-    shape: str
+    icon_name: str
     tone: Tone
 
 
 def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
     refused."""
-    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
+    icon_name, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
     is_planned = forecast.kind is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"
-    return StateCell(context.translate(key), shape, tone)
+    return StateCell(context.translate(key), icon_name, tone)
 
 
 def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the result of one row of a bulk run."""
     name = get_row_outcome(row.result, row.reason) or "none"
-    shape, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
-    return StateCell(get_row_outcome_word(name, action, context), shape, tone)
+    icon_name, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
+    return StateCell(get_row_outcome_word(name, action, context), icon_name, tone)
 
 
 def make_record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
@@ -101,8 +101,8 @@ def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
 
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a bulk run."""
-    shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
-    return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
+    icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
+    return StateCell(context.translate(f"bulk.state.{run.state}"), icon_name, tone)
 
 
 def format_result_counts(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
@@ -129,13 +129,13 @@ def make_run_status(
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
     sentence = _format_run_status(run_item, context)
     if not has_run_ended(run_item.run):
-        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run_item.run.state, ("dash", "muted"))
-        return RunStatusContent(sentence, shape, tone)
+        icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run_item.run.state, ("dash", "muted"))
+        return RunStatusContent(sentence, icon_name, tone)
     return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
 
 
 def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
-    """Return the icon shape and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the
+    """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the
     name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
     the tone is muted.
     """

@@ -29,7 +29,7 @@ _WORD_ICON_AND_TONE_BY_OUTCOME: Mapping[str, tuple[str, str, Tone]] = {
     **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
     "UNKNOWN": ("no_answer", "question", "unknown"),
 }
-"""For each outcome of a provider's answer: the part of the wording key for it, the icon shape and the colour tone.
+"""For each outcome of a provider's answer: the part of the wording key for it, the icon and the colour tone.
 The outcome is a word in the summary of the stored answer.
 """
 
@@ -67,7 +67,7 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
     return RecordSide(
         context.translate("record.side.ours"),
         badge.word,
-        badge.shape,
+        badge.icon_name,
         badge.tone,
         own_word=_format_check_result(record, context),
         fact=context.translate(
@@ -87,9 +87,9 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
 
 def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record, last_answer = details.record, find_last_answer(details)
-    word, shape, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
+    word, icon_name, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
     if last_answer is None and details.explanation.verdict == "verdict.pending":  # the call is under way
-        word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
+        word, icon_name, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     is_contradicted = record.work.reason == WorkReason.CONTRADICTED
     # the result on record is what the provider said earlier, and not its contradicting answer
     own_word = _format_check_result(record, context) if record.credit_check_id and not is_contradicted else ""
@@ -103,7 +103,7 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
     return RecordSide(
         context.translate("record.side.provider"),
         word,
-        shape,
+        icon_name,
         tone,
         own_word=own_word,
         fact=fact,
@@ -115,7 +115,7 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
 def _make_answer_word_icon_and_tone(
     record: CreditCheck, answer: EvidenceItem | None, context: WindowContext
 ) -> tuple[str, str, Tone]:
-    """Return the word, the icon shape and the colour tone that the panel of the provider shows for `answer`, the
+    """Return the word, the icon and the colour tone that the panel of the provider shows for `answer`, the
     provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = next((code for code in _WORD_ICON_AND_TONE_BY_OUTCOME if code in summary_words), "")
@@ -124,8 +124,8 @@ def _make_answer_word_icon_and_tone(
             return context.translate("record.side.other_answer"), "not_equal", "bad"
     elif record.credit_check_id is not None:
         outcome = "SUCCEEDED"
-    word, shape, tone = _WORD_ICON_AND_TONE_BY_OUTCOME.get(outcome, ("never_asked_short", "dash", "muted"))
-    return context.translate(f"record.side.{word}"), shape, tone
+    word, icon_name, tone = _WORD_ICON_AND_TONE_BY_OUTCOME.get(outcome, ("never_asked_short", "dash", "muted"))
+    return context.translate(f"record.side.{word}"), icon_name, tone
 
 
 def _make_order_side(context: WindowContext) -> RecordSide:

@@ -34,7 +34,7 @@ _ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
     TimelineEventKind.SAGA: ("clock", "text"),
     TimelineEventKind.ALERT: ("warning", "care"),
 }
-"""Icon shape and colour tone of those events of a timeline that aren't audit entries."""
+"""Icon and colour tone of those events of a timeline that aren't audit entries."""
 _ICON_AND_TONE_BY_OPERATION_STATE: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "failed": ("cross", "bad"),
@@ -155,11 +155,11 @@ def is_record_opened_entry(entry: TimelineEntry) -> bool:
 
 def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
     """Return the line that the timeline on screen shows for an audit entry."""
-    shape, tone = get_entry_icon_and_tone(entry)
+    icon_name, tone = get_entry_icon_and_tone(entry)
     time = wording.format_short_instant(entry.at, context.now())
     sentence = wording.format_audit_entry(entry, context.language)
     return TimelineLine(
-        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), sentence
+        time, wording.format_instant(entry.at), icon_name, tone, get_actor_name(entry.actor, context), sentence
     )
 
 
@@ -167,17 +167,17 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
     """Return the line that the timeline on screen shows for an event of a record's history. `timeline` is the page
     of events that contains this event. A person who copies the timeline as text gets the same sentence."""
     is_audited = event.source == "audit_log"
-    shape, tone = (
+    icon_name, tone = (
         get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
         if is_audited
         else _ICON_AND_TONE_BY_EVENT_KIND.get(event.event_kind, ("ring_dot", "text"))
     )
     if event.event_kind is TimelineEventKind.ENDED:
-        shape, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
+        icon_name, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     return TimelineLine(
-        time, wording.format_instant(event.at), shape, tone, get_actor_name(event.who, context), sentence
+        time, wording.format_instant(event.at), icon_name, tone, get_actor_name(event.who, context), sentence
     )
 
 
@@ -202,7 +202,7 @@ def convert_event_to_timeline_entry(event: TimelineEvent) -> TimelineEntry:
 
 
 def get_entry_icon_and_tone(entry: TimelineEntry) -> tuple[str, Tone]:
-    """Return the icon shape and the colour tone with which a timeline shows the audit entry."""
+    """Return the icon and the colour tone with which a timeline shows the audit entry."""
     if entry.result == "refused":
         return "square_bang", "care"
     if entry.result == "failed" and not entry.what.endswith("lapsed"):

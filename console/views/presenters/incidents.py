@@ -83,9 +83,9 @@ def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
 
 
 def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:
-    """Return the word, the icon shape and the colour tone for the state of the incident."""
-    shape, tone = _ICON_AND_TONE_BY_INCIDENT_STATE[incident.state]
-    return context.translate(f"incident.{incident.state}"), shape, tone
+    """Return the word, the icon and the colour tone for the state of the incident."""
+    icon_name, tone = _ICON_AND_TONE_BY_INCIDENT_STATE[incident.state]
+    return context.translate(f"incident.{incident.state}"), icon_name, tone
 
 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:

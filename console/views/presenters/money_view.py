@@ -58,7 +58,7 @@ def _make_shown_side(
     return ShownSide(
         name,
         word,
-        badge.shape if badge else "dash",
+        badge.icon_name if badge else "dash",
         badge.tone if badge else "muted",
         own_word=_find_own_state_word(side, word),
         amount=_format_marked_amount(side, context),

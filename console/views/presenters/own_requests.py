@@ -58,20 +58,20 @@ def make_request_state_cell(request: OwnRequest, context: WindowContext) -> Stat
     """Return the table cell with the state of the request; if the request has ended, the cell shows the result."""
     match request.state:
         case OwnRequestState.WAITING:
-            name, shape, tone = "waiting", "hourglass", "progress"
+            name, icon_name, tone = "waiting", "hourglass", "progress"
         case OwnRequestState.TAKEN:
-            name, shape, tone = "taken", "half_disc", "progress"
+            name, icon_name, tone = "taken", "half_disc", "progress"
         case OwnRequestState.LAPSED:
-            name, shape, tone = "lapsed", "ring_slash", "muted"
+            name, icon_name, tone = "lapsed", "ring_slash", "muted"
         case OwnRequestState.WITHDRAWN:
-            name, shape, tone = "withdrawn", "arrow_back", "muted"
+            name, icon_name, tone = "withdrawn", "arrow_back", "muted"
         case _ if request.error is None:
-            name, shape, tone = "done", "check", "good"
+            name, icon_name, tone = "done", "check", "good"
         case _ if request.error.exit_status == _UNKNOWN_OUTCOME_EXIT_STATUS:
-            name, shape, tone = "unknown", "question", "unknown"
+            name, icon_name, tone = "unknown", "question", "unknown"
         case _:
-            name, shape, tone = "not_done", "cross", "bad"
-    return StateCell(context.translate(f"request.state.{name}"), shape, tone)  # type: ignore[arg-type]  # a tone
+            name, icon_name, tone = "not_done", "cross", "bad"
+    return StateCell(context.translate(f"request.state.{name}"), icon_name, tone)  # type: ignore[arg-type]  # a tone
 
 
 def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:

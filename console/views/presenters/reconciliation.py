@@ -67,11 +67,11 @@ def format_run_times(run_item: ReconciliationRunItem, context: WindowContext) ->
 def make_verdict_cell(difference: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
     while a person must still act because of the difference."""
-    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[difference.difference.verdict]
+    icon_name, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[difference.difference.verdict]
     is_resolved = difference.action is None and tone == "bad"
     return StateCell(
         context.translate(f"reconcile.verdict.{difference.difference.verdict}"),
-        shape,
+        icon_name,
         "text" if is_resolved else tone,
     )
 

@@ -83,7 +83,7 @@ _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "payment_order_moved": ("square_bang", "care"),
     **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in DISAGREEING_VERDICTS},
 }
-"""Icon shape and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
+"""Icon and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
 `verdict.`.
 """
 
@@ -107,7 +107,7 @@ def make_record_route(
 
 
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
-    """Return the icon shape and the colour tone with which the window shows the verdict of an explanation."""
+    """Return the icon and the colour tone with which the window shows the verdict of an explanation."""
     name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
     return _ICON_AND_TONE_BY_EXPLANATION_VERDICT.get(
         name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress")

@@ -24,7 +24,7 @@ def format_record_count(view: ViewCount) -> str:
 
 
 def get_saved_view_icon(view: ViewCount) -> str:
-    """Return the icon shape for a saved view: a warning if this program doesn't understand a part of the view,
+    """Return the icon for a saved view: a warning if this program doesn't understand a part of the view,
     otherwise a filter."""
     return "square_bang" if view.problems else "filter"
 

@@ -91,7 +91,7 @@ class PurchaseForm(QWidget):
     def _build_layout(self) -> QLayout:
         translate = self._context.translate
         cost = NotificationBar(
-            translate("dialog.purchase.cost"), translate("dialog.purchase.final"), tone="care", shape="warning"
+            translate("dialog.purchase.cost"), translate("dialog.purchase.final"), tone="care", icon_name="warning"
         )
         client: QWidget = self.client_input
         if isinstance(client, DropDownList):
@@ -124,7 +124,7 @@ class PurchaseForm(QWidget):
             format_corporation_closure_heading(facts, translate),
             warning,
             tone="care",
-            shape="ring_slash",
+            icon_name="ring_slash",
             is_narrow=True,
             second_button=link,
         )

@@ -29,11 +29,11 @@ def make_purchase_content(context: WindowContext, record: CreditCheck, steps: Re
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
         )
         bar = NotificationBar(
-            context.translate("dialog.purchase.bought_title"), text, tone="care", shape="open_ring_plus"
+            context.translate("dialog.purchase.bought_title"), text, tone="care", icon_name="open_ring_plus"
         )
     else:
         text = context.translate("dialog.purchase.bought", record=record.id)
-        bar = NotificationBar(context.translate("dialog.purchase.bought_title"), text, tone="good", shape="check")
+        bar = NotificationBar(context.translate("dialog.purchase.bought_title"), text, tone="good", icon_name="check")
     facts = FactList(
         [
             (context.translate("field.company_name"), record.company_name or wording.NO_VALUE),
@@ -59,7 +59,7 @@ def make_unknown_outcome_content(
     """
     translate = context.translate
     blocked_bar = NotificationBar(
-        translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock"
+        translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", icon_name="lock"
     )
     now = wording.format_instant(context.now(), "clock")
     full_time = wording.format_instant(context.now())
@@ -104,7 +104,7 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
     has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
     lead = not_charged if has_provider_answered and not_charged not in text else ""
-    bar = NotificationBar(lead, text, tone="bad", shape="cross" if has_provider_answered else "square_bang")
+    bar = NotificationBar(lead, text, tone="bad", icon_name="cross" if has_provider_answered else "square_bang")
     content_widgets: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
         content_widgets.append(make_badge_row(context, record))

@@ -71,7 +71,7 @@ class RefetchDialog(DialogFrame):
             facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form_widget = QWidget()
         free_of_charge_bar = NotificationBar(
-            translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
+            translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", icon_name="check"
         )
         form_widget.setLayout(
             make_column(
@@ -180,7 +180,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
         context.translate("dialog.refetch.done_title"),
         context.translate("dialog.refetch.no_cost"),
         tone="good",
-        shape="check",
+        icon_name="check",
     )
     return _stack_widgets(bar, *lines)
 
@@ -188,7 +188,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
     """Return the content of the dialog after a failed re-fetch: the failure's message, and the reason for each
     part that could not be fetched."""
-    bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="cross")
+    bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="cross")
     lines = [
         _make_text_line(
             context.translate("dialog.refetch.failed_part", part=failed_part["part"], reason=failed_part["reason"])

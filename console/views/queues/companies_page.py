@@ -54,7 +54,7 @@ _SHAPE_BY_CHANGED_FACT = {
     ChangedFact.NAME: "not_equal",
     ChangedFact.ADDRESS: "not_equal",
 }
-"""Icon shape of a change, by the fact that names it: the first one in this order that a corporation has."""
+"""Icon of a change, by the fact that names it: the first one in this order that a corporation has."""
 
 
 class ChangedCompaniesPage(Page):

@@ -27,7 +27,7 @@ from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, set_style_property
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, set_style_property
 from console.views.widgets.controls.inputs import FilterChip, LineEdit
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
@@ -120,7 +120,7 @@ class QueueFilterBar(Surface):
         self.further_lists.activated.connect(self._add_filter_list)
         self._is_compact = False
         line_widgets: list[QWidget] = [
-            ShapeIcon("filter", "muted"),
+            IconLabel("filter", "muted"),
             self.edit,
             *self._sentence_flow,
             self.further_lists,

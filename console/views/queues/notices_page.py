@@ -264,8 +264,8 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return wording.get_provider_name(notice_item.notice.source, context.language)
 
     def make_proof_cell(notice_item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
-        return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), shape, tone)
+        icon_name, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
+        return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), icon_name, tone)
 
     def format_occurred(notice_item: UnmatchedNoticeItem) -> str:
         occurred_at = notice_item.notice.occurred_at

@@ -504,7 +504,7 @@ class QueuesPage(Page):
         translate = self.context.translate
         if not self.query.lists_whole_queue:
             empty_state = EmptyState(
-                translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search"
+                translate("queue.filter_empty"), translate("queue.filter_empty_hint"), icon_name="search"
             )
         else:
             last_check_text = translate("queue.last_checked", at=self.context.now())

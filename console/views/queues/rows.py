@@ -207,7 +207,7 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
         badge = tokens().badges[f"work.{work_state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
         return RowGroup(
-            work_state, format_filter_operator_value("work", work_state, context), badge.shape, badge.tone, count
+            work_state, format_filter_operator_value("work", work_state, context), badge.icon_name, badge.tone, count
         )
 
     return make_group

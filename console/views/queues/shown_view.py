@@ -77,7 +77,7 @@ class ShownSavedView(QObject):
                 self._context.translate("view.not_opened"),
                 self._context.format_failure(failure),
                 tone="care",
-                shape="square_bang",
+                icon_name="square_bang",
             ),
         )
 
@@ -87,7 +87,9 @@ class ShownSavedView(QObject):
             sentence = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
                 _SAVED_VIEW_BAR_NAME,
-                NotificationBar(self._context.translate("view.problems"), sentence, tone="care", shape="square_bang"),
+                NotificationBar(
+                    self._context.translate("view.problems"), sentence, tone="care", icon_name="square_bang"
+                ),
             )
 
     @Slot()
@@ -150,7 +152,7 @@ class ShownSavedView(QObject):
         """Return True if the person can't store views at present, and show the reason in a toast."""
         reason = self._context.find_disabled_reason("save_view")
         if reason:
-            self._context.toast_requested.emit(Toast(reason, shape="lock", tone="care"))
+            self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care"))
         return bool(reason)
 
     @Slot(object)

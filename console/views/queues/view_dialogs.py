@@ -126,7 +126,9 @@ class SaveViewDialog(DialogFrame):
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         failure_text, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
-        self._show_form(*([] if is_named else [NotificationBar("", failure_text, tone="bad", shape="square_bang")]))
+        self._show_form(
+            *([] if is_named else [NotificationBar("", failure_text, tone="bad", icon_name="square_bang")])
+        )
         self._update_act_button()
         if is_named:
             self.name_field.show_error(failure_text)

@@ -59,7 +59,9 @@ class ReconciliationActions(QObject):
         lead = context.translate("reconcile.going_on", title=words.format_run_title(run_item, context))
         self._page.show_bar(
             "act",
-            NotificationBar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow"),
+            NotificationBar(
+                lead, context.translate("reconcile.may_leave"), tone="progress", icon_name="circle_arrow"
+            ),
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
@@ -85,6 +87,6 @@ class ReconciliationActions(QObject):
         self._resumed_providers.discard(provider)
         lead = self._context.translate("act.refused")
         self._page.show_bar(
-            "act", NotificationBar(lead, self._context.format_failure(failure), tone="bad", shape="square_bang")
+            "act", NotificationBar(lead, self._context.format_failure(failure), tone="bad", icon_name="square_bang")
         )
         self._page.refresh("asked")

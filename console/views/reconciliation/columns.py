@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PageReader = Callable[["Console", object, int], FetchedPage]
 HIDEABLE_DIFFERENCE_COLUMN_NAMES = ("difference",)
 HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
-_STATE_ICON_AND_MARGINS_PX = 27  # px of shape, gap and margins
+_STATE_ICON_AND_MARGINS_PX = 27  # px of icon, gap and margins
 
 
 def make_difference_reader(run_id: int, tab_name: str) -> PageReader:

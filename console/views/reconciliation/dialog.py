@@ -223,7 +223,7 @@ class ReconcileDialog(DialogFrame):
         is_dry_run = report.run_id is None
         sentence = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, shape=toast.shape, is_narrow=True)
+        bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, icon_name=toast.icon_name, is_narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(sentence, wraps_lines=True), gap_px=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
@@ -240,7 +240,7 @@ class ReconcileDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self._cancel_timer.stop()
         content = QWidget()
-        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
         content.setLayout(make_column(bar))
         title = self._context.translate("act.refused")
         self.show_outcome(title, "", content, close_text=self._context.translate("action.close"))

@@ -10,7 +10,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -36,7 +36,7 @@ class RunHeader(Surface):
         super().__init__(edge="bottom")
         self._context = context
         self.title_label = TextLabel("", "section", is_bold=True, heading=2)
-        self._state_icon = ShapeIcon("check", "muted")
+        self._state_icon = IconLabel("check", "muted")
         self.state_label = TextLabel("")
         self.run_times_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._figure_by_name = {name: TextLabel("", "data", is_bold=True) for name in RUN_FIGURE_NAMES}
@@ -66,7 +66,7 @@ class RunHeader(Surface):
         item, context = run_details.item, self._context
         cell = words.make_run_state_cell(item, context)
         self.title_label.show_text(words.format_run_title(item, context))
-        self._state_icon.show_shape(cell.shape, cell.tone)
+        self._state_icon.show_icon(cell.icon_name, cell.tone)
         self.state_label.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
         self.run_times_label.show_text(words.format_run_times(item, context))
         counts = {
@@ -168,14 +168,14 @@ def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowCon
             translate(key),
             translate(f"{key}_words", who=starter, cause=item.reason),
             tone=state_cell.tone,
-            shape=state_cell.shape,
+            icon_name=state_cell.icon_name,
         )
     if run_details.refused_row_count:
         lead, sentence = (
             translate("reconcile.bar.refused", n=run_details.refused_row_count),
             translate("reconcile.bar.refused_words"),
         )
-        return NotificationBar(lead, sentence, tone="care", shape="question")
+        return NotificationBar(lead, sentence, tone="care", icon_name="question")
     return None
 
 

@@ -250,7 +250,7 @@ class ReconcilePage(Page):
         self.footer.hide()
         translate = self.context.translate
         self._show_instead_of_rows(
-            EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
+            EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), icon_name="swap")
         )
 
     # -- rows of the run
@@ -295,8 +295,8 @@ class ReconcilePage(Page):
         translate, run_details = self.context.translate, self.run_details
         if run_details is not None and run_details.item.state is not RunState.DONE:
             has_failed = run_details.item.state is RunState.FAILED
-            key, shape = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
-            self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), shape=shape))
+            key, icon_name = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
+            self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), icon_name=icon_name))
         elif self.current_tab_name != PART_ALL:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))

@@ -20,7 +20,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.inputs import FilterChip
 from console.views.widgets.display.placeholders import EmptyState
@@ -63,7 +63,9 @@ class ReconcileRunsPage(Page):
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
         )
         ColumnWidthStorage(context, self.table, "reconcile_runs")
-        self.empty_state = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
+        self.empty_state = EmptyState(
+            translate("reconcile.never"), translate("reconcile.never_hint"), icon_name="swap"
+        )
         self.table_stack = QStackedWidget()
         self.table_stack.addWidget(self.table)
         self.table_stack.addWidget(self.empty_state)
@@ -76,7 +78,7 @@ class ReconcileRunsPage(Page):
         label = TextLabel(self.context.translate("column.provider"), "body", "muted")
         label.setBuddy(self.provider_list)
         line_widgets = (
-            ShapeIcon("filter", "muted"),
+            IconLabel("filter", "muted"),
             label,
             self.provider_list,
             16,

@@ -85,7 +85,7 @@ class RecordActionHandlers(QObject):
             translate("dialog.busy"),
             busy_text,
             tone="progress",
-            shape="circle_arrow",
+            icon_name="circle_arrow",
             button=withdraw_button,
             second_button=withdraw_button.wait_label,
         )
@@ -111,7 +111,11 @@ class RecordActionHandlers(QObject):
         toast = make_probe_toast(self._context, record_before, record_after)
         if self._is_probe_shown_in_bar:
             result_bar = NotificationBar(
-                toast.message, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
+                toast.message,
+                toast.detail,
+                tone=toast.tone,
+                icon_name=toast.icon_name,
+                button=self._make_close_button(),
             )
             self._page.show_bar("act", result_bar)
         else:
@@ -131,16 +135,17 @@ class RecordActionHandlers(QObject):
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
-            bold_text, tone, shape = context.translate("dialog.probe.still_unknown"), "unknown", "question"
+            bold_text, tone, icon_name = context.translate("dialog.probe.still_unknown"), "unknown", "question"
         elif is_request_withdrawn(failure):
-            bold_text, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
+            bold_text, tone, icon_name = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
-            bold_text, tone, shape = context.translate("act.refused"), "bad", "square_bang"
+            bold_text, tone, icon_name = context.translate("act.refused"), "bad", "square_bang"
         message = context.format_failure(failure)
         if title:
             message = context.translate("act.about", title=title, message=message)
         self._page.show_bar(
-            "act", NotificationBar(bold_text, message, tone=tone, shape=shape, button=self._make_close_button())
+            "act",
+            NotificationBar(bold_text, message, tone=tone, icon_name=icon_name, button=self._make_close_button()),
         )
         context.refusal_shown.emit()
 
@@ -188,7 +193,7 @@ class RecordActionHandlers(QObject):
 
             if isinstance(record, CreditCheck) and not is_decidable_check(record):
                 reason = f"reason.{find_undecidable_reason(record)}"
-                context.show_toast(context.translate(reason), shape="square_bang", tone="care")
+                context.show_toast(context.translate(reason), icon_name="square_bang", tone="care")
             else:
                 ResolveDialog(context, record, proposer, window).open()
             return
@@ -343,20 +348,20 @@ def make_probe_toast(
     `record_before` and `record_after` are the record before and after the probe."""
     title, translate = _format_title(record_after, context), context.translate
     is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
-    shape, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
+    icon_name, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
     # An operation of the spool becomes a record when its answer is delivered.
     is_unchanged = type(record_before) is type(record_after) and _get_probed_values(
         record_before
     ) == _get_probed_values(record_after)
     if not isinstance(record_after, Operation) and _is_contradicted(record_after):
-        shape, tone = _CONTRADICTED_ICON
-        return Toast(translate("dialog.probe.contradicted"), title, shape=shape, tone=tone)
+        icon_name, tone = _CONTRADICTED_ICON
+        return Toast(translate("dialog.probe.contradicted"), title, icon_name=icon_name, tone=tone)
     if is_unchanged or isinstance(record_after, Operation):
         message = translate("record.no_change", at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
-        return Toast(message, unknown_text if is_unknown else title, shape=shape, tone=tone)
+        return Toast(message, unknown_text if is_unknown else title, icon_name=icon_name, tone=tone)
     if is_unknown:
-        return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
+        return Toast(translate("dialog.probe.still_unknown"), title, icon_name=icon_name, tone=tone)
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
     was_unknown = isinstance(record_before, Operation) or (
         not isinstance(record_before, Order) and record_before.certainty is Certainty.UNKNOWN

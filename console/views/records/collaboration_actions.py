@@ -145,7 +145,7 @@ class CollaborationActions(QObject):
             "",
             text,
             tone="progress",
-            shape="person",
+            icon_name="person",
             button=buttons[0],
             second_button=buttons[1],
             is_announced=not is_own,

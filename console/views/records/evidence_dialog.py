@@ -150,7 +150,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     def _show_result(self, result: ResolveResult) -> None:
         self._draft.delete()
         toast = _make_decision_toast(self._context, result)
-        bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
+        bar = NotificationBar("", toast.detail, tone=toast.tone, icon_name=toast.icon_name)
         self._show_final_content(
             toast.message,
             self._make_content_with_badges(result.record, bar, awaits_second_person=result.awaiting is not None),
@@ -171,7 +171,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         )
 
     def _make_refusal_bar(self, failure: Failure) -> NotificationBar:
-        return NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
+        return NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
 
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:

@@ -213,5 +213,5 @@ def make_explanation_form(context: WindowContext) -> ExplanationForm:
 
 def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:
     """Show the explanation of a record in `form`: the verdict, the reason for the verdict, and the next step."""
-    shape, tone = case_words.get_verdict_icon_and_tone(explanation)
-    form.show_explanation(*record_words.format_explanation(explanation, context), shape=shape, tone=tone)
+    icon_name, tone = case_words.get_verdict_icon_and_tone(explanation)
+    form.show_explanation(*record_words.format_explanation(explanation, context), icon_name=icon_name, tone=tone)

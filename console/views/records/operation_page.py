@@ -121,7 +121,7 @@ class OperationPage(Page):
         if operation.source == "desk":
             bold_text, text = context.translate("record.blocked"), context.translate("record.blocked_until")
             self.show_state_bar(
-                "blocked", NotificationBar(bold_text, text, tone="unknown", shape="lock"), is_above_contents=True
+                "blocked", NotificationBar(bold_text, text, tone="unknown", icon_name="lock"), is_above_contents=True
             )
 
     def _show_badges(self, view: OperationDetails) -> None:
@@ -129,8 +129,8 @@ class OperationPage(Page):
             if widget := item.widget():
                 widget.deleteLater()
         state = view.record.state.value
-        shape, tone = _ICON_BY_OPERATION_STATE[state]
-        self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
+        icon_name, tone = _ICON_BY_OPERATION_STATE[state]
+        self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), icon_name, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationDetails) -> None:
         operation, translate = view.record, self.context.translate

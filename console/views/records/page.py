@@ -379,7 +379,7 @@ class RecordPage(Page, Generic[ViewT]):
             return
         sentence = self.context.translate("record.working", holder=holder, since=holder.since)
         holder_bar = NotificationBar(
-            self.context.translate("record.working_lead"), sentence, tone="progress", shape="person"
+            self.context.translate("record.working_lead"), sentence, tone="progress", icon_name="person"
         )
         self.show_state_bar("holder", holder_bar)
 
@@ -420,7 +420,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Show the bar which says that another person has changed the record. `text` describes the change;
         `button` is added to the bar."""
         bold_text = self.context.translate("record.changed_lead")
-        self.show_bar("changed", NotificationBar(bold_text, text, tone="care", shape="person", button=button))
+        self.show_bar("changed", NotificationBar(bold_text, text, tone="care", icon_name="person", button=button))
 
     @Slot()
     def _hide_change_bar(self) -> None:

@@ -22,7 +22,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
     ElidedLabel,
-    ShapeIcon,
+    IconLabel,
     Surface,
     TextLabel,
     make_column,
@@ -172,7 +172,7 @@ class RecordPreview(Surface):
                     context.translate(bold_text_key),
                     context.translate(sentence_key),
                     tone="unknown",
-                    shape="lock",
+                    icon_name="lock",
                     is_announced=False,  # a screen reader reads the state in the row of the record
                 )
             )
@@ -195,9 +195,9 @@ class RecordPreview(Surface):
         section = Surface(parent, edge="bottom")
         fact_list = FactList(parent=section)
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
-            icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line_role="body")
+            icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
-                icon.show_shape("not_equal", "bad")
+                icon.show_icon("not_equal", "bad")
             state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wraps_lines=True)
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
             state_widget = QWidget(fact_list)
@@ -251,7 +251,7 @@ class RecordPreview(Surface):
             event_row = make_row(gap_px=8)
             event_widget.setLayout(event_row)
             event_row.addWidget(
-                ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
+                IconLabel(line.icon_name, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
             )
             event_row.addWidget(label, 1)
             self._event_column.addWidget(event_widget)

@@ -133,7 +133,7 @@ def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) ->
         return tab.content
     stack = QStackedWidget(parent)
     stack.addWidget(tab.content)
-    stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
+    stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), icon_name="dash"))
     return stack
 
 

@@ -121,7 +121,7 @@ class _DecisionDialog(DialogFrame):
         context = self._context
         amount_text = wording.format_amount(refund.amount_minor, refund.currency)
         result_text = context.translate(_get_result_wording_key(self.name, refund), id=refund.id, amount=amount_text)
-        result_bar = NotificationBar("", result_text, tone="good", shape="check")
+        result_bar = NotificationBar("", result_text, tone="good", icon_name="check")
         self._show_final_content(
             context.translate(f"dialog.{self.name}.done"), make_decision_content(context, refund, result_bar)
         )
@@ -133,8 +133,8 @@ class _DecisionDialog(DialogFrame):
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
-        tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
-        failure_bar = NotificationBar("", context.format_failure(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
+        tone, icon_name = ("unknown", "question") if is_unknown else ("bad", "square_bang")
+        failure_bar = NotificationBar("", context.format_failure(failure), tone=tone, icon_name=icon_name)  # type: ignore[arg-type]  # a tone
         refusal_title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
         title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title_key)
         self._show_final_content(
@@ -184,7 +184,7 @@ class ApproveDialog(_DecisionDialog):
             translate("dialog.approve.final_lead"),
             translate(self._get_next_step_wording_key()),
             tone="care",
-            shape="warning",
+            icon_name="warning",
         )
         content = QWidget()
         widgets: list[QWidget] = [final_bar, self._make_effect_facts()]
@@ -343,7 +343,7 @@ class WithdrawDialog(_DecisionDialog):
         content = QWidget()
         amount_text = wording.format_amount(record.amount_minor, record.currency)
         effect_bar = NotificationBar(
-            "", translate("dialog.withdraw.effect", amount=amount_text), tone="text", shape="arrow_back"
+            "", translate("dialog.withdraw.effect", amount=amount_text), tone="text", icon_name="arrow_back"
         )
         content.setLayout(make_column(effect_bar))
         return content

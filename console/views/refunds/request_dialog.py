@@ -57,7 +57,7 @@ class RefundDialog(DialogFrame):
         self.probe_button = KeyButton(translate("action.probe"))
         self.probe_button.clicked.connect(self._probe_payment)
         self._footer_buttons.insertWidget(0, self.probe_button)
-        self._probe_failure_bar = NotificationBar("", tone="care", shape="warning")
+        self._probe_failure_bar = NotificationBar("", tone="care", icon_name="warning")
         self._probe_failure_bar.hide()
         self._draft = self._make_draft()
         draft_bars = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
@@ -309,7 +309,7 @@ class RefundDialog(DialogFrame):
             return
         title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        refusal_bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
+        refusal_bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="square_bang")
         content.setLayout(
             make_column(
                 refusal_bar,
@@ -351,7 +351,7 @@ def make_request_content(context: WindowContext, refund: Refund, plan: RefundPla
         translate("dialog.refund.asked_lead"),
         translate("dialog.refund.asked", people=plan.approvers),
         tone="progress",
-        shape="hourglass",
+        icon_name="hourglass",
     )
     _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, context.now()), context)
     content = QWidget()

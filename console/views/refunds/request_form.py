@@ -16,7 +16,7 @@ from console.views.purchase.form import add_label
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
@@ -177,12 +177,12 @@ class RefundForm(QWidget):
         holder = QWidget()
         if not risk_signals:
             no_signals = make_row(
-                ShapeIcon("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap_px=6
+                IconLabel("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap_px=6
             )
             holder.setLayout(no_signals)
             return holder
         title_row = make_row(
-            ShapeIcon("look_alike", "care", 16),
+            IconLabel("look_alike", "care", 16),
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
             TextLabel(str(len(risk_signals)), "small_data", "muted"),
             None,
@@ -226,7 +226,7 @@ class RefundForm(QWidget):
 
     def _make_risk_signal_line(self, risk_signal: RiskSignal) -> QWidget:
         line = make_row(
-            ShapeIcon("look_alike", "care", 14),
+            IconLabel("look_alike", "care", 14),
             TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wraps_lines=True),
             gap_px=8,
         )

@@ -48,7 +48,7 @@ class RefundReview(QWidget):
             bold_text,
             translate("dialog.refund.nothing_sent_now", provider=provider_name),
             tone="text",
-            shape="shield",
+            icon_name="shield",
         )
         money_panel = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         money_panel.setProperty("edge", "none")

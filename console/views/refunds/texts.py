@@ -12,7 +12,7 @@ from console.domain.payments.service_results import RefundPlan, RiskSignal, Rule
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import LinkButton
 from console.wording import limit_words
 from console.wording.sentences import catalogue as wording
@@ -65,8 +65,8 @@ def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -
 
 
 def make_rule_check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> QWidget:
-    shape, tone = ("check", "good") if rule_check.holds else ("cross", "bad")
-    return make_icon_line(shape, tone, format_rule_check(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
+    icon_name, tone = ("check", "good") if rule_check.holds else ("cross", "bad")
+    return make_icon_line(icon_name, tone, format_rule_check(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
 
 
 def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayout:
@@ -82,12 +82,14 @@ def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayou
     return row
 
 
-def make_icon_line(shape: str, tone: Tone, text: str) -> QWidget:
-    """Return a widget with an icon and a text in one line. `shape` is the name of the icon, `tone` the icon's tone.
-    The text has the tone `bad` if the icon has it, otherwise the colour of ordinary text."""
+def make_icon_line(icon_name: str, tone: Tone, text: str) -> QWidget:
+    """Return a widget with an icon and a text in one line. `icon_name` is the name of the icon, `tone` the icon's
+    tone. The text has the tone `bad` if the icon has it, otherwise the colour of ordinary text."""
     line = QWidget()
     line.setLayout(
-        make_row(ShapeIcon(shape, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap_px=6)
+        make_row(
+            IconLabel(icon_name, tone, 14), TextLabel(text, "body", "bad" if tone == "bad" else "text"), gap_px=6
+        )
     )
     return line
 

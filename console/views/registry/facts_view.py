@@ -68,7 +68,7 @@ class CorporationFactsView(QWidget):
         )
         if corporation is None:
             unknown_text = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
-            return [NotificationBar(unknown_text, shape="question", tone="care", is_announced=False), source_text]
+            return [NotificationBar(unknown_text, icon_name="question", tone="care", is_announced=False), source_text]
         kind_text = wording.capitalize_first(translate(f"corporation.kind.{corporation.kind.value}"))
         address_text = registry_words.format_address(corporation, translate)
         kind_and_address = translate("corporation.kind_and_address", kind=kind_text, address=address_text)
@@ -97,7 +97,7 @@ class CorporationFactsView(QWidget):
             registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
         closure_text = translate("corporation.merged_into", chain=successor_links) if successor_links else ""
-        return NotificationBar(bold_text, closure_text, tone="care", shape="ring_slash", is_announced=False)
+        return NotificationBar(bold_text, closure_text, tone="care", icon_name="ring_slash", is_announced=False)
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate

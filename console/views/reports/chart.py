@@ -23,7 +23,7 @@ from console.views.theme.mixed_font_text import (
     measure_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_row
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -263,7 +263,7 @@ def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, b
         fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - icon_px / 2), area.right() - icon_px)
-        draw_cached_shape(painter, "warning", x, top, icon_px, colour)
+        draw_cached_icon(painter, "warning", x, top, icon_px, colour)
 
 
 def _draw_dashed_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:

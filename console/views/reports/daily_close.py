@@ -108,9 +108,11 @@ class DailyCloseSection(ReportSection):
         self._tables = QWidget()
         table_column = make_column(gap_px=0)
         unknown_heading = TextLabel(translate("close.table.unknown"), "panel_title", heading=3)
-        sums_rows = TableOrEmptyState(self.sums_table, EmptyState(translate("close.table.money.empty"), shape="dash"))
+        sums_rows = TableOrEmptyState(
+            self.sums_table, EmptyState(translate("close.table.money.empty"), icon_name="dash")
+        )
         unknown_rows = TableOrEmptyState(
-            self.unknown_table, EmptyState(translate("close.table.unknown.empty"), shape="check")
+            self.unknown_table, EmptyState(translate("close.table.unknown.empty"), icon_name="check")
         )
         self._sums_rows, self._unknown_rows = sums_rows, unknown_rows
         table_column.addWidget(sums_rows, 3)
@@ -118,7 +120,7 @@ class DailyCloseSection(ReportSection):
         table_column.addWidget(unknown_rows, 2)
         self._tables.setLayout(table_column)
         self._stack = QStackedWidget()
-        self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
+        self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), icon_name="dash")
         for page in (self._tables, self._empty_state):
             self._stack.addWidget(page)
         layout = make_column(header, gap_px=0)

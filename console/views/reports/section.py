@@ -104,7 +104,9 @@ class ChartSection(ReportSection):
         self.chart = Chart(title)
         self.table = StaticTable(context, definition.make_columns(context), definition.get_row_key, title)
         self.empty_state = EmptyState(
-            context.translate("reports.empty"), context.translate(f"reports.{definition.name}.empty"), shape="dash"
+            context.translate("reports.empty"),
+            context.translate(f"reports.{definition.name}.empty"),
+            icon_name="dash",
         )
         self._legend = QWidget()
         self._shows_table = self._has_figures = False

@@ -16,19 +16,19 @@ from console.views.runtime.routes import RecordPageRoute, Route
 from console.views.theme.design_tokens import Tone
 
 _MAX_STORED_ANNOUNCEMENTS = 200
-_REFUSAL_ICON_SHAPES = ("square_bang", "cross")
+_REFUSAL_ICON_NAMES = ("square_bang", "cross")
 _SENTENCE_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A sentence that the window has shown and announced: its text, icon (shape and tone) and instant, and the
+    """A sentence that the window has shown and announced: its text, icon (name and tone) and instant, and the
     route to the record that the sentence is about (None if it is about no record). `path` is the file that the
     sentence names; "" for none.
     """
 
     sentence: str
-    shape: str
+    icon_name: str
     tone: Tone
     at: datetime
     route: RecordPageRoute | None = None
@@ -69,7 +69,7 @@ class Announcer(QObject):
         widget: QWidget,
         sentence: str,
         *,
-        shape: str,
+        icon_name: str,
         tone: Tone,
         route: RecordPageRoute | None,
         is_stored: bool,
@@ -80,7 +80,7 @@ class Announcer(QObject):
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
-        announcement = Announcement(sentence, shape, tone, self._now(), route, path)
+        announcement = Announcement(sentence, icon_name, tone, self._now(), route, path)
         if cover is None and is_stored:
             self._announce_and_store_announcement(announcement)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
@@ -110,7 +110,7 @@ class Announcer(QObject):
             active_window if active_window is not None and is_window_active else self._window,
             announcement.sentence,
             announcement.tone,
-            announcement.shape,
+            announcement.icon_name,
         )
         self.announced.emit(announcement)
 
@@ -119,7 +119,7 @@ def announce(
     widget: QWidget,
     sentence: str,
     *,
-    shape: str = "",
+    icon_name: str = "",
     tone: Tone = "text",
     route: RecordPageRoute | None = None,
     is_stored: bool = True,
@@ -128,18 +128,20 @@ def announce(
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window. Do
     nothing for "".
 
-    A screen reader reads a refusal (recognized by `tone` or `shape`) immediately, any other sentence after the one
-    that it is reading. `route` is the route to the record that the sentence is about; None means the record of the
-    visible page. With `is_stored` False, the sentence isn't kept, for example because it only repeats the text or
+    A screen reader reads a refusal (recognized by `tone` or `icon_name`) immediately, any other sentence after the
+    one that it is reading. `route` is the route to the record that the sentence is about; None means the record of
+    the visible page. With `is_stored` False, the sentence isn't kept, for example because it only repeats the text or
     entry that the person has just typed or selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return
     announcer = find_announcer(widget)
     if announcer is not None:
-        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_stored=is_stored, path=path)
+        announcer.announce(
+            widget, sentence, icon_name=icon_name, tone=tone, route=route, is_stored=is_stored, path=path
+        )
     else:
-        _speak(widget, sentence, tone, shape)
+        _speak(widget, sentence, tone, icon_name)
 
 
 def find_announcer(widget: QWidget) -> Announcer | None:
@@ -147,10 +149,10 @@ def find_announcer(widget: QWidget) -> Announcer | None:
     return _get_main_window(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
 
-def is_refusal(shape: str, tone: Tone) -> bool:
-    """Return True if an icon of this shape and tone marks a sentence which says that an action was refused or has
+def is_refusal(icon_name: str, tone: Tone) -> bool:
+    """Return True if an icon with this name and tone marks a sentence which says that an action was refused or has
     failed."""
-    return tone == "bad" or shape in _REFUSAL_ICON_SHAPES
+    return tone == "bad" or icon_name in _REFUSAL_ICON_NAMES
 
 
 def join_spoken_text(*texts: str) -> str:
@@ -174,9 +176,9 @@ def _get_main_window(widget: QWidget) -> QWidget:
     return window
 
 
-def _speak(widget: QWidget, sentence: str, tone: Tone, shape: str) -> None:
+def _speak(widget: QWidget, sentence: str, tone: Tone, icon_name: str) -> None:
     """Pass the sentence to the screen reader: a refusal immediately, any other sentence after the one being read."""
     event = QAccessibleAnnouncementEvent(widget, sentence)
     politeness = QAccessible.AnnouncementPoliteness
-    event.setPoliteness(politeness.Assertive if is_refusal(shape, tone) else politeness.Polite)
+    event.setPoliteness(politeness.Assertive if is_refusal(icon_name, tone) else politeness.Polite)
     QAccessible.updateAccessibility(event)

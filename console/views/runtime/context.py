@@ -482,10 +482,10 @@ class WindowContext(QObject):
         """Request that the window opens the page of this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
-    def show_toast(self, message: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
-        """Show a toast for some seconds: the text `message`, the secondary text `detail`, and the icon `shape` in
+    def show_toast(self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good") -> None:
+        """Show a toast for some seconds: the text `message`, the secondary text `detail`, and the icon `icon_name` in
         the colour `tone`."""
-        self.toast_requested.emit(Toast(message, detail, shape, tone))
+        self.toast_requested.emit(Toast(message, detail, icon_name, tone))
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. A record has one visit, the newest; at

@@ -23,14 +23,14 @@ from console.views.theme.design_tokens import Tone
 @dataclass(frozen=True, slots=True)
 class Toast:
     """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon
-    shape and colour tone. `route` is the route to the record that the message is about; None means the record
+    and colour tone. `route` is the route to the record that the message is about; None means the record
     of the visible page. `path` is the file that was written: then the message stays until the person closes it,
     and offers to copy the path and to open the folder.
     """
 
     message: str
     detail: str = ""
-    shape: str = "check"
+    icon_name: str = "check"
     tone: Tone = "good"
     route: RecordPageRoute | None = None
     path: str = ""

@@ -16,14 +16,14 @@ from console.views.widgets.window.notification_bars import NotificationBar
 class FormMessageArea(QVBoxLayout):
     """A layout that shows at most one message. Screen readers announce the message."""
 
-    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "warning") -> None:
-        """Show a message in place of the previous one: the icon `shape` in the tone `tone`, the bold text
+    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", icon_name: str = "warning") -> None:
+        """Show a message in place of the previous one: the icon `icon_name` in the tone `tone`, the bold text
         `bold_text`, and the sentence `sentence`."""
         while item := self.takeAt(0):
             if old_bar := item.widget():
                 old_bar.hide()
                 old_bar.deleteLater()
-        bar = NotificationBar(bold_text, sentence, tone=tone, shape=shape, is_narrow=True)
+        bar = NotificationBar(bold_text, sentence, tone=tone, icon_name=icon_name, is_narrow=True)
         self.addWidget(bar)
         bar.show()
 

@@ -110,10 +110,10 @@ class SignInForm(PasswordForm):
         self.password_field.show_error("" if password else self._context.translate("sign_in.password_needed"))
         return EnteredAccount(user, password, self.storage_box.isChecked()) if user and password else None
 
-    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", shape: str = "lock") -> None:
-        """Show a message above the fields in place of the previous one: the icon `shape` in the tone `tone`, the bold
-        text `bold_text`, and the sentence `sentence`."""
-        self._message_area.show_message(bold_text, sentence, tone, shape)
+    def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", icon_name: str = "lock") -> None:
+        """Show a message above the fields in place of the previous one: the icon `icon_name` in the tone `tone`, the
+        bold text `bold_text`, and the sentence `sentence`."""
+        self._message_area.show_message(bold_text, sentence, tone, icon_name)
 
     def show_failure(self, failure: Failure) -> None:
         """Show why the sign-in has failed, and enable the form again. Clear the password field only if the

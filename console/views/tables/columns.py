@@ -13,11 +13,11 @@ CellKind = Literal["text", "data", "amount", "age", "state", "check"]
 
 @dataclass(frozen=True, slots=True)
 class StateCell:
-    """A table cell that shows a state: icon shape, word and colour tone. `extra`, such as the name of the person who
+    """A table cell that shows a state: icon, word and colour tone. `extra`, such as the name of the person who
     has taken the record, stands after the word and has the text colour."""
 
     word: str
-    shape: str
+    icon_name: str
     tone: Tone
     extra: str = ""
 
@@ -28,7 +28,7 @@ class StateCell:
         Raises KeyError for an unknown key.
         """
         badge = tokens().badges[key]
-        return cls(badge.word(language), badge.shape, badge.tone, extra)
+        return cls(badge.word(language), badge.icon_name, badge.tone, extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class RowGroup:
     """A heading in a table. It stands above adjacent rows of the same group, such as rows with the same work state.
-    `key` identifies the group; the heading shows `word`, an icon (`shape` and `tone`) and the text `count`."""
+    `key` identifies the group; the heading shows `word`, an icon (`icon_name` and `tone`) and the text `count`."""
 
     key: object
     word: str
-    shape: str = ""
+    icon_name: str = ""
     tone: Tone = "text"
     count: str = ""
 

@@ -20,7 +20,7 @@ from console.views.theme.mixed_font_text import (
     split_font_runs,
     split_identifier_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame, get_check_box_pixmap
+from console.views.theme.painting import draw_cached_icon, draw_frame, get_check_box_pixmap
 from console.views.theme.theme import current_appearance
 
 CELL_PADDING_PX = 8
@@ -200,8 +200,8 @@ def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
 def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None:
     appearance = current_appearance()
     icon_px = appearance.icon_px(_ICON_SIDE_PX)
-    draw_cached_shape(
-        painter, cell.shape, box.left, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(cell.tone)
+    draw_cached_icon(
+        painter, cell.icon_name, box.left, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(cell.tone)
     )
     x = box.left + icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(get_state_word_tone(cell.tone)))
@@ -230,10 +230,10 @@ def measure_age_unit_width() -> int:
 def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     """Draw the heading of a group of rows: icon, word and count."""
     x, appearance = box.left, current_appearance()
-    if group.shape:
+    if group.icon_name:
         icon_px = appearance.icon_px(_ICON_SIDE_PX)
-        draw_cached_shape(
-            painter, group.shape, x, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(group.tone)
+        draw_cached_icon(
+            painter, group.icon_name, x, box.top + (box.height - icon_px) / 2, icon_px, appearance.colour(group.tone)
         )
         x += icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(group.tone))

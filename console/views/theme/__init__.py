@@ -1,3 +1,3 @@
-"""Appearance of the window: design tokens (colours, sizes, badges), theme, fonts, icon shapes and painting
+"""Appearance of the window: design tokens (colours, sizes, badges), theme, fonts, icons and painting
 helpers.
 """

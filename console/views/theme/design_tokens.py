@@ -42,11 +42,11 @@ class TypeRole(NamedTuple):
 
 
 class BadgeStyle(NamedTuple):
-    """The appearance of the badge of one state: its word in both languages, its icon shape and its colour tone."""
+    """The appearance of the badge of one state: its word in both languages, its icon and its colour tone."""
 
     ja: str
     en: str
-    shape: str
+    icon_name: str
     tone: Tone
 
     def word(self, language: Language) -> str:

@@ -1,5 +1,5 @@
-"""Vector drawings of all badge shapes and icons, in a box of 16 × 16 units. They are drawn because the bundled fonts
-don't contain most of these signs.
+"""Vector drawings of all icons, also those of badges, in a box of 16 × 16 units. They are drawn because the bundled
+fonts don't contain most of these signs.
 
 A drawing is a string of strokes and, after `|`, filled shapes. The commands are those of SVG paths where SVG has
 them: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close. The other commands are `O x y r` circle,
@@ -13,7 +13,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainterPath
 
 DRAWING_BY_ICON_NAME = {
-    # Badge shapes, one per state.
+    # Icons of badges, one per state.
     "ring": "O 8 8 5.25",
     "half_disc": "O 8 8 5.25 | A 8 8 5.25 90 180 Z",
     "disc": "| O 8 8 5.5",
@@ -82,7 +82,7 @@ DRAWING_BY_ICON_NAME = {
 
 
 @dataclass(frozen=True, slots=True)
-class IconShape:
+class IconDrawing:
     """The drawing of an icon in a box of 16 × 16 units: a path that is stroked (`stroke`) and a path that is
     filled (`fill`)."""
 
@@ -91,13 +91,13 @@ class IconShape:
 
 
 @cache
-def get_icon_shape(shape_name: str) -> IconShape:
-    """Return the drawing of the icon shape with this name.
+def get_icon_drawing(icon_name: str) -> IconDrawing:
+    """Return the drawing of the icon with this name.
 
     Raises KeyError for an unknown name.
     """
-    stroke, _, fill = DRAWING_BY_ICON_NAME[shape_name].partition("|")
-    return IconShape(_parse_path(stroke), _parse_path(fill))
+    stroke, _, fill = DRAWING_BY_ICON_NAME[icon_name].partition("|")
+    return IconDrawing(_parse_path(stroke), _parse_path(fill))
 
 
 def _parse_path(drawing: str) -> QPainterPath:

@@ -1,21 +1,21 @@
-"""Painting helpers that widgets and delegates share: shapes, key caps, frames, check boxes, radio buttons."""
+"""Painting helpers that widgets and delegates share: icons, key caps, frames, check boxes, radio buttons."""
 
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from console.views.theme.icons import get_icon_shape
+from console.views.theme.icons import get_icon_drawing
 from console.views.theme.theme import current_appearance
 
 _ICON_BOX_SIDE = 16.0
 _ICON_STROKE_PX = 1.5
 
 
-def draw_shape(painter: QPainter, shape_name: str, rect: QRectF, colour: QColor) -> None:
-    """Draw the icon shape with this name in this colour into the square `rect`. The strokes are 1.5 px wide if the
+def draw_icon(painter: QPainter, icon_name: str, rect: QRectF, colour: QColor) -> None:
+    """Draw the icon with this name in this colour into the square `rect`. The strokes are 1.5 px wide if the
     square is 16 px wide, otherwise in proportion."""
-    drawing = get_icon_shape(shape_name)
+    drawing = get_icon_drawing(icon_name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
@@ -27,24 +27,24 @@ def draw_shape(painter: QPainter, shape_name: str, rect: QRectF, colour: QColor)
 
 
 @lru_cache(maxsize=512)
-def get_shape_pixmap(shape_name: str, colour: int, size_px: int, device_pixel_ratio: float) -> QPixmap:
-    """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
+def get_icon_pixmap(icon_name: str, colour: int, size_px: int, device_pixel_ratio: float) -> QPixmap:
+    """Return an icon as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
     pixmap is `size_px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
     pixmap = QPixmap(round(size_px * device_pixel_ratio), round(size_px * device_pixel_ratio))
     pixmap.setDevicePixelRatio(device_pixel_ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    draw_shape(painter, shape_name, QRectF(0, 0, size_px, size_px), QColor.fromRgba(colour))
+    draw_icon(painter, icon_name, QRectF(0, 0, size_px, size_px), QColor.fromRgba(colour))
     painter.end()
     return pixmap
 
 
-def draw_cached_shape(painter: QPainter, shape_name: str, x: float, y: float, size_px: int, colour: QColor) -> None:
-    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `size_px`. In
-    tables this is faster than `draw_shape`."""
+def draw_cached_icon(painter: QPainter, icon_name: str, x: float, y: float, size_px: int, colour: QColor) -> None:
+    """Draw an icon from the cache of pixmaps, with its top left corner at (x, y) and a side of `size_px`. In
+    tables this is faster than `draw_icon`."""
     pixel_ratio = painter.device().devicePixelRatio()
-    painter.drawPixmap(QPointF(round(x), round(y)), get_shape_pixmap(shape_name, colour.rgba(), size_px, pixel_ratio))
+    painter.drawPixmap(QPointF(round(x), round(y)), get_icon_pixmap(icon_name, colour.rgba(), size_px, pixel_ratio))
 
 
 def draw_frame(
@@ -99,7 +99,7 @@ def draw_check_box(
         return
     fill_colour = get_colour("accent" if is_enabled else "disabled_border")
     draw_frame(painter, rect, 2, fill_colour, fill_colour)
-    draw_shape(painter, "dash" if is_partly_checked else "check", rect, get_colour("on_accent"))
+    draw_icon(painter, "dash" if is_partly_checked else "check", rect, get_colour("on_accent"))
 
 
 def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True) -> None:

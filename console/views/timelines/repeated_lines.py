@@ -84,7 +84,7 @@ def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, in
 
 def _get_event(line: TimelineLine) -> tuple[str, ...]:
     """Return the content of a line without its time."""
-    return line.shape, line.tone, line.actor_text, line.action_text, line.detail
+    return line.icon_name, line.tone, line.actor_text, line.action_text, line.detail
 
 
 def _add_detail(line: TimelineLine, detail: str) -> TimelineLine:

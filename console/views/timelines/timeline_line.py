@@ -8,13 +8,13 @@ from console.views.theme.design_tokens import Tone
 @dataclass(frozen=True, slots=True)
 class TimelineLine:
     """One event of a timeline as texts: the short time in the line (`time_text`), date and time for screen readers
-    (`full_time`), the icon (shape and tone), the person (`actor_text`), the event (`action_text`) and a
+    (`full_time`), the icon (name and tone), the person (`actor_text`), the event (`action_text`) and a
     secondary text (`detail`).
     """
 
     time_text: str
     full_time: str
-    shape: str
+    icon_name: str
     tone: Tone
     actor_text: str
     action_text: str

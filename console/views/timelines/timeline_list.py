@@ -18,7 +18,7 @@ from console.views.theme.mixed_font_text import (
     split_font_runs,
     wrap_text,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.timelines.repeated_lines import GroupedLine, GroupKey, RepetitionTexts, group_repeated_lines
 from console.views.timelines.timeline_line import TimelineLine
@@ -194,7 +194,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         top = rect.top() + (_get_line_height() - icon_px) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
         painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
-        draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
+        draw_cached_icon(painter, item.icon_name, x, top, icon_px, current_appearance().colour(item.tone))
 
     def _compute_text_left_px(self, item: TimelineLine) -> int:
         """Return the x coordinate at which the text of an event begins, in px from the left edge of the list."""

@@ -217,8 +217,8 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def make_state_cell(incident: TrainingIncident) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
-        return StateCell(translate(f"training.state.{incident.state}"), shape, tone)
+        icon_name, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
+        return StateCell(translate(f"training.state.{incident.state}"), icon_name, tone)
 
     longest_state = max(
         (translate(f"training.state.{make_state_cell}") for make_state_cell in TrainingState), key=len

@@ -17,7 +17,7 @@ from console.views.theme.mixed_font_text import (
     measure_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape
+from console.views.theme.painting import draw_cached_icon
 from console.views.theme.theme import current_appearance
 
 _HEADING_LEVEL_BY_TEXT_ROLE: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
@@ -227,8 +227,8 @@ class ElidedLabel(QWidget):
         )
 
 
-class ShapeIcon(QWidget):
-    """A widget that shows an icon shape in the colour of a tone. It has no accessible name, because a label beside it
+class IconLabel(QWidget):
+    """A widget that shows an icon in the colour of a tone. It has no accessible name, because a label beside it
     always says the same. With `line_role`, the widget is as high as a line of that text role, so that an icon beside
     a text of several lines is centred on the first line."""
 
@@ -236,7 +236,7 @@ class ShapeIcon(QWidget):
 
     def __init__(
         self,
-        shape: str,
+        icon_name: str,
         tone: Tone = "text",
         size_px: int = 16,
         *,
@@ -245,12 +245,12 @@ class ShapeIcon(QWidget):
     ) -> None:
         super().__init__(parent)
         self._px, self._line_role = size_px, line_role
-        self.show_shape(shape, tone)
+        self.show_icon(icon_name, tone)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def show_shape(self, shape: str, tone: Tone) -> None:
-        """Show another icon shape in the colour of a tone."""
-        self._shape, self._tone = shape, tone
+    def show_icon(self, icon_name: str, tone: Tone) -> None:
+        """Show another icon in the colour of a tone."""
+        self._shape, self._tone = icon_name, tone
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -262,7 +262,7 @@ class ShapeIcon(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         side_px = current_appearance().icon_px(self._px)
         top = (self.height() - side_px) / 2
-        draw_cached_shape(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
+        draw_cached_icon(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
 
 
 def set_style_property(widget: QWidget, property_name: str, value: object) -> None:

@@ -11,7 +11,7 @@ from console.views.lookup.company_page import CompanyPanel
 from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
-from console.views.widgets.base import ShapeIcon, TextLabel
+from console.views.widgets.base import IconLabel, TextLabel
 from tests.views.invented_checks import check, window_context
 
 UNKNOWN = check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
@@ -33,7 +33,7 @@ def texts(widget: QWidget) -> list[str]:
 
 
 def red_signs(widget: QWidget) -> int:
-    return sum(icon._tone == "bad" for icon in widget.findChildren(ShapeIcon))
+    return sum(icon._tone == "bad" for icon in widget.findChildren(IconLabel))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

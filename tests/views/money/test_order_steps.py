@@ -31,7 +31,7 @@ def test_done_current_and_to_come() -> None:
         later,
     )
     lines = [make_saga_step_line(step, "en") for step in make_saga_progress(saga, TIMEOUT_SAGA_STEP_NAMES, NOW).steps]
-    assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
+    assert [line.icon_name for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].format_spoken_text() == (
         "Cancel the order, Waiting, another payment can still be paid · again at 11-20 12:05"

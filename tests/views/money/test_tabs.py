@@ -54,7 +54,7 @@ def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> No
     tabs.show_view(payment_view)
     lines = [tabs._timeline_list.get_line_at(row) for row in range(tabs._timeline_list.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.get_actor_name("worker", at), "op-a"]
-    assert [line.shape for line in lines] == ["ring_check", "warning", "arrow_right"]
+    assert [line.icon_name for line in lines] == ["ring_check", "warning", "arrow_right"]
     assert lines[0].time_text == "11-20 15:04"
     assert lines[1].action_text.startswith("Order: ")
     assert lines[2].action_text.startswith("Payment: ")

@@ -15,6 +15,6 @@ def test_a_running_call_says_what_it_does_now() -> None:
 
 def test_a_part_that_is_missing_after_the_end_has_no_tick() -> None:
     lines = make_step_lines(window_context(), STEPS, has_ended=True, failed_codes={"pdf"})
-    assert [(line.shape, line.action_text) for line in lines[2:]] == [
+    assert [(line.icon_name, line.action_text) for line in lines[2:]] == [
         ("check", "Detail fetched"), ("cross", "The PDF could not be fetched"),
     ]  # fmt: skip

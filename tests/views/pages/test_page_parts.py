@@ -29,7 +29,7 @@ def test_a_part_is_shown_only_in_the_layout(the_look: Appearance, qtbot: QtBot) 
         False,
         False,
     )
-    page.show_bar("act", NotificationBar("Not done", "It is known already.", tone="care", shape="square_bang"))
+    page.show_bar("act", NotificationBar("Not done", "It is known already.", tone="care", icon_name="square_bang"))
     bar = page.bars_below.findChild(NotificationBar)
     assert isinstance(bar, NotificationBar)
     qtbot.waitUntil(bar.isVisible)

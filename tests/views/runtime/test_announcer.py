@@ -74,7 +74,7 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("tone", "shape", "is_urgent"),
+    ("tone", "icon_name", "is_urgent"),
     [
         ("good", "check", False),
         ("progress", "circle_arrow", False),
@@ -84,8 +84,10 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
         ("bad", "cross", True),
     ],
 )
-def test_a_refusal_interrupts(window: QWidget, heard: list[Heard], tone: Tone, shape: str, is_urgent: bool) -> None:
-    put(window, NotificationBar("Not done", "Why.", tone=tone, shape=shape))
+def test_a_refusal_interrupts(
+    window: QWidget, heard: list[Heard], tone: Tone, icon_name: str, is_urgent: bool
+) -> None:
+    put(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
     assert heard == [Heard("Not done. Why.", is_urgent)]
 
 
@@ -116,7 +118,7 @@ def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
     dialog.open()
     dialog.set_busy("Asking…")
     content = QWidget()
-    QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", shape="cross"))
+    QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", icon_name="cross"))
     dialog.act_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close_text="Close")
     assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]

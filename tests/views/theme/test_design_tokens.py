@@ -5,13 +5,13 @@ from typing import get_args
 import pytest
 
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
-from console.views.theme.icons import DRAWING_BY_ICON_NAME, get_icon_shape
+from console.views.theme.icons import DRAWING_BY_ICON_NAME, get_icon_drawing
 
 
 def test_every_badge_has_a_drawing_and_a_tone() -> None:
     """No state is shown without its shape, or in a colour that isn't a tone."""
     for key, badge in tokens().badges.items():
-        assert badge.shape in DRAWING_BY_ICON_NAME, key
+        assert badge.icon_name in DRAWING_BY_ICON_NAME, key
         assert badge.tone in get_args(Tone), key
         assert badge.word("ja")
         assert badge.word("en")
@@ -32,7 +32,7 @@ def test_roles_are_those_of_the_file() -> None:
 @pytest.mark.parametrize("name", sorted(DRAWING_BY_ICON_NAME))
 def test_a_drawing_stays_in_its_box(name: str) -> None:
     """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
-    drawing = get_icon_shape(name)
+    drawing = get_icon_drawing(name)
     box = drawing.stroke.boundingRect().united(drawing.fill.boundingRect())
     assert not box.isEmpty() or drawing.stroke.elementCount() >= 2
     assert box.left() >= 0.75
@@ -46,4 +46,4 @@ def test_an_unknown_name_is_no_size() -> None:
     with pytest.raises(KeyError):
         tokens().px("spacing", "page_margins")
     with pytest.raises(KeyError):
-        get_icon_shape("smile")
+        get_icon_drawing("smile")

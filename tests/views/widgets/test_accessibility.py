@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import ElidedLabel, IconLabel, Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.badge import Badge, KeyCap
@@ -118,7 +118,7 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
     window = QWidget()
     last, second, first = TextLabel("last"), TextLabel("second"), TextLabel("first")
     hidden = TextLabel("hidden")
-    top = make_row(first, ShapeIcon("check"), second, TextLabel(""), None)
+    top = make_row(first, IconLabel("check"), second, TextLabel(""), None)
     layout = make_column(hidden, gap_px=8)
     layout.addLayout(top)
     layout.addWidget(last)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TypeRoleName
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
+from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 
@@ -208,7 +208,7 @@ class KeyButton(PaintedButton):
         x: float = padding
         if self.icon_name:
             icon_px = current_appearance().icon_px(_BUTTON_ICON_PX)
-            draw_cached_shape(painter, self.icon_name, x, (self.height() - icon_px) / 2, icon_px, text_colour)
+            draw_cached_icon(painter, self.icon_name, x, (self.height() - icon_px) / 2, icon_px, text_colour)
             x += icon_px + gap
         painter.setPen(text_colour)
         draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), is_bold=self._is_bold())
@@ -219,7 +219,7 @@ class KeyButton(PaintedButton):
 
         if self._opens_menu:
             icon_px = current_appearance().icon_px(_MENU_ICON_PX)
-            draw_cached_shape(
+            draw_cached_icon(
                 painter,
                 "chevron_down",
                 rect.right() - padding - icon_px,
@@ -321,7 +321,7 @@ class IconButton(PaintedButton):
             draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
         icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
-        draw_cached_shape(painter, self._icon_name, *icon_position, icon_px, colour)
+        draw_cached_icon(painter, self._icon_name, *icon_position, icon_px, colour)
 
 
 class LinkButton(PaintedButton):
@@ -359,7 +359,7 @@ class LinkButton(PaintedButton):
         text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
         if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
-            draw_cached_shape(
+            draw_cached_icon(
                 painter, "chevron_right", text_right + 1, (self.height() - icon_px) / 2, icon_px, text_colour
             )
         if self.key:

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
-from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio_button
+from console.views.theme.painting import draw_cached_icon, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_style_property
+from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row, set_style_property
 from console.views.widgets.controls.focus_ring import refresh_focus_ring
 
 _COMPLETION_LIST_KEYS = (
@@ -101,11 +101,11 @@ class Field(QWidget):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
-        self._message_icon = ShapeIcon("square_bang", "bad", 12)
+        self._message_icon = IconLabel("square_bang", "bad", 12)
         self._message_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._message_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._inner_layout = make_row(None, gap_px=4, margins=(0, 0, 10, 0))
-        self._inside_icon = ShapeIcon("check", "good", 14)
+        self._inside_icon = IconLabel("check", "good", 14)
         self._inside_label = TextLabel("", "small", "good")
         if isinstance(self.edit, LineEdit):
             self._inner_layout.addWidget(self._inside_icon)
@@ -131,7 +131,7 @@ class Field(QWidget):
         self.edit.setAccessibleDescription(error)
         if error and error != self._announced_error:
             self._announced_error = error
-            announce(self, error, shape="square_bang", tone="bad")
+            announce(self, error, icon_name="square_bang", tone="bad")
 
     def show_hint(self, hint: str) -> None:
         """Show a hint below the input, in place of an error; "" removes it."""
@@ -139,11 +139,11 @@ class Field(QWidget):
         self._show_message(hint, "muted")
         self.edit.setAccessibleDescription(hint)
 
-    def show_text_inside(self, text: str, shape: str = "check", tone: Tone = "good") -> None:
+    def show_text_inside(self, text: str, icon_name: str = "check", tone: Tone = "good") -> None:
         """Show a short text with an icon inside the input, at its right end, such as "✓ check digit"; "" removes the
         text."""
         self._inside_label.show_text(text, tone)
-        self._inside_icon.show_shape(shape, tone)
+        self._inside_icon.show_icon(icon_name, tone)
         self._inside_icon.setVisible(bool(text))
         self._inside_label.setVisible(bool(text))
         if isinstance(self.edit, LineEdit):
@@ -340,7 +340,7 @@ class DropDownList(QComboBox):
         painter.drawText(available_width, _LEFT_ALIGNMENT, elided_text)
         icon_px = current_appearance().icon_px(14)
         text_colour = colour("text" if is_enabled else "disabled_text")
-        draw_cached_shape(
+        draw_cached_icon(
             painter, "chevron_down", rect.right() - icon_px - 9, (rect.height() - icon_px) / 2, icon_px, text_colour
         )
 
@@ -369,6 +369,6 @@ class FilterChip(DropDownList):
         painter.setPen(text_colour)
         painter.drawText(rect.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
         icon_px = current_appearance().icon_px(14)
-        draw_cached_shape(
+        draw_cached_icon(
             painter, "chevron_down", rect.right() - icon_px - 7, (rect.height() - icon_px) / 2, icon_px, text_colour
         )

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import compute_centred_baseline
-from console.views.theme.painting import draw_frame, get_shape_pixmap
+from console.views.theme.painting import draw_frame, get_icon_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
 
@@ -198,7 +198,7 @@ class TabBar(QTabBar):
         don't grow with the text."""
         appearance = current_appearance()
         icon_px = appearance.icon_px(16)
-        arrow = get_shape_pixmap("chevron_right", appearance.colour("text").rgba(), icon_px, self.devicePixelRatioF())
+        arrow = get_icon_pixmap("chevron_right", appearance.colour("text").rgba(), icon_px, self.devicePixelRatioF())
         for button in self.findChildren(QToolButton):
             is_left = button.objectName() == "ScrollLeftButton"
             button.setArrowType(Qt.ArrowType.NoArrow)

@@ -1,14 +1,14 @@
-"""Two small widgets: the badge (a state as icon shape, word and colour) and the key cap (the picture of a key)."""
+"""Two small widgets: the badge (a state as icon, word and colour) and the key cap (the picture of a key)."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Language, Tone, tokens
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
+from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 
-_ICON_GAP_PX = 5  # px between shape and word
+_ICON_GAP_PX = 5  # px between icon and word
 _BADGE_PADDING_PX = 8
 _ICON_SIDE_PX = 14
 
@@ -20,15 +20,15 @@ class Badge(QWidget):
     accessible_role = QAccessible.Role.StaticText
 
     def __init__(
-        self, word: str, shape: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
+        self, word: str, icon_name: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
     ) -> None:
-        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `property_name` names the
+        """`word`, `icon_name` and `tone` are the state's word, icon and colour tone. `property_name` names the
         property whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers)
         contains it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._property_name = property_name
-        self.show_state(word, shape, tone)
+        self.show_state(word, icon_name, tone)
 
     @classmethod
     def from_badge_key(
@@ -41,14 +41,14 @@ class Badge(QWidget):
         badge_style = tokens().badges[key]
         return cls(
             badge_style.word(language),
-            badge_style.shape,
+            badge_style.icon_name,
             badge_style.tone,
             property_name=property_name,
             parent=parent,
         )
 
-    def show_state(self, word: str, shape: str, tone: Tone) -> None:
-        self.word, self.shape, self.tone = word, shape, tone
+    def show_state(self, word: str, icon_name: str, tone: Tone) -> None:
+        self.word, self.icon_name, self.tone = word, icon_name, tone
         self.setAccessibleName(f"{self._property_name}: {word}" if self._property_name else word)
         self.updateGeometry()
         self.update()
@@ -68,9 +68,9 @@ class Badge(QWidget):
         is_neutral = self.tone in ("text", "muted")
         border_colour = current_appearance().colour("border" if is_neutral else self.tone)
         draw_frame(painter, QRectF(self.rect()), 4, border_colour, current_appearance().colour(f"{self.tone}_tint"))
-        draw_cached_shape(
+        draw_cached_icon(
             painter,
-            self.shape,
+            self.icon_name,
             _BADGE_PADDING_PX - 1,
             (self.height() - icon_px) / 2,
             icon_px,

@@ -9,7 +9,7 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
 
@@ -22,7 +22,7 @@ class EmptyState(QWidget):
         title: str,
         explanation: str = "",
         *,
-        shape: str = "check",
+        icon_name: str = "check",
         button: KeyButton | None = None,
         parent: QWidget | None = None,
     ) -> None:
@@ -31,7 +31,7 @@ class EmptyState(QWidget):
         self.setAccessibleName(join_spoken_text(title, explanation))
         layout = make_column(None, gap_px=4)
         icon_row = Qt.AlignmentFlag.AlignHCenter
-        layout.addWidget(ShapeIcon(shape, "muted", 20), 0, icon_row)
+        layout.addWidget(IconLabel(icon_name, "muted", 20), 0, icon_row)
         layout.addWidget(TextLabel(title, is_bold=True), 0, icon_row)
         if explanation:
             explanation_label = TextLabel(explanation, "small", "muted", wraps_lines=True)

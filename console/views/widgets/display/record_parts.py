@@ -13,7 +13,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
     ElidedLabel,
-    ShapeIcon,
+    IconLabel,
     Surface,
     TextLabel,
     compute_half_leading_px,
@@ -29,15 +29,15 @@ _FORM_LABEL_WIDTH_PX = 80
 class RecordSide:
     """The state of a record on one side: in our database, at the provider, or in the order.
 
-    `name` is the name of the side; `word`, `shape` and `tone` are the state in our words with its icon; `own_word` is
-    the state in the side's own words. `fact` is a line that says how old the state is; `source` a line with the
-    record's version and the person who changed it. `is_different` is True if this state contradicts that of another
-    side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is True if
-    the amounts contradict each other."""
+    `name` is the name of the side; `word`, `icon_name` and `tone` are the state in our words with its icon;
+    `own_word` is the state in the side's own words. `fact` is a line that says how old the state is; `source` a line
+    with the record's version and the person who changed it. `is_different` is True if this state contradicts that of
+    another side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is
+    True if the amounts contradict each other."""
 
     name: str
     word: str
-    shape: str
+    icon_name: str
     tone: Tone
     own_word: str = ""
     amount: str = ""
@@ -68,7 +68,7 @@ class RecordSidePanel(Surface):
     def __init__(self, side: RecordSide) -> None:
         super().__init__(is_raised=True, edge="right")
         self._name_label = TextLabel("", "small", "muted")
-        self._state_icon = ShapeIcon("dash", "muted")
+        self._state_icon = IconLabel("dash", "muted")
         self._state_label = TextLabel("", "section")
         self._own_label = ElidedLabel("", "small", "muted")
         self._amount_label = TextLabel("", "figure", is_bold=True)
@@ -129,9 +129,9 @@ class RecordSidePanel(Surface):
         self.is_different = side.is_different
         self.setAccessibleName(side.format_spoken_text())
         self._name_label.show_text(side.name)
-        # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
-        self._state_icon.show_shape(
-            "not_equal" if side.is_different else side.shape, "bad" if side.is_different else side.tone
+        # A side that differs has the icon ≠, because a border and a colour alone aren't clear to everybody.
+        self._state_icon.show_icon(
+            "not_equal" if side.is_different else side.icon_name, "bad" if side.is_different else side.tone
         )
         self._state_label.show_text(side.word, "bad" if side.is_different else side.tone)
         self._own_label.show_text(side.own_word)
@@ -180,11 +180,11 @@ class RecordSideStrip(Surface):
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """One document of a credit check, as DocumentStrip shows it: name, icon (shape and tone), text (`text`) and
+    """One document of a credit check, as DocumentStrip shows it: name, icon (name and tone), text (`text`) and
     time (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`."""
 
     name: str
-    shape: str
+    icon_name: str
     tone: Tone
     text: str
     detail: str = ""
@@ -244,7 +244,7 @@ def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface
     panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))
     tone: Tone = "bad" if document.is_missing else "text"
     name_row = make_row(
-        ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, is_bold=True), gap_px=6
+        IconLabel(document.icon_name, document.tone), TextLabel(document.name, "body", tone, is_bold=True), gap_px=6
     )
     if document.missing_word:
         name_row.addWidget(TextLabel(document.missing_word, "body", "bad"))
@@ -264,7 +264,7 @@ class ExplanationForm(QWidget):
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
         """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
-        self._verdict_icon = ShapeIcon("dash", "muted", line_role="section")  # until a verdict is shown
+        self._verdict_icon = IconLabel("dash", "muted", line_role="section")  # until a verdict is shown
         self._verdict_label = TextLabel("", "section", is_bold=True, wraps_lines=True, is_selectable=True)
         self._why_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self._next_step_label = TextLabel("", wraps_lines=True, is_selectable=True)
@@ -285,10 +285,12 @@ class ExplanationForm(QWidget):
         grid.addWidget(self._next_step_label, 2, 1)
         grid.addWidget(make_flow_holder(self._action_layout), 3, 1)
 
-    def show_explanation(self, verdict: str, why: str, next_step: str, *, shape: str, tone: Tone = "text") -> None:
-        """Show the texts of the lines verdict, why and next step (`next_step`). `shape` and `tone` are the icon
+    def show_explanation(
+        self, verdict: str, why: str, next_step: str, *, icon_name: str, tone: Tone = "text"
+    ) -> None:
+        """Show the texts of the lines verdict, why and next step (`next_step`). `icon_name` and `tone` are the icon
         before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
-        self._verdict_icon.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
+        self._verdict_icon.show_icon(icon_name, "good" if tone == "text" and icon_name == "check" else tone)
         self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")
         self._why_label.show_text(why)
         self._next_step_label.show_text(next_step)

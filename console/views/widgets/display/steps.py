@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
 
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`state_word`), and time or
+    """One step of a process, as StepList shows it: its name, icon (name and tone), state (`state_word`), and time or
     reason (`detail`). `is_bold` is True for the current step."""
 
     name: str
-    shape: str
+    icon_name: str
     tone: Tone
     state_word: str
     detail: str = ""
@@ -59,7 +59,7 @@ class StepList(Surface):
 
     def _add_step(self, row: int, step: StepLine) -> None:
         widgets = (
-            ShapeIcon(step.shape, step.tone),
+            IconLabel(step.icon_name, step.tone),
             TextLabel(step.name, is_bold=step.is_bold),
             TextLabel(step.state_word, "body", "text" if step.is_bold else "muted"),
             TextLabel(step.detail, "small", "muted", wraps_lines=True, is_selectable=True),

@@ -396,10 +396,10 @@ class DialogFrame(QDialog):
         bars = [content] if isinstance(content, NotificationBar) else content.findChildren(NotificationBar)
         for bar in bars:
             bar.mark_announced()
-        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_OUTCOME_TONE)
+        icon_name, tone = (bars[0].icon_name, bars[0].tone) if bars else ("", _DEFAULT_OUTCOME_TONE)
         sentences = [bar.sentence for bar in bars]
         is_title_in_bar = bool(sentences) and sentences[0].startswith(title)
-        announce(self, join_spoken_text("" if is_title_in_bar else title, *sentences), shape=shape, tone=tone)
+        announce(self, join_spoken_text("" if is_title_in_bar else title, *sentences), icon_name=icon_name, tone=tone)
 
     @property
     def is_busy(self) -> bool:
@@ -477,7 +477,7 @@ class DialogFrame(QDialog):
             if self.hint.plain != self.too_early_text:
                 self._hint_before_refusal = self.hint.plain
             self.hint.show_text(self.too_early_text)
-            announce(self, self.too_early_text, shape="square_bang", tone="care")
+            announce(self, self.too_early_text, icon_name="square_bang", tone="care")
 
     def _act_on_enter(self) -> None:
         """Press the focused button, or go on from the focused input. Elsewhere, such as on the title: go to the first
@@ -510,7 +510,7 @@ class DialogFrame(QDialog):
         elif self.act_button.isEnabled():
             self.act_button.setFocus(Qt.FocusReason.TabFocusReason)
         else:
-            announce(self, self.act_button.shown_reason or self.too_early_text, shape="square_bang", tone="care")
+            announce(self, self.act_button.shown_reason or self.too_early_text, icon_name="square_bang", tone="care")
 
     def _list_content_stops(self) -> list[QWidget]:
         """Return the widgets of the content to which the Tab key goes, in its order; none if there is no input."""
@@ -529,5 +529,5 @@ class DialogFrame(QDialog):
             super().reject()
         elif self.stays_open_text:
             self.hint.show_text(self.stays_open_text)
-            announce(self, self.stays_open_text, shape="square_bang", tone="care")
+            announce(self, self.stays_open_text, icon_name="square_bang", tone="care")
             QTimer.singleShot(0, self, self.fit_size)

@@ -12,7 +12,7 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
@@ -37,7 +37,7 @@ class NotificationBar(QFrame):
         text: str = "",
         *,
         tone: Tone = "text",
-        shape: str = "warning",
+        icon_name: str = "warning",
         button: KeyButton | None = None,
         second_button: QWidget | None = None,
         is_narrow: bool = False,
@@ -54,14 +54,14 @@ class NotificationBar(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.button = button
         self.tone: Tone = tone
-        self.shape = shape
+        self.icon_name = icon_name
         self._is_announced, self._announced_sentence = is_announced, ""
         self._bold_label = TextLabel(bold_text, is_bold=True)
         self._text_label = TextLabel(text, wraps_lines=True)
         self._text_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._text_layout: QBoxLayout | None = None
         shown_buttons = self._buttons = [item for item in (button, second_button) if item is not None]
-        icon = ShapeIcon(shape, "muted" if tone == "text" else tone, line_role="body")
+        icon = IconLabel(icon_name, "muted" if tone == "text" else tone, line_role="body")
         if is_narrow:
             layout = make_row(gap_px=8, margins=(12, 8, 12, 8))
             layout.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
@@ -131,7 +131,7 @@ class NotificationBar(QFrame):
     def _announce_sentence(self) -> None:
         if self._is_announced and self.sentence != self._announced_sentence:
             self.mark_announced()
-            announce(self, self.sentence, shape=self.shape, tone=self.tone)
+            announce(self, self.sentence, icon_name=self.icon_name, tone=self.tone)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -181,7 +181,7 @@ class ToastFrame(QFrame):
         message: str,
         detail: str = "",
         *,
-        shape: str = "check",
+        icon_name: str = "check",
         tone: Tone = "good",
         close_name: str = "Close",
         route: RecordPageRoute | None = None,
@@ -189,7 +189,7 @@ class ToastFrame(QFrame):
         """`message` is the message, `detail` a second line, `close_name` the name of the close button. `route` leads
         to the record that the message is about; None means the record of the visible page, if any."""
         super().__init__()
-        self.shape, self.route = shape, route
+        self.icon_name, self.route = icon_name, route
         self.tone: Tone = tone
         self.fit_width()
         self.setAccessibleName(join_spoken_text(message, detail))
@@ -202,7 +202,7 @@ class ToastFrame(QFrame):
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
         layout = make_row(gap_px=8, margins=(12, 8, 8, 8))
-        layout.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(IconLabel(icon_name, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(text_column, 1)
         layout.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(layout)
@@ -265,7 +265,12 @@ class ToastStack(QObject):
         self._toasts.append(toast)
         self._place_toast(toast)
         announce(
-            toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route, path=toast.path
+            toast,
+            toast.accessibleName(),
+            icon_name=toast.icon_name,
+            tone=toast.tone,
+            route=toast.route,
+            path=toast.path,
         )
 
     def remove_file_toasts(self) -> None:

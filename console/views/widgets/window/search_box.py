@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_row
 from console.views.widgets.window.overlay import OverlayLayer
 from console.views.widgets.window.search_results import ResultGroup, ResultList
 from console.views.widgets.window.window_bars import ShortcutHintBar
@@ -90,7 +90,7 @@ class SearchBox(QObject):
         self.input.installEventFilter(self)
         self.list.picked.connect(self._pick_key)
         self._interpretation_label = TextLabel("", "small_data", "muted")
-        self._remark_icon = ShapeIcon("check", "good", 14)
+        self._remark_icon = IconLabel("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
         self.message_label = TextLabel("", "small", "care", wraps_lines=True)
         self.footer = ShortcutHintBar(hints)
@@ -103,7 +103,7 @@ class SearchBox(QObject):
         input_row = Surface()
         input_row.setFixedHeight(tokens().px("layout", "omnibox.input"))
         frame_layout = make_row(
-            ShapeIcon("search", "text", 16),
+            IconLabel("search", "text", 16),
             self.input,
             self._interpretation_label,
             self._remark_icon,
@@ -154,13 +154,13 @@ class SearchBox(QObject):
         self._set_geometry()
 
     def show_interpretation(
-        self, interpretation: str, remark: str, shape: str = "check", tone: Tone = "good"
+        self, interpretation: str, remark: str, icon_name: str = "check", tone: Tone = "good"
     ) -> None:
         """Show two texts at the right end of the input: `interpretation`, which says how the program has interpreted
         the typed text, and the remark `remark` with an icon, which says for example that the check digit is right."""
         self._interpretation_label.show_text(interpretation)
         self._remark_label.show_text(remark, tone)
-        self._remark_icon.show_shape(shape, tone)
+        self._remark_icon.show_icon(icon_name, tone)
         self._remark_icon.setVisible(bool(remark))
 
     def show_message(self, message: str) -> None:

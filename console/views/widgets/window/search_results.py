@@ -21,7 +21,7 @@ from console.views.theme.mixed_font_text import (
     split_amount_font_runs,
     split_font_runs,
 )
-from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
+from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -212,7 +212,7 @@ class _EntryDelegate(QStyledItemDelegate):
         is_disabled = bool(entry.disabled_reason)
         baseline, icon_px = compute_centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
         icon = colour("accent" if is_current else "muted")
-        draw_cached_shape(
+        draw_cached_icon(
             painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - icon_px) / 2, icon_px, icon
         )
         painter.setPen(colour("muted" if is_disabled else "text"))

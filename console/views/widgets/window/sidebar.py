@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import compute_centred_baseline, format_tooltip
-from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -227,7 +227,7 @@ class _SidebarDelegate(QStyledItemDelegate):
         baseline = int(compute_centred_baseline(box.top(), box.height()))
         x = box.left() + (24 if entry.is_nested else 8)
         text_colour = colour("accent" if is_current else "text")
-        draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
+        draw_cached_icon(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
         painter.setFont(current_appearance().font("body", is_bold=is_current))
         painter.setPen(colour("text"))
         name_x, name_runs = x + icon_px + 8, entry.name

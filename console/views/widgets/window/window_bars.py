@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
@@ -133,11 +133,11 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
-    """The content of one cell of the status bar: name, icon (shape and tone) and text (`text`). If `key` isn't "",
+    """The content of one cell of the status bar: name, icon (name and tone) and text (`text`). If `key` isn't "",
     the cell is a link, and the status bar emits the key when the person presses the link."""
 
     name: str
-    shape: str = ""
+    icon_name: str = ""
     tone: Tone = "good"
     text: str = ""
     key: str = ""
@@ -154,7 +154,7 @@ class StatusCell(Surface):
         super().__init__(is_raised=True, edge="left" if is_at_right else "right")
         is_good = content.tone == "good"
         name_label = TextLabel(content.name, "small")
-        icon = ShapeIcon(content.shape, content.tone, 14) if content.shape else None
+        icon = IconLabel(content.icon_name, content.tone, 14) if content.icon_name else None
         text_label = TextLabel(content.text, "small", "muted" if is_good else content.tone)
         self.hideable_label = (
             text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
@@ -162,7 +162,7 @@ class StatusCell(Surface):
         self.setToolTip(format_tooltip(f"{content.name} {content.text}".strip()))
         widgets = (name_label, icon, text_label) if content.text else (icon, name_label)
         self._widgets = [widget for widget in widgets if widget is not None]
-        self.is_due_tasks = not content.shape
+        self.is_due_tasks = not content.icon_name
         self.setAccessibleName(f"{content.name} {content.text}".strip())
         self.setLayout(make_row(*self._widgets, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
