@@ -43,10 +43,11 @@ class ReportWithPaymentNumbers:
 
 def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> ReportWithPaymentNumbers:
     first_day, last_day = parse_required_day(args.from_day, "--from"), parse_required_day(args.to_day, "--to")
-    period = (args.provider, first_day, last_day)
-    report = console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
+    provider_and_days = (args.provider, first_day, last_day)
+    report = console.reconciliation.run(*provider_and_days, dry_run=args.dry_run, request_id=args.request_id)
     subjects = {f"payment {difference.payment_id}" for difference in report.differences}
-    with suppress(ConsoleError):  # the run is done; without the numbers its answer has the rows' keys
+    # The run has ended: if the payment numbers can't be read, its answer has the keys of the rows.
+    with suppress(ConsoleError):
         return ReportWithPaymentNumbers(report, console.lookup.find_numbers(subjects))
     return ReportWithPaymentNumbers(report, {})
 

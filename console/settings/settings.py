@@ -341,9 +341,9 @@ def _list_remote_providers(settings: Settings) -> list[str]:
 
 
 class _SettingSource:
-    """Reads settings from environment variables and the profile file. A name in capitals is that of an environment
-    variable without `CONSOLE_`, which overrides the profile file; another name is a key that only the profile
-    file can have. An empty environment variable counts as unset.
+    """Reads settings from environment variables and the profile file. The name of a setting in capitals is the name
+    of its environment variable without `CONSOLE_`; this variable overrides the profile file. A name in small letters
+    is a key that only the profile file can have. An empty environment variable counts as unset.
     """
 
     def __init__(self, env: Mapping[str, str], profile: Mapping[str, RawSetting]) -> None:

@@ -8,13 +8,13 @@ from console.services.access.blocking_sessions import BlockingSessionEnder
 
 PAUSE_BETWEEN_LOCK_PASSES_SECONDS = 1.0
 PAUSE_AFTER_ENDED_SESSION_SECONDS = 0.2
-"""Pause in seconds after a pass that has ended a session: MariaDB names one blocking session for each that waits, and
-renews its list of them only if nobody has read it for 0.1 s.
+"""Pause in seconds after a pass that has ended a session: MariaDB lists one blocking session for each waiting
+session, and renews this list only if no session has read it for 0.1 s.
 """
 PAUSE_AFTER_EXCEPTION_SECONDS = 60.0
-"""Pause in seconds after a pass with an unexpected exception. After a refusal for a missing right, which `db check`
-shows, PAUSE_BETWEEN_LOCK_PASSES_SECONDS stays: a worker that may not roll prepared transactions back can still end
-sessions.
+"""Pause in seconds after a pass with an unexpected exception. If the worker's account lacks a right, which `db check`
+shows, the pause is PAUSE_BETWEEN_LOCK_PASSES_SECONDS: a worker that may not roll prepared transactions back can still
+end sessions.
 """
 _log = logging.getLogger("console.worker")
 

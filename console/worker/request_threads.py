@@ -13,10 +13,13 @@ from console.services.desk_requests.execution import RequestExecutor
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
 REQUEST_POLL_PAUSE_SECONDS = 0.05
-"""Pause in seconds between two polls for requests, while one is open and while nobody asks for anything."""
+"""Pause in seconds between two polls for requests, while a request is open and when none was open for longer than
+QUICK_REQUEST_POLL_PERIOD_SECONDS.
+"""
 QUICK_REQUEST_POLL_PAUSE_SECONDS = 0.01
-"""Pause in seconds between two polls in the QUICK_REQUEST_POLL_PERIOD_SECONDS after a request, while none is open:
-then the next one often follows. Polls with this pause all day would cost the database 2 % of one core.
+"""Pause in seconds between two polls while no request is open and the last one was open at most
+QUICK_REQUEST_POLL_PERIOD_SECONDS ago, because a person often sends the next request soon. Polls with this pause all
+day would cost the database 2 % of one core.
 """
 QUICK_REQUEST_POLL_PERIOD_SECONDS = 10.0
 LONGEST_REQUEST_POLL_PAUSE_SECONDS = 5.0

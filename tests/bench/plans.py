@@ -125,7 +125,7 @@ BY_KEY: dict[str, Ask] = {
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
-    "provider's id": lambda conn: credit_checks.find_by_provider_id(conn, 5),
+    "provider's id": lambda conn: credit_checks.list_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
     "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),

@@ -40,7 +40,9 @@ class ArticleCountReader:
         self._name_of = name_of
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        question = SingleRequest("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget_seconds=15.0)
+        question = SingleRequest(
+            "GET", f"/api/searches/{credit_check_id}", read_timeout_seconds=10.0, budget_seconds=15.0
+        )
         return self._ask(question, make_answer_converter(READ_STATUS_CLASSES, _report))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
@@ -63,7 +65,7 @@ class ArticleCount(ArticleCountReader):
             return make_unsent_outcome("no_name", has_effect=True)
         body = json.dumps({"keyword": name}).encode()
         question = SingleRequest(
-            "POST", "/api/searches", read_timeout=10.0, budget_seconds=15.0, body=body, has_effect=True
+            "POST", "/api/searches", read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=True
         )
         return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _report))
 

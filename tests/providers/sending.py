@@ -35,7 +35,7 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
 def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, SendingCertainty]:
     with pytest.raises(TransportFailure) as caught:
         send(line, **options)
-    return caught.value.kind, caught.value.reason, caught.value.sent
+    return caught.value.outcome_class, caught.value.reason, caught.value.sent
 
 
 def never(reason: str) -> tuple[OutcomeClass, str, SendingCertainty]:

@@ -108,7 +108,7 @@ class Line:
         """Send one question, once. An answer is judged by its status, then by the row that `read` finds."""
         body = None if asked is None else json.dumps(asked).encode()
         question = SingleRequest(
-            method, path, read_timeout=10.0, budget_seconds=15.0, body=body, has_effect=asked is not None
+            method, path, read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=asked is not None
         )
         key = self.secrets["API_KEY"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
@@ -138,7 +138,7 @@ class KaedeReader:
         keeps_idempotency_keys=True,
         not_found_rule=NotFoundRule(),
         asks_by_amount_and_day=False,
-        refund_timeout=10.0,
+        refund_probe_delay_seconds=10.0,
     )
 
     def __init__(self, line: Line) -> None:

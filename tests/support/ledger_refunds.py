@@ -106,7 +106,7 @@ class LedgerReader:
             keeps_idempotency_keys=self.keeps_keys,
             not_found_rule=NotFoundRule() if self.keeps_keys else None,
             asks_by_amount_and_day=not self.keeps_keys,
-            refund_timeout=30.0,
+            refund_probe_delay_seconds=30.0,
             has_slow_refunds=not self.keeps_keys,
         )
 

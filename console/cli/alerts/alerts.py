@@ -32,7 +32,7 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
     from console.services.alerts.inbox import LONGEST_NOTE_CHARACTERS
 
     alert_id = parse_row_id("alert", args.id)
-    if args.note is not None and not args.note.strip():  # the option is there for its words
+    if args.note is not None and not args.note.strip():  # a note without text is a mistake
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}
         )

@@ -37,7 +37,7 @@ SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 
 
 class HelpRequest(Exception):
-    """Raised if the command line requests help. `text` is the help page without a final newline."""
+    """Raised if the command line requests help. `text` is the help page without a newline at its end."""
 
     def __init__(self, text: str) -> None:
         super().__init__("help")
@@ -244,9 +244,8 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     show_parser.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
     evidence_parser = _add_command(commands, "evidence", translate, "evidence_packs")
     evidence_parser.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
-    record_queue_names = [
-        name for name in QUEUE_NAMES if name not in ("companies", "notices")
-    ]  # they hold no records
+    # The queues of companies and notices contain no records.
+    record_queue_names = [name for name in QUEUE_NAMES if name not in ("companies", "notices")]
     evidence_parser.add_argument(
         "--queue", choices=record_queue_names, metavar="NAME", help=", ".join(record_queue_names)
     )

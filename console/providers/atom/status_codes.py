@@ -34,8 +34,8 @@ SUCCESS_CODE = "OTS0000"
 
 
 class FailureCause(StrEnum):
-    """Part to examine after a failed call: the credentials (AUTHENTICATION), the keys and the sequence of signed
-    fields (SIGNATURE), the provider (SYSTEM), or the single request (OTHER).
+    """The part that staff must examine after a failed call to Atom: the credentials (AUTHENTICATION), the keys and
+    the sequence of signed fields (SIGNATURE), Atom's own system (SYSTEM), or the single request (OTHER).
     """
 
     AUTHENTICATION = "authentication"

@@ -9,17 +9,17 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 
 class TransportFailure(Exception):
-    """A call without a complete answer. `kind` is the outcome class for a call that costs money, `reason` a stable
-    code; `sending_certainty`, stored as `sent`, says whether the request can have reached the provider.
+    """A call without a complete answer. `outcome_class` is the outcome class for a call that costs money, `reason` a
+    stable code; `sending_certainty`, stored as `sent`, says whether the request can have reached the provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
-    `kind`."""
+    `outcome_class`."""
 
     def __init__(
-        self, kind: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None
+        self, outcome_class: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None
     ) -> None:
-        super().__init__(f"{kind}: {reason} (sent: {sending_certainty})")
-        self.kind = kind
+        super().__init__(f"{outcome_class}: {reason} (sent: {sending_certainty})")
+        self.outcome_class = outcome_class
         self.reason = reason
         self.sent = sending_certainty
         self.status = status
@@ -51,8 +51,10 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
         if any(
             isinstance(exception, types) and (not text_part or text_part in str(exception)) for exception in causes
         ):
-            kind = OutcomeClass.FAILED_DEFINITE if sending_certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
-            return kind, reason, sending_certainty
+            outcome_class = (
+                OutcomeClass.FAILED_DEFINITE if sending_certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
+            )
+            return outcome_class, reason, sending_certainty
     return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE
 
 

@@ -84,9 +84,15 @@ def make_answer_converter(
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
-        content, kind, reason = classify_status(answer)
+        content, outcome_class, reason = classify_status(answer)
         return Outcome(
-            kind, reason, SendingCertainty.YES, content, answer.status, make_evidence(answer.body), answer.sha256
+            outcome_class,
+            reason,
+            SendingCertainty.YES,
+            content,
+            answer.status,
+            make_evidence(answer.body),
+            answer.sha256,
         )
 
     def classify_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:

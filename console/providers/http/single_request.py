@@ -35,13 +35,14 @@ call.
 @dataclass(frozen=True, slots=True)
 class SingleRequest:
     """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
-    `read_timeout` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call) are real
-    seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without one.
+    `read_timeout_seconds` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call)
+    are real seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without
+    one.
     """
 
     method: str
     path: str
-    read_timeout: float
+    read_timeout_seconds: float
     budget_seconds: float
     largest_answer_bytes: int = MEBIBYTE
     body: bytes | None = field(default=None, repr=False)
@@ -67,7 +68,9 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     the end of the text cuts it off.
     """
     spans = sorted(
-        _find_secrets(text, {form for secret in secrets if secret for form in _list_encodings_of_secret(secret)})
+        _find_secrets(
+            text, {encoding for secret in secrets if secret for encoding in _list_encodings_of_secret(secret)}
+        )
     )
     for start, end in reversed(_merge_spans(spans)):
         text = text[:start] + _MASKED_VALUE + text[end:]
@@ -77,21 +80,24 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
 
 
 def _list_encodings_of_secret(secret: str) -> list[str]:
-    """Return the secret as its characters and as its bytes in UTF-8 (a URL escapes bytes, JSON and HTML characters),
-    each also with the plus signs that a URL has for spaces."""
+    """Return the secret in the forms in which a text may contain it: its characters (JSON and HTML escape
+    characters), its bytes in UTF-8 (a URL escapes bytes), and both with `+` in place of spaces, as in a URL.
+    """
     forms = (secret, secret.encode("utf-8", "surrogatepass").decode("latin-1"))
     return [written_form for form in forms for written_form in (form, form.replace(" ", "+"))]
 
 
-def _find_secrets(text: str, forms: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each of the `forms` in the text, and in the text without its escapes."""
+def _find_secrets(text: str, encodings: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each place in the text that contains one of `encodings`, as it is or with
+    escaped characters; also a beginning of one that the end of the text cuts off.
+    """
     positions: Sequence[int] = range(len(text) + 1)
     for _ in range(_MAX_ESCAPE_LEVELS + 1):
-        for form in forms:
-            for match in re.finditer(re.escape(form), text):
+        for encoding in encodings:
+            for match in re.finditer(re.escape(encoding), text):
                 yield positions[match.start()], positions[match.end()]
-            for length in range(len(form) - 1, _MIN_CUT_SECRET_CHARACTERS - 1, -1):
-                if text.endswith(form[:length]):
+            for length in range(len(encoding) - 1, _MIN_CUT_SECRET_CHARACTERS - 1, -1):
+                if text.endswith(encoding[:length]):
                     yield positions[-1 - length], positions[-1]
                     break
         if not _ESCAPE_PATTERN.search(text):
@@ -100,8 +106,10 @@ def _find_secrets(text: str, forms: Collection[str]) -> Iterator[tuple[int, int]
 
 
 def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
-    """Return the text with each escape replaced by its character, and the position in the original text of each of
-    its characters and of its end. `positions`: the same positions for `text`."""
+    """Return the text with each escape replaced by its character, and a list of positions in the original text: one
+    for each character of the returned text, and one for its end. `positions` is this list for `text`, which may have
+    lost its outer escapes in an earlier call.
+    """
     characters: list[str] = []
     new_positions: list[int] = []
     end = 0
@@ -181,7 +189,7 @@ def _send_once(
             request.path,
             headers=headers,
             body=request.body,
-            read_timeout_seconds=request.read_timeout,
+            read_timeout_seconds=request.read_timeout_seconds,
             budget_seconds=request.budget_seconds,
             max_body_bytes=request.largest_answer_bytes,
         )
@@ -190,7 +198,7 @@ def _send_once(
     except TransportFailure as failure:
         if failure.sent is SendingCertainty.NO:
             return make_unsent_outcome(failure.reason, has_effect=request.has_effect)
-        return Outcome(failure.kind, failure.reason, failure.sent, status=failure.status)
+        return Outcome(failure.outcome_class, failure.reason, failure.sent, status=failure.status)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)

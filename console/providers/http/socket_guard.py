@@ -22,7 +22,7 @@ _POLL_INTERVAL_SECONDS = 0.1
 
 
 class SocketGuard:
-    """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget` seconds after
+    """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget_seconds` after
     the guard was made. `is_allowed` returns True if the program may connect to an IP address.
 
     A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer

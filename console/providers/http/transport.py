@@ -181,7 +181,7 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
     the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
     """
-    kind, reason, sending_certainty = classify_exception(error)
+    outcome_class, reason, sending_certainty = classify_exception(error)
     cause = (
         interrupts.INTERRUPT_REASON
         if socket_guard.is_interrupted
@@ -190,15 +190,15 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
         else None
     )
     if not socket_guard.has_begun:
-        kind, sending_certainty = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
+        outcome_class, sending_certainty = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
         if socket_guard.is_forbidden:
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
         elif socket_guard.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
     elif status is not None or cause or sending_certainty is SendingCertainty.NO:
-        kind, sending_certainty = (
+        outcome_class, sending_certainty = (
             OutcomeClass.UNKNOWN,
             SendingCertainty.MAYBE if status is None else SendingCertainty.YES,
         )
         reason = cause or reason
-    return TransportFailure(kind, reason, sending_certainty, status)
+    return TransportFailure(outcome_class, reason, sending_certainty, status)

@@ -76,9 +76,9 @@ class ReconciliationFileHint:
 
 @dataclass(frozen=True, slots=True)
 class OtherHint:
-    """A well-formed unsigned notice of a type that the console ignores; `kind` is this type."""
+    """A well-formed unsigned notice of a type that the console ignores; `notice_type` is this type."""
 
-    kind: str
+    notice_type: str
 
 
 Hint = TransactionHint | ReconciliationFileHint | OtherHint

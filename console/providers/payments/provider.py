@@ -42,7 +42,8 @@ class PaymentCapabilities:
     - `keeps_idempotency_keys`: a request with a repeated refund key returns the earlier result
     - `not_found_rule`: None if the answer "not found" never decides a refund
     - `asks_by_amount_and_day`: the provider finds a payment only if its amount and day are given
-    - `refund_timeout`: real seconds after the sending of a refund before which an automatic probe is useless
+    - `refund_probe_delay_seconds`: real seconds after the sending of a refund before which an automatic probe is
+      useless
     - `has_slow_refunds`: an accepted refund takes hours or longer
     - `lists_refunds_with_payment`: each answer about a payment contains all refunds of the payment
     """
@@ -56,7 +57,7 @@ class PaymentCapabilities:
     keeps_idempotency_keys: bool
     not_found_rule: NotFoundRule | None
     asks_by_amount_and_day: bool
-    refund_timeout: float
+    refund_probe_delay_seconds: float
     has_slow_refunds: bool = False
     lists_refunds_with_payment: bool = False
 

@@ -172,7 +172,7 @@ class PayPayReader:
             keeps_idempotency_keys=True,
             not_found_rule=NotFoundRule(),
             asks_by_amount_and_day=False,
-            refund_timeout=POST_READ_TIMEOUT_SECONDS,
+            refund_probe_delay_seconds=POST_READ_TIMEOUT_SECONDS,
             lists_refunds_with_payment=True,
         )
 

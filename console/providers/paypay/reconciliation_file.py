@@ -233,8 +233,8 @@ def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
-        kind = OutcomeClass.NOT_FOUND if answer.status == 404 else OutcomeClass.UNKNOWN
-        return Outcome(kind, reason, SendingCertainty.YES, None, answer.status, evidence, answer.sha256)
+        outcome_class = OutcomeClass.NOT_FOUND if answer.status == 404 else OutcomeClass.UNKNOWN
+        return Outcome(outcome_class, reason, SendingCertainty.YES, None, answer.status, evidence, answer.sha256)
     try:
         _read_header(io.BytesIO(answer.body))
     except InvalidDailyFile:

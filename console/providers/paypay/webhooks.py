@@ -23,14 +23,14 @@ def read_notice(body: bytes) -> Hint:
         raise UnreadableJson("too large")
     fields = parse_object(body)
     require_storable(fields)
-    kind = fields.get("notification_type")
-    if not isinstance(kind, str) or not 1 <= len(kind) <= 64 or not kind.isprintable():
+    notice_type = fields.get("notification_type")
+    if not isinstance(notice_type, str) or not 1 <= len(notice_type) <= 64 or not notice_type.isprintable():
         raise UnreadableJson("no type")
-    if kind == "Transaction":
+    if notice_type == "Transaction":
         return _read_transaction_hint(fields)
-    if kind == "file.created" and fields.get("fileType") == "transaction_recon":
+    if notice_type == "file.created" and fields.get("fileType") == "transaction_recon":
         return _read_file_hint(fields)
-    return OtherHint(kind)
+    return OtherHint(notice_type)
 
 
 def _read_transaction_hint(fields: dict[str, object]) -> Hint:

@@ -60,8 +60,8 @@ class RegistryApi:
     def read_difference(self, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
         """Read part `part_number` (from 1) of the rows that were updated on the day, and return the outcome
         with them. The outcome has the number of all parts."""
-        period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
-        request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
+        parameters = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
+        request = self._make_request("diff", parameters, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert_answer = make_answer_converter(
             _OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, part_number), _make_empty_evidence
         )
@@ -69,7 +69,9 @@ class RegistryApi:
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
         """Read the present rows of up to MAX_NUMBERS_PER_REQUEST corporation numbers, without earlier facts of the
-        corporations. A number that isn't assigned or was deleted is missing in the result."""
+        corporations, and return the outcome with the corporations. A number that isn't assigned or was deleted has no
+        corporation in the outcome.
+        """
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_READ_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         requested_numbers = frozenset(numbers)

@@ -192,7 +192,7 @@ class CreditCheckProber:
         unused_reports = [
             report
             for report in reports
-            if not credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
+            if not credit_checks.list_by_provider_id(tx.conn, report.credit_check_id)
             and (sent_day is None or report.purchase_date is None or report.purchase_date >= sent_day)
         ]
         if is_id_ambiguous:

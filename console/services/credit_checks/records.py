@@ -76,7 +76,7 @@ def find_credit_checks_with_provider_id(
     may have the same check.
     """
     lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
-    return credit_checks.find_by_provider_id(tx.conn, provider_id)
+    return credit_checks.list_by_provider_id(tx.conn, provider_id)
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:

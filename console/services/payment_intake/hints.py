@@ -188,8 +188,11 @@ class HintHandler:
         context = self._context
         if event.payment_id is None or not self._is_reported_as_paid(event):
             return False
-        period = context.scale.scale_delta(LATE_ANSWER_PERIOD)
-        if event.received_at is not None and not timedelta(0) <= context.now() - event.received_at < period:
+        late_answer_period = context.scale.scale_delta(LATE_ANSWER_PERIOD)
+        if (
+            event.received_at is not None
+            and not timedelta(0) <= context.now() - event.received_at < late_answer_period
+        ):
             return False
         payment = self._payment_prober.read_payment(event.payment_id)
         return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES

@@ -528,7 +528,7 @@ def list_refunds_with_number(context: ServiceContext, tx: Transaction, payment_i
     provider = payment_work.require_payment(tx, payment_id).provider
     owners = (
         *filter(None, [refunds.find_by_key(tx.conn, number)]),
-        *refunds.find_by_provider_id(tx.conn, number),
+        *refunds.list_by_provider_id(tx.conn, number),
     )
     return [owner for owner in owners if payment_work.require_payment(tx, owner.payment_id).provider == provider]
 

@@ -198,7 +198,9 @@ class RefundProber:
         counts only after that time.
         """
         is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, now)
-        return not is_clock_ahead and not self._was_sent_long_ago(refund, capabilities.refund_timeout, now)
+        return not is_clock_ahead and not self._was_sent_long_ago(
+            refund, capabilities.refund_probe_delay_seconds, now
+        )
 
     def _was_sent_long_ago(self, refund: Refund, min_age_seconds: float, now: datetime) -> bool:
         """True if at least `min_age_seconds` have passed between the last sending of the refund and `now`, both by
@@ -255,7 +257,7 @@ class RefundProber:
         """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until
         then, the request may still reach the provider."""
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
-        at = sent_at + context.scale.scale_delta(timedelta(seconds=capabilities.refund_timeout))
+        at = sent_at + context.scale.scale_delta(timedelta(seconds=capabilities.refund_probe_delay_seconds))
         work = refunds.make_work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 

@@ -366,8 +366,9 @@ def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | Non
     """Return the rights of a role on MySQL; None if the connected account may not read them.
 
     An administrator can read any role. For an ordinary account MySQL lists the role's rights together with the
-    account's own. Rights on whole databases are dropped: only the account itself has any. On single tables, the
-    account's own rights, such as those of the schema account on tables of the server, are subtracted.
+    account's own rights. Of this list, rights on whole databases are removed, because a role of the console has none.
+    The account's own rights on single tables are removed, too, such as those of the schema account on tables of the
+    server.
     """
     try:
         grant_lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR {quote_identifier(role)}").scalars())

@@ -36,24 +36,25 @@ MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE = 15
 to the tables. Normally the program on the desk ends such a transaction sooner.
 """
 MAX_WAIT_SECONDS = 2
-"""Longest time (seconds) for which one transaction waits for people's transactions, however short each of them is:
-several sessions in turn can hold a lock without an end, and a gap before a row has many holders at once.
+"""Longest time (seconds) for which one transaction waits for people's transactions. Each of them may be short:
+several sessions can hold the same lock one after another without a pause, and many sessions can hold the lock of one
+gap before a row.
 """
 MAX_BLOCKING_POINTS = 20
-"""Number of points (POINTS_BY_REASON) within REPEATED_BLOCKING_PERIOD_SECONDS from which on an account is locked if
-it blocks others once more.
+"""Number of points (POINTS_BY_REASON). If an account has got at least this number within
+REPEATED_BLOCKING_PERIOD_SECONDS and blocks others once more, it is locked.
 """
 REPEATED_BLOCKING_PERIOD_SECONDS = 600.0
 MAX_MEMORY_BYTES = 256 * 1024 * 1024
-"""Memory (bytes) of all sessions of a person on one node from which on the largest ones are ended. MariaDB only: no
-server limits the memory of user variables, and MySQL tells it only to accounts with further rights. One session of a
-desk has at most some MiB.
+"""Largest memory (bytes) of all sessions of a person on one node; if they have more, the largest sessions are ended.
+MariaDB only: no server limits the memory of user variables, and MySQL shows it only to accounts with further rights.
+A session of a desk uses a few MiB.
 """
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
 MAX_PREPARED_TRANSACTION_SECONDS = 2
-"""Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
-transaction. A worker calls the procedure again and again, and rolls the transaction back when the calls have
+"""Smallest age (seconds) at which the procedure reports a prepared XA transaction that has no session and blocks
+another transaction. A worker calls the procedure repeatedly, and rolls the transaction back when the calls have
 reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
 `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
@@ -220,13 +221,13 @@ END"""  # noqa: S608  # constants of this program
 
 def _make_repeater_statements(lock_account_sql: str) -> str:
     """Return the part of the procedure that locks the account of the session if the account has blocked others again
-    and again, and ends its other sessions. Otherwise a person who may connect anew after each end would block others
-    for ever. The variable `@console_repeaters` of the calling session has the names of such accounts. The procedure
-    locks only an account that blocks others at this moment, so no worker can lock any other one.
+    and again, and ends its other sessions. Otherwise a person who connects again after each ended session would block
+    others for ever. The variable `@console_repeaters` of the calling session has the names of such accounts. The
+    procedure locks only an account that blocks others at this moment, so no worker can lock any other one.
 
-    `lock_account_sql` locks the account. It may fail whatever people do: one account can use up the prepared
-    statements of the whole server (`max_prepared_stmt_count`). The sessions are ended all the same, which gives these
-    statements free, and the next call locks the account.
+    `lock_account_sql` is the statement that locks the account. It can fail, because one account can use up the
+    prepared statements of the whole server (`max_prepared_stmt_count`). The sessions are ended even then, which frees
+    these statements, and the next call locks the account.
     """
     return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}', '{MEMORY_REASON}')
       AND FIND_IN_SET(account, @console_repeaters) THEN
@@ -248,12 +249,13 @@ def _make_repeater_statements(lock_account_sql: str) -> str:
 
 def _make_no_room_handler(sql: _ServerSql) -> str:
     """Return the handler of the procedure for a server without room for temporary tables. The list of sessions is
-    such a table, so nobody could be ended while one person has filled the folder `tmpdir`.
+    such a table, so the procedure could end no session while one person has filled the folder `tmpdir`.
 
-    Nobody can see which session has filled it. So the handler ends all sessions of one account, and looks for a
-    second if there is room now; if not, the next call goes on with the next account that has sessions. The variable
-    `@console_ended_last` of the calling session has the last account whose end gave no room: an account that fills
-    the folder again is the first one of the next time. With no account left, the error is raised.
+    The server doesn't show which session has filled it. So the handler ends all sessions of one account, and checks
+    for one second whether there is room now; if not, the next call continues with the next account that has sessions.
+    The variable `@console_ended_last` of the calling session has the last account whose sessions were ended without
+    gaining room. So if an account fills the folder again, its sessions are the first ones to be ended. If no account
+    is left, the error is raised.
     """
     is_next = f"NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND o.name > COALESCE(@console_ended_last, '')"
     end_sessions = "EXECUTE IMMEDIATE CONCAT('KILL CONNECTION USER ', QUOTE(account));"
@@ -302,10 +304,11 @@ def _make_session_query(sql: _ServerSql) -> str:
     `reason`.
 
     On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`:
-    the server sets that time anew whenever one of several sessions that hold the same lock ends. Sessions in turn,
-    each younger than MAX_WAIT_SECONDS, would otherwise block others for ever, and no wait would ever be long enough.
-    So the statement may have waited for other sessions nearly all the time: a session whose transaction is younger
-    than a second blocks others perhaps by chance, and the reason of its end is `blocks_unclear`.
+    the server sets that time anew whenever one of several sessions that hold the same lock ends. Otherwise sessions
+    that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no wait would
+    reach the limit. The statement may have waited for earlier sessions nearly all this time. So a session whose
+    transaction is younger than a second blocks others perhaps by chance, and the reason of its end is
+    `blocks_unclear`.
     """
     has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"

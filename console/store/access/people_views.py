@@ -10,11 +10,12 @@ a hidden row by NULL, except the columns by which the view is searched. The valu
 another person has done.
 
 A desk that reads views never gets a payer's name, so the desk can't find and mask the name in other texts. The views
-do this instead. A masked value is a scalar subquery, which reads the row again by its primary key: the server can
-merge such a view and use the indexes of its table, and it runs the subquery only in statements that read the value.
-An expression over the columns of the view's own row would show them unmasked: MariaDB prints the values of a row that
-is found by a unique key into the conditions of a plan, and a person may read the plan of their own other session
-(`SHOW EXPLAIN FORMAT=JSON FOR`). It prints a subquery as its number.
+do this instead. A masked value is a scalar subquery that reads the row again by its primary key. So the server can
+merge the view into a statement and use the indexes of its table, and it runs the subquery only if the statement reads
+the value. An expression over the columns of the view's own row would reveal the unmasked values: MariaDB prints the
+values of a row that is found by a unique key into the conditions of a plan, and a person may read the plan of their
+own other session (`SHOW EXPLAIN FORMAT=JSON FOR`). In place of a subquery the server prints only the subquery's
+number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -99,8 +99,8 @@ class ArchiveWriter:
         return self.folder.joinpath(*PurePosixPath(file_name).parts)
 
     def add(self, file_name: str) -> None:
-        """Add the file that the caller has written at `make_path(name)`: sync the file to the disk, and store its
-        length and SHA-256 in `files`.
+        """Add the file that the caller has written at the path that `make_path(file_name)` returned: sync the file to
+        the disk, and store its length and SHA-256 in `files`.
         """
         file = self._get_path(file_name)
         _sync_file(file)

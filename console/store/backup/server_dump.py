@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, DatabaseLockedDetail, StorageFullDetail
 
 SCHEMA_VERSION_TABLES = frozenset({"alembic_version", OWN_VERSION_TABLE})
-"""Names of the tables of which one has the version of the schema. A backup has them in a file of their own."""
+"""Names of the two tables that may have the version of the schema (see `upgrade`); a database has one of them. A
+backup stores it in a separate file.
+"""
 RESTORE_MARK_TABLE = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump: of the
 first one, if an interrupted restore was followed by a restore of another dump.

@@ -99,9 +99,9 @@ def find_database_id(file: Path) -> str | None:
 
 
 def _find_meta(file: Path) -> dict[str, str] | None:
-    """Return the contents of the table `console_meta` of this file, {} if a readable SQLite file lacks this table;
-    None if the file is missing or damaged. Raises ConsoleError `database_locked` (in_use) if another process has
-    locked the file.
+    """Return the contents of the table `console_meta` of this SQLite file: {} if the file lacks this table; None if
+    the file is missing or damaged. Raises ConsoleError `database_locked` (in_use) if another process has locked the
+    file.
     """
     if not file.is_file():
         return None

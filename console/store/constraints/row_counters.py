@@ -1,9 +1,9 @@
 """Trigger rules of a server for the ids of new rows, in every table with AUTO_INCREMENT.
 
-If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't give an id back. So
-only the schema account may freely set the id of a new row. No other account may make the counter jump: by an id in
-the row, by `insert_id`, or by a large increment. Rows of other applications, and rows that are restored under
-their old id, may have an id near the existing ids.
+If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't make an id usable again.
+So only the schema account may freely set the id of a new row. No other account may make the counter jump: by an id in
+the row, by `insert_id`, or by a large increment. Rows of other applications, and rows that are restored under their
+old id, may have an id near the existing ids.
 """
 
 from collections.abc import Mapping

@@ -311,7 +311,7 @@ def list_numbers_with_checks(conn: Connection, numbers: Sequence[str], limit: in
     return tuple(str(number) for number in conn.scalars(query))
 
 
-def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
+def list_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
     """Return the credit checks with this id of the provider (column `credit_check_id`). Credit checks of two
     clients may have the same id."""
     return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == provider_id))

@@ -285,8 +285,8 @@ class Database:
         self, tx: Transaction, session: server_engine.ServerSession, commit_at: float, error: DBAPIError
     ) -> bool:
         """Return True if the COMMIT of `tx`, which the server didn't answer, took effect; False if it didn't, or if
-        `tx` has no proof. The answer is known once the session of `tx` has ended: then the row that only `tx` can
-        have written is there or will never be.
+        `tx` has no proof. The answer is certain after the session of `tx` has ended: the row that only `tx` can have
+        written then exists, or will never exist.
 
         `commit_at` is the time at which COMMIT was sent (monotonic seconds), `error` is the error of the COMMIT. A
         crashed node is back within seconds. A cluster without a quorum often isn't, so its time limit is shorter.

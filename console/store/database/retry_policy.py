@@ -19,7 +19,9 @@ OWN_CHAIN_RETRY_SECONDS = 4.0
 process's audit chain first. It is retried at least MAX_RERUNS times, also if it has waited longer for locks.
 """
 LOCKED_RETRY_SECONDS = 8.0
-"""Time (seconds) since the beginning of a write, after which it doesn't wait again for another session's lock."""
+"""Time (seconds) after the beginning of a write. A write that has taken longer doesn't wait again for a lock of
+another session.
+"""
 
 
 class RetryCounters:

@@ -33,8 +33,9 @@ _MANIFEST_PATH = "registry.json"
 
 
 def is_document_path(path: str) -> bool:
-    """True if `Documents.store` may have returned `path`; an adopted record may name a document that it never
-    stored."""
+    """True if `path` has the form of the paths that `Documents.store` returns. An adopted record may name a document
+    with another path, which this program has not stored.
+    """
     return _PATH_PATTERN.fullmatch(path) is not None
 
 

@@ -55,8 +55,8 @@ class PdfDocument:
     """One PDF document, open in a child process of its own until `close`. Safe from any thread; one request runs
     at a time.
 
-    Each request may take `seconds` of real time. If the child process was killed or has crashed, the next request
-    starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
+    Each request may take `time_limit_seconds` of real time. If the child process was killed or has crashed, the next
+    request starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
     """
 
     def __init__(self, source: bytes | Path, *, time_limit_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
@@ -183,8 +183,9 @@ class PdfDocument:
 
 
 class _RequestTimer:
-    """Kills the child process if one request takes longer than `seconds`. `has_expired` is True once
-    the timer has killed it."""
+    """Kills the child process if one request takes longer than `time_limit_seconds`. `has_expired` is True once the
+    timer has killed it.
+    """
 
     def __init__(self, child: subprocess.Popen[bytes], time_limit_seconds: float) -> None:
         self.has_expired = False

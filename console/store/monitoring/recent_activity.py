@@ -19,8 +19,8 @@ MAX_ROWS = 2_000
 _MAX_IDS_PER_QUERY = 500
 """Largest number of ids in one query."""
 WAITED_MS_KEY = "waited_ms"
-"""Key in the detail of the audit entry of an operation's begin. Its value is the time (milliseconds) for which the
-operation waited for its lease.
+"""Key in the detail of the audit entry about the beginning of an operation. Its value is the time (milliseconds) for
+which the operation waited for its lease.
 """
 LONGEST_WAIT_MS = 86_400_000
 """Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a

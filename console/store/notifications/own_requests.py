@@ -58,8 +58,9 @@ class DecidedRefund:
 
 @dataclass(frozen=True, slots=True)
 class ClosedProposal:
-    """A person's newest proposal about the outcome of a record, after it was closed: it was decided, or needs no
-    decision any more. `kind` and `record_id` are the record."""
+    """A person's newest proposal about the outcome of a record, after the proposal was closed because the outcome was
+    decided or needs no decision any more. `kind` and `record_id` name the record.
+    """
 
     id: int
     kind: str

@@ -45,9 +45,9 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The choice of a queue's records by the filter `record_filter`, and their sort order `order`. Ages are counted
-    at the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor the
-    sort order uses it.
+    """The choice of a queue's records by the filter `record_filter`, and their sort order `order`. Ages are computed
+    at the instant `now`; None if the filter has no condition on the age. `owners` has the person who works on each
+    taken record; None if neither the filter nor the sort order uses it.
     """
 
     record_filter: RecordFilter = NO_FILTER

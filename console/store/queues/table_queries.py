@@ -50,7 +50,7 @@ few such rows, because a due task soon writes their new state.
 """
 
 _QUEUE_WITHOUT_LAPSED_RECORDS = "pending"
-"""Name of the queue from which lapsed rows are excluded, because the queue `unknown` has them."""
+"""Name of the queue from which lapsed rows are excluded, because they are in the queue `unknown`."""
 # Without a start value a server sorts all rows if they have the same work state.
 _START_KEY_BY_QUEUE = {"review": ("needs_review", EPOCH_START, 0)}
 """For a queue whose rows all have the same work state, the key after which its first page begins."""

@@ -28,7 +28,9 @@ _MAX_TAKES = 500
 
 class _TakeStatements:
     """The SQL statements for takes, on a server or on SQLite. `now` is SQL of the present time, `until` SQL of the
-    end of a new take. The condition `is_possible` is false for a take that a desk wrote while its clock was ahead."""
+    end of a new take. The SQL condition `is_possible` is false for a stored take whose times are in the future,
+    because a desk wrote it while its clock was ahead.
+    """
 
     def __init__(self, now: Any, until: Any, is_possible: Any) -> None:
         take_update = update(takes).where(

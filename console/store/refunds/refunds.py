@@ -200,7 +200,7 @@ def find_by_key(conn: Connection, key: str) -> Refund | None:
     return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"refund_key": key})
 
 
-def find_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
+def list_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
     """Return the refunds with this refund id of a provider; ids of different providers may be equal."""
     return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"provider_refund_id": provider_refund_id})
 

@@ -77,10 +77,10 @@ class _BrokenRule(Exception):
 
 
 class _StoredDayCache(dict[str, int]):
-    """Cache from the text of a date (YYYY-MM-DD) to its stored form: the number of days since
-    FIRST_PUBLICATION_DAY. A missing entry is computed at its first look-up; ValueError is raised for a text
-    that isn't a date. A file of real days has far fewer than _MAX_CACHED_DAYS; with more the cache begins anew, so
-    that its memory stays bounded.
+    """Cache from the text of a date (YYYY-MM-DD) to its stored form: the number of days since FIRST_PUBLICATION_DAY.
+    A missing entry is computed at its first look-up; ValueError is raised for a text that isn't a date. A file of the
+    publisher has far fewer than _MAX_CACHED_DAYS different days. If there are more, all entries are deleted, so that
+    the memory stays limited.
     """
 
     def __missing__(self, text: str) -> int:

@@ -137,8 +137,9 @@ def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -
 
 @lru_cache(8192)
 def _shorten_place(place: str) -> str:
-    """Return only the last character of a place (prefecture and city), if this character alone decides about the
-    comparison form of a street behind the place; otherwise return the place."""
+    """Return only the last character of a place (prefecture and city), if the comparison form of a street after the
+    place depends on no other character of the place; otherwise return the place.
+    """
     can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not has_second_reading(place)
     return place[-1:] if can_shorten and _fold_street_after_place(place, "丘ケ丘") == "丘ガ丘" else place
 

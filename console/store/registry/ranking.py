@@ -1,9 +1,10 @@
 """Ranks the corporations that the search index finds. The rank says how well a corporation's texts match the typed
 text.
 
-The index can find up to a thousand rows of which few match, so a row that doesn't match must cost little.
-Therefore its legal form is removed only if its names contain a word of the query. If the registry doesn't have the
-comparison form of its address, it is computed only if the address contains the characters of the word.
+The index can find up to a thousand rows of which few match, so the check of a row that doesn't match must be fast.
+Therefore the legal form is removed from the names of a row only if they contain a word of the query. A comparison
+form of the address that the registry doesn't have is computed only if the address contains the characters of the
+word.
 """
 
 import re
@@ -41,7 +42,8 @@ class Rank(IntEnum):
 class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
     digits. `folded_names` has the comparison forms of name and furigana, `folded_address` that of the address (module
-    `folded_texts`); what is None is computed."""
+    `folded_texts`); a form that is None is computed.
+    """
 
     number: str
     name: str

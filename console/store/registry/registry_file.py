@@ -8,8 +8,8 @@
         import.lock
 
 A registry in use has a write-ahead log, whose path is made of the path of registry.db. So a new registry gets a
-folder of its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query.
-If it names another registry by then, they open that registry.
+folder of its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query. If
+it names another registry than before, they open that registry.
 """
 
 import os

@@ -119,9 +119,11 @@ def _get_rank(candidate: _Candidate) -> Rank:
 
 
 class _Reading:
-    """The rows that one statement reads from the index: each row id with 0 if the filter excludes the row, otherwise
-    1, in ascending order. The rows that have been read are kept, so that an iteration begins with them. `is_complete`
-    is True if there are no others. `is_counted`: see `_Candidates.count_reading`."""
+    """The rows that one statement reads from the index: each row id, in ascending order, with 0 if the filter
+    excludes the row, otherwise 1. Rows that were read once are kept in memory; each iteration yields them first, and
+    then reads the next ones. `is_complete` is True if all rows were read. `is_counted`: see
+    `_Candidates.count_reading`.
+    """
 
     def __init__(self, rows: Iterator[tuple[int, int]]) -> None:
         self._further_rows = rows
@@ -183,7 +185,9 @@ class _Candidates:
         return self._readings[key]
 
     def find_reading(self, table: str, expression: str | None) -> _Reading | None:
-        """Return the reading by this expression from the beginning of the index, if there was one."""
+        """Return the rows that `open_reading` has begun to read by this expression from the beginning of the index;
+        None if it has not.
+        """
         return None if expression is None else self._readings.get((table, expression, 0))
 
     def _read_index(self, table: str, expression: str, after_id: int) -> Iterator[tuple[int, int]]:
@@ -310,9 +314,9 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
 
 class _FewRowIds(NamedTuple):
     """The row ids that one reading of the index finds and that fulfil the filter, each with True for a closed
-    corporation: `of_all_ranks` those of all ranks, `of_names` at least those of the ranks up to BEGINNING. None if
-    one reading isn't enough, because there are too many rows. `full_expression` is the expression of all ranks if it
-    was read then; its first rows are known.
+    corporation: `of_all_ranks` those of all ranks, `of_names` at least those of the ranks up to BEGINNING. A field is
+    None if there are too many rows for one reading. `full_expression` is the expression of all ranks if the index was
+    read by it, so that its first rows are known already; otherwise None.
     """
 
     of_names: dict[int, bool] | None = None

@@ -55,10 +55,11 @@ class Expressions:
         )
 
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
-        """Return full-text expressions of which the last one finds the same rows as those of all ranks together
-        (`make_expression`), but reads the index once for each word. If it is slow to read because the text has
-        several words or pieces, an expression for the whole text precedes it, which finds a part of these rows.
-        Return an empty list if the index can't find any match."""
+        """Return full-text expressions. The last one finds the same rows as the expressions of all ranks together
+        (`make_expression`), but the index is read only once for each word. If that takes long because the text has
+        several words or pieces, the list begins with an expression for the whole text, which finds a part of these
+        rows. Return an empty list if the index can't find any match.
+        """
         alternatives = self._list_anywhere_expressions(query.whole_name)
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
             alternatives.append(self._make_word_expression(query.whole_name, Rank.NAME))

@@ -314,8 +314,8 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def _is_shift_jis(content: bytes) -> bool:
-    """True if the text can be read as Shift_JIS and has no field in UTF-8. A field in UTF-8 could often be read as
-    Shift_JIS too, as characters without sense.
+    """True if the text can be read as Shift_JIS and has no field in UTF-8. Often a field in UTF-8 could also be read
+    as Shift_JIS, but as meaningless characters.
 
     A comma is never a part of a character of Shift_JIS. Kana and kanji have three bytes each in UTF-8 and two in
     Shift_JIS, with other values, so that a field of real text can't be both.

@@ -1,7 +1,6 @@
 """Find out whether a desk's file is still the one that its processes wrote, or a copy of it.
 
-A copy shows an earlier moment: whatever happened after that moment is missing in it, although its processes may have
-sent requests since.
+A copy has the state of an earlier moment: requests that the desk's processes have sent since then are missing in it.
 """
 
 from pathlib import Path

@@ -110,7 +110,7 @@ def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             transport(server.url).send("GET", path, headers={}, body=None, read_timeout_seconds=1, budget_seconds=1)
-        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
+        assert (caught.value.outcome_class, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
 
@@ -126,7 +126,7 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
                 read_timeout_seconds=1,
                 budget_seconds=1,
             )
-        assert (caught.value.kind, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
+        assert (caught.value.outcome_class, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
 
@@ -172,7 +172,7 @@ def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
         with pytest.raises(TransportFailure) as caught:
             send(transport(server.url))
         failure = caught.value
-        assert (failure.kind, failure.reason, failure.sent) == (
+        assert (failure.outcome_class, failure.reason, failure.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "stopped_before_sending",
             SendingCertainty.NO,

@@ -72,7 +72,7 @@ def test_read_timeout_within_the_body() -> None:
     """Silence within the body is the same, although the library calls it a connection error."""
     with serving(hangs(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send(transport(server.url), read_timeout=0.1)
-    assert (caught.value.kind, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
+    assert (caught.value.outcome_class, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
     assert (caught.value.sent, caught.value.status) == (SendingCertainty.YES, 200)
 
 

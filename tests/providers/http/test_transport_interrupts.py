@@ -34,7 +34,7 @@ def asked(pipe: Pipe, url: str, budget: float) -> None:
             try:
                 pipe.send(send(line, read_timeout=60, budget=budget).body)
             except TransportFailure as failure:
-                pipe.send((failure.kind, failure.reason, failure.sent))
+                pipe.send((failure.outcome_class, failure.reason, failure.sent))
     except KeyboardInterrupt:
         pipe.send("interrupted")
 

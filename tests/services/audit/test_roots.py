@@ -149,10 +149,10 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             since = audit_roots.read_covered_rows(conn)
             _, found = audit_roots.list_heads_to_store(
                 conn,
-                audit_roots.RowsCoveredByRoots(since.previous_end, since.previous_end),
-                since.last_end,
+                audit_roots.RowsCoveredByRoots(since.previous_root_last_id, since.previous_root_last_id),
+                since.root_last_id,
             )
-        assert 0 < since.previous_end < since.last_end
+        assert 0 < since.previous_root_last_id < since.root_last_id
         assert bought._context.session in {head.chain for head in found}
 
 
@@ -222,7 +222,7 @@ def test_who_is_no_worker_covers_nothing(
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
         with other.database.read() as conn:
-            assert audit_roots.read_covered_rows(conn).last_end >= forged
+            assert audit_roots.read_covered_rows(conn).root_last_id >= forged
         gone = cut(place, bought._context.session)
         assert missed(other) == min((gone, "missing"), (forged, "forged"))
 
@@ -271,7 +271,9 @@ def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], si
         covers, found = audit_roots.list_heads_to_store(conn, audit_roots.RowsCoveredByRoots(since, since), last)
     told = [[head.chain, head.seq, head.row_id, head.hash] for each in found for head in keep(each)]
     digest = sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
-    return json.dumps({"since": covers.previous_end, "upto": covers.last_end, "root": digest, "heads": told})
+    return json.dumps(
+        {"since": covers.previous_root_last_id, "upto": covers.root_last_id, "root": digest, "heads": told}
+    )
 
 
 @pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
@@ -345,7 +347,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
         ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         worker.recovery.run_due()
         with other.database.read() as conn:
-            assert audit_roots.read_covered_rows(conn).last_end == newest
+            assert audit_roots.read_covered_rows(conn).root_last_id == newest
         assert missed(other) is None
 
 
