@@ -112,7 +112,7 @@ def _import_registry(
             whole_day=registry.whole_day,
             changes=registry.changes,
         )
-        for path in (whole_file, difference):  # one after the other: only then the difference's changes are told
+        for path in (whole_file, difference):  # the whole file first: the changes are counted from it
             if not stop_event.is_set():
                 import_file(path, stop_event.is_set)
     except ConsoleError as error:

@@ -24,7 +24,7 @@ from console.services.alerts.incidents import IncidentService
 from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRunService
-from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestShape
+from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.process.context import ServiceContext, act_for_requester
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery.saved_views import SavedViewService
@@ -284,55 +284,53 @@ _make_incident_facts = _make_facts_function_for_kind(INCIDENT_KIND)
 _INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
 _INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
-DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestShape] = {
-    "purchase": DeskRequestShape((PurchaseRequest,), _make_purchase_facts),
-    "refetch": DeskRequestShape(
+DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
+    "purchase": DeskRequestForm((PurchaseRequest,), _make_purchase_facts),
+    "refetch": DeskRequestForm(
         (int, bool, bool, int | None), _make_facts_function_for_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
-    "probe": DeskRequestShape((str, str), _make_record_facts),
-    "resolve": DeskRequestShape(
+    "probe": DeskRequestForm((str, str), _make_record_facts),
+    "resolve": DeskRequestForm(
         (str, str, str, str | Path, str | None, int | None, StatedReason | None), _make_decision_facts
     ),
-    "take": DeskRequestShape((str, int), _make_record_facts),
-    "give up": DeskRequestShape((str, int), _make_record_facts),
-    "hand over": DeskRequestShape((str, int, str), _make_record_facts),
-    "note": DeskRequestShape((str, int, str), _make_record_facts),
-    "payment start": DeskRequestShape((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
-    "payment import": DeskRequestShape((PaymentImport,), _make_empty_facts),
-    "order move": DeskRequestShape((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
-    "refund request": DeskRequestShape((RefundRequest,), _make_refund_request_facts),
-    "refund approve": DeskRequestShape((int, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "refund reject": DeskRequestShape((int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "refund withdraw": DeskRequestShape((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "refund submit": DeskRequestShape((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "bulk freeze": DeskRequestShape((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
-    "bulk stop": DeskRequestShape((int,), _make_empty_facts),
-    "bulk discard": DeskRequestShape((int,), _make_empty_facts),
-    "alerts ack": DeskRequestShape((int, str), _make_empty_facts),
-    "alerts unack": DeskRequestShape((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
-    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestShape((int, str, str), _make_hand_over_facts),
-    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestShape(
-        (int, datetime, str), _make_incident_facts
-    ),
+    "take": DeskRequestForm((str, int), _make_record_facts),
+    "give up": DeskRequestForm((str, int), _make_record_facts),
+    "hand over": DeskRequestForm((str, int, str), _make_record_facts),
+    "note": DeskRequestForm((str, int, str), _make_record_facts),
+    "payment start": DeskRequestForm((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
+    "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
+    "order move": DeskRequestForm((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
+    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts),
+    "refund approve": DeskRequestForm((int, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund reject": DeskRequestForm((int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund withdraw": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund submit": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "bulk freeze": DeskRequestForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
+    "bulk stop": DeskRequestForm((int,), _make_empty_facts),
+    "bulk discard": DeskRequestForm((int,), _make_empty_facts),
+    "alerts ack": DeskRequestForm((int, str), _make_empty_facts),
+    "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
+    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _make_hand_over_facts),
+    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _make_incident_facts),
     **{
-        _format_incident_command_name(action): DeskRequestShape((int,), _make_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int,), _make_incident_facts)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _format_incident_command_name(action): DeskRequestShape((int, str), _make_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int, str), _make_incident_facts)
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
-    "view save": DeskRequestShape((str, bool, ViewContent, bool), _make_saved_view_facts),
-    "view rename": DeskRequestShape((int, str), _make_facts_function_for_kind(VIEW_KIND)),
-    "view delete": DeskRequestShape((int,), _make_facts_function_for_kind(VIEW_KIND)),
-    "view restore": DeskRequestShape((int,), _make_facts_function_for_kind(VIEW_KIND)),
-    "mention done": DeskRequestShape((int,), _make_facts_function_for_kind(MENTION_KIND)),
-    "audit verify": DeskRequestShape((), _make_empty_facts),
-    "limits set": DeskRequestShape((str, str, int), _make_limit_facts),
-    "read-only set": DeskRequestShape((str, bool, str), _make_switch_facts),
-    "reconcile": DeskRequestShape((str, date, date), _make_empty_facts),
-    "run due": DeskRequestShape((), _make_empty_facts),
-    "bulk run": DeskRequestShape((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),
+    "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
+    "view rename": DeskRequestForm((int, str), _make_facts_function_for_kind(VIEW_KIND)),
+    "view delete": DeskRequestForm((int,), _make_facts_function_for_kind(VIEW_KIND)),
+    "view restore": DeskRequestForm((int,), _make_facts_function_for_kind(VIEW_KIND)),
+    "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
+    "audit verify": DeskRequestForm((), _make_empty_facts),
+    "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
+    "read-only set": DeskRequestForm((str, bool, str), _make_switch_facts),
+    "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
+    "run due": DeskRequestForm((), _make_empty_facts),
+    "bulk run": DeskRequestForm((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIdService.act_once`
 gets.

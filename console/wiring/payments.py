@@ -74,7 +74,7 @@ class PaymentService:
             record_answers.make_start_answer_finder(self._context),
         )
 
-    def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
+    def import_payment(self, request: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment that the provider has and this database doesn't have, in the state that the provider
         reports. A payment that is already in the database is only probed. Return the payment. Raises not_allowed if
         the acting person has no right to import, provider_refused if the provider has no such payment, and the
@@ -82,7 +82,7 @@ class PaymentService:
         answer.
         """
         return self._request_ids.act_once(
-            "payment import", request_id, (data,), lambda: self._payment_importer.import_payment(data)
+            "payment import", request_id, (request,), lambda: self._payment_importer.import_payment(request)
         )
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:

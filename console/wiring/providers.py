@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from console.services.process.context import ServiceContext
 
 REGISTRY_CALL_SPACING_SECONDS = 1.0
-"""Time between two calls to the Web-API of the corporation registry; it locks out who asks too often."""
+"""Time between two calls to the Web-API of the corporation registry, in seconds. The publisher blocks a desk that
+calls more often."""
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":

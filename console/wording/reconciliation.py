@@ -19,10 +19,10 @@ _STATE_AND_AMOUNT_OF_SIDE_PATTERN = re.compile(
 
 def format_run_days(item: ReconciliationRunItem) -> str:
     """Return the days that a reconciliation run compares as text: one day, or the first and the last day."""
-    return format_period(item.from_day, item.to_day)
+    return format_day_range(item.from_day, item.to_day)
 
 
-def format_period(first_day: date, last_day: date) -> str:
+def format_day_range(first_day: date, last_day: date) -> str:
     """Return a range of days as text: one day, or the first and the last day."""
     return (
         wording.format_day(first_day)

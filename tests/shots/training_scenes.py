@@ -18,7 +18,7 @@ def training(stage: Stage) -> None:
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
     own = Settings.load({"CONSOLE_HOME": str(home), "CONSOLE_LANGUAGE": stage.sight.language})
-    with open_training(own, approver_pause=_NEVER) as console:
+    with open_training(own, approver_pause_seconds=_NEVER) as console:
         service = desk.training = console.training
         assert service is not None
         stage.frame.rebuild_bars_and_page()

@@ -19,6 +19,7 @@ _BUYER_NAMES = ("op-a", "op-a", "op-a", "lead-b")
 _UNKNOWN_OUTCOME_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
 
 JournalState = tuple[str, str | None, str | None]
+"""State, outcome class and reason of an operation in the journal; class and reason are None while it runs."""
 CompanyDescriber = Callable[[str], tuple[str, str]]
 """A function that returns, for a corporation number, the name and the result (ok, hold or ng) of the sample company.
 """

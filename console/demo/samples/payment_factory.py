@@ -182,8 +182,8 @@ class PaymentSampleFactory:
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom).
-        `kind` is the name of the situation that the sample shows, `at` the instant of the payment's begin. `provider`
-        and `amount_minor` (in minor units) are drawn at random if they are None."""
+        `kind` is the name of the situation that the sample shows, `at` the instant at which the payment began.
+        `provider` and `amount_minor` (in minor units) are drawn at random if they are None."""
         self._serial += 1
         provider = provider or self.random.choice(("paypay", "paypay", "atom"))
         day = at.astimezone(JST).strftime("%Y%m%d")
@@ -209,7 +209,7 @@ class PaymentSampleFactory:
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a completed sample payment with its paid order. The arguments have the same meaning as in
-        `make_begun_payment`; the payer pays 30 to 240 seconds after the payment's begin."""
+        `make_begun_payment`; the payer pays 30 to 240 seconds after the beginning."""
         sample = self.make_begun_payment(kind, at, provider, amount_minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample

@@ -51,10 +51,12 @@ def get_trainee_name(settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_SECONDS) -> "Iterator[Console]":
+def open_training(
+    settings: Settings, *, approver_pause_seconds: float = APPROVER_PAUSE_SECONDS
+) -> "Iterator[Console]":
     """Start simulated providers and yield the services of a new training, with `console.training`. Of `settings`,
-    those of the person's desk, only home, name and language are used: no database server and no credentials.
-    The invented approver decides every `approver_pause` seconds. At the end of the block everything except the
+    those of the person's desk, only home, name and language are used: no database server and no credentials. The
+    invented approver decides every `approver_pause_seconds` seconds. At the end of the block everything except the
     score is deleted.
 
     Raises ConsoleError `bad_profile` if the desk's person has the name of an invented person, or if the settings of
@@ -78,7 +80,7 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
             try:
-                with _run_approver_in_background(training, approver_pause):
+                with _run_approver_in_background(training, approver_pause_seconds):
                     yield console
             finally:
                 scores.write_training_run(None)
@@ -141,12 +143,12 @@ def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -
 
 
 @contextlib.contextmanager
-def _run_approver_in_background(training: TrainingService, pause: float) -> Iterator[None]:
-    """Within the block, a thread lets the invented approver decide every `pause` seconds."""
+def _run_approver_in_background(training: TrainingService, pause_seconds: float) -> Iterator[None]:
+    """Within the block, a thread lets the invented approver decide every `pause_seconds` seconds."""
     stopping = threading.Event()
 
     def decide_until_stopped() -> None:
-        while not stopping.wait(pause):
+        while not stopping.wait(pause_seconds):
             with contextlib.suppress(ConsoleError):
                 training.make_approver_decide()
 

@@ -19,8 +19,8 @@ PROBE_SCHEDULES: Mapping[str, Sequence[timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """A call that ended without a known outcome: the instant of its begin, and the instant at which its outcome was
-    written later (None: it is still unknown).
+    """A call that ended without a known outcome: the instant at which it began, and the instant at which its outcome
+    was written later (None: it is still unknown).
     """
 
     started_at: datetime

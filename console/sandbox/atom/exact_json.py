@@ -67,7 +67,7 @@ def format_india_day(at: datetime | None) -> str | None:
     return at.astimezone(IST).strftime("%Y-%m-%d") if at else None
 
 
-def read_india_time(text: object) -> datetime | None:
+def parse_india_time(text: object) -> datetime | None:
     """Parse Indian time in the form `2026-11-20 12:21:33` and return it in UTC; None for another form."""
     try:
         at = datetime.strptime(f"{text} +0530", "%Y-%m-%d %H:%M:%S %z")

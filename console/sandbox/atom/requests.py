@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.sandbox.atom.exact_json import is_day_text, parse_paise, read_india_time
+from console.sandbox.atom.exact_json import is_day_text, parse_india_time, parse_paise
 from console.sandbox.atom.merchant import AtomMerchant
 from console.sandbox.http.messages import JsonObject, RequestRefused
 
@@ -71,7 +71,7 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     if merchant_fields.get("merchId") != merchant.merch_id or merchant_fields.get("password") != merchant.password:
         raise RequestRefused(merchant.make_token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
-    amount, at = parse_paise(pay_fields.get("amount")), read_india_time(merchant_fields.get("merchTxnDate"))
+    amount, at = parse_paise(pay_fields.get("amount")), parse_india_time(merchant_fields.get("merchTxnDate"))
     number = merchant_fields.get("merchTxnId")
     wrong_field = _find_wrong_token_field(merchant, request, amount, at, number)
     if wrong_field or amount is None or at is None:

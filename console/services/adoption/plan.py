@@ -70,9 +70,9 @@ class AdoptionRowCounts:
 class AdoptionPlan:
     """The changes that an adoption would make to the table of credit checks.
 
-    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `cluster` is
-    True on a Galera cluster; `seconds` is an estimate of the duration. A run with `convert` removes each obstacle
-    with `is_convertible`; people must remove all other obstacles first.
+    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `cluster` is True
+    on a Galera cluster; `seconds` is an estimate of the duration. A run with `allows_conversion` removes each
+    obstacle whose `is_convertible` is True; people must remove all other obstacles first.
     """
 
     state: str

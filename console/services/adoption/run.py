@@ -86,7 +86,7 @@ class AdoptionRun:
         self._context = context
         self._database = context.database
         self._zone = zone
-        self._convert = allows_conversion
+        self._allows_conversion = allows_conversion
         self._lock = lock
         self._steps: list[str] = []
         self._counts: ChangeCounts = Counter()
@@ -95,7 +95,8 @@ class AdoptionRun:
         """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
         over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared, or
         if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
-        `needs_conversion`) if the server can make a change only by copying the table and `convert` is False.
+        `needs_conversion`) if the server can make a change only by copying the table and `allows_conversion` is
+        False.
         """
         attempt_count = 0
         while not self._run_remaining_steps():
@@ -131,7 +132,7 @@ class AdoptionRun:
                     self._database,
                     step,
                     self._zone,
-                    may_copy_table=self._convert,
+                    may_copy_table=self._allows_conversion,
                     before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:

@@ -49,7 +49,7 @@ from console.store.registry import live_records, watched_corporations
 from console.store.registry.watched_corporations import WatchedCorporation
 from console.store.tasks import tasks
 
-if TYPE_CHECKING:  # a desk without a registry doesn't import what reads it
+if TYPE_CHECKING:  # a desk without a registry doesn't import the reader
     from console.store.registry.reader import RegistryReader
 
 COMPANY_CHANGES_TASK_NAME = "company_changes"

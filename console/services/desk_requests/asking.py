@@ -29,7 +29,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
-from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestShape
+from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS, read_answer, withdraw
 from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
@@ -68,9 +68,9 @@ class RemoteRequestIdService(RequestIdService):
     """Replaces `RequestIdService` at a desk whose database account may only read, and write desk requests: a worker
     runs the commands for this desk."""
 
-    def __init__(self, context: ServiceContext, shapes_by_command: Mapping[str, DeskRequestShape]) -> None:
+    def __init__(self, context: ServiceContext, form_by_command: Mapping[str, DeskRequestForm]) -> None:
         super().__init__(context, NoIdempotencyCache())
-        self._forms = shapes_by_command
+        self._form_by_command = form_by_command
 
     def act_once(
         self,
@@ -92,7 +92,7 @@ class RemoteRequestIdService(RequestIdService):
         or types a wrong one (`password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an
         answer, usage for a malformed request id or arguments that are too long, and the errors of the command.
         """
-        if command not in self._forms:
+        if command not in self._form_by_command:
             return act()
         request, file_content = self._make_request(command, request_id, arguments)
         with self._context.database.read() as conn:
@@ -153,7 +153,7 @@ class RemoteRequestIdService(RequestIdService):
     ) -> tuple[NewDeskRequest, bytes | None]:
         """Return the desk request to store, and the content of the file among `arguments`, None if they have no
         file."""
-        facts = self._forms[command].read_facts(self._context, arguments)
+        facts = self._form_by_command[command].read_facts(self._context, arguments)
         file_content = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
         json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
         text = json.dumps([answer_serialization.serialize_value(value) for value in json_values], ensure_ascii=False)

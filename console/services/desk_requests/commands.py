@@ -44,7 +44,7 @@ them.
 
 
 @dataclass(frozen=True, slots=True)
-class DeskRequestShape:
+class DeskRequestForm:
     """The required content of a desk request for one command. `argument_types`: the types of the command's arguments;
     `read_facts`: the function that takes from the arguments the facts which the request stores in columns of their
     own."""

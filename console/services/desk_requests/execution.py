@@ -26,7 +26,7 @@ from console.domain.error_reasons import InProgressReason, PossibleRepeatReason,
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestShape
+from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.desk_requests.locked_requests import LockedRequests
 from console.services.desk_requests.own_requests import read_answer
 from console.services.guarded import answer_serialization
@@ -65,10 +65,10 @@ class RequestExecutor:
         self,
         context: ServiceContext,
         commands: Mapping[str, CommandRunner],
-        shapes_by_command: Mapping[str, DeskRequestShape],
+        form_by_command: Mapping[str, DeskRequestForm],
     ) -> None:
         self._context = context
-        self._commands, self._forms = commands, shapes_by_command
+        self._commands, self._form_by_command = commands, form_by_command
         self._presence_lease: Lease | None = None
         self._silent_tokens: frozenset[str] = frozenset()
         self.is_standby = False
@@ -370,12 +370,12 @@ class RequestExecutor:
                     content = requests.read_file(conn, taken_request)
                 file = None if content is None else _write_file(stack, content)
                 arguments = read_arguments(
-                    taken_request.arguments_json, self._forms[taken_request.action].argument_types, file
+                    taken_request.arguments_json, self._form_by_command[taken_request.action].argument_types, file
                 )
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken_request.id, taken_request.person, malformed)
                 raise _make_malformed_request_error() from malformed
-            if self._forms[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(
+            if self._form_by_command[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(
                 taken_request.subject_kind,
                 taken_request.subject_id,
                 taken_request.amount_minor,

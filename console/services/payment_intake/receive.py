@@ -249,8 +249,8 @@ class NoticeReceiver:
         return matched_count
 
     def _find_payment(self, event: PaymentEvent) -> Payment | None:
-        """Return the payment of an unmatched hint or callback; None if it is still missing here. What the notice
-        said is not known any more, so the provider must be asked about the payment: it may have begun here again, and
+        """Return the payment of an unmatched hint or callback; None if it is still missing here. The content of the
+        notice is no longer known, so the provider must be asked about the payment: it may have begun here again, and
         ended, while the payer has paid under the same number.
         """
         with self._context.database.read() as conn:

@@ -59,7 +59,7 @@ def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     missing or has no order, and nothing_to_resolve if the order can't be set to paid.
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
-        # The person decides what the provider's answer has proved, as with a decision that a read confirms.
+        # The right of one person is enough: the provider's answer has proved the payment.
         context.require_right("resolve")
         _require_order_can_be_set_paid(context, payment_id)
         return set_order_paid(context, payment_id)

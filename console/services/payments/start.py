@@ -59,7 +59,7 @@ from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 ENDED_PAYMENT_AGE = timedelta(days=1)
-"""Time after the expiry time (without one, the begin) of a payment that ended unpaid during which the provider is
+"""Time after the expiry time (without one, the beginning) of a payment that ended unpaid during which the provider is
 asked about it before another payment of the order is started.
 """
 _log = logging.getLogger("console.guard")
@@ -183,7 +183,7 @@ class _StartAttempt:
     def _require_overdue_payments_unpaid(self, order: Order) -> None:
         """Ask the provider about each earlier payment of the order: about one whose expiry time has passed but which
         has not ended, because the payer may have paid in the last second; and about one that ended unpaid here within
-        ENDED_PAYMENT_AGE of its expiry time (without one, of its begin), because the provider may call it paid by
+        ENDED_PAYMENT_AGE of its expiry time (without one, of its beginning), because the provider may call it paid by
         now. Store the provider's answers. Return if no payer can pay an earlier payment any more; if one was paid,
         `check` then refuses the start.
 
@@ -229,9 +229,9 @@ class _StartAttempt:
     def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
         """True if nobody can pay the payment any more after the provider's answer `outcome`, which was applied to the
         payment (None: the provider can't be asked). An answer must prove that an open payment is unpaid. A payment
-        that has ended here was proven unpaid before, so no answer is needed, but none may say that it is running.
-        The code of a payment that was open, or that expired by a clock, must be deleted, unless the provider says
-        that the payment has ended.
+        that has ended here was proven unpaid before, so no answer is needed; but an answer which says that it is
+        running refutes this. The code of a payment that was open, or that expired by a clock, must be deleted, unless
+        the provider says that the payment has ended.
         """
         report = None if outcome is None else find_report(outcome)
         if report is not None and report.state in ENDED_UNPAID_STATES:
@@ -292,7 +292,7 @@ class _StartAttempt:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
                 )
-            if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order has no more
+            if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order no longer has
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
             raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
         _refuse_if_notice_unmatched(conn, order)

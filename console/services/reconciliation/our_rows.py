@@ -89,14 +89,14 @@ class OwnRecordComparison:
         provider: str,
         history: HistorySource,
         run_journal: ReconciliationRunJournal,
-        time_range: tuple[datetime, datetime],
+        span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
-            return our_records.list_paid_payments(conn, provider, page_position, time_range[1], ROWS_PER_BATCH)
+            return our_records.list_paid_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(
-            run_journal, read_page, _get_paid_at, _parse_first_position(position, time_range[0])
+            run_journal, read_page, _get_paid_at, _parse_first_position(position, span[0])
         ):
             if payment is None:
                 return False
@@ -132,25 +132,25 @@ class OwnRecordComparison:
         provider: str,
         history: HistorySource,
         run_journal: ReconciliationRunJournal,
-        time_range: tuple[datetime, datetime],
+        span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
         if history.find_refund_times("", 0) is None:
             return True
 
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Refund]:
-            return our_records.list_sent_refunds(conn, page_position, time_range[1], ROWS_PER_BATCH)
+            return our_records.list_sent_refunds(conn, page_position, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
             run_journal,
             read_page,
             _get_sent_at,
-            _parse_first_position(position, time_range[0]),
+            _parse_first_position(position, span[0]),
             REFUND_PHASE_POSITION_PREFIX,
         ):
             if refund is None:
                 return False
-            payment = self._find_payment_of_missing_refund(provider, history, refund, time_range[1])
+            payment = self._find_payment_of_missing_refund(provider, history, refund, span[1])
             if payment is not None:
                 observed = row_comparison.format_missing_refund(refund)
                 self._write_missing_payment(

@@ -274,7 +274,7 @@ class ReconciliationService:
             history.close()
 
     def _run_phases(
-        self, stored_run: StoredReconciliationRun, history: HistorySource, time_range: tuple[datetime, datetime]
+        self, stored_run: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
     ) -> ReconciliationRun:
         run = stored_run.run
         if run.phase == PROVIDER_ROWS_PHASE:
@@ -282,7 +282,7 @@ class ReconciliationService:
                 return stored_run.run
             stored_run.begin_phase(OWN_ROWS_PHASE)
         if history.is_complete() and not self._own_record_comparison.compare_with_history(
-            run.provider, history, stored_run, time_range, stored_run.run.position
+            run.provider, history, stored_run, span, stored_run.run.position
         ):
             return stored_run.run
         return stored_run.end_run(self._write_audit_entry_at_end)

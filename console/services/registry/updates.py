@@ -64,14 +64,14 @@ class RegistryUpdater:
         replaces or deletes it. So the failure of the task stays visible.
         """
         is_server, documents = self._context.database.is_server, self._context.documents
-        if is_server:  # another worker's registry may be newer, and goes before
+        if is_server:  # another worker's registry may be newer; then it is used
             self._fetch_published(documents)
         watched_folder = self._context.settings.registry_folder
         count = (
             0 if watched_folder is None else self._import_watched_files(WatchedFolder(watched_folder, self._folder))
         )
         count += self._import_fetched_differences()
-        if is_server:  # what an earlier run could not store; nothing is done if the desks have it
+        if is_server:  # an earlier run may have failed to publish; does nothing if the desks have this registry
             publish_registry(self._folder, documents)
         return count
 

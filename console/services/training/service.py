@@ -99,8 +99,9 @@ def _make_incident(
 
 
 class TrainingService:
-    """The training of one person. All state is in the person's score file and in the database, so several threads
-    may use the service. `run` is the id of this training."""
+    """The training of one person. All state is in the person's score file and in the database, so several threads may
+    use the service. `training_id` is the id of this training.
+    """
 
     def __init__(
         self,

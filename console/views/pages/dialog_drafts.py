@@ -22,8 +22,8 @@ FORM_STAGE, REVIEW_STAGE = "form", "review"
 
 
 class DialogDraft(QObject):
-    """The draft of one dialog. `inputs` returns the dialog's input widgets by name, without those of secrets such
-    as passwords. `kind` is the name of the dialog; `subject` is the id of the record or the corporation number,
+    """The draft of one dialog. `list_inputs` returns the dialog's input widgets by name, without those of secrets
+    such as passwords. `kind` is the name of the dialog; `subject` is the id of the record or the corporation number,
     and `title` the text that names it on the screens.
 
     The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with

@@ -18,8 +18,8 @@ from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import reconciliation as texts
 from console.wording.reconciliation import format_amount_difference as format_amount_difference
+from console.wording.reconciliation import format_day_range as format_day_range
 from console.wording.reconciliation import format_our_side as format_our_side
-from console.wording.reconciliation import format_period as format_period
 from console.wording.reconciliation import format_provider_side as format_provider_side
 from console.wording.reconciliation import format_run_days as format_run_days
 from console.wording.reconciliation import get_difference_name as get_difference_name
@@ -53,8 +53,8 @@ def format_run_title(run_item: ReconciliationRunItem, context: WindowContext) ->
 
 
 def format_run_times(run_item: ReconciliationRunItem, context: WindowContext) -> str:
-    """Return the sentence about the times of a run: the person who began the run, the time of its begin, and the time
-    of its end or, if it hasn't ended, of its last change."""
+    """Return the sentence about the times of a run: the person who began the run, the time at which it began, and the
+    time of its end or, if it hasn't ended, of its last change."""
     facts = {"who": record_words.get_actor_name(run_item.asked_by, context), "begun": run_item.begun_at}
     if run_item.ended_at is not None:
         return context.translate("reconcile.when.ended", **facts, ended=run_item.ended_at)
@@ -152,7 +152,7 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     lead = context.translate(
         key,
         provider=case_words.get_provider_name(report.provider, context),
-        days=format_period(report.from_day, report.to_day),
+        days=format_day_range(report.from_day, report.to_day),
     )
     counts_text = context.translate(
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _MAX_READ_CHANGES = 1_000
 _MIN_VISIBLE_TABLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
-_SHAPE_BY_CHANGED_FACT = {
+_ICON_BY_CHANGED_FACT = {
     ChangedFact.DELETED: "cross",
     ChangedFact.REOPENED: "ring_check",
     ChangedFact.SUCCESSOR: "ring_arrow",
@@ -332,17 +332,17 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         if changed_company.is_acknowledged:
             return StateCell(translate("queue.companies.is_acknowledged"), "ring_check", "muted")
         fact = next(
-            (fact for fact in _SHAPE_BY_CHANGED_FACT if fact in changed_company.change.changed_facts),
+            (fact for fact in _ICON_BY_CHANGED_FACT if fact in changed_company.change.changed_facts),
             ChangedFact.NAME,
         )
         is_void = fact is ChangedFact.SUCCESSOR and changed_company.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
-        return StateCell(word, _SHAPE_BY_CHANGED_FACT[fact], "care")
+        return StateCell(word, _ICON_BY_CHANGED_FACT[fact], "care")
 
     longest_change = max(
         (
             translate("queue.companies.is_acknowledged"),
-            *(translate(f"queue.companies.change.{fact.value}") for fact in _SHAPE_BY_CHANGED_FACT),
+            *(translate(f"queue.companies.change.{fact.value}") for fact in _ICON_BY_CHANGED_FACT),
         ),
         key=len,
     )

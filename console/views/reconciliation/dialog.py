@@ -10,7 +10,7 @@ from console.domain import calendar_days
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.permission_buttons import block_button_without_worker
-from console.views.presenters.reconciliation import format_period, get_yesterday, make_run_toast
+from console.views.presenters.reconciliation import format_day_range, get_yesterday, make_run_toast
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
@@ -36,7 +36,7 @@ _SHOWN_REPORT_COUNT_FIELDS = (
 
 class ReconcileDialog(DialogFrame):
     """The dialog in which a person begins a reconciliation run. While the run continues, the main button doesn't
-    begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the begin, the person may close the dialog; the
+    begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the start, the person may close the dialog; the
     run continues.
 
     Signals:
@@ -189,7 +189,7 @@ class ReconcileDialog(DialogFrame):
         label = context.translate(
             "dialog.reconcile.label",
             provider=get_provider_name(provider, context),
-            days=format_period(first_day, last_day),
+            days=format_day_range(first_day, last_day),
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(

@@ -216,7 +216,7 @@ class WindowContext(QObject):
         """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
         TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs: the person has pressed the same
         button or key twice, and one answer is shown. If `caller` is destroyed before the call ends, the call
-        continues; the window then shows a toast, `describe(value)` or the message of the failure, in place of
+        continues; the window then shows a toast, `make_toast(value)` or the message of the failure, in place of
         calling `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
         that the call waits for; "" for none.
 
@@ -663,7 +663,7 @@ class _AttemptEnding(Generic[T]):
     label: str
     on_done: Callable[[T], None]
     on_failed: Callable[[Failure], None]
-    describe: Callable[[T], Toast]
+    make_toast: Callable[[T], Toast]
     end_attempt: Callable[[Failure | None], None]
     run_again: Callable[[str], None]
 
@@ -674,7 +674,7 @@ class _AttemptEnding(Generic[T]):
         if shiboken6.isValid(self.caller):
             self.on_done(value)
         else:
-            self.context.toast_requested.emit(self.describe(value))
+            self.context.toast_requested.emit(self.make_toast(value))
 
     def ask_password_or_report_failure(self, failure: Failure) -> None:
         """Ask for the password if the failure says that it is needed or was wrong; otherwise end the attempt and

@@ -250,7 +250,7 @@ class IconLabel(QWidget):
 
     def show_icon(self, icon_name: str, tone: Tone) -> None:
         """Show another icon in the colour of a tone."""
-        self._shape, self._tone = icon_name, tone
+        self._icon_name, self._tone = icon_name, tone
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -262,7 +262,7 @@ class IconLabel(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         side_px = current_appearance().icon_px(self._px)
         top = (self.height() - side_px) / 2
-        draw_cached_icon(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
+        draw_cached_icon(QPainter(self), self._icon_name, 0, top, side_px, current_appearance().colour(self._tone))
 
 
 def set_style_property(widget: QWidget, property_name: str, value: object) -> None:

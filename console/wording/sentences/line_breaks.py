@@ -40,7 +40,7 @@ _ADVERBS_WITHOUT_HIRAGANA = ("再度", "毎回", "最近", "長時間", "現在"
 _SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
 _LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
-# What is longer than this has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
+# A longer phrase has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
 MAX_WHOLE_PHRASE_LETTERS = 24
 _UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
 _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")

@@ -14,7 +14,7 @@ def test_the_list_and_the_check_tell_incidents_and_score(unopened: Terminal) -> 
     assert {each["state"] for each in told["incidents"]} == {"not_begun"}
     home, person = unopened.env["CONSOLE_HOME"], unopened.env["CONSOLE_OPERATOR"]
     desk = Settings.load({"CONSOLE_HOME": home, "CONSOLE_OPERATOR": person})
-    with open_training(desk, approver_pause=_NEVER) as console:
+    with open_training(desk, approver_pause_seconds=_NEVER) as console:
         assert console.training is not None
         console.training.begin_incident("missing_pdf")
         begun = {each["key"]: each for each in unopened.json("training", "--list").data["incidents"]}["missing_pdf"]

@@ -16,7 +16,7 @@ from console.sandbox.atom.crypto import (
     derive_key,
     encrypt_text,
 )
-from console.sandbox.atom.exact_json import format_india_day, format_india_time, parse_paise, read_india_time
+from console.sandbox.atom.exact_json import format_india_day, format_india_time, parse_india_time, parse_paise
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
@@ -80,7 +80,7 @@ def test_callback_vectors(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
 def test_dates(vector: dict[str, Any]) -> None:
     """India's day ends half past three in Japan."""
-    at = read_india_time(vector["merchTxnDate_auth"])
+    at = parse_india_time(vector["merchTxnDate_auth"])
     assert at is not None
     assert at.timestamp() == vector["epoch"]
     assert (format_india_time(at), format_india_day(at)) == (

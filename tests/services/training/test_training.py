@@ -32,7 +32,7 @@ def desk(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def console(desk: Settings) -> Iterator[Console]:
-    with open_training(desk, approver_pause=NEVER) as opened:
+    with open_training(desk, approver_pause_seconds=NEVER) as opened:
         yield opened
 
 
@@ -200,7 +200,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
         "CONSOLE_SECRET_PAYPAY_API_KEY": "a-real-key",
         "CONSOLE_PAYPAY_URL": "http://127.0.0.1:1",
     }
-    with open_training(Settings.load(base | team), approver_pause=NEVER) as console:
+    with open_training(Settings.load(base | team), approver_pause_seconds=NEVER) as console:
         used = console.settings
         assert used.database_path is not None
         assert tmp_path not in used.database_path.parents
@@ -218,7 +218,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
 def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path) -> None:
     """What was open is not begun in the next one; another person has no score."""
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
-    with open_training(own, approver_pause=NEVER) as opened:
+    with open_training(own, approver_pause_seconds=NEVER) as opened:
         for key in ("missing_pdf", "lost_answer"):
             training_of(opened).begin_incident(key)
         RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)

@@ -255,8 +255,9 @@ class ToastStack(QObject):
         window.installEventFilter(self)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast for the time given by `seconds`, and announce it to screen readers. A toast about a file
-        stays until the person closes it."""
+        """Show a toast for the time given by `shown_seconds`, and announce it to screen readers. A toast about a file
+        stays until the person closes it.
+        """
         if len(self._toasts) == (1 if self._dialogs else _MAX_TOASTS):
             self._remove_toast(self._toasts[0])
         toast.closed.connect(self._remove_closed_toast)
