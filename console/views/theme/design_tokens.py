@@ -63,7 +63,8 @@ class DesignTokens:
             badge_key: TypeRole(**badge_values) for badge_key, badge_values in token_values["type"].items()
         }
         self.badges: dict[str, BadgeStyle] = {
-            badge_key: BadgeStyle(**badge_values) for badge_key, badge_values in token_values["badges"].items()
+            badge_key: BadgeStyle(badge["ja"], badge["en"], badge["shape"], badge["tone"])
+            for badge_key, badge in token_values["badges"].items()
         }
 
     def get_colours(self, theme: ThemeName) -> Mapping[str, str]:
