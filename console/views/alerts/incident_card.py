@@ -13,7 +13,15 @@ from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_route_to_record
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.base import (
+    Surface,
+    TextLabel,
+    TitleLabel,
+    discard_widget,
+    make_column,
+    make_row,
+    make_scroll_area,
+)
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import incident_words
@@ -57,8 +65,7 @@ class IncidentCard(Surface):
         old_content = self._scroll_area.takeWidget()
         self._scroll_area.setWidget(content)
         if old_content is not None:  # not deleted immediately: Qt may be visiting it
-            old_content.hide()
-            old_content.deleteLater()
+            discard_widget(old_content)
 
     def _make_heading(self, words_key: str) -> TextLabel:
         return TextLabel(self._context.translate(words_key), "panel_title", heading=2)

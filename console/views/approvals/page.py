@@ -30,7 +30,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState, SkeletonRows, replace_empty_state
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -413,8 +413,7 @@ class ApprovalsPage(Page):
         )
         old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(details, context), gap_px=8)
         self._title_row.replaceWidget(old_badges, self._badges)
-        old_badges.hide()
-        old_badges.deleteLater()
+        discard_widget(old_badges)
 
     # -- enabled actions
 

@@ -14,7 +14,7 @@ from console.views.approvals.cards import (
 from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences import catalogue as wording
 
@@ -74,8 +74,7 @@ class ProposalPanel(QWidget):
             ),
         )
         self._content_column.replaceWidget(old_fact_list, self._fact_list)
-        old_fact_list.hide()
-        old_fact_list.deleteLater()
+        discard_widget(old_fact_list)
         self.sentence_label.show_text(
             format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint")
         )

@@ -28,7 +28,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, make_column, make_row
+from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -175,7 +175,7 @@ class BulkProgressPage(QWidget):
                 NotificationBar("", status.sentence, tone=status.tone, icon_name=status.icon_name),
             )
             self._bar_layout.replaceWidget(old_bar, self.status_bar)
-            old_bar.deleteLater()
+            discard_widget(old_bar)
         sentence = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if sentence != self.progress_label.plain:
             self.progress_label.show_text(sentence)

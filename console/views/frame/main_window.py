@@ -35,7 +35,7 @@ from console.views.runtime.routes import (
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, clear_layout
 from console.views.widgets.display.placeholders import SkeletonRows
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.sidebar import SideBar, SidebarEntry
@@ -444,10 +444,7 @@ class WindowFrame(CoveredWindow):
     def show_bar(self, bar: NotificationBar | None) -> None:
         """Show a bar with a message about the whole window, above the page, in place of the previous bar. If `bar`
         is None, only remove the previous bar."""
-        while item := self.bar_layout.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
+        clear_layout(self.bar_layout)
         margin = tokens().px("spacing", "page_margin")
         margins = (margin, 8, margin, 0) if bar is not None else (0, 0, 0, 0)
         self.bar_layout.setContentsMargins(*margins)

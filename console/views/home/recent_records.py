@@ -10,7 +10,7 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import RecordVisit, WindowContext
 from console.views.runtime.routes import make_route_to_record
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, make_row, set_style_property
+from console.views.widgets.base import Surface, TextLabel, discard_widget, make_row, set_style_property
 from console.wording.sentences import catalogue as wording
 
 _MAX_RECENT_RECORDS = 12
@@ -55,7 +55,7 @@ class RecentRecordsPanel(Surface):
         """Show the records that the acting person has opened recently, the newest first."""
         visits = self._context.visits[:_MAX_RECENT_RECORDS]
         for button in self._lines[len(visits) :]:
-            button.deleteLater()
+            discard_widget(button)
         del self._lines[len(visits) :]
         for number, visit in enumerate(visits):
             line = _make_visit_line(self._context, visit)

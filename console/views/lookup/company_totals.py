@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.domain.views.company import CompanyTotals
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.base import TextLabel, clear_layout, make_column
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording.company import format_company_totals
 from console.wording.sentences import catalogue as wording
@@ -31,10 +31,7 @@ class CompanyTotalsPanel(QWidget):
         if tuple(totals) == self._shown_totals:
             return
         self._shown_totals = tuple(totals)
-        while item := self._layout.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
+        clear_layout(self._layout)
         for total in self._shown_totals:
             self._layout.addWidget(self._make_currency_line(total))
         self.setVisible(bool(self._shown_totals))

@@ -11,7 +11,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
@@ -50,10 +50,7 @@ class OpenRecordList(QWidget):
         self.setLayout(make_column(list_area))
 
     def show_records(self, records: Sequence[ShownRecord]) -> None:
-        while item := self._lines.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
+        clear_layout(self._lines)
         self._records = []
         for number, record in enumerate(records[:_MAX_SHOWN_OPEN_RECORDS]):
             self._lines.addWidget(

@@ -16,7 +16,7 @@ from console.views.runtime.routes import Route
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.display.placeholders import EmptyState
@@ -68,8 +68,7 @@ class KeyHintPanel(Surface):
             return
         self.key_hints = hints
         for hint in self._hints:
-            hint.hide()
-            hint.deleteLater()
+            discard_widget(hint)
         self._hints = [_make_key_hint(keys, action_name, self) for keys, action_name in hints]
         for hint_index, hint in enumerate(self._hints):
             self._box.insertWidget(hint_index, hint)
@@ -255,8 +254,7 @@ class BarContainer(QWidget):
         """Remove and delete the bar; do nothing if it isn't in this container."""
         if bar.parentWidget() is self:
             self._box.removeWidget(bar)
-            bar.hide()
-            bar.deleteLater()
+            discard_widget(bar)
         if not self._box.count():
             self._box.setContentsMargins(0, 0, 0, 0)
 

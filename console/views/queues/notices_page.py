@@ -32,7 +32,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, ReasonLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -206,10 +206,7 @@ class UnmatchedNoticesPage(Page):
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. Without links, show that there is no similar record, but only
         after the similar records have been read."""
-        while (layout_item := self._similar_links_row.takeAt(0)) is not None:
-            widget = layout_item.widget()
-            if widget is not None:
-                widget.deleteLater()
+        clear_layout(self._similar_links_row)
         if self.candidates is not None and not links:
             self._similar_links_row.addWidget(
                 TextLabel(self.context.translate("notice.no_candidates"), "body", "muted")

@@ -10,7 +10,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
-from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -122,8 +122,7 @@ class RunHeader(Surface):
         newest_files = QWidget()
         newest_files.setLayout(make_column(*lines, gap_px=2))
         self._layout.replaceWidget(self._file_list, newest_files)
-        self._file_list.hide()
-        self._file_list.deleteLater()
+        discard_widget(self._file_list)
         self._file_list = newest_files
 
     @staticmethod

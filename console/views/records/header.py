@@ -11,7 +11,7 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, find_position_in_trail
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
+from console.views.widgets.base import ElidedLabel, Surface, TextLabel, discard_widget, make_row
 from console.views.widgets.controls.buttons import IconButton, LinkButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
@@ -185,8 +185,7 @@ class RecordHeader(Surface):
         self._notable_badge_word = tokens().badges[notable_key].word(self._context.language)
         for badge in self.badges:
             self._badge_layout.removeWidget(badge)
-            badge.hide()
-            badge.deleteLater()
+            discard_widget(badge)
         self.badges = [Badge.from_badge_key(key, self._context.language) for key in badge_keys]
         for badge in self.badges:
             self._badge_layout.addWidget(badge)

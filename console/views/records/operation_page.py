@@ -19,7 +19,15 @@ from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.base import (
+    Surface,
+    TextLabel,
+    TitleLabel,
+    clear_layout,
+    discard_widget,
+    make_column,
+    make_row,
+)
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
@@ -125,9 +133,7 @@ class OperationPage(Page):
             )
 
     def _show_badges(self, view: OperationDetails) -> None:
-        while item := self.badge_row.takeAt(0):
-            if widget := item.widget():
-                widget.deleteLater()
+        clear_layout(self.badge_row)
         state = view.record.state.value
         icon_name, tone = _ICON_BY_OPERATION_STATE[state]
         self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), icon_name, tone))  # type: ignore[arg-type]  # a tone
@@ -149,7 +155,7 @@ class OperationPage(Page):
         fact_panel = Surface(edge="bottom")
         fact_panel.setLayout(make_column(facts, margins=(24, 12, 24, 12)))
         self._layout.replaceWidget(self.fact_panel, fact_panel)
-        self.fact_panel.deleteLater()
+        discard_widget(self.fact_panel)
         self.fact_panel = fact_panel
 
     def _make_buttons(self, view: OperationDetails) -> list[QWidget]:

@@ -25,6 +25,7 @@ from console.views.widgets.base import (
     IconLabel,
     Surface,
     TextLabel,
+    clear_layout,
     make_column,
     make_row,
     make_scroll_area,
@@ -230,10 +231,7 @@ class RecordPreview(Surface):
         if self.record is not record or not timeline.events or timeline == self._timeline:
             return
         self._timeline = timeline
-        while item := self._event_column.takeAt(0):  # the same record may have been shown, and read, twice
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
+        clear_layout(self._event_column)  # the same record may have been shown, and read, twice
         self._event_column.addWidget(
             TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3)
         )

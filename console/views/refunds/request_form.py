@@ -16,7 +16,7 @@ from console.views.purchase.form import add_label
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, ToneBox, discard_widget, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
@@ -165,8 +165,7 @@ class RefundForm(QWidget):
     def _replace_widget(self, name: str, widget: QWidget) -> None:
         old_widget: QWidget = getattr(self, name)
         self._form_layout.replaceWidget(old_widget, widget)
-        old_widget.hide()
-        old_widget.deleteLater()
+        discard_widget(old_widget)
         setattr(self, name, widget)
 
     def _make_risk_signal_box(self, answer_by_rule: Mapping[str, str]) -> QWidget:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.base import TextLabel, discard_widget, make_column
 from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -51,9 +51,8 @@ class CorporationFactsView(QWidget):
             return
         self._shown_facts = (facts, names)
         if self._content is not None:
-            self._content.hide()
             self._layout.removeWidget(self._content)
-            self._content.deleteLater()
+            discard_widget(self._content)
             self._content = None
         if facts is not None:
             self._content = QWidget()

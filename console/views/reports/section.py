@@ -14,7 +14,7 @@ from console.views.reports.chart_content import ChartContent
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -147,8 +147,7 @@ class ChartSection(ReportSection):
         self.note_label.show_text(definition.format_note(report, context))
         content = definition.make_content(report, context)
         self.chart.show_content(content)
-        self._legend.hide()
-        self._legend.deleteLater()
+        discard_widget(self._legend)
         self._legend = make_legend(content.legend)
         self._legend_column.addWidget(self._legend)
         self.table.show_rows(definition.list_rows(report))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWid
 
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import clear_layout
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.password_field import PasswordField
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -19,10 +20,7 @@ class FormMessageArea(QVBoxLayout):
     def show_message(self, bold_text: str, sentence: str, tone: Tone = "text", icon_name: str = "warning") -> None:
         """Show a message in place of the previous one: the icon `icon_name` in the tone `tone`, the bold text
         `bold_text`, and the sentence `sentence`."""
-        while item := self.takeAt(0):
-            if old_bar := item.widget():
-                old_bar.hide()
-                old_bar.deleteLater()
+        clear_layout(self)
         bar = NotificationBar(bold_text, sentence, tone=tone, icon_name=icon_name, is_narrow=True)
         self.addWidget(bar)
         bar.show()

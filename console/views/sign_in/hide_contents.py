@@ -5,6 +5,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QFocusFrame, QMainWindow, QWidget
 
 from console.views.runtime.context import WindowContext
+from console.views.widgets.base import discard_widget
 
 _TRANSIENT_WINDOW_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
@@ -82,8 +83,7 @@ class WindowCover(QObject):
 
     def _delete_cover(self) -> None:
         if self._cover is not None:
-            self._cover.hide()
-            self._cover.deleteLater()
+            discard_widget(self._cover)
             self._cover = None
 
     # -- widgets that are shown while the cover is on screen

@@ -328,3 +328,18 @@ def fill_layout(
             layout.addLayout(item)
         else:
             layout.addWidget(item)
+
+
+def discard_widget(widget: QWidget) -> None:
+    """Hide a widget that is replaced by another one, and delete it. Qt deletes it only in a later turn of the event
+    loop, because it may be handling one of the widget's events; until then it would stay visible beside its
+    replacement, with a button that belongs to what the page showed before."""
+    widget.hide()
+    widget.deleteLater()
+
+
+def clear_layout(layout: QLayout) -> None:
+    """Remove all items from a layout, and discard the widgets among them (`discard_widget`)."""
+    while item := layout.takeAt(0):
+        if widget := item.widget():
+            discard_widget(widget)

@@ -20,7 +20,7 @@ from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import ReadingNote
-from console.views.widgets.display.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.display.record_parts import ExplanationForm, RecordSide, RecordSideStrip
 from console.views.widgets.window.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
@@ -435,3 +435,12 @@ def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: bar.status_label.width() >= bar.status_label.sizeHint().width())
     bar.status_label.show_text("")
     qtbot.waitUntil(lambda: all(shown()))
+
+
+def test_replaced_buttons_are_hidden_at_once(show_widget: Shown) -> None:
+    """Qt deletes them later; until then nobody may see or press the action of the record shown before."""
+    form = ExplanationForm(("Verdict", "Why", "Next step", "You can"))
+    form.show_action_widgets(KeyButton("Renew...", kind="primary"))
+    show_widget(form)
+    form.show_action_widgets(KeyButton("Probe"))
+    assert [button.text() for button in form.findChildren(KeyButton) if button.isVisible()] == ["Probe"]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
@@ -152,8 +152,7 @@ class MoneyPanel(Surface):
         )
         self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
-        old_parts.hide()
-        old_parts.deleteLater()
+        discard_widget(old_parts)
         self.refundable_name_label.show_text(remaining_part.name)
         self.refundable_amount_label.show_text(remaining_part.amount_text)
         self.bar.show_money_parts([*parts[1:], remaining_part])

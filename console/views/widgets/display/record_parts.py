@@ -16,7 +16,9 @@ from console.views.widgets.base import (
     IconLabel,
     Surface,
     TextLabel,
+    clear_layout,
     compute_half_leading_px,
+    discard_widget,
     make_column,
     make_row,
 )
@@ -231,7 +233,7 @@ class DocumentStrip(Surface):
     def show_documents(self, documents: Sequence[DocumentSummary]) -> None:
         for widget in self._panels:
             self._layout.removeWidget(widget)
-            widget.deleteLater()
+            discard_widget(widget)
         self._panels = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
         for index, widget in enumerate(self._panels):
             self._layout.insertWidget(index, widget, 1)
@@ -302,9 +304,7 @@ class ExplanationForm(QWidget):
     def show_action_widgets(self, *widgets: QWidget) -> None:
         """Replace the buttons and labels of the line "you can". In `widgets`, the ReasonLabel of a button follows
         the button."""
-        while item := self._action_layout.takeAt(0):
-            if widget := item.widget():
-                widget.deleteLater()
+        clear_layout(self._action_layout)
         for widget in widgets:
             self._action_layout.addWidget(widget)
             widget.show()

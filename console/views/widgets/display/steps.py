@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, discard_widget, make_column, make_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class StepList(Surface):
         """Replace the title, the sentence about the state of the process (`state_sentence`), and all steps."""
         for widget in self._step_widgets:
             self._grid.removeWidget(widget)
-            widget.deleteLater()
+            discard_widget(widget)
         self._step_widgets = []
         self._title.show_text(title)
         self._state_sentence.show_text(state_sentence)

@@ -29,7 +29,15 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.base import (
+    Surface,
+    TextLabel,
+    TitleLabel,
+    discard_widget,
+    make_column,
+    make_row,
+    make_scroll_area,
+)
 from console.views.widgets.controls.buttons import IconButton, KeyButton, PaintedButton
 from console.views.widgets.controls.tabs import show_adjacent_tab
 from console.views.widgets.layout.inner_areas import InnerAreas
@@ -310,8 +318,7 @@ class DialogFrame(QDialog):
     def clear_footer(self) -> None:
         """Remove the button and the label that `show_in_footer` has added; do nothing if there are none."""
         for widget in self._footer_widgets:
-            widget.hide()
-            widget.deleteLater()
+            discard_widget(widget)
         self._footer_widgets = ()
 
     def disable_act_button(self, reason: str) -> None:

@@ -12,7 +12,7 @@ from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
+from console.views.widgets.base import IconLabel, TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import IconButton, KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
@@ -320,8 +320,7 @@ class ToastStack(QObject):
 
     def _remove_toast(self, toast: ToastFrame) -> None:
         self._toasts.remove(toast)
-        toast.hide()
-        toast.deleteLater()
+        discard_widget(toast)
 
     @Slot()
     def place_toasts(self) -> None:

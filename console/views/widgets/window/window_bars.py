@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, make_row
+from console.views.widgets.base import IconLabel, Surface, TextLabel, discard_widget, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
@@ -206,8 +206,7 @@ class StatusBar(Surface):
         for content in right_cells:
             self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=True))
         for cell in old_cells.values():
-            cell.hide()
-            cell.deleteLater()
+            discard_widget(cell)
         self.fit_width()
 
     def fit_width(self) -> None:
