@@ -14,6 +14,8 @@ from sqlalchemy import text
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support import guards
 
 PROCESSES, TURNS = 8, 25
@@ -146,12 +148,16 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
 def test_another_version(database: Database, version: str, newer: bool) -> None:
-    """A program and a database that don't fit say so, and say which of them is older."""
+    """A program and a database that don't fit say so, name both versions, and say which of them is older."""
     with database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
     assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", newer)
+    for language in LANGUAGES:
+        message = format_error_message(refused.value, language)
+        assert version in message, language
+        assert SCHEMA_VERSION in message, language
 
 
 def make(file: str) -> str:

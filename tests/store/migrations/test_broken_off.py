@@ -1,0 +1,122 @@
+"""An upgrade that is broken off at any of its statements: the next one goes on, and no program uses the database
+meanwhile.
+"""
+
+import random
+from contextlib import nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from console.domain.errors import ConsoleError
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
+from tests.store.migrations.test_each_version import UNDONE, dates_of, insert_rows, kept_rows
+from tests.store.migrations.test_old_chain import empty, make_old, schema_of
+from tests.store.test_state_since import EXPECTED
+from tests.support.places import Engine
+
+_READING = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
+_OF_THE_LOCK = "console_upgrade"
+
+
+class BrokenOff(Exception):
+    """As if the process had been killed: the connection is closed and nothing more is sent."""
+
+
+class Changes:
+    """Counts the statements that change the database, and breaks off before one of them. None: before no one."""
+
+    def __init__(self, breaks_before: int | None) -> None:
+        self._breaks_before = breaks_before
+        self.number = 0
+
+    def count(self, _conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if sql.lstrip().upper().startswith(_READING) or _OF_THE_LOCK in sql:
+            return
+        if self.number == self._breaks_before:
+            raise BrokenOff(sql)
+        self.number += 1
+
+
+def upgrade(database: Database, breaks_before: int | None = None) -> int:
+    """Upgrade the database, or break that off; the number of statements that changed it."""
+    changes = Changes(breaks_before)
+    event.listen(database.engine, "before_cursor_execute", changes.count)
+    try:
+        with nullcontext() if breaks_before is None else pytest.raises(BrokenOff):
+            migrate.upgrade(database)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", changes.count)
+    return changes.number
+
+
+def choose(statements: int, count: int | None) -> list[int]:
+    """So many of the statements, at random; None: all of them."""
+    return list(range(statements)) if count is None else random.sample(range(statements), count)
+
+
+def require_refused(database: Database) -> None:
+    """Programs don't use the database, and say which version it has and which one they need."""
+    with pytest.raises(ConsoleError) as refused:
+        migrate.ensure_schema(database)
+    assert refused.value.code == "schema_mismatch"
+    assert refused.value.detail["found"] < refused.value.detail["needed"] == SCHEMA_VERSION
+
+
+def make_oldest(database: Database) -> None:
+    """A server's database of this version becomes one of the oldest version that had desk requests."""
+    with database.write_without_retries() as tx:
+        for statement in chain.from_iterable(UNDONE.values()):
+            tx.conn.exec_driver_sql(statement)
+        tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{list(UNDONE)[-1]}'")
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.parametrize("count", [pytest.param(None, marks=pytest.mark.soak), 3])
+def test_a_server_goes_on(engine: Engine, tmp_path: Path, count: int | None) -> None:
+    """Each statement commits by itself. The next upgrade makes the others, and keeps the rows."""
+    with empty(engine, tmp_path / "db") as database:
+        migrate.upgrade(database)
+        schema = schema_of(database)
+        with database.write_without_retries() as tx:
+            insert_rows(tx.conn)
+            rows = kept_rows(tx.conn) | {"requests": []}
+        make_oldest(database)
+        statements = upgrade(database)
+        assert statements > len(UNDONE)
+        for number in choose(statements, count):
+            make_oldest(database)
+            upgrade(database, number)
+            if migrate.read_meta_and_schema(database)["schema"] != SCHEMA_VERSION:
+                require_refused(database)
+            upgrade(database)
+            upgraded = schema_of(database)
+            for part, expected in schema.items():
+                assert upgraded[part] == expected, (number, part)
+            with database.read() as conn:
+                assert kept_rows(conn) == rows, number
+                assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, number
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("count", [pytest.param(None, marks=pytest.mark.soak), 3])
+def test_a_file_goes_back(engine: Engine, tmp_path: Path, count: int | None) -> None:
+    """All statements are one transaction: the file is as it was before it, and the next upgrade makes all of them."""
+    with empty(engine, tmp_path / "counted") as counted:
+        make_old(counted, migrate.BASELINE_VERSION)
+        statements = upgrade(counted)
+    assert statements > len(UNDONE)
+    with empty(engine, tmp_path / "db") as database:
+        make_old(database, migrate.BASELINE_VERSION)
+        before = schema_of(database)
+        for number in choose(statements, count):
+            upgrade(database, number)
+            assert schema_of(database) == before, number
+            require_refused(database)
+        assert upgrade(database) == statements
+        assert migrate.ensure_schema(database)["schema"] == SCHEMA_VERSION
