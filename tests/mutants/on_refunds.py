@@ -66,6 +66,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
+        "each attempt to send a refund hides how long it waits",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "    approved_at = approvals.find_last_vote_time(tx.conn, refund.id) or context.now()\n",
+                "    approved_at = context.now()\n",
+            ),
+        ),
+        ("tests/services/refunds/test_sending.py::test_what_can_not_be_sent_grows_old",),
+    ),
+    Mutant(
         "without a list of the refunds one more is sent",
         (
             Change(

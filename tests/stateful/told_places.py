@@ -103,7 +103,7 @@ class Told:
 
     kind: str
     id: int
-    since: dict[tuple[object, object, object], object] = field(default_factory=dict)
+    since: dict[tuple[object, object], object] = field(default_factory=dict)
     row_words: Words = ()
 
     @property
@@ -353,12 +353,11 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
 
 
 def _check_age(stage: Stage, told: Told, row: Any) -> None:
-    """Since when a state holds doesn't change while the state is the same. A refund that an operation could not send
-    was *submitting* meanwhile, and is *approved* anew. The age is told only if the clock allows one: while the clock
+    """Since when a state holds doesn't change while the state is the same, nor when an operation could not send an
+    approved refund, which was *submitting* meanwhile. The age is told only if the clock allows one: while the clock
     stands before the state's beginning, nobody knows the age.
     """
-    operation = row.operation_id if told.kind == "refund" else None
-    key = (row.state, getattr(row, "certainty", None), operation)
+    key = (row.state, getattr(row, "certainty", None))
     if told.since and key not in told.since:
         told.since.clear()
     assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"

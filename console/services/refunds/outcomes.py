@@ -324,8 +324,10 @@ def _write_approved_state(
     if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, refund.id):
         # The provider said that it had made the refund, and only then it was sent again: people still have to look.
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED, attempt=work.attempt)
-    values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.make_work_values(work)}
-    refunds.change_refund(tx.conn, refund, context.now(), **values)
+    # An attempt that sent nothing doesn't begin the state anew: each attempt would hide how long the refund waits.
+    approved_at = approvals.find_last_vote_time(tx.conn, refund.id) or context.now()
+    values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, "state_since": approved_at}
+    refunds.change_refund(tx.conn, refund, context.now(), **values, **refunds.make_work_values(work))
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     release_key(tx, refund)
 

@@ -50,6 +50,7 @@ _OPEN_PROPOSALS_QUERY = (
 _VOTES_OF_REFUNDS_QUERY = select(approvals.c.id, approvals.c.vote_of, approvals.c.person).where(
     approvals.c.vote_of.in_(bindparam("ids", expanding=True))
 )
+_LAST_VOTE_TIME_QUERY = select(func.max(approvals.c.at)).where(approvals.c.vote_of == bindparam("refund_id"))
 _INSERT_VOTE_STATEMENT = insert(approvals)
 
 
@@ -157,3 +158,10 @@ def read_voters_of_refunds(conn: Connection, refund_ids: Sequence[int]) -> Mappi
         for _, refund, person in sorted(cast.all()):
             by_refund[int(refund)] = (*by_refund.get(int(refund), ()), person)
     return by_refund
+
+
+def find_last_vote_time(conn: Connection, refund_id: int) -> datetime | None:
+    """Return the time of the newest approval of a refund, by the clock of the database; None if nobody has approved
+    it."""
+    at = conn.scalar(_LAST_VOTE_TIME_QUERY, {"refund_id": str(refund_id)})
+    return None if at is None else convert_to_aware_utc(at)

@@ -440,7 +440,8 @@ def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_se
 
 
 def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
-    """Write columns of the refund's row. Values may be aware instants and enum members.
+    """Write columns of the refund's row. Values may be aware instants and enum members. If the state or the certainty
+    changes, `state_since` becomes `now`, unless `values` has another time.
 
     Raises StaleRow if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for a
     state change that the transition table doesn't have, for a column of the request, for a second idempotency key,
@@ -456,7 +457,7 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
             raise states.ForbiddenTransition("a completed refund has the provider's id")
     state_as_read = {"status": refund.state, "certainty": refund.certainty}
     if any(values.get(column, value) != value for column, value in state_as_read.items()):
-        values["state_since"] = now
+        values.setdefault("state_since", now)
     compare_and_swap.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
     compare_and_swap.announce_change(conn, REFUND_KIND, refund.id, now)
 

@@ -1,5 +1,7 @@
 """Sending refunds: one key for life, and every way in which the call or what follows can end."""
 
+from contextlib import suppress
+
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -7,6 +9,7 @@ from console.domain.payments.records import OrderState, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
+from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
@@ -152,6 +155,45 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
     assert found.sent_count == 9
     control.clear_faults()
     assert desk.approve(refund).state is RefundState.SUBMITTED
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+    """It has waited since its approval, however often it was tried, so the list of refunds gets its alert in time."""
+    refund = desk.ask(desk.paid("ORD1", 50_000, provider), "100")
+    approved_at = desk.context.now()
+    with control.outage_during():
+        failed_to_send(desk, refund, "provider_unreachable")
+        for hours in (1, 20, 51, 1):
+            desk.later(hours=hours)
+            desk.due()
+            with desk.console.acting_as("lead-b"), suppress(ConsoleError):
+                desk.refunds.approve(refund.id)
+    kept = desk.now(refund)
+    assert (kept.state, kept.state_since) == (RefundState.APPROVED, approved_at)
+    assert kept.sent_count > 4
+    QueueAgeAlerts(desk.context).update_alerts()
+    observed = [alert.observed for alert in desk.console.alerts.list_alerts() if alert.rule_id == "queue_age"]
+    assert [words for words in observed if words.startswith("queue refunds since")], observed
+
+
+def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """PayPay doesn't know it: it is sent again, and has waited since the vote, not since the second answer."""
+    refund = desk.ask(desk.paid())
+    approved_at = desk.context.now()
+    control.add_fault("reset", call="paypay_refund", times=1)
+    failed_to_send(desk, refund, "outcome_unknown")
+    for _ in range(2):
+        desk.later(minutes=4)
+        assert code_of(lambda: desk.probe(refund)) in ("done", "outcome_unknown")
+    returned = desk.now(refund)
+    assert (returned.state, returned.certainty, returned.state_since) == (
+        RefundState.APPROVED,
+        Certainty.KNOWN,
+        approved_at,
+    )
 
 
 @pytest.mark.parametrize(
