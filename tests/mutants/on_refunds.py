@@ -77,6 +77,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_sending.py::test_what_can_not_be_sent_grows_old",),
     ),
     Mutant(
+        "a refund that was tried keeps its amount for ever once its maker has left",
+        (
+            Change(
+                "console/services/refunds/approval.py",
+                "            and (not refund.sent_count or self._can_nobody_send_or_withdraw(refund, conn))\n",
+                "            and not refund.sent_count\n",
+            ),
+        ),
+        ("tests/services/refunds/test_sending.py::test_what_nobody_may_send_or_withdraw_expires",),
+    ),
+    Mutant(
         "without a list of the refunds one more is sent",
         (
             Change(

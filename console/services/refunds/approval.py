@@ -260,34 +260,44 @@ class RefundDecisionService:
             return self._end_refund_request(refund_id, RefundState.WITHDRAWN, refuse_unless_withdrawable)
 
     def expire(self, refund_id: int) -> Refund:
-        """Set a refund to expired if no person has decided about it before its time limit `decide_by`, or if it is
-        approved but could not be sent before then. Return the refund. Raises not_found if there is no such refund,
-        and already_decided if `decide_by` has not passed or the refund may have been sent.
+        """Set a refund to expired for which `has_expired` is True. Return the refund. Raises not_found if there is no
+        such refund, and already_decided if `has_expired` is False.
         """
 
         def refuse_unless_expired(refund: Refund, conn: Connection) -> None:
-            if not self._has_expired(refund, conn):
+            if not self.has_expired(refund, conn):
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
         return self._end_refund_request(refund_id, RefundState.EXPIRED, refuse_unless_expired)
 
     def _expire_if_overdue(self, refund: Refund) -> None:
         with self._context.database.read() as conn:
-            has_expired = self._has_expired(refund, conn)
+            has_expired = self.has_expired(refund, conn)
         if has_expired:
             refund = self.expire(refund.id)
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-    def _has_expired(self, refund: Refund, conn: Connection) -> bool:
-        """True if the refund's time limit `decide_by` has passed by the clock of the database server. That clock
-        has also set the limit; the clock of this machine may be wrong."""
+    def has_expired(self, refund: Refund, conn: Connection) -> bool:
+        """True if the refund's time limit `decide_by` has passed, and no person has decided about the refund, or it
+        is approved but waits for a person because it couldn't be sent. The time is that of the database server,
+        which has also set the limit; the clock of this machine may be wrong.
+
+        An approved refund that a process has tried to send waits for a person who tries again or withdraws it, even
+        after its time limit. It expires only if nobody can do that, because its maker is not active.
+        """
         is_stuck = (
             refund.state is RefundState.APPROVED
             and refund.work.state is WorkState.NEEDS_REVIEW
-            and not refund.sent_count
+            and (not refund.sent_count or self._can_nobody_send_or_withdraw(refund, conn))
         )
         may_expire = (refund.state is RefundState.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
         return may_expire and is_decision_time_over(refund, read_current_time(conn, self._context.now()))
+
+    def _can_nobody_send_or_withdraw(self, refund: Refund, conn: Connection) -> bool:
+        """True if the approved refund was certainly not made, and can be neither sent nor withdrawn, because its
+        maker is disabled or may not request refunds any more."""
+        is_certainly_not_made = find_withdrawal_refusal(refund, None) is None
+        return is_certainly_not_made and not refund_rules.find_active_makers(self._context, conn, [refund.maker])
 
     def _end_refund_request(
         self,

@@ -114,10 +114,21 @@ class RefundDueTasks:
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             expired_refunds = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
-        return sum(
-            self._run_for_refund(refund, lambda refund: self._decision_service.expire(refund.id))
-            for refund in iterate_until_stopped(expired_refunds)
-        )
+        expired_count = sum(map(self._expire_refund, iterate_until_stopped(expired_refunds)))
+        after_id = 0
+        while True:
+            with self._context.database.read() as conn:
+                batch = refunds.list_overdue_for_sending(conn, now, BATCH_SIZE, after_id)
+                expired_refunds = tuple(
+                    refund for refund in batch if self._decision_service.has_expired(refund, conn)
+                )
+            expired_count += sum(map(self._expire_refund, iterate_until_stopped(expired_refunds)))
+            if len(batch) < BATCH_SIZE:
+                return expired_count
+            after_id = batch[-1].id
+
+    def _expire_refund(self, refund: Refund) -> int:
+        return self._run_for_refund(refund, lambda refund: self._decision_service.expire(refund.id))
 
     def _run_for_due_refunds(
         self, reasons: Collection[str], act: Callable[[Refund], object], *, moves_money: bool = False

@@ -103,6 +103,7 @@ _OVERDUE_APPROVED_REFUNDS_QUERY = (
         refunds.c.certainty == "known",
         refunds.c.work_state == WorkState.NEEDS_REVIEW.value,
         refunds.c.decide_by < bindparam("now"),
+        refunds.c.id > bindparam("after_id"),
     )
     .order_by(refunds.c.id)
     .limit(bindparam("limit", type_=Integer))
@@ -264,14 +265,17 @@ def list_waiting_for_decision(conn: Connection, now: datetime, limit: int, after
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return refunds whose time limit for the decision (`decide_by`) is before `now`, oldest first: at most `limit`
-    requests that still wait for a checker's decision, and at most `limit` approved refunds that wait for a person
-    because they can't be sent."""
+    """Return at most `limit` refund requests that still wait for a checker's decision and whose time limit for it
+    (`decide_by`) is before `now`, oldest first."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit}
-    return (
-        *select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters),
-        *select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters),
-    )
+    return select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters)
+
+
+def list_overdue_for_sending(conn: Connection, now: datetime, limit: int, after_id: int) -> tuple[Refund, ...]:
+    """Return at most `limit` approved refunds with an id above `after_id` that wait for a person because they
+    couldn't be sent, and whose time limit `decide_by` is before `now`, by id. Some of them may still be sent."""
+    parameters = {"now": convert_to_naive_utc(now), "limit": limit, "after_id": after_id}
+    return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters)
 
 
 def list_providers_of_due_refunds(conn: Connection, reasons: Collection[str], now: datetime) -> frozenset[str]:

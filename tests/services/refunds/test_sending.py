@@ -177,6 +177,24 @@ def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxContro
     assert [words for words in observed if words.startswith("queue refunds since")], observed
 
 
+def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: SandboxControl) -> None:
+    """It could not be sent, and its maker has left: no sending, no withdrawal. Its amount is free in the end."""
+    desk.team()
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    with control.outage_during():
+        failed_to_send(desk, refund, "provider_unreachable")
+    desk.disable("op-a")
+    for _ in range(5):
+        desk.later(hours=20)
+        desk.due()
+    expired = desk.now(refund)
+    assert (expired.sent_count, expired.state, expired.work.state) == (1, RefundState.EXPIRED, WorkState.NONE)
+    assert desk.agree(payment).refundable_minor == payment.captured_minor
+    assert desk.approve(desk.ask(payment, by="op-e")).state is RefundState.SUBMITTED
+    assert len(control.read_requests(call="paypay_refund")) == 1
+
+
 def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
