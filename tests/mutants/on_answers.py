@@ -456,6 +456,30 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "what a faster renewal has bought is renewed unasked",
+        (
+            Change(
+                CHECKS,
+                "        if (live_credit_check.id, live_credit_check.credit_check_id) != self._expired_purchase:\n",
+                "        if live_credit_check.credit_check_id is None:\n",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_what_a_faster_renewal_has_bought_is_not_renewed",),
+        "sqlite",
+    ),
+    Mutant(
+        "a check that was over before it was bought is bought again and again",
+        (
+            Change(
+                CHECKS,
+                "        if outcomes.had_expired_before(report, sent_at) and not _may_have_expired(",
+                "        if sent_at is None and not _may_have_expired(",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_dates_of_an_earlier_purchase_renew_nothing_at_once",),
+        "sqlite",
+    ),
+    Mutant(
         "a date of another calendar lets a check be bought again",
         (
             Change(

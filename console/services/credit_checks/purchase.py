@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import AlreadyPurchasedReason, NotExpiredReason, UsageProblem
+from console.domain.error_reasons import AlreadyPurchasedReason, MismatchReason, NotExpiredReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -201,6 +201,8 @@ class _PurchaseAttempt:
         self._context, self._request, self._adapter_source = context, request, adapter_source
         self._refetch_service, self._progress = refetch_service, progress
         self._checked_at = context.now()
+        self._expired_purchase: tuple[int, int] | None = None
+        """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
 
     def prepare(self) -> None:
         """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, or
@@ -209,31 +211,34 @@ class _PurchaseAttempt:
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         adapter = self._adapter_source.get_adapter()
         if self._request.renew:
-            self._require_expired(adapter.make_reader())
+            self._expired_purchase = self._find_expired_purchase(adapter.make_reader())
         self._checked_at = self._context.now()
 
-    def _require_expired(self, reader: CreditCheckReader) -> None:
+    def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:
         """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
         valid. The renewal is possible if the provider says that the earlier credit check has expired, or no longer
-        shows it although `_may_have_expired` is True. If the method `check` will refuse the renewal anyway, don't
-        ask, and return. The stored row alone is no proof of the expiry: a renewal costs money again, and a database
+        shows it although `_may_have_expired` is True. Return its id and the provider's id, because the answer allows
+        the renewal of this credit check only. If the method `check` will refuse the renewal anyway, don't ask, and
+        return None. The stored row alone is no proof of the expiry: a renewal costs money again, and a database
         account that may write credit checks could change the provider's id in the row.
 
-        Raises not_expired if the provider says that it has not expired, provider_answer_unusable if the stored id or
-        the answer belongs to another credit check, and the error of the read (`find_part_error_code`) if the provider
-        gave no report.
+        Raises not_expired if the provider says that it has not expired; provider_answer_unusable if the stored id or
+        the answer belongs to another credit check, or if the dates in the answer can't be those of a purchase that
+        was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the error of the read (`find_part_error_code`) if
+        the provider gave no report.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
             live_check = credit_checks.find_purchase_blocker(conn, request.client_id, request.corporation_number)
             is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
+            sent_at = None if live_check is None else _find_sending_time(conn, live_check)
         if (
             live_check is None
             or live_check.credit_check_id is None
             or live_check.expired_at is None
             or live_check.expired_at > context.now()
         ):
-            return  # There is no row, or it has not expired by our dates: `check` raises the right refusal.
+            return None  # There is no row, or it has not expired by our dates: `check` raises the right refusal.
         if is_shared:
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_record"}
@@ -243,12 +248,16 @@ class _PurchaseAttempt:
         context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, live_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
-                return
+                return live_check.id, live_check.credit_check_id
             detail: ProviderAnswerFacts = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(find_part_error_code(outcome), detail)
         if report.corporation_number not in (None, live_check.corporation_number):
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
+            )
+        if outcomes.had_expired_before(report, sent_at) and not _may_have_expired(live_check, context.now()):
+            raise make_outcome_error(
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": MismatchReason.EXPIRED_BEFORE}
             )
         valid_until = outcomes.compute_valid_until(report, live_check)
         is_date_over = valid_until is not None and valid_until <= context.now()
@@ -258,6 +267,7 @@ class _PurchaseAttempt:
             if report.expired is None:  # without a date, since a date that is over isn't refused
                 facts = _add_reason_of_missing_date(facts, valid_until, can_refetch=False)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts if is_date_over else {**facts, "expired_at": valid_until})
+        return live_check.id, live_check.credit_check_id
 
     def make_lease_name(self) -> str | None:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
@@ -319,6 +329,11 @@ class _PurchaseAttempt:
             facts: NotExpiredDetail = {"record": live_credit_check, "expired_at": expired_at}
             facts = _add_reason_of_missing_date(facts, expired_at, can_refetch=can_refetch)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts)
+        if (live_credit_check.id, live_credit_check.credit_check_id) != self._expired_purchase:
+            # Another renewal was faster, and its dates are over: nobody has asked AlarmBox about that purchase.
+            raise ConsoleError(
+                ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check, "expired_at": live_credit_check.expired_at}
+            )
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
@@ -398,6 +413,13 @@ PURCHASE_ACTION: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, Check
 GuardedPurchaseService: TypeAlias = GuardedService[
     _PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck
 ]
+
+
+def _find_sending_time(conn: Connection, record: CreditCheck) -> datetime | None:
+    """Return the time at which this program sent the purchase of the credit check, also if the database had lost the
+    credit check since; None for a credit check of another application."""
+    operation = None if record.operation_id is None else journal.find(conn, record.operation_id)
+    return None if operation is None else operation.started_at
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:

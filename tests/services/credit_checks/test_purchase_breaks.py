@@ -530,6 +530,52 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
 
+def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
+    """What is bought from now on has, by its dates, expired years ago."""
+    today = vendor.today
+    vendor.before = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
+    vendor.during = lambda: setattr(vendor, "today", today)
+
+
+def test_what_a_faster_renewal_has_bought_is_not_renewed(
+    place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AlarmBox has said of the old one that it is over. The other desk's purchase, whose dates are over as well, is
+    another one, about which nobody has asked."""
+    with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b", desk=1) as other:
+        buy(console)
+        clock.at += timedelta(days=400)
+        sell_with_dates_of_an_earlier_purchase(vendor)
+        reach = console._context.failpoints.reach
+
+        def overtaken(name: str) -> None:
+            reach(name)
+            if name == "before_tx1":
+                monkeypatch.undo()
+                buy(other, renew=True)
+
+        monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
+        lost = refusal(lambda: buy(console, renew=True))
+    assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
+
+
+def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
+    console: Console, vendor: LedgerVendor, clock: HandClock
+) -> None:
+    """A check that was over before it was bought isn't the one that was bought, or its dates are wrong: whoever
+    renews whatever is over would pay for it again each time. It can be renewed when it must be over by now."""
+    sell_with_dates_of_an_earlier_purchase(vendor)
+    live = buy(console)
+    assert live.expired_at is not None
+    for _ in range(2):
+        refused = refusal(lambda: buy(console, renew=True))
+        assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "expired_before")
+        assert "expired_before" not in format_error_message(refused, "en")
+    assert len(vendor.charges) == 1
+    clock.at += timedelta(days=91)
+    assert (buy(console, renew=True).state, len(vendor.charges)) == ("success", 2)
+
+
 @pytest.mark.engines("sqlite")
 def test_the_id_of_an_expired_check_renews_no_other_one(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
