@@ -480,6 +480,21 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "rows that can't be taken over keep all others waiting",
+        (
+            Change(
+                "console/services/tasks/due_tasks.py",
+                "            has_rows = batch_count > 0 or len(failed_ids) > failed_count\n",
+                "            has_rows = batch_count > 0\n",
+            ),
+        ),
+        (
+            "tests/services/adoption/test_rows_by_others.py"
+            "::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",
+        ),
+        "sqlite",
+    ),
+    Mutant(
         "a date of another calendar lets a check be bought again",
         (
             Change(

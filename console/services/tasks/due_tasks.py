@@ -243,35 +243,41 @@ class DueTasks:
         number and their state, and fill the columns that the other application does not know. If that is
         impossible, open a case. Return the number of adopted rows.
         """
-        adopted_count = 0
+        adopted_count, failed_ids = 0, set[int]()
         with self._context.database.read() as conn:
             has_rows = bool(queues.find_foreign_rows(conn, 1))
         while has_rows:
-            batch_count = self._adopt_row_batch()
-            adopted_count, has_rows = adopted_count + batch_count, batch_count > 0
+            failed_count = len(failed_ids)
+            batch_count = self._adopt_row_batch(failed_ids)
+            adopted_count += batch_count
+            has_rows = batch_count > 0 or len(failed_ids) > failed_count
         return adopted_count
 
-    def _adopt_row_batch(self) -> int:
-        """Adopt up to ROWS_PER_TRANSACTION rows that another application has written, in one transaction. If the
-        transaction fails, adopt each row in a transaction of its own. Return the number of adopted rows."""
+    def _adopt_row_batch(self, failed_ids: set[int]) -> int:
+        """Adopt up to ROWS_PER_TRANSACTION rows that another application has written, except those in `failed_ids`,
+        in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add the ids of the
+        rows that weren't adopted to `failed_ids`, so that the next batch has the rows behind them. Return the number
+        of adopted rows."""
         rows: tuple[tuple[int, str, str], ...] = ()
 
-        def adopt_rows(tx: Transaction) -> int:
+        def adopt_rows(tx: Transaction) -> list[bool]:
             nonlocal rows
-            rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION)
-            return sum(self._adopt_row(tx, *row) for row in rows)
+            foreign_rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION + len(failed_ids))
+            rows = tuple(row for row in foreign_rows if row[0] not in failed_ids)[:ROWS_PER_TRANSACTION]
+            return [self._adopt_row(tx, *row) for row in rows]
 
         try:
-            return self._context.write(adopt_rows)
+            results = self._context.write(adopt_rows)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
-            return sum(self._adopt_row_alone(row) for row in rows)
+            results = [self._adopt_row_alone(row) for row in rows]
+        failed_ids.update(row[0] for row, is_adopted in zip(rows, results, strict=True) if not is_adopted)
+        return sum(results)
 
-    def _adopt_row_alone(self, row: tuple[int, str, str]) -> int:
-        is_adopted = False
+    def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
         with skip_failures("a row written by another application"):
-            is_adopted = self._adopt_row_in_transaction(row)
-        return int(is_adopted)
+            return self._adopt_row_in_transaction(row)
+        return False
 
     def _adopt_row_in_transaction(self, row: tuple[int, str, str]) -> bool:
         return self._context.write(lambda tx: self._adopt_row(tx, *row))

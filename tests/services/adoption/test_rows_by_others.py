@@ -174,7 +174,7 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
-    def meanwhile(due: DueTasks, row: tuple[int, str, str]) -> int:
+    def meanwhile(due: DueTasks, row: tuple[int, str, str]) -> bool:
         monkeypatch.undo()
         assert adopted(other) == len(rows)
         return due._adopt_row_alone(row)
@@ -210,3 +210,24 @@ def adopted(console: Console) -> int:
     """The task alone and past its lease, as by a worker that has lost it without knowing."""
     with console.acting_as("worker"):
         return console.scheduler._tasks["rows_by_others"]()
+
+
+@pytest.mark.expects_log("the spoilt rows are told")
+def test_rows_that_can_not_be_taken_over_keep_no_others_waiting(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application has written something unforeseen for days: what it wrote rightly after that is taken over."""
+    many = numbers(130)
+    written = [write(place, f"T{number}", credit_check_id=5) for number in many]
+    find, spoilt = credit_checks.find, frozenset(written[:120])
+
+    def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:
+        if record_id in spoilt:
+            raise ValueError("a row that nobody foresaw")
+        return find(conn, record_id)
+
+    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
+    assert adopted(console) == 10
+    assert adopted(console) == 0
+    monkeypatch.undo()
+    assert adopted(console) == 120
