@@ -112,6 +112,8 @@ class _StartAttempt:
     ) -> None:
         self._context, self._payment_providers, self._payment_prober = context, payment_providers, payment_prober
         self._order_id, self._provider = order_id, provider
+        self._ended_payment_ids: frozenset[int] = frozenset()
+        """The ids of the order's earlier payments about which the provider was asked in `prepare`."""
         self._adapter: PaymentProvider
         self._request: PaymentRequest
 
@@ -193,11 +195,17 @@ class _StartAttempt:
         many calls, or doesn't answer.
         """
         with self._context.database.read() as conn:
-            now = read_current_time(conn, self._context.now())
-            order_payments = payments.find_by_order(conn, order.id)
-            # For these, `check` refuses the start until people have decided.
-            contradicted_ids = {payment.id for payment in order_payments if _is_perhaps_paid(conn, payment)}
-        for payment in order_payments:
+            ended_payments = self._list_ended_payments(conn, order.id)
+        for payment in ended_payments:
+            self._require_unpaid(payment)
+        self._ended_payment_ids = frozenset(payment.id for payment in ended_payments)
+
+    def _list_ended_payments(self, conn: Connection, order_id: int) -> list[Payment]:
+        """Return the earlier payments of the order about which the provider must be asked before another one is
+        started (see `_require_overdue_payments_unpaid`)."""
+        now = read_current_time(conn, self._context.now())
+        ended_payments = []
+        for payment in payments.find_by_order(conn, order_id):
             # The provider refused a start without an expiry time. Perhaps it has a payment of this number, which the
             # database has lost: a provider that refuses used numbers does not say so.
             ends_at = payment.expires_at or payment.begun_at
@@ -205,8 +213,10 @@ class _StartAttempt:
                 continue
             is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at == ends_at <= now
             has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - ENDED_PAYMENT_AGE
-            if is_overdue or (has_just_ended and payment.id not in contradicted_ids):
-                self._require_unpaid(payment)
+            # If it was perhaps paid, `check` refuses the start until people have decided.
+            if is_overdue or (has_just_ended and not _is_perhaps_paid(conn, payment)):
+                ended_payments.append(payment)
+        return ended_payments
 
     def _require_unpaid(self, earlier_payment: Payment) -> None:
         # No lease is needed: reports may be applied in any sequence.
@@ -223,8 +233,7 @@ class _StartAttempt:
             raise make_outcome_error(
                 code, {"record": current_payment, "reason": outcome.reason, "status": outcome.status}
             )
-        facts: InProgressDetail = {"record": current_payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current_payment.begun_at})
+        raise _make_unclear_payment_error(current_payment)
 
     def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
         """True if nobody can pay the payment any more after the provider's answer `outcome`, which was applied to the
@@ -295,6 +304,9 @@ class _StartAttempt:
             if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order no longer has
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
             raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
+        for payment in self._list_ended_payments(conn, self._order_id):
+            if payment.id not in self._ended_payment_ids:  # it has ended since `prepare`, so nobody asked about it
+                raise _make_unclear_payment_error(payment)
         _refuse_if_notice_unmatched(conn, order)
         self._refuse_if_start_lost(conn, order)
         self._refuse_over_limit(conn, order)
@@ -446,6 +458,13 @@ PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, S
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 """States of a payment that has begun and that the payer can still pay."""
+
+
+def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
+    """Return the error for a start that is refused because the payer may have paid or may still pay this earlier
+    payment."""
+    facts: InProgressDetail = {"record": payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
+    return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": payment.begun_at})
 
 
 def _is_perhaps_paid(conn: Connection, payment: Payment) -> bool:

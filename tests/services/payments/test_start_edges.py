@@ -170,6 +170,26 @@ def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) ->
 
 
 @pytest.mark.usefixtures("moved_server_clock")
+def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Scene, clock: MovedClock) -> None:
+    """The first code, of another amount, could still be paid when the earlier ones were asked about, and is over when
+    the second one is claimed. It may have been paid in its last second, and it isn't deleted at PayPay."""
+    order = scene.order("ORD-1", 3300)
+    scene.payments.start(order, "paypay")
+    scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
+
+    class EndsMeanwhile(Failpoints):
+        def reach(self, name: str) -> None:
+            if name == "before_tx1":
+                scene.context.failpoints = Failpoints(None)
+                clock.offset += timedelta(seconds=600)
+
+    scene.context.failpoints = EndsMeanwhile(None)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
+@pytest.mark.usefixtures("moved_server_clock")
 def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene: Scene, clock: MovedClock) -> None:
     """No answer is no proof; what is said to be unpaid is begun anew."""
     order = overdue(scene, clock)
