@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date
 from math import inf
 
 from console.app import Console, open_console
@@ -16,7 +15,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import journal
 from tests.crash.actors import act
-from tests.support import truth
+from tests.support import long_ago, truth
 from tests.support.children import Child, crowd
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -105,9 +104,10 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
         return
     with case.opened() as console:
         if case.action == "renewal":
-            sandbox.control.change_settings(today=date(2024, 4, 1).isoformat())
+            sandbox.control.change_settings(today=long_ago.DAY)
             case.record_id = _buy(case, console).id
             sandbox.control.change_settings(today=None)
+            case.place.sql(long_ago.SENT_THEN)
         elif case.action == "refetch":
             case.record_id = _buy(case, console).id
             case.subject = str(case.record_id)

@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 
 from console.app import Console, open_console
@@ -15,7 +14,7 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
-from tests.support import money_truth, truth
+from tests.support import long_ago, money_truth, truth
 from tests.support.children import Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.money_desks import ask, order, paid, providers
@@ -202,9 +201,11 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     names = [f"{number}:{client}" for number, client in zip(numbers(count), clients, strict=True)]
     if action == "purchase":
         return list(names)
-    on.sandbox.control.change_settings(today=date(2024, 4, 1).isoformat() if action == "renewal" else None)
+    on.sandbox.control.change_settings(today=long_ago.DAY if action == "renewal" else None)
     bought = [on.maker.credit_checks.purchase(_request(name)) for name in names]
     on.sandbox.control.change_settings(today=None)
+    if action == "renewal":
+        on.place.sql(long_ago.SENT_THEN)
     return list(names) if action == "renewal" else [record.id for record in bought]
 
 

@@ -7,6 +7,7 @@ import pytest
 from console.domain.records import CreditCheck
 from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, Scene, expire
 from tests.harms.ways import LOOSE, Values, Way, endings, updates
+from tests.support import long_ago
 from tests.support.money_desks import ending
 from tests.support.refusals import code_of
 
@@ -209,9 +210,10 @@ def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
     assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
     harm_scene.not_bought_again(record.corporation_number)
     number = harm_scene.number()
-    harm_scene.sandbox.control.change_settings(today="2024-04-01")
+    harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
+    harm_scene.sql(long_ago.SENT_THEN)
     harm_scene.each_tries(way for way in superseding(old) if "of its own" not in way.title)
     assert {ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
@@ -228,9 +230,10 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
     company's of an earlier purchase. The provider doesn't say that this purchase is over, so none is bought.
     """
     number = harm_scene.number()
-    harm_scene.sandbox.control.change_settings(today="2024-04-01")
+    harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     earlier = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
+    harm_scene.sql(long_ago.SENT_THEN)
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
     assert code_of(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
     renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
@@ -254,9 +257,10 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
 
 def _old_one(scene: Scene) -> int | None:
     """The provider's number of another company's check, which is over."""
-    scene.sandbox.control.change_settings(today="2024-04-01")
+    scene.sandbox.control.change_settings(today=long_ago.DAY)
     record = scene.bought()
     scene.sandbox.control.change_settings(today=None)
+    scene.sql(long_ago.SENT_THEN)
     return record.credit_check_id
 
 

@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Barrier
 
@@ -13,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.support import truth
+from tests.support import long_ago, truth
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, context, crowd
 from tests.support.half_with_ids import HalfWithIds
 from tests.support.places import Place
@@ -65,7 +64,7 @@ def run(race: Race, place: Place) -> Counter[str]:
     """Run it and check everything that must hold; what happened, counted."""
     with Sandbox() as sandbox:
         told = [_told(race, place, sandbox, desk) for desk in range(race.desks)]
-        before = _prepare(race, told[0], sandbox)
+        before = _prepare(race, told[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
@@ -117,14 +116,15 @@ def _told(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, st
     return place.told(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
-def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, int]:
+def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
     """The database, and for a renewal race what shall be renewed; charges per number before the race."""
     with open_console(Settings.load(told)) as console:
         if race.renew:
-            sandbox.control.change_settings(today=date(2024, 4, 1).isoformat())
+            sandbox.control.change_settings(today=long_ago.DAY)
             for number in race.numbers:
                 assert _buy(console, number, renew=False).code == "bought"
             sandbox.control.change_settings(today=None)
+            place.sql(long_ago.SENT_THEN)
     return sandbox.ledger.count_charges_by_number()
 
 
