@@ -12,6 +12,7 @@ from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_ne
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
+from console.services.payments.listed_facts import end_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import Transaction
@@ -106,9 +107,10 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments)
         if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
-            payment_work.open_case(
-                context, tx, payment.id, WorkReason.PAID_TWICE, f"{len(paid_payments)} payments", expected
-            )
+            facts = [f"{len(paid_payments)} payments"]
+            observed = end_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, facts).case_text
+            if observed is not None:
+                payment_work.open_case(context, tx, payment.id, WorkReason.PAID_TWICE, observed, expected)
         return is_paid_twice
     if not is_order_covered(paid_payments, order):
         observed = f"{payment.captured_minor} {payment.currency}"

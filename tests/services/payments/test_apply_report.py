@@ -17,6 +17,7 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import WorkReason
+from console.domain.tasks.records import Alert
 from console.services.payments.apply_report import ReportWithSource, apply_report, make_report_values
 from console.store.alerts import alerts
 from console.store.payments import payments
@@ -123,6 +124,37 @@ def test_more_captures_of_an_order_are_for_a_person(scene: Scene) -> None:
     payment = paid(scene, begun(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
     assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
     assert scene.order_now("ORD-1").state == "paid"
+
+
+@pytest.mark.parametrize("is_acknowledged", [False, True], ids=["open", "acknowledged"])
+@pytest.mark.parametrize("is_same_attempt", [True, False], ids=["listed", "another number"])
+def test_a_third_capture_is_told_although_the_second_one_was(
+    scene: Scene, is_acknowledged: bool, is_same_attempt: bool
+) -> None:
+    """A person knows of the second one, and has perhaps given it back. The third one took money, too: it is not
+    hidden by their case. What was told once is not told again.
+    """
+
+    def find_cases() -> list[Alert]:
+        with scene.context.database.read() as conn:
+            return [
+                case for case in alerts.find_by_subject(conn, "payment", payment.id) if case.rule_id == "paid_twice"
+            ]
+
+    payment = paid(scene, begun(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    (second,) = find_cases()
+    if is_acknowledged:
+        scene.console.alerts.acknowledge(second.id, "given back by hand")
+    told: dict[str, Any] = (
+        {"provider_payment_id": payment.provider_payment_id, "further_captures": ("0422", "0423")}
+        if is_same_attempt
+        else {"provider_payment_id": "0423"}
+    )
+    for minute in (2, 3):
+        assert tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, **told)).work.reason == "paid_twice"
+        (third,) = [case for case in find_cases() if case.resolved_at is None]
+        assert (third.observed, third.acknowledged_by) == ("0423" if is_acknowledged else "0422, 0423", None)
+        assert len(find_cases()) == 2
 
 
 def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
