@@ -217,6 +217,30 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: Desks) -> None:
     assert desks.approve(refund).state is RefundState.SUBMITTED
 
 
+def test_what_nobody_may_send_or_withdraw_expires(desks: Desks, control: SandboxControl, people: Team) -> None:
+    """Tried once, and its maker may ask for no refund any more: the worker lets it expire when its time is over, and
+    not one that its maker may still withdraw.
+    """
+    payment, of_others = desks.paid(), desks.paid()
+    refund, waiting = desks.ask(payment, by="op-b"), desks.ask(of_others)
+    with control.outage_during():
+        for one in (refund, waiting):
+            assert code_of(lambda one=one: desks.approve(one)) == "provider_unreachable"
+    owner, roles = desks.of("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
+    owner.sql(
+        "UPDATE refunds SET decide_by = '2026-01-01 00:00:00', work_state = 'needs_review', work_at = NULL,"
+        f" work_reason = 'not_sent' WHERE id IN ({refund.id}, {waiting.id})"
+    )
+    owner.sql(roles, roles="auditor", name=people.names["op-b"])
+    try:
+        assert desks.of("worker").due()["refund_expiry"] == 1
+    finally:
+        owner.sql(roles, roles="operator", name=people.names["op-b"])
+    assert (desks.now(refund).state, desks.now(refund).sent_count) == (RefundState.EXPIRED, 1)
+    assert desks.agree(payment).refundable_minor == payment.captured_minor
+    assert desks.approve(waiting).state is RefundState.SUBMITTED
+
+
 def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:
     """Back to approved on the answer, or on two that know nothing of it; then out under its one key."""
     payment = desks.paid()
