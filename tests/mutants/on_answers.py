@@ -4,6 +4,7 @@ from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
 _LEFT_OPEN = "tests/services/adoption/test_rows_left_open.py"
+_BY_OTHERS = "tests/services/adoption/test_rows_by_others.py"
 _CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
@@ -172,8 +173,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a refund that is ours again fills the case",
         (
             Change(
-                "console/services/payments/unknown_refunds.py",
-                "        if not is_refund_of_this_console(tx, payment_id, _parse_refund_key(text))\n",
+                "console/services/payments/listed_facts.py",
+                "        if not is_over(_parse_key(text))\n",
                 "",
             ),
         ),
@@ -343,8 +344,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/payments/start.py",
-                "            now = read_current_time(conn, self._context.now())\n",
-                "            now = self._context.now()\n",
+                "        now = read_current_time(conn, self._context.now())\n        ended_payments = []\n",
+                "        now = self._context.now()\n        ended_payments = []\n",
             ),
         ),
         ("tests/services/payments/test_start_edges.py::test_a_clock_that_is_ahead_gives_no_second_code",),
@@ -456,6 +457,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "the case of a second capture hides a third one",
+        (
+            Change(
+                "console/services/payments/apply_report.py",
+                "    if effect.case_rule == WorkReason.PAID_TWICE:\n",
+                "    if effect.case_rule is None:\n",
+            ),
+        ),
+        ("tests/services/payments/test_apply_report.py::test_a_third_capture_is_told_although_the_second_one_was",),
+        "sqlite",
+    ),
+    Mutant(
         "what a faster renewal has bought is renewed unasked",
         (
             Change(
@@ -488,10 +501,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            has_rows = batch_count > 0\n",
             ),
         ),
-        (
-            "tests/services/adoption/test_rows_by_others.py"
-            "::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",
-        ),
+        (f"{_BY_OTHERS}::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",),
         "sqlite",
     ),
     Mutant(

@@ -103,7 +103,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "if is_overdue or (has_just_ended and payment.id not in contradicted_ids):",
+                "if is_overdue or (has_just_ended and not _is_perhaps_paid(conn, payment)):",
                 "if is_overdue:",
             ),
         ),

@@ -10,6 +10,7 @@ _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
 _VOTES = "tests/services/refunds/test_votes.py"
+_START_EDGES = "tests/services/payments/test_start_edges.py"
 _RESERVED = (
     "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
     "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
@@ -118,6 +119,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_RECEIVE}::test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask",),
     ),
     Mutant(
+        "a code that ends after the questions is followed by another one unasked",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "            if payment.id not in self._ended_payment_ids:  # it has",
+                "            if payment.id < 0:  # it has",
+            ),
+        ),
+        (f"{_START_EDGES}::test_a_code_that_ends_after_the_questions_is_asked_about_first",),
+    ),
+    Mutant(
         "a refused number is followed by another one unasked",
         (
             Change(
@@ -144,8 +156,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/payment_precheck.py",
-                " = None if _list_reported_refunds(outcome) is not None else outcome\n",
-                " = None\n",
+                "        list_failure = outcome\n",
+                "        list_failure = None\n",
             ),
         ),
         ("tests/services/refunds/test_unknown_refunds.py::test_without_paypays_list_the_next_one_is_not_sent",),
@@ -316,9 +328,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "an acknowledged unknown refund stands for all",
         (
             Change(
-                "console/services/payments/unknown_refunds.py",
-                "    if not any(_parse_refund_key(text) not in acknowledged_keys for text in refunds):\n",
-                "    if acknowledged_keys or not refunds:\n",
+                "console/services/payments/listed_facts.py",
+                "    if not any(_parse_key(text) not in acknowledged_keys for text in facts):\n",
+                "    if acknowledged_keys or not facts:\n",
             ),
         ),
         ("tests/services/refunds/test_unknown_refunds.py",),
