@@ -2,11 +2,13 @@
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QStringListModel, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QListView,
     QPlainTextEdit,
+    QScrollArea,
     QStackedWidget,
     QTableWidget,
     QTextEdit,
@@ -128,3 +130,61 @@ def test_a_table_that_scrolls_sideways_is_higher_by_its_bar(qtbot: QtBot) -> Non
     settle()
     assert table.horizontalScrollBar().maximum() > 0
     assert table.verticalScrollBar().maximum() == 0
+
+
+class AreaWithHigherContentBesideABar(QScrollArea):
+    """An area whose content is higher if it is narrower, such as a strip of panels that stand in two lines then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.own_height_px = self.narrowed_count = 0
+
+    def show_content(self, height_px: int) -> None:
+        self.own_height_px = height_px
+        content, part = QWidget(), QWidget()
+        QVBoxLayout(content).addWidget(part)
+        part.setObjectName("part")
+        self.setWidget(content)
+        self.fit_part()
+
+    def fit_part(self) -> None:
+        part = self.findChild(QWidget, "part")
+        if isinstance(part, QWidget):
+            has_bar = self.viewport().width() < self.width() - 2 * self.frameWidth()
+            self.narrowed_count += has_bar
+            part.setMinimumHeight(self.own_height_px + 46 * has_bar)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_part()
+
+
+def test_no_bar_takes_a_part_of_the_width_even_for_a_moment(qtbot: QtBot) -> None:
+    """The contents of an area are replaced by others. A bar takes a part of the width, and the contents may become so
+    high by it that they need the bar, which they don't at the whole width.
+    """
+    page, head, inner = QWidget(), QWidget(), AreaWithHigherContentBesideABar()
+    head.setMinimumHeight(HEAD_PX)
+    layout = QVBoxLayout(page)
+    layout.addWidget(head)
+    layout.addWidget(inner)
+    area = PageScrollArea(page)
+    qtbot.addWidget(area)
+    area.resize(500, 300)
+    area.show()
+    inner.show_content(300)
+    settle()
+    inner.narrowed_count = 0
+    for height_px in (700, 690, 720, 600, 601, 640, 900, 300):
+        inner.show_content(height_px)
+        settle()
+        assert scrolls(area)
+        assert not inner.narrowed_count
+        assert not inner.verticalScrollBar().isVisible(), height_px
+        assert inner.verticalScrollBar().maximum() == 0, height_px
+    area.resize(500, 900)
+    inner.show_content(900)
+    settle()
+    assert not scrolls(area)
+    assert inner.verticalScrollBar().isVisible()

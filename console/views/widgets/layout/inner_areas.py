@@ -38,6 +38,8 @@ class InnerAreas(QObject):
         self._own_heights: dict[QWidget, tuple[tuple[int, int], tuple[int, int]]] = {}
         """The least and largest heights of the areas that are as high as their contents, and of the widgets around
         them that had to become higher, too: their own heights, and those that this object has set."""
+        self._own_bar_policies: dict[QAbstractScrollArea, Qt.ScrollBarPolicy] = {}
+        """The areas without a vertical bar, because they are as high as their contents, with their own policies."""
         self._fitted_state: object = None
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._fit_again)
@@ -54,11 +56,14 @@ class InnerAreas(QObject):
                 return height
             self._restore_own_heights()
             height = compute_height()
-        if height > available_height_px:
-            for area in self._list_inner_areas():
-                self._raise_heights(area)
-            height = compute_height()
-            self._fitted_state = self._list_height_inputs(height, available_height_px)
+        if height <= available_height_px:
+            self._restore_own_bars()
+            return compute_height()
+        for area in self._list_inner_areas():
+            self._remove_bar(area)
+            self._raise_heights(area)
+        height = compute_height()
+        self._fitted_state = self._list_height_inputs(height, available_height_px)
         return height
 
     def _list_height_inputs(self, height_px: int, available_height_px: int) -> object:
@@ -100,6 +105,20 @@ class InnerAreas(QObject):
                 area.selectionModel().currentChanged.connect(self._show_current_row)
                 for signal in (area.model().rowsInserted, area.model().rowsRemoved, area.model().modelReset):
                     signal.connect(self._fit_again_later)
+
+    def _remove_bar(self, area: QAbstractScrollArea) -> None:
+        """Let the area have no vertical bar while it is as high as its contents. Qt would show one for a moment when
+        the contents become higher; it takes a part of the width, and the contents could become so high by it that the
+        bar stays."""
+        if area not in self._own_bar_policies:
+            self._own_bar_policies[area] = area.verticalScrollBarPolicy()
+            area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def _restore_own_bars(self) -> None:
+        own_bar_policies, self._own_bar_policies = self._own_bar_policies, {}
+        for area, policy in own_bar_policies.items():
+            if shiboken6.isValid(area):
+                area.setVerticalScrollBarPolicy(policy)
 
     def _raise_heights(self, area: QAbstractScrollArea) -> None:
         """Make an inner area as high as its contents, and the widgets around it as high as they need then."""
