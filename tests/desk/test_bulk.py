@@ -181,8 +181,11 @@ def test_what_changed_behind_ones_back_is_skipped(
 
 
 def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
-    """Of three the first one; its rest is gone on with from there, after another dry run."""
+    """Of three the first one; its rest is gone on with from there, after another dry run. Every place counts the one
+    among all three."""
     person = sit()
+    toasts: list[str] = []
+    person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
     queue(person)
     person.press("Ctrl+A")
     person.press("T")
@@ -195,6 +198,13 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     ended(person, dialog)
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
+    assert dialog.progress_page.progress_label.plain == "1 of 3"
+    person.until(lambda: any("1 of 3 (stopped)" in toast for toast in toasts))
+    unfinished = open_unfinished_work_dialog(person.frame)
+    person.until(lambda: unfinished.runs_table.current_item is not None)
+    (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")
+    assert shown.text(unfinished.runs_table.current_item) == "1 of 3"
+    unfinished.reject()
     person.until(dialog.act_button.isEnabled)
     assert dialog.act_button.text() == "Continue..."
     dialog.act_button.click()

@@ -53,7 +53,8 @@ def execute_run_in_background(
 
 
 def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
-    sentence = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
+    progress_text = bulk_words.format_run_progress(run, run.done, context)
+    sentence = context.translate("bulk.ended", name=run.name, progress=progress_text, state=run.state)
     result_counts = bulk_words.format_result_counts(progress.result_counts, run.action, context)
     if not bulk_words.has_run_ended(run):
         return Toast(sentence, result_counts, icon_name="square_bang", tone="care")

@@ -176,7 +176,7 @@ class BulkProgressPage(QWidget):
             )
             self._bar_layout.replaceWidget(old_bar, self.status_bar)
             discard_widget(old_bar)
-        sentence = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
+        sentence = bulk_words.format_run_progress(run_item.run, bulk_progress.done_count, context)
         if sentence != self.progress_label.plain:
             self.progress_label.show_text(sentence)
             self.result_counts_label.show_text(

@@ -105,6 +105,12 @@ def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     return StateCell(context.translate(f"bulk.state.{run.state}"), icon_name, tone)
 
 
+def format_run_progress(run: BulkRun, done_count: int, context: WindowContext) -> str:
+    """Return the text of how many records of a bulk run have a result. The number beside it is that of all records of
+    the run, also if the run stops after the first of them, so that every place names the same number."""
+    return context.translate("bulk.progress", done=done_count, of=run.size)
+
+
 def format_result_counts(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
     """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
     of the result; a result without rows is left out."""
