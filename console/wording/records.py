@@ -1,6 +1,7 @@
 """Texts of records of every kind, for the window and for exports: names, amounts, companies, reasons, and the keys
 of their badges."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -17,6 +18,8 @@ from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
 ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
+
+_RECORD_KINDS_WITH_AMOUNT = ("order", "payment", "refund")
 
 
 def get_record_kind(record: ShownRecord) -> str:
@@ -88,6 +91,25 @@ def format_record_amount(record: ShownRecord) -> str:
     """Return the amount of a record as text: negative for a refund, "" for a credit check."""
     minor, currency = compute_signed_amount(record)
     return "" if minor is None or currency is None else wording.format_amount(minor, currency)
+
+
+def format_sums_by_kind(sums_minor_by_kind: Mapping[str, Mapping[str, int]], translate: Callable[..., str]) -> str:
+    """Return the sums of the amounts of several records as text: one part for each kind of record, with a word for
+    the kind and with the sum of each currency, negative for refunds. The argument has the sums in minor units, by
+    kind and currency; the result is "" without sums."""
+    sums_texts = {
+        kind: translate("list.separator").join(list_sum_texts(kind, sums_minor_by_kind[kind]))
+        for kind in _RECORD_KINDS_WITH_AMOUNT
+        if sums_minor_by_kind.get(kind)
+    }
+    return " · ".join(translate(f"queue.sums.{kind}", sums=text) for kind, text in sums_texts.items())
+
+
+def list_sum_texts(kind: str, sums_minor: Mapping[str, int]) -> list[str]:
+    """Return the sum of each currency as text, negative for refunds. `sums_minor` are the sums of records of this
+    kind, in minor units by currency."""
+    sign = -1 if kind == "refund" else 1
+    return [wording.format_amount(sign * minor, currency) for currency, minor in sorted(sums_minor.items())]
 
 
 def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:

@@ -4,7 +4,8 @@ of the saved views.
 
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,6 +31,7 @@ from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
+from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -148,10 +150,20 @@ def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObje
         "cause": group.cause,
         "text": wording.format_cause(group.cause, translate),
         "count": group.count,
-        "sums_minor": dict(group.sums_minor),
+        "sums_minor": _add_kinds(group.sums_minor_by_kind),
+        "sums_minor_by_kind": {kind: dict(sums) for kind, sums in group.sums_minor_by_kind.items()},
         "since": format_instant_for_json(group.oldest),
         "filter": f"cause:{group.cause or NO_CAUSE}",
     }
+
+
+def _add_kinds(sums_minor_by_kind: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums by currency (minor units) of all kinds together. The field with them existed before the one
+    that has each kind by itself; refunds count like payments in it."""
+    sums_minor = Counter[str]()
+    for sums_of_kind in sums_minor_by_kind.values():
+        sums_minor.update(sums_of_kind)
+    return dict(sums_minor)
 
 
 def _format_queue_answer_lines(answer: "QueueAnswer", translator: Translator) -> Lines:
@@ -173,7 +185,7 @@ def _format_queue_page_lines(page: "AnyPage", translator: Translator) -> Lines:
 
 
 def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterator[str]:
-    """Yield a line for each cause: the number of its records, the sums of their amounts by currency, and the
+    """Yield a line for each cause: the number of its records, the sums of their amounts by kind and currency, and the
     option `--filter` with which `queue` lists them."""
     if not page.groups:
         yield translator(f"queue.{page.queue}.empty")
@@ -181,7 +193,7 @@ def _format_cause_page_lines(page: CausePage, translator: Translator) -> Iterato
         (
             wording.format_count(group.count),
             wording.format_cause(group.cause, translator) or wording.NO_VALUE,
-            "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(group.sums_minor.items())),
+            record_words.format_sums_by_kind(group.sums_minor_by_kind, translator),
             f"--filter {shlex.quote(f'cause:{group.cause or NO_CAUSE}')}",
         )
         for group in page.groups

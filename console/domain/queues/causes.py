@@ -9,12 +9,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class CauseTotal:
-    """A part of a group: the records of one table with the same cause and currency. `sum_minor` is the sum of their
+    """A part of a group: the records of one kind with the same cause and currency. `sum_minor` is the sum of their
     amounts in minor units. `oldest` is the earliest instant at which one of them got its present state; None if no
     such instant is stored. `cause` is None for records without a problem; `currency` is None for records without an
     amount.
     """
 
+    kind: str
     cause: str | None
     currency: str | None
     count: int
@@ -24,14 +25,18 @@ class CauseTotal:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """The records with one cause: their number (`count`), the sums of their amounts in minor units by currency, and
-    the earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is
-    None for records without a problem.
+    """The records with one cause: their number (`count`), the sums of their amounts, and the earliest instant at
+    which one of them got its present state (None if no such instant is stored). `cause` is None for records without a
+    problem.
+
+    `sums_minor_by_kind` has, for each kind of record with an amount, the sums in minor units by currency. The amounts
+    of different kinds aren't added: a payment takes money, a refund gives it back, and an order asks for the same
+    money as its payment.
     """
 
     cause: str | None
     count: int
-    sums_minor: Mapping[str, int] = field(default_factory=dict)
+    sums_minor_by_kind: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     oldest: datetime | None = None
 
 
@@ -47,15 +52,16 @@ class CausePage:
 
 
 def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
-    """Return one group for each cause: the sum of the totals with this cause, separately for each currency. The
-    largest group comes first.
+    """Return one group for each cause: the sum of the totals with this cause, separately for each kind of record and
+    each currency. The largest group comes first.
     """
     groups: dict[str | None, CauseGroup] = {}
     for total in totals:
         group = groups.get(total.cause, CauseGroup(total.cause, 0))
-        sums = dict(group.sums_minor)
+        sums = {kind: dict(sums_of_kind) for kind, sums_of_kind in group.sums_minor_by_kind.items()}
         if total.currency is not None:
-            sums[total.currency] = sums.get(total.currency, 0) + total.sum_minor
+            sums_of_kind = sums.setdefault(total.kind, {})
+            sums_of_kind[total.currency] = sums_of_kind.get(total.currency, 0) + total.sum_minor
         oldest_instants = [at for at in (group.oldest, total.oldest) if at is not None]
         groups[total.cause] = CauseGroup(
             total.cause, group.count + total.count, sums, min(oldest_instants, default=None)

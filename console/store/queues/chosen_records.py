@@ -216,8 +216,8 @@ def count_records_by_cause(
     conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
     """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, one for
-    each index range, cause and currency, so that a cause and currency can occur several times; and True if an index
-    range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records, so that the numbers are too low.
+    each kind, index range, cause and currency, so that a cause and currency can occur several times; and True if an
+    index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records, so that the numbers are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False
@@ -230,7 +230,7 @@ def count_records_by_cause(
                 _make_range_totals_query(kind_queries, rows, ids),
                 kind_queries.make_parameters(ids) | {"limit": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
-            totals_of_range = [_make_cause_total(*row) for row in cause_rows]
+            totals_of_range = [_make_cause_total(kind_queries.kind, *row) for row in cause_rows]
             is_capped = is_capped or sum(total.count for total in totals_of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
             totals += totals_of_range
     return tuple(totals), is_capped
@@ -256,9 +256,9 @@ def _make_range_totals_query(
 
 
 def _make_cause_total(
-    cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
+    kind: str, cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
 ) -> CauseTotal:
-    """Return the total of one cause and currency from a row of the query of totals."""
+    """Return the total of one kind, cause and currency from a row of the query of totals."""
     return CauseTotal(
-        cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
+        kind, cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
     )

@@ -3,7 +3,7 @@ and their sums. The records of a group have rows below the heading row while the
 counts the groups.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column
+from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def _make_first_cursor(
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
     """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
     that names the record shows the number of records, and also the cause if the table has no other column for it; the
-    column of amounts shows the sum for each currency, the column of ages the age of the oldest record."""
+    column of ages shows the age of the oldest record. The column of amounts shows the sum if all amounts are of one
+    kind of record and one currency; other sums stand beside the cause, because they may not be added and that column
+    is too narrow for several."""
     naming_column = next(
         (column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key
     )
@@ -132,13 +135,14 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
 
     def make_group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            text = _format_record_count(context, row) if has_cause_column else _format_group_title(context, row)
+            title = _add_sums(_format_group_title(context, row), context, row)
+            text = _format_record_count(context, row) if has_cause_column else title
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == _CAUSE_COLUMN_KEY:
-            return wording.capitalize_first(format_filter_operator_value("cause", row.cause, context))
+            return _add_sums(_format_cause(context, row), context, row)
         if column.key == "age":
             return make_age_cell(row.group.oldest, context)
-        return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
+        return _format_single_sum(row) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:
         return make_group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
@@ -151,7 +155,8 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
                 "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
                 title=_format_group_title(context, row),
             )
-        return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
+        is_amount = column.kind == "amount"
+        return (_format_single_sum(row) or _format_sums_beside_cause(context, row)) if is_amount else ""
 
     return replace(column, cell=make_cell, spoken=make_spoken_text)
 
@@ -164,14 +169,35 @@ def _format_group_title(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
     return context.translate(
         "queue.group.title",
-        cause=wording.capitalize_first(format_filter_operator_value("cause", row.cause, context)),
+        cause=_format_cause(context, row),
         n=count,
     )
 
 
-def format_sums(sums_minor: Mapping[str, int]) -> str:
-    """Return one text with the sum of each currency. `sums_minor` are the sums in minor units, by currency."""
-    return "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(sums_minor.items()))
+def _format_cause(context: WindowContext, row: CauseRow) -> str:
+    return wording.capitalize_first(format_filter_operator_value("cause", row.cause, context))
+
+
+def _add_sums(text: str, context: WindowContext, row: CauseRow) -> str:
+    """Return the text, and after it the sums that can't stand in the column of amounts."""
+    return " · ".join(filter(None, (text, _format_sums_beside_cause(context, row))))
+
+
+def _format_single_sum(row: CauseRow) -> str:
+    """Return the sum of the group's amounts; "" if they are of several kinds of record or currencies."""
+    texts = [
+        text
+        for kind, sums_minor in row.group.sums_minor_by_kind.items()
+        for text in record_words.list_sum_texts(kind, sums_minor)
+    ]
+    return texts[0] if len(texts) == 1 else ""
+
+
+def _format_sums_beside_cause(context: WindowContext, row: CauseRow) -> str:
+    """Return the group's sums of each kind of record and currency; "" if the column of amounts shows them."""
+    if _format_single_sum(row):
+        return ""
+    return record_words.format_sums_by_kind(row.group.sums_minor_by_kind, context.translate)
 
 
 class GroupTable(FittedTable):

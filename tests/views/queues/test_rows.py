@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from console.domain.payments.records import RefundRelations
+from console.domain.queues.causes import CauseGroup
 from console.domain.queues.disagreements import Disagreement
 from console.domain.queues.filter_text import parse_filter
 from console.domain.records import Certainty, Work, WorkState
+from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
     QUEUE_NAMES,
@@ -107,3 +109,30 @@ def test_an_export_has_what_the_list_has() -> None:
     assert is_listed is not None
     assert [item.record.id for item in items if is_listed(item)] == [18]
     assert make_item_filter(QueueListQuery("review"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("sums", "amount", "beside_cause"),
+    [
+        ({"payment": {"JPY": 9_900}}, "¥9,900", ""),
+        ({"refund": {"JPY": 500}}, "−¥500", ""),
+        ({"payment": {"JPY": 9_900}, "refund": {"JPY": 500}}, "", "payments ¥9,900 · refunds −¥500"),
+        (
+            {"payment": {"JPY": 9_900, "INR": 25_100}, "order": {"JPY": 9_900}},
+            "",
+            "orders ¥9,900 · payments ₹251.00, ¥9,900",
+        ),
+        ({}, "", ""),
+    ],
+)
+def test_amounts_of_several_kinds_are_not_added(
+    the_look: object, sums: dict[str, dict[str, int]], amount: str, beside_cause: str
+) -> None:
+    """The heading of a group has one sum for payments and another one for refunds. Both are in its spoken text."""
+    row = CauseRow(CauseGroup("timeout", 3, sums))
+    columns = make_grouped_table_columns(window_context(), make_queue_columns(window_context(), "unknown"))
+    cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}
+    assert cells["amount"] == amount
+    assert cells["cause"].partition(" · ")[2] == beside_cause
+    spoken = ", ".join(column.spoken(row) for column in columns if column.spoken is not None)
+    assert (amount or beside_cause) in spoken
