@@ -36,7 +36,7 @@ FINAL_REFUSAL_REASONS = frozenset(
         "payment_reversed",
     }
 )
-"""Reasons with which a provider refuses a refund and would also refuse every later refund of the same payment."""
+"""Reasons with which a provider refuses a refund and probably refuses every later refund of the same payment, too."""
 _SLOW_REFUND_AGE = timedelta(hours=24)
 
 
@@ -211,7 +211,7 @@ def _explain_ended(record: Refund, relations: RefundRelations, facts: Facts) -> 
     """Return the explanation of a refund that has ended. If two people have decided the outcome, the explanation
     names them and not the gateway as the source of the outcome."""
     next_step_code = "next.nothing"
-    if record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS:
+    if is_refused_for_good(record):
         next_step_code = "next.refund_final"
     elif record.state in (RefundState.FAILED, RefundState.EXPIRED) and _is_amount_left(record, relations.payment):
         next_step_code = "next.refund_ask_anew"
@@ -224,6 +224,12 @@ def _explain_ended(record: Refund, relations: RefundRelations, facts: Facts) -> 
     elif record.state is RefundState.EXPIRED and len(record.checkers) >= record.checkers_needed:
         reason = "why.refund_expired_unsent"  # it was decided about in time, and could not be sent
     return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
+
+
+def is_refused_for_good(record: Refund) -> bool:
+    """True if the provider has refused the refund for one of the FINAL_REFUSAL_REASONS. The service accepts another
+    request, because the provider may answer differently later. Its maker and its approvers see a risk signal."""
+    return record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS
 
 
 def _is_amount_left(record: Refund, payment: Payment | None) -> bool:

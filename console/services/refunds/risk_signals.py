@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from console.domain.explanations.refunds import is_refused_for_good
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.limits import PAYER_HISTORY_PERIOD
@@ -100,6 +101,7 @@ def find_risk_signals(
         *_find_order_signals(facts, amount_minor, own_refund_id),
         *_find_payer_signals(facts, amount_minor, own_refund_id),
         *_find_open_refund_signals(refund_facts, own_refund_id),
+        *_find_refused_refund_signals(refund_facts),
         *_find_reversible_signals(refund_facts),
     )
     return tuple(signals)
@@ -215,6 +217,15 @@ def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | No
     """Yield a signal if the payment has an open refund other than the refund with the id `own_refund_id`."""
     if refund_facts.open_refund is not None and refund_facts.open_refund.id != own_refund_id:
         yield _make_refund_signal("open_request", refund_facts.open_refund)
+
+
+def _find_refused_refund_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
+    """Yield a signal about the newest refund of the payment that the provider has refused for good, because it
+    probably refuses another one, too."""
+    refused_refund = next(filter(is_refused_for_good, refund_facts.refunds), None)
+    if refused_refund is not None:
+        facts = {"cause": refused_refund.error_code, "at": refused_refund.state_since}
+        yield RiskSignal("refused_for_good", facts, refunds.REFUND_KIND, refused_refund.id)
 
 
 def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:

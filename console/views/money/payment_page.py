@@ -141,15 +141,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts))
 
     def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:
-        """Return the names of the offered actions: first the action of the explained next step, then others that
-        may help."""
-        advised_action = details.explanation.next_step.action
-        if advised_action == OPEN_ORDER_ACTION:
-            return (advised_action,)
-        other_actions = ("resolve",) if details.record.certainty is Certainty.UNKNOWN else ()
-        refund_action = ("refund",) if details.record.state in PAID_STATES else ()
-        action_names = (advised_action, "probe", *other_actions, *refund_action)
-        return tuple(dict.fromkeys(name for name in action_names if name is not None))
+        return money_facts.list_offered_payment_actions(details)
 
     # -- actions
 

@@ -4,9 +4,13 @@ amount."""
 from collections.abc import Sequence
 from datetime import datetime
 
+from console.domain.explanations.payments import OPEN_ORDER_ACTION
+from console.domain.explanations.refunds import is_refused_for_good
+from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund
-from console.domain.payments.service_results import ComparedSide, MoneyParts, RefundDetails
+from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import RefundState
+from console.domain.records import Certainty
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
@@ -217,6 +221,19 @@ def format_refundable_change(details: RefundDetails) -> str:
     after = wording.format_amount(money.refundable, money.currency)
     before = wording.format_amount(before_minor, money.currency)
     return after if before_minor == money.refundable else f"{before} → {after}"
+
+
+def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
+    """Return the names of the actions that the page of the payment recommends: first the action of the explained next
+    step, then others that may help. A refund isn't among them if the provider has refused one of this payment for
+    good; the button of the page stays enabled, because the service accepts a request."""
+    advised_action = details.explanation.next_step.action
+    if advised_action == OPEN_ORDER_ACTION:
+        return (advised_action,)
+    other_actions = ("resolve",) if details.record.certainty is Certainty.UNKNOWN else ()
+    may_be_refunded = details.record.state in PAID_STATES and not any(map(is_refused_for_good, details.refunds))
+    action_names = (advised_action, "probe", *other_actions, "refund" if may_be_refunded else None)
+    return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
 
 def is_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:

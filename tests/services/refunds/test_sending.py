@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.refunds import FINAL_REFUSAL_REASONS
 from console.domain.payments.records import OrderState, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
@@ -220,7 +221,9 @@ def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
      "MERCHANT_MULTIPLE_REFUND_REJECTED", "ORDER_NO_LONGER_AVAILABLE", "REFUND_LIMIT_EXCEEDED"],
 )  # fmt: skip
 def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) -> None:
-    """Failed with the provider's reason; the amount is free and another refund, of another key, may be asked for."""
+    """Failed with the provider's reason; the amount is free and another refund, of another key, may be asked for. Who
+    asks for it and who approves it sees that the provider has refused one and may refuse this one, too.
+    """
     payment = desk.paid()
     control.add_fault(f"result:{code}", call="paypay_refund", times=1)
     failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
@@ -231,6 +234,8 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
     )
     assert failed.error_code
     assert desk.agree(payment).refundable_minor == 3300
+    signals = {signal.rule: signal.id for signal in desk.refunds.make_plan(payment.id).risk_signals}
+    assert signals.get("refused_for_good") == (failed.id if failed.error_code in FINAL_REFUSAL_REASONS else None)
     again = desk.approve(desk.ask(payment))
     assert again.state is RefundState.SUBMITTED
     assert again.provider_refund_key != failed.provider_refund_key

@@ -12,7 +12,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, Refund
-from console.domain.payments.service_results import ComparedSide, MoneyParts, RefundDetails
+from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.views.presenters import money_view as money_facts
@@ -22,7 +22,7 @@ from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
 from console.wording.sentences.text_context import FileTextContext
 from tests.views.invented_checks import NOW, check, window_context
-from tests.views.invented_payments import ORDER, STRIP, payment, refund, sides
+from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, payment, refund, sides
 
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
@@ -254,3 +254,13 @@ def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     assert case_words.format_record_problem(unsure, window_context()) == "No answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
     assert case_words.format_record_amount(unsure) == "−¥8,500"
+
+
+@pytest.mark.parametrize(("error_code", "offered"), [("payer_left", ("probe",)), ("poll", ("probe", "refund"))])
+def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
+    error_code: str, offered: tuple[str, ...]
+) -> None:
+    """The page of the refused refund says that the gateway would probably refuse another one."""
+    failed = refund(state=RefundState.FAILED, error_code=error_code)
+    details = PaymentDetails(payment(), EXPLAINED, sides(), STRIP, ORDER, (failed,), (), (), (), ())
+    assert money_facts.list_offered_payment_actions(details) == offered
