@@ -65,6 +65,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
     assert page.filter.chip_by_list_name["provider"].operator == "provider:alarmbox"
     assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
+    check_changed_view(person, page, f"view/{view.id}")
 
     page.shown_saved_view.open_rename_dialog()
     renaming = person.dialog(RenameViewDialog)
@@ -80,6 +81,34 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     assert page.sidebar_key == "queues"
     page.shown_saved_view._restore_view(view)
     person.until(lambda: places(person) == [("second", "3")] and page.shown_saved_view.view is not None)
+
+
+def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
+    """While another filter, order, grouping or choice of columns is shown, the page doesn't say that it shows the
+    view, and the sidebar doesn't mark the view: its count is that of other records."""
+
+    def shown() -> tuple[str, str]:
+        return page.head.sentence_label.plain, page.sidebar_key
+
+    unchanged, changed = ("Your view: Ａ & B", key), ("Changed from your view: Ａ & B", "queues")
+    person.until(lambda: shown() == unchanged)
+    text, sort = page.filter.text, page.filter.chip_by_list_name["sort"].operator
+    changes = (
+        page.filter.clear_filter,
+        lambda: page.table.sort_requested.emit("cause"),
+        page.toggle_grouping,
+        lambda: page.columns.choose_columns(page.queue, ("age", "number")),
+    )
+    for change in changes:
+        change()
+        person.until(lambda: shown() == changed)
+        side = person.frame.sidebar
+        assert side.get_entry_at(side.currentIndex().row()).key == "queues"
+        page.filter.show_filter(text, sort)
+        page.set_grouping(is_by_cause=False)
+        page.columns.choose_columns(page.queue, ())
+        page.filter.changed.emit()
+        person.until(lambda: shown() == unchanged)
 
 
 def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: Sandbox) -> None:

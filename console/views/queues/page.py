@@ -271,18 +271,22 @@ class QueuesPage(Page):
     @Slot()
     def _show_view_name(self) -> None:
         """Show the name of the shown view in the header, and highlight its entry in the sidebar."""
-        view = self.shown_saved_view.view
-        if view is None:
+        if self.shown_saved_view.view is None:
             self.columns.show_view_columns(None)
-        self.sidebar_key = "queues" if view is None else make_saved_view_key(view.id)
         self._show_head_sentence()
         self.screen_state_changed.emit()
 
     def _show_head_sentence(self) -> None:
+        """Show in the header which view or queue the page shows, and choose the entry of the sidebar. After the
+        person has changed the filter, order, columns or grouping of a view, the sentence says so, and the entry is
+        that of the queues: the count beside the view's own entry is not that of this list."""
         view, translate = self.shown_saved_view.view, self.context.translate
+        is_changed = self.shown_saved_view.is_changed
+        self.sidebar_key = "queues" if view is None or is_changed else make_saved_view_key(view.id)
         sentence = translate(f"queue.{self.queue}.hint")
         if view is not None:
-            sentence = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
+            key = "view.shown_team" if view.is_team else "view.shown"
+            sentence = translate(f"{key}_changed" if is_changed else key, name=view.name)
         self.head.sentence_label.show_text(sentence)
         self.head.fit_sentence()
 
@@ -395,6 +399,8 @@ class QueuesPage(Page):
         ]
         if not changed_keys:
             return
+        self._show_head_sentence()
+        self.screen_state_changed.emit()
         had_focus = self.table.hasFocus()
         for key in changed_keys:
             table = self._table_by_key.pop(key)

@@ -37,6 +37,7 @@ class ShownSavedView(QObject):
         super().__init__(page)
         self._context, self._page, self._head, self._make_content = context, page, head, make_content
         self.view: SavedView | None = None
+        self._unchanged_content: ViewContent | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
         """Further entries of the menu: wording key, key of the keyboard, and what happens."""
         self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds_key=False)
@@ -45,6 +46,12 @@ class ShownSavedView(QObject):
         page.bind_shortcut(SAVE_VIEW_SHORTCUT, self.open_save_dialog)
         page.bind_shortcut(VIEW_MENU_SHORTCUT, self.open_menu)
         context.saved_views_changed.connect(self._update_view_name)
+
+    @property
+    def is_changed(self) -> bool:
+        """True if the page shows other records or columns than the saved view names, because the person has changed
+        or cleared its filter, order, columns or grouping."""
+        return self.view is not None and self._make_content() != self._unchanged_content
 
     def leave_view(self) -> None:
         """Set `view` to None, because the person has opened a queue or deleted the view."""
@@ -68,6 +75,7 @@ class ShownSavedView(QObject):
         self.view = view
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         self.view_opened.emit(view)
+        self._unchanged_content = self._make_content()
         self.changed.emit()
 
     def _show_missing_view(self, failure: Failure) -> None:
@@ -138,7 +146,7 @@ class ShownSavedView(QObject):
         the right."""
         if not self._refuse_if_right_missing():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
-            dialog.view_saved.connect(self._show_stored_view)
+            dialog.view_saved.connect(self._show_stored_content)
             dialog.open()
 
     @Slot()
@@ -154,6 +162,12 @@ class ShownSavedView(QObject):
         if reason:
             self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care"))
         return bool(reason)
+
+    @Slot(object)
+    def _show_stored_content(self, view: SavedView) -> None:
+        """Show the name of a view in which the contents of the page were just stored."""
+        self._unchanged_content = self._make_content()
+        self._show_stored_view(view)
 
     @Slot(object)
     def _show_stored_view(self, view: SavedView) -> None:
