@@ -9,6 +9,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.home.page import HomePage
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
 from console.views.reports.page import ReportsPage
@@ -137,3 +138,32 @@ def _current_record(home: HomePage) -> CreditCheck:
     assert isinstance(item, QueueItem)
     assert isinstance(item.record, CreditCheck)
     return item.record
+
+
+def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
+    sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """Those of other people are not among them; a button in the dialog lists all."""
+    for number in NUMBERS[:3]:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    context = person.frame.context
+    for name, largest_count in (("op-a", "3"), ("lead-b", "0")):
+        if context.operator != name:
+            context.change_operator(name)
+        person.press("Alt+1")
+        panel = person.page(HomePage).own_work_panel
+        person.until(lambda: len(context.work_counts.unfinished_operations) == 3)
+        person.rest()
+        counts = {str(button.line.key): button.line.count_text for button in panel._buttons}
+        assert max(counts.values()) == largest_count
+        for key, count in counts.items():
+            panel.line_pressed.emit(key)
+            dialog = person.dialog(UnfinishedWorkDialog)
+            person.until(lambda dialog=dialog: bool(dialog._operations))
+            assert [work.operation.operator for work in dialog.operations_table.all_rows] == [name] * int(count)
+            assert dialog.tabs.accessibleTabName(0).endswith(count)
+            dialog._show_all_operations()
+            assert len(dialog.operations_table.all_rows) == 3
+            person.press("Esc")
+            person.no_dialog()

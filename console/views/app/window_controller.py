@@ -21,6 +21,7 @@ from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.left_open.leaving import LeaveConfirmation
 from console.views.notifications.watch import NotificationWatcher
 from console.views.pages.base import Page
+from console.views.presenters.own_work import OwnWorkGroup
 from console.views.runtime.context import WindowContext
 from console.views.runtime.first_tasks import FirstTask
 from console.views.runtime.routes import (
@@ -131,6 +132,7 @@ class WindowController(QObject):
             "about": self._open_about_dialog,
             "notifications": self._open_notifications_dialog,
             "unfinished": self._open_unfinished_dialog,
+            **{f"own_work.{group}": partial(self._open_own_work, group) for group in OwnWorkGroup},
             "left_open": self._open_left_open_tab,
             "mentions": self._open_mentions_tab,
             "sign_out": self._request_sign_out,
@@ -291,6 +293,11 @@ class WindowController(QObject):
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame)
+
+    def _open_own_work(self, group: OwnWorkGroup) -> None:
+        from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
+
+        open_unfinished_work_dialog(self.frame).show_own_work(group)
 
     @Slot()
     def _open_left_open_tab(self) -> None:

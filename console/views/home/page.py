@@ -25,6 +25,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import records as case_words
+from console.views.presenters.own_work import OwnWorkGroup, list_own_work
 from console.views.presenters.records import ShownRecord
 from console.views.presenters.saved_views import (
     format_record_count,
@@ -101,7 +102,7 @@ class HomePage(Page):
         self.views_panel = CountPanel(translate("home.views"), self._provider_column)
         self.views_panel.line_pressed.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
-        self.own_work_panel.line_pressed.connect(self._open_queue)
+        self.own_work_panel.line_pressed.connect(self._open_own_work)
         self.team_panel.line_pressed.connect(self._open_queue)
         self.add_content(self._make_count_panels())
         self.add_content(self._make_table_and_recent_panel(), 1)
@@ -275,7 +276,7 @@ class HomePage(Page):
             [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
             context.translate("home.team_foot"),
         )
-        own_count = len(_list_own_work(context, work_counts.unfinished_operations))
+        own_count = len(list_own_work(work_counts.unfinished_operations, context.operator))
         footer = context.translate("home.my_work_foot", own=own_count, total=work_counts.unfinished_count)
         self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
         review = work_counts.find_queue_count("review")
@@ -315,7 +316,7 @@ class HomePage(Page):
         there is none, hide the bar."""
         stopped_operations = [
             oldest_work
-            for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished_operations)
+            for oldest_work in list_own_work(self.context.work_counts.unfinished_operations, self.context.operator)
             if oldest_work.record is not None
         ]
         if not stopped_operations:
@@ -356,6 +357,10 @@ class HomePage(Page):
     @Slot(str)
     def _open_saved_view(self, key: str) -> None:
         self.context.navigate(QueuesRoute(view=parse_saved_view_key(key)))
+
+    @Slot(str)
+    def _open_own_work(self, group: str) -> None:
+        self.context.command_requested.emit(f"own_work.{group}")
 
     @Slot(str)
     def _open_queue(self, queue: str) -> None:
@@ -427,44 +432,27 @@ def _make_saved_view_line(context: WindowContext, view_count: ViewCount) -> Coun
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
-    own_operations = _list_own_work(context, context.work_counts.unfinished_operations)
-    running_operations = [work for work in own_operations if work.operation.state == "calling"]
-    unknown_operations = [work for work in own_operations if work.operation.state != "calling"]
-    scheduled_operations = [
-        work for work in unknown_operations if work.record is not None and work.record.work.at is not None
-    ]
-    operations_for_person = [work for work in unknown_operations if work not in scheduled_operations]
     return [
-        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", running_operations),
-        _make_unfinished_work_line(
-            context, "unknown", "question", "unknown", "home.to_settle", operations_for_person
-        ),
-        _make_unfinished_work_line(
-            context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_operations
-        ),
+        _make_own_work_line(context, OwnWorkGroup.RUNNING, "half_disc", "progress"),
+        _make_own_work_line(context, OwnWorkGroup.TO_SETTLE, "question", "unknown"),
+        _make_own_work_line(context, OwnWorkGroup.BY_ITSELF, "circle_arrow", "progress"),
     ]
 
 
-def _make_unfinished_work_line(
-    context: WindowContext, queue: str, icon_name: str, tone: str, key: str, operations: Sequence[UnfinishedWork]
-) -> CountLine:
-    word = context.translate(key)
+def _make_own_work_line(context: WindowContext, group: OwnWorkGroup, icon_name: str, tone: Tone) -> CountLine:
+    word = context.translate(f"home.{group}")
+    operations = list_own_work(context.work_counts.unfinished_operations, context.operator, group)
     if not operations:
-        return CountLine(queue, icon_name, "muted", word, "", "0")
+        return CountLine(group, icon_name, "muted", word, "", "0")
     oldest = min(work.operation.started_at for work in operations)
     detail = context.translate("queue.oldest", age=context.format_age(oldest))
-    return CountLine(queue, icon_name, tone, word, detail, str(len(operations)))  # type: ignore[arg-type]  # a tone
+    return CountLine(group, icon_name, tone, word, detail, str(len(operations)))
 
 
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
     return [CountLine("", "", "text", cell.name, "", cell.text, cell.icon_name, cell.tone) for cell in cells]
-
-
-def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
-    """Return the operations that the acting person has begun."""
-    return [work for work in operations if work.operation.operator == context.operator]
 
 
 def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:

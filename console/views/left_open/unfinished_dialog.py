@@ -35,6 +35,7 @@ from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
+from console.views.presenters.own_work import OwnWorkGroup, list_own_work
 from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, make_route_to_record
@@ -96,6 +97,9 @@ class UnfinishedWorkDialog(DialogFrame):
         )
         self._context, self._parent_window = context, parent
         self._number_by_record: dict[str, str] = {}
+        self._operations: tuple[UnfinishedWork, ...] = ()
+        self._own_work_group: OwnWorkGroup | None = None
+        self._own_work_bar: NotificationBar | None = None
         self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
@@ -246,14 +250,60 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
         self._number_by_record.update(work_lists.number_by_record)
-        sorted_operations = sorted(work_lists.operations, key=lambda work: work.operation.operator != operator)
+        self._operations = work_lists.operations
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        read_lists = (sorted_operations, runs, work_lists.leases_and_takes, work_lists.own_items, work_lists.mentions)
+        read_lists = (
+            self._list_shown_operations(),
+            runs,
+            work_lists.leases_and_takes,
+            work_lists.own_items,
+            work_lists.mentions,
+        )
         for tab_index, rows in enumerate[Sequence[Any]](read_lists):
             self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
             self.tabs.set_count(tab_index, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._show_requests(work_lists.own_requests)
+        self._update_buttons()
+
+    def show_own_work(self, group: OwnWorkGroup) -> None:
+        """List in the tab of operations, from the next reading on, only those of the acting person that are in this
+        group, and show a bar that says so. The button of the bar lists the operations of all people again."""
+        translate = self._context.translate
+        self._own_work_group = group
+        button = KeyButton(translate("dialog.unfinished.show_all"), kind="inline")
+        button.clicked.connect(self._show_all_operations)
+        self._own_work_bar = NotificationBar(
+            "",
+            translate("dialog.unfinished.only_own", group=translate(f"home.{group}")),
+            tone="text",
+            shape="filter",
+            button=button,
+        )
+        self._bars.addWidget(self._own_work_bar)
+        self.show_tab("works")
+
+    @Slot()
+    def _show_all_operations(self) -> None:
+        self._own_work_group = None
+        if self._own_work_bar is not None:
+            self._own_work_bar.hide()
+            self._own_work_bar.deleteLater()
+            self._own_work_bar = None
+        self._show_operations()
+        self._tables[0].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _list_shown_operations(self) -> list[UnfinishedWork]:
+        """Return the operations of the shown group, or those of all people with the acting person's first."""
+        operator = self._context.operator
+        if self._own_work_group is not None:
+            return list_own_work(self._operations, operator, self._own_work_group)
+        return sorted(self._operations, key=lambda work: work.operation.operator != operator)
+
+    def _show_operations(self) -> None:
+        operations = self._list_shown_operations()
+        self._lists_by_tab[0].show_rows(operations)
+        self.tabs.set_count(0, str(len(operations)))
         self._update_buttons()
 
     def _name_record(self, kind: str, id: str) -> str:
@@ -585,7 +635,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
         return translate(f"bulk.action.{run_item.run.action.value}")
 
     def format_progress(run_item: BulkRunItem) -> str:
-        return translate("bulk.progress", done=run_item.run.done, of=run_item.run.size)
+        return bulk_words.format_run_progress(run_item.run, run_item.run.done, context)
 
     def format_state(run_item: BulkRunItem) -> str:
         return bulk_words.make_run_status(run_item, context).sentence

@@ -1,0 +1,35 @@
+"""The unfinished operations of the acting person, in groups by what happens next. The home page counts each group,
+and the dialog of unfinished work lists it."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from console.domain.records import OperationState
+from console.domain.views.any_record import UnfinishedWork
+
+
+class OwnWorkGroup(StrEnum):
+    """What happens next to an operation that a person has begun: its call is still running; a person must resolve it;
+    or the program checks it at a time that is already set. The values are the ends of wording keys, `home.*`."""
+
+    RUNNING = "running"
+    TO_SETTLE = "to_settle"
+    BY_ITSELF = "by_itself"
+
+
+def list_own_work(
+    operations: Sequence[UnfinishedWork], person: str | None, group: OwnWorkGroup | None = None
+) -> list[UnfinishedWork]:
+    """Return those of `operations` that this person has begun; with `group`, only those in this group."""
+    return [
+        work
+        for work in operations
+        if work.operation.operator == person and group in (None, _find_own_work_group(work))
+    ]
+
+
+def _find_own_work_group(work: UnfinishedWork) -> OwnWorkGroup:
+    if work.operation.state is OperationState.CALLING:
+        return OwnWorkGroup.RUNNING
+    is_scheduled = work.record is not None and work.record.work.at is not None
+    return OwnWorkGroup.BY_ITSELF if is_scheduled else OwnWorkGroup.TO_SETTLE
