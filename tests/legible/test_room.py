@@ -18,6 +18,7 @@ from console.views.left_open.unfinished_dialog import open_unfinished_work_dialo
 from console.views.notifications.switches import store_notification_switch
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
@@ -162,8 +163,8 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> N
 
 
 def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
-    """Every record, at usual widths and at large text: what isn't on the line is in the menu, with its key and the
-    reason why it is off; one button at most is primary.
+    """Every record, at usual widths and at large text: the line is in sight without scrolling; what isn't on it is in
+    the menu, with its key and the reason why it is off; one button at most is primary.
     """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
@@ -177,6 +178,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
             row, where = page.action_bar.button_row, (width, scale, route)
             shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
             assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
+            assert all(button.visibleRegion().boundingRect() == button.rect() for button in shown), where
             assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where
             menu = [action.text() for action in row.build_menu().actions()]
             names = [*page.action_names, "take", "note", "copy_story", "evidence_pack", "print"]
@@ -319,13 +321,24 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
                 tab_bar.setFocus()
                 tab_bar.setCurrentIndex(number)
                 stage.settle()
-                bottom = tab_bar.mapTo(page, QPoint(0, tab_bar.height())).y()
-                viewport = page.parentWidget()
-                assert viewport is not None
-                in_sight = QRect(page.mapFrom(viewport, QPoint(0, 0)), viewport.size())
+                area = find_page_area(tab_bar)
+                contents = area.widget()
+                assert contents is not None
+                bottom = tab_bar.mapTo(contents, QPoint(0, tab_bar.height())).y()
+                in_sight = QRect(contents.mapFrom(area.viewport(), QPoint(0, 0)), area.viewport().size())
                 where = (route, number)
-                assert in_sight.contains(tab_bar.mapTo(page, QPoint(1, 1))), where
-                assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, page.height() - bottom - 1), where
+                assert in_sight.contains(tab_bar.mapTo(contents, QPoint(1, 1))), where
+                below = contents.height() - bottom - 1
+                assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, below), where
+
+
+def find_page_area(widget: QWidget) -> PageScrollArea:
+    """The area that scrolls the widget with its page, or with the contents of its page."""
+    parent = widget.parentWidget()
+    while not isinstance(parent, PageScrollArea):
+        assert parent is not None
+        parent = parent.parentWidget()
+    return parent
 
 
 def list_scrolling_areas(page: Page) -> list[QWidget]:

@@ -97,8 +97,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     def fit_panel_strips(self) -> None:
         super().fit_panel_strips()
-        if (parent_widget := self.parentWidget()) is not None:
-            self.document_panels.fit_width(parent_widget.width() - 2 * tokens().px("spacing", "page_margin"))
+        width = self.contents_area.viewport().width()
+        self.document_panels.fit_width(width - 2 * tokens().px("spacing", "page_margin"))
 
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)

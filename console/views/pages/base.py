@@ -323,10 +323,10 @@ class Page(QWidget):
                 self._layout.addWidget(self.bars_below)
             self.bars_below.show()
 
-    def add_bar_container(self) -> None:
-        """Add the container of the notification bars that belong to the page's contents, at the bottom of the page
-        as built so far."""
-        self._layout.addWidget(self._bars_above)
+    def add_bar_container(self, layout: QBoxLayout | None = None) -> None:
+        """Add the container of the notification bars that belong to the page's contents, at the bottom of `layout`
+        (by default of the page) as built so far."""
+        (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 
     def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import shiboken6
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
@@ -27,9 +27,15 @@ from console.views.records.header import RecordHeader, make_explanation_form, sh
 from console.views.records.tabs import RecordTabs
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, RecordPageRoute, find_neighbour_route, make_route_to_record
+from console.views.runtime.routes import (
+    LookupRoute,
+    RecordPageRoute,
+    find_neighbour_route,
+    make_route_to_record,
+)
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.widgets.base import make_column
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.display.record_parts import RecordSide, RecordSideStrip
@@ -75,8 +81,8 @@ def _list_widgets(part: QWidget | QLayout) -> list[QWidget]:
 class RecordPage(Page, Generic[ViewT]):
     """Base class of the pages that show one record. From top to bottom, a page has: header, sides (panels with the
     record's state in this database, at the provider and in the order), explanation, widgets for this kind of
-    record, tabs, action buttons. A subclass sets `kind` and `action_names`, passes its tabs, and fills the
-    widgets from the RecordView that it reads.
+    record, tabs, action buttons. In a low window, everything above the action buttons scrolls. A subclass sets
+    `kind` and `action_names`, passes its tabs, and fills the widgets from the RecordView that it reads.
     """
 
     kind: ClassVar[str] = ""
@@ -110,12 +116,19 @@ class RecordPage(Page, Generic[ViewT]):
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
         self.answers = LinkButton(context.translate("action.open_raw"), has_arrow=True, role="small")
-        self.add_content(self.head)
-        self.add_content(self.sides_strip)
-        self.add_bar_container()
-        for widget in (self.form, *widgets_above_tabs):
-            self.add_content(widget)
-        self.add_content(tab_area or tabs, 1)
+        contents_layout = make_column(self.head, self.sides_strip, gap_px=0)
+        self.add_bar_container(contents_layout)
+        for part in (self.form, *widgets_above_tabs, tab_area or tabs):
+            if isinstance(part, QLayout):
+                contents_layout.addLayout(part)
+            else:
+                contents_layout.addWidget(part)
+        contents_layout.setStretch(contents_layout.count() - 1, 1)
+        self._contents_widget = QWidget()
+        self._contents_widget.setLayout(contents_layout)
+        self.contents_area = PageScrollArea(self._contents_widget)  # the action buttons below it stay in sight
+        self._contents_widget.installEventFilter(self)
+        self.add_content(self.contents_area, 1)
         self._contents = [
             widget
             for part in (self.sides_strip, self.form, *widgets_above_tabs, tab_area or tabs)
@@ -342,13 +355,16 @@ class RecordPage(Page, Generic[ViewT]):
     def fit_panel_strips(self) -> None:
         """Arrange the panels with the record's states for the part of the page that is visible, because the page may
         be wider than the window."""
-        parent_widget = self.parentWidget()
-        if parent_widget is not None:
-            self.sides_strip.fit_width(parent_widget.width())
+        self.sides_strip.fit_width(self.contents_area.viewport().width())
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.fit_panel_strips()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._contents_widget and event.type() == QEvent.Type.Resize:
+            self.fit_panel_strips()
+        return super().eventFilter(watched, event)
+
+    def take_focus(self) -> None:
+        super().take_focus()
+        self.contents_area.show_focus()
 
     @Slot()
     def _update_actions(self) -> None:
