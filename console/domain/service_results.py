@@ -20,6 +20,11 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import CorporationFacts
 
 
+OPEN_ALERT_ACTION = "open_alert"
+"""Name of the action that opens the alert about a record. A next step has it if a person must acknowledge the
+alert."""
+
+
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is

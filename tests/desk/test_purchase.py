@@ -6,14 +6,17 @@ from PySide6.QtWidgets import QLabel
 from console.app import Console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.domain.tasks.records import Alert
 from console.sandbox.server import Sandbox
+from console.views.alerts.page import AlertsPage
 from console.views.app.close_dialog import RunningCallsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
-from console.views.runtime.routes import LookupRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute
 from console.views.timelines.timeline_list import TimelineList
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -144,11 +147,8 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
     assert [record.state for record in recorded(console)] == ["error"]
 
 
-def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
-    sit: Sit, console: Console, sandbox: Sandbox
-) -> None:
-    """Decided as not bought, bought by AlarmBox's later word, acknowledged: the dialog of the next purchase, which
-    costs money again, doesn't call it not bought."""
+def contradict(console: Console, sandbox: Sandbox) -> Alert:
+    """A purchase that was decided as not made, and made by AlarmBox's later word. Return the alert about it."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
     (denied,) = recorded(console)
@@ -158,6 +158,43 @@ def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
     assert refused.code == "provider_refused"
     assert console._service_builder._purchases.deliver(denied.operation_id or "", bought)
     (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
+    return alert
+
+
+def test_a_contradicted_record_leads_to_its_alert(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Its next step is to acknowledge the alert: the primary button opens it. Once that is done, the button stays as
+    long as the alert is open, but isn't the next step."""
+    alert = contradict(console, sandbox)
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(alert.subject_id))
+    page = person.page(CreditCheckPage)
+
+    def alert_buttons() -> list[KeyButton]:
+        return [button for button in page.form.findChildren(KeyButton) if button.text() == "Open alert"]
+
+    person.until(lambda: len(alert_buttons()) == 1)
+    (button,) = alert_buttons()
+    assert button.kind == "primary"
+    button.click()
+    alerts_page = person.page(AlertsPage)
+    person.until(
+        lambda: (
+            alerts_page.current_incident is not None
+            and alert.id in [one.id for one in alerts_page.current_incident.alerts]
+        )
+    )
+    console.alerts.acknowledge(alert.id, "looked at AlarmBox")
+    person.frame.go_back()
+    page.refresh("asked")
+    person.until(lambda: [one.kind for one in alert_buttons()] == ["default"])
+
+
+def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
+    sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """Decided as not bought, bought by AlarmBox's later word, acknowledged: the dialog of the next purchase, which
+    costs money again, doesn't call it not bought."""
+    alert = contradict(console, sandbox)
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
     dialog = open_purchase(sit())
     texts = [label.text() for label in dialog.form.findChildren(QLabel)]

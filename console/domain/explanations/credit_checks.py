@@ -22,7 +22,13 @@ from console.domain.records import (
     find_coming_attempt_time,
 )
 from console.domain.recovery.decidable import is_decidable_check, is_denied_but_bought, is_left_open_by_writer
-from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
+from console.domain.service_results import (
+    OPEN_ALERT_ACTION,
+    CertaintyBadge,
+    Explanation,
+    NextStep,
+    WorkBadge,
+)
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
 DECIDING_ROLES = ("approver", "operator")
@@ -86,7 +92,9 @@ def _explain_not_bought(record: CreditCheck, relations: CheckRelations, facts: M
     if is_denied and record.credit_check_id is not None:
         reason = "why.error_with_id"
     if is_denied and (record.relations is None or record.id in relations.open_denials):
-        step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
+        step = NextStep(
+            "next.check_purchase_history", facts, f"support-console show credit-check {record.id}", OPEN_ALERT_ACTION
+        )
         if record.work.reason != WorkReason.CONTRADICTED:  # a probe opens the case that a person acknowledges
             step = NextStep("next.probe_denied", facts, f"support-console probe credit-check {record.id}", "probe")
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
@@ -187,7 +195,9 @@ def _explain_success(
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
         facts = {**facts, "observed": relations.contradicting_answer}
-        step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
+        step = NextStep(
+            "next.compare_with_provider", facts, f"support-console show credit-check {record.id}", OPEN_ALERT_ACTION
+        )
         return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
     if record.credit_check_id is None:
         step = _choose_next_step_of_writer(record, relations, facts)

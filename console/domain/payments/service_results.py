@@ -72,8 +72,9 @@ class PaymentDetails:
     """All data that the screen of a payment or the command `show` needs, read in one transaction. `sides` are the
     compared sides (ours, the provider's, the order's), `money` the parts of the captured amount. `holder` is the
     person and process that call the provider or hold the payment's lease; `awaiting` is "second_person" while a
-    decision waits for its second person, otherwise None; `taken` is the running take of the payment. `order` is None
-    if the payment belongs to none, `corporation` (the facts of the registry) without a registry.
+    decision waits for its second person, otherwise None; `taken` is the running take of the payment, and
+    `open_alert_id` the id of the oldest open alert about it. `order` is None if the payment belongs to none,
+    `corporation` (the facts of the registry) without a registry.
     """
 
     record: Payment
@@ -90,6 +91,7 @@ class PaymentDetails:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    open_alert_id: int | None = None
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     corporation: "CorporationFacts | None" = None
 
@@ -97,7 +99,8 @@ class PaymentDetails:
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
-    payments of the order; `alert` is the open alert about the order; `taken` is the running take of the order.
+    payments of the order; `alert` is the open alert about the order, with the action that ends it; `open_alert_id`
+    is the id of the oldest open alert of any rule; `taken` is the running take of the order.
     `corporation` has the facts of the registry, None without a registry.
     """
 
@@ -110,6 +113,7 @@ class OrderDetails:
     actions: tuple[AllowedAction, ...] = ()
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    open_alert_id: int | None = None
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     sagas: tuple[SagaProgress, ...] = ()
     alert: AlertItem | None = None
@@ -180,7 +184,7 @@ class RefundDetails:
     the fields of the payment that have changed since the maker saw the payment: field → (value at that time, value
     now). `version_at_request` is the payment's version at that time; None if it isn't known. `earlier` are the
     payment's other refunds. `needed_checkers` is the number of approvals that the refund needs by the limits of now.
-    `holder`, `awaiting` and `taken` are those of the refund (see PaymentDetails).
+    `holder`, `awaiting`, `taken` and `open_alert_id` are those of the refund (see PaymentDetails).
     """
 
     record: Refund
@@ -200,6 +204,7 @@ class RefundDetails:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    open_alert_id: int | None = None
     needed_checkers: int = 1
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()

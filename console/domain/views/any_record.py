@@ -21,7 +21,8 @@ class CreditCheckDetails:
     """All data that the screen of a credit check or the command `show` needs, read in one transaction. `holder` is
     the person and process that call the provider or hold the record's lease; `awaiting` is "second_person" while a
     decision waits for its second person, otherwise None; `last_answer_at` is the time of AlarmBox's last answer;
-    `history` are all credit checks of the corporation number; `taken` is the running take of the record.
+    `history` are all credit checks of the corporation number; `taken` is the running take of the record;
+    `open_alert_id` is the id of the oldest open alert about it.
     """
 
     record: CreditCheck
@@ -36,6 +37,7 @@ class CreditCheckDetails:
     history: tuple[CreditCheck, ...] = ()
     taken: "Take | None" = None
     notes: "tuple[Note, ...]" = ()
+    open_alert_id: int | None = None
     corporation: "CorporationFacts | None" = None
 
 

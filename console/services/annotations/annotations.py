@@ -1,9 +1,11 @@
-"""Read the annotations of one record for its screen: its take (the person who works on it now) and its notes."""
+"""Read the annotations of one record for its screen: its take (the person who works on it now), its notes, and the
+alert that is open about it."""
 
 from typing import TypedDict
 
 from console.domain.tasks.records import Note, Take
 from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.records import assignments as takes
 from console.store.records import notes
@@ -11,14 +13,21 @@ from console.store.records import notes
 
 class RecordAnnotations(TypedDict):
     """The annotations of one record, as keyword arguments for the object with the data of the record's screen.
-    `taken` is the running take of the record, None if no person has taken it; `notes` are its notes."""
+    `taken` is the running take of the record, None if no person has taken it; `notes` are its notes; `open_alert_id`
+    is the id of the oldest open alert about the record, None without one."""
 
     taken: Take | None
     notes: tuple[Note, ...]
+    open_alert_id: int | None
 
 
 def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> RecordAnnotations:
-    """Return the take and the notes of a record, read in the caller's transaction. `kind` is the kind of the
-    record, such as `payment`."""
+    """Return the take, the notes and the open alert of a record, read in the caller's transaction. `kind` is the kind
+    of the record, such as `payment`."""
     assignments = takes.read_takes(conn, kind, (record_id,), context.now())
-    return {"taken": assignments.get(record_id), "notes": notes.list_notes(conn, kind, record_id)}
+    open_alerts = alerts.read_open_alerts_of_subjects(conn, kind, (record_id,)).get(record_id, [])
+    return {
+        "taken": assignments.get(record_id),
+        "notes": notes.list_notes(conn, kind, record_id),
+        "open_alert_id": min((alert.id for alert in open_alerts), default=None),
+    }

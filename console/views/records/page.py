@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLayout, QWidget
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
+from console.domain.service_results import OPEN_ALERT_ACTION
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
@@ -28,6 +29,7 @@ from console.views.records.tabs import RecordTabs
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
+    AlertsRoute,
     LookupRoute,
     RecordPageRoute,
     find_neighbour_route,
@@ -370,7 +372,14 @@ class RecordPage(Page, Generic[ViewT]):
     def _update_actions(self) -> None:
         """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
         if self.view is not None:
-            self.action_bar.show_actions(self.view, self.form, self.list_helpful_actions(self.view))
+            self.action_bar.show_actions(self.view, self.form, self._list_offered_actions(self.view))
+
+    def _list_offered_actions(self, view: ViewT) -> tuple[str, ...]:
+        """Return the actions to recommend, with the action that opens the alert about the record if one is open."""
+        action_names = self.list_helpful_actions(view)
+        if view.open_alert_id is None:
+            return tuple(name for name in action_names if name != OPEN_ALERT_ACTION)
+        return tuple(dict.fromkeys((*action_names, OPEN_ALERT_ACTION)))
 
     def _set_tab_order(self) -> None:
         """Set the order in which the Tab key visits the widgets: header, panels with the record's states, buttons
@@ -528,6 +537,8 @@ class RecordPage(Page, Generic[ViewT]):
             self.page_printer.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
+        elif name == OPEN_ALERT_ACTION:
+            self.context.navigate(AlertsRoute(self.view.open_alert_id or 0))
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
             self.run_record_kind_action(name, self.view)
 
