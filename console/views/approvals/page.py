@@ -49,6 +49,7 @@ _DECISION_KEY_HINTS: tuple[KeyHint, ...] = (
     (("W",), "key.withdraw"),
     (("F1",), "key.help"),
 )
+_RIGHT_BY_DECISION = {"approve": "refund_approve", "reject": "refund_approve", "withdraw": "refund_withdraw"}
 _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
@@ -459,7 +460,7 @@ class ApprovalsPage(Page):
         for button, disabled_reason in (
             (self.reject_button, self._find_disabled_reason(details, "reject")),
             (self.approve_button, self.find_approval_disabled_reason(details)),
-            (self.withdraw_button, self.context.find_disabled_reason("refund_withdraw")),
+            (self.withdraw_button, self._find_disabled_reason(details, "withdraw")),
         ):
             if disabled_reason:
                 button.disable_with_reason(disabled_reason)
@@ -486,7 +487,7 @@ class ApprovalsPage(Page):
     def _find_disabled_reason(self, details: RefundDetails, action_name: str) -> str:
         """Return why the acting person can't do the action `action_name` (approve, reject, withdraw) on this refund:
         the person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
-        missing_right = self.context.find_disabled_reason("refund_approve")
+        missing_right = self.context.find_disabled_reason(_RIGHT_BY_DECISION[action_name])
         if missing_right:
             return missing_right
         action = next((offer for offer in details.actions if offer.action == action_name), None)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
+from console.domain.payments.states import RefundState
 from console.domain.service_results import AllowedAction
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.page import ApprovalsPage
@@ -109,6 +110,20 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     assert decision_keys(page) == {"P", "W"}
     page._show_details(9, view(refund(maker="op-c")))
     assert decision_keys(page) == {"P", "A", "D"}
+
+
+def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(the_look: object) -> None:
+    """The button says why, as the service would."""
+    page = ApprovalsPage(window_context())
+    own = refund(state=RefundState.APPROVED)
+    refused = AllowedAction("withdraw", False, "reason.refund_perhaps_sent")
+    page.refund_id = own.id
+    page._show_details(own.id, view(own, actions=(refused,)))
+    assert not page.withdraw_button.isHidden()
+    assert not page.withdraw_button.isEnabled()
+    assert page.disabled_reason_label.plain == page.withdraw_button.reason != ""
+    page._show_details(own.id, view(own, actions=(AllowedAction("withdraw", True),)))
+    assert page.withdraw_button.isEnabled()
 
 
 def test_no_request_moves_under_the_pointer(the_look: object) -> None:

@@ -1,0 +1,168 @@
+"""What may be pressed is what the service accepts: each action on a refund and its payment, in each state of the
+refund, for each person."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.money import Money, format_decimal
+from console.domain.payments.records import Payment, Refund, RefundRequest
+from console.domain.payments.states import RefundState
+from console.store.database.engine import Transaction
+from console.wiring.record_readers import RecordReaders
+from tests.support.refund_desks import TEAM, RefundDesk, code_of
+
+
+def requested(desk: RefundDesk, payment: Payment) -> Refund:
+    return desk.ask(payment)
+
+
+def half_approved(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.approve(desk.ask(payment, "600000"), by="lead-b")
+    assert (refund.state, refund.checkers) == (RefundState.REQUESTED, ("lead-b",))
+    return refund
+
+
+def overdue(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.ask(payment)
+    desk.later(hours=73)
+    return refund
+
+
+def cooling_off(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.approve(desk.ask(payment, "150000"))
+    assert refund.state is RefundState.APPROVED
+    return refund
+
+
+def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.ask(payment)
+    desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    return refund
+
+
+def unknown(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.ask(payment)
+    desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    return refund
+
+
+def refused(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.ask(payment)
+    desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    return refund
+
+
+def accepted(desk: RefundDesk, payment: Payment) -> Refund:
+    return desk.approve(desk.ask(payment))
+
+
+def completed(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = accepted(desk, payment)
+    desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
+    return desk.probe(refund)
+
+
+def contradicted(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = completed(desk, payment)
+    desk.control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
+    return desk.probe(refund)
+
+
+def rejected(desk: RefundDesk, payment: Payment) -> Refund:
+    return desk.reject(desk.ask(payment))
+
+
+def withdrawn(desk: RefundDesk, payment: Payment) -> Refund:
+    return desk.withdraw(desk.ask(payment))
+
+
+def maker_disabled(desk: RefundDesk, payment: Payment) -> Refund:
+    refund = desk.ask(payment, by="op-e")
+    desk.disable("op-e")
+    return refund
+
+
+STATES: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
+    maker.__name__: maker
+    for maker in (
+        requested, half_approved, overdue, cooling_off, perhaps_sent, unknown, refused, accepted, completed,
+        contradicted, rejected, withdrawn, maker_disabled,
+    )
+}  # fmt: skip
+
+
+class Accepted(Exception):
+    """The service would have written what was asked for; nothing of it is kept."""
+
+
+def would_accept(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
+    """Do the act up to its COMMIT. True if it would have decided about the refund or requested another one. What it
+    writes besides, such as the audit entry about a refusal, is kept."""
+    write = desk.context.write
+
+    def facts_of(tx: Transaction) -> tuple[Any, ...]:
+        votes = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM approvals").scalar_one()
+        (count,) = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM refunds").one()
+        (state,) = tx.conn.exec_driver_sql("SELECT status FROM refunds WHERE id = ?", (refund.id,)).one()
+        return votes, count, state
+
+    def write_without_effect(change: Callable[[Transaction], Any]) -> Any:
+        def run(tx: Transaction) -> Any:
+            before = facts_of(tx)
+            result = change(tx)
+            if facts_of(tx) != before:
+                if facts_of(tx)[2] == RefundState.EXPIRED:
+                    raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "expired"})
+                raise Accepted
+            return result
+
+        return write(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk.context, "write", write_without_effect)
+        try:
+            act()
+        except Accepted:
+            return True
+        except ConsoleError:
+            return False
+    return False
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_offered_is_accepted(desk: RefundDesk, state: str) -> None:
+    """And what is not offered is refused. An approved refund is offered for approval to nobody; the service takes
+    `approve` of its own checker, because that sends it and is no second approval."""
+    desk.team()
+    payment = desk.paid(minor=900_000)
+    refund = desk.now(STATES[state](desk, payment))
+    desk.control.clear_faults()
+    readers: RecordReaders = desk.readers
+    whole = format_decimal(Money(max(desk.payment(payment.id).refundable_minor, 100), "JPY"))
+    request = RefundRequest(payment.id, whole, "sent back", intended_repeat=True)
+    acts: Mapping[str, Callable[[], object]] = {
+        "approve": lambda: desk.refunds.approve(refund.id),
+        "reject": lambda: desk.refunds.reject(refund.id, "paid out in cash"),
+        "withdraw": lambda: desk.refunds.withdraw(refund.id),
+        "refund": lambda: desk.refunds.request(request),
+    }
+    if refund.state is RefundState.APPROVED:
+        acts = {name: act for name, act in acts.items() if name != "approve"}
+    for person in TEAM:
+        if state == "maker_disabled" and person.name == "op-e":
+            continue
+        with desk.console.acting_as(person.name):
+            offers = (
+                *desk.refunds.read_refund(refund.id).actions,
+                *readers.payment_details.read_payment(payment.id).actions,
+            )
+            offered = {offer.action: offer.allowed for offer in offers if offer.action in acts}
+            accepts = {name: would_accept(desk, refund, act) for name, act in acts.items()}
+        reasons = {offer.action: offer.reason for offer in offers if not offer.allowed}
+        assert offered == accepts, (person.name, reasons)
