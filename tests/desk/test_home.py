@@ -1,6 +1,7 @@
 """The home page: how long records wait, beside the counts; and the ages of all lists."""
 
 from datetime import timedelta
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject
 
@@ -160,10 +161,14 @@ def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
         for key, count in counts.items():
             panel.line_pressed.emit(key)
             dialog = person.dialog(UnfinishedWorkDialog)
-            person.until(lambda dialog=dialog: bool(dialog._operations))
+            person.until(partial(_has_read_operations, dialog))
             assert [work.operation.operator for work in dialog.operations_table.all_rows] == [name] * int(count)
             assert dialog.tabs.accessibleTabName(0).endswith(count)
             dialog._show_all_operations()
             assert len(dialog.operations_table.all_rows) == 3
             person.press("Esc")
             person.no_dialog()
+
+
+def _has_read_operations(dialog: UnfinishedWorkDialog) -> bool:
+    return bool(dialog._operations)

@@ -277,7 +277,7 @@ class UnfinishedWorkDialog(DialogFrame):
             "",
             translate("dialog.unfinished.only_own", group=translate(f"home.{group}")),
             tone="text",
-            shape="filter",
+            icon_name="filter",
             button=button,
         )
         self._bars.addWidget(self._own_work_bar)

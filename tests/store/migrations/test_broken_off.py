@@ -65,7 +65,8 @@ def require_refused(database: Database) -> None:
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
     assert refused.value.code == "schema_mismatch"
-    assert refused.value.detail["found"] < refused.value.detail["needed"] == SCHEMA_VERSION
+    detail = dict(refused.value.detail)
+    assert str(detail["found"]) < str(detail["needed"]) == SCHEMA_VERSION
 
 
 def make_oldest(database: Database) -> None:
