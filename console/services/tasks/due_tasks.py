@@ -275,10 +275,10 @@ class DueTasks:
         return sum(results)
 
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
-        is_adopted = False
+        results: list[bool] = []
         with skip_failures("a row written by another application"):
-            is_adopted = self._adopt_row_in_transaction(row)
-        return is_adopted
+            results.append(self._adopt_row_in_transaction(row))
+        return any(results)
 
     def _adopt_row_in_transaction(self, row: tuple[int, str, str]) -> bool:
         return self._context.write(lambda tx: self._adopt_row(tx, *row))
