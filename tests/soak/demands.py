@@ -181,6 +181,7 @@ _FULL_ANYWAY = (
     "tests/harms/test_used_up_counters.py",
     "tests/legible/test_legible.py",
     "tests/packaging/test_build.py",
+    "tests/store/migrations/test_broken_off.py",
     "tests/store/queues/test_chosen_records.py",
     "tests/desk/test_words_where_people_look.py",
 )

@@ -22,6 +22,10 @@ from tests.support.places import Engine
 
 _READING = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
 _OF_THE_LOCK = "console_upgrade"
+_PARTS = 8
+_SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PARTS))
+_IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
+"""All statements, in parts of which the soak runs each; make test draws three statements."""
 
 
 class BrokenOff(Exception):
@@ -55,9 +59,9 @@ def upgrade(database: Database, breaks_before: int | None = None) -> int:
     return changes.number
 
 
-def choose(statements: int, count: int | None) -> list[int]:
-    """So many of the statements, at random; None: all of them."""
-    return list(range(statements)) if count is None else random.sample(range(statements), count)
+def choose(statements: int, part: int | None) -> list[int]:
+    """Every _PARTS-th statement from this one on; None: three of all, at random."""
+    return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PARTS]
 
 
 def require_refused(database: Database) -> None:
@@ -78,8 +82,8 @@ def make_oldest(database: Database) -> None:
 
 
 @pytest.mark.engines("mariadb")
-@pytest.mark.parametrize("count", [pytest.param(None, marks=pytest.mark.soak), 3])
-def test_a_server_goes_on(engine: Engine, tmp_path: Path, count: int | None) -> None:
+@_IN_PARTS
+def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """Each statement commits by itself. The next upgrade makes the others, and keeps the rows."""
     with empty(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
@@ -90,7 +94,7 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, count: int | None) -> 
         make_oldest(database)
         statements = upgrade(database)
         assert statements > len(UNDONE)
-        for number in choose(statements, count):
+        for number in choose(statements, part):
             make_oldest(database)
             upgrade(database, number)
             if migrate.read_meta_and_schema(database)["schema"] != SCHEMA_VERSION:
@@ -105,8 +109,8 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, count: int | None) -> 
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("count", [pytest.param(None, marks=pytest.mark.soak), 3])
-def test_a_file_goes_back(engine: Engine, tmp_path: Path, count: int | None) -> None:
+@_IN_PARTS
+def test_a_file_goes_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """All statements are one transaction: the file is as it was before it, and the next upgrade makes all of them."""
     with empty(engine, tmp_path / "counted") as counted:
         make_old(counted, migrate.BASELINE_VERSION)
@@ -115,7 +119,7 @@ def test_a_file_goes_back(engine: Engine, tmp_path: Path, count: int | None) -> 
     with empty(engine, tmp_path / "db") as database:
         make_old(database, migrate.BASELINE_VERSION)
         before = schema_of(database)
-        for number in choose(statements, count):
+        for number in choose(statements, part):
             upgrade(database, number)
             assert schema_of(database) == before, number
             require_refused(database)
