@@ -246,16 +246,16 @@ class AdoptionRun:
 
     def _process_rows_added_during_adoption(self) -> None:
         """Process the rows without a work state that another application has added up to now, after the passes over
-        all rows. A due task processes the rows that are added afterwards."""
-        last_id = self._read_highest_id()
-        while True:
-            with self._database.read() as conn:
-                rows = [
-                    row for row in adopt_rows.list_unadopted_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= last_id
-                ]
-            if not rows:
-                return
-            self._write_and_count(partial(self._compare_rows_with_live, tuple(rows)))
+        all rows. A due task processes the rows that are added afterwards, and those that stay without a work state.
+        Each row is read once, so the number of rows that are added meanwhile doesn't keep this from its end."""
+        after_id, last_id = 0, self._read_highest_id()
+        while rows := self._list_unadopted_rows(after_id, last_id):
+            self._write_and_count(partial(self._compare_rows_with_live, rows))
+            after_id = rows[-1][0]
+
+    def _list_unadopted_rows(self, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
+        with self._database.read() as conn:
+            return adopt_rows.list_unadopted_rows(conn, after_id, up_to_id, ROWS_PER_TRANSACTION)
 
     def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
         return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
@@ -269,7 +269,8 @@ class AdoptionRun:
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
-        live_check = credit_checks.find_live(tx.conn, record.client_id, number)
+        holder_id = adopt_rows.find_claim_holder_id(tx.conn, record.client_id, number)
+        live_check = None if holder_id is None else credit_checks.find(tx.conn, holder_id)
         if live_check is None or live_check.id == record_id:
             return counts + self._adopt_row_with_claim(tx, record, number)
         # a credit check that this program bought never loses its claim

@@ -180,6 +180,18 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     return [(int(record_id), int(stays_id), str(number)) for record_id, number, stays_id in rows]
 
 
+def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: str) -> int | None:
+    """Return the id of the row that holds the claim on this client and corporation number; None if there is none.
+    Reads one entry of the unique index, however many rows are not adopted yet. Those whose number SQL can't normalise
+    hold no claim until they are adopted.
+    """
+    query = select(credit_checks.c.id).where(
+        credit_checks.c.client_id == int(client_id), credit_checks.c.claim_number == corporation_number
+    )
+    holder_id = conn.scalar(query)
+    return None if holder_id is None else int(holder_id)
+
+
 def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: datetime) -> bool:
     """Mark the row `record_id` as a duplicate of the row `remaining_id`, and give it the work state needs_review.
     Return False if it is already marked as a duplicate."""
@@ -199,12 +211,13 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
     """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that keeps
     the claim, number).
     """
-    has_same_claim = (
+    has_open_case = (
         alerts.c.rule_id == WorkReason.DUPLICATE,
         alerts.c.subject_kind == CREDIT_CHECK_KIND,
+        alerts.c.subject_id.in_([record_id for record_id, _, _ in duplicates]),
         alerts.c.resolved_at.is_(None),
     )
-    open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*has_same_claim))) if duplicates else frozenset()
+    open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*has_open_case))) if duplicates else frozenset()
     rows = [
         {
             "rule_id": WorkReason.DUPLICATE,
@@ -275,13 +288,13 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     ).rowcount
 
 
-def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
-    """Return at most `limit` rows that the adoption has not processed yet (their `work_state` is NULL), each as
-    (id, corporation number as written), sorted by `work_at` and id as the index of work is."""
+def list_unadopted_rows(conn: Connection, after: int, up_to_id: int, limit: int) -> tuple[tuple[int, object], ...]:
+    """Return at most `limit` rows with `after` < id <= `up_to_id` that the adoption has not processed yet (their
+    `work_state` is NULL), each as (id, corporation number as written), sorted by id."""
     query = (
         select(credit_checks.c.id, credit_checks.c.corporation_number)
-        .where(_UNADOPTED_ROW_CONDITION)
-        .order_by(credit_checks.c.work_at, credit_checks.c.id)
+        .where(_UNADOPTED_ROW_CONDITION, credit_checks.c.id > after, credit_checks.c.id <= up_to_id)
+        .order_by(credit_checks.c.id)
         .limit(limit)
     )
     return tuple((int(record_id), stored_number) for record_id, stored_number in conn.execute(query))

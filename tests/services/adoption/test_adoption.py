@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from console.app import Console
@@ -19,8 +19,9 @@ from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.domain.records import PurchaseRequest
 from console.services.adoption.plan import DuplicateClaim
+from console.services.adoption.run import ROWS_PER_TRANSACTION
 from console.services.process import failpoints
-from console.store.adoption import adopt_table
+from console.store.adoption import adopt_rows, adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
 from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
@@ -30,10 +31,12 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import NAME, bought, row
 from tests.support.places import Engine, nodes_of
 from tests.support.quick_desks import quick_desk
-from tests.support.servers import Cluster
+from tests.support.servers import Cluster, mariadb
 from tests.support.sql_server import SqlServer
 
 ONE, TWO, THREE = numbers(3, seed=31)
+_LATE = 400
+"""Rows that come in while an adoption goes on."""
 ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
 
 
@@ -241,14 +244,7 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        carry_out = adopt_table.apply_table_change
-
-        def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
-            if step.name == "claims":
-                legacy.add(database, late)
-            carry_out(database, step, *more, **how)
-
-        monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", meanwhile)
+        add_meanwhile(monkeypatch, database, lambda: legacy.add(database, late))
         with adoption(home, url) as service:
             done = service.run()
         found = rows_of(database, "corporation_number, duplicate_of, work_reason")
@@ -262,6 +258,86 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
         ("none", None, "number_unreadable"),
     ]
     assert (done.duplicates, done.unreadable, done.respelled) == (2, 1, 2)
+
+
+# ---- what comes in during an adoption costs what it is, and no more
+
+
+def add_meanwhile(monkeypatch: pytest.MonkeyPatch, database: Database, add: Callable[[], None]) -> None:
+    """Call `add` once, when the rows that were there before are adopted and the indexes are built."""
+    carry_out = adopt_table.apply_table_change
+
+    def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
+        if step.name == "claims":
+            add()
+        carry_out(database, step, *more, **how)
+
+    monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", meanwhile)
+
+
+@pytest.mark.parametrize("doubled", [0.1, 0.9])
+def test_many_that_come_in_meanwhile_are_read_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, doubled: float
+) -> None:
+    """Each of them was compared with all others that were still to be compared: an application that writes 150 rows a
+    second kept an adoption from its end. Whatever the numbers are that it repeats.
+    """
+    server_fixtures.need_engine("mariadb")
+    late = list(legacy.many(_LATE, seed=8, doubled=doubled, odd=0.1))
+    with mariadb(extra_config=("userstat=ON",)) as server, shared_database(server, home) as url:
+        database = Database(url, without_time_limit=True)
+        legacy.make(database, [bought(ONE, 1)])
+        read_before: list[int] = []
+
+        def add() -> None:
+            legacy.add(database, late)
+            read_before.append(rows_read(server, database))
+
+        add_meanwhile(monkeypatch, database, add)
+        with adoption(home, url) as service:
+            service.run()
+        read = rows_read(server, database) - read_before[0]
+        found = facts(database)
+        database.close()
+    assert (found["rows"], found["live"], found["undecided"]) == (_LATE + 1, found["claims"], 0)
+    assert read < 60 * _LATE, f"{read} rows were read to compare {_LATE}"
+
+
+def rows_read(server: SqlServer, database: Database) -> int:
+    """How many rows the server has read for the owner of this database."""
+    sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account}'"
+    return int(server.sql(sql)[0][0])
+
+
+def test_a_row_that_stays_undecided_ends_no_adoption(
+    home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has marked it as a duplicate by hand, with no state of its work: it is looked at once."""
+    with shared_database(sql_server, home) as url:
+        database = Database(url, without_time_limit=True)
+        legacy.make(database, [bought(ONE, 1)])
+
+        def add() -> None:
+            legacy.add(
+                database, [bought(ONE, 2, purchased_at="2024-01-01"), *legacy.many(3 * ROWS_PER_TRANSACTION, seed=8)]
+            )
+            with database.write_without_retries() as tx:
+                tx.conn.exec_driver_sql(f"UPDATE {NAME} SET duplicate_of = 1 WHERE id = 2")
+
+        add_meanwhile(monkeypatch, database, add)
+        listed, list_rows = list[int](), adopt_rows.list_unadopted_rows
+
+        def list_some(conn: Connection, *limits: int) -> tuple[tuple[int, object], ...]:
+            listed.append(1)
+            assert len(listed) < 20, "the adoption does not end"
+            return list_rows(conn, *limits)
+
+        monkeypatch.setattr("console.services.adoption.run.adopt_rows.list_unadopted_rows", list_some)
+        with adoption(home, url) as service:
+            service.run()
+        found = facts(database)
+        database.close()
+    assert (found["undecided"], found["live"]) == (1, found["claims"])
 
 
 def test_a_file_goes_on_too(home: Path) -> None:
