@@ -36,8 +36,8 @@ with a lower id may be committed later.
 """
 
 MAX_INDEX_CREATION_ATTEMPTS = 20
-"""Number of failed attempts to create the unique index (because of new duplicates) after which the run ends with an
-error.
+"""Number of failed attempts to adopt the rows and create the unique index (because of new duplicates) after which the
+run ends with an error.
 """
 
 _log = logging.getLogger("console.adoption")
@@ -90,11 +90,12 @@ class AdoptionRun:
         self._lock = lock
         self._steps: list[str] = []
         self._counts: ChangeCounts = Counter()
+        self._passed_up_to_id = 0
 
     def run(self) -> AdoptionResult:
-        """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
-        over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared, or
-        if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
+        """Execute all steps that are not yet done, and return the result. Raises database_locked if new duplicates
+        violated the unique index over claims, or kept it from being created, in MAX_INDEX_CREATION_ATTEMPTS attempts,
+        or if other sessions used the table during all attempts to change it; schema_mismatch (detail.problem
         `needs_conversion`) if the server can make a change only by copying the table and `allows_conversion` is
         False.
         """
@@ -111,10 +112,14 @@ class AdoptionRun:
         return self._make_result()
 
     def _run_remaining_steps(self) -> bool:
-        """Execute every step that is not yet done: first the columns, then the rows, then the indexes. Return
-        False if the unique index over claims could not be created because of a new duplicate."""
+        """Execute every step that is not yet done: first the columns, then the rows, then the indexes, then the rows
+        that were added while the indexes were built. Return False if a new duplicate violated the unique index over
+        claims, or kept it from being created."""
+        self._passed_up_to_id = 0
         try:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
+            self._process_all_rows()
+            self._run_steps(lambda step: step.name != "claims")
             self._process_all_rows()
             self._run_steps(lambda _step: True)
         except adopt_table.DuplicateLiveRows:
@@ -141,21 +146,22 @@ class AdoptionRun:
             self._steps.append(step.name)
             self._reach_failpoint("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
 
-    # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
+    # Rows in ranges of ids: first the unreadable numbers, then the duplicates, then all others
 
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
         duplicates, and adopt all other rows. Each pass after the first one reads only the rows from
         LATE_ROW_ID_MARGIN ids before the end of the previous pass. The last pass is the one during which other
-        applications added fewer than MIN_ROWS_FOR_ANOTHER_PASS ids, at the latest the MAX_PASSES-th. The few rows
-        that remain are left to `_process_rows_added_during_adoption`, which is slower because it compares each row
-        separately."""
-        after_id = 0
+        applications added fewer than MIN_ROWS_FOR_ANOTHER_PASS ids, or more than half as many as it processed: if
+        they are faster than the passes, each pass would take longer than the one before. It is at the latest the
+        MAX_PASSES-th. The rows that remain are left to `_process_rows_added_during_adoption`, which is slower
+        because it compares each row separately."""
         for _ in range(MAX_PASSES):
-            up_to_id = self._read_highest_id()
-            self._process_id_range(after_id, up_to_id)
-            after_id = max(0, up_to_id - LATE_ROW_ID_MARGIN)
-            if self._read_highest_id() - up_to_id < MIN_ROWS_FOR_ANOTHER_PASS:
+            former_id, up_to_id = self._passed_up_to_id, self._read_highest_id()
+            self._process_id_range(max(0, former_id - LATE_ROW_ID_MARGIN), up_to_id)
+            self._passed_up_to_id = up_to_id
+            added_count = self._read_highest_id() - up_to_id
+            if added_count < MIN_ROWS_FOR_ANOTHER_PASS or added_count > (up_to_id - former_id) / 2:
                 return
 
     def _read_highest_id(self) -> int:
@@ -184,7 +190,13 @@ class AdoptionRun:
         self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
-        return Counter(taken_in=adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock()))
+        """Raises DuplicateLiveRows if the unique index over claims exists, and one of the rows was committed after
+        the search for duplicates and has the claim of another row."""
+        try:
+            count = adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock())
+        except UniqueViolation:
+            raise adopt_table.DuplicateLiveRows from None
+        return Counter(taken_in=count)
 
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:

@@ -42,8 +42,8 @@ _CHARACTER_SET = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 class DuplicateLiveRows(Exception):
-    """The unique index of the claim can't be created, because two live rows have the same claim. The caller must mark
-    one of them as a duplicate first.
+    """The unique index of the claim can't be created, or a row can't be adopted, because two live rows have the same
+    claim. The caller must mark one of them as a duplicate first.
     """
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, text
@@ -19,8 +20,9 @@ from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.domain.records import PurchaseRequest
 from console.services.adoption.plan import DuplicateClaim
-from console.services.adoption.run import ROWS_PER_TRANSACTION
+from console.services.adoption.run import ROWS_PER_TRANSACTION, AdoptionRun
 from console.services.process import failpoints
+from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
@@ -307,6 +309,28 @@ def rows_read(server: SqlServer, database: Database) -> int:
     """How many rows the server has read for the owner of this database."""
     sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account}'"
     return int(server.sql(sql)[0][0])
+
+
+@pytest.mark.parametrize(
+    ("highest_ids", "ranges"),
+    [
+        ((20_000, 25_000, 25_000, 26_000), [(0, 20_000), (10_000, 25_000)]),
+        ((20_000, 60_000), [(0, 20_000)]),
+        ((20_000, 25_000, 25_000, 40_000), [(0, 20_000), (10_000, 25_000)]),
+    ],
+    ids=["slower than the passes", "faster", "faster in the end"],
+)
+def test_passes_end_when_they_get_no_shorter(
+    monkeypatch: pytest.MonkeyPatch, highest_ids: tuple[int, ...], ranges: list[tuple[int, int]]
+) -> None:
+    """The other application may add more rows during a pass than the pass reads: the next one would take longer."""
+    passed: list[tuple[int, int]] = []
+    context = cast("ServiceContext", SimpleNamespace(database=None))
+    run = AdoptionRun(context, zone=None, allows_conversion=False, lock=None)
+    monkeypatch.setattr(run, "_read_highest_id", iter(highest_ids).__next__)
+    monkeypatch.setattr(run, "_process_id_range", lambda *ids: passed.append(ids))
+    run._process_all_rows()
+    assert passed == ranges
 
 
 def test_a_row_that_stays_undecided_ends_no_adoption(
