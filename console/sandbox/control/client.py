@@ -143,9 +143,9 @@ class SandboxControl:
         self._call_sandbox("POST", "outage", {"seconds": duration_seconds})
 
     @contextmanager
-    def outage_during(self, duration_seconds: float = 60.0) -> Iterator[None]:
+    def outage_during(self, duration_seconds: float = 3_600.0) -> Iterator[None]:
         """Make the sandbox refuse all connections while the block runs, for at most `duration_seconds`."""
-        connection = http.client.HTTPConnection(self._netloc, timeout=30)
+        connection = http.client.HTTPConnection(self._netloc, timeout=120)
         try:
             self._call_sandbox("POST", "outage", {"seconds": duration_seconds}, connection=connection)
             try:

@@ -38,6 +38,7 @@ class SandboxListener(SandboxServer):
         self._stop_event = Event()
         self._outage_seconds: float | None = None
         self._refusing_event = Event()
+        self._outage_begun_event = Event()
         self._accepting_event = Event()
         super().__init__((LISTENER_HOST, port), SandboxConnection)
         self._acceptor = Thread(target=self._accept_connections, name=f"sandbox-{self.server_port}", daemon=True)
@@ -73,9 +74,11 @@ class SandboxListener(SandboxServer):
         if self._refusing_event.is_set():
             return
         self._accepting_event.clear()
+        self._outage_begun_event.clear()
         self._outage_seconds = duration_seconds
-        self._wake_acceptor()
-        self._refusing_event.wait(STOP_WAIT_SECONDS)
+        while not self._outage_begun_event.is_set() and not self._stop_event.is_set():
+            self._wake_acceptor()
+            self._outage_begun_event.wait(0.05)
 
     def accept_connections(self) -> None:
         """End an outage. Return as soon as connections are accepted again."""
@@ -105,6 +108,7 @@ class SandboxListener(SandboxServer):
         seconds, self._outage_seconds = self._outage_seconds, None
         self.socket.close()
         self._refusing_event.set()
+        self._outage_begun_event.set()
         self._accepting_event.wait(seconds)
         while not self._stop_event.is_set() and not self._listen_again():
             self._stop_event.wait(0.02)
