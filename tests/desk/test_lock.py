@@ -142,15 +142,17 @@ def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedCloc
     """By the clock on the wall, which goes on while the machine sleeps; any key begins the ten minutes anew."""
     person = sit()
     lock = lock_of(person)
-    clock.offset += timedelta(minutes=9, seconds=50)
-    lock.check_input_time()
-    assert not lock.is_locked
-    person.press("Shift+Tab")
-    clock.offset += timedelta(minutes=9, seconds=50)
-    lock.check_input_time()
-    assert not lock.is_locked
-    clock.offset += timedelta(seconds=11)
-    lock.check_input_time()
+    with clock.both_standing():
+        person.press("Shift+Tab")
+        clock.offset += timedelta(minutes=9, seconds=50)
+        lock.check_input_time()
+        assert not lock.is_locked
+        person.press("Shift+Tab")
+        clock.offset += timedelta(minutes=9, seconds=50)
+        lock.check_input_time()
+        assert not lock.is_locked
+        clock.offset += timedelta(seconds=11)
+        lock.check_input_time()
     locked(person)
     unlock(seats, person)
     lock.check_input_time()
@@ -163,11 +165,13 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
     shell, lock = person.opening.controller, lock_of(person)
     assert shell is not None
     refresh, context = shell.background_refresh, person.opening.context
-    clock.offset += timedelta(seconds=59)
-    lock.check_input_time()
-    assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
-    clock.offset += timedelta(seconds=2)
-    lock.check_input_time()
+    with clock.both_standing():
+        person.press("Shift+Tab")
+        clock.offset += timedelta(seconds=59)
+        lock.check_input_time()
+        assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
+        clock.offset += timedelta(seconds=2)
+        lock.check_input_time()
     assert refresh._feed_timer.interval() == UNATTENDED_CHANGE_FEED_INTERVAL_MS
     assert refresh._counts_timer.interval() == UNATTENDED_WORK_COUNTS_INTERVAL_MS
     person.rest()

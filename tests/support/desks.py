@@ -28,13 +28,29 @@ class MovedClock(SystemClock):
     def __init__(self) -> None:
         self.offset = timedelta()
         self._still: datetime | None = None
+        self._still_monotonic: float | None = None
 
     def now(self) -> datetime:
         return (self._still or datetime.now(UTC)) + self.offset
 
+    def monotonic(self) -> float:
+        return super().monotonic() if self._still_monotonic is None else self._still_monotonic
+
     def stand_still(self) -> None:
         """From now on only `offset` moves it: what is due later isn't, however slow the machine."""
         self._still = datetime.now(UTC)
+
+    @contextmanager
+    def both_standing(self) -> Iterator[None]:
+        """Inside the block only `offset` moves the time of day, and nothing moves the monotonic one: no second passes
+        between two lines of a test, however slow the machine.
+        """
+        self._still_monotonic = super().monotonic()
+        try:
+            with self.standing():
+                yield
+        finally:
+            self._still_monotonic = None
 
     @contextmanager
     def standing(self) -> Iterator[datetime]:
