@@ -211,4 +211,48 @@ ON_EDGES: tuple[Mutant, ...] = (
         ("tests/services/guarded/test_idempotency.py",),
         "sqlite",
     ),
+    Mutant(
+        "a spare thread asks for due tasks while none is occupied",
+        (
+            Change(
+                "console/worker/task_threads.py",
+                "            if index == 0 or self._busy_count:\n",
+                "            if True:\n",
+            ),
+        ),
+        ("tests/worker/test_task_threads.py",),
+    ),
+    Mutant(
+        "an adoption reads a row that stays undecided for ever",
+        (
+            Change(
+                "console/services/adoption/run.py",
+                "            after_id = rows[-1][0]\n",
+                "",
+            ),
+        ),
+        ("tests/services/adoption/test_adoption.py::test_a_row_that_stays_undecided_ends_no_adoption",),
+    ),
+    Mutant(
+        "an adoption compares a row that came in meanwhile with all of them",
+        (
+            Change(
+                "console/services/adoption/run.py",
+                "        live_check = None if holder_id is None else credit_checks.find(tx.conn, holder_id)\n",
+                "        live_check = credit_checks.find_live(tx.conn, record.client_id, number)\n",
+            ),
+        ),
+        ("tests/services/adoption/test_adoption.py::test_many_that_come_in_meanwhile_are_read_once",),
+    ),
+    Mutant(
+        "an adoption goes on with passes that get longer",
+        (
+            Change(
+                "console/services/adoption/run.py",
+                " or added_count > (up_to_id - former_id) / 2:\n",
+                ":\n",
+            ),
+        ),
+        ("tests/services/adoption/test_adoption.py::test_passes_end_when_they_get_no_shorter",),
+    ),
 )

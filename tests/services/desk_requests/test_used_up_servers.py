@@ -1,7 +1,7 @@
 """One person uses up what all accounts of a server share: sessions that block others are ended all the same."""
 
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -161,7 +161,7 @@ def take_rest(folder: str) -> Path:
     return file
 
 
-def ends_of_those_who_fill(people: Team, folder: str) -> Iterator[EndedSession]:
+def ends_of_those_who_fill(people: Team, folder: str) -> Generator[EndedSession, None, None]:
     """What a worker does in four looks while a statement of op-a holds a temporary table in a full folder. At the
     last one it knows that op-a has done so again and again. After the second one lead-b comes back.
 
