@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 import random
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from console.views.widgets.controls.inputs import Field
 from console.views.widgets.window.dialog import DialogFrame
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
-from tests.legible.tour import SCENES, looking
+from tests.legible.tour import PARTS, SCENES, SCREENS, find_faults_of_tour, list_scenes_of_part, looking
 from tests.shots.stage import Sight
 
 # The platform without a screen says so when a menu opens.
@@ -37,28 +36,26 @@ SHOWN_THEMSELVES = (NoteDialog,)
 NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
 
 
-def faults_of_tour(home: Path, language: str, scale: float, names: Sequence[str]) -> list[str]:
-    with looking(home, Sight(language, "light", 1280, 800, scale=scale)) as stage:
-        for name in names:
-            SCENES[name](stage)
-        return stage.found
-
-
-def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path) -> None:
+@pytest.mark.all_variants("the screens are looked at in parts")
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
     """Every screen and dialog that exists, at the largest text in the smallest window, in one of the languages: in
     which one is drawn, anew with another seed. The soak looks at all of them in both. In no input of a dialog does
     Enter close it.
     """
-    japanese = set(random.sample(list(SCENES), len(SCENES) // 2))
-    seen: set[type[QWidget]] = set()
-    for language in ("ja", "en"):
-        with looking(tmp_path / language, Sight(language, "light", 1280, 800, scale=2.0)) as stage:
-            for name, scene in SCENES.items():
-                if (name in japanese) == (language == "ja"):
-                    scene(stage)
-            assert stage.found == []
-            seen |= stage.seen
-    assert {kind.__name__ for kind in every_screen() - seen} == set()
+    japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
+    sight = Sight("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
+    assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
+
+
+def test_every_screen_has_a_scene() -> None:
+    """Which pages and dialogs a scene must show is written down, and each that exists is. The looks at the scenes
+    fail where one is not shown.
+    """
+    expected = [name for names in SCREENS.values() for name in names]
+    assert sorted(expected) == sorted(kind.__name__ for kind in every_screen())
+    assert SCREENS.keys() <= SCENES.keys()
+    assert [name for part in range(PARTS) for name in list_scenes_of_part(part)] == list(SCENES)
 
 
 def every_screen() -> set[type[QWidget]]:
@@ -85,9 +82,13 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path) -> 
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], (*SMALLER_SCALES, 2.0))))
-def test_nothing_is_cut_at_any_size(qapp: QApplication, tmp_path: Path, language: str, scale: float) -> None:
-    assert faults_of_tour(tmp_path / "desk", language, scale, list(SCENES)) == []
+def test_nothing_is_cut_at_any_size(
+    qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
+) -> None:
+    sight = Sight(language, "light", 1280, 800, scale=scale)
+    assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -2,6 +2,7 @@
 
 Every test function runs. Of one whose variants cost more than `_SECONDS` together, as many are drawn as fit into that
 time, at least one. Each next one has as many values as possible that none before has: a database, language or role.
+All variants of a test marked with `all_variants` run: they are the parts of one look at everything.
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
 """
@@ -36,9 +37,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if seed is None:
         return
     by_function: defaultdict[str, list[str]] = defaultdict(list)
-    for item in items:
-        by_function[name_function(item.nodeid)].append(item.nodeid)
     seconds = read_table()
+    for item in items:
+        function = name_function(item.nodeid)
+        by_function[function].append(item.nodeid)
+        if item.get_closest_marker("all_variants"):
+            seconds[function] = 0.0
     drawn = {
         name
         for function, variants in by_function.items()
