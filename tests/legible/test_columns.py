@@ -21,9 +21,12 @@ CAUSES = {"cause", "why", "error", "reason"}
 MIN_SENTENCE_PX = 90
 WHOLE_SENTENCES = {"Needs attention (oldest first)", "要対応（古い順）"}  # that must show every reason whole
 SCENES_WITH_TABLES = (
-    "home", "queues", "company", "audit", "admin", "record_tabs", "unfinished", "alerts", "payment_tabs", "orders",
-    "money_lists", "unmatched_notices",
-)  # fmt: skip
+    ("home", "queues", "company", "audit"),
+    ("admin", "record_tabs", "unfinished", "alerts"),
+    ("payment_tabs", "orders", "money_lists", "unmatched_notices"),
+)
+MIN_TABLES = 6
+"""Each part of the scenes has more; a table without rows shows nothing."""
 
 
 class ColumnStage(LegibleStage):
@@ -70,7 +73,10 @@ def contents(table: FittedTable, place: int) -> int:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_identity_amount_and_cause_are_visible(qapp: QApplication, tmp_path: Path, language: str) -> None:
+@pytest.mark.parametrize("names", SCENES_WITH_TABLES, ids=lambda names: names[0])
+def test_identity_amount_and_cause_are_visible(
+    qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
+) -> None:
     """At 100 % in a window of a usual size: neither hidden nor cut nor beyond the edge, in every table of every
     screen. A sentence may end with "…", an identifier and an amount may not.
     """
@@ -78,9 +84,9 @@ def test_identity_amount_and_cause_are_visible(qapp: QApplication, tmp_path: Pat
         stage = ColumnStage(desk, Sight(language, "light", *USUAL_SIZES[0]), tmp_path / "none")
         stage.tables = set()
         try:
-            for name in SCENES_WITH_TABLES:
+            for name in names:
                 SCENES[name](stage)
         finally:
             stage.close()
     assert stage.found == []
-    assert len(stage.tables) >= 20, stage.tables
+    assert len(stage.tables) >= MIN_TABLES, stage.tables

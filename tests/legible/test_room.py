@@ -1,6 +1,5 @@
 """What matters keeps its room: rows and causes at the largest text, actions on one line, rows under the pointer."""
 
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -162,24 +161,22 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> N
         assert page.table.hasFocus()
 
 
-def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)])
+def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: int, scale: float) -> None:
     """Every record, at usual widths and at large text: the line is in sight without scrolling; what isn't on it is in
     the menu, with its key and the reason why it is off; one button at most is primary.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with looking(tmp_path / "desk", Sight("en", "light", width, 800, scale=scale)) as stage:
         checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
         payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
-        routes = [*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)]
-        for (width, scale), route in product(((1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)), routes):
-            current_appearance().set_text_scale(scale)
-            stage.window.resize(width, 800)
+        for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
             stage.go(route)
             page = stage.find(RecordPage)
-            row, where = page.action_bar.button_row, (width, scale, route)
+            row = page.action_bar.button_row
             shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
-            assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
-            assert all(button.visibleRegion().boundingRect() == button.rect() for button in shown), where
-            assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where
+            assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, route
+            assert all(button.visibleRegion().boundingRect() == button.rect() for button in shown), route
+            assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), route
             menu = [action.text() for action in row.build_menu().actions()]
             names = [*page.action_names, "take", "note", "copy_story", "evidence_pack", "print"]
             for name in names:
@@ -187,10 +184,10 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
                 assert button is not None
                 if not button.isVisible():
                     text = next(words for words in menu if words.startswith(button.text()))
-                    assert text.endswith(SHORTCUT_BY_RECORD_ACTION[name]), where
-                    assert button.shown_reason in text, where
-            assert len(shown) - 1 + len(menu) == len(names), where
-            assert len(primary_buttons(stage.window)) <= 1, where
+                    assert text.endswith(SHORTCUT_BY_RECORD_ACTION[name]), route
+                    assert button.shown_reason in text, route
+            assert len(shown) - 1 + len(menu) == len(names), route
+            assert len(primary_buttons(stage.window)) <= 1, route
 
 
 def table_tops(page: Page) -> list[tuple[int, int]]:

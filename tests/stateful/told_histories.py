@@ -329,12 +329,12 @@ def live(stage: Stage, plan: PaymentPlan | CheckPlan, tally: Counter[str]) -> di
     return live_payment(stage, plan, tally) if isinstance(plan, PaymentPlan) else live_check(stage, plan, tally)
 
 
-def run(stage: Stage, examples: int, folder: Path, seed: int = 0) -> Counter[str]:
-    """Live so many histories; the same seed draws the same ones. Return how often each act had each ending. Lists
-    show the records of many histories at once, so they are compared after each batch.
+def run(stage: Stage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0) -> Counter[str]:
+    """Live so many histories; the same seed and first batch draw the same ones. Return how often each act had each
+    ending. Lists show the records of many histories at once, so they are compared after each batch.
     """
     tally: Counter[str] = Counter()
-    for batch in range(-(-examples // HISTORIES_PER_BATCH)):
+    for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
         told = live_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
         told_places.check_lists(stage, told, folder)
     return tally
