@@ -58,6 +58,21 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
     assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=1", "--keep-seconds", status=4)
 
 
+def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
+    """A variant of the soak that is drawn would leave its function without any."""
+    costly = next(function for function, seconds in read_table().items() if seconds > 1)
+    file, _, function = costly.partition("::")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak: full counts\n")
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "import pytest\n\n"
+        'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
+        f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
+    )
+    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=1")
+
+
 def run_tests(folder: Path, *words: str, status: int = 0) -> str:
     """What pytest prints with the two plugins alone, when it ends with that status."""
     plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")

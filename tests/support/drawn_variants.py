@@ -31,8 +31,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return None if seed is None else f"variants of costly tests: drawn with seed {seed}; make nightly runs all"
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draw from what is left after `-m` and `-k`: a variant that doesn't run stands for no other one."""
     seed = config.getoption("--draw-variants")
     if seed is None:
         return
