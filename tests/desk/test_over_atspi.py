@@ -53,6 +53,7 @@ def reader(tmp_path: Path, errors: Path) -> Iterator[atspi.ScreenReader]:
             demo.wait(atspi.LOCK_WAIT_SECONDS)
 
 
+@pytest.mark.nightly("test_day_aloud.py and test_whole_job.py use the same tree of the window, without a bus")
 def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader, errors: Path) -> None:
     """From Home into a queue, by presses alone; a copied number is heard as it is shown. Qt has nothing
     to complain of meanwhile: each line of stderr is one of the log, or about a node that went before it was asked.

@@ -36,6 +36,7 @@ from tests.shots.stage import Sight
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
+ROUTE_PARTS = 3
 CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 
@@ -105,14 +106,15 @@ def control_name(control: QWidget) -> str:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
+@pytest.mark.parametrize("part", range(ROUTE_PARTS))
+def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, part: int, language: str) -> None:
     """In the smallest usual window, on every screen. What is seen is not cut: `test_legible` looks at that. The text
     grows once, because each change of its size costs as much as many screens.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
-        for route in routes_of(stage):
+        for route in routes_of(stage)[part::ROUTE_PARTS]:
             stage.go(route)
             wanted[route] = {control_name(control) for control in visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)
@@ -129,4 +131,4 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
                 if not any(entry.startswith(one) for entry in entries)
             ]
         assert "\n".join(missing) == ""
-        assert sum(len(names) for names in wanted.values()) > 100
+        assert sum(len(names) for names in wanted.values()) > 30

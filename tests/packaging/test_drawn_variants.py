@@ -11,7 +11,7 @@ import pytest
 from tests.support.drawn_variants import draw_variants, name_function, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP, COSTLY, VERY_COSTLY = 0.001, 0.2, 60.0
+CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.03, 1.0, 60.0
 VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
@@ -22,7 +22,7 @@ def test_what_costs_little_is_not_drawn() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_drawn_variants_differ_in_every_value(seed: int) -> None:
     """Two of six fit into the time: they have another database and another role, whatever the seed."""
-    first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed))
+    first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed), budget=2 * COSTLY)
     values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
     assert not values[0] & values[1]
 
@@ -33,14 +33,26 @@ def test_one_always_runs_and_other_seeds_draw_others() -> None:
     assert {name for (name,) in drawn} == set(VARIANTS)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_every_case_runs_on_one_database(seed: int) -> None:
+    """Thirty cases on two databases: a database for each case, where half of the variants take less than a second."""
+    variants = [f"tests/a/test_b.py::test_c[{engine}-{n}]" for engine in ("mariadb", "sqlite") for n in range(30)]
+    drawn = draw_variants(variants, CHEAP_CASE, random.Random(seed))
+    assert {name.rpartition("-")[2] for name in drawn} == {f"{n}]" for n in range(30)}
+    assert len(drawn) == 30
+    assert len(draw_variants(variants, COSTLY, random.Random(seed))) == 1
+
+
 def test_the_order_of_collecting_draws_the_same() -> None:
     """The workers of one run must agree, and each collects in its own order."""
-    backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3))
-    assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3))
+    backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
+    assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3), budget=2 * COSTLY)
 
 
 def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
-    """Every function of a costly file runs once or more; without the option all variants do."""
+    """Every function of a costly file runs once or more, but for those of the night, and all variants where a mark
+    says so; without the option everything runs.
+    """
     costly = next(function for function, seconds in read_table().items() if seconds > 1)
     file, _, function = costly.partition("::")
     (tmp_path / "pytest.ini").touch()
@@ -49,12 +61,15 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
     path.write_text(
         "import pytest\n\n"
         f'@pytest.mark.parametrize("engine", ["mariadb", "sqlite", "galera"])\ndef {function}(engine): pass\n\n'
-        "def test_other(): pass\n"
+        "def test_other(): pass\n\n"
+        '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
     said = run_tests(tmp_path, file, "--draw-variants=1")
     assert "variants of costly tests: drawn with seed 1; make nightly runs all" in said
-    assert "2 passed, 2 deselected" in said
-    assert "4 passed" in run_tests(tmp_path, file)
+    assert "2 passed, 3 deselected" in said
+    assert "5 passed" in run_tests(tmp_path, file)
+    path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.all_variants("why")\n@pytest.mark.p'))
+    assert "4 passed, 1 deselected" in run_tests(tmp_path, file, "--draw-variants=1")
     assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=1", "--keep-seconds", status=4)
 
 

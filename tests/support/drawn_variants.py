@@ -1,8 +1,11 @@
 """Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
 
-Every test function runs. Of one whose variants cost more than `_SECONDS` together, as many are drawn as fit into that
-time, at least one. Each next one has as many values as possible that none before has: a database, language or role.
-All variants of a test marked with `all_variants` run: they are the parts of one look at everything.
+Every test function runs, but for those marked with `nightly`. Of one whose variants cost more than `_SECONDS`
+together (`_SECONDS_OF_GUARDS`), as many are drawn as fit into that time, at least one. Each next one has as many
+values as possible that none before has: a database, language or role. What a variant is about besides its database is
+its case: every case runs, on one database at least, where that takes less than `_SECONDS_OF_CASES`. All variants of a
+test marked with `all_variants` run: they are the parts of one look at everything.
+
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
 """
@@ -18,7 +21,12 @@ from statistics import fmean
 import pytest
 
 TABLE = Path(__file__).with_name("variant_seconds.txt")
-_SECONDS = 0.5
+_SECONDS, _SECONDS_OF_CASES, _SECONDS_OF_GUARDS = 0.25, 1.0, 1.5
+_ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
+_GUARDS = ("tests/harms/", "tests/store/constraints/")
+"""What guards money is written once for SQLite and once for servers: most of its tests run on each database."""
+_SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
+"""Seconds of the servers for one of a test, on average. They serve several at once: none is measured alone."""
 _PROPERTY = "processor seconds"
 
 
@@ -40,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     by_function: defaultdict[str, list[str]] = defaultdict(list)
     seconds = read_table()
     for item in items:
+        if item.get_closest_marker("nightly"):
+            continue
         function = name_function(item.nodeid)
         by_function[function].append(item.nodeid)
         if item.get_closest_marker("all_variants"):
@@ -47,7 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     drawn = {
         name
         for function, variants in by_function.items()
-        for name in draw_variants(variants, seconds.get(function, 0), random.Random(f"{seed} {function}"))
+        for name in draw_variants(
+            variants,
+            seconds.get(function, 0),
+            random.Random(f"{seed} {function}"),
+            budget=_SECONDS_OF_GUARDS if function.startswith(_GUARDS) else _SECONDS,
+        )
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
     items[:] = [item for item in items if item.nodeid in drawn]
@@ -58,21 +73,28 @@ def name_function(nodeid: str) -> str:
     return nodeid.partition("[")[0]
 
 
-def draw_variants(variants: Iterable[str], seconds: float, draw: random.Random) -> list[str]:
-    """Draw as many variants of one test function as fit into the time, each of which takes so many seconds. The next
-    one is always one of those with the most values that none before has.
+def draw_variants(
+    variants: Iterable[str], seconds: float, draw: random.Random, *, budget: float = _SECONDS
+) -> list[str]:
+    """Draw as many variants of one test function as fit into the budget, in processor seconds; each takes so many
+    seconds. The next one is always one of those with the most values that none before has.
     """
     # Sorted: each worker of a run draws the same, in whatever order it collected.
     left = sorted(variants)
-    if seconds * len(left) <= _SECONDS:
+    if seconds * len(left) <= budget:
         return left
     draw.shuffle(left)
     # Read once: each worker of a run draws before its first test.
     new_values = {name: _values(name) for name in left}
+    cases = {name: frozenset(values - _ENGINES) for name, values in new_values.items()}
+    left_cases = set(cases.values())
+    if seconds * len(left_cases) <= _SECONDS_OF_CASES:
+        budget = max(budget, seconds * (len(left_cases) + 0.5))
     drawn: list[str] = []
-    for _ in range(max(1, int(_SECONDS / seconds))):
-        chosen = max(new_values, key=lambda name: len(new_values[name]))
+    for _ in range(max(1, int(budget / seconds))):
+        chosen = max(new_values, key=lambda name: (cases[name] in left_cases, len(new_values[name])))
         known = new_values.pop(chosen)
+        left_cases.discard(cases[chosen])
         drawn.append(chosen)
         for values in new_values.values():
             values -= known
@@ -133,7 +155,8 @@ class _Table:
     def pytest_sessionfinish(self) -> None:
         by_function: defaultdict[str, list[float]] = defaultdict(list)
         for variant, seconds in self._seconds.items():
-            by_function[name_function(variant)].append(seconds)
+            of_servers = seconds * sum(_SERVER_SHARE.get(value, 0.0) for value in _values(variant))
+            by_function[name_function(variant)].append(seconds + of_servers)
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()

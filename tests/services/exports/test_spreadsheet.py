@@ -66,7 +66,8 @@ def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -
     folder.mkdir()
     language = CSV_LANGUAGES.get(csv_language)
     reading = [f"--infilter=CSV:44,34,76,1,,{language},false,true"] if language else []
-    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    # One profile for both calls of a test: to make one takes LibreOffice a second of processor time.
+    profile = f"-env:UserInstallation={(folder.parent / 'profile').as_uri()}"
     command = [str(SOFFICE), profile, "--headless", *reading, "--convert-to", "xlsx", "--outdir", str(folder)]
     done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)
     saved = {file: folder / f"{file.stem}.xlsx" for file in files}
@@ -153,6 +154,7 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
     return {name: found for name, found in wrong.items() if found}
 
 
+@pytest.mark.nightly("test_exports.py reads every list back; here LibreOffice reads it, in 10 s for each language")
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_list_opens_in_a_spreadsheet(desk: Furnished, tmp_path: Path, language: str) -> None:
     """Both formats: each cell has the value that the service tells and its kind, and nothing is a formula."""
