@@ -44,6 +44,9 @@ from tests.desk.hands import Person
 from tests.support.furnished import Furnished, furnished
 
 ADMINISTRATORS = ("adm-f", "adm-g")
+pytestmark = pytest.mark.nightly(
+    "test_keys_act_on_focus.py and test_whole_job.py use the keys; here they are counted"
+)
 
 
 @pytest.fixture(scope="module")
