@@ -101,8 +101,8 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> N
                 require_refused(database)
             upgrade(database)
             upgraded = schema_of(database)
-            for part, expected in schema.items():
-                assert upgraded[part] == expected, (number, part)
+            for name, expected in schema.items():
+                assert upgraded[name] == expected, (number, name)
             with database.read() as conn:
                 assert kept_rows(conn) == rows, number
                 assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, number
