@@ -112,6 +112,20 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
             assert find_faults() == [], queue
 
 
+def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
+    """A panel stands beside the list only where its texts and those of the list have room at the text size."""
+    with looking(tmp_path / "desk", Sight("ja", "light", 1440, 900)) as stage:
+        stage.go(QueuesRoute("review"))
+        assert stage.find(QueuesPage).preview.isVisible()
+        current_appearance().set_text_scale(1.5)
+        stage.settle()
+        for size, queue in product(SIZES[1:], QUEUE_NAMES):
+            stage.window.resize(*size)
+            stage.go(QueuesRoute(queue))
+            assert stage.find(QueuesPage).table.horizontalScrollBar().maximum() == 0, (size, queue)
+            assert find_faults() == [], (size, queue)
+
+
 def _is_visible(table: FittedTable, place: int) -> bool:
     right = table.columnViewportPosition(place) + table.columnWidth(place)
     return not table.isColumnHidden(place) and table.columnWidth(place) > 24 and right <= table.viewport().width()

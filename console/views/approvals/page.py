@@ -514,6 +514,7 @@ class ApprovalsPage(Page):
         is_side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         directions = QBoxLayout.Direction
         self._title_row.setDirection(directions.LeftToRight if is_side_by_side else directions.TopToBottom)
+        self._title_row.setStretch(0, 1 if is_side_by_side else 0)  # above the badges it takes no free height
         if is_side_by_side != self._is_side_by_side:
             self._is_side_by_side = is_side_by_side
             self._move_list()

@@ -20,7 +20,7 @@ from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBarList
 from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentRecordsPanel
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.pages.scroll_container import PageScrollArea
@@ -380,7 +380,7 @@ class HomePage(Page):
         side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._count_panel_row.setDirection(left_to_right if side_by_side else top_to_bottom)
-        is_wide = side_by_side and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        is_wide = side_by_side and has_room_beside_lists(self.window())
         # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
         self._table_and_recent_row.setDirection(left_to_right if is_wide else top_to_bottom)
         self.recent_panel.set_beside_table(is_beside=is_wide)

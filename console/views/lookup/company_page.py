@@ -17,7 +17,7 @@ from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenRecordList
-from console.views.pages.base import find_focused_widget, set_tab_order
+from console.views.pages.base import find_focused_widget, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -471,7 +471,7 @@ class CompanyPanel(QWidget):
         self.live_check_panel.setVisible(
             self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
-        is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        is_wide = has_room_beside_lists(self.window())
         self.live_check_panel.setFixedWidth(
             tokens().px("layout", "company_side_panel" if is_wide else "approval_list")
         )

@@ -44,6 +44,11 @@ def find_focused_widget(window: QWidget) -> QWidget | None:
     return window.focusWidget()
 
 
+def has_room_beside_lists(window: QWidget) -> bool:
+    """Return True if the window is so wide, for the text size, that a panel has room beside a list."""
+    return window.width() >= tokens().px("layout", "preview_hidden_below_width") * current_appearance().scale
+
+
 class KeyHintPanel(Surface):
     """The line at the bottom of a page that shows each keyboard shortcut with the name of its action. `status_label`,
     at its right end, has a count, the place in a list or another state of the page.

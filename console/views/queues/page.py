@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -14,7 +14,7 @@ from console.domain.queues.saved_views import SavedView, ViewContent, parse_view
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
@@ -663,7 +663,7 @@ class QueuesPage(Page):
     def toggle_preview(self) -> None:
         """Show or hide the preview, and store this as a preference of the person. In a window that is too narrow
         for the preview, show the reason."""
-        if self.window().width() < tokens().px("layout", "preview_hidden_below_width"):
+        if not has_room_beside_lists(self.window()):
             self.show_key_refusal(self.context.translate("queue.preview.no_room"))
             return
         is_open = not self._is_preview_open
@@ -677,11 +677,16 @@ class QueuesPage(Page):
         return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _has_preview(self) -> bool:
-        return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        return self._is_preview_open and has_room_beside_lists(self.window())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_preview()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and self._table_by_key:
+            self._fit_preview()
 
     @Slot()
     def _fit_preview(self) -> None:
