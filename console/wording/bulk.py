@@ -28,14 +28,13 @@ def find_bulk_reason_key(code: str) -> str | None:
 def format_bulk_reason(code: str | None, person: str | None, context: TextContext) -> str:
     """Return the sentence for the reason code of a row of a bulk run, before or after the run. `person` is the
     person whom the sentence names, if it names one. Return "" without a code, and the code itself if it has no
-    sentence.
-    """
+    text."""
     if not code:
         return ""
     key = find_bulk_reason_key(code)
-    return (
-        context.translate(key, who=check_words.get_actor_name(person, context) if person else None) if key else code
-    )
+    if key is None:
+        return context.translate("finding.code", code=code)
+    return context.translate(key, who=check_words.get_actor_name(person, context) if person else None)
 
 
 def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:

@@ -243,8 +243,9 @@ def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
 
 
 def test_a_code_without_a_word_is_shown_itself() -> None:
-    """A provider's own code is never swallowed."""
-    assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(HTTP 599).")
+    """A provider's own code is never swallowed. An HTTP status has the word of its class; the raw answers name it."""
+    assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(server error).")
+    assert translate("why.no_answer", "en", sent_at=NOW, cause="odd_word").endswith("(odd_word).")
 
 
 def test_foreign_text_stays_in_its_line() -> None:

@@ -55,13 +55,14 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "決済 完了 ¥5,500（期限切れの後）", "payment Completed ¥5,500, after Expired",
     ),
     "completed 251000": ("完了", "Completed"),
-    "COMPLETED 251000 INR": ("支払い完了（COMPLETED） ₹2,510.00", "Paid (COMPLETED) ₹2,510.00"),
-    "OTS0600 3250075 INR": ("失敗（OTS0600） ₹32,500.75", "Failed (OTS0600) ₹32,500.75"),
+    "COMPLETED 251000 INR": ("支払い完了 ₹2,510.00", "Paid ₹2,510.00"),
+    "OTS0600 3250075 INR": ("失敗 ₹32,500.75", "Failed ₹32,500.75"),
     "REFUNDED 3300 JPY": ("REFUNDED ¥3,300", "REFUNDED ¥3,300"),
     "13 digits": ("13 桁の法人番号", "13 digits"),
     "251000 INR": ("₹2,510.00", "₹2,510.00"),
     "33000 JPY": ("¥33,000", "¥33,000"),
     "http_404": ("記録なし", "not found"),
+    "http_599": ("内部エラー", "server error"),
     "success": ("購入済", "Bought"),
     "at most 500000 JPY": ("上限 ¥500,000", "at most ¥500,000"),
     "1500 of 5500 JPY": ("¥5,500 のうち ¥1,500", "¥1,500 of ¥5,500"),
@@ -70,6 +71,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "04219 of 91": ("04219 は別の決済の番号", "04219 belongs to another payment"),
     "HTTP 404 NOT_FOUND http_404": ("記録なし", "not found"),
     "HTTP 500 UNKNOWN http_500": ("結果不明（内部エラー）", "unknown (server error)"),
+    "HTTP 418 FAILED_DEFINITE http_418": ("不成立（受付不可の依頼）", "failed (request not accepted)"),
     "HTTP 200 SUCCEEDED answered": ("成立", "succeeded"),
     "payment.reversed ORD-9 3300 JPY": ("支払いの取消（組戻） ORD-9 ¥3,300", "Payment reversed ORD-9 ¥3,300"),
     "no refund of ours": ("当社の返金なし", "no refund of ours"),
@@ -86,8 +88,17 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
             assert text.strip() == expected
 
 
+def test_codes_stand_beside_their_words_in_the_raw_answers() -> None:
+    """The summary of an answer has its HTTP status and the provider's word; no sentence has them."""
+    summaries = {
+        "HTTP 599 UNKNOWN http_599": "unknown (server error) · HTTP 599",
+        "OTS0600 3250075 INR": "Failed (OTS0600) ₹32,500.75",
+    }
+    assert {text: wording.format_evidence_summary(text, "en") for text in summaries} == summaries
+
+
 def test_a_state_is_written_alike_wherever_it_stands() -> None:
-    """In English with its capital, ours and a provider's: `Actual: Failed (OTS0600). Expected: Completed`."""
+    """In English with its capital, ours and a provider's: `Actual: Failed. Expected: Completed`."""
     prefixes = ("state.", "provider_state.", "history_state.", "finding.bought", "finding.not_bought")
     words = {key: text for key, text in wording.read_sentences("en").items() if key.startswith(prefixes)}
     assert len(words) > 50

@@ -12,6 +12,7 @@ A slash in a placeholder selects a form by number: `{n:record/records}` is "reco
 
 import json
 import logging
+import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("ja", "en")
 
 _MAX_FACT_LENGTH = 300
+_UNLISTED_HTTP_STATUS_PATTERN = re.compile(r"http_([1-5])\d\d")
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
 _PERSON_FACT_NAMES = frozenset({"checkers", "holder", "maker", "owner", "person", "switch_by", "who"})
 _WORKER_NAME = "worker"  # the name under which the program acts by itself
@@ -236,24 +238,22 @@ def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
     return translate(key, language, **facts)
 
 
-def format_finding(
-    text: str, language: str, other_text: str | None = None, *, shows_http_status: bool = False
-) -> str:
+def format_finding(text: str, language: str, other_text: str | None = None, *, shows_codes: bool = False) -> str:
     """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
-    `other_text` is the second of these two values, in which the currency may be found. With `shows_http_status`, the
-    HTTP status of an answer stands beside its words."""
+    `other_text` is the second of these two values, in which the currency may be found. With `shows_codes`, the HTTP
+    status of an answer and a provider's own word for a state stand beside the words."""
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
 
     currency = findings.find_currency(text, other_text)
-    return findings.format_finding(text, translate_fact, currency, shows_http_status=shows_http_status)
+    return findings.format_finding(text, translate_fact, currency, shows_codes=shows_codes)
 
 
 def format_evidence_summary(summary: str, language: str) -> str:
     """Return the stored summary of evidence as words: the reason that a person stated for a decision, or the outcome
-    of a provider's answer with its HTTP status."""
-    return format_stated_reason(summary, language) or format_finding(summary, language, shows_http_status=True)
+    of a provider's answer with its codes."""
+    return format_stated_reason(summary, language) or format_finding(summary, language, shows_codes=True)
 
 
 def format_stated_reason(summary: str, language: str) -> str:
@@ -357,15 +357,16 @@ class _SentenceFormatter(string.Formatter):
     def _format_code(self, code_families: str, value: object) -> str:
         """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `code_families` are the
         text after the `@`: beginnings of wording keys, separated by `|`. A wording key is `family.code`, or the
-        family with the code in place of `*`. The first key that has a text is used; without one, the code
-        itself is returned.
+        family with the code in place of `*`. The first key that has a text is used. Without one, an HTTP status has
+        the text of its class, and any other code itself is returned.
         """
         code = _make_readable_fact(value)
         for family in code_families.split("|"):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
             if has_sentence(key):
                 return self._translate(key)
-        return _make_readable_code(_make_printable_line(code))
+        status = _UNLISTED_HTTP_STATUS_PATTERN.fullmatch(str(code))
+        return self._translate(f"cause.http_{status[1]}xx") if status else _make_printable_line(code)
 
     def _format_changes(self, changes: Mapping[str, object]) -> str:
         """Return the text of changed fields: the name of each field, with its value before and after the change."""
@@ -438,11 +439,6 @@ def _make_readable_fact(value: object) -> object:
         case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return value.id
     return value
-
-
-def _make_readable_code(code: str) -> str:
-    """Return a code that has no text in a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
-    return f"HTTP {code[5:]}" if code.startswith("http_") and code[5:].isdigit() else code
 
 
 def _make_printable_line(value: object) -> str:

@@ -57,22 +57,23 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def format_finding(
-    text: str, translate: Translate, currency: str | None = None, *, shows_http_status: bool = False
-) -> str:
+def format_finding(text: str, translate: Translate, currency: str | None = None, *, shows_codes: bool = False) -> str:
     """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
     words and formatted amounts in the language of `translate`. `currency` is used for amounts that were stored
-    without a currency; if it is None and the finding names no currency, these amounts are left out. A provider's own
-    word for a state stays in the text. With `shows_http_status`, the HTTP status of an answer stands beside its
-    words, as in the list of raw answers; a sentence has the words alone.
+    without a currency; if it is None and the finding names no currency, these amounts are left out. With
+    `shows_codes`, the HTTP status of an answer and a provider's own word for a state stand beside the words, as in
+    the list of raw answers; a sentence has the words alone, except for a provider's word without a text.
     """
-    if shows_http_status and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
+    if shows_codes and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
         answer = _format_provider_answer(match, translate)
         return f"{answer} · HTTP {match['status']}"
     match = _CURRENCY_PATTERN.search(text)
     known_currency = match["currency"] if match else currency
     separator = translate("list.separator")
-    return separator.join(_format_finding_part(part, translate, known_currency) for part in text.split("; "))
+    parts = (
+        _format_finding_part(part, translate, known_currency, shows_codes=shows_codes) for part in text.split("; ")
+    )
+    return separator.join(parts)
 
 
 def find_currency(*texts: str | None) -> str | None:
@@ -82,8 +83,8 @@ def find_currency(*texts: str | None) -> str | None:
 
 
 def format_code_in_words(code: str, translate: Translate) -> str:
-    """Return the text for a code of a cause, a reason or a state. A provider's code without a text is returned in
-    a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
+    """Return the text for a code of a cause, a reason or a state. An HTTP status without a text of its own, such as
+    `http_599`, has the text of its class; any other code without a text is returned unchanged."""
     return translate("finding.code", code=code)
 
 
@@ -91,7 +92,7 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
     return translate(f"state.{kind}.{state}")
 
 
-def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
+def _format_finding_part(part: str, translate: Translate, currency: str | None, *, shows_codes: bool) -> str:
     """Return one part of a finding (the text between two separators) as words."""
     for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
@@ -103,12 +104,12 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None) 
     if company_match := _COMPANY_CHANGE_PATTERN.fullmatch(part):
         return _format_company_change(company_match, translate)
     if refund_match := _REFUND_FINDING_PATTERN.fullmatch(part):
-        further_text = _format_finding_part(refund_match["rest"], translate, currency)
+        further_text = _format_finding_part(refund_match["rest"], translate, currency, shows_codes=shows_codes)
         return translate("finding.refund", id=refund_match["id"], rest=further_text)
     for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
             return _format_pattern_phrase(name, match, translate, currency)
-    return _translate_codes_and_amounts(part, translate, currency)
+    return _translate_codes_and_amounts(part, translate, currency, shows_codes=shows_codes)
 
 
 def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
@@ -183,14 +184,17 @@ def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Tr
     return translate(f"finding.{phrase_name}{way_suffix}", **facts)
 
 
-def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
+def _translate_codes_and_amounts(
+    part: str, translate: Translate, currency: str | None, *, shows_codes: bool = False
+) -> str:
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
-    currency after it is an amount only if the part contains nothing else, or only one word before it."""
+    currency after it is an amount only if the part contains nothing else, or only one word before it. With
+    `shows_codes`, a provider's own word for a state stands beside the text for it."""
     word, _, further_text = part.partition(" ")
     if (word.islower() and word.isalpha()) or _NOTICE_TYPE_PATTERN.fullmatch(word):
         word = format_code_in_words(word, translate)
     elif _PROVIDER_STATE_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS:
-        word = _format_provider_state_word(word, translate)
+        word = _format_provider_state_word(word, translate, shows_code=shows_codes)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", further_text)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {further_text}".strip()
@@ -200,12 +204,12 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     return _CODE_PATTERN.sub(lambda code: format_code_in_words(code[0], translate), text)
 
 
-def _format_provider_state_word(code: str, translate: Translate) -> str:
-    """Return the text for a provider's state with the provider's code beside it, such as `Failed (OTS0600)`; the
-    code alone if it has no text."""
+def _format_provider_state_word(code: str, translate: Translate, *, shows_code: bool) -> str:
+    """Return the text for a provider's state, with `shows_code` also the provider's code, such as `Failed (OTS0600)`;
+    the code alone if it has no text."""
     state_words = translate("finding.provider_state", code=code)
-    if state_words == code:
-        return code
+    if state_words == code or not shows_code:
+        return state_words
     has_brackets = state_words.endswith((")", "）"))
     return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=state_words, code=code)
 

@@ -88,7 +88,7 @@ def texts_of(page: AlertsPage) -> list[str]:
         ("order=paid", "order Paid"),
         ("payment=completed", "payment Completed"),
         ("refund|compensation", "refund or other compensation"),
-        ("FAILED 5500 JPY", "Failed or cancelled (FAILED) ¥5,500"),
+        ("FAILED 5500 JPY", "Failed or cancelled ¥5,500"),
         ("2 payments", "payments: 2"),
         ("queue unknown since 2026-11-20T03:20:01Z", "Unknown: oldest since 11-20 12:20"),
         ("within 86400 s", "within 24 h"),
