@@ -126,8 +126,6 @@ def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
     parent, at = widget.parentWidget(), widget.geometry()
     if parent is None or widget.isWindow() or isinstance(parent, QAbstractScrollArea | QTabBar) or at.isEmpty():
         return
-    if widget.isHidden():  # hidden while Qt was showing its parent: Qt calls it visible, too, and paints nothing
-        return
     sideways = max(-at.left(), at.right() + 1 - parent.width())
     scrolls = isinstance(parent.parentWidget(), QAbstractScrollArea)
     upright = 0 if scrolls else max(-at.top(), at.bottom() + 1 - parent.height())

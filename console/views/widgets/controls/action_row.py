@@ -11,6 +11,7 @@ from console.views.widgets.base import make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
 _BUTTON_GAP_PX = 8
+_MAX_FITTINGS = 3  # a layout that follows from the second fitting finds the same buttons
 _TWO_LINE_REASON_WIDTH_RATIO = (
     0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
 )
@@ -42,7 +43,13 @@ class ActionRow(QWidget):
         self._format_menu_text = format_menu_text
         self._menu_buttons = tuple(menu_buttons)
         self._right_buttons = tuple(right_buttons)
-        self._reason_labels = {button: ReasonLabel(button) for button in (*left_buttons, *right_buttons)}
+        self._is_fitting = self._must_fit_again = False
+        self._reason_labels = {
+            button: ReasonLabel(button, hides_itself=False) for button in (*left_buttons, *right_buttons)
+        }
+        for button, reason_label in self._reason_labels.items():
+            reason_label.hide()
+            button.reason_changed.connect(self._fit_buttons)
         self._labelled_buttons = {
             button: _make_button_with_reason(button, reason) for button, reason in self._reason_labels.items()
         }
@@ -84,8 +91,23 @@ class ActionRow(QWidget):
     def sizeHint(self) -> QSize:
         return self.menu_button.sizeHint()
 
+    @Slot()
     def _fit_buttons(self) -> None:
-        """Show as many buttons as have room on the line, and move the others into the menu."""
+        """Show as many buttons as have room on the line, and move the others into the menu. Qt lays out the row while
+        a part of it is shown, which calls this method again: the second call must not hide that part, because Qt
+        would go on showing it, so it is done when the first one has ended."""
+        if self._is_fitting:
+            self._must_fit_again = True
+            return
+        self._is_fitting = True
+        for _ in range(_MAX_FITTINGS):
+            self._must_fit_again = False
+            self._show_fitting_buttons()
+            if not self._must_fit_again:
+                break
+        self._is_fitting = False
+
+    def _show_fitting_buttons(self) -> None:
         visible_buttons = self._list_visible_buttons()
         while visible_buttons and self._measure_needed_width(visible_buttons) > self.width():
             disabled_buttons = [button for button in visible_buttons if not button.isEnabled()]

@@ -278,10 +278,12 @@ class KeyButton(PaintedButton):
 
 class ReasonLabel(TextLabel):
     """A label that shows why `button` is disabled; it is hidden while there is no reason. The text takes one line
-    if there is room for it, otherwise several."""
+    if there is room for it, otherwise several. With `hides_itself` False, the widget around it shows and hides it:
+    two owners would act inside each other, because Qt lays out the widget while it is shown."""
 
-    def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
+    def __init__(self, button: KeyButton, parent: QWidget | None = None, *, hides_itself: bool = True) -> None:
         super().__init__("", "small", "muted", wraps_lines=True, parent=parent)
+        self._hides_itself = hides_itself
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.setBuddy(button)
         button.reason_changed.connect(self._show_reason)
@@ -296,7 +298,8 @@ class ReasonLabel(TextLabel):
 
     def _show_reason(self, reason: str) -> None:
         self.show_text(reason)
-        self.setVisible(bool(reason))
+        if self._hides_itself:
+            self.setVisible(bool(reason))
 
 
 class IconButton(PaintedButton):

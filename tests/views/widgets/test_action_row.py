@@ -1,0 +1,74 @@
+"""The buttons of a record on one line, with the reasons why they are disabled."""
+
+import random
+
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.widgets.base import make_column
+from console.views.widgets.controls.action_row import ActionRow
+from console.views.widgets.controls.buttons import KeyButton
+
+STEPS = 40
+
+
+def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton]]:
+    """A window, its page with a row of three buttons, the row and the buttons."""
+    window, page = QWidget(), QWidget()
+    qtbot.addWidget(window)
+    left, right = [KeyButton("Open payment")], [KeyButton("Take"), KeyButton("Note")]
+    row = ActionRow(
+        left,
+        right,
+        [KeyButton("Print")],
+        menu_button_text="More",
+        format_menu_text=lambda text, reason: text + reason,
+    )
+    bar = QWidget()
+    bar.setLayout(make_column(row))
+    page.setLayout(make_column(None, bar))
+    QVBoxLayout(window).addWidget(page)
+    window.resize(1000, 200)
+    window.show()
+    return window, page, row, [*left, *right]
+
+
+def test_nothing_of_the_row_is_hidden_and_shown_at_once(qtbot: QtBot, the_look: object) -> None:
+    """Whatever happens in which order: buttons are disabled and enabled, the page is shown, the window changes its
+    width. Qt goes on showing a widget that is hidden while Qt shows it, and paints it nowhere.
+    """
+    window, page, row, buttons = make_page(qtbot)
+
+    def disable_all() -> None:
+        for button in buttons:
+            button.disable_with_reason("The record is still being read. Wait until it is shown.")
+
+    def enable_all() -> None:
+        for button in buttons:
+            button.enable_button()
+
+    def change_one() -> None:
+        button = random.choice(buttons)
+        if button.isEnabled():
+            button.disable_with_reason("a word " * random.randint(1, 9))
+        else:
+            button.enable_button()
+
+    acts = (
+        disable_all,
+        enable_all,
+        change_one,
+        lambda: page.setVisible(page.isHidden()),
+        lambda: window.resize(random.choice((400, 600, 800, 1000, 1280)), 200),
+        QApplication.processEvents,
+    )
+    for _ in range(STEPS):
+        random.choice(acts)()
+        wrong = [part for part in row.findChildren(QWidget) if part.isHidden() and part.isVisible()]
+        assert wrong == []
+    page.show()
+    disable_all()
+    window.resize(1280, 200)
+    QApplication.processEvents()
+    shown = [label.plain for label in row._reason_labels.values() if label.isVisible()]
+    assert shown == ["The record is still being read. Wait until it is shown."]
