@@ -14,13 +14,19 @@ from console.domain.queues.filter_text import list_known_providers
 from console.domain.queues.filters import NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
-MAX_COMPLETIONS = 12
+MAX_COMPLETIONS = 40
 _MIN_NAME_CHARACTERS = 2
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
-_STATE_VALUES = tuple(
-    dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
-)
+STATES_BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "payment": tuple(map(str, PaymentState)),
+    "refund": tuple(map(str, RefundState)),
+    "order": tuple(map(str, OrderState)),
+    "credit-check": tuple(map(str, CheckState)),
+}
+"""The states that the operator `status` offers, by the kind of the records that can have them. A state such as
+`completed` belongs to several kinds."""
+_STATE_VALUES = tuple(dict.fromkeys(state for states in STATES_BY_KIND.values() for state in states))
 OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
     "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATE_VALUES),
     "certainty": tuple(map(str, Certainty)),

@@ -27,7 +27,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.search_completions import format_completion
+from console.views.presenters.search_completions import group_completions
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
@@ -252,13 +252,14 @@ class CommandPalette(QObject):
         """
         has_text = bool(self._typed_text.strip())
         groups = self._make_result_groups() if has_text else self._make_recent_groups()
-        commands, completions = self._make_command_group(), self._make_completion_group()
+        commands, completions = self._make_command_group(), self._make_completion_groups()
+        is_completing_value = self._is_completing_value()
         has_no_match = (
             has_text and self._searched_text == self._typed_text and not any(group.entries for group in groups)
         )
-        groups = [completions, *groups] if self._is_completing_value() else [*groups, completions]
+        groups = [*completions, *groups] if is_completing_value else [*groups, *completions]
         groups.append(commands)
-        if has_no_match:
+        if has_no_match and not is_completing_value:  # a condition without its value was not searched
             groups.append(self._make_nothing_found_group())
         self.search_box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
@@ -273,23 +274,27 @@ class CommandPalette(QObject):
         )
         return ResultGroup(title, entries)
 
-    def _make_completion_group(self) -> ResultGroup:
-        """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
+    def _make_completion_groups(self) -> list[ResultGroup]:
+        """Return the groups with the conditions that complete the word at the cursor. Selecting an entry inserts it
         into the text. A plain number is completed to an amount only once its results are shown: until then, Enter
         must wait for the record with this number."""
         text, cursor = self._typed_text, self.search_box.cursor_index
         is_searched = self._searched_text == text
-        entries = tuple(
-            ResultEntry(
-                TextCompletion(*completion.apply(text)),
-                "filter",
-                completion.text,
-                format_completion(completion, self._context),
-            )
+        completions = [
+            completion
             for completion in list_completions(text, cursor)
             if is_searched or not text[completion.start : completion.end].isdecimal()
-        )
-        return ResultGroup(self._context.translate("search.conditions"), entries)
+        ]
+        return [
+            ResultGroup(
+                title,
+                tuple(
+                    ResultEntry(TextCompletion(*completion.apply(text)), "filter", completion.text, description)
+                    for completion, description in described_completions
+                ),
+            )
+            for title, described_completions in group_completions(completions, self._context)
+        ]
 
     def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,

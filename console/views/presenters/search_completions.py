@@ -1,7 +1,9 @@
 """The descriptions that the search box shows beside the filter operators with which a person can complete the
 typed text."""
 
-from console.domain.lookup.completion import Completion
+from collections.abc import Sequence
+
+from console.domain.lookup.completion import STATES_BY_KIND, Completion
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.queues.filters import NO_OWNER
 from console.views.presenters.records import get_provider_name
@@ -11,10 +13,42 @@ from console.views.theme.design_tokens import tokens
 _BADGE_FAMILIES_OF_STATES = ("payment", "refund", "order", "credit_check", "certainty")
 
 
+def group_completions(
+    completions: Sequence[Completion], context: WindowContext
+) -> list[tuple[str, list[tuple[Completion, str]]]]:
+    """Return the groups in which the search box offers these completions: the heading, and each completion with its
+    description. The states that complete `status:` are in one group for each kind of record that can have them, with
+    the word of this kind; all other completions are in one group."""
+    state_completions = {
+        _get_last_value(completion): completion
+        for completion in completions
+        if completion.operator_name == "status" and completion.value
+    }
+    state_groups = [
+        (
+            context.translate("search.conditions_of", kind=kind),
+            [
+                (state_completions[state], _find_badge_word(state, (kind.replace("-", "_"),), context))
+                for state in states
+                if state in state_completions
+            ],
+        )
+        for kind, states in STATES_BY_KIND.items()
+    ]
+    grouped = {completion for _, members in state_groups for completion, _ in members}
+    others = [(one, format_completion(one, context)) for one in completions if one not in grouped]
+    all_groups = [(context.translate("search.conditions"), others), *state_groups]
+    return [(title, members) for title, members in all_groups if members]
+
+
+def _get_last_value(completion: Completion) -> str:
+    return completion.value.rpartition(",")[2]
+
+
 def format_completion(completion: Completion, context: WindowContext) -> str:
     """Return the description of a completion in the window's language. For the name of an operator (`status:`), it
     says which records the operator selects; for an operator with a value, it is the word for the value."""
-    value = completion.value.rpartition(",")[2]
+    value = _get_last_value(completion)
     if not value:
         return context.translate(f"search.operator.{completion.operator_name}")
     match completion.operator_name:

@@ -141,6 +141,9 @@ class ResultList(RememberedCurrentItem, QListView):
         """Announce the current result to screen readers; Qt doesn't announce it, because the input has the focus. If
         the person types a letter and the same result stays current, it isn't announced again."""
         super().currentChanged(current, previous)
+        if isinstance(self._find_line(current.row() - 1), str):  # the heading above comes into sight, too
+            self.scrollTo(self._results.index(current.row() - 1))
+            self.scrollTo(self._results.index(current.row()))
         key = self._get_key_at(current.row()) if current.isValid() else None
         if key is not None and key != self._announced_key and self.isVisible():
             self._announced_key = key
@@ -149,6 +152,10 @@ class ResultList(RememberedCurrentItem, QListView):
     def hideEvent(self, event: QHideEvent) -> None:
         self._announced_key = None  # a result is announced again when the list is opened again
         super().hideEvent(event)
+
+    def _find_line(self, row: int) -> ResultEntry | str | None:
+        """Return the result or heading at this position; None if there is none."""
+        return self._results.lines[row] if 0 <= row < len(self._results.lines) else None
 
     def _get_key_at(self, row: int) -> object:
         line = self._results.lines[row]

@@ -1,0 +1,48 @@
+"""The groups in which the search box offers conditions."""
+
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from console.domain.lookup.completion import STATES_BY_KIND, list_completions
+from console.views.presenters.search_completions import group_completions
+from console.views.widgets.window.search_results import ResultEntry, ResultGroup, ResultList
+from tests.views.invented_checks import window_context
+
+
+def test_states_stand_under_the_kinds_of_records_that_have_them(the_look: object) -> None:
+    """Every state is offered, in the word of its kind; what is no state of a kind comes first."""
+    groups = group_completions(list_completions("status:", 7), window_context())
+    shown = {title: {one.value: word for one, word in members} for title, members in groups}
+    assert list(shown) == [
+        "Conditions",
+        "Conditions: Payments",
+        "Conditions: Refunds",
+        "Conditions: Orders",
+        "Conditions: Credit checks",
+    ]
+    assert shown["Conditions"] == {"unknown": "Unknown"}
+    assert [tuple(members) for members in list(shown.values())[1:]] == list(STATES_BY_KIND.values())
+    assert shown["Conditions: Payments"]["completed"] == "Completed"
+    assert shown["Conditions: Refunds"]["completed"] == "Refunded"
+
+
+def test_other_conditions_stand_in_one_group(the_look: object) -> None:
+    for text in ("status", "kind:", "certainty:un"):
+        groups = group_completions(list_completions(text, len(text)), window_context())
+        assert [title for title, _ in groups] == ["Conditions"], text
+
+
+def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, the_look: object) -> None:
+    """After the arrow keys have led down through a long list, and up again."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    results = ResultList("Results", parent=window)
+    results.setFixedSize(400, 200)
+    entries = tuple(ResultEntry(number, "filter", f"Result {number}") for number in range(30))
+    results.show_groups([ResultGroup("First", entries[:3]), ResultGroup("Second", entries[3:])])
+    window.show()
+    for row in (31, 1, 5):
+        results.setCurrentIndex(results.model().index(row, 0))
+        assert results.viewport().rect().contains(results.visualRect(results.currentIndex())), row
+        if row != 31:
+            assert results.viewport().rect().contains(results.visualRect(results.model().index(row - 1, 0))), row
