@@ -302,4 +302,25 @@ ON_TELLING: tuple[Mutant, ...] = (
         "    if instant is None or is_in_future(instant, now):\n",
         "    if instant is None:\n",
     ),
+    _mutant(
+        "an approval is offered that a rule refuses",
+        "console/services/refunds/view.py",
+        '            return reason or rule_reason, {"maker": refund.maker}\n',
+        '            return reason, {"maker": refund.maker}\n',
+        ("tests/services/refunds/test_offered_actions.py",),
+    ),
+    _mutant(
+        "the approvals offer a withdrawal that the service refuses",
+        "console/views/approvals/page.py",
+        'self._find_disabled_reason(details, "withdraw")',
+        'self.context.find_disabled_reason("refund_withdraw")',
+        ("tests/views/approvals/test_page.py",),
+    ),
+    _mutant(
+        "the sum of a group adds refunds to payments",
+        "console/domain/queues/causes.py",
+        "            sums_of_kind = sums.setdefault(total.kind, {})\n",
+        '            sums_of_kind = sums.setdefault("payment", {})\n',
+        ("tests/store/queues/test_chosen_records.py",),
+    ),
 )
