@@ -30,6 +30,7 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _CHART_PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
+_TITLE_GAP_PX = 12.0  # between the title of a strip and its figures
 _MIN_BAR_AREA_HEIGHT_PX = 72.0  # height of the bars of a strip, at text size 1
 _MAX_BAR_AREA_HEIGHT_PX = 320.0
 _MAX_BAR_WIDTH_PX = 40.0
@@ -88,8 +89,11 @@ class Chart(QWidget):
         )
 
     def _count_bar_strips_per_line(self) -> int:
-        bar_count = max((len(strip.bars) for strip in self.content.strips), default=1)
-        strip_width = max(1, bar_count) * self.content.min_bar_place_px * current_appearance().scale + _STRIP_GAP_PX
+        """Return how many strips stand side by side: as many as have room for their bars and for the text above."""
+        strips = self.content.strips
+        bar_count = max((len(strip.bars) for strip in strips), default=1)
+        bars_width = max(1, bar_count) * self.content.min_bar_place_px * current_appearance().scale
+        strip_width = max((bars_width, *map(_measure_strip_title_width, strips))) + _STRIP_GAP_PX
         available_width = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
         return max(1, min(len(self.content.strips), int(available_width // strip_width)))
 
@@ -160,12 +164,19 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height_px:
     _draw_dashed_line(painter, strip, bar_area)
 
 
+def _measure_strip_title_width(strip: BarStrip) -> float:
+    """Return the width in px of the line above the bars of a strip."""
+    title_width = measure_font_runs(split_font_runs(strip.title), is_bold=True)
+    detail_width = measure_font_runs(split_font_runs(strip.detail), "small") + _TITLE_GAP_PX if strip.detail else 0.0
+    return title_width + detail_width + 1
+
+
 def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
     appearance = current_appearance()
     baseline = compute_centred_baseline(box.top(), appearance.line_height("body"))
     title_runs = elide_font_runs(split_font_runs(strip.title), box.width(), is_bold=True)
     painter.setPen(appearance.colour("text"))
-    x = draw_font_runs(painter, box.left(), baseline, title_runs, is_bold=True) + 12
+    x = draw_font_runs(painter, box.left(), baseline, title_runs, is_bold=True) + _TITLE_GAP_PX
     if strip.detail and x < box.right():
         painter.setPen(appearance.colour("muted"))
         draw_font_runs(

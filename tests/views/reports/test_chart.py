@@ -1,8 +1,10 @@
-"""The labels below the bars: as many as fit side by side."""
+"""The labels below the bars, and the strips: as many as fit side by side."""
 
 import pytest
+from pytestqt.qtbot import QtBot
 
-from console.views.reports.chart import compute_label_interval
+from console.views.reports.chart import Chart, compute_label_interval
+from console.views.reports.chart_content import Bar, BarStrip, ChartContent
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,19 @@ from console.views.reports.chart import compute_label_interval
 def test_as_many_labels_as_fit(widths: tuple[int, ...], place: int, interval: int) -> None:
     """No label is left out because another one is wide, as long as no two of them meet."""
     assert compute_label_interval(widths, place) == interval
+
+
+def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, the_look: object) -> None:
+    """The figures above the bars are whole wherever the window is wide enough for one strip."""
+    chart = Chart("Time to truth")
+    qtbot.addWidget(chart)
+    bars = (Bar("Median", "7 h", ()), Bar("Oldest", "2 d", ()))
+    for detail, places in (
+        ("21 unknown", 2),
+        ("0 known, 21 unknown, the oldest since 2 d, auto-checked", 1),
+    ):
+        strips = tuple(BarStrip(title, detail, bars, 1.0) for title in ("Credit checks", "Payments"))
+        chart.show_content(ChartContent(strips, (), ""))
+        chart.resize(700, chart.minimumHeight())
+        tops = {box.top() for box in chart.compute_strip_boxes()}
+        assert len(tops) == 3 - places, detail
