@@ -5,6 +5,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import HistoryKind, find_provider
+from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunDetails, RunState
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
@@ -186,7 +187,7 @@ class DifferenceFooter(Surface):
         super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
         self.advice_label = TextLabel("", "body", wraps_lines=True, is_selectable=True)
-        self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds_key=False)
+        self.open_button = KeyButton(translate("reconcile.open"), "O", binds_key=False)
         self.probe_button = bind_button_to_right(
             context, KeyButton(translate("action.probe"), "P", binds_key=False), "probe"
         )
@@ -210,3 +211,14 @@ class DifferenceFooter(Surface):
             self.probe_button.setVisible(difference.action == "probe")
             for button in (self.open_button, self.note_button):
                 button.setVisible(difference.payment is not None)
+            advised_button = self._find_advised_button(difference)
+            for button in (self.open_button, self.probe_button):
+                button.set_kind("primary" if button is advised_button else "default")
+
+    def _find_advised_button(self, difference: DifferenceItem) -> KeyButton | None:
+        """Return the button that does the advised step: a probe if the sentence begins with it, otherwise the opening
+        of the payment; None if there is nothing to do."""
+        if difference.case is None:
+            return None
+        is_probe_first = difference.action == "probe" and difference.case.rule_id in COMPARISON_RULES
+        return self.probe_button if is_probe_first else self.open_button

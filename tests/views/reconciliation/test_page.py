@@ -157,6 +157,10 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
         assert offered == (open_, probe, note)
         hinted = {key for keys, _ in page.hint_bar.key_hints for key in keys}
         assert tuple(key in hinted for key in "OPN") == offered
+        primary = [button.key for button in page.footer.buttons if button.kind == "primary"]
+        assert primary == (["P"] if probe else []), (
+            "the sentence begins with the probe, or says that nothing is to do"
+        )
     assert "Wrong day" in page.footer.advice_label.plain
     assert "announce the file again" in page.footer.advice_label.plain
 
